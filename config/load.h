@@ -1,0 +1,36 @@
+// pool.json → Config, or everything that is wrong with it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/config.h"
+
+namespace prefork {
+
+/// One mistake. `message()` is the one line a person reads:
+///   pool.json: /queue/max: "lots" is not allowed: an integer from 1 to 1000000
+struct ConfigProblem {
+  std::string file;
+  std::string pointer;  ///< JSON pointer (RFC 6901) of the offending value; "" is the whole document
+  std::string what;     ///< the value, what is allowed, and the nearest known key
+  [[nodiscard]] std::string message() const;
+};
+
+using ConfigProblems = std::vector<ConfigProblem>;
+
+/// Where programs named without a slash are looked up.
+struct CommandSearch {
+  std::string path;           ///< as in $PATH
+  std::string own_directory;  ///< beside the supervisor's own executable; searched last
+};
+
+/// Reads and checks the file, commands included. At most 1 MiB is read.
+[[nodiscard]] std::variant<Config, ConfigProblems> load_config(const std::string& file, const CommandSearch& search);
+/// The same for text at hand; `file` is for the messages.
+[[nodiscard]] std::variant<Config, ConfigProblems> parse_config(std::string_view text, const std::string& file,
+                                                                const CommandSearch& search);
+
+}  // namespace prefork

@@ -1,0 +1,172 @@
+#include "proto/channel.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace prefork {
+namespace {
+
+#ifndef SO_PASSRIGHTS
+constexpr int kPassRights = 83;  // Linux 6.16, asm-generic/socket.h
+#else
+constexpr int kPassRights = SO_PASSRIGHTS;
+#endif
+
+SendStatus send_status(int error) {
+  switch (error) {
+    case EAGAIN: return SendStatus::kFull;
+    case EPIPE:
+    case ECONNRESET:
+    case ENOTCONN: return SendStatus::kGone;
+    case ETOOMANYREFS:
+    case ENOBUFS:
+    case ENOMEM: return SendStatus::kNoResources;
+    default: return SendStatus::kInvalid;
+  }
+}
+
+/// recvmsg() has returned 0: has the peer ended, or sent a datagram of no bytes?
+bool peer_has_ended(int descriptor) {
+  pollfd state{.fd = descriptor, .events = POLLRDHUP, .revents = 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&state, 1, 0);
+  } while (ready < 0 && errno == EINTR);
+  return ready < 0 || (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+}  // namespace
+
+Fd Datagram::take_descriptor() {
+  if (next_ == descriptor_count_) return Fd();
+  return std::move(descriptors_[next_++]);
+}
+
+void Datagram::clear() {
+  for (; next_ < descriptor_count_; ++next_) descriptors_[next_].reset();
+  size_ = descriptor_count_ = next_ = 0;
+  descriptors_lost_ = false;
+  sender_.reset();
+}
+
+void Datagram::adopt_control(msghdr& header) {
+  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
+    if (control->cmsg_level != SOL_SOCKET) continue;
+    if (control->cmsg_type == SCM_RIGHTS) {
+      const std::size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+      for (std::size_t i = 0; i < count; ++i) {
+        int descriptor = -1;
+        std::memcpy(&descriptor, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
+        Fd owned(descriptor);
+        if (descriptor_count_ < descriptors_.size()) descriptors_[descriptor_count_++] = std::move(owned);
+      }
+    } else if (control->cmsg_type == SCM_CREDENTIALS) {
+      ucred credentials{};
+      std::memcpy(&credentials, CMSG_DATA(control), sizeof(credentials));
+      sender_ = credentials.pid;
+    }
+  }
+  descriptors_lost_ = (header.msg_flags & MSG_CTRUNC) != 0;
+}
+
+Result<std::pair<Channel, Channel>> Channel::make_pair(int send_buffer) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return system_error("socketpair");
+  std::pair<Channel, Channel> both(Channel{Fd(ends[0])}, Channel{Fd(ends[1])});
+  if (send_buffer > 0 &&
+      ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer)) < 0) {
+    return system_error("setsockopt SO_SNDBUF");
+  }
+  return both;
+}
+
+SendStatus Channel::send(const Record& record) {
+  std::array<std::byte, kRecordSize> bytes;
+  encode(record, bytes);
+  return send_bytes(bytes, -1);
+}
+
+SendStatus Channel::send(const Record& record, const Fd& attached) {
+  std::array<std::byte, kRecordSize> bytes;
+  encode(record, bytes);
+  return attached.valid() ? send_bytes(bytes, attached.get()) : SendStatus::kInvalid;
+}
+
+SendStatus Channel::send(std::span<const Record> records) {
+  if (records.empty() || records.size() > kMaxRecordsPerDatagram) return SendStatus::kInvalid;
+  std::array<std::byte, kMaxDatagramSize> bytes;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    encode(records[i], std::span(bytes).subspan(i * kRecordSize).first<kRecordSize>());
+  }
+  return send_bytes(std::span(bytes).first(records.size() * kRecordSize), -1);
+}
+
+SendStatus Channel::send(std::span<const std::byte> bytes) { return send_bytes(bytes, -1); }
+
+SendStatus Channel::send_bytes(std::span<const std::byte> bytes, int attached) {
+  iovec part{.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (attached >= 0) {
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(rights), &attached, sizeof(int));
+  }
+  for (;;) {
+    if (::sendmsg(end_.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return SendStatus::kSent;
+    if (errno != EINTR) return send_status(errno);
+  }
+}
+
+ReceiveStatus Channel::receive(Datagram& datagram) {
+  datagram.clear();
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * Datagram::kMaxDescriptors) +
+                                        CMSG_SPACE(sizeof(ucred))>
+      control;
+  iovec part{.iov_base = datagram.buffer_.data(), .iov_len = datagram.buffer_.size()};
+  for (;;) {
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    const ssize_t size = ::recvmsg(end_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (size < 0) {
+      if (errno == EAGAIN) return ReceiveStatus::kEmpty;
+      // ECONNRESET is told once, before the dead peer's last records: it is not an end.
+      if (errno == EINTR || errno == ECONNRESET) continue;
+      return ReceiveStatus::kEnd;
+    }
+    datagram.adopt_control(header);
+    if (size == 0) return peer_has_ended(end_.get()) ? ReceiveStatus::kEnd : ReceiveStatus::kZeroLength;
+    if ((header.msg_flags & MSG_TRUNC) != 0) return ReceiveStatus::kTruncated;
+    datagram.size_ = static_cast<std::size_t>(size);
+    return ReceiveStatus::kDatagram;
+  }
+}
+
+void Channel::refuse_descriptors() {
+  const int off = 0;
+  // Fails with ENOPROTOOPT before Linux 6.16; receive() closes what arrives all the same.
+  (void)::setsockopt(end_.get(), SOL_SOCKET, kPassRights, &off, sizeof(off));
+}
+
+Result<void> Channel::identify_sender(bool on) {
+  const int value = on ? 1 : 0;
+  if (::setsockopt(end_.get(), SOL_SOCKET, SO_PASSCRED, &value, sizeof(value)) < 0) {
+    return system_error("setsockopt SO_PASSCRED");
+  }
+  return {};
+}
+
+}  // namespace prefork

@@ -1,0 +1,136 @@
+#include "proto/record.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+namespace prefork {
+namespace {
+
+// Byte by byte, so that the layout is the same whatever the machine's byte order; compilers make one move of it.
+template <typename T>
+void put(std::span<std::byte, kRecordSize> out, std::size_t offset, T value) {
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    out[offset + i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
+  }
+}
+
+template <typename T>
+T get(std::span<const std::byte, kRecordSize> in, std::size_t offset) {
+  T value = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    value = static_cast<T>(value | static_cast<T>(static_cast<T>(in[offset + i]) << (8 * i)));
+  }
+  return value;
+}
+
+constexpr std::size_t kKindAt = 0;
+constexpr std::size_t kFlagsAt = 2;
+constexpr std::size_t kValueAt = 4;
+constexpr std::size_t kTicketAt = 8;
+constexpr std::size_t kTimeAt = 16;
+constexpr std::size_t kWaitAt = 24;
+constexpr std::size_t kZeroAt = 28;
+
+bool known(std::uint16_t kind) {
+  return kind >= static_cast<std::uint16_t>(RecordKind::kReady) &&
+         kind <= static_cast<std::uint16_t>(RecordKind::kFork);
+}
+
+}  // namespace
+
+std::string_view to_string(RecordKind kind) {
+  switch (kind) {
+    case RecordKind::kReady: return "Ready";
+    case RecordKind::kConnection: return "Connection";
+    case RecordKind::kBusy: return "Busy";
+    case RecordKind::kRefused: return "Refused";
+    case RecordKind::kIdle: return "Idle";
+    case RecordKind::kPark: return "Park";
+    case RecordKind::kProgress: return "Progress";
+    case RecordKind::kNote: return "Note";
+    case RecordKind::kPing: return "Ping";
+    case RecordKind::kPong: return "Pong";
+    case RecordKind::kDrain: return "Drain";
+    case RecordKind::kFork: return "Fork";
+  }
+  return "unknown";
+}
+
+bool carries_descriptor(RecordKind kind) {
+  return kind == RecordKind::kConnection || kind == RecordKind::kFork;
+}
+
+bool from_supervisor(RecordKind kind) {
+  return carries_descriptor(kind) || kind == RecordKind::kPing || kind == RecordKind::kDrain;
+}
+
+void encode(const Record& record, std::span<std::byte, kRecordSize> out) {
+  put(out, kKindAt, static_cast<std::uint16_t>(record.kind));
+  put(out, kFlagsAt, record.flags);
+  put(out, kValueAt, record.value);
+  put(out, kTicketAt, record.ticket);
+  put(out, kTimeAt, record.time_ns);
+  put(out, kWaitAt, record.wait_us);
+  put(out, kZeroAt, std::uint32_t{0});
+}
+
+DatagramReader::DatagramReader(std::span<const std::byte> bytes) : rest_(bytes) {
+  if (bytes.empty() || bytes.size() % kRecordSize != 0 || bytes.size() > kMaxDatagramSize) {
+    (void)fail("datagram of " + std::to_string(bytes.size()) + " bytes; allowed are 1 to 64 blocks of 32");
+  }
+}
+
+std::optional<Message> DatagramReader::fail(std::string reason) {
+  malformed_ = std::move(reason);
+  rest_ = {};
+  return std::nullopt;
+}
+
+std::optional<std::string_view> DatagramReader::take_text(std::uint32_t length) {
+  const std::size_t padded = (std::size_t{length} + kRecordSize - 1) / kRecordSize * kRecordSize;
+  if (length == 0 || length > kMaxNoteLength || padded > rest_.size()) return std::nullopt;
+  const std::string_view text(reinterpret_cast<const char*>(rest_.data()), length);
+  rest_ = rest_.subspan(padded);
+  return text;
+}
+
+std::optional<Message> DatagramReader::next() {
+  if (rest_.empty()) return std::nullopt;
+  const auto block = rest_.first<kRecordSize>();
+  const auto kind = get<std::uint16_t>(block, kKindAt);
+  if (!known(kind)) return fail("record of unknown kind " + std::to_string(kind));
+  if (get<std::uint32_t>(block, kZeroAt) != 0) return fail("record whose last four bytes are not zero");
+
+  Message message;
+  message.record.kind = static_cast<RecordKind>(kind);
+  message.record.flags = get<std::uint16_t>(block, kFlagsAt);
+  message.record.value = get<std::uint32_t>(block, kValueAt);
+  message.record.ticket = get<std::uint64_t>(block, kTicketAt);
+  message.record.time_ns = get<std::uint64_t>(block, kTimeAt);
+  message.record.wait_us = get<std::uint32_t>(block, kWaitAt);
+  rest_ = rest_.subspan(kRecordSize);
+
+  if (message.record.kind == RecordKind::kNote) {
+    const auto text = take_text(message.record.value);
+    if (!text) {
+      return fail("Note of length " + std::to_string(message.record.value) +
+                  "; allowed are 1 to 224, in blocks that follow in the same datagram");
+    }
+    message.text = *text;
+  }
+  return message;
+}
+
+std::vector<std::byte> encode_note(std::string_view text) {
+  text = text.substr(0, kMaxNoteLength);
+  const std::size_t blocks = 1 + (text.size() + kRecordSize - 1) / kRecordSize;
+  std::vector<std::byte> bytes(blocks * kRecordSize, std::byte{0});
+  encode(Record{.kind = RecordKind::kNote, .value = static_cast<std::uint32_t>(text.size())},
+         std::span(bytes).first<kRecordSize>());
+  std::copy_n(reinterpret_cast<const std::byte*>(text.data()), text.size(), bytes.begin() + kRecordSize);
+  return bytes;
+}
+
+}  // namespace prefork

@@ -1,0 +1,97 @@
+// The records of the native protocol, version 1, and their 32 bytes on the wire. docs/protocol.md is the
+// specification. This file knows the layout; what a record means in which state is the supervisor's core's business.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prefork {
+
+inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::size_t kRecordSize = 32;
+/// A datagram holds 1 to 64 blocks of 32 bytes.
+inline constexpr std::size_t kMaxRecordsPerDatagram = 64;
+inline constexpr std::size_t kMaxDatagramSize = kRecordSize * kMaxRecordsPerDatagram;
+/// Longest text of a Note, in bytes: seven blocks.
+inline constexpr std::size_t kMaxNoteLength = 7 * kRecordSize;
+
+/// The descriptor at which a worker finds its channel, and the environment variable that names it.
+inline constexpr int kChannelDescriptor = 3;
+inline constexpr const char* kChannelVariable = "SUPERVISOR_CHANNEL";
+/// The number of slots the pool gives a worker (`connections_per_worker`); a worker's Ready may offer fewer.
+inline constexpr const char* kSlotsVariable = "SUPERVISOR_SLOTS";
+/// Set to "1" in the environment of a template (`start: fork`), absent otherwise.
+inline constexpr const char* kTemplateVariable = "SUPERVISOR_TEMPLATE";
+
+enum class RecordKind : std::uint16_t {
+  kReady = 1,       ///< worker: value = protocol version, ticket = slots it offers (0 from a template)
+  kConnection = 2,  ///< supervisor, + descriptor: value = listener index, time_ns = accepted, wait_us = queued
+  kBusy = 3,        ///< worker: begun. The receipt, sent before the socket is touched
+  kRefused = 4,     ///< worker: no descriptor arrived, or cannot take it
+  kIdle = 5,        ///< worker: done, and closed
+  kPark = 6,        ///< worker: done, keep-alive
+  kProgress = 7,    ///< worker: still working on this ticket
+  kNote = 8,        ///< worker: value = length of the text in the blocks that follow
+  kPing = 9,        ///< supervisor
+  kPong = 10,       ///< worker
+  kDrain = 11,      ///< supervisor: finish what you have, then exit
+  kFork = 12,       ///< supervisor to template, + descriptor: fork a worker whose channel is this descriptor
+};
+
+[[nodiscard]] std::string_view to_string(RecordKind kind);
+/// Whether the kind is one that only the supervisor sends.
+[[nodiscard]] bool from_supervisor(RecordKind kind);
+/// Whether a descriptor is attached to records of this kind.
+[[nodiscard]] bool carries_descriptor(RecordKind kind);
+
+struct Record {
+  RecordKind kind = RecordKind::kReady;
+  std::uint16_t flags = 0;
+  std::uint32_t value = 0;
+  std::uint64_t ticket = 0;
+  std::uint64_t time_ns = 0;  ///< CLOCK_MONOTONIC, nanoseconds
+  std::uint32_t wait_us = 0;  ///< microseconds; saturates at 2^32-1 (71 minutes)
+
+  bool operator==(const Record&) const = default;
+};
+
+/// Writes the record's 32 bytes, little-endian.
+void encode(const Record& record, std::span<std::byte, kRecordSize> out);
+
+/// A record and, for a Note, its text: the bytes as the worker sent them, neither trusted nor escaped.
+struct Message {
+  Record record;
+  std::string_view text;
+};
+
+/// Steps through a received datagram. Borrows the bytes.
+///
+///   DatagramReader reader(bytes);
+///   while (auto message = reader.next()) …
+///   if (reader.malformed()) …    // what is wrong, for the log
+class DatagramReader {
+ public:
+  explicit DatagramReader(std::span<const std::byte> bytes);
+  /// The next message; nothing at the end and at the first malformed record.
+  [[nodiscard]] std::optional<Message> next();
+  /// What is wrong with the datagram; empty while nothing is.
+  [[nodiscard]] const std::string& malformed() const { return malformed_; }
+
+ private:
+  std::optional<Message> fail(std::string reason);
+  [[nodiscard]] std::optional<std::string_view> take_text(std::uint32_t length);
+
+  std::span<const std::byte> rest_;
+  std::string malformed_;
+};
+
+/// A Note ready to be sent: the record and its text, padded to whole blocks. Text beyond kMaxNoteLength is cut.
+[[nodiscard]] std::vector<std::byte> encode_note(std::string_view text);
+
+}  // namespace prefork
