@@ -1,6 +1,7 @@
 #include "proto/channel.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -29,8 +30,11 @@ SendStatus send_status(int error) {
   }
 }
 
-/// recvmsg() has returned 0: has the peer ended, or sent a datagram of no bytes?
+/// recvmsg() has returned 0: has the peer ended, or sent a datagram of no bytes? It may have done both: what
+/// is still queued decides.
 bool peer_has_ended(int descriptor) {
+  int unread = 0;
+  if (::ioctl(descriptor, FIONREAD, &unread) == 0 && unread > 0) return false;
   pollfd state{.fd = descriptor, .events = POLLRDHUP, .revents = 0};
   int ready = 0;
   do {
