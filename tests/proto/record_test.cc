@@ -1,0 +1,97 @@
+#include "proto/record.h"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace prefork {
+namespace {
+
+std::vector<unsigned> bytes_of(const Record& record) {
+  std::array<std::byte, kRecordSize> block;
+  block.fill(std::byte{0xee});
+  encode(record, block);
+  std::vector<unsigned> numbers;
+  numbers.reserve(kRecordSize);
+  for (const std::byte byte : block) numbers.push_back(std::to_integer<unsigned>(byte));
+  return numbers;
+}
+
+TEST_CASE("a record is 32 bytes, little-endian, each field at its offset") {
+  const Record record{.kind = RecordKind::kConnection,
+                      .flags = 0x1122,
+                      .value = 0x33445566,
+                      .ticket = 0x0102030405060708,
+                      .time_ns = 0x1112131415161718,
+                      .wait_us = 0x21222324};
+  const std::vector<unsigned> expected = {
+      0x02, 0x00,                                      // kind
+      0x22, 0x11,                                      // flags
+      0x66, 0x55, 0x44, 0x33,                          // value
+      0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01,  // ticket
+      0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11,  // time_ns
+      0x24, 0x23, 0x22, 0x21,                          // wait_us
+      0x00, 0x00, 0x00, 0x00,                          // zero
+  };
+  CHECK(bytes_of(record) == expected);
+}
+
+TEST_CASE("every kind has its number, its name and its direction") {
+  struct Row {
+    const char* name;
+    unsigned number;
+    RecordKind kind;
+    bool from_supervisor;
+    bool carries_descriptor;
+  };
+  const Row rows[] = {
+      {"Ready", 1, RecordKind::kReady, false, false},
+      {"Connection", 2, RecordKind::kConnection, true, true},
+      {"Busy", 3, RecordKind::kBusy, false, false},
+      {"Refused", 4, RecordKind::kRefused, false, false},
+      {"Idle", 5, RecordKind::kIdle, false, false},
+      {"Park", 6, RecordKind::kPark, false, false},
+      {"Progress", 7, RecordKind::kProgress, false, false},
+      {"Note", 8, RecordKind::kNote, false, false},
+      {"Ping", 9, RecordKind::kPing, true, false},
+      {"Pong", 10, RecordKind::kPong, false, false},
+      {"Drain", 11, RecordKind::kDrain, true, false},
+      {"Fork", 12, RecordKind::kFork, true, true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(bytes_of(Record{.kind = row.kind})[0] == row.number);
+    CHECK(to_string(row.kind) == row.name);
+    CHECK(from_supervisor(row.kind) == row.from_supervisor);
+    CHECK(carries_descriptor(row.kind) == row.carries_descriptor);
+  }
+}
+
+TEST_CASE("a note is a record that tells the length of the text in the blocks behind it") {
+  const std::vector<std::byte> one = encode_note("resizing cat.png");
+  REQUIRE(one.size() == 2 * kRecordSize);
+  CHECK(std::to_integer<unsigned>(one[0]) == 8);
+  CHECK(std::to_integer<unsigned>(one[4]) == 16);
+  CHECK(one[kRecordSize] == std::byte{'r'});
+  CHECK(one[kRecordSize + 15] == std::byte{'g'});
+  CHECK(one[kRecordSize + 16] == std::byte{0});
+
+  CHECK(encode_note(std::string(32, 'x')).size() == 2 * kRecordSize);
+  CHECK(encode_note(std::string(33, 'x')).size() == 3 * kRecordSize);
+}
+
+TEST_CASE("a note longer than a note may be is cut") {
+  const std::vector<std::byte> note = encode_note(std::string(1000, 'x'));
+  CHECK(note.size() == kRecordSize + kMaxNoteLength);
+  DatagramReader reader(note);
+  const auto message = reader.next();
+  REQUIRE(message);
+  CHECK(message->text == std::string(kMaxNoteLength, 'x'));
+}
+
+}  // namespace
+}  // namespace prefork
