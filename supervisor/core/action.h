@@ -1,0 +1,108 @@
+// What the core wants done. io/ carries the actions out in order; those that end a row (ForgetWorker, End)
+// come last for their id, so no action names what is gone.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "supervisor/core/ids.h"
+#include "supervisor/core/worker_row.h"
+
+namespace prefork::action {
+
+/// Start a process for this row. `from` is the template to fork it from; none: exec the pool's command.
+struct StartWorker {
+  WorkerId worker;
+  WorkerRole role = WorkerRole::kWorker;
+  WorkerId from;
+};
+/// Tell the worker to finish what it has and exit.
+struct SendDrain {
+  WorkerId worker;
+};
+struct SignalWorker {
+  enum class Signal { kTerminate, kKill };
+  WorkerId worker;
+  Signal signal = Signal::kTerminate;
+};
+/// The row is gone. Destroy what belongs to it.
+struct ForgetWorker {
+  WorkerId worker;
+};
+
+/// Send the connection to the worker; keep our copy of the socket.
+struct Dispatch {
+  WorkerId worker;
+  Ticket ticket;
+  ListenerIndex listener = 0;
+  Instant accepted_at;
+  Duration waited{};
+};
+/// Close our copy of the socket. The ticket lives on.
+struct CloseCopy {
+  Ticket ticket;
+};
+/// Find out whether a byte of the connection was consumed or answered; answer with event::Inspected at once.
+struct Inspect {
+  Ticket ticket;
+};
+/// The connection is over and the ticket gone.
+struct End {
+  enum class How {
+    kClose,   ///< close our copy, if it is still open
+    kCut,     ///< end it for the client whoever else holds a copy, then close
+    kReject,  ///< send `reject_with` and close cleanly
+  };
+  Ticket ticket;
+  How how = How::kClose;
+};
+
+/// Accept connections from now on, or do not.
+struct SetAccepting {
+  bool accepting = false;
+};
+/// Close the listeners for good.
+struct CloseListeners {};
+
+// For the log: facts, no orders.
+struct ReportReady {
+  WorkerId worker;
+  Duration took{};
+};
+struct ReportDeath {
+  DeathRecord record;
+};
+struct ReportStarts {
+  std::uint32_t failures = 0;  ///< consecutive; 0: workers start again
+  Duration delay{};            ///< until the next attempt
+};
+/// A record that does not fit the tables.
+struct ReportViolation {
+  enum class What { kUnexpectedReady, kBadVersion, kBadSlots, kNotReady, kUnknownTicket, kWrongState };
+  WorkerId worker;
+  What what = What::kUnexpectedReady;
+  std::uint64_t value = 0;  ///< the ticket, version or number of slots in question
+};
+/// A connection came back from workers too often and will be closed.
+struct ReportGaveUp {
+  Ticket ticket;
+};
+/// Nothing of the pool is left.
+struct Stopped {
+  bool clean = true;  ///< nobody was killed and no connection was turned away or cut
+};
+
+}  // namespace prefork::action
+
+namespace prefork {
+
+using Action =
+    std::variant<action::StartWorker, action::SendDrain, action::SignalWorker, action::ForgetWorker,
+                 action::Dispatch, action::CloseCopy, action::Inspect, action::End, action::SetAccepting,
+                 action::CloseListeners, action::ReportReady, action::ReportDeath, action::ReportStarts,
+                 action::ReportViolation, action::ReportGaveUp, action::Stopped>;
+/// Owned by the caller and reused, so that deciding allocates nothing when warm.
+using Actions = std::vector<Action>;
+
+}  // namespace prefork

@@ -1,0 +1,149 @@
+#include "supervisor/core/connection_table.h"
+
+#include <cassert>
+#include <utility>
+
+namespace prefork {
+
+ConnectionRow& ConnectionTable::add(Ticket ticket, ListenerIndex listener, Instant now) {
+  if (ticket.slot() >= entries_.size()) entries_.resize(ticket.slot() + 1);
+  Entry& entry = entries_[ticket.slot()];
+  assert(!entry.row.ticket);
+  entry = Entry{};
+  entry.row.ticket = ticket;
+  entry.row.listener = listener;
+  entry.row.accepted_at = entry.row.since = now;
+  ++size_;
+  return entry.row;
+}
+
+void ConnectionTable::remove(Ticket ticket) {
+  ConnectionRow* row = find(ticket);
+  assert(row != nullptr);
+  leave_place(*row);
+  forget_receipt(*row);
+  row->ticket = Ticket{};
+  --size_;
+}
+
+const ConnectionRow* ConnectionTable::find(Ticket ticket) const {
+  if (!ticket || ticket.slot() >= entries_.size() || entries_[ticket.slot()].row.ticket != ticket)
+    return nullptr;
+  return &entries_[ticket.slot()].row;
+}
+
+ConnectionRow* ConnectionTable::find(Ticket ticket) {
+  return const_cast<ConnectionRow*>(std::as_const(*this).find(ticket));
+}
+
+void ConnectionTable::enqueue(ConnectionRow& row, Instant now, bool came_back) {
+  row.state = ConnectionState::kQueued;
+  row.since = now;
+  Entry& entry = entries_[row.ticket.slot()];
+  entry.place = came_back ? &came_back_ : &waiting_;
+  append(*entry.place, row.ticket.slot(), kByPlace);
+}
+
+ConnectionRow* ConnectionTable::front() {
+  return at(came_back_.first != kNone ? came_back_.first : waiting_.first);
+}
+
+ConnectionRow* ConnectionTable::longest_queued() {
+  ConnectionRow* back = at(came_back_.first);
+  ConnectionRow* waiting = at(waiting_.first);
+  if (back == nullptr || waiting == nullptr) return back != nullptr ? back : waiting;
+  return back->since <= waiting->since ? back : waiting;
+}
+
+void ConnectionTable::assign(ConnectionRow& row, WorkerId worker, Instant now) {
+  leave_place(row);
+  row.state = ConnectionState::kDispatched;
+  row.since = now;
+  row.worker = worker;
+  append(held_by(worker), row.ticket.slot(), kByPlace);
+  append(receipts_, row.ticket.slot(), kByReceipt);
+}
+
+void ConnectionTable::unassign(ConnectionRow& row) {
+  leave_place(row);
+  forget_receipt(row);
+  row.worker = WorkerId{};
+}
+
+void ConnectionTable::begin(ConnectionRow& row, Instant now) {
+  forget_receipt(row);
+  row.state = ConnectionState::kBusy;
+  row.since = now;
+}
+
+ConnectionRow* ConnectionTable::longest_awaited() { return at(receipts_.first); }
+
+ConnectionRow* ConnectionTable::first_held(WorkerId worker) { return at(held_by(worker).first); }
+
+ConnectionRow* ConnectionTable::next_held(const ConnectionRow& row) {
+  return at(entries_[row.ticket.slot()].links[kByPlace].next);
+}
+
+ConnectionTable::List& ConnectionTable::held_by(WorkerId worker) {
+  if (worker.slot() >= held_.size()) held_.resize(worker.slot() + 1);
+  return held_[worker.slot()];
+}
+
+void ConnectionTable::leave_place(ConnectionRow& row) {
+  Entry& entry = entries_[row.ticket.slot()];
+  if (entry.place != nullptr) {
+    unlink(*entry.place, row.ticket.slot(), kByPlace);
+    entry.place = nullptr;
+  } else if (row.worker) {
+    unlink(held_by(row.worker), row.ticket.slot(), kByPlace);
+  }
+}
+
+void ConnectionTable::append(List& list, std::size_t slot, std::size_t which) {
+  Links& links = entries_[slot].links[which];
+  links = Links{.previous = list.last, .next = kNone, .linked = true};
+  (list.last == kNone ? list.first : entries_[list.last].links[which].next) =
+      static_cast<std::uint32_t>(slot);
+  list.last = static_cast<std::uint32_t>(slot);
+  ++list.size;
+}
+
+void ConnectionTable::unlink(List& list, std::size_t slot, std::size_t which) {
+  const Links old = std::exchange(entries_[slot].links[which], Links{});
+  if (!old.linked) return;
+  (old.previous == kNone ? list.first : entries_[old.previous].links[which].next) = old.next;
+  (old.next == kNone ? list.last : entries_[old.next].links[which].previous) = old.previous;
+  --list.size;
+}
+
+const char* ConnectionTable::broken_invariant() const {
+  std::size_t counts[4] = {};
+  std::size_t known = 0;
+  for (const Entry& entry : entries_) {
+    if (!entry.row.ticket) continue;
+    ++known;
+    ++counts[static_cast<std::size_t>(entry.row.state)];
+    const bool in_hands =
+        entry.row.state == ConnectionState::kDispatched || entry.row.state == ConnectionState::kBusy;
+    if (in_hands != static_cast<bool>(entry.row.worker))
+      return "a connection's worker does not fit its state";
+    if (entry.links[kByReceipt].linked && entry.row.state != ConnectionState::kDispatched) {
+      return "a receipt is awaited for a connection that is not dispatched";
+    }
+    if ((entry.place != nullptr) != (entry.row.state == ConnectionState::kQueued)) {
+      return "a connection is in the queue and elsewhere, or queued and in no queue";
+    }
+  }
+  std::size_t held = 0;
+  for (const List& list : held_) held += list.size;
+  if (known != size_) return "the number of connections is wrong";
+  if (queued() != counts[static_cast<std::size_t>(ConnectionState::kQueued)])
+    return "the queue's length is wrong";
+  if (held != counts[static_cast<std::size_t>(ConnectionState::kDispatched)] +
+                  counts[static_cast<std::size_t>(ConnectionState::kBusy)]) {
+    return "the connections in workers' hands are miscounted";
+  }
+  return nullptr;
+}
+
+}  // namespace prefork

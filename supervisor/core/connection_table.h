@@ -1,0 +1,102 @@
+// The connections that the pool knows of, and the lists they stand in: the queue (those that came back from a
+// worker before those that are new), the receipts that are awaited, and what each worker holds. All
+// operations take constant time and, once the table has grown to its size, allocate nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "supervisor/core/ids.h"
+
+namespace prefork {
+
+enum class ConnectionState {
+  kQueued,      ///< wants a worker
+  kDispatched,  ///< sent to a worker that has not begun it
+  kBusy,        ///< begun
+  kInspected,   ///< its worker died; io is asked whether a byte was consumed or answered
+};
+
+struct ConnectionRow {
+  Ticket ticket;
+  ConnectionState state = ConnectionState::kQueued;
+  ListenerIndex listener = 0;
+  bool copy_held = true;          ///< our copy of the socket is open
+  std::uint8_t redispatches = 0;  ///< how often it came back from a worker
+  Instant accepted_at;
+  Instant since;    ///< start of the present state
+  WorkerId worker;  ///< kDispatched, kBusy
+};
+
+class ConnectionTable {
+ public:
+  /// Adds a connection, in no list yet. `ticket` must be larger than all before it.
+  ConnectionRow& add(Ticket ticket, ListenerIndex listener, Instant now);
+  /// Takes the connection out of its lists and forgets it.
+  void remove(Ticket ticket);
+  [[nodiscard]] const ConnectionRow* find(Ticket ticket) const;
+  [[nodiscard]] ConnectionRow* find(Ticket ticket);
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+  /// Into the queue: at the end, or, when it comes back from a worker, behind the others that came back.
+  void enqueue(ConnectionRow& row, Instant now, bool came_back);
+  /// The connection to be dispatched next; null when nobody waits.
+  [[nodiscard]] ConnectionRow* front();
+  /// The connection that has been in the queue the longest; null when nobody waits.
+  [[nodiscard]] ConnectionRow* longest_queued();
+  [[nodiscard]] std::size_t queued() const { return came_back_.size + waiting_.size; }
+
+  /// From the queue to a worker.
+  void assign(ConnectionRow& row, WorkerId worker, Instant now);
+  /// Back out of the worker's hands, into no list.
+  void unassign(ConnectionRow& row);
+  /// The worker has begun it: its receipt is no longer awaited.
+  void begin(ConnectionRow& row, Instant now);
+  /// Its receipt is not awaited any more, though it is not begun.
+  void forget_receipt(ConnectionRow& row) { unlink(receipts_, row.ticket.slot(), kByReceipt); }
+  /// The dispatched connection whose receipt has been awaited the longest; null when none is.
+  [[nodiscard]] ConnectionRow* longest_awaited();
+  /// The first connection in a worker's hands; null when it has none.
+  [[nodiscard]] ConnectionRow* first_held(WorkerId worker);
+  [[nodiscard]] ConnectionRow* next_held(const ConnectionRow& row);
+
+  /// What is wrong with the table, for tests and checking builds; null when nothing is.
+  [[nodiscard]] const char* broken_invariant() const;
+
+ private:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+  static constexpr std::size_t kByPlace = 0;    ///< links of the queue or of the worker's list
+  static constexpr std::size_t kByReceipt = 1;  ///< links of the receipts
+  struct List {
+    std::uint32_t first = kNone;
+    std::uint32_t last = kNone;
+    std::size_t size = 0;
+  };
+  struct Links {
+    std::uint32_t previous = kNone;
+    std::uint32_t next = kNone;
+    bool linked = false;
+  };
+  struct Entry {
+    ConnectionRow row;
+    Links links[2];
+    List* place = nullptr;  ///< the list of kByPlace: came_back_ or waiting_; null for a worker's
+  };
+
+  void append(List& list, std::size_t slot, std::size_t which);
+  void unlink(List& list, std::size_t slot, std::size_t which);
+  void leave_place(ConnectionRow& row);
+  ConnectionRow* at(std::uint32_t slot) { return slot == kNone ? nullptr : &entries_[slot].row; }
+  List& held_by(WorkerId worker);
+
+  std::vector<Entry> entries_;  ///< by ticket slot; ticket 0 marks a free one
+  std::vector<List> held_;      ///< by worker slot
+  List came_back_;
+  List waiting_;
+  List receipts_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace prefork

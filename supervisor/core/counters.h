@@ -1,0 +1,33 @@
+// What a pool has counted since it was made. Numbers only grow.
+//
+//   accepted = served + lost + gave_up + rejected + expired + discarded + those still known to the pool
+#pragma once
+
+#include <cstdint>
+
+#include "supervisor/core/histogram.h"
+
+namespace prefork {
+
+struct Counters {
+  std::uint64_t accepted = 0;
+  std::uint64_t dispatched = 0;    ///< Dispatch actions, repeats included
+  std::uint64_t redispatched = 0;  ///< came back from a worker that had not begun, or not touched, them
+  std::uint64_t begun = 0;         ///< receipts
+  std::uint64_t served = 0;
+  std::uint64_t lost = 0;       ///< their worker died after it had begun them
+  std::uint64_t gave_up = 0;    ///< came back too often
+  std::uint64_t rejected = 0;   ///< the queue was full
+  std::uint64_t expired = 0;    ///< waited longer than the queue's timeout
+  std::uint64_t discarded = 0;  ///< still queued when the pool was stopped, or not sendable at all
+
+  std::uint64_t starts = 0;
+  std::uint64_t start_failures = 0;
+  std::uint64_t crashes = 0;     ///< deaths of ready workers that nobody planned
+  std::uint64_t violations = 0;  ///< workers that broke the protocol
+
+  std::uint64_t queue_high = 0;  ///< most connections that ever waited at a time
+  Histogram waits;               ///< time from acceptance to each first dispatch
+};
+
+}  // namespace prefork

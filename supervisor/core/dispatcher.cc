@@ -1,0 +1,196 @@
+#include "supervisor/core/dispatcher.h"
+
+#include <algorithm>
+
+namespace prefork {
+namespace {
+
+void earlier(std::optional<Instant>& earliest, Instant candidate) {
+  if (!earliest || candidate < *earliest) earliest = candidate;
+}
+
+}  // namespace
+
+void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& out) {
+  ++counters_.accepted;
+  ConnectionRow& row = connections_.add(event.ticket, event.listener, now);
+  const bool room =
+      connections_.queued() < settings_.queue_max || workers_.least_busy(settings_.prefer) != nullptr;
+  if (!room && settings_.full == PoolSettings::Full::kReject) {
+    end(event.ticket, action::End::How::kReject, counters_.rejected, out);
+    return;
+  }
+  connections_.enqueue(row, now, /*came_back=*/false);
+}
+
+void Dispatcher::dispatch(Instant now, Actions& out) {
+  if (paused_until_) {
+    if (now < *paused_until_) return;
+    paused_until_.reset();
+  }
+  while (ConnectionRow* connection = connections_.front()) {
+    const WorkerRow* choice = workers_.least_busy(settings_.prefer);
+    if (choice == nullptr) break;
+    WorkerRow& worker = *workers_.find(choice->id);
+    workers_.reserve(worker);
+    connections_.assign(*connection, worker.id, now);
+    const Duration waited = now - connection->accepted_at;
+    ++counters_.dispatched;
+    if (connection->redispatches == 0) counters_.waits.add(waited);
+    out.push_back(action::Dispatch{worker.id, connection->ticket, connection->listener,
+                                   connection->accepted_at, waited});
+  }
+  counters_.queue_high = std::max<std::uint64_t>(counters_.queue_high, connections_.queued());
+}
+
+void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& row, Instant now,
+                                 Actions& out) {
+  ConnectionRow* connection = held(row, event.ticket);
+  if (connection == nullptr) return;
+  workers_.release(row);
+  connections_.unassign(*connection);
+  switch (event.cause) {
+    case event::DispatchFailed::Cause::kBadConnection:
+      end(event.ticket, action::End::How::kClose, counters_.discarded, out);
+      return;
+    case event::DispatchFailed::Cause::kNoResources: paused_until_ = now + kResourcePause; break;
+    case event::DispatchFailed::Cause::kWorkerFull:
+    case event::DispatchFailed::Cause::kWorkerGone: break;
+  }
+  // Nothing reached the worker: this does not count as having been there.
+  connections_.enqueue(*connection, now, /*came_back=*/true);
+}
+
+ConnectionRow* Dispatcher::held(const WorkerRow& row, Ticket ticket) {
+  ConnectionRow* connection = connections_.find(ticket);
+  return connection != nullptr && connection->worker == row.id ? connection : nullptr;
+}
+
+std::optional<Dispatcher::Violation> Dispatcher::busy(WorkerRow& row, Ticket ticket, Instant now,
+                                                      Actions& out) {
+  ConnectionRow* connection = held(row, ticket);
+  if (connection == nullptr) return Violation::kUnknownTicket;
+  if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
+  connections_.begin(*connection, now);
+  ++counters_.begun;
+  if (settings_.hold == PoolSettings::Hold::kReceipt) {
+    connection->copy_held = false;
+    out.push_back(action::CloseCopy{ticket});
+  }
+  return std::nullopt;
+}
+
+std::optional<Dispatcher::Violation> Dispatcher::idle(WorkerRow& row, Ticket ticket, Actions& out) {
+  ConnectionRow* connection = held(row, ticket);
+  if (connection == nullptr) return Violation::kUnknownTicket;
+  if (connection->state != ConnectionState::kBusy) return Violation::kWrongState;
+  workers_.release(row);
+  ++row.served;
+  end(ticket, action::End::How::kClose, counters_.served, out);
+  return std::nullopt;
+}
+
+std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket ticket, Instant now,
+                                                         Actions& out) {
+  ConnectionRow* connection = held(row, ticket);
+  if (connection == nullptr) return Violation::kUnknownTicket;
+  if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
+  workers_.release(row);
+  connections_.unassign(*connection);
+  come_back(*connection, now, out);
+  return std::nullopt;
+}
+
+std::optional<Dispatcher::Violation> Dispatcher::progress(const WorkerRow& row, Ticket ticket) const {
+  const ConnectionRow* connection = connections_.find(ticket);
+  if (connection == nullptr || connection->worker != row.id) return Violation::kUnknownTicket;
+  if (connection->state != ConnectionState::kBusy) return Violation::kWrongState;
+  return std::nullopt;
+}
+
+Dispatcher::Held Dispatcher::take_back(WorkerRow& row, Instant now, Actions& out) {
+  Held held;
+  while (ConnectionRow* connection = connections_.first_held(row.id)) {
+    const bool begun = connection->state == ConnectionState::kBusy;
+    workers_.release(row);
+    connections_.unassign(*connection);
+    ++(begun ? held.begun : held.unbegun);
+    if (!begun) {
+      come_back(*connection, now, out);
+    } else if (connection->copy_held) {
+      connection->state = ConnectionState::kInspected;
+      out.push_back(action::Inspect{connection->ticket});
+    } else {
+      end(connection->ticket, action::End::How::kClose, counters_.lost, out);
+    }
+  }
+  return held;
+}
+
+void Dispatcher::inspected(const event::Inspected& event, Instant now, Actions& out) {
+  ConnectionRow* connection = connections_.find(event.ticket);
+  if (connection == nullptr || connection->state != ConnectionState::kInspected) return;
+  if (event.untouched) {
+    come_back(*connection, now, out);
+  } else {
+    // Cut, not closed: what the dead worker left behind may hold a copy, and the client shall know at once.
+    end(event.ticket, action::End::How::kCut, counters_.lost, out);
+  }
+}
+
+void Dispatcher::come_back(ConnectionRow& row, Instant now, Actions& out) {
+  if (row.redispatches == kMaxRedispatches) {
+    out.push_back(action::ReportGaveUp{row.ticket});
+    end(row.ticket, action::End::How::kCut, counters_.gave_up, out);
+    return;
+  }
+  ++row.redispatches;
+  ++counters_.redispatched;
+  connections_.enqueue(row, now, /*came_back=*/true);
+}
+
+void Dispatcher::forget_receipts(const WorkerRow& row) {
+  for (ConnectionRow* held = connections_.first_held(row.id); held != nullptr;
+       held = connections_.next_held(*held)) {
+    connections_.forget_receipt(*held);
+  }
+}
+
+void Dispatcher::expire(Instant now, Actions& out) {
+  for (ConnectionRow* row = connections_.longest_queued(); row != nullptr;
+       row = connections_.longest_queued()) {
+    if (now < row->since + settings_.queue_timeout) break;
+    end(row->ticket, action::End::How::kReject, counters_.expired, out);
+  }
+}
+
+void Dispatcher::discard_queue(Actions& out) {
+  while (ConnectionRow* row = connections_.front()) {
+    end(row->ticket, action::End::How::kReject, counters_.discarded, out);
+  }
+}
+
+std::optional<WorkerId> Dispatcher::overdue_receipt(Instant now) {
+  const ConnectionRow* oldest = connections_.longest_awaited();
+  if (oldest == nullptr || now < oldest->since + settings_.receipt_timeout) return std::nullopt;
+  return oldest->worker;
+}
+
+std::optional<Instant> Dispatcher::next_deadline() {
+  std::optional<Instant> earliest;
+  if (const ConnectionRow* row = connections_.longest_awaited())
+    earlier(earliest, row->since + settings_.receipt_timeout);
+  if (const ConnectionRow* row = connections_.longest_queued()) {
+    earlier(earliest, row->since + settings_.queue_timeout);
+    if (paused_until_) earlier(earliest, *paused_until_);
+  }
+  return earliest;
+}
+
+void Dispatcher::end(Ticket ticket, action::End::How how, std::uint64_t& counter, Actions& out) {
+  ++counter;
+  connections_.remove(ticket);
+  out.push_back(action::End{ticket, how});
+}
+
+}  // namespace prefork

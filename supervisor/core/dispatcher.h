@@ -1,0 +1,87 @@
+// Connections: the queue, who gets the next one, the receipts, and what becomes of them when their worker
+// dies. Takes slots and gives them back; starting and stopping workers is the Lifecycle's business.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "supervisor/core/action.h"
+#include "supervisor/core/connection_table.h"
+#include "supervisor/core/counters.h"
+#include "supervisor/core/event.h"
+#include "supervisor/core/settings.h"
+#include "supervisor/core/worker_table.h"
+
+namespace prefork {
+
+class Dispatcher {
+ public:
+  /// A connection that came back this often and comes back once more is closed: it may be what kills the
+  /// workers.
+  static constexpr std::uint8_t kMaxRedispatches = 2;
+  /// How long a worker that refused, or does not read its channel, gets nothing new.
+  static constexpr Duration kRest = std::chrono::milliseconds(100);
+  /// How long nothing is sent at all when the machine is short of something.
+  static constexpr Duration kResourcePause = std::chrono::milliseconds(10);
+
+  using Violation = action::ReportViolation::What;
+
+  /// Connections that a worker held when it died.
+  struct Held {
+    std::uint32_t begun = 0;
+    std::uint32_t unbegun = 0;
+  };
+
+  Dispatcher(const PoolSettings& settings, WorkerTable& workers, Counters& counters)
+      : settings_(settings), workers_(workers), counters_(counters) {}
+
+  void accepted(const event::Accepted& event, Instant now, Actions& out);
+  /// Undoes the dispatch. What follows for the worker is the caller's to decide.
+  void dispatch_failed(const event::DispatchFailed& event, WorkerRow& row, Instant now, Actions& out);
+  void inspected(const event::Inspected& event, Instant now, Actions& out);
+
+  // Records from a ready, draining or stopping worker. A record that does not fit changes nothing.
+  std::optional<Violation> busy(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
+  std::optional<Violation> idle(WorkerRow& row, Ticket ticket, Actions& out);
+  std::optional<Violation> refused(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
+  std::optional<Violation> progress(const WorkerRow& row, Ticket ticket) const;
+
+  /// The worker is dead: what it had not begun goes to others, the rest is inspected or lost.
+  Held take_back(WorkerRow& row, Instant now, Actions& out);
+  /// The worker will be killed for it: its receipts are not awaited any more.
+  void forget_receipts(const WorkerRow& row);
+
+  /// Hands out what is queued while there are workers with room.
+  void dispatch(Instant now, Actions& out);
+  /// Ends what has waited too long.
+  void expire(Instant now, Actions& out);
+  /// Ends everything that is queued: the pool is being stopped.
+  void discard_queue(Actions& out);
+
+  /// The worker whose receipt has been awaited too long, if there is one.
+  [[nodiscard]] std::optional<WorkerId> overdue_receipt(Instant now);
+  [[nodiscard]] std::optional<Instant> next_deadline();
+  /// There is room in the queue, or those for whom there is none are to be told so.
+  [[nodiscard]] bool has_room() const {
+    return settings_.full == PoolSettings::Full::kReject || connections_.queued() < settings_.queue_max;
+  }
+  /// Nobody waits for a worker, or may do so again because its worker has not begun it.
+  [[nodiscard]] bool settled() {
+    return connections_.queued() == 0 && connections_.longest_awaited() == nullptr;
+  }
+  [[nodiscard]] const ConnectionTable& connections() const { return connections_; }
+
+ private:
+  /// The connection if this worker holds it, else what is wrong.
+  ConnectionRow* held(const WorkerRow& row, Ticket ticket);
+  void come_back(ConnectionRow& row, Instant now, Actions& out);
+  void end(Ticket ticket, action::End::How how, std::uint64_t& counter, Actions& out);
+
+  const PoolSettings& settings_;
+  WorkerTable& workers_;
+  Counters& counters_;
+  ConnectionTable connections_;
+  std::optional<Instant> paused_until_;
+};
+
+}  // namespace prefork

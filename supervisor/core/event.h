@@ -1,0 +1,101 @@
+// What the core is told. io/ makes these from what the kernel, the workers and the operator do.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+#include "supervisor/core/ids.h"
+#include "supervisor/core/settings.h"
+#include "supervisor/core/worker_row.h"
+
+namespace prefork::event {
+
+/// A connection was accepted and io holds its socket under this ticket, which is larger than all before it.
+struct Accepted {
+  Ticket ticket;
+  ListenerIndex listener = 0;
+};
+
+/// A Dispatch action could not be carried out; nothing reached the worker.
+struct DispatchFailed {
+  enum class Cause {
+    kWorkerGone,     ///< its channel is closed
+    kWorkerFull,     ///< it does not read its channel
+    kNoResources,    ///< this machine or user is short of something; nobody's fault
+    kBadConnection,  ///< this socket cannot be sent
+  };
+  WorkerId worker;
+  Ticket ticket;
+  Cause cause = Cause::kWorkerGone;
+};
+
+/// The answer to an Inspect action. Untouched: not a byte was consumed and not a byte answered, by the
+/// kernel's word.
+struct Inspected {
+  Ticket ticket;
+  bool untouched = false;
+};
+
+// Records from a worker. None of them is trusted: the core checks each against its tables.
+struct WorkerReady {
+  WorkerId worker;
+  std::uint32_t version = 0;
+  std::uint64_t slots = 0;
+};
+struct WorkerBusy {
+  WorkerId worker;
+  Ticket ticket;
+};
+struct WorkerIdle {
+  WorkerId worker;
+  Ticket ticket;
+};
+struct WorkerRefused {
+  WorkerId worker;
+  Ticket ticket;
+};
+struct WorkerProgress {
+  WorkerId worker;
+  Ticket ticket;
+};
+/// The worker sent what no worker may send at any time. io has logged what.
+struct WorkerViolated {
+  WorkerId worker;
+};
+
+/// The worker's channel has ended; it may live on.
+struct ChannelClosed {
+  WorkerId worker;
+};
+/// The worker is dead and reaped, and its channel has been read to the end. Also for one that never started.
+struct WorkerExited {
+  WorkerId worker;
+  Exit exit;
+};
+
+/// A new configuration. `replace_workers`: what a worker is started from has changed.
+struct SettingsChanged {
+  PoolSettings settings;
+  bool replace_workers = false;
+};
+/// The operator wants this many workers from now on.
+struct Resized {
+  std::size_t workers = 0;
+};
+struct StopRequested {
+  bool quick = false;  ///< do not wait for what is queued or busy
+};
+/// `next_deadline()` has come.
+struct DeadlinePassed {};
+
+}  // namespace prefork::event
+
+namespace prefork {
+
+using Event =
+    std::variant<event::Accepted, event::DispatchFailed, event::Inspected, event::WorkerReady,
+                 event::WorkerBusy, event::WorkerIdle, event::WorkerRefused, event::WorkerProgress,
+                 event::WorkerViolated, event::ChannelClosed, event::WorkerExited, event::SettingsChanged,
+                 event::Resized, event::StopRequested, event::DeadlinePassed>;
+
+}  // namespace prefork

@@ -1,0 +1,58 @@
+// Durations counted in buckets that are at most 25 % wide: percentiles of any number of samples in 1 KiB.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "supervisor/core/ids.h"
+
+namespace prefork {
+
+class Histogram {
+ public:
+  void add(Duration sample) {
+    const auto us = static_cast<std::uint64_t>(std::max<std::int64_t>(sample.count(), 0)) / 1000;
+    ++buckets_[bucket_of(us)];
+    ++count_;
+    max_ = std::max(max_, sample);
+  }
+
+  [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] Duration max() const { return max_; }
+
+  /// The upper end of the bucket in which the sample of that rank lies, never more than max(). `fraction` is
+  /// 0 to 1.
+  [[nodiscard]] Duration percentile(double fraction) const {
+    const auto rank = static_cast<std::uint64_t>(fraction * static_cast<double>(count_));
+    std::uint64_t seen = 0;
+    for (std::size_t i = 0; i < buckets_.size(); ++i) {
+      seen += buckets_[i];
+      if (seen > rank) return std::min<Duration>(std::chrono::microseconds(upper_end(i)), max_);
+    }
+    return max_;
+  }
+
+ private:
+  // Values below 4 µs have a bucket each; above, each power of two is cut into four.
+  static constexpr std::size_t bucket_of(std::uint64_t us) {
+    if (us < 4) return static_cast<std::size_t>(us);
+    const auto exponent = static_cast<std::size_t>(std::bit_width(us)) - 1;
+    const auto quarter = static_cast<std::size_t>((us >> (exponent - 2)) & 3);
+    return std::min(kBuckets - 1, (exponent - 1) * 4 + quarter);
+  }
+  static constexpr std::uint64_t upper_end(std::size_t bucket) {
+    if (bucket < 4) return bucket + 1;
+    const std::size_t exponent = bucket / 4 + 1;
+    return (std::uint64_t{4} + bucket % 4 + 1) << (exponent - 2);
+  }
+
+  static constexpr std::size_t kBuckets = 128;
+  std::array<std::uint64_t, kBuckets> buckets_{};
+  std::uint64_t count_ = 0;
+  Duration max_{};
+};
+
+}  // namespace prefork

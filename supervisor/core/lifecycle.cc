@@ -1,0 +1,181 @@
+#include "supervisor/core/lifecycle.h"
+
+#include <algorithm>
+
+#include "supervisor/core/event.h"
+
+namespace prefork {
+namespace {
+
+constexpr std::uint32_t kProtocolVersion = 1;
+
+}  // namespace
+
+Lifecycle::Lifecycle(const PoolSettings& settings, WorkerTable& workers, Counters& counters,
+                     std::uint32_t seed, Instant now)
+    : settings_(settings),
+      workers_(workers),
+      counters_(counters),
+      policy_(settings, seed, now),
+      target_(settings.workers) {}
+
+void Lifecycle::configure(bool replace, Instant now) {
+  if (replace) ++generation_;
+  target_ = settings_.workers;
+  policy_.configure(settings_, now);
+  changed_ = true;
+}
+
+void Lifecycle::resize(std::size_t workers) {
+  target_ = workers;
+  changed_ = true;
+}
+
+std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event::WorkerReady& event,
+                                                     Instant now, Actions& out) {
+  if (row.status == WorkerStatus::kStopping) return std::nullopt;  // crossed with our signal
+  if (row.status != WorkerStatus::kStarting) return Violation::kUnexpectedReady;
+  if (event.version != kProtocolVersion) return Violation::kBadVersion;
+  const bool worker = row.role == WorkerRole::kWorker;
+  if (worker == (event.slots == 0)) return Violation::kBadSlots;
+  row.was_ready = true;
+  workers_.set_deadline(row, std::nullopt);
+  workers_.set_slots(row, static_cast<std::uint32_t>(std::min<std::uint64_t>(event.slots, settings_.slots)));
+  workers_.set_status(row, WorkerStatus::kReady, now);
+  out.push_back(action::ReportReady{row.id, now - row.started_at});
+  if (worker && row.generation == generation_) policy_.on_ready(now);
+  changed_ = true;
+  return std::nullopt;
+}
+
+void Lifecycle::served(WorkerRow& row, Instant now, Actions& out) {
+  if (row.status == WorkerStatus::kDraining && row.load == 0) {
+    workers_.set_deadline(row, now + settings_.kill_timeout);
+  }
+  if (policy_.failures() > 0 && row.generation == generation_ && row.started_at >= policy_.last_failure()) {
+    proven(out);
+  }
+}
+
+void Lifecycle::proven(Actions& out) {
+  if (policy_.on_proven()) out.push_back(action::ReportStarts{});
+  changed_ = true;
+}
+
+void Lifecycle::rest(WorkerRow& row, Instant until) {
+  if (row.status != WorkerStatus::kReady) return;
+  workers_.set_resting(row, true);
+  workers_.set_deadline(row, until);
+}
+
+void Lifecycle::drain(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
+  // One that is not ready may not read its channel for long; it has nothing to finish.
+  if (row.status == WorkerStatus::kStarting) return terminate(row, reason, now, out);
+  row.reason = reason;
+  workers_.set_status(row, WorkerStatus::kDraining, now);
+  workers_.set_deadline(row, now + (row.load > 0 ? settings_.stop_timeout : settings_.kill_timeout));
+  out.push_back(action::SendDrain{row.id});
+}
+
+void Lifecycle::terminate(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
+  if (row.status == WorkerStatus::kStopping) return;
+  row.reason = reason;
+  if (stopping_ && row.load > 0) cut_short_ = true;
+  workers_.set_status(row, WorkerStatus::kStopping, now);
+  workers_.set_deadline(row, now + settings_.kill_timeout);
+  out.push_back(action::SignalWorker{row.id, action::SignalWorker::Signal::kTerminate});
+  changed_ = true;
+}
+
+void Lifecycle::kill(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
+  if (row.kill_sent) return;
+  if (row.status != WorkerStatus::kStopping) {
+    row.reason = reason;
+    workers_.set_status(row, WorkerStatus::kStopping, now);
+  }
+  if (stopping_) cut_short_ = true;
+  row.kill_sent = true;
+  workers_.set_deadline(row, std::nullopt);
+  out.push_back(action::SignalWorker{row.id, action::SignalWorker::Signal::kKill});
+  changed_ = true;
+}
+
+void Lifecycle::drain_all(Instant now, Actions& out) {
+  workers_.for_each([&](WorkerRow& row) {
+    if (row.live()) drain(row, StopReason::kPoolStop, now, out);
+  });
+}
+
+void Lifecycle::terminate_all(Instant now, Actions& out) {
+  workers_.for_each([&](WorkerRow& row) { terminate(row, StopReason::kPoolStop, now, out); });
+}
+
+void Lifecycle::kill_all(Instant now, Actions& out) {
+  workers_.for_each([&](WorkerRow& row) { kill(row, StopReason::kPoolStop, now, out); });
+}
+
+void Lifecycle::deadline_passed(Instant now, Actions& out) {
+  while (WorkerRow* row = workers_.overdue(now)) {
+    switch (row->status) {
+      case WorkerStatus::kStarting: kill(*row, StopReason::kStartTimeout, now, out); break;
+      case WorkerStatus::kReady:
+        workers_.set_deadline(*row, std::nullopt);
+        workers_.set_resting(*row, false);
+        break;
+      case WorkerStatus::kDraining: terminate(*row, StopReason::kDrainTimeout, now, out); break;
+      case WorkerStatus::kStopping: kill(*row, row->reason, now, out); break;
+    }
+  }
+  if (policy_.proof_due() && *policy_.proof_due() <= now) proven(out);
+  changed_ = true;
+}
+
+std::optional<Instant> Lifecycle::next_deadline(Instant now) const {
+  std::optional<Instant> earliest = workers_.next_deadline();
+  const auto consider = [&](std::optional<Instant> candidate) {
+    if (candidate && (!earliest || *candidate < *earliest)) earliest = candidate;
+  };
+  if (stopping_) return earliest;
+  consider(policy_.proof_due());
+  consider(policy_.next_start(now));
+  return earliest;
+}
+
+void Lifecycle::exited(WorkerRow& row, const Exit& exit, const Dispatcher::Held& held, Instant now,
+                       Actions& out) {
+  DeathRecord record;
+  record.worker = row.id;
+  record.role = row.role;
+  record.generation = row.generation;
+  record.exit = exit;
+  record.reason = row.reason;
+  record.was_ready = row.was_ready;
+  record.killed_by_us = row.kill_sent;
+  record.age = now - row.started_at;
+  record.served = row.served;
+  record.held_begun = held.begun;
+  record.held_unbegun = held.unbegun;
+  out.push_back(action::ReportDeath{record});
+  if (record.is_failure()) judge(record, row, now, out);
+  out.push_back(action::ForgetWorker{row.id});
+  workers_.remove(row.id);
+  changed_ = true;
+}
+
+void Lifecycle::judge(const DeathRecord& record, const WorkerRow& row, Instant now, Actions& out) {
+  if (row.role == WorkerRole::kWorker) {
+    vacant_.push_back(Lineage{row.lineage.restarts + 1, record});
+    if (vacant_.size() > std::max<std::size_t>(target_, 1)) vacant_.erase(vacant_.begin());
+  }
+  const bool serving = record.was_ready && (record.served > 0 || record.age >= RestartPolicy::kProofAfter);
+  ++(serving ? counters_.crashes : counters_.start_failures);
+  if (row.generation != generation_ || stopping_) return;
+  if (serving) {
+    policy_.on_crash(now);
+  } else {
+    const Duration delay = policy_.on_failure(row.started_at, now);
+    out.push_back(action::ReportStarts{policy_.failures(), delay});
+  }
+}
+
+}  // namespace prefork

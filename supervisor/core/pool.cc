@@ -1,0 +1,208 @@
+#include "supervisor/core/pool.h"
+
+#include <utility>
+
+namespace prefork {
+
+using What = action::ReportViolation::What;
+
+Pool::Pool(const PoolSettings& settings, std::uint32_t seed, Instant now)
+    : settings_(settings),
+      dispatcher_(settings_, workers_, counters_),
+      lifecycle_(settings_, workers_, counters_, seed, now) {}
+
+void Pool::handle(const Event& event, Instant now, Actions& out) {
+  std::visit([&](const auto& specific) { on(specific, now, out); }, event);
+  settle(now, out);
+}
+
+void Pool::settle(Instant now, Actions& out) {
+  if (phase_ == Phase::kStopped) return;
+  lifecycle_.settle(now, out);
+  dispatcher_.dispatch(now, out);
+  const bool accepting = phase_ == Phase::kRunning && dispatcher_.has_room();
+  if (accepting != accepting_) {
+    accepting_ = accepting;
+    out.push_back(action::SetAccepting{accepting});
+  }
+  if (phase_ != Phase::kRunning) settle_stop(now, out);
+}
+
+void Pool::settle_stop(Instant now, Actions& out) {
+  if (phase_ == Phase::kFinishing && (dispatcher_.settled() || !lifecycle_.any_live())) {
+    phase_ = Phase::kLeaving;
+    lifecycle_.drain_all(now, out);
+  }
+  // In kLeaving nobody takes anything new: what still comes back from a dying worker has nowhere to go.
+  if (phase_ == Phase::kLeaving) dispatcher_.discard_queue(out);
+  if (phase_ != Phase::kLeaving || workers_.size() > 0 || dispatcher_.connections().size() > 0) return;
+  phase_ = Phase::kStopped;
+  out.push_back(action::Stopped{!lifecycle_.cut_short() && counters_.discarded == 0});
+}
+
+std::optional<Instant> Pool::next_deadline(Instant now) {
+  std::optional<Instant> earliest;
+  for (const std::optional<Instant>& candidate :
+       {lifecycle_.next_deadline(now), dispatcher_.next_deadline(), stop_deadline_}) {
+    if (candidate && (!earliest || *candidate < *earliest)) earliest = candidate;
+  }
+  return earliest;
+}
+
+void Pool::on(const event::Accepted& event, Instant now, Actions& out) {
+  dispatcher_.accepted(event, now, out);
+}
+
+void Pool::on(const event::DispatchFailed& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr) return;
+  dispatcher_.dispatch_failed(event, *row, now, out);
+  switch (event.cause) {
+    case event::DispatchFailed::Cause::kWorkerGone:
+      lifecycle_.terminate(*row, StopReason::kChannelClosed, now, out);
+      break;
+    case event::DispatchFailed::Cause::kWorkerFull: lifecycle_.rest(*row, now + Dispatcher::kRest); break;
+    case event::DispatchFailed::Cause::kNoResources:
+    case event::DispatchFailed::Cause::kBadConnection: break;
+  }
+}
+
+void Pool::on(const event::Inspected& event, Instant now, Actions& out) {
+  dispatcher_.inspected(event, now, out);
+}
+
+void Pool::on(const event::WorkerReady& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr) return;
+  if (const auto wrong = lifecycle_.ready(*row, event, now, out)) {
+    violated(*row, *wrong, wrong == What::kBadSlots ? event.slots : event.version, now, out);
+  }
+}
+
+WorkerRow* Pool::speaker(WorkerId worker, Ticket ticket, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(worker);
+  if (row == nullptr || row->was_ready) return row;
+  violated(*row, What::kNotReady, ticket.value, now, out);
+  return nullptr;
+}
+
+void Pool::on(const event::WorkerBusy& event, Instant now, Actions& out) {
+  WorkerRow* row = speaker(event.worker, event.ticket, now, out);
+  if (row == nullptr) return;
+  if (const auto wrong = dispatcher_.busy(*row, event.ticket, now, out)) {
+    violated(*row, *wrong, event.ticket.value, now, out);
+  }
+}
+
+void Pool::on(const event::WorkerIdle& event, Instant now, Actions& out) {
+  WorkerRow* row = speaker(event.worker, event.ticket, now, out);
+  if (row == nullptr) return;
+  if (const auto wrong = dispatcher_.idle(*row, event.ticket, out)) {
+    violated(*row, *wrong, event.ticket.value, now, out);
+  } else {
+    lifecycle_.served(*row, now, out);
+  }
+}
+
+void Pool::on(const event::WorkerRefused& event, Instant now, Actions& out) {
+  WorkerRow* row = speaker(event.worker, event.ticket, now, out);
+  if (row == nullptr) return;
+  if (const auto wrong = dispatcher_.refused(*row, event.ticket, now, out)) {
+    violated(*row, *wrong, event.ticket.value, now, out);
+  } else {
+    lifecycle_.rest(*row, now + Dispatcher::kRest);
+  }
+}
+
+void Pool::on(const event::WorkerProgress& event, Instant now, Actions& out) {
+  WorkerRow* row = speaker(event.worker, event.ticket, now, out);
+  if (row == nullptr) return;
+  if (const auto wrong = dispatcher_.progress(*row, event.ticket)) {
+    violated(*row, *wrong, event.ticket.value, now, out);
+  }
+}
+
+void Pool::violated(WorkerRow& row, What what, std::uint64_t value, Instant now, Actions& out) {
+  if (row.kill_sent) return;  // dead to us already
+  out.push_back(action::ReportViolation{row.id, what, value});
+  on(event::WorkerViolated{row.id}, now, out);
+}
+
+void Pool::on(const event::WorkerViolated& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr || row->kill_sent) return;
+  ++counters_.violations;
+  dispatcher_.forget_receipts(*row);
+  lifecycle_.kill(*row, StopReason::kViolation, now, out);
+}
+
+void Pool::on(const event::ChannelClosed& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  // One that is leaving closes its channel on the way; its deadline runs already.
+  if (row != nullptr && row->live()) lifecycle_.terminate(*row, StopReason::kChannelClosed, now, out);
+}
+
+void Pool::on(const event::WorkerExited& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr) return;
+  const Dispatcher::Held held = dispatcher_.take_back(*row, now, out);
+  lifecycle_.exited(*row, event.exit, held, now, out);
+}
+
+void Pool::on(const event::SettingsChanged& event, Instant now, Actions& /*out*/) {
+  settings_ = event.settings;
+  lifecycle_.configure(event.replace_workers, now);
+}
+
+void Pool::on(const event::Resized& event, Instant /*now*/, Actions& /*out*/) {
+  lifecycle_.resize(event.workers);
+}
+
+void Pool::on(const event::StopRequested& event, Instant now, Actions& out) {
+  if (phase_ == Phase::kStopped) return;
+  if (phase_ == Phase::kRunning) {
+    phase_ = Phase::kFinishing;
+    lifecycle_.stop_starting();
+    out.push_back(action::CloseListeners{});
+    stop_deadline_ = now + settings_.stop_timeout;
+  }
+  if (!event.quick) return;
+  stop_deadline_.reset();
+  phase_ = Phase::kLeaving;
+  // Asked a second time, not even kill_timeout is waited for.
+  if (std::exchange(stopping_quickly_, true)) {
+    lifecycle_.kill_all(now, out);
+  } else {
+    lifecycle_.terminate_all(now, out);
+  }
+}
+
+void Pool::on(const event::DeadlinePassed& /*event*/, Instant now, Actions& out) {
+  while (const auto worker = dispatcher_.overdue_receipt(now)) {
+    WorkerRow& row = *workers_.find(*worker);
+    dispatcher_.forget_receipts(row);
+    lifecycle_.kill(row, StopReason::kReceiptTimeout, now, out);
+  }
+  lifecycle_.deadline_passed(now, out);
+  dispatcher_.expire(now, out);
+  if (stop_deadline_ && *stop_deadline_ <= now) {
+    stop_deadline_.reset();
+    phase_ = Phase::kLeaving;
+    lifecycle_.terminate_all(now, out);
+  }
+}
+
+const char* Pool::broken_invariant() const {
+  if (const char* broken = workers_.broken_invariant()) return broken;
+  if (const char* broken = dispatcher_.connections().broken_invariant()) return broken;
+  if (const char* broken = lifecycle_.broken_invariant()) return broken;
+  const Counters& c = counters_;
+  const std::uint64_t ended = c.served + c.lost + c.gave_up + c.rejected + c.expired + c.discarded;
+  if (c.accepted != ended + dispatcher_.connections().size()) return "the counters do not add up";
+  if (phase_ != Phase::kStopped && accepting_ != (phase_ == Phase::kRunning && dispatcher_.has_room())) {
+    return "accepting does not fit the room there is";
+  }
+  return nullptr;
+}
+
+}  // namespace prefork

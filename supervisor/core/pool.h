@@ -1,0 +1,90 @@
+// Decides; does nothing. Time comes in as `now`, effects go out as actions.
+//
+// One Pool is one queue of connections and the workers that serve it. Promises, checked by the random tests
+// after every event: each connection is in exactly one place; no worker has more than its slots; only ready
+// workers are given anything; a connection is begun once; live workers and scheduled starts add up to the
+// target until the pool is stopped; the pool accepts exactly while it has room; ids only grow; no action
+// names what is gone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "supervisor/core/action.h"
+#include "supervisor/core/counters.h"
+#include "supervisor/core/dispatcher.h"
+#include "supervisor/core/event.h"
+#include "supervisor/core/lifecycle.h"
+#include "supervisor/core/settings.h"
+#include "supervisor/core/worker_table.h"
+
+namespace prefork {
+
+class Pool {
+ public:
+  enum class Phase {
+    kRunning,
+    kFinishing,  ///< stopping: accepts nothing, hands out what is queued
+    kLeaving,    ///< stopping: workers finish what they have
+    kStopped,
+  };
+
+  /// `seed` decides the random part of delays. The first actions come with the first event; send a
+  /// DeadlinePassed.
+  Pool(const PoolSettings& settings, std::uint32_t seed, Instant now);
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  /// Appends to `out`. Never fails and never blocks, whatever a worker's record says.
+  void handle(const Event& event, Instant now, Actions& out);
+  /// When to send the next DeadlinePassed; nothing while no deadline runs.
+  [[nodiscard]] std::optional<Instant> next_deadline(Instant now);
+
+  [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] bool accepting() const { return accepting_; }
+  [[nodiscard]] const PoolSettings& settings() const { return settings_; }
+  [[nodiscard]] const WorkerTable& workers() const { return workers_; }
+  [[nodiscard]] const ConnectionTable& connections() const { return dispatcher_.connections(); }
+  [[nodiscard]] const Lifecycle& lifecycle() const { return lifecycle_; }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+  /// Which of the promises is broken; null when none is. Looks at everything: for tests and checking builds.
+  [[nodiscard]] const char* broken_invariant() const;
+
+ private:
+  void on(const event::Accepted& event, Instant now, Actions& out);
+  void on(const event::DispatchFailed& event, Instant now, Actions& out);
+  void on(const event::Inspected& event, Instant now, Actions& out);
+  void on(const event::WorkerReady& event, Instant now, Actions& out);
+  void on(const event::WorkerBusy& event, Instant now, Actions& out);
+  void on(const event::WorkerIdle& event, Instant now, Actions& out);
+  void on(const event::WorkerRefused& event, Instant now, Actions& out);
+  void on(const event::WorkerProgress& event, Instant now, Actions& out);
+  void on(const event::WorkerViolated& event, Instant now, Actions& out);
+  void on(const event::ChannelClosed& event, Instant now, Actions& out);
+  void on(const event::WorkerExited& event, Instant now, Actions& out);
+  void on(const event::SettingsChanged& event, Instant now, Actions& out);
+  void on(const event::Resized& event, Instant now, Actions& out);
+  void on(const event::StopRequested& event, Instant now, Actions& out);
+  void on(const event::DeadlinePassed& event, Instant now, Actions& out);
+
+  /// What a record of kind Busy, Idle, Refused or Progress is answered with when it does not fit.
+  void violated(WorkerRow& row, action::ReportViolation::What what, std::uint64_t value, Instant now,
+                Actions& out);
+  /// The row of a worker whose records count; null otherwise, after saying so where it is a violation.
+  WorkerRow* speaker(WorkerId worker, Ticket ticket, Instant now, Actions& out);
+  void settle(Instant now, Actions& out);
+  void settle_stop(Instant now, Actions& out);
+
+  PoolSettings settings_;
+  Counters counters_;
+  WorkerTable workers_;
+  Dispatcher dispatcher_;
+  Lifecycle lifecycle_;
+  Phase phase_ = Phase::kRunning;
+  bool accepting_ = false;
+  std::optional<Instant> stop_deadline_;
+  bool stopping_quickly_ = false;
+};
+
+}  // namespace prefork

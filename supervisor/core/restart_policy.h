@@ -1,0 +1,64 @@
+// When may the next worker be started? Tells apart a failure to start (delays that double, one attempt at a
+// time) and a crash while serving (a new worker at once, but not without end). Planned departures never come
+// here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <random>
+
+#include "supervisor/core/ids.h"
+#include "supervisor/core/settings.h"
+
+namespace prefork {
+
+class RestartPolicy {
+ public:
+  /// How many may be starting at a time before the first has ever been ready.
+  static constexpr std::size_t kUnprovenAtOnce = 4;
+  /// A worker that has been ready this long, or has served a connection, proves that starting works.
+  static constexpr Duration kProofAfter = std::chrono::seconds(1);
+
+  RestartPolicy(const PoolSettings& settings, std::uint32_t seed, Instant now);
+
+  /// New settings. What the workers are started from may have been mended: forgets all failures.
+  void configure(const PoolSettings& settings, Instant now);
+
+  /// A worker died before Ready, or so soon after that it comes to the same. Failures of attempts that
+  /// overlapped count as one. Returns the delay that follows.
+  Duration on_failure(Instant started_at, Instant now);
+  /// A worker died that had served, or had been ready for a while.
+  void on_crash(Instant now);
+  void on_ready(Instant now);
+  /// A worker started since the last failure has served a connection, or kProofAfter has passed since it was
+  /// ready. True when this ended a series of failures.
+  bool on_proven();
+
+  /// May one more be started, with `starting` on their way?
+  [[nodiscard]] bool may_start(std::size_t starting, Instant now) const;
+  /// When may_start() could change by time alone.
+  [[nodiscard]] std::optional<Instant> next_start(Instant now) const;
+  /// When the worker that is ready but unproven will be proven by age alone.
+  [[nodiscard]] std::optional<Instant> proof_due() const { return proof_due_; }
+  [[nodiscard]] std::uint32_t failures() const { return failures_; }
+  [[nodiscard]] Instant last_failure() const { return last_failure_; }
+
+ private:
+  /// Crashes that may be mended at once: a bucket that holds a few for each worker and fills in a second.
+  static constexpr double kCrashesPerWorker = 4;
+  [[nodiscard]] double full_credit() const;
+  void refill(Instant now);
+
+  PoolSettings settings_;
+  std::minstd_rand jitter_;
+  std::uint32_t failures_ = 0;  ///< consecutive
+  Instant last_failure_;
+  Instant not_before_;
+  bool ever_ready_ = false;
+  std::optional<Instant> proof_due_;
+  double crash_credit_ = 0;
+  Instant credit_at_;
+};
+
+}  // namespace prefork

@@ -1,0 +1,30 @@
+#include "supervisor/core/worker_row.h"
+
+namespace prefork {
+
+std::string_view to_string(WorkerStatus status) {
+  switch (status) {
+    case WorkerStatus::kStarting: return "starting";
+    case WorkerStatus::kReady: return "ready";
+    case WorkerStatus::kDraining: return "draining";
+    case WorkerStatus::kStopping: return "stopping";
+  }
+  return "?";
+}
+
+std::string_view to_string(StopReason reason) {
+  switch (reason) {
+    case StopReason::kNone: return "left unasked";
+    case StopReason::kResize: return "pool made smaller";
+    case StopReason::kReload: return "replaced by a reload";
+    case StopReason::kPoolStop: return "pool stopped";
+    case StopReason::kDrainTimeout: return "not finished within stop_timeout";
+    case StopReason::kStartTimeout: return "no Ready within start_timeout";
+    case StopReason::kReceiptTimeout: return "no Busy within receipt_timeout";
+    case StopReason::kViolation: return "broke the protocol";
+    case StopReason::kChannelClosed: return "closed its channel";
+  }
+  return "?";
+}
+
+}  // namespace prefork

@@ -1,0 +1,107 @@
+// One row of the worker table: the grown-up form of the classic {pid, fd, status}. The pid and the channel
+// live in io/worker_process under the same id.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "supervisor/core/ids.h"
+
+namespace prefork {
+
+enum class WorkerStatus {
+  kStarting,  ///< asked for; has not said Ready
+  kReady,     ///< gets connections while it has free slots
+  kDraining,  ///< gets nothing new, finishes what it has, then exits by itself
+  kStopping,  ///< has been signalled; its exit is awaited
+};
+
+enum class WorkerRole {
+  kWorker,
+  kTemplate,  ///< forks workers, serves nobody
+};
+
+/// Why we want a worker gone. kNone: we do not.
+enum class StopReason {
+  kNone,
+  kResize,          ///< the pool became smaller
+  kReload,          ///< a newer generation took its place
+  kPoolStop,        ///< the pool is being stopped
+  kDrainTimeout,    ///< did not finish within stop_timeout
+  kStartTimeout,    ///< did not say Ready within start_timeout
+  kReceiptTimeout,  ///< did not say Busy within receipt_timeout
+  kViolation,       ///< broke the protocol
+  kChannelClosed,   ///< closed its channel, or half of it, but lives
+};
+
+/// How a process ended.
+struct Exit {
+  enum class Kind {
+    kExited,      ///< value is the exit status
+    kSignaled,    ///< value is the signal
+    kNotStarted,  ///< there never was a process
+    kVanished,    ///< a forked worker whose channel ended before it told who it was
+  };
+  Kind kind = Kind::kExited;
+  int value = 0;
+};
+
+/// What is known of a worker's death.
+struct DeathRecord {
+  WorkerId worker;
+  WorkerRole role = WorkerRole::kWorker;
+  Generation generation = 0;
+  Exit exit;
+  StopReason reason = StopReason::kNone;  ///< kNone: it left unasked
+  bool was_ready = false;
+  bool killed_by_us = false;  ///< SIGKILL was sent
+  Duration age{};             ///< from its start
+  std::uint64_t served = 0;
+  std::uint32_t held_begun = 0;    ///< connections it had begun and not finished
+  std::uint32_t held_unbegun = 0;  ///< connections that go to other workers
+
+  /// A death to be mended: nobody wanted it, or the worker misbehaved. The rest is planned.
+  [[nodiscard]] bool is_failure() const {
+    return reason != StopReason::kResize && reason != StopReason::kReload &&
+           reason != StopReason::kPoolStop && reason != StopReason::kDrainTimeout;
+  }
+};
+
+/// The line of workers in one place of the pool: what a new worker inherits from the one it replaces.
+struct Lineage {
+  std::uint32_t restarts = 0;
+  std::optional<DeathRecord> last_death;
+};
+
+struct WorkerRow {
+  WorkerId id;
+  WorkerRole role = WorkerRole::kWorker;
+  Generation generation = 0;
+  WorkerStatus status = WorkerStatus::kStarting;
+  StopReason reason = StopReason::kNone;
+  std::uint32_t load = 0;   ///< connections dispatched to it and not finished
+  std::uint32_t slots = 0;  ///< how many it may have; known when it is ready
+  std::uint64_t served = 0;
+  Instant started_at;
+  Instant since;                    ///< start of the present status
+  std::optional<Instant> deadline;  ///< of the present status; passed: the next harder step
+  bool resting = false;  ///< ready, but gets nothing until its deadline: it refused, or does not read
+  bool kill_sent = false;
+  bool was_ready = false;
+  Lineage lineage;
+
+  [[nodiscard]] bool dispatchable() const {
+    return status == WorkerStatus::kReady && role == WorkerRole::kWorker && !resting && load < slots;
+  }
+  /// Counts towards the size of the pool.
+  [[nodiscard]] bool live() const {
+    return status == WorkerStatus::kStarting || status == WorkerStatus::kReady;
+  }
+};
+
+[[nodiscard]] std::string_view to_string(WorkerStatus status);
+[[nodiscard]] std::string_view to_string(StopReason reason);
+
+}  // namespace prefork

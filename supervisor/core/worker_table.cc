@@ -1,0 +1,149 @@
+#include "supervisor/core/worker_table.h"
+
+#include <bit>
+#include <cassert>
+#include <utility>
+
+namespace prefork {
+
+static_assert(WorkerTable::kMaxSlots == 64 * 64, "one word of summary bits covers all levels");
+
+WorkerTable::WorkerTable() : levels_(kMaxSlots) {}
+
+WorkerRow& WorkerTable::add(WorkerRole role, Generation generation, Instant now) {
+  const WorkerId id = ids_.allocate();
+  if (id.slot() >= rows_.size()) {
+    rows_.resize(id.slot() + 1);
+    links_.resize(id.slot() + 1);
+  }
+  WorkerRow& row = rows_[id.slot()];
+  row = WorkerRow{};
+  row.id = id;
+  row.role = role;
+  row.generation = generation;
+  row.started_at = row.since = now;
+  ++size_;
+  return row;
+}
+
+void WorkerTable::remove(WorkerId id) {
+  WorkerRow* row = find(id);
+  assert(row != nullptr);
+  set_deadline(*row, std::nullopt);
+  unlink(static_cast<std::uint32_t>(id.slot()));
+  row->id = WorkerId{};
+  ids_.release(id);
+  --size_;
+}
+
+const WorkerRow* WorkerTable::find(WorkerId id) const {
+  if (!id || id.slot() >= rows_.size() || rows_[id.slot()].id != id) return nullptr;
+  return &rows_[id.slot()];
+}
+
+WorkerRow* WorkerTable::find(WorkerId id) { return const_cast<WorkerRow*>(std::as_const(*this).find(id)); }
+
+const WorkerRow* WorkerTable::least_busy(PoolSettings::Prefer prefer) const {
+  if (occupied_words_ == 0) return nullptr;
+  const auto word = static_cast<std::size_t>(std::countr_zero(occupied_words_));
+  const Level& level = levels_[word * 64 + static_cast<std::size_t>(std::countr_zero(occupied_[word]))];
+  return &rows_[prefer == PoolSettings::Prefer::kLongestIdle ? level.first : level.last];
+}
+
+void WorkerTable::set_status(WorkerRow& row, WorkerStatus status, Instant now) {
+  row.status = status;
+  row.since = now;
+  relink(row);
+}
+
+void WorkerTable::set_slots(WorkerRow& row, std::uint32_t slots) {
+  assert(slots <= kMaxSlots);
+  row.slots = slots;
+  relink(row);
+}
+
+void WorkerTable::set_resting(WorkerRow& row, bool resting) {
+  row.resting = resting;
+  relink(row);
+}
+
+void WorkerTable::reserve(WorkerRow& row) {
+  assert(row.load < row.slots);
+  ++row.load;
+  relink(row);
+}
+
+void WorkerTable::release(WorkerRow& row) {
+  assert(row.load > 0);
+  --row.load;
+  relink(row);
+}
+
+void WorkerTable::set_deadline(WorkerRow& row, std::optional<Instant> deadline) {
+  if (row.deadline) deadlines_.erase({*row.deadline, row.id});
+  row.deadline = deadline;
+  if (deadline) deadlines_.insert({*deadline, row.id});
+}
+
+std::optional<Instant> WorkerTable::next_deadline() const {
+  if (deadlines_.empty()) return std::nullopt;
+  return deadlines_.begin()->first;
+}
+
+WorkerRow* WorkerTable::overdue(Instant now) {
+  if (deadlines_.empty() || deadlines_.begin()->first > now) return nullptr;
+  return find(deadlines_.begin()->second);
+}
+
+void WorkerTable::relink(const WorkerRow& row) {
+  const auto slot = static_cast<std::uint32_t>(row.id.slot());
+  const std::uint32_t level = row.dispatchable() ? row.load : kNone;
+  if (links_[slot].level == level) return;
+  unlink(slot);
+  if (level != kNone) link(slot, level);
+}
+
+void WorkerTable::link(std::uint32_t slot, std::uint32_t level) {
+  Level& list = levels_[level];
+  links_[slot] = Links{.previous = list.last, .next = kNone, .level = level};
+  (list.last == kNone ? list.first : links_[list.last].next) = slot;
+  list.last = slot;
+  occupied_[level / 64] |= std::uint64_t{1} << (level % 64);
+  occupied_words_ |= std::uint64_t{1} << (level / 64);
+}
+
+void WorkerTable::unlink(std::uint32_t slot) {
+  const Links old = links_[slot];
+  if (old.level == kNone) return;
+  Level& list = levels_[old.level];
+  (old.previous == kNone ? list.first : links_[old.previous].next) = old.next;
+  (old.next == kNone ? list.last : links_[old.next].previous) = old.previous;
+  links_[slot] = Links{};
+  if (list.first != kNone) return;
+  occupied_[old.level / 64] &= ~(std::uint64_t{1} << (old.level % 64));
+  if (occupied_[old.level / 64] == 0) occupied_words_ &= ~(std::uint64_t{1} << (old.level / 64));
+}
+
+const char* WorkerTable::broken_invariant() const {
+  std::size_t rows = 0;
+  std::size_t deadlines = 0;
+  for (std::size_t slot = 0; slot < rows_.size(); ++slot) {
+    const WorkerRow& row = rows_[slot];
+    if (!row.id) {
+      if (links_[slot].level != kNone) return "a removed row is still linked";
+      continue;
+    }
+    ++rows;
+    if (row.deadline) ++deadlines;
+    if (row.status != WorkerStatus::kStarting && row.load > row.slots) return "load exceeds slots";
+    if (links_[slot].level != (row.dispatchable() ? row.load : kNone)) return "a row is in the wrong list";
+    if (row.dispatchable() && least_busy(PoolSettings::Prefer::kLongestIdle)->load > row.load) {
+      return "the least busy worker is not the least busy";
+    }
+  }
+  if (rows != size_) return "the number of rows is wrong";
+  if (deadlines != deadlines_.size()) return "the deadlines are out of step with the rows";
+  return nullptr;
+}
+
+}  // namespace prefork

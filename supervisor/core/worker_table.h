@@ -1,0 +1,97 @@
+// The worker table: one row per worker, and the answer to "who is least busy?" in constant time.
+//
+// Rows that can take a connection are linked by load level, in the order in which they got there; a bitmap of
+// two levels finds the lowest level that has any. Whatever changes a row's place in these lists goes through
+// here.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "supervisor/core/settings.h"
+#include "supervisor/core/worker_row.h"
+
+namespace prefork {
+
+class WorkerTable {
+ public:
+  /// Largest number of slots a worker can have.
+  static constexpr std::uint32_t kMaxSlots = 4096;
+
+  WorkerTable();
+
+  [[nodiscard]] bool full() const { return ids_.full(); }
+  /// A new row in status kStarting. References to rows last until the next add().
+  WorkerRow& add(WorkerRole role, Generation generation, Instant now);
+  void remove(WorkerId id);
+
+  /// Nothing for an id that is gone or was never given.
+  [[nodiscard]] const WorkerRow* find(WorkerId id) const;
+  [[nodiscard]] WorkerRow* find(WorkerId id);
+  [[nodiscard]] std::size_t size() const { return size_; }
+  /// Calls `visit` with every row. It may change rows through this table, but neither add nor remove any.
+  template <typename Visit>
+  void for_each(Visit visit) {
+    for (WorkerRow& row : rows_) {
+      if (row.id) visit(row);
+    }
+  }
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (const WorkerRow& row : rows_) {
+      if (row.id) visit(row);
+    }
+  }
+
+  /// The worker that the next connection goes to: of those with the lowest load, the one that has been there
+  /// the longest (kLongestIdle) or the shortest (kWarmest) time. Takes nothing. Null when nobody has room.
+  [[nodiscard]] const WorkerRow* least_busy(PoolSettings::Prefer prefer) const;
+
+  void set_status(WorkerRow& row, WorkerStatus status, Instant now);
+  void set_slots(WorkerRow& row, std::uint32_t slots);
+  void set_resting(WorkerRow& row, bool resting);
+  void set_deadline(WorkerRow& row, std::optional<Instant> deadline);
+  /// Takes one of the row's free slots.
+  void reserve(WorkerRow& row);
+  void release(WorkerRow& row);
+
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
+  /// The row with the earliest deadline, if that is not later than `now`; null otherwise.
+  [[nodiscard]] WorkerRow* overdue(Instant now);
+
+  /// What is wrong with the table, for tests and checking builds; null when nothing is.
+  [[nodiscard]] const char* broken_invariant() const;
+
+ private:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+  struct Links {
+    std::uint32_t previous = kNone;
+    std::uint32_t next = kNone;
+    std::uint32_t level = kNone;  ///< kNone: in no list
+  };
+  struct Level {
+    std::uint32_t first = kNone;
+    std::uint32_t last = kNone;
+  };
+
+  void unlink(std::uint32_t slot);
+  void link(std::uint32_t slot, std::uint32_t level);
+  /// Brings the row's place in the lists up to date.
+  void relink(const WorkerRow& row);
+
+  SlotAllocator<WorkerId> ids_;
+  std::vector<WorkerRow> rows_;  ///< by slot; id 0 marks a free one
+  std::vector<Links> links_;     ///< by slot
+  std::vector<Level> levels_;    ///< by load
+  std::array<std::uint64_t, kMaxSlots / 64> occupied_{};
+  std::uint64_t occupied_words_ = 0;
+  std::set<std::pair<Instant, WorkerId>> deadlines_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace prefork
