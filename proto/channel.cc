@@ -58,7 +58,8 @@ void Datagram::clear() {
 }
 
 void Datagram::adopt_control(msghdr& header) {
-  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr; control = CMSG_NXTHDR(&header, control)) {
+  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
+       control = CMSG_NXTHDR(&header, control)) {
     if (control->cmsg_level != SOL_SOCKET) continue;
     if (control->cmsg_type == SCM_RIGHTS) {
       const std::size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -132,11 +133,23 @@ SendStatus Channel::send_bytes(std::span<const std::byte> bytes, int attached) {
   }
 }
 
-ReceiveStatus Channel::receive(Datagram& datagram) {
+ReceiveStatus Channel::receive(Datagram& datagram) { return receive_with(MSG_DONTWAIT, datagram); }
+
+ReceiveStatus Channel::wait_and_receive(Datagram& datagram) {
+  for (;;) {
+    const ReceiveStatus status = receive_with(0, datagram);
+    if (status != ReceiveStatus::kEmpty) return status;
+    // Somebody who shares this end has made it non-blocking.
+    pollfd readable{.fd = end_.get(), .events = POLLIN, .revents = 0};
+    (void)::poll(&readable, 1, -1);
+  }
+}
+
+ReceiveStatus Channel::receive_with(int flags, Datagram& datagram) {
   datagram.clear();
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * Datagram::kMaxDescriptors) +
-                                        CMSG_SPACE(sizeof(ucred))>
-      control;
+  alignas(cmsghdr)
+      std::array<char, CMSG_SPACE(sizeof(int) * Datagram::kMaxDescriptors) + CMSG_SPACE(sizeof(ucred))>
+          control;
   iovec part{.iov_base = datagram.buffer_.data(), .iov_len = datagram.buffer_.size()};
   for (;;) {
     msghdr header{};
@@ -144,12 +157,11 @@ ReceiveStatus Channel::receive(Datagram& datagram) {
     header.msg_iovlen = 1;
     header.msg_control = control.data();
     header.msg_controllen = control.size();
-    const ssize_t size = ::recvmsg(end_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const ssize_t size = ::recvmsg(end_.get(), &header, flags | MSG_CMSG_CLOEXEC);
     if (size < 0) {
-      if (errno == EAGAIN) return ReceiveStatus::kEmpty;
       // ECONNRESET is told once, before the dead peer's last records: it is not an end.
       if (errno == EINTR || errno == ECONNRESET) continue;
-      return ReceiveStatus::kEnd;
+      return errno == EAGAIN ? ReceiveStatus::kEmpty : ReceiveStatus::kEnd;
     }
     datagram.adopt_control(header);
     if (size == 0) return peer_has_ended(end_.get()) ? ReceiveStatus::kEnd : ReceiveStatus::kZeroLength;

@@ -1,6 +1,7 @@
-// One end of the channel between supervisor and worker: a SOCK_SEQPACKET socket that carries datagrams of records
-// and attached descriptors. The only caller of sendmsg() and recvmsg() on it. Knows framing and descriptor
-// ownership, not meanings: what a violation costs is decided by the caller. Never blocks, never raises SIGPIPE.
+// One end of the channel between supervisor and worker: a SOCK_SEQPACKET socket that carries datagrams of
+// records and attached descriptors. The only caller of sendmsg() and recvmsg() on it. Knows framing and
+// descriptor ownership, not meanings: what a violation costs is decided by the caller. Never raises SIGPIPE;
+// blocks in wait_and_receive() only.
 #pragma once
 
 #include <sys/socket.h>
@@ -22,7 +23,8 @@ enum class SendStatus {
   kSent,
   kFull,         ///< the peer does not read (EAGAIN): try again when the channel is writable
   kGone,         ///< the peer has closed its end, or its receiving half (EPIPE, ECONNRESET)
-  kNoResources,  ///< this machine or user is short of something (ETOOMANYREFS, ENOBUFS, ENOMEM): not the peer's fault
+  kNoResources,  ///< this machine or user is short of something (ETOOMANYREFS, ENOBUFS, ENOMEM): not the
+                 ///< peer's fault
   kInvalid,      ///< what was to be sent cannot be (EBADF, EINVAL …): the caller's own data are wrong
 };
 
@@ -40,8 +42,8 @@ class Datagram {
   [[nodiscard]] std::span<const std::byte> bytes() const { return std::span(buffer_).first(size_); }
   /// The number of descriptors that arrived and have not been taken.
   [[nodiscard]] std::size_t descriptors() const { return descriptor_count_ - next_; }
-  /// The next descriptor in the order of attachment; none is left when the Fd is not valid. What nobody takes is
-  /// closed by the next receive().
+  /// The next descriptor in the order of attachment; none is left when the Fd is not valid. What nobody takes
+  /// is closed by the next receive().
   [[nodiscard]] Fd take_descriptor();
   /// The kernel dropped descriptors on the way, for want of descriptor numbers here (MSG_CTRUNC).
   [[nodiscard]] bool descriptors_lost() const { return descriptors_lost_; }
@@ -50,7 +52,8 @@ class Datagram {
 
  private:
   friend class Channel;
-  /// As many as one sendmsg() can carry (SCM_MAX_FD), so that none can hide in the padding of the control buffer.
+  /// As many as one sendmsg() can carry (SCM_MAX_FD), so that none can hide in the padding of the control
+  /// buffer.
   static constexpr std::size_t kMaxDescriptors = 253;
 
   void clear();
@@ -71,8 +74,8 @@ class Channel {
   /// Takes over one end.
   explicit Channel(Fd end) : end_(std::move(end)) {}
 
-  /// Both ends of a new channel, close-on-exec. `send_buffer` is SO_SNDBUF in bytes of the first end, which bounds
-  /// what a peer that does not read can make the kernel hold; 0 keeps the system's default.
+  /// Both ends of a new channel, close-on-exec. `send_buffer` is SO_SNDBUF in bytes of the first end, which
+  /// bounds what a peer that does not read can make the kernel hold; 0 keeps the system's default.
   static Result<std::pair<Channel, Channel>> make_pair(int send_buffer = 0);
 
   [[nodiscard]] int descriptor() const { return end_.get(); }
@@ -85,21 +88,27 @@ class Channel {
   [[nodiscard]] SendStatus send(const Record& record);
   /// Sends one record with a descriptor. The receiver gets a copy; the caller keeps `attached`.
   [[nodiscard]] SendStatus send(const Record& record, const Fd& attached);
-  /// Sends several records as one datagram (at most kMaxRecordsPerDatagram), or a Note as encode_note() makes it.
+  /// Sends several records as one datagram (at most kMaxRecordsPerDatagram), or a Note as encode_note() makes
+  /// it.
   [[nodiscard]] SendStatus send(std::span<const Record> records);
   [[nodiscard]] SendStatus send(std::span<const std::byte> bytes);
 
   /// Receives one datagram. ECONNRESET is not the end: what the dead peer sent before is still delivered.
   [[nodiscard]] ReceiveStatus receive(Datagram& datagram);
+  /// The same, but waits until there is one: never answers kEmpty. The only call here that blocks, meant for
+  /// workers that serve one connection at a time. A signal does not end it; shutdown(SHUT_RD) in the signal's
+  /// handler does.
+  [[nodiscard]] ReceiveStatus wait_and_receive(Datagram& datagram);
 
-  /// Makes the peer's attempts to attach descriptors fail with EPERM, where the kernel can (SO_PASSRIGHTS, Linux
-  /// 6.16). Elsewhere they still arrive, and are closed unread.
+  /// Makes the peer's attempts to attach descriptors fail with EPERM, where the kernel can (SO_PASSRIGHTS,
+  /// Linux 6.16). Elsewhere they still arrive, and are closed unread.
   void refuse_descriptors();
   /// Makes the kernel say who sent each datagram.
   Result<void> identify_sender(bool on);
 
  private:
   SendStatus send_bytes(std::span<const std::byte> bytes, int attached);
+  ReceiveStatus receive_with(int flags, Datagram& datagram);
 
   Fd end_;
 };
