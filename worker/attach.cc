@@ -1,0 +1,78 @@
+#include "worker/attach.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "worker/template.h"
+
+namespace prefork::worker {
+namespace {
+
+std::optional<int> number(const char* text) {
+  const std::string_view digits(text);
+  int value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc() || end != digits.data() + digits.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+Result<Fd> channel_of_environment() {
+  const char* named = std::getenv(kChannelVariable);
+  if (named == nullptr) {
+    return Error{std::string(kChannelVariable) +
+                 " is not set: this is a worker; it is started by supervisor, with a channel"};
+  }
+  const std::string which = std::string(kChannelVariable) + "=" + named;
+  const std::optional<int> descriptor = number(named);
+  if (!descriptor) return Error{which + ": not the number of a descriptor"};
+  int type = 0;
+  socklen_t size = sizeof(type);
+  if (::getsockopt(*descriptor, SOL_SOCKET, SO_TYPE, &type, &size) < 0) return system_error(which);
+  if (type != SOCK_SEQPACKET) return Error{which + ": not a SOCK_SEQPACKET socket"};
+  if (::fcntl(*descriptor, F_SETFD, FD_CLOEXEC) < 0) return system_error(which);
+  return Fd(*descriptor);
+}
+
+unsigned slots_of_environment(unsigned limit) {
+  const char* given = std::getenv(kSlotsVariable);
+  const int slots = given == nullptr ? 1 : number(given).value_or(1);
+  return std::clamp(static_cast<unsigned>(slots), 1U, std::max(limit, 1U));
+}
+
+bool is_template() {
+  const char* set = std::getenv(kTemplateVariable);
+  return set != nullptr && std::string_view(set) == "1";
+}
+
+}  // namespace
+
+Attached attach(unsigned limit) {
+  Result<Fd> end = channel_of_environment();
+  if (!end) {
+    (void)std::fprintf(stderr, "%s\n", end.error().message().c_str());
+    return {.session = nullptr, .exit_code = 2};
+  }
+  (void)std::signal(SIGPIPE, SIG_IGN);
+
+  Channel channel(std::move(end).value());
+  if (is_template()) {
+    TemplateEnd outcome = run_template(std::move(channel));
+    if (!outcome.worker) return {.session = nullptr, .exit_code = outcome.exit_code};
+    channel = std::move(*outcome.worker);
+  }
+  auto session = std::make_unique<Session>(std::move(channel));
+  session->ready(slots_of_environment(limit));
+  return {.session = std::move(session), .exit_code = 0};
+}
+
+}  // namespace prefork::worker

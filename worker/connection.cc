@@ -1,0 +1,55 @@
+#include "worker/connection.h"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "worker/session.h"
+
+namespace prefork::worker {
+
+Connection::Connection(Session& session, Fd socket, const Record& record)
+    : session_(&session),
+      socket_(std::move(socket)),
+      ticket_(record.ticket),
+      listener_(record.value),
+      accepted_(std::chrono::nanoseconds(record.time_ns)),
+      waited_(record.wait_us) {}
+
+Connection::Connection(Connection&& other) noexcept
+    : session_(std::exchange(other.session_, nullptr)),
+      socket_(std::move(other.socket_)),
+      ticket_(other.ticket_),
+      listener_(other.listener_),
+      accepted_(other.accepted_),
+      waited_(other.waited_) {}
+
+Connection& Connection::operator=(Connection&& other) noexcept {
+  if (this == &other) return *this;
+  finish();
+  session_ = std::exchange(other.session_, nullptr);
+  socket_ = std::move(other.socket_);
+  ticket_ = other.ticket_;
+  listener_ = other.listener_;
+  accepted_ = other.accepted_;
+  waited_ = other.waited_;
+  return *this;
+}
+
+void Connection::note(std::string_view text) {
+  if (session_ != nullptr) session_->note(text);
+}
+
+void Connection::progress() {
+  if (session_ != nullptr) (void)session_->send({.kind = RecordKind::kProgress, .ticket = ticket_});
+}
+
+void Connection::finish() {
+  if (session_ == nullptr) return;
+  // Fails when the client is gone already, or when the handler has done it.
+  (void)::shutdown(socket_.get(), SHUT_WR);
+  socket_.reset();
+  std::exchange(session_, nullptr)->finished(ticket_);
+}
+
+}  // namespace prefork::worker

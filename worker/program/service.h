@@ -1,0 +1,13 @@
+// What the bundled program does with one client. A service knows nothing of the supervisor: the same code
+// serves connections that were handed over and, with --listen, connections that the process accepted itself.
+#pragma once
+
+#include <functional>
+
+namespace prefork::worker {
+
+/// Talks to the client on a blocking stream socket until it is done. Neither closes nor keeps the socket.
+/// Returns early when the client leaves or breaks the rules: a client is no reason for an exception.
+using Service = std::function<void(int socket)>;
+
+}  // namespace prefork::worker

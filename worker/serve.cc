@@ -1,0 +1,67 @@
+#include "worker/serve.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <optional>
+
+#include "worker/attach.h"
+
+namespace prefork::worker {
+namespace {
+
+/// Whom SIGTERM stops. A signal handler is given nothing but a number, so this cannot be passed to it.
+Session* stopped_by_term = nullptr;
+
+extern "C" void stop_on_term(int) { stopped_by_term->stop(); }
+
+/// Lets SIGTERM stop `session` while this lives. System calls of the handler go on after the signal.
+class TermStops {
+ public:
+  explicit TermStops(Session& session) {
+    struct sigaction present {};
+    if (::sigaction(SIGTERM, nullptr, &present) < 0 || present.sa_handler != SIG_DFL) return;
+    stopped_by_term = &session;
+    struct sigaction stop {};
+    stop.sa_handler = stop_on_term;
+    stop.sa_flags = SA_RESTART;
+    (void)::sigaction(SIGTERM, &stop, nullptr);
+  }
+  TermStops(const TermStops&) = delete;
+  TermStops& operator=(const TermStops&) = delete;
+  ~TermStops() {
+    if (stopped_by_term == nullptr) return;
+    (void)std::signal(SIGTERM, SIG_DFL);
+    stopped_by_term = nullptr;
+  }
+};
+
+void log(const Connection& connection, const char* what) {
+  (void)std::fprintf(stderr, "worker %d: connection %llu: %s\n", static_cast<int>(::getpid()),
+                     static_cast<unsigned long long>(connection.ticket()), what);
+}
+
+void run(const Handler& handler, Connection& connection) {
+  try {
+    handler(connection);
+  } catch (const std::exception& error) {
+    log(connection, error.what());
+  } catch (...) {
+    log(connection, "unknown exception");
+  }
+}
+
+}  // namespace
+
+int serve(const Handler& handler) {
+  const Attached attached = attach(1);
+  if (!attached.session) return attached.exit_code;
+  Session& session = *attached.session;
+  const TermStops term(session);
+  while (std::optional<Connection> connection = session.next(Wait::kYes)) run(handler, *connection);
+  return session.exit_code();
+}
+
+}  // namespace prefork::worker

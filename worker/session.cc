@@ -1,0 +1,139 @@
+#include "worker/session.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+
+namespace prefork::worker {
+namespace {
+
+/// A process that is out of descriptors does not recover by itself: after so many in a row it makes room for
+/// another.
+constexpr unsigned kMaxDescriptorsLost = 3;
+
+}  // namespace
+
+void Session::ready(unsigned slots) {
+  (void)send({.kind = RecordKind::kReady, .value = kProtocolVersion, .ticket = slots});
+}
+
+std::optional<Connection> Session::next(Wait wait) {
+  for (;;) {
+    while (const std::optional<Message> message = next_message()) {
+      if (auto connection = obey(message->record)) return connection;
+    }
+    if (draining_) return std::nullopt;
+    receive(wait);
+    if (!reader_.has_value()) return std::nullopt;
+  }
+}
+
+std::optional<Message> Session::next_message() {
+  if (!reader_.has_value()) return std::nullopt;
+  std::optional<Message> message = reader_->next();
+  if (!message) {
+    if (!reader_->malformed().empty()) leave(1, reader_->malformed().c_str());
+    reader_.reset();
+  }
+  return message;
+}
+
+std::optional<Connection> Session::obey(const Record& record) {
+  switch (record.kind) {
+    case RecordKind::kConnection: return begin(record);
+    case RecordKind::kPing: (void)send({.kind = RecordKind::kPong}); break;
+    case RecordKind::kDrain: draining_ = true; break;
+    case RecordKind::kReady:
+    case RecordKind::kBusy:
+    case RecordKind::kRefused:
+    case RecordKind::kIdle:
+    case RecordKind::kPark:
+    case RecordKind::kProgress:
+    case RecordKind::kNote:
+    case RecordKind::kPong:
+    case RecordKind::kFork: leave(1, "the supervisor sent a record that no worker expects"); break;
+  }
+  return std::nullopt;
+}
+
+void Session::receive(Wait wait) {
+  const ReceiveStatus status =
+      wait == Wait::kYes ? channel_.wait_and_receive(datagram_) : channel_.receive(datagram_);
+  switch (status) {
+    case ReceiveStatus::kDatagram: reader_.emplace(datagram_.bytes()); break;
+    case ReceiveStatus::kEmpty: break;
+    case ReceiveStatus::kEnd: draining_ = true; break;
+    case ReceiveStatus::kZeroLength: leave(1, "the supervisor sent a datagram of no bytes"); break;
+    case ReceiveStatus::kTruncated: leave(1, "the supervisor sent a datagram of more than 2048 bytes"); break;
+  }
+}
+
+std::optional<Connection> Session::begin(const Record& record) {
+  Fd socket = datagram_.take_descriptor();
+  if (draining_ || stopped_ != 0) {
+    // Not begun: the supervisor gives it to another worker.
+    refuse(record);
+    return std::nullopt;
+  }
+  if (!socket.valid()) {
+    refuse(record);
+    if (++descriptors_lost_ == kMaxDescriptorsLost) {
+      leave(1, "several connections came without their descriptor: this process is out of descriptors");
+    }
+    return std::nullopt;
+  }
+  descriptors_lost_ = 0;
+  // A connection whose receipt cannot be sent must not be touched: as far as the supervisor knows, nobody has
+  // it.
+  if (!send({.kind = RecordKind::kBusy, .ticket = record.ticket})) return std::nullopt;
+  ++open_;
+  return Connection(*this, std::move(socket), record);
+}
+
+void Session::refuse(const Record& record) {
+  (void)send({.kind = RecordKind::kRefused, .ticket = record.ticket});
+}
+
+void Session::finished(std::uint64_t ticket) {
+  --open_;
+  (void)send({.kind = RecordKind::kIdle, .ticket = ticket});
+}
+
+void Session::note(std::string_view text) {
+  // An empty note has no form on the wire; one that does not get through is not worth a wait.
+  if (!text.empty()) (void)channel_.send(encode_note(text));
+}
+
+bool Session::send(const Record& record) {
+  for (;;) {
+    switch (channel_.send(record)) {
+      case SendStatus::kSent: return true;
+      case SendStatus::kFull: {
+        // Hundreds of records unread: the supervisor is behind. It never waits for a worker, so this ends.
+        pollfd writable{.fd = channel_.descriptor(), .events = POLLOUT, .revents = 0};
+        (void)::poll(&writable, 1, -1);
+        break;
+      }
+      case SendStatus::kNoResources: (void)::poll(nullptr, 0, 1); break;
+      case SendStatus::kGone:
+      case SendStatus::kInvalid: draining_ = true; return false;
+    }
+  }
+}
+
+void Session::leave(int exit_code, const char* why) {
+  (void)std::fprintf(stderr, "worker %d leaves: %s\n", static_cast<int>(::getpid()), why);
+  draining_ = true;
+  exit_code_ = exit_code;
+}
+
+void Session::stop() {
+  stopped_ = 1;
+  // Without this a signal that comes just before the wait would go unnoticed until the next connection.
+  (void)::shutdown(channel_.descriptor(), SHUT_RD);
+}
+
+}  // namespace prefork::worker

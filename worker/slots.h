@@ -1,0 +1,50 @@
+// The worker library for programs with an event loop of their own that serve several connections at a time:
+//
+//   auto [slots, exit_code] = prefork::worker::Slots::open(64);
+//   if (!slots) return exit_code;
+//   watch slots->descriptor() for readability; when it is readable:
+//     while (auto connection = slots->next()) …          // watch connection->socket(), keep the Connection
+//     if (slots->draining()) stop watching slots->descriptor()
+//   when a connection is done: take its socket out of the event loop, then destroy the Connection
+//   leave the loop when slots->finished()
+//
+// Blocking is not used, with one exception: when the supervisor is hundreds of records behind, finishing a
+// connection waits until it reads. Programs that serve one connection at a time use worker/serve.h.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "worker/session.h"
+
+namespace prefork::worker {
+
+class Slots {
+ public:
+  /// As attach(): offers min(SUPERVISOR_SLOTS, `limit`) slots; under `start: fork` it also runs the template.
+  /// The second value is for main() to return when there are no slots.
+  [[nodiscard]] static std::pair<std::optional<Slots>, int> open(unsigned limit);
+
+  /// The channel: readable when next() may have something.
+  [[nodiscard]] int descriptor() const { return session_->descriptor(); }
+  /// The next connection, whose receipt has just been sent; nothing when there is none now. Must be called
+  /// until it returns nothing. Connections must be destroyed before the Slots.
+  [[nodiscard]] std::optional<Connection> next() { return session_->next(Wait::kNo); }
+  /// No connection comes any more. From now on descriptor() may be readable for ever: stop watching it.
+  [[nodiscard]] bool draining() const { return session_->draining(); }
+  /// Draining, and the last connection is finished.
+  [[nodiscard]] bool finished() const { return draining() && session_->open_connections() == 0; }
+  /// What main() should return once finished.
+  [[nodiscard]] int exit_code() const { return session_->exit_code(); }
+  /// To be called when the program is asked to leave (SIGTERM): descriptor() becomes readable, next() returns
+  /// nothing more, and what had not been begun goes to another worker. Safe in a signal handler.
+  void stop() { session_->stop(); }
+
+ private:
+  explicit Slots(std::unique_ptr<Session> session) : session_(std::move(session)) {}
+
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace prefork::worker

@@ -1,0 +1,130 @@
+#include "worker/template.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+namespace prefork::worker {
+namespace {
+
+enum class Side { kTemplate, kWorker };
+
+[[noreturn]] void fail(const Error& error) {
+  (void)std::fprintf(stderr, "template: %s\n", error.message().c_str());
+  ::_exit(1);
+}
+
+/// The intermediate process is the template's child and ends at once; the worker that it leaves behind goes
+/// to the supervisor, which is the reaper of its descendants' orphans.
+Side fork_twice() {
+  (void)std::fflush(nullptr);
+  const pid_t intermediate = ::fork();
+  if (intermediate < 0) {
+    // The worker's end of the channel is closed unused: the supervisor sees that, and tries again later.
+    (void)std::fprintf(stderr, "template: %s\n", system_error("fork").message().c_str());
+    return Side::kTemplate;
+  }
+  if (intermediate == 0) {
+    const pid_t worker = ::fork();
+    if (worker < 0) fail(system_error("fork"));
+    if (worker > 0) ::_exit(0);
+    return Side::kWorker;
+  }
+  while (::waitpid(intermediate, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return Side::kTemplate;
+}
+
+/// What a worker must not have from its template.
+void become_worker(const Channel& channel, Datagram& datagram) {
+  while (datagram.take_descriptor().valid()) {
+  }
+  (void)::unsetenv(kTemplateVariable);
+  (void)::setenv(kChannelVariable, std::to_string(channel.descriptor()).c_str(), 1);
+}
+
+enum class Next { kGoOn, kLeave };
+
+class Template {
+ public:
+  explicit Template(Channel channel) : channel_(std::move(channel)) {}
+  TemplateEnd run();
+
+ private:
+  Next obey();
+  void fork_worker();
+  Next leave(const std::string& why);
+
+  Channel channel_;
+  Datagram datagram_;
+  TemplateEnd end_;
+};
+
+TemplateEnd Template::run() {
+  (void)channel_.send({.kind = RecordKind::kReady, .value = kProtocolVersion, .ticket = 0});
+  for (;;) {
+    switch (channel_.wait_and_receive(datagram_)) {
+      case ReceiveStatus::kDatagram:
+        if (obey() == Next::kLeave) return std::move(end_);
+        break;
+      case ReceiveStatus::kEmpty: break;
+      case ReceiveStatus::kEnd: return std::move(end_);
+      case ReceiveStatus::kZeroLength:
+      case ReceiveStatus::kTruncated:
+        (void)leave("the supervisor sent a datagram of a wrong size");
+        return std::move(end_);
+    }
+  }
+}
+
+Next Template::obey() {
+  DatagramReader reader(datagram_.bytes());
+  while (const std::optional<Message> message = reader.next()) {
+    switch (message->record.kind) {
+      case RecordKind::kFork:
+        fork_worker();
+        if (end_.worker) return Next::kLeave;
+        break;
+      case RecordKind::kPing: (void)channel_.send({.kind = RecordKind::kPong}); break;
+      case RecordKind::kDrain: return Next::kLeave;
+      case RecordKind::kReady:
+      case RecordKind::kConnection:
+      case RecordKind::kBusy:
+      case RecordKind::kRefused:
+      case RecordKind::kIdle:
+      case RecordKind::kPark:
+      case RecordKind::kProgress:
+      case RecordKind::kNote:
+      case RecordKind::kPong: return leave("the supervisor sent a record that no template expects");
+    }
+  }
+  return reader.malformed().empty() ? Next::kGoOn : leave(reader.malformed());
+}
+
+void Template::fork_worker() {
+  Channel worker(datagram_.take_descriptor());
+  // Out of descriptors, and the new worker's end is gone: the supervisor sees that, and tries again later.
+  if (!worker.open()) return;
+  if (fork_twice() == Side::kTemplate) return;
+  channel_.close();
+  become_worker(worker, datagram_);
+  end_.worker = std::move(worker);
+}
+
+Next Template::leave(const std::string& why) {
+  (void)std::fprintf(stderr, "template %d leaves: %s\n", static_cast<int>(::getpid()), why.c_str());
+  end_.exit_code = 1;
+  return Next::kLeave;
+}
+
+}  // namespace
+
+TemplateEnd run_template(Channel channel) { return Template(std::move(channel)).run(); }
+
+}  // namespace prefork::worker
