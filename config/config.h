@@ -81,7 +81,7 @@ struct PoolConfig {
 };
 
 struct Config {
-  std::string name;
+  std::string name = "main";
   LogLevel log_level = LogLevel::kInfo;
   Milliseconds stop_timeout{30'000};
   std::vector<PoolConfig> pools;  ///< in the order of the file, at least one

@@ -28,9 +28,11 @@ struct CommandSearch {
 };
 
 /// Reads and checks the file, commands included. At most 1 MiB is read.
-[[nodiscard]] std::variant<Config, ConfigProblems> load_config(const std::string& file, const CommandSearch& search);
+[[nodiscard]] std::variant<Config, ConfigProblems> load_config(const std::string& file,
+                                                               const CommandSearch& search);
 /// The same for text at hand; `file` is for the messages.
-[[nodiscard]] std::variant<Config, ConfigProblems> parse_config(std::string_view text, const std::string& file,
+[[nodiscard]] std::variant<Config, ConfigProblems> parse_config(std::string_view text,
+                                                                const std::string& file,
                                                                 const CommandSearch& search);
 
 }  // namespace prefork

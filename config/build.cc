@@ -1,0 +1,112 @@
+#include "config/build.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "config/json_access.h"
+#include "config/listen_reader.h"
+#include "config/schema_words.h"
+#include "config/surroundings.h"
+
+namespace prefork {
+namespace {
+
+unsigned available_cpus() {
+  constexpr int kMost = 4096;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  // Fails with more than 1024 CPUs.
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return static_cast<unsigned>(std::clamp(CPU_COUNT(&set), 1, kMost));
+}
+
+void read_command(const Document& object, PoolConfig& pool) {
+  const Document& command = section(object, "command");
+  if (!command.is_array()) return;
+  for (const Document& argument : command) {
+    if (!argument.is_string() && pool.command.empty()) return;
+    if (argument.is_string()) pool.command.push_back(argument.get<std::string>());
+  }
+}
+
+void read_limits(const Document& object, PoolConfig& pool) {
+  const Document& queue = section(object, "queue");
+  read_integer(queue, "max", pool.queue.max);
+  read_value(queue, "timeout", pool.queue.timeout);
+  read_choice<QueueFull>(queue, "full", pool.queue.full,
+                         {{"wait", QueueFull::kWait}, {"reject", QueueFull::kReject}});
+  read_value(queue, "reject_with", pool.queue.reject_with);
+  const Document& health = section(object, "health");
+  read_value(health, "start_timeout", pool.health.start_timeout);
+  read_value(health, "receipt_timeout", pool.health.receipt_timeout);
+  read_value(health, "kill_timeout", pool.health.kill_timeout);
+  const Document& restart = section(object, "restart");
+  read_value(restart, "backoff_min", pool.restart.backoff_min);
+  read_value(restart, "backoff_max", pool.restart.backoff_max);
+}
+
+void check_restart(const Document& object, const PoolConfig& pool, const std::string& pointer,
+                   Problems& problems) {
+  if (pool.restart.backoff_min <= pool.restart.backoff_max) return;
+  // The one that the file sets, or the first of the two.
+  const char* key =
+      find_key(section(object, "restart"), "backoff_min") != nullptr ? "backoff_min" : "backoff_max";
+  const std::string* text = find_string(section(object, "restart"), key);
+  problems.add(child_pointer(child_pointer(pointer, "restart"), key),
+               in_quotes(text == nullptr ? "" : *text) +
+                   " is not allowed: backoff_min must not be longer than backoff_max");
+}
+
+PoolConfig build_pool(const Document& object, const std::string& name, const std::string& pointer,
+                      const CommandSearch& search, ListenReader& listeners, Problems& problems) {
+  PoolConfig pool;
+  pool.name = name;
+  pool.workers = available_cpus();
+  pool.listen = listeners.read(object, pointer);
+  read_command(object, pool);
+  read_choice<StartForm>(object, "start", pool.start,
+                         {{"exec", StartForm::kExec}, {"fork", StartForm::kFork}});
+  read_integer(object, "workers", pool.workers);
+  read_integer(object, "connections_per_worker", pool.connections_per_worker);
+  read_choice<Prefer>(object, "prefer", pool.prefer,
+                      {{"longest-idle", Prefer::kLongestIdle}, {"warmest", Prefer::kWarmest}});
+  read_choice<Hold>(object, "hold", pool.hold, {{"receipt", Hold::kReceipt}, {"done", Hold::kDone}});
+  read_limits(object, pool);
+  read_value(object, "directory", pool.directory);
+  const Document& environment = section(object, "environment");
+  if (environment.is_object()) {
+    for (const auto& [key, value] : environment.items())
+      read_value(environment, key.c_str(), pool.environment[key]);
+  }
+  check_restart(object, pool, pointer, problems);
+  check_surroundings(pool, pointer, search, problems);
+  return pool;
+}
+
+}  // namespace
+
+Config build_config(const Document& document, const CommandSearch& search, Problems& problems) {
+  Config config;
+  read_value(document, "name", config.name);
+  read_value(document, "stop_timeout", config.stop_timeout);
+  read_choice<LogLevel>(section(document, "log"), "level", config.log_level,
+                        {{"debug", LogLevel::kDebug},
+                         {"info", LogLevel::kInfo},
+                         {"warning", LogLevel::kWarning},
+                         {"error", LogLevel::kError}});
+  ListenReader listeners(problems);
+  const Document* pools = find_key(document, "pools");
+  if (pools == nullptr) {
+    config.pools.push_back(build_pool(document, config.name, "", search, listeners, problems));
+  } else if (pools->is_object()) {
+    for (const auto& [name, pool] : pools->items()) {
+      const std::string pointer = child_pointer("/pools", printable(name));
+      config.pools.push_back(build_pool(pool, name, pointer, search, listeners, problems));
+    }
+  }
+  return config;
+}
+
+}  // namespace prefork

@@ -1,0 +1,13 @@
+// Document → Config, value by value. Tolerates whatever the schema refused, so that one mistake does not hide
+// another: a value of the wrong type counts as absent.
+#pragma once
+
+#include "config/config.h"
+#include "config/document.h"
+#include "config/problems.h"
+
+namespace prefork {
+
+[[nodiscard]] Config build_config(const Document& document, const CommandSearch& search, Problems& problems);
+
+}  // namespace prefork

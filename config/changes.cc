@@ -1,0 +1,79 @@
+#include "config/changes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "config/listen_address.h"
+
+namespace prefork {
+namespace {
+
+ListenerChanges compare_listeners(const std::vector<ListenAddress>& before,
+                                  const std::vector<ListenAddress>& after) {
+  ListenerChanges changes;
+  changes.removed = before;
+  for (const ListenAddress& address : after) {
+    // The first match is taken out: two listeners with port 0 are two listeners.
+    auto& rest = changes.removed;
+    auto match = std::find(rest.begin(), rest.end(), address);
+    const bool equal = match != rest.end();
+    if (!equal)
+      match =
+          std::find_if(rest.begin(), rest.end(), [&](const auto& old) { return same_place(old, address); });
+    if (match == rest.end()) {
+      changes.added.push_back(address);
+      continue;
+    }
+    rest.erase(match);
+    (equal ? changes.kept : changes.changed).push_back(address);
+  }
+  return changes;
+}
+
+const PoolConfig* find_pool(const Config& config, const std::string& name) {
+  const auto found = std::find_if(config.pools.begin(), config.pools.end(),
+                                  [&](const PoolConfig& pool) { return pool.name == name; });
+  return found == config.pools.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool) {
+  PoolChanges changes;
+  changes.workers_replaced = old_pool.command != new_pool.command ||
+                             old_pool.executable != new_pool.executable || old_pool.start != new_pool.start ||
+                             old_pool.directory != new_pool.directory ||
+                             old_pool.environment != new_pool.environment ||
+                             old_pool.connections_per_worker != new_pool.connections_per_worker;
+  changes.size = old_pool.workers != new_pool.workers;
+  changes.policy = old_pool.prefer != new_pool.prefer || old_pool.hold != new_pool.hold ||
+                   old_pool.queue != new_pool.queue || old_pool.health != new_pool.health ||
+                   old_pool.restart != new_pool.restart;
+  changes.listeners = compare_listeners(old_pool.listen, new_pool.listen);
+  return changes;
+}
+
+ConfigChanges compare(const Config& old_config, const Config& new_config) {
+  ConfigChanges changes;
+  for (const PoolConfig& pool : new_config.pools) {
+    if (const PoolConfig* before = find_pool(old_config, pool.name)) {
+      changes.kept.push_back({pool.name, compare(*before, pool)});
+    } else {
+      changes.added.push_back(pool.name);
+    }
+  }
+  for (const PoolConfig& pool : old_config.pools) {
+    if (find_pool(new_config, pool.name) == nullptr) changes.removed.push_back(pool.name);
+  }
+  changes.log_level = old_config.log_level != new_config.log_level;
+  changes.stop_timeout = old_config.stop_timeout != new_config.stop_timeout;
+  return changes;
+}
+
+bool ConfigChanges::any() const {
+  const bool pools =
+      std::any_of(kept.begin(), kept.end(), [](const Kept& pool) { return pool.changes.any(); });
+  return pools || !added.empty() || !removed.empty() || log_level || stop_timeout;
+}
+
+}  // namespace prefork

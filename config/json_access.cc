@@ -1,0 +1,39 @@
+#include "config/json_access.h"
+
+#include "config/duration.h"
+
+namespace prefork {
+
+const Document* find_key(const Document& object, const char* key) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(key);
+  return found == object.end() ? nullptr : &*found;
+}
+
+const std::string* find_string(const Document& object, const char* key) {
+  const Document* value = find_key(object, key);
+  return value != nullptr && value->is_string() ? &value->get_ref<const std::string&>() : nullptr;
+}
+
+const Document& section(const Document& object, const char* key) {
+  static const Document kEmpty = Document::object();
+  const Document* value = find_key(object, key);
+  return value == nullptr ? kEmpty : *value;
+}
+
+void read_value(const Document& object, const char* key, std::string& into) {
+  if (const std::string* text = find_string(object, key)) into = *text;
+}
+
+void read_value(const Document& object, const char* key, Milliseconds& into) {
+  const std::string* text = find_string(object, key);
+  if (text == nullptr) return;
+  if (const auto duration = parse_duration(*text)) into = *duration;
+}
+
+void read_value(const Document& object, const char* key, bool& into) {
+  const Document* value = find_key(object, key);
+  if (value != nullptr && value->is_boolean()) into = value->get<bool>();
+}
+
+}  // namespace prefork

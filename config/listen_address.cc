@@ -1,0 +1,128 @@
+#include "config/listen_address.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+namespace prefork {
+namespace {
+
+constexpr std::size_t kMaxUnixName =
+    sizeof(sockaddr_un::sun_path) - 1;  // 107: a NUL ends a path or begins a name
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return port;
+}
+
+/// The usual spelling of a numeric IPv6 address, with its scope if it has one; "" when it is not one.
+std::string canonical_v6(const std::string& host) {
+  addrinfo hints = {};
+  hints.ai_family = AF_INET6;
+  hints.ai_flags = AI_NUMERICHOST;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return "";
+  char text[NI_MAXHOST] = "";
+  const int failed =
+      ::getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
+  ::freeaddrinfo(found);
+  return failed == 0 ? text : "";
+}
+
+bool is_v4(const std::string& host) {
+  in_addr address = {};
+  return ::inet_pton(AF_INET, host.c_str(), &address) == 1;
+}
+
+Result<std::string> parse_name(std::string_view text) {
+  std::string host(text);
+  const bool only_digits_and_dots = host.find_first_not_of("0123456789.") == std::string::npos;
+  if (only_digits_and_dots && !host.empty() && !is_v4(host)) return Error{"the host is not an IPv4 address"};
+  if (host == "*") return Error{"all addresses are written \":port\""};
+  for (char& c : host) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const bool fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+    if (!fine) return Error{"the host is neither an address nor a name"};
+  }
+  return host;
+}
+
+Result<ListenAddress> parse_unix(std::string_view text) {
+  ListenAddress address;
+  if (text.starts_with('@')) {
+    address.kind = ListenAddress::Kind::kUnixAbstract;
+    address.path = text.substr(1);
+    if (address.path.empty()) return Error{"the name after \"unix:@\" is missing"};
+  } else {
+    address.kind = ListenAddress::Kind::kUnixPath;
+    address.path = text;
+    if (!text.starts_with('/'))
+      return Error{"the path after \"unix:\" must begin with \"/\" (or the name with \"@\")"};
+    if (text.ends_with('/')) return Error{"the path of a socket cannot end in \"/\""};
+  }
+  if (address.path.size() > kMaxUnixName) {
+    return Error{"the path is " + std::to_string(address.path.size()) +
+                 " bytes long; a unix socket's may have " + std::to_string(kMaxUnixName)};
+  }
+  return address;
+}
+
+Result<ListenAddress> parse_bracketed(std::string_view text) {
+  const std::size_t bracket = text.find(']');
+  if (bracket == std::string_view::npos) return Error{"the \"]\" is missing"};
+  ListenAddress address;
+  address.host = canonical_v6(std::string(text.substr(1, bracket - 1)));
+  if (address.host.empty()) return Error{"what stands in brackets is not an IPv6 address"};
+  const std::string_view rest = text.substr(bracket + 1);
+  const auto port = rest.starts_with(':') ? parse_port(rest.substr(1)) : std::nullopt;
+  if (!port) return Error{"after \"]\" must follow \":\" and a port from 0 to 65535"};
+  address.port = *port;
+  return address;
+}
+
+}  // namespace
+
+bool is_numeric_host(const std::string& host) { return is_v4(host) || !canonical_v6(host).empty(); }
+
+Result<ListenAddress> parse_listen_address(std::string_view text) {
+  constexpr std::string_view kUnix = "unix:";
+  constexpr std::string_view kSystemd = "systemd:";
+  if (text.starts_with(kUnix)) return parse_unix(text.substr(kUnix.size()));
+  if (text.starts_with(kSystemd)) return Error{"sockets of systemd are not supported"};
+  if (text.starts_with('/')) return Error{"the path of a unix socket is written \"unix:/path\""};
+  if (text.starts_with('[')) return parse_bracketed(text);
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return Error{"the port is missing: \"host:port\" or \":port\""};
+  if (text.find(':') != colon) return Error{"an IPv6 address is written in brackets: \"[::1]:8080\""};
+  const auto port = parse_port(text.substr(colon + 1));
+  if (!port) return Error{"the port must be a number from 0 to 65535"};
+  auto host = parse_name(text.substr(0, colon));
+  if (!host) return host.error();
+  ListenAddress address;
+  address.host = std::move(host).value();
+  address.port = *port;
+  return address;
+}
+
+bool same_place(const ListenAddress& a, const ListenAddress& b) {
+  return a.kind == b.kind && a.host == b.host && a.port == b.port && a.path == b.path;
+}
+
+std::string ListenAddress::text() const {
+  switch (kind) {
+    case Kind::kUnixPath: return "unix:" + path;
+    case Kind::kUnixAbstract: return "unix:@" + path;
+    case Kind::kTcp: break;
+  }
+  const bool brackets = host.find(':') != std::string::npos;
+  return (brackets ? '[' + host + ']' : host) + ':' + std::to_string(port);
+}
+
+}  // namespace prefork

@@ -1,0 +1,59 @@
+#include "config/listen_reader.h"
+
+#include <utility>
+
+#include "config/json_access.h"
+#include "config/listen_address.h"
+#include "config/schema_words.h"
+#include "config/surroundings.h"
+
+namespace prefork {
+
+std::vector<ListenAddress> ListenReader::read(const Document& pool, const std::string& pool_pointer) {
+  std::vector<ListenAddress> addresses;
+  const Document& listen = section(pool, "listen");
+  const std::string pointer = child_pointer(pool_pointer, "listen");
+  if (listen.is_array()) {
+    for (std::size_t i = 0; i < listen.size(); ++i) read_one(listen[i], child_pointer(pointer, i), addresses);
+  } else {
+    read_one(listen, pointer, addresses);
+  }
+  return addresses;
+}
+
+void ListenReader::read_one(const Document& value, const std::string& pointer,
+                            std::vector<ListenAddress>& into) {
+  const std::string* text =
+      value.is_string() ? &value.get_ref<const std::string&>() : find_string(value, "address");
+  const std::string text_pointer = value.is_object() ? child_pointer(pointer, "address") : pointer;
+  if (text == nullptr || problems_.about(text_pointer)) return;
+  auto parsed = parse_listen_address(*text);
+  if (!parsed)
+    return problems_.add(text_pointer, in_quotes(*text) + " is not allowed: " + parsed.error().what);
+  ListenAddress address = std::move(parsed).value();
+  read_attributes(value, pointer, address);
+  for (const Place& place : taken_) {
+    const bool kernel_chooses = address.kind == ListenAddress::Kind::kTcp && address.port == 0;
+    if (kernel_chooses || !same_place(place.address, address)) continue;
+    problems_.add(text_pointer,
+                  in_quotes(*text) + " is not allowed: " + place.pointer + " listens there already");
+    return;
+  }
+  check_listener(address, pointer, problems_);
+  taken_.push_back({address, text_pointer});
+  into.push_back(std::move(address));
+}
+
+void ListenReader::read_attributes(const Document& value, const std::string& pointer,
+                                   ListenAddress& address) {
+  read_integer(value, "backlog", address.backlog);
+  read_value(value, "owner", address.owner);
+  read_value(value, "group", address.group);
+  read_value(value, "reuse_port", address.reuse_port);
+  const std::string* mode = find_string(value, "mode");
+  if (mode == nullptr || problems_.about(child_pointer(pointer, "mode"))) return;
+  constexpr int kOctal = 8;
+  address.mode = static_cast<mode_t>(std::stoul(*mode, nullptr, kOctal));
+}
+
+}  // namespace prefork

@@ -1,0 +1,114 @@
+#include "config/program.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "config/schema_words.h"
+#include "proto/fd.h"
+
+namespace prefork {
+namespace {
+
+/// Why `path` cannot be executed as far as its entry in the file system tells; nothing if it can.
+std::optional<std::string> entry_fault(const std::string& path) {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) != 0) {
+    const int error = errno;
+    return error == ENOENT ? "does not exist" : std::error_code(error, std::system_category()).message();
+  }
+  if (S_ISDIR(info.st_mode)) return "is a directory";
+  if (!S_ISREG(info.st_mode)) return "is not a regular file";
+  if (::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) != 0) return "is not executable";
+  return std::nullopt;
+}
+
+/// The beginning of a file as far as the kernel looks at it; nothing if it cannot be read (it may be executed
+/// still).
+std::optional<std::string> first_bytes(const std::string& path) {
+  constexpr std::size_t kLookedAt = 256;
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd.valid()) return std::nullopt;
+  std::string text(kLookedAt, '\0');
+  const ssize_t got = ::read(fd.get(), text.data(), text.size());
+  if (got < 0) return std::nullopt;
+  text.resize(static_cast<std::size_t>(got));
+  return text;
+}
+
+std::string interpreter_of(std::string_view script) {
+  std::string_view line = script.substr(2, script.find('\n') - 2);
+  const std::size_t begin = line.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return "";
+  line.remove_prefix(begin);
+  return std::string(line.substr(0, line.find_first_of(" \t")));
+}
+
+/// Why the kernel could not start the file by what is in it.
+std::optional<std::string> content_fault(const std::string& path) {
+  const auto text = first_bytes(path);
+  if (!text || text->starts_with("\177ELF")) return std::nullopt;
+  if (text->empty()) return "is empty";
+  if (!text->starts_with("#!")) return "is neither an ELF program nor a script that begins with #!";
+  const std::string interpreter = interpreter_of(*text);
+  if (interpreter.empty()) return "is a script that names no interpreter after #!";
+  auto fault = entry_fault(interpreter);
+  if (!fault) return std::nullopt;
+  if (interpreter.ends_with('\r')) *fault += " (the line ends in a carriage return)";
+  return "is a script whose interpreter " + printable(interpreter) + " " + *fault;
+}
+
+std::vector<std::string> places(const CommandSearch& search) {
+  std::vector<std::string> all;
+  std::string_view rest = search.path;
+  while (!rest.empty()) {
+    const std::size_t colon = rest.find(':');
+    const std::string_view place = rest.substr(0, colon);
+    if (place.starts_with('/')) all.emplace_back(place);
+    rest = colon == std::string_view::npos ? "" : rest.substr(colon + 1);
+  }
+  if (!search.own_directory.empty()) all.push_back(search.own_directory);
+  return all;
+}
+
+Result<std::string> look_up(const std::string& name, const CommandSearch& search) {
+  std::optional<Error> reason;
+  for (const std::string& place : places(search)) {
+    const std::string path = (std::filesystem::path(place) / name).lexically_normal().string();
+    const auto fault = entry_fault(path);
+    if (!fault) return path;
+    if (!reason && *fault != "does not exist") reason = Error{printable(path) + " " + *fault};
+  }
+  if (reason) return *reason;
+  return Error{"is not found in PATH (" + printable(search.path) +
+               "), nor beside the supervisor's own program"};
+}
+
+}  // namespace
+
+Result<std::string> find_program(const std::string& name, const std::string& directory,
+                                 const CommandSearch& search) {
+  if (name.empty()) return Error{"is empty"};
+  std::string path = name;
+  if (name.find('/') == std::string::npos) {
+    auto found = look_up(name, search);
+    if (!found) return found;
+    path = std::move(found).value();
+  } else {
+    std::error_code ignored;  // without a current directory the path stays relative, and is then not found
+    path = std::filesystem::absolute(std::filesystem::path(directory) / name, ignored)
+               .lexically_normal()
+               .string();
+  }
+  const std::string subject = path == name ? "" : printable(path) + " ";
+  if (const auto fault = entry_fault(path)) return Error{subject + *fault};
+  if (const auto fault = content_fault(path)) return Error{subject + *fault};
+  return path;
+}
+
+}  // namespace prefork

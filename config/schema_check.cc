@@ -1,0 +1,201 @@
+#include "config/schema_check.h"
+
+#include <deque>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/duration.h"
+#include "config/schema.h"
+#include "config/schema_judge.h"
+#include "config/schema_words.h"
+
+namespace prefork {
+namespace {
+
+using nlohmann::json;
+
+bool has_type(const json& node, const Document& value) {
+  const std::string type = node.value("type", "");
+  return (type == "object" && value.is_object()) || (type == "array" && value.is_array()) ||
+         (type == "string" && value.is_string()) || (type == "boolean" && value.is_boolean()) ||
+         (type == "integer" && value.is_number_integer());
+}
+
+std::vector<std::string> keys_of(const json& object) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object.items()) keys.push_back(key);
+  return keys;
+}
+
+class Walk {
+ public:
+  explicit Walk(Problems& problems)
+      : schema_(json::parse(pool_schema())), judge_(schema_), problems_(problems) {}
+
+  void check(const Document& document);
+
+ private:
+  void value(const json& node, const Document& value, const std::string& pointer);
+  void object(const json& node, const Document& value, const std::string& pointer);
+  void member(const json& node, const std::string& key, const Document& value, const std::string& pointer);
+  void array(const json& node, const Document& value, const std::string& pointer);
+  void scalar(const json& node, const Document& value, const std::string& pointer);
+  void unknown_key(const json& node, const std::string& key, const std::string& pointer);
+
+  [[nodiscard]] const json& select(const json& node, const Document& value);
+  [[nodiscard]] bool fits(const json& node, const Document& value);
+  [[nodiscard]] std::string where_known(const std::string& key) const;
+  void refuse(const json& node, const Document& value, const std::string& pointer);
+
+  const json schema_;
+  SchemaJudge judge_;
+  Problems& problems_;
+  const json* form_ = nullptr;  ///< the form of the file: one pool or several
+};
+
+void Walk::check(const Document& document) {
+  if (document.is_object()) {
+    form_ =
+        &follow(schema_, judge_.accepts(schema_["if"], json(document)) ? schema_["then"] : schema_["else"]);
+    value(*form_, document, "");
+  } else {
+    refuse(schema_, document, "");
+  }
+  if (problems_.empty() && !judge_.accepts(schema_, json(document)))
+    problems_.add("", "does not fit the schema");
+}
+
+/// Of several alternatives the one that has the value's type; the node itself when there is none.
+const json& Walk::select(const json& node, const Document& value) {
+  const json& found = follow(schema_, node);
+  for (const json* one : alternatives(schema_, found)) {
+    if (has_type(*one, value)) return *one;
+  }
+  return found;
+}
+
+void Walk::value(const json& node, const Document& value, const std::string& pointer) {
+  if (problems_.full()) return;
+  const json& selected = select(node, value);
+  if (value.is_object() && has_type(selected, value)) {
+    object(selected, value, pointer);
+  } else if (value.is_array() && has_type(selected, value)) {
+    array(selected, value, pointer);
+  } else {
+    scalar(selected, value, pointer);
+  }
+}
+
+void Walk::object(const json& node, const Document& value, const std::string& pointer) {
+  for (const json& required : node.value("required", json::array())) {
+    const auto& key = required.get_ref<const std::string&>();
+    if (value.contains(key)) continue;
+    problems_.add(pointer, in_quotes(key) + " is missing: " + allowed_text(schema_, node["properties"][key]));
+  }
+  if (value.size() < node.value("minProperties", std::size_t{0}))
+    problems_.add(pointer, "{} is not allowed: it is empty");
+  if (value.size() > node.value("maxProperties", kMaxElements)) {
+    problems_.add(pointer, "has more than " + node["maxProperties"].dump() + " elements");
+  }
+  for (const auto& [key, child] : value.items())
+    member(node, key, child, child_pointer(pointer, printable(key)));
+}
+
+void Walk::member(const json& node, const std::string& key, const Document& child,
+                  const std::string& pointer) {
+  if (node.contains("propertyNames")) {
+    const json& names = node["propertyNames"];
+    if (key.find('\0') != std::string::npos || !judge_.accepts(names, json(key))) {
+      problems_.add(pointer,
+                    "the name " + in_quotes(key) + " is not allowed: " + allowed_text(schema_, names));
+    }
+  }
+  if (node.contains("properties") && node["properties"].contains(key)) {
+    value(node["properties"][key], child, pointer);
+  } else if (node["additionalProperties"].is_object()) {
+    value(node["additionalProperties"], child, pointer);
+  } else {
+    unknown_key(node, key, pointer);
+  }
+}
+
+void Walk::array(const json& node, const Document& value, const std::string& pointer) {
+  const bool too_short = value.size() < node.value("minItems", std::size_t{0});
+  const bool too_long = value.size() > node.value("maxItems", kMaxElements);
+  if (too_short) problems_.add(pointer, "[] is not allowed: it is empty");
+  if (too_long) problems_.add(pointer, "has more than " + node["maxItems"].dump() + " elements");
+  for (std::size_t i = 0; i < value.size() && !too_long; ++i) {
+    this->value(node["items"], value[i], child_pointer(pointer, i));
+  }
+}
+
+void Walk::scalar(const json& node, const Document& value, const std::string& pointer) {
+  if (!fits(node, value)) return refuse(node, value, pointer);
+  if (!value.is_string() || node.value("x-binary", false)) return;
+  if (value.get_ref<const std::string&>().find('\0') != std::string::npos) {
+    problems_.add(pointer, value_text(value) + " is not allowed: it contains a NUL byte");
+  }
+}
+
+/// The validator's verdict and that of the schema's own annotations.
+bool Walk::fits(const json& node, const Document& value) {
+  if (value.is_structured() || !judge_.accepts(node, json(value))) return false;
+  if (!value.is_string()) return true;
+  const auto& text = value.get_ref<const std::string&>();
+  if (node.contains("x-maximum")) {
+    const auto limit = parse_duration(node["x-maximum"].get_ref<const std::string&>());
+    return parse_duration(text) <= limit;
+  }
+  return text.size() <= node.value("x-max-bytes", text.size());
+}
+
+void Walk::refuse(const json& node, const Document& value, const std::string& pointer) {
+  std::string what = value_text(value) + " is not allowed: " + allowed_text(schema_, node);
+  if (value.is_string() && node.contains("enum")) {
+    const std::string near = nearest(value.get<std::string>(), node["enum"].get<std::vector<std::string>>());
+    if (!near.empty()) what += "; did you mean " + in_quotes(near) + "?";
+  }
+  problems_.add(pointer, std::move(what));
+}
+
+void Walk::unknown_key(const json& node, const std::string& key, const std::string& pointer) {
+  const std::vector<std::string> known = keys_of(node["properties"]);
+  std::string hint;
+  if (const std::string place = where_known(key); !place.empty()) {
+    hint = "; it belongs at " + place;
+  } else if (const std::string near = nearest(key, known); !near.empty()) {
+    hint = "; did you mean " + in_quotes(near) + "?";
+  } else {
+    for (const std::string& one : known) hint += (hint.empty() ? "; known here: " : ", ") + one;
+  }
+  problems_.add(pointer, "the key " + in_quotes(key) + " is not known here" + hint);
+}
+
+/// Where in this form of the file a key of this name has its place, outermost first.
+std::string Walk::where_known(const std::string& key) const {
+  std::deque<std::pair<const json*, std::string>> places{{form_, ""}};
+  while (!places.empty()) {
+    const auto [place, pointer] = places.front();
+    places.pop_front();
+    for (const json* node : alternatives(schema_, *place)) {
+      if (node->contains("items")) places.emplace_back(&(*node)["items"], pointer + "/0");
+      if (node->contains("additionalProperties") && (*node)["additionalProperties"].is_object()) {
+        places.emplace_back(&(*node)["additionalProperties"], pointer + "/NAME");
+      }
+      if (!node->contains("properties")) continue;
+      if ((*node)["properties"].contains(key)) return child_pointer(pointer, key);
+      for (const auto& [name, child] : (*node)["properties"].items()) {
+        places.emplace_back(&child, child_pointer(pointer, name));
+      }
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+void check_against_schema(const Document& document, Problems& problems) { Walk(problems).check(document); }
+
+}  // namespace prefork

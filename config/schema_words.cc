@@ -1,0 +1,140 @@
+#include "config/schema_words.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace prefork {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxShown = 60;       ///< bytes of a string value
+constexpr std::size_t kMaxKeptBytes = 300;  ///< of any text
+
+std::string dumped(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+std::string joined(const std::vector<std::string>& parts, const std::string& separator) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : separator) + part;
+  return text;
+}
+
+std::string enum_text(const json& values) {
+  std::vector<std::string> parts;
+  for (const json& value : values) parts.push_back(value.dump());
+  return (parts.size() == 1 ? "only " : "one of ") + joined(parts, ", ");
+}
+
+std::string string_text(const json& node) {
+  if (!node.contains("maxLength")) return "a string";
+  return "a string of " + std::to_string(node.value("minLength", 0)) + " to " + node["maxLength"].dump() +
+         " characters";
+}
+
+std::string type_text(const json& node) {
+  const std::string type = node.value("type", "");
+  if (type == "integer") return "an integer from " + node["minimum"].dump() + " to " + node["maximum"].dump();
+  if (type == "boolean") return "true or false";
+  if (type == "string") return string_text(node);
+  return type == "array" ? "an array" : "an object";
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours that make `b` of `a`.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before_last;
+  std::vector<std::size_t> last(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::vector<std::size_t> row(b.size() + 1, i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, replaced});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) row[j] = std::min(row[j], before_last[j - 2] + 1);
+    }
+    before_last = std::exchange(last, std::move(row));
+  }
+  return last.back();
+}
+
+std::string folded(std::string_view word) {
+  std::string result(word);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '-' || c == ' ') c = '_';
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  const std::string dump = dumped(std::string(text.substr(0, kMaxKeptBytes)));
+  return dump.substr(1, dump.size() - 2);
+}
+
+std::string in_quotes(std::string_view text) { return '"' + printable(text) + '"'; }
+
+std::string value_text(const nlohmann::ordered_json& value) {
+  if (value.is_object()) return value.empty() ? "{}" : "an object";
+  if (value.is_array()) return value.empty() ? "[]" : "an array";
+  if (!value.is_string()) return dumped(value);
+  const auto& text = value.get_ref<const std::string&>();
+  if (text.size() <= kMaxShown) return in_quotes(text);
+  return in_quotes(text.substr(0, kMaxShown)) + "... (" + std::to_string(text.size()) + " bytes)";
+}
+
+const json& follow(const json& schema, const json& node) {
+  const json* found = &node;
+  while (true) {
+    if (found->contains("$ref")) {
+      found = &schema.at(json::json_pointer((*found)["$ref"].get_ref<const std::string&>().substr(1)));
+    } else if (found->contains("allOf")) {
+      found = &(*found)["allOf"].front();
+    } else {
+      return *found;
+    }
+  }
+}
+
+std::vector<const json*> alternatives(const json& schema, const json& node) {
+  const json& found = follow(schema, node);
+  if (!found.contains("anyOf")) return {&found};
+  std::vector<const json*> all;
+  for (const json& one : found["anyOf"]) {
+    for (const json* nested : alternatives(schema, one)) all.push_back(nested);
+  }
+  return all;
+}
+
+std::string allowed_text(const json& schema, const json& node) {
+  std::vector<std::string> parts;
+  for (const json* one : alternatives(schema, node)) {
+    if (one->contains("x-allowed")) {
+      parts.push_back((*one)["x-allowed"].get<std::string>());
+    } else if (one->contains("enum")) {
+      parts.push_back(enum_text((*one)["enum"]));
+    } else {
+      parts.push_back(type_text(*one));
+    }
+  }
+  return joined(parts, ", or ");
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string>& known) {
+  const std::string wanted = folded(word);
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    const std::size_t steps = distance(wanted, folded(candidate));
+    if (steps < best_distance && steps < candidate.size()) {
+      best = candidate;
+      best_distance = steps;
+    }
+  }
+  return best;
+}
+
+}  // namespace prefork

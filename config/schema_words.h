@@ -1,0 +1,30 @@
+// Puts a schema's rules and a file's values into words for a person. Everything it returns is printable ASCII
+// without a line end, whatever the file holds.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prefork {
+
+/// Everything that is not printable ASCII becomes \u00xx, as in JSON; also no longer than a line should be.
+[[nodiscard]] std::string printable(std::string_view text);
+/// The same between quotation marks.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+/// A value as it stands in the file; objects and arrays only by their kind.
+[[nodiscard]] std::string value_text(const nlohmann::ordered_json& value);
+
+/// The definition that `$ref` and `allOf` lead to. `schema` is the whole schema, `node` a part of it.
+[[nodiscard]] const nlohmann::json& follow(const nlohmann::json& schema, const nlohmann::json& node);
+/// The alternatives of `anyOf`, nested ones included; the node itself when it has none.
+[[nodiscard]] std::vector<const nlohmann::json*> alternatives(const nlohmann::json& schema,
+                                                              const nlohmann::json& node);
+/// What a value at `node` may be: "an integer from 1 to 4096".
+[[nodiscard]] std::string allowed_text(const nlohmann::json& schema, const nlohmann::json& node);
+
+/// The one of `known` that `word` is a likely misspelling of, or "".
+[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& known);
+
+}  // namespace prefork

@@ -1,0 +1,117 @@
+#include "config/load.h"
+
+#include <doctest/doctest.h>
+#include <sched.h>
+
+#include "tests/config/parse.h"
+
+namespace prefork {
+namespace {
+
+using namespace std::chrono_literals;
+
+ListenAddress tcp(const std::string& host, std::uint16_t port) {
+  ListenAddress address;
+  address.host = host;
+  address.port = port;
+  return address;
+}
+
+ListenAddress unix_socket(ListenAddress::Kind kind, const std::string& path) {
+  ListenAddress address;
+  address.kind = kind;
+  address.path = path;
+  return address;
+}
+
+TEST_SUITE_BEGIN("load");
+
+TEST_CASE("the smallest file makes one pool with the defaults") {
+  const Config config = parsed(R"({"listen": "127.0.0.1:8080", "command": ["true", "http"], "workers": 4})");
+  REQUIRE(config.pools.size() == 1);
+  PoolConfig expected;
+  expected.name = "main";
+  expected.listen = {tcp("127.0.0.1", 8080)};
+  expected.command = {"true", "http"};
+  expected.executable = "/usr/bin/true";
+  expected.workers = 4;
+  CHECK(config.pools.front() == expected);
+  CHECK(config == Config{"main", LogLevel::kInfo, 30s, {expected}});
+}
+
+TEST_CASE("every key reaches the configuration") {
+  const Config config = parsed(R"({
+    "$schema": "pool.schema.json",
+    "name": "shop",  // also the pool's
+    "log": {"level": "debug"},
+    "stop_timeout": "1m",
+    "listen": [":80", {"address": "unix:/run/shop.sock", "backlog": 7, "mode": "0660", "owner": "root", "group": "0"},
+               {"address": "[::0001]:81", "reuse_port": true}, "unix:@shop"],
+    "command": ["/bin/true", "a b", ""],
+    "start": "fork", "protocol": "native", "workers": 0, "connections_per_worker": 8,
+    "prefer": "warmest", "hold": "done",
+    "queue": {"max": 9, "timeout": "500ms", "full": "reject", "reject_with": "busy\n\u0000"},
+    "health": {"start_timeout": "1s", "receipt_timeout": "2s", "kill_timeout": "3s"},
+    "restart": {"backoff_min": "4s", "backoff_max": "4s"},
+    "directory": "/", "environment": {"LANG": "C", "EMPTY": ""},
+    "output": "inherit"
+  })");
+  PoolConfig expected;
+  expected.name = "shop";
+  expected.listen = {tcp("", 80), unix_socket(ListenAddress::Kind::kUnixPath, "/run/shop.sock"),
+                     tcp("::1", 81), unix_socket(ListenAddress::Kind::kUnixAbstract, "shop")};
+  expected.listen[1].backlog = 7;
+  expected.listen[1].mode = 0660;
+  expected.listen[1].owner = "root";
+  expected.listen[1].group = "0";
+  expected.listen[2].reuse_port = true;
+  expected.command = {"/bin/true", "a b", ""};
+  expected.executable = "/bin/true";
+  expected.start = StartForm::kFork;
+  expected.workers = 0;
+  expected.connections_per_worker = 8;
+  expected.prefer = Prefer::kWarmest;
+  expected.hold = Hold::kDone;
+  expected.queue = {9, 500ms, QueueFull::kReject, std::string("busy\n\0", 6)};
+  expected.health = {1s, 2s, 3s};
+  expected.restart = {4s, 4s};
+  expected.directory = "/";
+  expected.environment = {{"LANG", "C"}, {"EMPTY", ""}};
+  CHECK(config == Config{"shop", LogLevel::kDebug, 1min, {expected}});
+}
+
+TEST_CASE("several pools keep the order of the file and the names of their keys") {
+  const Config config = parsed(R"({"name": "all", "pools": {
+    "web": {"listen": ":8080", "command": ["true"]},
+    "api": {"listen": ":8081", "command": ["true"]}}})");
+  REQUIRE(config.pools.size() == 2);
+  CHECK(config.name == "all");
+  CHECK(config.pools[0].name == "web");
+  CHECK(config.pools[1].name == "api");
+}
+
+TEST_CASE("without `workers` a pool has as many as the supervisor may use CPUs") {
+  cpu_set_t set;
+  REQUIRE(::sched_getaffinity(0, sizeof set, &set) == 0);
+  CHECK(parsed(pool_with("")).pools.front().workers == static_cast<unsigned>(CPU_COUNT(&set)));
+}
+
+TEST_CASE("durations have a unit") {
+  CHECK(parsed(pool_with(R"("stop_timeout": "1ms")")).stop_timeout == 1ms);
+  CHECK(parsed(pool_with(R"("stop_timeout": "86400s")")).stop_timeout == 24h);
+  CHECK(parsed(pool_with(R"("stop_timeout": "5m")")).stop_timeout == 5min);
+  CHECK(parsed(pool_with(R"("stop_timeout": "24h")")).stop_timeout == 24h);
+}
+
+TEST_CASE("comments and a byte order mark are allowed") {
+  CHECK(mistakes("\xEF\xBB\xBF// first\n" + pool_with("/* inside */ \"workers\": 1") + "\n// last").empty());
+}
+
+TEST_CASE("two listeners whose port the kernel chooses do not collide") {
+  CHECK(mistakes(R"({"listen": ["127.0.0.1:0", "127.0.0.1:0"], "command": ["true"]})").empty());
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace prefork
