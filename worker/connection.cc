@@ -44,6 +44,8 @@ void Connection::progress() {
   if (session_ != nullptr) (void)session_->send({.kind = RecordKind::kProgress, .ticket = ticket_});
 }
 
+bool Connection::leaving() { return session_ == nullptr || session_->leaving(); }
+
 void Connection::finish() {
   if (session_ == nullptr) return;
   // Fails when the client is gone already, or when the handler has done it.

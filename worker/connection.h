@@ -41,6 +41,11 @@ class Connection {
   /// Tells the supervisor that work on this connection still goes on.
   void progress();
 
+  /// Whether this worker is to leave: Drain, SIGTERM, or the supervisor is gone. A handler that keeps a
+  /// client for many requests asks between two of them, and ends. Costs a system call when the worker has one
+  /// slot.
+  [[nodiscard]] bool leaving();
+
   /// shutdown(SHUT_WR), close, Idle. shutdown() first, because while the supervisor holds a copy of the
   /// socket, close() alone ends nothing for the client. Does nothing the second time.
   void finish();

@@ -17,6 +17,7 @@ constexpr unsigned kMaxDescriptorsLost = 3;
 }  // namespace
 
 void Session::ready(unsigned slots) {
+  slots_ = slots;
   (void)send({.kind = RecordKind::kReady, .value = kProtocolVersion, .ticket = slots});
 }
 
@@ -71,9 +72,19 @@ void Session::receive(Wait wait) {
   }
 }
 
+bool Session::leaving() {
+  if (slots_ > 1 || draining_) return draining_;
+  if (!reader_.has_value()) receive(Wait::kNo);
+  while (const std::optional<Message> message = next_message()) {
+    // No slot is free: obeying a Connection begins none, it refuses.
+    (void)obey(message->record);
+  }
+  return draining_ || stopped_ != 0;
+}
+
 std::optional<Connection> Session::begin(const Record& record) {
   Fd socket = datagram_.take_descriptor();
-  if (draining_ || stopped_ != 0) {
+  if (draining_ || stopped_ != 0 || open_ == slots_) {
     // Not begun: the supervisor gives it to another worker.
     refuse(record);
     return std::nullopt;

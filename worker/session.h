@@ -30,6 +30,9 @@ class Session {
 
   /// No connection comes any more: Drain, the end of the channel, stop(), or no descriptor numbers are left.
   [[nodiscard]] bool draining() const { return draining_; }
+  /// draining(), asked with a connection in hand. A worker of one slot does not call next() meanwhile, so
+  /// this looks what the supervisor has said; with several slots next() is told in any case.
+  [[nodiscard]] bool leaving();
   /// Connections begun and not finished.
   [[nodiscard]] unsigned open_connections() const { return open_; }
   /// What main() should return once draining: 0, or 1 when the worker leaves because something is wrong.
@@ -56,6 +59,7 @@ class Session {
   Channel channel_;
   Datagram datagram_;
   std::optional<DatagramReader> reader_;  ///< borrows datagram_
+  unsigned slots_ = 0;
   unsigned open_ = 0;
   unsigned descriptors_lost_ = 0;  ///< connections in a row that came without their descriptor
   bool draining_ = false;

@@ -1,35 +1,98 @@
 // The bundled worker: services to try supervisor out with, to measure it, and to read as examples of the
 // library.
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <csignal>
 #include <exception>
 #include <iostream>
-#include <optional>
 #include <string>
 
 #include "worker/program/echo.h"
+#include "worker/program/http.h"
 #include "worker/program/line.h"
+#include "worker/program/listen.h"
 #include "worker/program/service.h"
 #include "worker/serve.h"
 
 namespace {
 
+using prefork::worker::Connection;
+using prefork::worker::HttpOptions;
+using prefork::worker::Leaving;
+using prefork::worker::ListenOptions;
 using prefork::worker::Service;
 
+constexpr const char* kAbout = R"(A worker for supervisor: serves the connections that supervisor hands to it.
+
+In a pool's configuration:  "command": ["supervisor-worker", "http"]
+Without a supervisor:       supervisor-worker http --listen 127.0.0.1:8080 --workers 4)";
+
+struct Invocation {
+  Service service;
+  ListenOptions listen;
+  HttpOptions http;
+};
+
+void add_service(CLI::App& app, Invocation& invocation, const std::string& name, const std::string& about,
+                 Service service) {
+  CLI::App* command = app.add_subcommand(name, about);
+  command->callback([&invocation, service = std::move(service)] { invocation.service = service; });
+  command
+      ->add_option("--listen", invocation.listen.address,
+                   "Accept for yourself at HOST:PORT, without a supervisor")
+      ->type_name("HOST:PORT");
+  command
+      ->add_option("--workers", invocation.listen.workers,
+                   "With --listen: the number of processes that accept")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  command->add_flag("--reuse-port", invocation.listen.reuse_port,
+                    "With --listen: each process has a listener of its own (SO_REUSEPORT)");
+}
+
+void add_services(CLI::App& app, Invocation& invocation) {
+  add_service(app, invocation, "echo", "Send back the first bytes that a client sends, then close",
+              [](int socket, const Leaving&) { prefork::worker::echo(socket); });
+  add_service(
+      app, invocation, "line",
+      "Read one line: 'W <us>' uses that much CPU time, 'S <us>' sleeps; answer 'OK <pid>', then close",
+      [](int socket, const Leaving&) { prefork::worker::line(socket); });
+  add_service(app, invocation, "http", "A page that says hello; /?ms=N waits N milliseconds first",
+              [&invocation](int socket, const Leaving& leaving) {
+                prefork::worker::http(socket, invocation.http, leaving);
+              });
+  app.get_subcommand("http")
+      ->add_option_function<double>(
+          "--keep-alive",
+          [&invocation](double seconds) {
+            invocation.http.keep_alive = std::chrono::milliseconds(static_cast<long>(seconds * 1000));
+          },
+          "How long a client may be silent between two requests, while it occupies this worker; 0 closes "
+          "after "
+          "each request [5]")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 3600.0));
+}
+
 int run(int argc, char** argv) {
-  CLI::App app{"A worker for supervisor. It serves the connections that supervisor hands to it."};
+  CLI::App app{kAbout, "supervisor-worker"};
   app.require_subcommand(1);
-  std::optional<Service> service;
-  app.add_subcommand("echo", "Sends back the first bytes that a client sends, then closes")->callback([&] {
-    service = prefork::worker::echo;
+  Invocation invocation;
+  add_services(app, invocation);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& outcome) {
+    // --help is an outcome, too.
+    return app.exit(outcome) == 0 ? 0 : 2;
+  }
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  if (!invocation.listen.address.empty()) {
+    return prefork::worker::listen_and_serve(invocation.listen, invocation.service);
+  }
+  return prefork::worker::serve([&](Connection& connection) {
+    invocation.service(connection.socket(), [&connection] { return connection.leaving(); });
   });
-  app.add_subcommand("line",
-                     "Reads one line: 'W <us>' uses that much CPU time, 'S <us>' sleeps; answers 'OK <pid>', "
-                     "then closes")
-      ->callback([&] { service = prefork::worker::line; });
-  CLI11_PARSE(app, argc, argv);
-  return prefork::worker::serve(
-      [&](prefork::worker::Connection& connection) { (*service)(connection.socket()); });
 }
 
 }  // namespace

@@ -1,0 +1,23 @@
+// `supervisor-worker http`: a page that says hello, for trying out and measuring pools. HTTP/1.0 and 1.1.
+#pragma once
+
+#include <chrono>
+
+#include "worker/program/service.h"
+
+namespace prefork::worker {
+
+struct HttpOptions {
+  /// How long a client may be silent between two requests; 0 closes after the first.
+  std::chrono::milliseconds keep_alive{5'000};
+  /// From the first byte of a request (and from the start for the first one) to its last.
+  std::chrono::milliseconds request_time{10'000};
+};
+
+/// Answers GET and HEAD of `/`; `/?ms=N` waits N milliseconds first, at most 60000. Every answer names the
+/// worker in X-Pid. While a connection is kept alive it occupies the worker. Headers are limited to 8 KiB,
+/// bodies to 64 KiB (they are read and ignored). Requests that break the rules get 400, 404, 405, 413, 417 or
+/// 431, and those that are not HTTP lose the connection.
+void http(int socket, const HttpOptions& options, const Leaving& leaving);
+
+}  // namespace prefork::worker
