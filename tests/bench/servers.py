@@ -1,0 +1,168 @@
+"""The servers that script/bench measures, what CPU time and memory they use, and the load that is put on them."""
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+
+LISTENING = re.compile(r"listening on (127\.0\.0\.1:\d+)")
+
+
+class BenchError(Exception):
+    """Something did not work; the text says what."""
+
+
+def parents():
+    """pid → parent's pid, of all processes."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as stat:
+                    found[int(name)] = int(stat.read().rpartition(")")[2].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it has just ended
+    return found
+
+
+def cpu_seconds(pid):
+    """CPU time of a process of one thread, user and system, by the scheduler's own nanoseconds."""
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as stat:
+        return int(stat.read().split()[0]) / 1e9
+
+
+class Server:
+    """A running server: a process and everything below it. `cpus` pins it (None leaves it free)."""
+
+    def __init__(self, command, cpus=None, environment=None):
+        self.program = os.path.basename(command[0])
+        self.log = tempfile.NamedTemporaryFile(prefix="bench-", suffix=".log")
+        pin = (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            preexec_fn=pin,
+            env=dict(os.environ, **(environment or {})),
+        )
+        try:
+            self.address = self.wait_for(self.listening, "to listen")
+        except BenchError:
+            self.stop()
+            raise
+
+    def listening(self):
+        with open(self.log.name, encoding="utf-8", errors="replace") as log:
+            found = LISTENING.search(log.read())
+        return found and found.group(1)
+
+    def wait_for(self, condition, what, seconds=90):
+        deadline = time.monotonic() + seconds
+        while True:
+            result = condition()
+            if result:
+                return result
+            ended = self.process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                with open(self.log.name, encoding="utf-8", errors="replace") as log:
+                    last = "".join(log.readlines()[-5:])
+                wrong = "ended" if ended else "took too long"
+                raise BenchError(f"{self.program} {wrong} while it was waited for {what}. It said:\n{last}")
+            time.sleep(0.0005)
+
+    def processes(self):
+        """The pids by role: the supervisor's own (with its spawner), and workers."""
+        own, workers = [], []
+        tree, parent_of = [self.process.pid], parents()
+        for pid in tree:
+            tree += [child for child, parent in parent_of.items() if parent == pid]
+            try:
+                program = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+            except OSError:
+                continue
+            (own if program == "supervisor" else workers).append(pid)
+        return own, workers
+
+    def wait_until_quiet(self, workers):
+        """Until so many workers run and nothing uses CPU time any more."""
+        self.wait_for(lambda: len(self.processes()[1]) >= workers, f"{workers} workers")
+        used = -1.0
+
+        def quiet():
+            nonlocal used
+            before, used = used, sum(self.cpu())
+            if 0 <= used - before < 0.002:
+                return True
+            time.sleep(0.2)
+            return False
+
+        self.wait_for(quiet, "quiet after its start")
+
+    def cpu(self):
+        """CPU seconds so far: the supervisor's own and the workers'."""
+        own, workers = self.processes()
+        return sum(map(cpu_seconds, own)), sum(map(cpu_seconds, workers))
+
+    def memory_kib(self):
+        """Resident memory of the supervisor and its spawner."""
+        total = 0
+        for pid in self.processes()[0]:
+            with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+                total += int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
+        return total
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Programs:
+    """The programs of one build directory."""
+
+    def __init__(self, build):
+        self.supervisor = os.path.join(build, "supervisor", "supervisor")
+        self.worker = os.path.join(build, "worker", "supervisor-worker")
+        self.client = os.path.join(build, "tests", "bench", "bench-client")
+
+    def supervised(self, service, workers, cpus=None):
+        """The supervisor with a pool of the bundled worker."""
+        with tempfile.NamedTemporaryFile("w", prefix="bench-", suffix=".json") as pool:
+            json.dump({"listen": "127.0.0.1:0", "command": [self.worker, service], "workers": workers}, pool)
+            pool.flush()
+            # It has read the file by the time it listens.
+            return Server([self.supervisor, "-c", pool.name], cpus)
+
+    def direct(self, service, workers, cpus=None, reuse_port=False):
+        """The same worker, accepting for itself."""
+        command = [self.worker, service, "--listen", "127.0.0.1:0", "--workers", str(workers)]
+        return Server(command + (["--reuse-port"] if reuse_port else []), cpus)
+
+    def load(self, server, seconds, arguments, cpus=None):
+        """Puts load on a server; what the load generator reports, with CPU microseconds per connection."""
+        pin = (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
+        own, workers = server.cpu()
+        command = [self.client, server.address, "--seconds", str(seconds), *arguments]
+        run = subprocess.run(command, preexec_fn=pin, capture_output=True, text=True)
+        if run.returncode != 0:
+            raise BenchError(f"bench-client: {run.stderr}")
+        report = json.loads(run.stdout)
+        own_after, workers_after = server.cpu()
+        connections = max(report["answered"] + report["errors"], 1)
+        report["own_us"] = (own_after - own) * 1e6 / connections
+        report["workers_us"] = (workers_after - workers) * 1e6 / connections
+        return report
