@@ -39,6 +39,7 @@ std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event
   const bool worker = row.role == WorkerRole::kWorker;
   if (worker == (event.slots == 0)) return Violation::kBadSlots;
   row.was_ready = true;
+  row.ready_at = now;
   workers_.set_deadline(row, std::nullopt);
   workers_.set_slots(row, static_cast<std::uint32_t>(std::min<std::uint64_t>(event.slots, settings_.slots)));
   workers_.set_status(row, WorkerStatus::kReady, now);
@@ -130,14 +131,14 @@ void Lifecycle::deadline_passed(Instant now, Actions& out) {
   changed_ = true;
 }
 
-std::optional<Instant> Lifecycle::next_deadline(Instant now) const {
+std::optional<Instant> Lifecycle::next_deadline() const {
   std::optional<Instant> earliest = workers_.next_deadline();
   const auto consider = [&](std::optional<Instant> candidate) {
     if (candidate && (!earliest || *candidate < *earliest)) earliest = candidate;
   };
   if (stopping_) return earliest;
   consider(policy_.proof_due());
-  consider(policy_.next_start(now));
+  consider(start_due_);
   return earliest;
 }
 
@@ -167,7 +168,8 @@ void Lifecycle::judge(const DeathRecord& record, const WorkerRow& row, Instant n
     vacant_.push_back(Lineage{row.lineage.restarts + 1, record});
     if (vacant_.size() > std::max<std::size_t>(target_, 1)) vacant_.erase(vacant_.begin());
   }
-  const bool serving = record.was_ready && (record.served > 0 || record.age >= RestartPolicy::kProofAfter);
+  const bool serving =
+      record.was_ready && (record.served > 0 || now - row.ready_at >= RestartPolicy::kProofAfter);
   ++(serving ? counters_.crashes : counters_.start_failures);
   if (row.generation != generation_ || stopping_) return;
   if (serving) {

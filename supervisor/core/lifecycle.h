@@ -46,7 +46,7 @@ class Lifecycle {
 
   /// Takes the next step of what is overdue.
   void deadline_passed(Instant now, Actions& out);
-  [[nodiscard]] std::optional<Instant> next_deadline(Instant now) const;
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
   /// Starts and drains until the number of workers is what it shall be. Cheap when nothing has changed.
   void settle(Instant now, Actions& out);
 
@@ -66,9 +66,11 @@ class Lifecycle {
     std::size_t live = 0;      ///< of the present generation
     std::size_t ready = 0;     ///< of those
     std::size_t starting = 0;  ///< of those, template included
+    std::size_t ending = 0;    ///< of the present generation, ended by us for a failure and not reaped yet
     std::size_t old = 0;       ///< live, of older generations
     WorkerId fork_template;    ///< live template of the present generation
     bool template_ready = false;
+    bool template_ending = false;
   };
   [[nodiscard]] Census census() const;
   [[nodiscard]] static bool goes_first(const WorkerRow& a, const WorkerRow& b);
@@ -76,6 +78,8 @@ class Lifecycle {
   void drain(WorkerRow& row, StopReason reason, Instant now, Actions& out);
   void start(WorkerRole role, WorkerId from, Instant now, Actions& out);
   void start_missing(Census& census, Instant now, Actions& out);
+  /// Asked only when one is missing: remembers when to try again.
+  bool may_start(const Census& census, Instant now);
   void remove_surplus(const Census& census, Instant now, Actions& out);
   void drain_some(std::size_t count, bool old_ones, StopReason reason, Instant now, Actions& out);
   void drain_old_templates(Instant now, Actions& out);
@@ -88,7 +92,8 @@ class Lifecycle {
   RestartPolicy policy_;
   std::size_t target_;
   Generation generation_ = 1;
-  std::vector<Lineage> vacant_;  ///< of workers that died and have not been replaced
+  std::vector<Lineage> vacant_;       ///< of workers that died and have not been replaced
+  std::optional<Instant> start_due_;  ///< when somebody is missing and the policy makes him wait
   bool stopping_ = false;
   bool changed_ = true;  ///< settle() has something to look at
   bool cut_short_ = false;

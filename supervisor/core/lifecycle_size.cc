@@ -8,10 +8,16 @@ namespace prefork {
 Lifecycle::Census Lifecycle::census() const {
   Census census;
   workers_.for_each([&](const WorkerRow& row) {
-    if (!row.live()) return;
     const bool present = row.generation == generation_;
+    const bool worker = row.role == WorkerRole::kWorker;
+    if (!row.live()) {
+      if (!present || row.status != WorkerStatus::kStopping || !is_failure(row.reason)) return;
+      if (worker) ++census.ending;
+      census.template_ending = census.template_ending || !worker;
+      return;
+    }
     if (present && row.status == WorkerStatus::kStarting) ++census.starting;
-    if (row.role == WorkerRole::kTemplate) {
+    if (!worker) {
       if (present) {
         census.fork_template = row.id;
         census.template_ready = row.status == WorkerStatus::kReady;
@@ -25,8 +31,9 @@ Lifecycle::Census Lifecycle::census() const {
 }
 
 void Lifecycle::settle(Instant now, Actions& out) {
-  if (stopping_ || !changed_) return;
+  if (stopping_ || (!changed_ && (!start_due_ || now < *start_due_))) return;
   changed_ = false;
+  start_due_.reset();
   Census counted = census();
   drain_old_templates(now, out);
   remove_surplus(counted, now, out);
@@ -72,19 +79,26 @@ void Lifecycle::drain_old_templates(Instant now, Actions& out) {
 void Lifecycle::start_missing(Census& census, Instant now, Actions& out) {
   const bool fork = settings_.start == PoolSettings::Start::kFork;
   if (fork && !census.fork_template) {
-    if (policy_.may_start(census.starting, now) && !workers_.full())
-      start(WorkerRole::kTemplate, {}, now, out);
+    if (!census.template_ending && may_start(census, now)) start(WorkerRole::kTemplate, {}, now, out);
     return;
   }
   if (fork && !census.template_ready) return;
   // While old workers are being replaced, the pool may be larger by a quarter.
   const std::size_t limit = census.old > 0 ? target_ + std::max<std::size_t>(1, target_ / 4) : target_;
-  while (census.live < target_ && census.live + census.old < limit && !workers_.full() &&
-         policy_.may_start(census.starting, now)) {
+  // One that we end for a failure keeps its place until it is reaped: only then is known what it means for
+  // the next one, and there are never more processes than wanted.
+  while (census.live + census.ending < target_ && census.live + census.old < limit &&
+         may_start(census, now)) {
     start(WorkerRole::kWorker, fork ? census.fork_template : WorkerId{}, now, out);
     ++census.live;
     ++census.starting;
   }
+}
+
+bool Lifecycle::may_start(const Census& census, Instant now) {
+  if (policy_.may_start(census.starting + census.ending, now)) return !workers_.full();
+  start_due_ = policy_.next_start(now);
+  return false;
 }
 
 void Lifecycle::start(WorkerRole role, WorkerId from, Instant now, Actions& out) {

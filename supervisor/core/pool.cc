@@ -40,10 +40,10 @@ void Pool::settle_stop(Instant now, Actions& out) {
   out.push_back(action::Stopped{!lifecycle_.cut_short() && counters_.discarded == 0});
 }
 
-std::optional<Instant> Pool::next_deadline(Instant now) {
+std::optional<Instant> Pool::next_deadline(Instant /*now*/) {
   std::optional<Instant> earliest;
   for (const std::optional<Instant>& candidate :
-       {lifecycle_.next_deadline(now), dispatcher_.next_deadline(), stop_deadline_}) {
+       {lifecycle_.next_deadline(), dispatcher_.next_deadline(), stop_deadline_}) {
     if (candidate && (!earliest || *candidate < *earliest)) earliest = candidate;
   }
   return earliest;

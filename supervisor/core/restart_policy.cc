@@ -20,7 +20,7 @@ void RestartPolicy::configure(const PoolSettings& settings, Instant now) {
 }
 
 Duration RestartPolicy::on_failure(Instant started_at, Instant now) {
-  const bool same_wave = failures_ > 0 && started_at < last_failure_;
+  const bool same_wave = failures_ > 0 && started_at <= last_failure_;
   if (!same_wave) ++failures_;
   last_failure_ = now;
   proof_due_.reset();
@@ -62,10 +62,10 @@ bool RestartPolicy::on_proven() {
   return std::exchange(failures_, 0) > 0;
 }
 
-bool RestartPolicy::may_start(std::size_t starting, Instant now) const {
+bool RestartPolicy::may_start(std::size_t pending, Instant now) const {
   if (now < not_before_) return false;
-  if (failures_ > 0) return starting == 0 && !proof_due_;
-  return ever_ready_ || starting < kUnprovenAtOnce;
+  if (failures_ > 0) return pending == 0 && !proof_due_;
+  return ever_ready_ || pending < kUnprovenAtOnce;
 }
 
 std::optional<Instant> RestartPolicy::next_start(Instant now) const {

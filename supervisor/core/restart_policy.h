@@ -35,8 +35,8 @@ class RestartPolicy {
   /// ready. True when this ended a series of failures.
   bool on_proven();
 
-  /// May one more be started, with `starting` on their way?
-  [[nodiscard]] bool may_start(std::size_t starting, Instant now) const;
+  /// May one more be started, with `pending` starting or ended by us and not judged yet?
+  [[nodiscard]] bool may_start(std::size_t pending, Instant now) const;
   /// When may_start() could change by time alone.
   [[nodiscard]] std::optional<Instant> next_start(Instant now) const;
   /// When the worker that is ready but unproven will be proven by age alone.

@@ -36,6 +36,12 @@ enum class StopReason {
   kChannelClosed,   ///< closed its channel, or half of it, but lives
 };
 
+/// Leaving for this reason is a failure, to be mended; for the others it is planned.
+[[nodiscard]] constexpr bool is_failure(StopReason reason) {
+  return reason != StopReason::kResize && reason != StopReason::kReload && reason != StopReason::kPoolStop &&
+         reason != StopReason::kDrainTimeout;
+}
+
 /// How a process ended.
 struct Exit {
   enum class Kind {
@@ -63,10 +69,7 @@ struct DeathRecord {
   std::uint32_t held_unbegun = 0;  ///< connections that go to other workers
 
   /// A death to be mended: nobody wanted it, or the worker misbehaved. The rest is planned.
-  [[nodiscard]] bool is_failure() const {
-    return reason != StopReason::kResize && reason != StopReason::kReload &&
-           reason != StopReason::kPoolStop && reason != StopReason::kDrainTimeout;
-  }
+  [[nodiscard]] bool is_failure() const { return prefork::is_failure(reason); }
 };
 
 /// The line of workers in one place of the pool: what a new worker inherits from the one it replaces.
@@ -86,6 +89,7 @@ struct WorkerRow {
   std::uint64_t served = 0;
   Instant started_at;
   Instant since;                    ///< start of the present status
+  Instant ready_at;                 ///< meaningful when was_ready
   std::optional<Instant> deadline;  ///< of the present status; passed: the next harder step
   bool resting = false;  ///< ready, but gets nothing until its deadline: it refused, or does not read
   bool kill_sent = false;
