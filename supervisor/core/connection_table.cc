@@ -37,11 +37,17 @@ ConnectionRow* ConnectionTable::find(Ticket ticket) {
 }
 
 void ConnectionTable::enqueue(ConnectionRow& row, Instant now, bool came_back) {
+  row.queued_at = now;
+  join(came_back ? came_back_ : waiting_, row, now);
+}
+
+void ConnectionTable::requeue(ConnectionRow& row, Instant now) { join(came_back_, row, now); }
+
+void ConnectionTable::join(List& queue, ConnectionRow& row, Instant now) {
   row.state = ConnectionState::kQueued;
   row.since = now;
-  Entry& entry = entries_[row.ticket.slot()];
-  entry.place = came_back ? &came_back_ : &waiting_;
-  append(*entry.place, row.ticket.slot(), kByPlace);
+  entries_[row.ticket.slot()].place = &queue;
+  append(queue, row.ticket.slot(), kByPlace);
 }
 
 ConnectionRow* ConnectionTable::front() {
@@ -52,7 +58,7 @@ ConnectionRow* ConnectionTable::longest_queued() {
   ConnectionRow* back = at(came_back_.first);
   ConnectionRow* waiting = at(waiting_.first);
   if (back == nullptr || waiting == nullptr) return back != nullptr ? back : waiting;
-  return back->since <= waiting->since ? back : waiting;
+  return back->queued_at <= waiting->queued_at ? back : waiting;
 }
 
 void ConnectionTable::assign(ConnectionRow& row, WorkerId worker, Instant now) {
@@ -72,6 +78,7 @@ void ConnectionTable::unassign(ConnectionRow& row) {
 
 void ConnectionTable::begin(ConnectionRow& row, Instant now) {
   forget_receipt(row);
+  ++begun_;
   row.state = ConnectionState::kBusy;
   row.since = now;
 }
@@ -96,6 +103,7 @@ void ConnectionTable::leave_place(ConnectionRow& row) {
     entry.place = nullptr;
   } else if (row.worker) {
     unlink(held_by(row.worker), row.ticket.slot(), kByPlace);
+    if (row.state == ConnectionState::kBusy) --begun_;
   }
 }
 
@@ -134,6 +142,8 @@ const char* ConnectionTable::broken_invariant() const {
       return "a connection is in the queue and elsewhere, or queued and in no queue";
     }
   }
+  if (begun_ != counts[static_cast<std::size_t>(ConnectionState::kBusy)])
+    return "the begun connections are miscounted";
   std::size_t held = 0;
   for (const List& list : held_) held += list.size;
   if (known != size_) return "the number of connections is wrong";

@@ -26,8 +26,10 @@ struct ConnectionRow {
   bool copy_held = true;          ///< our copy of the socket is open
   std::uint8_t redispatches = 0;  ///< how often it came back from a worker
   Instant accepted_at;
-  Instant since;    ///< start of the present state
-  WorkerId worker;  ///< kDispatched, kBusy
+  bool sent = false;  ///< has been dispatched before, whatever became of it
+  Instant since;      ///< start of the present state
+  Instant queued_at;  ///< since when it has wanted a worker; a dispatch that failed does not interrupt that
+  WorkerId worker;    ///< kDispatched, kBusy
 };
 
 class ConnectionTable {
@@ -39,9 +41,13 @@ class ConnectionTable {
   [[nodiscard]] const ConnectionRow* find(Ticket ticket) const;
   [[nodiscard]] ConnectionRow* find(Ticket ticket);
   [[nodiscard]] std::size_t size() const { return size_; }
+  /// How many of them are kBusy.
+  [[nodiscard]] std::size_t begun() const { return begun_; }
 
   /// Into the queue: at the end, or, when it comes back from a worker, behind the others that came back.
   void enqueue(ConnectionRow& row, Instant now, bool came_back);
+  /// Back into the queue, behind the others that came back, as if it had never left.
+  void requeue(ConnectionRow& row, Instant now);
   /// The connection to be dispatched next; null when nobody waits.
   [[nodiscard]] ConnectionRow* front();
   /// The connection that has been in the queue the longest; null when nobody waits.
@@ -87,6 +93,7 @@ class ConnectionTable {
 
   void append(List& list, std::size_t slot, std::size_t which);
   void unlink(List& list, std::size_t slot, std::size_t which);
+  void join(List& queue, ConnectionRow& row, Instant now);
   void leave_place(ConnectionRow& row);
   ConnectionRow* at(std::uint32_t slot) { return slot == kNone ? nullptr : &entries_[slot].row; }
   List& held_by(WorkerId worker);
@@ -97,6 +104,7 @@ class ConnectionTable {
   List waiting_;
   List receipts_;
   std::size_t size_ = 0;
+  std::size_t begun_ = 0;
 };
 
 }  // namespace prefork

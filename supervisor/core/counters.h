@@ -21,6 +21,9 @@ struct Counters {
   std::uint64_t expired = 0;    ///< waited longer than the queue's timeout
   std::uint64_t discarded = 0;  ///< still queued when the pool was stopped, or not sendable at all
 
+  /// Connections that ended in any other way than served.
+  [[nodiscard]] std::uint64_t unserved() const { return lost + gave_up + rejected + expired + discarded; }
+
   std::uint64_t starts = 0;
   std::uint64_t start_failures = 0;
   std::uint64_t crashes = 0;     ///< deaths of ready workers that nobody planned

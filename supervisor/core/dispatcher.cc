@@ -1,6 +1,7 @@
 #include "supervisor/core/dispatcher.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace prefork {
 namespace {
@@ -14,9 +15,8 @@ void earlier(std::optional<Instant>& earliest, Instant candidate) {
 void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& out) {
   ++counters_.accepted;
   ConnectionRow& row = connections_.add(event.ticket, event.listener, now);
-  const bool room =
-      connections_.queued() < settings_.queue_max || workers_.least_busy(settings_.prefer) != nullptr;
-  if (!room && settings_.full == PoolSettings::Full::kReject) {
+  // Where a worker is free the queue is empty, except in a pause: then it must not grow beyond its limit.
+  if (connections_.queued() >= settings_.queue_max && settings_.full == PoolSettings::Full::kReject) {
     end(event.ticket, action::End::How::kReject, counters_.rejected, out);
     return;
   }
@@ -24,10 +24,12 @@ void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& ou
 }
 
 void Dispatcher::dispatch(Instant now, Actions& out) {
-  if (paused_until_) {
-    if (now < *paused_until_) return;
-    paused_until_.reset();
-  }
+  if (paused_until_ && *paused_until_ <= now) paused_until_.reset();
+  if (!paused_until_) hand_out(now, out);
+  counters_.queue_high = std::max<std::uint64_t>(counters_.queue_high, connections_.queued());
+}
+
+void Dispatcher::hand_out(Instant now, Actions& out) {
   while (ConnectionRow* connection = connections_.front()) {
     const WorkerRow* choice = workers_.least_busy(settings_.prefer);
     if (choice == nullptr) break;
@@ -36,11 +38,10 @@ void Dispatcher::dispatch(Instant now, Actions& out) {
     connections_.assign(*connection, worker.id, now);
     const Duration waited = now - connection->accepted_at;
     ++counters_.dispatched;
-    if (connection->redispatches == 0) counters_.waits.add(waited);
+    if (!std::exchange(connection->sent, true)) counters_.waits.add(waited);
     out.push_back(action::Dispatch{worker.id, connection->ticket, connection->listener,
                                    connection->accepted_at, waited});
   }
-  counters_.queue_high = std::max<std::uint64_t>(counters_.queue_high, connections_.queued());
 }
 
 void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& row, Instant now,
@@ -58,7 +59,7 @@ void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& 
     case event::DispatchFailed::Cause::kWorkerGone: break;
   }
   // Nothing reached the worker: this does not count as having been there.
-  connections_.enqueue(*connection, now, /*came_back=*/true);
+  connections_.requeue(*connection, now);
 }
 
 ConnectionRow* Dispatcher::held(const WorkerRow& row, Ticket ticket) {
@@ -159,7 +160,7 @@ void Dispatcher::forget_receipts(const WorkerRow& row) {
 void Dispatcher::expire(Instant now, Actions& out) {
   for (ConnectionRow* row = connections_.longest_queued(); row != nullptr;
        row = connections_.longest_queued()) {
-    if (now < row->since + settings_.queue_timeout) break;
+    if (now < row->queued_at + settings_.queue_timeout) break;
     end(row->ticket, action::End::How::kReject, counters_.expired, out);
   }
 }
@@ -181,7 +182,7 @@ std::optional<Instant> Dispatcher::next_deadline() {
   if (const ConnectionRow* row = connections_.longest_awaited())
     earlier(earliest, row->since + settings_.receipt_timeout);
   if (const ConnectionRow* row = connections_.longest_queued()) {
-    earlier(earliest, row->since + settings_.queue_timeout);
+    earlier(earliest, row->queued_at + settings_.queue_timeout);
     if (paused_until_) earlier(earliest, *paused_until_);
   }
   return earliest;

@@ -65,15 +65,14 @@ class Dispatcher {
   [[nodiscard]] bool has_room() const {
     return settings_.full == PoolSettings::Full::kReject || connections_.queued() < settings_.queue_max;
   }
-  /// Nobody waits for a worker, or may do so again because its worker has not begun it.
-  [[nodiscard]] bool settled() {
-    return connections_.queued() == 0 && connections_.longest_awaited() == nullptr;
-  }
+  /// Nobody waits for a worker, or may do so again because its worker has not begun it or has left it.
+  [[nodiscard]] bool settled() const { return connections_.begun() == connections_.size(); }
   [[nodiscard]] const ConnectionTable& connections() const { return connections_; }
 
  private:
   /// The connection if this worker holds it, else what is wrong.
   ConnectionRow* held(const WorkerRow& row, Ticket ticket);
+  void hand_out(Instant now, Actions& out);
   void come_back(ConnectionRow& row, Instant now, Actions& out);
   void end(Ticket ticket, action::End::How how, std::uint64_t& counter, Actions& out);
 

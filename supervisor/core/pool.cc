@@ -17,7 +17,7 @@ void Pool::handle(const Event& event, Instant now, Actions& out) {
 }
 
 void Pool::settle(Instant now, Actions& out) {
-  if (phase_ == Phase::kStopped) return;
+  if (phase_ == Phase::kStopped) return dispatcher_.discard_queue(out);
   lifecycle_.settle(now, out);
   dispatcher_.dispatch(now, out);
   const bool accepting = phase_ == Phase::kRunning && dispatcher_.has_room();
@@ -37,7 +37,8 @@ void Pool::settle_stop(Instant now, Actions& out) {
   if (phase_ == Phase::kLeaving) dispatcher_.discard_queue(out);
   if (phase_ != Phase::kLeaving || workers_.size() > 0 || dispatcher_.connections().size() > 0) return;
   phase_ = Phase::kStopped;
-  out.push_back(action::Stopped{!lifecycle_.cut_short() && counters_.discarded == 0});
+  stop_deadline_.reset();
+  out.push_back(action::Stopped{!lifecycle_.cut_short() && counters_.unserved() == unserved_before_stop_});
 }
 
 std::optional<Instant> Pool::next_deadline(Instant /*now*/) {
@@ -58,9 +59,7 @@ void Pool::on(const event::DispatchFailed& event, Instant now, Actions& out) {
   if (row == nullptr) return;
   dispatcher_.dispatch_failed(event, *row, now, out);
   switch (event.cause) {
-    case event::DispatchFailed::Cause::kWorkerGone:
-      lifecycle_.terminate(*row, StopReason::kChannelClosed, now, out);
-      break;
+    case event::DispatchFailed::Cause::kWorkerGone: channel_ended(*row, now, out); break;
     case event::DispatchFailed::Cause::kWorkerFull: lifecycle_.rest(*row, now + Dispatcher::kRest); break;
     case event::DispatchFailed::Cause::kNoResources:
     case event::DispatchFailed::Cause::kBadConnection: break;
@@ -137,9 +136,12 @@ void Pool::on(const event::WorkerViolated& event, Instant now, Actions& out) {
 }
 
 void Pool::on(const event::ChannelClosed& event, Instant now, Actions& out) {
-  WorkerRow* row = workers_.find(event.worker);
+  if (WorkerRow* row = workers_.find(event.worker)) channel_ended(*row, now, out);
+}
+
+void Pool::channel_ended(WorkerRow& row, Instant now, Actions& out) {
   // One that is leaving closes its channel on the way; its deadline runs already.
-  if (row != nullptr && row->live()) lifecycle_.terminate(*row, StopReason::kChannelClosed, now, out);
+  if (row.live()) lifecycle_.terminate(row, StopReason::kChannelClosed, now, out);
 }
 
 void Pool::on(const event::WorkerExited& event, Instant now, Actions& out) {
@@ -165,6 +167,7 @@ void Pool::on(const event::StopRequested& event, Instant now, Actions& out) {
     lifecycle_.stop_starting();
     out.push_back(action::CloseListeners{});
     stop_deadline_ = now + settings_.stop_timeout;
+    unserved_before_stop_ = counters_.unserved();
   }
   if (!event.quick) return;
   stop_deadline_.reset();
@@ -197,8 +200,8 @@ const char* Pool::broken_invariant() const {
   if (const char* broken = dispatcher_.connections().broken_invariant()) return broken;
   if (const char* broken = lifecycle_.broken_invariant()) return broken;
   const Counters& c = counters_;
-  const std::uint64_t ended = c.served + c.lost + c.gave_up + c.rejected + c.expired + c.discarded;
-  if (c.accepted != ended + dispatcher_.connections().size()) return "the counters do not add up";
+  if (c.accepted != c.served + c.unserved() + dispatcher_.connections().size())
+    return "the counters do not add up";
   if (phase_ != Phase::kStopped && accepting_ != (phase_ == Phase::kRunning && dispatcher_.has_room())) {
     return "accepting does not fit the room there is";
   }

@@ -73,6 +73,7 @@ class Pool {
                 Actions& out);
   /// The row of a worker whose records count; null otherwise, after saying so where it is a violation.
   WorkerRow* speaker(WorkerId worker, Ticket ticket, Instant now, Actions& out);
+  void channel_ended(WorkerRow& row, Instant now, Actions& out);
   void settle(Instant now, Actions& out);
   void settle_stop(Instant now, Actions& out);
 
@@ -85,6 +86,7 @@ class Pool {
   bool accepting_ = false;
   std::optional<Instant> stop_deadline_;
   bool stopping_quickly_ = false;
+  std::uint64_t unserved_before_stop_ = 0;
 };
 
 }  // namespace prefork

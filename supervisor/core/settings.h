@@ -21,7 +21,7 @@ struct PoolSettings {
   Prefer prefer = Prefer::kLongestIdle;
   Hold hold = Hold::kReceipt;
 
-  std::size_t queue_max = 1024;
+  std::size_t queue_max = 1024;  ///< at least 1
   Duration queue_timeout = std::chrono::seconds(30);
   Full full = Full::kWait;
 

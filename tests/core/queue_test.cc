@@ -1,0 +1,154 @@
+// The queue has a limit and each connection in it an end.
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "tests/core/pool_driver.h"
+
+namespace prefork {
+namespace {
+
+using How = action::End::How;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+PoolSettings queue_of(std::size_t max, PoolSettings::Full full) {
+  PoolSettings settings;
+  settings.workers = 1;
+  settings.queue_max = max;
+  settings.full = full;
+  return settings;
+}
+
+TEST_CASE("a pool accepts from its first event on") {
+  PoolDriver d(queue_of(2, PoolSettings::Full::kWait));
+  CHECK(d.last<action::SetAccepting>().accepting);
+}
+
+TEST_CASE("a full queue stops accepting, and room in it starts it again") {
+  PoolDriver d(queue_of(2, PoolSettings::Full::kWait));
+  d.accept();
+  CHECK(d.pool.accepting());
+  d.accept();
+  CHECK_FALSE(d.pool.accepting());
+  CHECK_FALSE(d.last<action::SetAccepting>().accepting);
+  d.ready_all();
+  CHECK(d.last<action::SetAccepting>().accepting);
+  CHECK(d.pool.connections().queued() == 1);
+}
+
+TEST_CASE("what was accepted before the word to stop came through is not turned away") {
+  PoolDriver d(queue_of(1, PoolSettings::Full::kWait));
+  for (int i = 0; i < 5; ++i) d.accept();
+  CHECK(d.count<action::End>() == 0);
+  CHECK(d.pool.connections().queued() == 5);
+  CHECK(d.pool.counters().queue_high == 5);
+}
+
+TEST_CASE("a pool that rejects goes on accepting and turns away what there is no room for") {
+  PoolDriver d(queue_of(2, PoolSettings::Full::kReject));
+  d.accept();
+  d.accept();
+  const Ticket third = d.accept();
+  CHECK(d.pool.accepting());
+  CHECK(d.ended(third) == How::kReject);
+  CHECK(d.pool.counters().rejected == 1);
+}
+
+TEST_CASE(
+    "a connection that has waited for the queue's timeout is turned away, and those after it in their turn") {
+  PoolDriver d(queue_of(100, PoolSettings::Full::kWait));
+  const Ticket first = d.accept();
+  d.advance(seconds(1));
+  const Ticket second = d.accept();
+  d.advance(d.pool.settings().queue_timeout - seconds(1) - milliseconds(1));
+  CHECK_FALSE(d.ended(first));
+  d.advance(milliseconds(1));
+  CHECK(d.ended(first) == How::kReject);
+  CHECK_FALSE(d.ended(second));
+  d.advance(seconds(1));
+  CHECK(d.ended(second) == How::kReject);
+  CHECK(d.pool.counters().expired == 2);
+}
+
+TEST_CASE("a connection that comes back is served before those that wait, and may wait anew") {
+  PoolDriver d(queue_of(100, PoolSettings::Full::kWait));
+  d.ready_all();
+  const Ticket first = d.accept();
+  const Ticket second = d.accept();
+  d.advance(seconds(5));
+  d.exit(d.started[0], PoolDriver::kKilled);
+  d.ready_all();
+  CHECK(d.holder(first));
+  CHECK_FALSE(d.holder(second));
+}
+
+TEST_CASE("a limit that is lowered below the queue's length throws nobody out") {
+  PoolDriver d(queue_of(100, PoolSettings::Full::kWait));
+  for (int i = 0; i < 10; ++i) d.accept();
+  PoolSettings fewer = d.pool.settings();
+  fewer.queue_max = 3;
+  d.handle(event::SettingsChanged{fewer, false});
+  CHECK_FALSE(d.pool.accepting());
+  CHECK(d.pool.connections().queued() == 10);
+  CHECK(d.count<action::End>() == 0);
+  d.ready_all();
+  for (int i = 0; i < 7; ++i) {
+    const Ticket held = d.last<action::Dispatch>().ticket;
+    d.busy(held);
+    CHECK_FALSE(d.pool.accepting());
+    d.idle(held);
+  }
+  CHECK(d.pool.connections().queued() == 2);
+  CHECK(d.pool.accepting());
+}
+
+TEST_CASE("a full queue that is told to reject accepts again, and one that is told to wait does not") {
+  PoolDriver d(queue_of(1, PoolSettings::Full::kWait));
+  d.accept();
+  PoolSettings settings = d.pool.settings();
+  settings.full = PoolSettings::Full::kReject;
+  d.handle(event::SettingsChanged{settings, false});
+  CHECK(d.pool.accepting());
+  settings.full = PoolSettings::Full::kWait;
+  d.handle(event::SettingsChanged{settings, false});
+  CHECK_FALSE(d.pool.accepting());
+}
+
+TEST_CASE("a shorter timeout counts for those that wait already") {
+  PoolDriver d(queue_of(10, PoolSettings::Full::kWait));
+  const Ticket ticket = d.accept();
+  d.advance(seconds(3));
+  PoolSettings settings = d.pool.settings();
+  settings.queue_timeout = seconds(1);
+  d.handle(event::SettingsChanged{settings, false});
+  CHECK(*d.pool.next_deadline(d.now) <= d.now);
+  d.advance(Duration{});
+  CHECK(d.ended(ticket) == How::kReject);
+}
+
+TEST_CASE("ten thousand connections wait in order") {
+  PoolSettings settings = queue_of(10'000, PoolSettings::Full::kWait);
+  Pool pool(settings, 1, Instant{});
+  Actions out;
+  SlotAllocator<Ticket> tickets;
+  std::vector<Ticket> accepted;
+  pool.handle(event::DeadlinePassed{}, Instant{}, out);
+  const WorkerId worker = std::get<action::StartWorker>(out.front()).worker;
+  for (int i = 0; i < 10'000; ++i) {
+    accepted.push_back(tickets.allocate());
+    pool.handle(event::Accepted{accepted.back()}, Instant{}, out);
+  }
+  CHECK_FALSE(pool.accepting());
+  pool.handle(event::WorkerReady{worker, 1, 1}, Instant{}, out);
+  for (const Ticket ticket : accepted) {
+    REQUIRE(pool.connections().find(ticket)->worker == worker);
+    pool.handle(event::WorkerBusy{worker, ticket}, Instant{}, out);
+    pool.handle(event::WorkerIdle{worker, ticket}, Instant{}, out);
+  }
+  CHECK(pool.counters().served == 10'000);
+  CHECK(pool.broken_invariant() == nullptr);
+}
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,236 @@
+// A connection that no worker has begun is never lost, and one that was begun is never given to a second
+// worker, whichever worker dies.
+#include <doctest/doctest.h>
+
+#include "tests/core/pool_driver.h"
+
+namespace prefork {
+namespace {
+
+using How = action::End::How;
+using std::chrono::seconds;
+
+PoolSettings holding(PoolSettings::Hold hold, std::size_t workers = 2, std::uint32_t slots = 1) {
+  PoolSettings settings;
+  settings.workers = workers;
+  settings.slots = slots;
+  settings.hold = hold;
+  return settings;
+}
+constexpr auto kReceipt = PoolSettings::Hold::kReceipt;
+constexpr auto kDone = PoolSettings::Hold::kDone;
+
+TEST_CASE("the receipt closes our copy, unless the pool holds it until the worker is done") {
+  PoolDriver receipt(holding(kReceipt));
+  receipt.ready_all();
+  receipt.busy(receipt.accept());
+  CHECK(receipt.count<action::CloseCopy>() == 1);
+  PoolDriver done(holding(kDone));
+  done.ready_all();
+  const Ticket ticket = done.accept();
+  done.busy(ticket);
+  CHECK(done.count<action::CloseCopy>() == 0);
+  done.idle(ticket);
+  CHECK(done.ended(ticket) == How::kClose);
+}
+
+TEST_CASE("FAULTS 2: a connection whose worker dies before the receipt goes to another worker at once") {
+  for (const auto hold : {kReceipt, kDone}) {
+    PoolDriver d(holding(hold));
+    d.ready_all();
+    const Ticket ticket = d.accept();
+    const WorkerId dead = d.holder(ticket);
+    d.exit(dead, PoolDriver::kKilled);
+    REQUIRE(d.holder(ticket));
+    CHECK(d.holder(ticket) != dead);
+    CHECK(d.count<action::Inspect>() == 0);
+    CHECK(d.pool.counters().redispatched == 1);
+    CHECK(d.last<action::ReportDeath>().record.held_unbegun == 1);
+    d.busy(ticket);
+    d.idle(ticket);
+    CHECK(d.pool.counters().served == 1);
+  }
+}
+
+TEST_CASE("FAULTS 2: without another worker the connection waits for the next one, before all others") {
+  PoolDriver d(holding(kReceipt, 1));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  const Ticket later = d.accept();
+  d.exit(d.holder(ticket), PoolDriver::kKilled);
+  d.advance(seconds(1));
+  d.ready_all();
+  CHECK(d.holder(ticket) == d.started.back());
+  CHECK_FALSE(d.holder(later));
+}
+
+TEST_CASE("FAULTS 3: a begun connection that is held and untouched goes to another worker") {
+  PoolDriver d(holding(kDone));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  const WorkerId dead = d.holder(ticket);
+  d.busy(ticket);
+  d.exit(dead, PoolDriver::kKilled);
+  CHECK(d.last<action::Inspect>().ticket == ticket);
+  CHECK_FALSE(d.ended(ticket));
+  d.handle(event::Inspected{ticket, /*untouched=*/true});
+  REQUIRE(d.holder(ticket));
+  CHECK(d.holder(ticket) != dead);
+  CHECK(d.pool.counters().lost == 0);
+}
+
+TEST_CASE("FAULTS 4: a held connection of which a byte was consumed is lost, and cut at once") {
+  PoolDriver d(holding(kDone));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  d.busy(ticket);
+  d.exit(d.holder(ticket), PoolDriver::kKilled);
+  d.handle(event::Inspected{ticket, /*untouched=*/false});
+  CHECK(d.ended(ticket) == How::kCut);
+  CHECK(d.pool.counters().lost == 1);
+  CHECK(d.last<action::ReportDeath>().record.held_begun == 1);
+}
+
+TEST_CASE("FAULTS 5: a begun connection that is not held is lost and never given to a second worker") {
+  PoolDriver d(holding(kReceipt));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  d.busy(ticket);
+  d.exit(d.holder(ticket), PoolDriver::kKilled);
+  CHECK(d.ended(ticket) == How::kClose);
+  CHECK(d.count<action::Inspect>() == 0);
+  CHECK(d.count<action::Dispatch>() == 1);
+  CHECK(d.pool.counters().lost == 1);
+}
+
+TEST_CASE("FAULTS 6: a connection that was finished before the death is not played again") {
+  for (const auto hold : {kReceipt, kDone}) {
+    PoolDriver d(holding(hold));
+    d.ready_all();
+    const Ticket ticket = d.accept();
+    const WorkerId worker = d.holder(ticket);
+    d.busy(ticket);
+    d.idle(ticket);
+    d.exit(worker, PoolDriver::kKilled);
+    CHECK(d.count<action::Dispatch>() == 1);
+    CHECK(d.count<action::End>() == 1);
+    CHECK(d.pool.counters().served == 1);
+    CHECK(d.pool.counters().lost == 0);
+  }
+}
+
+TEST_CASE("FAULTS 7: a connection that kills three workers is closed and named") {
+  PoolDriver d(holding(kReceipt, 4));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  for (int deaths = 1; deaths <= 3; ++deaths) {
+    REQUIRE(d.holder(ticket));
+    d.exit(d.holder(ticket), PoolDriver::kKilled);
+  }
+  CHECK(d.ended(ticket) == How::kCut);
+  CHECK(d.last<action::ReportGaveUp>().ticket == ticket);
+  CHECK(d.pool.counters().gave_up == 1);
+  CHECK(d.pool.counters().redispatched == Dispatcher::kMaxRedispatches);
+}
+
+TEST_CASE("FAULTS 7: untouched connections of dead workers are not tried without end either") {
+  PoolDriver d(holding(kDone, 4));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  for (int deaths = 1; deaths <= 3; ++deaths) {
+    REQUIRE(d.holder(ticket));
+    d.busy(ticket);
+    d.exit(d.holder(ticket), PoolDriver::kKilled);
+    d.handle(event::Inspected{ticket, /*untouched=*/true});
+  }
+  CHECK(d.ended(ticket) == How::kCut);
+  CHECK(d.pool.counters().gave_up == 1);
+}
+
+TEST_CASE(
+    "FAULTS 9: a worker that sends no receipt in time is killed, and its connection waits until it is "
+    "reaped") {
+  PoolDriver d(holding(kReceipt));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  const WorkerId hung = d.holder(ticket);
+  d.advance(d.pool.settings().receipt_timeout - seconds(1));
+  CHECK_FALSE(d.killed(hung));
+  d.advance(seconds(1));
+  CHECK(d.killed(hung));
+  CHECK(d.holder(ticket) == hung);  // two workers never hold one conversation
+  d.exit(hung, PoolDriver::kKilled);
+  CHECK(d.holder(ticket) != hung);
+  CHECK(d.last<action::ReportDeath>().record.reason == StopReason::kReceiptTimeout);
+  CHECK(d.last<action::ReportDeath>().record.killed_by_us);
+}
+
+TEST_CASE("FAULTS 9: a receipt that arrives after the kill still counts") {
+  PoolDriver d(holding(kReceipt));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  const WorkerId slow = d.holder(ticket);
+  d.advance(d.pool.settings().receipt_timeout);
+  REQUIRE(d.killed(slow));
+  d.handle(event::WorkerBusy{slow, ticket});
+  d.exit(slow, PoolDriver::kKilled);
+  CHECK(d.ended(ticket) == How::kClose);
+  CHECK(d.pool.counters().lost == 1);
+  CHECK(d.count<action::ReportViolation>() == 0);
+}
+
+TEST_CASE("a worker that is busy is not asked for another receipt") {
+  PoolDriver d(holding(kReceipt));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  d.busy(ticket);
+  d.advance(std::chrono::hours(24));
+  CHECK(d.count<action::SignalWorker>() == 0);
+  d.idle(ticket);
+  CHECK(d.pool.counters().served == 1);
+}
+
+TEST_CASE("of several connections in one worker's hands each has the fate of its own state") {
+  PoolDriver d(holding(kReceipt, 1, 3));
+  d.ready_all(3);
+  const Ticket begun = d.accept();
+  const Ticket unbegun = d.accept();
+  const Ticket finished = d.accept();
+  d.busy(begun);
+  d.busy(finished);
+  d.idle(finished);
+  d.exit(d.started[0], PoolDriver::kKilled);
+  CHECK(d.ended(begun) == How::kClose);
+  CHECK(d.connection(unbegun)->state == ConnectionState::kQueued);
+  CHECK(d.pool.counters().lost == 1);
+  CHECK(d.pool.counters().served == 1);
+}
+
+TEST_CASE("a reload that changes what is held counts from the next receipt on") {
+  PoolDriver d(holding(kReceipt, 2));
+  d.ready_all();
+  const Ticket closed = d.accept();
+  d.busy(closed);
+  const Ticket open = d.accept();
+  d.handle(event::SettingsChanged{holding(kDone), false});
+  d.busy(open);
+  d.exit(d.holder(closed), PoolDriver::kKilled);
+  CHECK(d.ended(closed) == How::kClose);  // there is no copy to inspect
+  d.handle(event::SettingsChanged{holding(kReceipt), false});
+  d.exit(d.holder(open), PoolDriver::kKilled);
+  CHECK(d.last<action::Inspect>().ticket == open);
+  CHECK_FALSE(d.ended(open));
+}
+
+TEST_CASE("an inspection that nobody asked for changes nothing") {
+  PoolDriver d(holding(kDone));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  d.handle(event::Inspected{ticket, true});
+  d.handle(event::Inspected{ticket, false});
+  d.handle(event::Inspected{Ticket{999}, true});
+  CHECK(d.connection(ticket)->state == ConnectionState::kDispatched);
+}
+
+}  // namespace
+}  // namespace prefork
