@@ -8,24 +8,31 @@
 namespace prefork {
 namespace {
 
+/// Takes the first match out: two listeners with port 0 are two listeners.
+template <typename Matches>
+bool take(std::vector<ListenAddress>& from, const Matches& matches) {
+  const auto match = std::find_if(from.begin(), from.end(), matches);
+  if (match == from.end()) return false;
+  from.erase(match);
+  return true;
+}
+
 ListenerChanges compare_listeners(const std::vector<ListenAddress>& before,
                                   const std::vector<ListenAddress>& after) {
   ListenerChanges changes;
   changes.removed = before;
+  std::vector<const ListenAddress*> others;
   for (const ListenAddress& address : after) {
-    // The first match is taken out: two listeners with port 0 are two listeners.
-    auto& rest = changes.removed;
-    auto match = std::find(rest.begin(), rest.end(), address);
-    const bool equal = match != rest.end();
-    if (!equal)
-      match =
-          std::find_if(rest.begin(), rest.end(), [&](const auto& old) { return same_place(old, address); });
-    if (match == rest.end()) {
-      changes.added.push_back(address);
-      continue;
+    const bool equal = take(changes.removed, [&](const auto& old) { return old == address; });
+    if (equal) {
+      changes.kept.push_back(address);
+    } else {
+      others.push_back(&address);
     }
-    rest.erase(match);
-    (equal ? changes.kept : changes.changed).push_back(address);
+  }
+  for (const ListenAddress* address : others) {
+    const bool there = take(changes.removed, [&](const auto& old) { return same_place(old, *address); });
+    (there ? changes.changed : changes.added).push_back(*address);
   }
   return changes;
 }

@@ -135,11 +135,22 @@ std::string reason_in(std::string what) {
   return what.substr(0, token) + (has_expected ? what.substr(expected) : "");
 }
 
-bool Builder::parse_error(std::size_t position, const std::string&,
+/// Most of these are a comma after the last element, which other dialects of JSON allow.
+std::string with_hint(std::string reason) {
+  const bool closes =
+      reason.starts_with("unexpected '}'; expected str") || reason.starts_with("unexpected ']'; ");
+  return closes ? reason + "; is there a comma too many before it?" : reason;
+}
+
+bool Builder::parse_error(std::size_t position, const std::string& last_token,
                           const nlohmann::detail::exception& error) {
-  const bool too_large = error.id == 406;
-  problems_.add("", line_and_column(text_, position) +
-                        (too_large ? "the number is too large" : printable(reason_in(error.what()))));
+  constexpr int kNumberOverflow = 406;
+  const std::string reason =
+      error.id == kNumberOverflow ? "the number is too large" : reason_in(error.what());
+  // A token in the wrong place is pointed at where it begins, a token that is broken where it breaks.
+  const bool whole = reason.starts_with("unexpected string") || reason.starts_with("unexpected number");
+  if (whole && last_token.size() < position) position -= last_token.size() - 1;
+  problems_.add("", line_and_column(text_, position) + with_hint(reason));
   return false;
 }
 
@@ -156,6 +167,11 @@ std::optional<Document> parse_document(std::string_view text, Problems& problems
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (is_blank(text)) {
     problems.add("", "is empty");
+    return std::nullopt;
+  }
+  // The parser would take it for the end of the text and ignore what follows.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    problems.add("", line_and_column(text, nul + 1) + "a NUL byte is not allowed");
     return std::nullopt;
   }
   Document root;

@@ -82,18 +82,20 @@ Result<std::string> look_up(const std::string& name, const CommandSearch& search
     const std::string path = (std::filesystem::path(place) / name).lexically_normal().string();
     const auto fault = entry_fault(path);
     if (!fault) return path;
-    if (!reason && *fault != "does not exist") reason = Error{printable(path) + " " + *fault};
+    if (!reason && *fault != "does not exist") {
+      reason = Error{in_quotes(name) + ": " + printable(path) + " " + *fault};
+    }
   }
   if (reason) return *reason;
-  return Error{"is not found in PATH (" + printable(search.path) +
-               "), nor beside the supervisor's own program"};
+  return Error{in_quotes(name) + " is not found in PATH (" + printable(search.path) +
+               ") nor beside the supervisor's own program"};
 }
 
 }  // namespace
 
 Result<std::string> find_program(const std::string& name, const std::string& directory,
                                  const CommandSearch& search) {
-  if (name.empty()) return Error{"is empty"};
+  if (name.empty()) return Error{"\"\" is not the name of a program"};
   std::string path = name;
   if (name.find('/') == std::string::npos) {
     auto found = look_up(name, search);
@@ -105,7 +107,7 @@ Result<std::string> find_program(const std::string& name, const std::string& dir
                .lexically_normal()
                .string();
   }
-  const std::string subject = path == name ? "" : printable(path) + " ";
+  const std::string subject = in_quotes(name) + (path == name ? " " : ": " + printable(path) + " ");
   if (const auto fault = entry_fault(path)) return Error{subject + *fault};
   if (const auto fault = content_fault(path)) return Error{subject + *fault};
   return path;

@@ -38,7 +38,11 @@ std::string type_text(const json& node) {
   if (type == "integer") return "an integer from " + node["minimum"].dump() + " to " + node["maximum"].dump();
   if (type == "boolean") return "true or false";
   if (type == "string") return string_text(node);
-  return type == "array" ? "an array" : "an object";
+  if (type == "array") return "an array";
+  std::vector<std::string> keys;
+  const json properties = node.value("properties", json::object());
+  for (const auto& [key, value] : properties.items()) keys.push_back(key);
+  return keys.empty() ? "an object" : "an object of " + joined(keys, ", ");
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that make `b` of `a`.

@@ -28,7 +28,7 @@ void check_directory(const std::string& directory, const std::string& pointer, P
   if (::stat(directory.c_str(), &info) != 0) {
     problems.add(pointer, system_error(in_quotes(directory)).message());
   } else if (!S_ISDIR(info.st_mode)) {
-    problems.add(pointer, in_quotes(directory) + ": is not a directory");
+    problems.add(pointer, in_quotes(directory) + " is not a directory");
   }
 }
 
@@ -61,8 +61,7 @@ void check_surroundings(PoolConfig& pool, const std::string& pointer, const Comm
     if (found) {
       pool.executable = std::move(found).value();
     } else {
-      problems.add(child_pointer(child_pointer(pointer, "command"), 0),
-                   in_quotes(pool.command.front()) + ": " + found.error().what);
+      problems.add(child_pointer(child_pointer(pointer, "command"), 0), found.error().what);
     }
   }
   check_size(pool, pointer, problems);

@@ -1,0 +1,92 @@
+// Text that is not JSON, or JSON that was made to hurt.
+#include <doctest/doctest.h>
+
+#include "tests/config/parse.h"
+
+namespace prefork {
+namespace {
+
+std::string repeated(std::string_view piece, int times) {
+  std::string text;
+  for (int i = 0; i < times; ++i) text += piece;
+  return text;
+}
+
+TEST_SUITE_BEGIN("hostile text");
+
+TEST_CASE("FAULTS 39: a syntax error is told with line and column") {
+  CHECK(mistake("{\n  \"listen\": \":0\",\n}") ==
+        "pool.json: line 3, column 1: unexpected '}'; expected string literal; is there a comma too many "
+        "before it?");
+  CHECK(mistake("{\"a\": [1, ]}") ==
+        "pool.json: line 1, column 11: unexpected ']'; expected '[', '{', or a literal; "
+        "is there a comma too many before it?");
+  CHECK(mistake("{\"a\": [\"b\" \"c\"]}") ==
+        "pool.json: line 1, column 12: unexpected string literal; expected ']'");
+  CHECK(mistake("{\"a\": 'b'}") == "pool.json: line 1, column 7: invalid literal");
+  CHECK(mistake("{\"a\" 1}") == "pool.json: line 1, column 6: unexpected number literal; expected ':'");
+  CHECK(mistake("{} {}") == "pool.json: line 1, column 4: unexpected '{'; expected end of input");
+  CHECK(mistake("{\"a\": \"b") == "pool.json: line 1, column 9: invalid string: missing closing quote");
+  CHECK(mistake("{\n/* no end") ==
+        "pool.json: line 2, column 10: invalid comment; missing closing '*/'; expected string literal");
+}
+
+TEST_CASE("FAULTS 39: text that ends too early") {
+  CHECK(mistake("") == "pool.json: is empty");
+  CHECK(mistake(" \r\n\t") == "pool.json: is empty");
+  CHECK(mistake("\xEF\xBB\xBF") == "pool.json: is empty");
+  CHECK(mistake("{\"a\": ") ==
+        "pool.json: line 1, column 7: unexpected end of input; expected '[', '{', or a literal");
+}
+
+TEST_CASE("FAULTS 39: text that is not UTF-8") {
+  CHECK(mistake("{\"a\": \"\xFF\"}") == "pool.json: line 1, column 8: invalid string: ill-formed UTF-8 byte");
+  CHECK(mistake(std::string_view("\xFF\xFE{\0}\0", 6)) == "pool.json: is UTF-16; it must be UTF-8");
+  CHECK(mistake(std::string_view("\xFE\xFF\0{\0}", 6)) == "pool.json: is UTF-16; it must be UTF-8");
+  CHECK(mistake("{\"a\": \"\\ud800\"}") ==
+        "pool.json: line 1, column 14: invalid string: surrogate U+D800..U+DBFF must be followed by "
+        "U+DC00..U+DFFF");
+}
+
+TEST_CASE("FAULTS 39: a NUL byte does not end the text early") {
+  const std::string fine = pool_with("");
+  CHECK(mistake(fine + std::string("\n\0rubbish", 9)) ==
+        "pool.json: line 2, column 1: a NUL byte is not allowed");
+  CHECK(mistake(std::string(1000, '\0')) == "pool.json: line 1, column 1: a NUL byte is not allowed");
+}
+
+TEST_CASE("FAULTS 39: a key that stands twice is named") {
+  CHECK(mistake(pool_with(R"("workers": 1, "workers": 2)")) ==
+        R"(pool.json: /workers: the key "workers" stands here twice)");
+  CHECK(mistake(pool_with(R"("queue": {"max": 1, "max": 1})")) ==
+        R"(pool.json: /queue/max: the key "max" stands here twice)");
+}
+
+TEST_CASE("FAULTS 39: a number that no machine can hold") {
+  CHECK(mistake(R"({"workers": 1e999})") == "pool.json: line 1, column 17: the number is too large");
+}
+
+TEST_CASE("FAULTS 39: a depth bomb is defused at the sixteenth level") {
+  CHECK(mistake(repeated("[", 500'000)) ==
+        "pool.json: " + repeated("/0", 16) + ": is nested deeper than 16 levels");
+  CHECK(mistake(repeated("{\"a\":", 100'000)) ==
+        "pool.json: " + repeated("/a", 16) + ": is nested deeper than 16 levels");
+}
+
+TEST_CASE("FAULTS 39: a flood of values, elements or letters ends at a limit") {
+  CHECK(mistake("{\"listen\": [\"a\"" + repeated(",\"a\"", 200'000) + "]}") ==
+        "pool.json: /listen: has more than 1024 elements");
+  const std::string thousand = "[0" + repeated(",0", 999) + "]";
+  CHECK(mistake("[" + thousand + repeated("," + thousand, 99) + "]") ==
+        "pool.json: /16/366: the file holds more than 16384 values");
+  CHECK(mistake("{\"" + repeated("k", 500'000) + "\": 1}") == "pool.json: has a key of more than 256 bytes");
+  const std::string digits = repeated("1", 1'000'000);
+  CHECK(mistake(pool_with("\"stop_timeout\": \"" + digits + "\""))
+            .starts_with("pool.json: /stop_timeout: \"111"));
+  CHECK(mistake(pool_with("\"name\": \"" + digits + "\"")).starts_with("pool.json: /name: \"111"));
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,198 @@
+// What the schema refuses, and the words for it.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/config/parse.h"
+
+namespace prefork {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+constexpr const char* kDuration =
+    R"( is not allowed: a duration from "1ms" to "24h", such as "500ms", "30s", "5m" or "1h")";
+constexpr const char* kAddress =
+    R"(an address such as "127.0.0.1:8080", "[::1]:8080", ":8080", "unix:/run/web.sock" or "unix:@web")";
+
+std::string mistake_in(std::string_view members) { return mistake(pool_with(members)); }
+
+TEST_SUITE_BEGIN("mistakes");
+
+TEST_CASE("FAULTS 39: an unknown key is named with the nearest known one") {
+  CHECK(mistake_in(R"("wokers": 4)") ==
+        R"(pool.json: /wokers: the key "wokers" is not known here; did you mean "workers"?)");
+  CHECK(mistake_in(R"("Workers": 4)") ==
+        R"(pool.json: /Workers: the key "Workers" is not known here; did you mean "workers"?)");
+  CHECK(mistake_in(R"("connections-per-worker": 4)") ==
+        R"(pool.json: /connections-per-worker: the key "connections-per-worker" is not known here; )"
+        R"(did you mean "connections_per_worker"?)");
+  CHECK(mistake_in(R"("queue": {"tiemout": "1s"})") ==
+        R"(pool.json: /queue/tiemout: the key "tiemout" is not known here; did you mean "timeout"?)");
+}
+
+TEST_CASE("FAULTS 39: an unknown key that resembles none is answered with all known ones") {
+  CHECK(mistake_in(R"("queue": {"xyzzy": 1})") ==
+        R"(pool.json: /queue/xyzzy: the key "xyzzy" is not known here; known here: )"
+        "full, max, reject_with, timeout");
+}
+
+TEST_CASE("FAULTS 39: a known key in the wrong place is sent to the right one") {
+  CHECK(
+      mistake_in(R"("kill_timeout": "5s")") ==
+      R"(pool.json: /kill_timeout: the key "kill_timeout" is not known here; it belongs at /health/kill_timeout)");
+  CHECK(mistake_in(R"("queue": {"workers": 1})") ==
+        R"(pool.json: /queue/workers: the key "workers" is not known here; it belongs at /workers)");
+  CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"]}}, "workers": 4})") ==
+        R"(pool.json: /workers: the key "workers" is not known here; it belongs at /pools/NAME/workers)");
+  CHECK(
+      mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "stop_timeout": "1s"}}})") ==
+      R"(pool.json: /pools/web/stop_timeout: the key "stop_timeout" is not known here; it belongs at /stop_timeout)");
+}
+
+TEST_CASE("FAULTS 39: a number is an integer in its range") {
+  const std::string allowed = " is not allowed: an integer from 0 to 4096";
+  CHECK(mistake_in(R"("workers": -1)") == "pool.json: /workers: -1" + allowed);
+  CHECK(mistake_in(R"("workers": 4097)") == "pool.json: /workers: 4097" + allowed);
+  CHECK(mistake_in(R"("workers": 4.5)") == "pool.json: /workers: 4.5" + allowed);
+  CHECK(mistake_in(R"("workers": "4")") == R"(pool.json: /workers: "4")" + allowed);
+  CHECK(mistake_in(R"("workers": null)") == "pool.json: /workers: null" + allowed);
+  CHECK(mistake_in(R"("workers": true)") == "pool.json: /workers: true" + allowed);
+  CHECK(mistake_in(R"("workers": {"min": 1})") == "pool.json: /workers: an object" + allowed);
+  CHECK(mistake_in(R"("workers": 99999999999999999999)") == "pool.json: /workers: 1e+20" + allowed);
+  CHECK(mistake_in(R"("connections_per_worker": 0)") ==
+        "pool.json: /connections_per_worker: 0 is not allowed: an integer from 1 to 4096");
+  CHECK(mistake_in(R"("queue": {"max": "lots"})") ==
+        R"(pool.json: /queue/max: "lots" is not allowed: an integer from 1 to 1000000)");
+}
+
+TEST_CASE("FAULTS 39: a choice lists what can be chosen") {
+  CHECK(mistake_in(R"("prefer": "longest_idle")") ==
+        R"(pool.json: /prefer: "longest_idle" is not allowed: one of "longest-idle", "warmest"; )"
+        R"(did you mean "longest-idle"?)");
+  CHECK(mistake_in(R"("start": "spawn")") ==
+        R"(pool.json: /start: "spawn" is not allowed: one of "exec", "fork")");
+  CHECK(mistake_in(R"("hold": 1)") == R"(pool.json: /hold: 1 is not allowed: one of "receipt", "done")");
+  CHECK(mistake_in(R"("protocol": "node")") ==
+        R"(pool.json: /protocol: "node" is not allowed: only "native")");
+  CHECK(mistake_in(R"("output": "prefix")") ==
+        R"(pool.json: /output: "prefix" is not allowed: only "inherit")");
+  CHECK(mistake_in(R"("log": {"level": "loud"})") ==
+        R"(pool.json: /log/level: "loud" is not allowed: one of "debug", "info", "warning", "error")");
+  CHECK(
+      mistake_in(R"("queue": {"full": "rejects"})") ==
+      R"(pool.json: /queue/full: "rejects" is not allowed: one of "wait", "reject"; did you mean "reject"?)");
+}
+
+TEST_CASE("FAULTS 39: a duration has a whole number, a unit and a limit") {
+  for (const char* wrong : {"30", "0s", "1.5s", "-1s", "5 s", "1d", "25h", "86401s", "s", "", "999999999s"}) {
+    CAPTURE(wrong);
+    CHECK(mistake_in(R"("stop_timeout": ")" + std::string(wrong) + '"') ==
+          R"(pool.json: /stop_timeout: ")" + std::string(wrong) + '"' + kDuration);
+  }
+  CHECK(mistake_in(R"("health": {"start_timeout": 30})") ==
+        std::string("pool.json: /health/start_timeout: 30") + kDuration);
+}
+
+TEST_CASE("FAULTS 39: what is missing is named with what it should be") {
+  CHECK(mistakes("{}") ==
+        Lines{std::string(R"(pool.json: "listen" is missing: )") + kAddress +
+                  R"(, or an object with an "address", or an array of these)",
+              R"(pool.json: "command" is missing: an array of strings, the program first)"});
+  CHECK(mistake(R"({"listen": ":0"})") ==
+        R"(pool.json: "command" is missing: an array of strings, the program first)");
+  CHECK(mistake(R"({"listen": {"backlog": 5}, "command": ["true"]})") ==
+        std::string(R"(pool.json: /listen: "address" is missing: )") + kAddress);
+  CHECK(mistake(R"({"pools": {}})") == "pool.json: /pools: {} is not allowed: it is empty");
+  CHECK(mistake(R"({"listen": [], "command": ["true"]})") ==
+        "pool.json: /listen: [] is not allowed: it is empty");
+  CHECK(mistake(R"({"listen": ":0", "command": []})") ==
+        "pool.json: /command: [] is not allowed: it is empty");
+}
+
+TEST_CASE("FAULTS 39: a value of the wrong kind is met with the right kind") {
+  CHECK(mistake("[]") == "pool.json: [] is not allowed: an object");
+  CHECK(mistake("\"pool\"") == R"(pool.json: "pool" is not allowed: an object)");
+  CHECK(mistake("null") == "pool.json: null is not allowed: an object");
+  CHECK(mistake_in(R"("queue": 5)") ==
+        "pool.json: /queue: 5 is not allowed: an object of full, max, reject_with, timeout");
+  CHECK(mistake(R"({"pools": {"web": 3}})")
+            .starts_with("pool.json: /pools/web: 3 is not allowed: an object of "));
+  CHECK(mistake(R"({"listen": ":0", "command": "true"})") ==
+        R"(pool.json: /command: "true" is not allowed: an array of strings, the program first)");
+  CHECK(mistake(R"({"listen": ":0", "command": ["true", 3]})") ==
+        "pool.json: /command/1: 3 is not allowed: a string");
+  CHECK(mistake(R"({"listen": [":0", 80], "command": ["true"]})") ==
+        std::string("pool.json: /listen/1: 80 is not allowed: ") + kAddress +
+            R"(, or an object with an "address")");
+  CHECK(mistake_in(R"("environment": {"PORT": 80})") ==
+        "pool.json: /environment/PORT: 80 is not allowed: a string");
+}
+
+TEST_CASE("FAULTS 39: names of pools and variables have rules") {
+  CHECK(mistake(R"({"pools": {"a b": {"listen": ":0", "command": ["true"]}}})") ==
+        R"(pool.json: /pools/a b: the name "a b" is not allowed: )"
+        R"(a name of 1 to 64 letters, digits, "_", "." and "-")");
+  CHECK(mistake_in(R"("name": "")") ==
+        R"(pool.json: /name: "" is not allowed: a name of 1 to 64 letters, digits, "_", "." and "-")");
+  for (const std::string wrong : {"", "A=B", "SUPERVISOR_CHANNEL"}) {
+    CAPTURE(wrong);
+    CHECK(
+        mistake_in(R"("environment": {")" + wrong + R"(": "x"})") ==
+        "pool.json: /environment/" + wrong + ": the name \"" + wrong +
+            R"(" is not allowed: a name of 1 to 255 characters without "=" that does not begin with SUPERVISOR_)");
+  }
+}
+
+TEST_CASE("FAULTS 39: a NUL byte is refused where a C string is needed, and allowed in reject_with") {
+  CHECK(mistake_in(R"("environment": {"A": "a\u0000b"})") ==
+        R"(pool.json: /environment/A: "a\u0000b" is not allowed: it contains a NUL byte)");
+  CHECK(mistake(R"({"listen": ":0", "command": ["tr\u0000ue"]})")
+            .starts_with(R"(pool.json: /command/0: "tr\u0000ue" is not allowed: it contains a NUL byte)"));
+  CHECK(mistakes(pool_with(R"("queue": {"reject_with": "a\u0000b"})")).empty());
+}
+
+TEST_CASE("FAULTS 39: reject_with is limited in bytes, not characters") {
+  std::string text;
+  for (int i = 0; i < 701; ++i) text += "\xC3\xA4";
+  CHECK(mistakes(pool_with(R"("queue": {"reject_with": ")" + text.substr(0, 1400) + "\"}")).empty());
+  const std::string line = mistake_in(R"("queue": {"reject_with": ")" + text + "\"}");
+  CHECK(line.starts_with("pool.json: /queue/reject_with: "));
+  CHECK(line.ends_with("... (1402 bytes) is not allowed: a string of at most 1400 bytes"));
+}
+
+TEST_CASE("all mistakes of a file are told, in the order of the file") {
+  CHECK(
+      mistakes(R"({"wokers": 1, "command": ["no-such-program"], "queue": {"max": 0},
+                     "listen": ["nowhere", ":x"], "hold": "fast"})") ==
+      Lines{R"(pool.json: /wokers: the key "wokers" is not known here; did you mean "workers"?)",
+            R"(pool.json: /command/0: "no-such-program" is not found in PATH (/usr/bin:/bin) )"
+            "nor beside the supervisor's own program",
+            "pool.json: /queue/max: 0 is not allowed: an integer from 1 to 1000000",
+            R"(pool.json: /listen/0: "nowhere" is not allowed: the port is missing: "host:port" or ":port")",
+            R"(pool.json: /listen/1: ":x" is not allowed: the port must be a number from 0 to 65535)",
+            R"(pool.json: /hold: "fast" is not allowed: one of "receipt", "done")"});
+}
+
+TEST_CASE("FAULTS 39: a report has an end") {
+  std::string members = R"("environment": {)";
+  for (int i = 0; i < 500; ++i) members += (i == 0 ? "\"K" : ", \"K") + std::to_string(i) + "\": 1";
+  const Lines lines = mistakes(pool_with(members + "}"));
+  CHECK(lines.size() == 51);
+  CHECK(lines.back() == "pool.json: there are more problems; mend these first");
+}
+
+TEST_CASE("FAULTS 39: whatever a file holds, a message is one printable line") {
+  const Lines lines = mistakes(pool_with("\"a\\u001b[31m\\n\": 1, \"hold\": \"\\u0085\\n\xE2\x80\xA8\""));
+  REQUIRE(lines.size() == 2);
+  for (const std::string& line : lines) {
+    CAPTURE(line);
+    CHECK(std::all_of(line.begin(), line.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+  }
+  CHECK(lines[1] == R"(pool.json: /hold: "\u0085\n\u2028" is not allowed: one of "receipt", "done")");
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace prefork

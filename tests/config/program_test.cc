@@ -1,0 +1,96 @@
+#include "config/program.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/config/parse.h"
+#include "tests/config/temp_directory.h"
+
+namespace prefork {
+namespace {
+
+constexpr mode_t kExecutable = 0755;
+constexpr std::string_view kScript = "#!/bin/sh\nexit 0\n";
+
+std::string fault(const std::string& name, const CommandSearch& search = {},
+                  const std::string& directory = "") {
+  const auto found = find_program(name, directory, search);
+  REQUIRE_FALSE(found.ok());
+  return found.error().message();
+}
+
+TEST_SUITE_BEGIN("program");
+
+TEST_CASE("a name without a slash is looked up in the path, then beside the supervisor") {
+  const TempDirectory first;
+  const TempDirectory second;
+  const TempDirectory own;
+  const CommandSearch search{first.path() + ":" + second.path(), own.path()};
+  CHECK(fault("w", search) ==
+        "\"w\" is not found in PATH (" + search.path + ") nor beside the supervisor's own program");
+  const std::string beside = own.file("w", kScript, kExecutable);
+  CHECK(find_program("w", "", search).value() == beside);
+  const std::string in_path = second.file("w", kScript, kExecutable);
+  CHECK(find_program("w", "", search).value() == in_path);
+}
+
+TEST_CASE(
+    "FAULTS 28: what is found in the path but not executable is passed over, and named if nothing better is "
+    "there") {
+  const TempDirectory first;
+  const TempDirectory second;
+  const CommandSearch search{first.path() + "::relative:" + second.path(), ""};
+  const std::string useless = first.file("w", kScript, 0644);
+  CHECK(fault("w", search) == "\"w\": " + useless + " is not executable");
+  const std::string useful = second.file("w", kScript, kExecutable);
+  CHECK(find_program("w", "", search).value() == useful);
+}
+
+TEST_CASE("a path with a slash is relative to the pool's directory, or to the current one") {
+  const TempDirectory directory;
+  std::filesystem::create_directory(directory.at("bin"));
+  const std::string program = directory.file("bin/w", kScript, kExecutable);
+  CHECK(find_program("bin/w", directory.path(), {}).value() == program);
+  CHECK(find_program("./bin/../bin/w", directory.path(), {}).value() == program);
+  CHECK(find_program(program, "/", {}).value() == program);
+  const std::string expected = (std::filesystem::current_path() / "bin/no-such-program").string();
+  CHECK(fault("bin/no-such-program") == "\"bin/no-such-program\": " + expected + " does not exist");
+}
+
+TEST_CASE("FAULTS 28: a program that cannot be started is refused in words") {
+  const TempDirectory directory;
+  const auto says = [&](const std::string& name, const std::string& what) {
+    CHECK(fault(directory.at(name)) == '"' + directory.at(name) + "\" " + what);
+  };
+  says("missing", "does not exist");
+  std::filesystem::create_directory(directory.at("directory"));
+  says("directory", "is a directory");
+  directory.file("data", "data", 0644);
+  says("data", "is not executable");
+  directory.file("empty", "", kExecutable);
+  says("empty", "is empty");
+  directory.file("text", "echo hello\n", kExecutable);
+  says("text", "is neither an ELF program nor a script that begins with #!");
+  directory.file("headless", "#!  \n", kExecutable);
+  says("headless", "is a script that names no interpreter after #!");
+  directory.file("orphan", "#! /no/such/interpreter -x\n", kExecutable);
+  says("orphan", "is a script whose interpreter /no/such/interpreter does not exist");
+  directory.file("dos", "#!/bin/sh\r\nexit 0\r\n", kExecutable);
+  says("dos", "is a script whose interpreter /bin/sh\\r does not exist (the line ends in a carriage return)");
+  directory.file("backwards", "#!" + directory.at("data") + "\n", kExecutable);
+  says("backwards", "is a script whose interpreter " + directory.at("data") + " is not executable");
+  says("data/below", "Not a directory");
+  REQUIRE(::mkfifo(directory.at("fifo").c_str(), kExecutable) == 0);
+  says("fifo", "is not a regular file");
+}
+
+TEST_CASE("FAULTS 28: the mistake stands at the program's name in the file") {
+  CHECK(mistake(R"({"listen": "127.0.0.1:0", "command": ["/etc/passwd"]})") ==
+        R"(pool.json: /command/0: "/etc/passwd" is not executable)");
+  CHECK(mistake(R"({"pools": {"web": {"listen": "127.0.0.1:0", "command": [""]}}})") ==
+        R"(pool.json: /pools/web/command/0: "" is not the name of a program)");
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace prefork
