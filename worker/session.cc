@@ -73,12 +73,12 @@ void Session::receive(Wait wait) {
 }
 
 bool Session::leaving() {
-  if (slots_ > 1 || draining_) return draining_;
-  if (!reader_.has_value()) receive(Wait::kNo);
-  while (const std::optional<Message> message = next_message()) {
+  if (slots_ > 1) return draining_;
+  do {
     // No slot is free: obeying a Connection begins none, it refuses.
-    (void)obey(message->record);
-  }
+    while (const std::optional<Message> message = next_message()) (void)obey(message->record);
+    if (!draining_) receive(Wait::kNo);
+  } while (reader_.has_value());
   return draining_ || stopped_ != 0;
 }
 

@@ -1,5 +1,7 @@
 #include "worker/template.h"
 
+#include <poll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,8 +22,21 @@ enum class Side { kTemplate, kWorker };
   ::_exit(1);
 }
 
+/// Returns in the worker, when the supervisor has become its parent: only then may it say that it is ready.
+Side leave_to_supervisor() {
+  const Fd intermediate(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+  const pid_t worker = ::fork();
+  if (worker < 0) fail(system_error("fork"));
+  if (worker > 0) ::_exit(0);
+  // Readable when that process has ended, and its child has been given away.
+  pollfd gone{.fd = intermediate.get(), .events = POLLIN, .revents = 0};
+  while (intermediate.valid() && ::poll(&gone, 1, -1) < 0 && errno == EINTR) {
+  }
+  return Side::kWorker;
+}
+
 /// The intermediate process is the template's child and ends at once; the worker that it leaves behind goes
-/// to the supervisor, which is the reaper of its descendants' orphans.
+/// to the supervisor, which adopts the orphans among its descendants.
 Side fork_twice() {
   (void)std::fflush(nullptr);
   const pid_t intermediate = ::fork();
@@ -30,12 +45,7 @@ Side fork_twice() {
     (void)std::fprintf(stderr, "template: %s\n", system_error("fork").message().c_str());
     return Side::kTemplate;
   }
-  if (intermediate == 0) {
-    const pid_t worker = ::fork();
-    if (worker < 0) fail(system_error("fork"));
-    if (worker > 0) ::_exit(0);
-    return Side::kWorker;
-  }
+  if (intermediate == 0) return leave_to_supervisor();
   while (::waitpid(intermediate, nullptr, 0) < 0 && errno == EINTR) {
   }
   return Side::kTemplate;
