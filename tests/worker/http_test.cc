@@ -1,0 +1,166 @@
+// The service http under a supervisor: answers, refusals, and what keep-alive does to the worker.
+#include <doctest/doctest.h>
+
+#include "tests/worker/hosted_worker.h"
+
+namespace prefork::test {
+namespace {
+
+constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+constexpr const char* kGetAndClose = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/// A worker that has said Ready, and one client.
+struct Served {
+  explicit Served(const std::vector<std::string>& options = {}) : Served(Prepared(options)) {}
+
+  HostedWorker worker;
+  Client client;
+
+  [[nodiscard]] std::string hello() {
+    return "Hello from worker " + std::to_string(worker.process().pid()) + ".\n";
+  }
+
+ private:
+  struct Prepared {
+    explicit Prepared(const std::vector<std::string>& options) {
+      command.insert(command.end(), options.begin(), options.end());
+    }
+    std::vector<std::string> command{supervisor_worker(), "http"};
+  };
+  explicit Served(const Prepared& prepared) : worker(prepared.command), client(first_client()) {}
+  Client first_client() {
+    CHECK(worker.await().kind == RecordKind::kReady);
+    Client dispatched = worker.dispatch(1);
+    CHECK(worker.await().kind == RecordKind::kBusy);
+    return dispatched;
+  }
+};
+
+std::string status_line(const std::string& answer) { return answer.substr(0, answer.find("\r\n")); }
+
+/// The answer to one request, to the end of the connection.
+std::string answer_to(const std::string& request) {
+  Served served;
+  served.client.send(request);
+  served.client.shut_down();
+  return served.client.receive_to_end();
+}
+
+TEST_CASE("the page says hello and names the worker") {
+  Served served;
+  served.client.send(kGetAndClose);
+  const std::string answer = served.client.receive_to_end();
+  CHECK(status_line(answer) == "HTTP/1.1 200 OK");
+  CHECK(answer.find("\r\nX-Pid: " + std::to_string(served.worker.process().pid()) + "\r\n") !=
+        std::string::npos);
+  CHECK(answer.find("\r\nConnection: close\r\n") != std::string::npos);
+  CHECK(answer.ends_with("\r\n\r\n" + served.hello()));
+  CHECK(served.worker.await() == Record{.kind = RecordKind::kIdle, .ticket = 1});
+}
+
+TEST_CASE("a client may ask twice on one connection, and is one connection to the supervisor") {
+  Served served;
+  served.client.send(kGet);
+  CHECK(served.client.receive_until(served.hello()).find("Connection: close") == std::string::npos);
+  served.client.send(kGetAndClose);
+  CHECK(served.client.receive_to_end().ends_with(served.hello()));
+  CHECK(served.worker.await().kind == RecordKind::kIdle);
+}
+
+TEST_CASE("requests that come at once are answered one after the other") {
+  Served served;
+  served.client.send(std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n") +
+                     "GET /none HTTP/1.1\r\nHost: x\r\n\r\n" + kGetAndClose);
+  const std::string answer = served.client.receive_to_end();
+  const std::size_t second = answer.find("HTTP/1.1 404");
+  CHECK(status_line(answer) == "HTTP/1.1 200 OK");
+  REQUIRE(second != std::string::npos);
+  CHECK(answer.find("HTTP/1.1 200 OK", second) != std::string::npos);
+}
+
+TEST_CASE("a request may come byte by byte") {
+  Served served;
+  for (const char byte : std::string(kGetAndClose)) served.client.send(std::string(1, byte));
+  CHECK(status_line(served.client.receive_to_end()) == "HTTP/1.1 200 OK");
+}
+
+TEST_CASE("HEAD is answered with a header only") {
+  const std::string answer = answer_to("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(status_line(answer) == "HTTP/1.1 200 OK");
+  CHECK(answer.find("Content-Length: ") != std::string::npos);
+  CHECK(answer.ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("an HTTP/1.0 client is let go after its answer unless it asks to stay") {
+  Served served;
+  served.client.send("GET / HTTP/1.0\r\n\r\n");
+  CHECK(status_line(served.client.receive_to_end()) == "HTTP/1.0 200 OK");
+  Served staying;
+  staying.client.send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  CHECK(staying.client.receive_until(staying.hello()).find("Connection: keep-alive") != std::string::npos);
+  staying.client.send("GET / HTTP/1.0\r\n\r\n");
+  CHECK(status_line(staying.client.receive_to_end()) == "HTTP/1.0 200 OK");
+}
+
+TEST_CASE("a body is read and ignored, so that the next request is found") {
+  const std::string answer = answer_to(
+      "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nGET /GET /none HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(status_line(answer) == "HTTP/1.1 200 OK");
+  CHECK(answer.find("HTTP/1.1 404") != std::string::npos);
+}
+
+TEST_CASE("each broken rule has its answer") {
+  const auto status = [](const std::string& request) { return status_line(answer_to(request)); };
+  const std::string big(9000, 'a');
+  CHECK(status("GET / HTTP/1.1\r\n\r\n") == "HTTP/1.1 400 Bad Request");
+  CHECK(status("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n") == "HTTP/1.1 400 Bad Request");
+  CHECK(status("nonsense\r\n\r\n") == "HTTP/1.1 400 Bad Request");
+  CHECK(status("GET / HTTP/2.0\r\n\r\n") == "HTTP/1.1 400 Bad Request");
+  CHECK(status("GET /?ms=soon HTTP/1.1\r\nHost: x\r\n\r\n") == "HTTP/1.1 400 Bad Request");
+  CHECK(status("GET /?ms=60001 HTTP/1.1\r\nHost: x\r\n\r\n") == "HTTP/1.1 400 Bad Request");
+  CHECK(status("GET /none HTTP/1.1\r\nHost: x\r\n\r\n") == "HTTP/1.1 404 Not Found");
+  CHECK(status("DELETE / HTTP/1.1\r\nHost: x\r\n\r\n") == "HTTP/1.1 405 Method Not Allowed");
+  CHECK(status("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n") ==
+        "HTTP/1.1 413 Payload Too Large");
+  CHECK(status("GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n") ==
+        "HTTP/1.1 417 Expectation Failed");
+  CHECK(status("GET / HTTP/1.1\r\nHost: x\r\nX: " + big + "\r\n\r\n") ==
+        "HTTP/1.1 431 Request Header Fields Too Large");
+}
+
+TEST_CASE("a request that waits is answered all the same") {
+  CHECK(status_line(answer_to("GET /?a=b&ms=1 HTTP/1.1\r\nHost: x\r\n\r\n")) == "HTTP/1.1 200 OK");
+}
+
+TEST_CASE("a client that leaves in the middle of a request gets no answer") {
+  CHECK(answer_to("GET / HTTP/1.1\r\nHost") == "");
+}
+
+TEST_CASE("with --keep-alive 0 each connection is one request") {
+  Served served({"--keep-alive", "0"});
+  served.client.send(kGet);
+  const std::string answer = served.client.receive_to_end();
+  CHECK(answer.find("Connection: close") != std::string::npos);
+  CHECK(answer.ends_with(served.hello()));
+}
+
+TEST_CASE("a client that stays silent after its answer gives the worker back") {
+  Served served({"--keep-alive", "0.05"});
+  served.client.send(kGet);
+  CHECK(served.client.receive_to_end().ends_with(served.hello()));
+  CHECK(served.worker.await().kind == RecordKind::kIdle);
+}
+
+TEST_CASE("a worker that is drained ends keep-alive with the next answer") {
+  Served served;
+  served.client.send(kGet);
+  CHECK(served.client.receive_until(served.hello()).find("Connection: close") == std::string::npos);
+  served.worker.say(RecordKind::kDrain);
+  served.client.send(kGet);
+  CHECK(served.client.receive_to_end().find("Connection: close") != std::string::npos);
+  CHECK(served.worker.await().kind == RecordKind::kIdle);
+  CHECK(served.worker.process().await_exit() == 0);
+}
+
+}  // namespace
+}  // namespace prefork::test

@@ -1,0 +1,133 @@
+// The bundled worker under a supervisor: what serve() does with connections and when it leaves.
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "tests/worker/hosted_worker.h"
+
+namespace prefork::test {
+namespace {
+
+/// `supervisor-worker echo` that has said Ready.
+struct EchoWorker : HostedWorker {
+  EchoWorker() : HostedWorker({supervisor_worker(), "echo"}) {
+    CHECK(await() == Record{.kind = RecordKind::kReady, .value = kProtocolVersion, .ticket = 1});
+  }
+};
+
+TEST_CASE("echo serves one connection after the other: Busy, answer, end, Idle") {
+  EchoWorker worker;
+  for (std::uint64_t ticket = 1; ticket <= 3; ++ticket) {
+    Client client = worker.dispatch(ticket);
+    CHECK(worker.await() == Record{.kind = RecordKind::kBusy, .ticket = ticket});
+    client.send("hello");
+    CHECK(client.receive_to_end() == "hello");
+    CHECK(worker.await() == Record{.kind = RecordKind::kIdle, .ticket = ticket});
+  }
+}
+
+TEST_CASE("a client that leaves without a word costs nothing") {
+  EchoWorker worker;
+  worker.dispatch(1).close();
+  CHECK(worker.await().kind == RecordKind::kBusy);
+  CHECK(worker.await().kind == RecordKind::kIdle);
+  Client client = worker.dispatch(2);
+  client.send("still there");
+  CHECK(client.receive_to_end() == "still there");
+}
+
+TEST_CASE("an idle worker answers Ping") {
+  EchoWorker worker;
+  worker.say(RecordKind::kPing);
+  CHECK(worker.await() == Record{.kind = RecordKind::kPong});
+}
+
+TEST_CASE("Drain ends an idle worker") {
+  EchoWorker worker;
+  worker.say(RecordKind::kDrain);
+  CHECK(await_end(worker.channel()));
+  CHECK(worker.process().await_exit() == 0);
+}
+
+TEST_CASE("a worker that is drained while busy finishes the connection first") {
+  EchoWorker worker;
+  Client client = worker.dispatch(1);
+  CHECK(worker.await().kind == RecordKind::kBusy);
+  worker.say(RecordKind::kDrain);
+  client.send("last words");
+  CHECK(client.receive_to_end() == "last words");
+  CHECK(worker.await().kind == RecordKind::kIdle);
+  CHECK(worker.process().await_exit() == 0);
+}
+
+TEST_CASE("FAULTS 43: a worker whose supervisor is gone leaves, when busy after the connection in hand") {
+  EchoWorker worker;
+  SUBCASE("idle") { worker.channel().close(); }
+  SUBCASE("busy") {
+    Client client = worker.dispatch(1);
+    CHECK(worker.await().kind == RecordKind::kBusy);
+    worker.channel().close();
+    client.send("orphan");
+    CHECK(client.receive_until("orphan") == "orphan");
+  }
+  CHECK(worker.process().await_exit() == 0);
+}
+
+TEST_CASE("SIGTERM ends a worker, when busy after the connection in hand") {
+  EchoWorker worker;
+  SUBCASE("idle") {
+    // Its answer shows that it is past its start.
+    worker.say(RecordKind::kPing);
+    CHECK(worker.await().kind == RecordKind::kPong);
+    worker.process().signal(SIGTERM);
+  }
+  SUBCASE("busy") {
+    Client client = worker.dispatch(1);
+    CHECK(worker.await().kind == RecordKind::kBusy);
+    worker.process().signal(SIGTERM);
+    client.send("last words");
+    CHECK(client.receive_to_end() == "last words");
+    CHECK(worker.await().kind == RecordKind::kIdle);
+  }
+  CHECK(worker.process().await_exit() == 0);
+}
+
+TEST_CASE("FAULTS 25: a worker without room for descriptors refuses, says why, and makes room for another") {
+  EchoWorker worker;
+  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+  REQUIRE(::prlimit(worker.process().pid(), RLIMIT_NOFILE, &none, nullptr) == 0);
+  for (std::uint64_t ticket = 1; ticket <= 3; ++ticket) {
+    const Client client = worker.dispatch(ticket);
+    CHECK(worker.await() == Record{.kind = RecordKind::kRefused, .ticket = ticket});
+  }
+  CHECK(worker.process().await_exit() == 1);
+  CHECK(read_to_end(worker.process().errors()).find("out of descriptors") != std::string::npos);
+}
+
+TEST_CASE("a worker that is started by hand says what is missing") {
+  Process worker({supervisor_worker(), "echo"}, {});
+  CHECK(worker.await_exit() == 2);
+  CHECK(read_to_end(worker.errors()).find("SUPERVISOR_CHANNEL is not set") != std::string::npos);
+}
+
+TEST_CASE("the channel may be at any number") {
+  auto ends = Channel::make_pair();
+  Host host(std::move(ends.value().first));
+  const Process worker({supervisor_worker(), "echo"}, {.environment = {"SUPERVISOR_CHANNEL=77"},
+                                                       .channel = ends.value().second.descriptor(),
+                                                       .channel_at = 77});
+  CHECK(host.await().kind == RecordKind::kReady);
+}
+
+TEST_CASE("a person who asks gets help, and one who errs learns how to ask") {
+  Process help({supervisor_worker(), "--help"}, {});
+  CHECK(help.await_exit() == 0);
+  CHECK(read_to_end(help.output()).find("http") != std::string::npos);
+  Process wrong({supervisor_worker(), "nonsense"}, {});
+  CHECK(wrong.await_exit() == 2);
+  CHECK(read_to_end(wrong.errors()).find("--help") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace prefork::test

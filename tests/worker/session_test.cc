@@ -1,0 +1,254 @@
+// The library's side of the protocol, with both ends of the channel in this process.
+#include "worker/session.h"
+
+#include <doctest/doctest.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+#include <array>
+
+#include "tests/worker/hosted_worker.h"
+
+namespace prefork::test {
+namespace {
+
+using worker::Connection;
+using worker::Session;
+using worker::Wait;
+
+/// A session that offers `slots`, after its Ready.
+struct Played {
+  explicit Played(unsigned slots = 1) : Played(slots, Channel::make_pair()) {}
+
+  Host host;
+  Session session;
+
+ private:
+  Played(unsigned slots, Result<std::pair<Channel, Channel>> ends)
+      : host(std::move(ends.value().first)), session(std::move(ends.value().second)) {
+    session.ready(slots);
+    CHECK(host.await() == Record{.kind = RecordKind::kReady, .value = 1, .ticket = slots});
+  }
+};
+
+int unread(const Fd& socket) {
+  int size = -1;
+  REQUIRE(::ioctl(socket.get(), FIONREAD, &size) == 0);
+  return size;
+}
+
+/// This process gets no new descriptors as long as this lives.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+  ~NoDescriptors() { (void)::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_CASE("the receipt is sent before a byte of the connection is read") {
+  Played played;
+  Client client = played.host.dispatch(7);
+  client.send("hello");
+  const std::optional<Connection> connection = played.session.next(Wait::kYes);
+  REQUIRE(connection.has_value());
+  CHECK(played.host.await() == Record{.kind = RecordKind::kBusy, .ticket = 7});
+  CHECK(unread(played.host.copy()) == 5);
+}
+
+TEST_CASE(
+    "a connection says which ticket and listener it has, when it was accepted, and how long it waited") {
+  Played played;
+  auto [client, copy] = make_connection();
+  const Record sent{.kind = RecordKind::kConnection,
+                    .value = 2,
+                    .ticket = 1ULL << 40,
+                    .time_ns = 3'000'000'001,
+                    .wait_us = 25};
+  REQUIRE(played.host.channel().send(sent, copy) == SendStatus::kSent);
+  const std::optional<Connection> connection = played.session.next(Wait::kYes);
+  REQUIRE(connection.has_value());
+  CHECK(connection->ticket() == 1ULL << 40);
+  CHECK(connection->listener() == 2);
+  CHECK(connection->accepted().time_since_epoch() == std::chrono::nanoseconds(3'000'000'001));
+  CHECK(connection->waited() == std::chrono::microseconds(25));
+}
+
+TEST_CASE(
+    "FAULTS 27: the client sees the end of a finished connection although the supervisor holds a copy") {
+  Played played;
+  Client client = played.host.dispatch(7);
+  { const auto connection = played.session.next(Wait::kYes); }
+  CHECK(client.receive_to_end() == "");
+  CHECK(played.host.copy().valid());
+}
+
+TEST_CASE("Idle follows Busy once, however often the connection is moved and finished") {
+  Played played;
+  const Client client = played.host.dispatch(7);
+  {
+    std::optional<Connection> connection = played.session.next(Wait::kYes);
+    Connection moved = std::move(*connection);
+    connection.reset();
+    CHECK(played.session.open_connections() == 1);
+    moved.finish();
+    moved.finish();
+  }
+  CHECK(played.session.open_connections() == 0);
+  CHECK(played.host.await().kind == RecordKind::kBusy);
+  CHECK(played.host.await() == Record{.kind = RecordKind::kIdle, .ticket = 7});
+  played.host.say(RecordKind::kPing);
+  CHECK_FALSE(played.session.next(Wait::kNo).has_value());
+  CHECK(played.host.await().kind == RecordKind::kPong);
+}
+
+TEST_CASE("a worker of several slots holds several connections and gives each back by its ticket") {
+  Played played(2);
+  const Client first = played.host.dispatch(1);
+  const Client second = played.host.dispatch(2);
+  std::optional<Connection> one = played.session.next(Wait::kNo);
+  std::optional<Connection> two = played.session.next(Wait::kNo);
+  REQUIRE(one.has_value());
+  REQUIRE(two.has_value());
+  CHECK_FALSE(played.session.next(Wait::kNo).has_value());
+  CHECK(played.host.await().ticket == 1);
+  CHECK(played.host.await().ticket == 2);
+  two.reset();
+  CHECK(played.host.await() == Record{.kind = RecordKind::kIdle, .ticket = 2});
+  one.reset();
+  CHECK(played.host.await() == Record{.kind = RecordKind::kIdle, .ticket = 1});
+}
+
+TEST_CASE("a connection beyond the slots offered is refused") {
+  Played played;
+  const Client first = played.host.dispatch(1);
+  const Client second = played.host.dispatch(2);
+  const std::optional<Connection> one = played.session.next(Wait::kNo);
+  CHECK_FALSE(played.session.next(Wait::kNo).has_value());
+  CHECK(played.host.await().kind == RecordKind::kBusy);
+  CHECK(played.host.await() == Record{.kind = RecordKind::kRefused, .ticket = 2});
+}
+
+TEST_CASE(
+    "FAULTS 25: a connection whose descriptor got lost is refused, and after three in a row the worker "
+    "leaves") {
+  Played played;
+  for (std::uint64_t ticket = 1; ticket <= 3; ++ticket) {
+    const Client client = played.host.dispatch(ticket);
+    CHECK_FALSE(played.session.draining());
+    {
+      const NoDescriptors none;
+      CHECK_FALSE(played.session.next(Wait::kNo).has_value());
+    }
+    CHECK(played.host.await() == Record{.kind = RecordKind::kRefused, .ticket = ticket});
+  }
+  CHECK(played.session.draining());
+  CHECK(played.session.exit_code() == 1);
+}
+
+TEST_CASE("a connection that arrives whole starts the count of lost descriptors again") {
+  Played played;
+  for (std::uint64_t ticket = 1; ticket <= 5; ++ticket) {
+    const Client client = played.host.dispatch(ticket);
+    std::optional<NoDescriptors> none;
+    if (ticket != 3) none.emplace();
+    CHECK(played.session.next(Wait::kNo).has_value() == (ticket == 3));
+  }
+  CHECK_FALSE(played.session.draining());
+}
+
+TEST_CASE("what comes after Drain is refused, and the connection in hand goes on") {
+  Played played(2);
+  const Client first = played.host.dispatch(1);
+  std::optional<Connection> connection = played.session.next(Wait::kNo);
+  REQUIRE(connection.has_value());
+  CHECK_FALSE(connection->leaving());
+  std::array<Record, 1> drain{Record{.kind = RecordKind::kDrain}};
+  REQUIRE(played.host.channel().send(drain) == SendStatus::kSent);
+  CHECK_FALSE(played.session.next(Wait::kNo).has_value());
+  CHECK(played.session.draining());
+  CHECK(connection->leaving());
+  CHECK(played.session.open_connections() == 1);
+  connection.reset();
+  CHECK(played.host.await().kind == RecordKind::kBusy);
+  CHECK(played.host.await().kind == RecordKind::kIdle);
+  CHECK(played.session.exit_code() == 0);
+}
+
+TEST_CASE(
+    "a worker of one slot notices Drain and answers Ping while it has a connection in hand, when asked to") {
+  Played played;
+  const Client client = played.host.dispatch(1);
+  std::optional<Connection> connection = played.session.next(Wait::kNo);
+  REQUIRE(connection.has_value());
+  CHECK(played.host.await().kind == RecordKind::kBusy);
+  played.host.say(RecordKind::kPing);
+  CHECK_FALSE(connection->leaving());
+  CHECK(played.host.await().kind == RecordKind::kPong);
+  played.host.say(RecordKind::kDrain);
+  CHECK(connection->leaving());
+}
+
+TEST_CASE("the end of the channel is a reason to leave, not a failure") {
+  Played played;
+  played.host.channel().close();
+  CHECK_FALSE(played.session.next(Wait::kYes).has_value());
+  CHECK(played.session.draining());
+  CHECK(played.session.exit_code() == 0);
+}
+
+TEST_CASE("a connection whose receipt cannot be delivered is not begun") {
+  Played played;
+  const Client client = played.host.dispatch(1);
+  played.host.channel().close();
+  CHECK_FALSE(played.session.next(Wait::kYes).has_value());
+  CHECK(played.session.draining());
+}
+
+TEST_CASE("stop() makes a waiting worker leave, and what it had not begun is refused") {
+  Played played;
+  const Client client = played.host.dispatch(1);
+  played.session.stop();
+  CHECK_FALSE(played.session.next(Wait::kYes).has_value());
+  CHECK(played.host.await() == Record{.kind = RecordKind::kRefused, .ticket = 1});
+  CHECK(played.session.draining());
+  CHECK(played.session.exit_code() == 0);
+}
+
+TEST_CASE("a note and progress reach the supervisor") {
+  Played played;
+  const Client client = played.host.dispatch(9);
+  std::optional<Connection> connection = played.session.next(Wait::kYes);
+  REQUIRE(connection.has_value());
+  CHECK(played.host.await().kind == RecordKind::kBusy);
+  connection->note("");
+  connection->note("counting sheep");
+  connection->progress();
+  CHECK(Arrived(played.host.channel()).text == "counting sheep");
+  CHECK(played.host.await() == Record{.kind = RecordKind::kProgress, .ticket = 9});
+}
+
+TEST_CASE("a supervisor that breaks the rules is left with exit code 1") {
+  Played played;
+  SUBCASE("a record that only workers send") { played.host.say(RecordKind::kBusy); }
+  SUBCASE("a datagram of no bytes") {
+    CHECK(played.host.channel().send(std::span<const std::byte>()) == SendStatus::kSent);
+  }
+  SUBCASE("a datagram of half a record") {
+    const std::array<std::byte, 16> half{};
+    CHECK(played.host.channel().send(half) == SendStatus::kSent);
+  }
+  CHECK_FALSE(played.session.next(Wait::kYes).has_value());
+  CHECK(played.session.draining());
+  CHECK(played.session.exit_code() == 1);
+}
+
+}  // namespace
+}  // namespace prefork::test

@@ -1,0 +1,100 @@
+// How a worker finds its supervisor, and how many slots it offers.
+#include "worker/slots.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "tests/worker/hosted_worker.h"
+
+namespace prefork::test {
+namespace {
+
+using worker::Slots;
+
+/// What the supervisor puts into a worker's environment, here in this process's own.
+class Environment {
+ public:
+  Environment(const std::string& channel, const char* slots) {
+    REQUIRE(::setenv(kChannelVariable, channel.c_str(), 1) == 0);
+    if (slots != nullptr) REQUIRE(::setenv(kSlotsVariable, slots, 1) == 0);
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  ~Environment() {
+    (void)::unsetenv(kChannelVariable);
+    (void)::unsetenv(kSlotsVariable);
+  }
+};
+
+/// The slots that Ready offers when the pool gives `given` and the program can do `limit`.
+std::uint64_t offered(const char* given, unsigned limit) {
+  auto ends = Channel::make_pair();
+  Channel host = std::move(ends.value().first);
+  const Environment environment(std::to_string(ends.value().second.release().release()), given);
+  auto [slots, exit_code] = Slots::open(limit);
+  REQUIRE(slots.has_value());
+  CHECK(exit_code == 0);
+  return await_record(host).ticket;
+}
+
+int exit_code_with(const std::string& channel) {
+  const Environment environment(channel, nullptr);
+  auto [slots, exit_code] = Slots::open(1);
+  CHECK_FALSE(slots.has_value());
+  return exit_code;
+}
+
+TEST_CASE("a worker offers the slots the pool gives it, but never more than it can serve") {
+  CHECK(offered("4", 16) == 4);
+  CHECK(offered("64", 16) == 16);
+  CHECK(offered(nullptr, 16) == 1);
+  CHECK(offered("nonsense", 16) == 1);
+  CHECK(offered("0", 16) == 1);
+}
+
+TEST_CASE("the channel is found at any number, and does not survive exec") {
+  auto ends = Channel::make_pair();
+  const int number = ::fcntl(ends.value().second.descriptor(), F_DUPFD, 100);
+  REQUIRE(number >= 100);
+  const Environment environment(std::to_string(number), nullptr);
+  const auto [slots, exit_code] = Slots::open(1);
+  REQUIRE(slots.has_value());
+  CHECK(slots->descriptor() == number);
+  CHECK((::fcntl(number, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+TEST_CASE("without a usable channel there is nothing to serve") {
+  int pipe_ends[2];
+  REQUIRE(::pipe2(pipe_ends, O_CLOEXEC) == 0);
+  const Fd reading(pipe_ends[0]);
+  const Fd writing(pipe_ends[1]);
+  CHECK(exit_code_with("") == 2);
+  CHECK(exit_code_with("three") == 2);
+  CHECK(exit_code_with("-1") == 2);
+  CHECK(exit_code_with("9999") == 2);
+  CHECK(exit_code_with(std::to_string(reading.get())) == 2);
+}
+
+TEST_CASE("an event loop may leave when the last connection is finished") {
+  auto ends = Channel::make_pair();
+  Host host(std::move(ends.value().first));
+  const Environment environment(std::to_string(ends.value().second.release().release()), "2");
+  auto [slots, exit_code] = Slots::open(2);
+  REQUIRE(slots.has_value());
+  const Client client = host.dispatch(1);
+  auto connection = slots->next();
+  REQUIRE(connection.has_value());
+  host.channel().close();
+  await_readable(slots->descriptor());
+  CHECK_FALSE(slots->next().has_value());
+  CHECK(slots->draining());
+  CHECK_FALSE(slots->finished());
+  connection.reset();
+  CHECK(slots->finished());
+}
+
+}  // namespace
+}  // namespace prefork::test
