@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "proto/passing.h"
+
 namespace prefork {
 namespace {
 
@@ -113,24 +115,7 @@ SendStatus Channel::send(std::span<const Record> records) {
 SendStatus Channel::send(std::span<const std::byte> bytes) { return send_bytes(bytes, -1); }
 
 SendStatus Channel::send_bytes(std::span<const std::byte> bytes, int attached) {
-  iovec part{.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  if (attached >= 0) {
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-    cmsghdr* rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(rights), &attached, sizeof(int));
-  }
-  for (;;) {
-    if (::sendmsg(end_.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return SendStatus::kSent;
-    if (errno != EINTR) return send_status(errno);
-  }
+  return send_passing(end_.get(), bytes, attached, MSG_DONTWAIT) >= 0 ? SendStatus::kSent : send_status(errno);
 }
 
 ReceiveStatus Channel::receive(Datagram& datagram) { return receive_with(MSG_DONTWAIT, datagram); }

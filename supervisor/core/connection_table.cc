@@ -38,16 +38,25 @@ ConnectionRow* ConnectionTable::find(Ticket ticket) {
 
 void ConnectionTable::enqueue(ConnectionRow& row, Instant now, bool came_back) {
   row.queued_at = now;
-  join(came_back ? came_back_ : waiting_, row, now);
+  List& queue = came_back ? came_back_ : waiting_;
+  join(queue, queue.last, row, now);
 }
 
-void ConnectionTable::requeue(ConnectionRow& row, Instant now) { join(came_back_, row, now); }
+void ConnectionTable::requeue(ConnectionRow& row, Instant now) {
+  // Sorted, so that the first is always the next to expire. Those that come after it are few: what was sent
+  // last comes back last.
+  std::uint32_t previous = came_back_.last;
+  while (previous != kNone && entries_[previous].row.queued_at > row.queued_at) {
+    previous = entries_[previous].links[kByPlace].previous;
+  }
+  join(came_back_, previous, row, now);
+}
 
-void ConnectionTable::join(List& queue, ConnectionRow& row, Instant now) {
+void ConnectionTable::join(List& queue, std::uint32_t previous, ConnectionRow& row, Instant now) {
   row.state = ConnectionState::kQueued;
   row.since = now;
   entries_[row.ticket.slot()].place = &queue;
-  append(queue, row.ticket.slot(), kByPlace);
+  insert(queue, previous, row.ticket.slot(), kByPlace);
 }
 
 ConnectionRow* ConnectionTable::front() {
@@ -107,12 +116,12 @@ void ConnectionTable::leave_place(ConnectionRow& row) {
   }
 }
 
-void ConnectionTable::append(List& list, std::size_t slot, std::size_t which) {
-  Links& links = entries_[slot].links[which];
-  links = Links{.previous = list.last, .next = kNone, .linked = true};
-  (list.last == kNone ? list.first : entries_[list.last].links[which].next) =
-      static_cast<std::uint32_t>(slot);
-  list.last = static_cast<std::uint32_t>(slot);
+void ConnectionTable::insert(List& list, std::uint32_t previous, std::size_t slot, std::size_t which) {
+  const auto own = static_cast<std::uint32_t>(slot);
+  std::uint32_t& from_previous = previous == kNone ? list.first : entries_[previous].links[which].next;
+  const std::uint32_t next = std::exchange(from_previous, own);
+  (next == kNone ? list.last : entries_[next].links[which].previous) = own;
+  entries_[slot].links[which] = Links{.previous = previous, .next = next, .linked = true};
   ++list.size;
 }
 

@@ -46,7 +46,7 @@ class ConnectionTable {
 
   /// Into the queue: at the end, or, when it comes back from a worker, behind the others that came back.
   void enqueue(ConnectionRow& row, Instant now, bool came_back);
-  /// Back into the queue, behind the others that came back, as if it had never left.
+  /// Back into the queue as if it had never left: among those that came back, by the time of queued_at.
   void requeue(ConnectionRow& row, Instant now);
   /// The connection to be dispatched next; null when nobody waits.
   [[nodiscard]] ConnectionRow* front();
@@ -91,9 +91,11 @@ class ConnectionTable {
     List* place = nullptr;  ///< the list of kByPlace: came_back_ or waiting_; null for a worker's
   };
 
-  void append(List& list, std::size_t slot, std::size_t which);
+  void append(List& list, std::size_t slot, std::size_t which) { insert(list, list.last, slot, which); }
+  /// Behind the slot `previous`; kNone: first.
+  void insert(List& list, std::uint32_t previous, std::size_t slot, std::size_t which);
   void unlink(List& list, std::size_t slot, std::size_t which);
-  void join(List& queue, ConnectionRow& row, Instant now);
+  void join(List& queue, std::uint32_t previous, ConnectionRow& row, Instant now);
   void leave_place(ConnectionRow& row);
   ConnectionRow* at(std::uint32_t slot) { return slot == kNone ? nullptr : &entries_[slot].row; }
   List& held_by(WorkerId worker);

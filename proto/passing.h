@@ -1,0 +1,25 @@
+// sendmsg() and recvmsg() with one descriptor attached: the bare calls under the channel and under the spawner's socket.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <span>
+
+#include "proto/fd.h"
+
+namespace prefork {
+
+/// As sendmsg(2), EINTR retried and SIGPIPE never raised; errno is the caller's to read. `attached` stays the
+/// caller's; -1 attaches nothing.
+ssize_t send_passing(int socket, std::span<const std::byte> bytes, int attached, int flags);
+
+struct Passed {
+  ssize_t size = 0;  ///< as recvmsg(2) returned it
+  Fd descriptor;     ///< close-on-exec; not valid when none came, or there was no room for it
+};
+
+/// As recvmsg(2), EINTR retried. There is room for exactly one descriptor; the kernel drops more.
+[[nodiscard]] Passed receive_passing(int socket, std::span<std::byte> bytes, int flags);
+
+}  // namespace prefork

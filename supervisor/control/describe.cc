@@ -1,0 +1,66 @@
+#include "supervisor/control/describe.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace prefork {
+namespace {
+
+std::string connections(std::uint32_t count) { return fmt::format("{} connection{}", count, count == 1 ? "" : "s"); }
+
+}  // namespace
+
+std::string describe(const Exit& exit) {
+  switch (exit.kind) {
+    case Exit::Kind::kExited: return fmt::format("exited with status {}", exit.value);
+    case Exit::Kind::kSignaled: {
+      const char* name = ::sigabbrev_np(exit.value);
+      return fmt::format("killed by signal {}{}", exit.value, name == nullptr ? "" : fmt::format(" (SIG{})", name));
+    }
+    case Exit::Kind::kNotStarted: return "could not be started";
+    case Exit::Kind::kVanished: return "left before it said who it was";
+  }
+  return "?";
+}
+
+std::string describe(const DeathRecord& record, const std::string& start_error) {
+  std::string text = start_error.empty() ? describe(record.exit) : start_error;
+  if (record.reason != StopReason::kNone) text += fmt::format(" ({})", to_string(record.reason));
+  if (!record.was_ready && start_error.empty()) text += ", before it was ready";
+  text += fmt::format("; age {}", describe(record.age));
+  if (record.role == WorkerRole::kWorker) text += fmt::format(", served {}", record.served);
+  if (record.held_begun > 0) text += fmt::format("; had begun {}", connections(record.held_begun));
+  if (record.held_unbegun > 0) {
+    text += fmt::format("; {} it had not begun {} to other workers", connections(record.held_unbegun),
+                        record.held_unbegun == 1 ? "goes" : "go");
+  }
+  return text;
+}
+
+std::string describe(const action::ReportViolation& violation) {
+  using What = action::ReportViolation::What;
+  switch (violation.what) {
+    case What::kUnexpectedReady: return "Ready a second time";
+    case What::kBadVersion: return fmt::format("Ready with protocol version {}; allowed is 1", violation.value);
+    case What::kBadSlots:
+      return fmt::format("Ready with {} slots; allowed is 1 and more for a worker, 0 for a template", violation.value);
+    case What::kNotReady: return fmt::format("a record for ticket {} before Ready", violation.value);
+    case What::kUnknownTicket: return fmt::format("a record for ticket {}, which it does not hold", violation.value);
+    case What::kWrongState:
+      return fmt::format("a record for ticket {} that does not fit what it said of it before", violation.value);
+  }
+  return "?";
+}
+
+std::string describe(Duration duration) {
+  const double us = std::chrono::duration<double, std::micro>(duration).count();
+  if (us < 1000) return fmt::format("{:.0f} µs", us);
+  if (us < 1e6) return fmt::format("{:.1f} ms", us / 1e3);
+  if (us < 120e6) return fmt::format("{:.1f} s", us / 1e6);
+  if (us < 7200e6) return fmt::format("{:.0f} min", us / 60e6);
+  if (us < 172800e6) return fmt::format("{:.0f} h", us / 3600e6);
+  return fmt::format("{:.0f} d", us / 86400e6);
+}
+
+}  // namespace prefork

@@ -1,0 +1,20 @@
+// What the core reports, in words for the log and the status.
+#pragma once
+
+#include <string>
+
+#include "supervisor/core/action.h"
+#include "supervisor/core/worker_row.h"
+
+namespace prefork {
+
+/// "killed by signal 9 (SIGKILL)", "exited with status 1", "could not be started".
+[[nodiscard]] std::string describe(const Exit& exit);
+/// One line about a death, without the worker's name. `start_error` is why its program did not run, if it did not.
+[[nodiscard]] std::string describe(const DeathRecord& record, const std::string& start_error);
+/// "Busy for ticket 17, which it does not hold".
+[[nodiscard]] std::string describe(const action::ReportViolation& violation);
+/// "12 µs", "3.4 ms", "1.2 s", "5 min", "3 h", "2 d".
+[[nodiscard]] std::string describe(Duration duration);
+
+}  // namespace prefork

@@ -1,0 +1,91 @@
+#include "supervisor/control/status.h"
+
+#include <fmt/format.h>
+
+#include "supervisor/control/describe.h"
+
+namespace prefork {
+namespace {
+
+char score(const WorkerStatusLine& worker) {
+  if (worker.role == WorkerRole::kTemplate) return 'T';
+  switch (worker.status) {
+    case WorkerStatus::kStarting: return 'S';
+    case WorkerStatus::kReady: return worker.load > 0 ? 'B' : '_';
+    case WorkerStatus::kDraining: return 'D';
+    case WorkerStatus::kStopping: return 'K';
+  }
+  return '?';
+}
+
+void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
+  const Counters& c = pool.counters;
+  std::size_t ready = 0;
+  for (const WorkerStatusLine& worker : pool.workers) {
+    if (worker.status == WorkerStatus::kReady && worker.role == WorkerRole::kWorker) ++ready;
+  }
+  std::string head = fmt::format("pool {}: {}, workers {} ready of {} wanted (configured {}), {} to be started", pool.name,
+                                 pool.state, ready, pool.target, pool.configured, pool.scheduled);
+  if (pool.start_failures > 0) head += fmt::format(", starting fails ({} in a row)", pool.start_failures);
+  lines.push_back(head + fmt::format(", generation {}", pool.generation));
+  for (const ListenerStatus& listener : pool.listeners) {
+    lines.push_back(fmt::format("  listen {}: accepted {}{}", listener.name, listener.accepted,
+                                listener.paused      ? ", paused: out of descriptors or memory"
+                                : !pool.accepting ? ", not accepting"
+                                                     : ""));
+  }
+  lines.push_back(fmt::format("  queue: now {}, max {}, limit {}; wait p50 {}, p99 {}, max {}", pool.queued, c.queue_high,
+                              pool.queue_max, describe(c.waits.percentile(0.5)), describe(c.waits.percentile(0.99)),
+                              describe(c.waits.max())));
+  lines.push_back(fmt::format(
+      "  connections: accepted {}, with workers {}, served {}, lost {}, gave_up {}, rejected {}, expired {}, discarded {}; "
+      "dispatched {}, redispatched {}, begun {}",
+      c.accepted, pool.busy, c.served, c.lost, c.gave_up, c.rejected, c.expired, c.discarded, c.dispatched,
+      c.redispatched, c.begun));
+  lines.push_back(fmt::format("  deaths: crashes {}, start_failures {}, violations {}; starts {}", c.crashes,
+                              c.start_failures, c.violations, c.starts));
+  lines.push_back("  scoreboard: [" + scoreboard(pool.workers) + "]");
+}
+
+void add_workers(const PoolStatus& pool, std::vector<std::string>& lines) {
+  if (pool.workers.empty()) return;
+  lines.push_back(fmt::format("  {:>6} {:>8} {:<9} {:>9} {:>9} {:>4} {:>8} {:>8} {:>8}  {}", "WORKER", "PID", "STATUS",
+                              "LOAD", "SERVED", "GEN", "AGE", "IN STATE", "RESTARTS", "LAST DEATH / NOTE"));
+  for (const WorkerStatusLine& worker : pool.workers) {
+    const bool is_template = worker.role == WorkerRole::kTemplate;
+    std::string remark = worker.last_death.empty() ? "-" : worker.last_death;
+    if (!worker.note.empty()) remark += " / " + worker.note;
+    lines.push_back(fmt::format(
+        "  {:>6} {:>8} {:<9} {:>9} {:>9} {:>4} {:>8} {:>8} {:>8}  {}", worker.number,
+        worker.pid == 0 ? "-" : std::to_string(worker.pid), is_template ? "template" : state_of(worker),
+        is_template ? "-" : fmt::format("{}/{}", worker.load, worker.slots), worker.served, worker.generation,
+        describe(worker.age), describe(worker.in_status), worker.restarts, remark));
+  }
+}
+
+}  // namespace
+
+std::string state_of(const WorkerStatusLine& worker) {
+  if (worker.status == WorkerStatus::kReady) return worker.load > 0 ? "busy" : "idle";
+  return std::string(to_string(worker.status));
+}
+
+std::string scoreboard(const std::vector<WorkerStatusLine>& workers) {
+  std::string board;
+  for (const WorkerStatusLine& worker : workers) board += score(worker);
+  return board;
+}
+
+std::vector<std::string> to_table(const SupervisorStatus& status) {
+  std::vector<std::string> lines;
+  lines.push_back(fmt::format("supervisor {}, pid {}, up {}, {}, {} pool{}", status.version, status.pid,
+                              describe(status.uptime), status.config_file, status.pools.size(),
+                              status.pools.size() == 1 ? "" : "s"));
+  for (const PoolStatus& pool : status.pools) {
+    add_pool(pool, lines);
+    add_workers(pool, lines);
+  }
+  return lines;
+}
+
+}  // namespace prefork

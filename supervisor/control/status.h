@@ -1,0 +1,73 @@
+// The live status as values, and as the table that SIGUSR1 writes. Made by the supervisor alone: no worker is asked.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "supervisor/core/counters.h"
+#include "supervisor/core/ids.h"
+#include "supervisor/core/worker_row.h"
+
+namespace prefork {
+
+struct WorkerStatusLine {
+  std::uint64_t number = 0;
+  pid_t pid = 0;  ///< 0: not known yet
+  WorkerRole role = WorkerRole::kWorker;
+  WorkerStatus status = WorkerStatus::kStarting;
+  std::uint32_t load = 0;
+  std::uint32_t slots = 0;
+  std::uint64_t served = 0;
+  Generation generation = 0;
+  Duration age{};
+  Duration in_status{};  ///< how long it has been in this status, or busy or idle
+  std::uint32_t restarts = 0;
+  std::string last_death;  ///< of the worker that it replaced; empty: none
+  std::string note;
+};
+
+struct ListenerStatus {
+  std::string name;
+  std::uint64_t accepted = 0;
+  bool paused = false;  ///< out of descriptors or memory
+};
+
+struct PoolStatus {
+  std::string name;
+  std::string state;  ///< "running", "stopping" …
+  std::vector<ListenerStatus> listeners;
+  bool accepting = false;
+  std::size_t configured = 0;  ///< workers as in the file
+  std::size_t target = 0;      ///< workers wanted now
+  std::size_t scheduled = 0;   ///< of those, not started yet
+  std::uint32_t start_failures = 0;  ///< in a row
+  Generation generation = 0;
+  std::size_t queued = 0;
+  std::size_t queue_max = 0;
+  std::size_t busy = 0;  ///< connections in workers' hands
+  Counters counters;
+  std::vector<WorkerStatusLine> workers;  ///< oldest first
+};
+
+struct SupervisorStatus {
+  std::string version;
+  pid_t pid = 0;
+  std::string config_file;
+  Duration uptime{};
+  std::uint64_t strangers_reaped = 0;
+  std::vector<PoolStatus> pools;
+};
+
+/// The table, line by line. Its columns are explained in docs/operations.md.
+[[nodiscard]] std::vector<std::string> to_table(const SupervisorStatus& status);
+/// "idle", "busy", or the name of the status.
+[[nodiscard]] std::string state_of(const WorkerStatusLine& worker);
+/// One character a worker: `_` idle, `B` busy, `S` starting, `D` draining, `K` signalled, `T` template.
+[[nodiscard]] std::string scoreboard(const std::vector<WorkerStatusLine>& workers);
+
+}  // namespace prefork

@@ -1,0 +1,50 @@
+// Opens what a pool listens on: resolves, binds, listens, and takes over the path of a unix socket that nobody
+// listens on any more. Close-on-exec, non-blocking for accept; accepted sockets are blocking.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <utility>
+
+#include "config/config.h"
+#include "proto/fd.h"
+#include "proto/result.h"
+
+namespace prefork {
+
+/// A listening socket. Owns the file of a unix socket as well, and removes it at the end unless it was disowned.
+class ListenSocket {
+ public:
+  [[nodiscard]] static Result<ListenSocket> open(const ListenAddress& address);
+  /// The same socket for `address`, which is at the same place. The backlog's connections stay. Nothing changes for
+  /// this one; the new one is whole when it has taken over.
+  [[nodiscard]] Result<ListenSocket> share(const ListenAddress& address) const;
+  /// Becomes the owner of what `shared_from` owned, with the backlog, mode, owner and group of its own address.
+  [[nodiscard]] Result<void> take_over(ListenSocket& shared_from);
+
+  ListenSocket(ListenSocket&& other) noexcept
+      : address_(std::move(other.address_)), file_(std::exchange(other.file_, 0)), socket_(std::move(other.socket_)) {}
+  ListenSocket& operator=(ListenSocket&&) = delete;
+  ListenSocket(const ListenSocket&) = delete;
+  ListenSocket& operator=(const ListenSocket&) = delete;
+  ~ListenSocket();
+
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
+  [[nodiscard]] const ListenAddress& address() const { return address_; }
+  /// Where it really listens: with the port that the kernel chose for port 0.
+  [[nodiscard]] std::string name() const;
+
+ private:
+  ListenSocket(ListenAddress address, Fd socket) : address_(std::move(address)), socket_(std::move(socket)) {}
+  [[nodiscard]] Result<void> bind_tcp();
+  [[nodiscard]] Result<void> bind_unix();
+  [[nodiscard]] Result<void> set_permissions() const;
+  [[nodiscard]] Result<void> listen() const;
+
+  ListenAddress address_;
+  ino_t file_ = 0;  ///< the inode of a unix socket's file that is ours to remove; 0: there is none
+  Fd socket_;
+};
+
+}  // namespace prefork

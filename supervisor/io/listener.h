@@ -1,0 +1,61 @@
+// Accepts connections from one listening socket while it is told to, a bounded number per wake-up. When the machine
+// or the process is short of what a new socket takes, it pauses for a moment: the clients wait in the kernel's
+// backlog, and nobody spins.
+#pragma once
+
+#include <cstdint>
+
+#include "proto/fd.h"
+#include "supervisor/core/ids.h"
+#include "supervisor/io/listen_socket.h"
+#include "supervisor/io/log.h"
+#include "supervisor/io/loop.h"
+
+namespace prefork {
+
+class Listener {
+ public:
+  static constexpr int kAcceptsPerWakeUp = 32;
+  static constexpr int kAcceptsAtEnd = 65536;
+  static constexpr Duration kPause = std::chrono::milliseconds(100);
+
+  /// Who takes the accepted sockets.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    /// The listener may be told to stop accepting meanwhile, but not be destroyed.
+    virtual void accepted(Fd socket, ListenerIndex listener) = 0;
+  };
+
+  Listener(const Loop& loop, Log& log, Owner& owner, ListenSocket socket, ListenerIndex index);
+
+  void set_accepting(bool accepting);
+  /// Accepts what has connected so far, and then nothing more: the socket is going to be closed.
+  void accept_backlog();
+  /// Goes on counting where the listener it replaces stopped.
+  void count_from(std::uint64_t accepted) { accepted_ = accepted; }
+  [[nodiscard]] ListenSocket& socket() { return socket_; }
+  [[nodiscard]] const ListenSocket& socket() const { return socket_; }
+  [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
+  /// Accepting, but out of descriptors or memory at the moment.
+  [[nodiscard]] bool paused() const { return timer_.active(); }
+
+ private:
+  void on_readable();
+  void on_timer();
+  /// False: there is nothing more to accept now.
+  bool accept_one();
+  void pause(int error);
+
+  Log& log_;
+  Owner& owner_;
+  ListenSocket socket_;
+  ListenerIndex index_;
+  std::uint64_t accepted_ = 0;
+  bool accepting_ = false;
+  Instant last_complaint_;
+  ReadWatcher watcher_;
+  TimerWatcher timer_;
+};
+
+}  // namespace prefork

@@ -1,0 +1,125 @@
+// The part of PoolRunner that carries out actions on workers and connections.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "supervisor/io/pool_runner.h"
+#include "supervisor/io/socket.h"
+
+namespace prefork {
+namespace {
+
+/// Room for what can be under way to one worker, and little more: a datagram takes 768 bytes of the kernel's
+/// accounting, which doubles the number it is given.
+int send_buffer_for(std::uint32_t slots) { return static_cast<int>((slots + 4) * 768 / 2); }
+
+event::DispatchFailed::Cause to_cause(SendStatus status) {
+  switch (status) {
+    case SendStatus::kFull: return event::DispatchFailed::Cause::kWorkerFull;
+    case SendStatus::kNoResources: return event::DispatchFailed::Cause::kNoResources;
+    case SendStatus::kSent:
+    case SendStatus::kInvalid: return event::DispatchFailed::Cause::kBadConnection;
+    case SendStatus::kGone: break;
+  }
+  return event::DispatchFailed::Cause::kWorkerGone;
+}
+
+Record connection_record(const action::Dispatch& action) {
+  const auto wait_us = std::chrono::duration_cast<std::chrono::microseconds>(action.waited).count();
+  Record record;
+  record.kind = RecordKind::kConnection;
+  record.value = action.listener;
+  record.ticket = action.ticket.value;
+  record.time_ns = static_cast<std::uint64_t>(action.accepted_at.time_since_epoch().count());
+  record.wait_us = static_cast<std::uint32_t>(std::clamp<std::int64_t>(wait_us, 0, UINT32_MAX));
+  return record;
+}
+
+}  // namespace
+
+void PoolRunner::perform(const action::StartWorker& action) {
+  auto ends = Channel::make_pair(send_buffer_for(config_.connections_per_worker));
+  if (!ends) {
+    around_.log.error("{} cannot be started: {}", name_of(action.worker), ends.error().message());
+    return tell(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 0}});
+  }
+  auto [ours, theirs] = std::move(ends).value();
+  if (action.worker.slot() >= workers_.size()) workers_.resize(action.worker.slot() + 1);
+  const bool forked = static_cast<bool>(action.from);
+  workers_[action.worker.slot()] =
+      std::make_unique<WorkerProcess>(around_.loop, static_cast<WorkerProcess::Owner&>(*this), action.worker,
+                                      std::move(ours), forked);
+  if (!forked) {
+    const Launch& launch = action.role == WorkerRole::kTemplate ? template_launch_ : worker_launch_;
+    return around_.spawner.launch(LaunchKey{spawner_key_, action.worker.value}, launch, theirs.release());
+  }
+  WorkerProcess* origin = find(action.from);
+  const Fd end = theirs.release();
+  if (origin != nullptr && origin->send(Record{.kind = RecordKind::kFork}, end) == SendStatus::kSent) return;
+  // The template reads too slowly or is gone; the next attempt follows the rules of a failed start.
+  tell(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 0}});
+}
+
+void PoolRunner::perform(const action::SendDrain& action) {
+  // A worker that cannot be told will be signalled when its deadline passes.
+  if (WorkerProcess* worker = find(action.worker)) (void)worker->send(Record{.kind = RecordKind::kDrain});
+}
+
+void PoolRunner::perform(const action::SignalWorker& action) {
+  if (WorkerProcess* worker = find(action.worker)) worker->signal(action.signal);
+}
+
+void PoolRunner::perform(const action::ForgetWorker& action) {
+  if (find(action.worker) != nullptr) forgotten_.push_back(std::move(workers_[action.worker.slot()]));
+}
+
+void PoolRunner::perform(const action::Dispatch& action) {
+  Fd& socket = sockets_.at(action.ticket);
+  if (sockets_.mark_sent(action.ticket)) restore_defaults(socket);
+  WorkerProcess* worker = find(action.worker);
+  const SendStatus status =
+      worker == nullptr ? SendStatus::kGone : worker->send(connection_record(action), socket);
+  if (status == SendStatus::kSent) return;
+  tell(event::DispatchFailed{action.worker, action.ticket, to_cause(status)});
+}
+
+void PoolRunner::perform(const action::CloseCopy& action) {
+  Fd& socket = sockets_.at(action.ticket);
+  // The worker may have closed its copy already: then ours is the last, and must not wait for a linger it set.
+  disarm_linger(socket);
+  socket.reset();
+}
+
+void PoolRunner::perform(const action::Inspect& action) {
+  tell(event::Inspected{action.ticket, untouched(sockets_.at(action.ticket))});
+}
+
+void PoolRunner::perform(const action::End& action) {
+  const bool sent = sockets_.sent(action.ticket);
+  Fd socket = sockets_.end(action.ticket);
+  if (!socket.valid()) return;
+  if (sent) disarm_linger(socket);
+  switch (action.how) {
+    case action::End::How::kClose: break;
+    case action::End::How::kCut: (void)::shutdown(socket.get(), SHUT_RDWR); break;
+    case action::End::How::kReject:
+      if (!config_.queue.reject_with.empty()) farewell_.say(std::move(socket), config_.queue.reject_with);
+      break;
+  }
+}
+
+void PoolRunner::perform(const action::SetAccepting& action) {
+  for (const auto& listener : listeners_) listener->set_accepting(action.accepting);
+}
+
+void PoolRunner::perform(const action::CloseListeners& /*action*/) {
+  // What is in the backlog has connected already and would be reset.
+  for (auto& listener : listeners_) {
+    listener->accept_backlog();
+    old_listeners_.push_back(std::move(listener));
+  }
+  listeners_.clear();
+}
+
+}  // namespace prefork

@@ -1,0 +1,106 @@
+// The part of PoolRunner that tells people: log lines and the status.
+#include <algorithm>
+
+#include "supervisor/control/describe.h"
+#include "supervisor/io/pool_runner.h"
+#include "supervisor/io/socket.h"
+
+namespace prefork {
+namespace {
+
+std::string_view to_string(Pool::Phase phase) {
+  switch (phase) {
+    case Pool::Phase::kRunning: return "running";
+    case Pool::Phase::kFinishing: return "stopping, serving its queue";
+    case Pool::Phase::kLeaving: return "stopping, waiting for its workers";
+    case Pool::Phase::kStopped: return "stopped";
+  }
+  return "?";
+}
+
+}  // namespace
+
+void PoolRunner::perform(const action::ReportReady& action) {
+  around_.log.debug("{} is ready after {}", name_of(action.worker), describe(action.took));
+}
+
+void PoolRunner::perform(const action::ReportDeath& action) {
+  const WorkerProcess* process = find(action.record.worker);
+  const std::string text = describe(action.record, process == nullptr ? "" : process->start_error());
+  if (action.record.is_failure()) {
+    around_.log.warn("{} died: {}", name_of(action.record.worker), text);
+  } else {
+    around_.log.debug("{} left: {}", name_of(action.record.worker), text);
+  }
+}
+
+void PoolRunner::perform(const action::ReportStarts& action) {
+  if (action.failures > 0) {
+    around_.log.error("pool {}: starting workers fails, {} in a row; next attempt in {}", config_.name, action.failures,
+                      describe(action.delay));
+  } else {
+    around_.log.info("pool {}: workers start again", config_.name);
+  }
+}
+
+void PoolRunner::perform(const action::ReportViolation& action) {
+  around_.log.error("{} broke the protocol and is killed: it sent {}", name_of(action.worker), describe(action));
+}
+
+void PoolRunner::perform(const action::ReportGaveUp& action) {
+  around_.log.error("pool {}: a connection from {} came back from workers {} times and is closed: it may be what kills them",
+                    config_.name, peer_name(sockets_.at(action.ticket)), Dispatcher::kMaxRedispatches + 1);
+}
+
+void PoolRunner::perform(const action::Stopped& action) {
+  stopped_cleanly_ = action.clean;
+  around_.log.info("pool {}: stopped{}", config_.name,
+                   action.clean ? "" : "; workers were killed or connections cut, see above");
+  around_.stopped();
+}
+
+PoolStatus PoolRunner::status() const {
+  const Instant now = std::chrono::steady_clock::now();
+  PoolStatus status;
+  status.name = config_.name;
+  status.state = to_string(pool_.phase());
+  status.accepting = pool_.accepting();
+  status.configured = config_.workers;
+  status.target = pool_.lifecycle().target();
+  status.scheduled = pool_.lifecycle().scheduled();
+  status.start_failures = pool_.lifecycle().failures();
+  status.generation = pool_.lifecycle().generation();
+  status.queued = pool_.connections().queued();
+  status.queue_max = config_.queue.max;
+  status.busy = pool_.connections().size() - status.queued;
+  status.counters = pool_.counters();
+  for (const auto& listener : listeners_) {
+    status.listeners.push_back({listener->socket().name(), listener->accepted(), listener->paused()});
+  }
+  pool_.workers().for_each([&](const WorkerRow& row) { status.workers.push_back(status_of(row, now)); });
+  std::sort(status.workers.begin(), status.workers.end(),
+            [](const WorkerStatusLine& a, const WorkerStatusLine& b) { return a.number < b.number; });
+  return status;
+}
+
+WorkerStatusLine PoolRunner::status_of(const WorkerRow& row, Instant now) const {
+  WorkerStatusLine line;
+  line.number = row.id.sequence();
+  line.role = row.role;
+  line.status = row.status;
+  line.load = row.load;
+  line.slots = row.slots;
+  line.served = row.served;
+  line.generation = row.generation;
+  line.age = now - row.started_at;
+  line.in_status = now - row.since;
+  line.restarts = row.lineage.restarts;
+  if (row.lineage.last_death) line.last_death = describe(*row.lineage.last_death, "");
+  if (const WorkerProcess* process = find(row.id)) {
+    line.pid = process->pid();
+    line.note = process->note();
+  }
+  return line;
+}
+
+}  // namespace prefork

@@ -1,0 +1,177 @@
+#include "supervisor/io/pool_runner.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+#include <variant>
+
+#include "config/listen_address.h"
+#include "supervisor/control/describe.h"
+#include "supervisor/io/pool_settings.h"
+
+namespace prefork {
+namespace {
+
+Instant current_time() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
+                       std::vector<ListenSocket> sockets)
+    : around_(surroundings),
+      config_(std::move(config)),
+      stop_timeout_(stop_timeout),
+      spawner_key_(surroundings.spawner.add(*this)),
+      pool_(to_settings(config_, stop_timeout), std::random_device()(), current_time()),
+      farewell_(surroundings.loop),
+      timer_(surroundings.loop),
+      before_sleep_(surroundings.loop) {
+  before_sleep_.start(Callback::to<&PoolRunner::on_before_sleep>(*this));
+  use_config();
+  listen_on(std::move(sockets));
+  tell(event::DeadlinePassed{});
+}
+
+PoolRunner::~PoolRunner() { around_.spawner.remove(spawner_key_); }
+
+void PoolRunner::use_config() {
+  worker_launch_ = to_launch(config_, WorkerRole::kWorker);
+  template_launch_ = to_launch(config_, WorkerRole::kTemplate);
+}
+
+void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
+                             bool replace_workers) {
+  config_ = std::move(config);
+  stop_timeout_ = stop_timeout;
+  use_config();
+  listen_on(std::move(sockets));
+  tell(event::SettingsChanged{to_settings(config_, stop_timeout_), replace_workers});
+}
+
+void PoolRunner::listen_on(std::vector<ListenSocket> sockets) {
+  std::vector<std::unique_ptr<Listener>> listeners;
+  for (ListenSocket& socket : sockets) {
+    const auto index = static_cast<ListenerIndex>(listeners.size());
+    const Listener* present = listener_at(socket.address());
+    listeners.push_back(std::make_unique<Listener>(around_.loop, around_.log, static_cast<Listener::Owner&>(*this), std::move(socket), index));
+    if (present != nullptr) listeners.back()->count_from(present->accepted());
+    listeners.back()->set_accepting(pool_.accepting());
+  }
+  std::swap(listeners_, listeners);
+  for (auto& old : listeners) {
+    const bool shared = listener_at(old->socket().address()) != nullptr;
+    // What waits at a socket that is shared stays in its backlog; elsewhere it would be reset.
+    if (shared || !pool_.accepting()) {
+      old->set_accepting(false);
+    } else {
+      old->accept_backlog();
+    }
+    old_listeners_.push_back(std::move(old));
+  }
+}
+
+void PoolRunner::resize(std::size_t workers) { tell(event::Resized{workers}); }
+void PoolRunner::stop(bool quick) { tell(event::StopRequested{quick}); }
+
+Listener* PoolRunner::listener_at(const ListenAddress& address) const {
+  for (const auto& listener : listeners_) {
+    if (same_place(listener->socket().address(), address)) return listener.get();
+  }
+  return nullptr;
+}
+
+ListenSocket* PoolRunner::listening_at(const ListenAddress& address) {
+  Listener* listener = listener_at(address);
+  return listener == nullptr ? nullptr : &listener->socket();
+}
+
+void PoolRunner::tell(const Event& event) {
+  events_.push_back(event);
+  if (handling_) return;
+  handling_ = true;
+  const Instant now = current_time();
+  // By index: carrying out an action may tell further events.
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    const Event next = events_[i];
+    actions_.clear();
+    pool_.handle(next, now, actions_);
+    for (const Action& action : actions_) {
+      std::visit([this](const auto& specific) { perform(specific); }, action);
+    }
+  }
+  events_.clear();
+  handling_ = false;
+  arm_timer(now);
+}
+
+void PoolRunner::arm_timer(Instant now) {
+  const auto deadline = pool_.next_deadline(now);
+  if (!deadline) return;
+  // One that is armed too early is cheaper than arming it anew with each connection: on_timer() looks again.
+  if (timer_.active() && timer_at_ <= *deadline) return;
+  timer_at_ = *deadline;
+  timer_.start(*deadline - now, Callback::to<&PoolRunner::on_timer>(*this));
+}
+
+void PoolRunner::on_timer() {
+  const Instant now = current_time();
+  const auto deadline = pool_.next_deadline(now);
+  if (deadline && *deadline <= now) {
+    tell(event::DeadlinePassed{});
+  } else {
+    arm_timer(now);
+  }
+}
+
+void PoolRunner::on_before_sleep() {
+  forgotten_.clear();
+  old_listeners_.clear();
+}
+
+void PoolRunner::accepted(Fd socket, ListenerIndex listener) {
+  const Ticket ticket = sockets_.add(std::move(socket));
+  if (ticket) tell(event::Accepted{ticket, listener});
+}
+
+WorkerProcess* PoolRunner::find(WorkerId id) const {
+  if (id.slot() >= workers_.size() || !workers_[id.slot()] || workers_[id.slot()]->id() != id) return nullptr;
+  return workers_[id.slot()].get();
+}
+
+void PoolRunner::started(std::uint64_t worker, pid_t pid, Fd pidfd) {
+  if (WorkerProcess* process = find(WorkerId{worker})) process->started(pid, std::move(pidfd));
+}
+
+void PoolRunner::not_started(std::uint64_t worker, const LaunchReply& reply) {
+  WorkerProcess* process = find(WorkerId{worker});
+  if (process == nullptr) return;
+  process->set_start_error(describe_failure(reply, worker_launch_));
+  process->not_started();
+}
+
+void PoolRunner::start_failed(std::uint64_t worker, const LaunchReply& reply) {
+  if (WorkerProcess* process = find(WorkerId{worker})) process->set_start_error(describe_failure(reply, worker_launch_));
+}
+
+std::string PoolRunner::name_of(const WorkerProcess& worker) const { return name_of(worker.id()); }
+
+std::string PoolRunner::name_of(WorkerId id) const {
+  const WorkerRow* row = pool_.workers().find(id);
+  const bool is_template = row != nullptr && row->role == WorkerRole::kTemplate;
+  const WorkerProcess* process = find(id);
+  std::string name = "pool " + config_.name + (is_template ? ": template " : ": worker ") + std::to_string(id.sequence());
+  if (process != nullptr && process->pid() != 0) name += " (pid " + std::to_string(process->pid()) + ")";
+  return name;
+}
+
+bool PoolRunner::knows_child(pid_t pid) const {
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [pid](const auto& worker) { return worker != nullptr && worker->pid() == pid; });
+}
+
+bool PoolRunner::awaits_identity() const {
+  return std::any_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return worker != nullptr && worker->awaits_identity(); });
+}
+
+}  // namespace prefork

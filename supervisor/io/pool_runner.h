@@ -1,0 +1,125 @@
+// Carries out what a Pool decides: holds its listeners, sockets and worker processes, turns what happens to them
+// into events, and its actions into system calls. Decides nothing itself.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "proto/channel.h"
+#include "proto/result.h"
+#include "supervisor/control/status.h"
+#include "supervisor/core/pool.h"
+#include "supervisor/io/farewell.h"
+#include "supervisor/io/listener.h"
+#include "supervisor/io/log.h"
+#include "supervisor/io/loop.h"
+#include "supervisor/io/socket_table.h"
+#include "supervisor/io/spawner_link.h"
+#include "supervisor/io/worker_process.h"
+
+namespace prefork {
+
+class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, private SpawnerLink::Client {
+ public:
+  /// What pools share.
+  struct Surroundings {
+    const Loop& loop;
+    Log& log;
+    SpawnerLink& spawner;
+    Datagram& datagram;
+    Callback stopped;  ///< called when a pool has stopped; it must not be destroyed inside the call
+  };
+
+  PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
+             std::vector<ListenSocket> sockets);
+  ~PoolRunner() override;
+  PoolRunner(const PoolRunner&) = delete;
+  PoolRunner& operator=(const PoolRunner&) = delete;
+
+  /// `sockets` as `config` lists them. `replace_workers`: what they are started from has changed.
+  void reconfigure(PoolConfig config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
+                   bool replace_workers);
+  void resize(std::size_t workers);
+  void stop(bool quick);
+
+  [[nodiscard]] const PoolConfig& config() const { return config_; }
+  [[nodiscard]] std::size_t target() const { return pool_.lifecycle().target(); }
+  [[nodiscard]] bool stopped() const { return pool_.phase() == Pool::Phase::kStopped; }
+  /// With stopped(): nobody was killed and no connection was cut.
+  [[nodiscard]] bool stopped_cleanly() const { return stopped_cleanly_; }
+  /// The listening socket at the same place as `address`, to be shared with its next owner; null when there is none.
+  [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address);
+  [[nodiscard]] PoolStatus status() const;
+  /// A child of the supervisor that this pool will reap itself, or may turn out to.
+  [[nodiscard]] bool knows_child(pid_t pid) const;
+  /// A worker that a template forked has not yet told who it is.
+  [[nodiscard]] bool awaits_identity() const;
+
+ private:
+  // Listener::Owner
+  void accepted(Fd socket, ListenerIndex listener) override;
+  // WorkerProcess::Owner
+  void tell(const Event& event) override;
+  void hear_spawner() override { around_.spawner.hear(); }
+  Datagram& datagram() override { return around_.datagram; }
+  Log& log() override { return around_.log; }
+  [[nodiscard]] std::string name_of(const WorkerProcess& worker) const override;
+  // SpawnerLink::Client
+  void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;
+  void not_started(std::uint64_t worker, const LaunchReply& reply) override;
+  void start_failed(std::uint64_t worker, const LaunchReply& reply) override;
+
+  void perform(const action::StartWorker& action);
+  void perform(const action::SendDrain& action);
+  void perform(const action::SignalWorker& action);
+  void perform(const action::ForgetWorker& action);
+  void perform(const action::Dispatch& action);
+  void perform(const action::CloseCopy& action);
+  void perform(const action::Inspect& action);
+  void perform(const action::End& action);
+  void perform(const action::SetAccepting& action);
+  void perform(const action::CloseListeners& action);
+  void perform(const action::ReportReady& action);
+  void perform(const action::ReportDeath& action);
+  void perform(const action::ReportStarts& action);
+  void perform(const action::ReportViolation& action);
+  void perform(const action::ReportGaveUp& action);
+  void perform(const action::Stopped& action);
+
+  [[nodiscard]] WorkerProcess* find(WorkerId id) const;
+  [[nodiscard]] Listener* listener_at(const ListenAddress& address) const;
+  [[nodiscard]] std::string name_of(WorkerId id) const;
+  [[nodiscard]] WorkerStatusLine status_of(const WorkerRow& row, Instant now) const;
+  void listen_on(std::vector<ListenSocket> sockets);
+  void use_config();
+  void on_timer();
+  void on_before_sleep();
+  void arm_timer(Instant now);
+
+  Surroundings around_;
+  PoolConfig config_;
+  Milliseconds stop_timeout_;
+  Launch worker_launch_;
+  Launch template_launch_;
+  std::uint64_t spawner_key_;
+  Pool pool_;
+  Actions actions_;
+  std::vector<Event> events_;  ///< told and not yet handled, in order
+  bool handling_ = false;
+  bool stopped_cleanly_ = true;
+  SocketTable sockets_;
+  Farewell farewell_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<WorkerProcess>> workers_;    ///< by slot of the id
+  std::vector<std::unique_ptr<WorkerProcess>> forgotten_;  ///< may still be in a callback of theirs
+  std::vector<std::unique_ptr<Listener>> old_listeners_;   ///< the same
+  TimerWatcher timer_;
+  Instant timer_at_;
+  BeforeSleepWatcher before_sleep_;
+};
+
+}  // namespace prefork

@@ -1,0 +1,14 @@
+// What the core and the spawner need, made from a pool's configuration.
+#pragma once
+
+#include "config/config.h"
+#include "supervisor/core/settings.h"
+#include "supervisor/core/worker_row.h"
+#include "supervisor/spawner/launch.h"
+
+namespace prefork {
+
+[[nodiscard]] PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout);
+[[nodiscard]] Launch to_launch(const PoolConfig& config, WorkerRole role);
+
+}  // namespace prefork

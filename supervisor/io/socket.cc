@@ -1,0 +1,79 @@
+#include "supervisor/io/socket.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace prefork {
+namespace {
+
+// States of RFC 9293 as tcp_info numbers them; <netinet/tcp.h>, which names them, does not go with <linux/tcp.h>.
+constexpr std::uint8_t kEstablished = 1;
+constexpr std::uint8_t kCloseWait = 8;
+
+template <typename T>
+void set_option(const Fd& socket, int level, int option, const T& value) {
+  // Options that a kind of socket does not have are refused, and need no undoing.
+  (void)::setsockopt(socket.get(), level, option, &value, sizeof(value));
+}
+
+}  // namespace
+
+void disarm_linger(const Fd& socket) { set_option(socket, SOL_SOCKET, SO_LINGER, linger{}); }
+
+void restore_defaults(const Fd& socket) {
+  (void)::fcntl(socket.get(), F_SETFL, 0);
+  disarm_linger(socket);
+  set_option(socket, SOL_SOCKET, SO_RCVTIMEO, timeval{});
+  set_option(socket, SOL_SOCKET, SO_SNDTIMEO, timeval{});
+  set_option(socket, SOL_SOCKET, SO_RCVLOWAT, 1);
+  set_option(socket, IPPROTO_TCP, TCP_CORK, 0);
+}
+
+bool untouched(const Fd& socket) {
+  // The unread bytes before the counters: what arrives in between can only make an untouched connection look touched.
+  int unread = 0;
+  if (::ioctl(socket.get(), SIOCINQ, &unread) < 0) return false;
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (::getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return false;
+  if (size < offsetof(tcp_info, tcpi_bytes_sent) + sizeof(info.tcpi_bytes_sent)) return false;
+  if (info.tcpi_state != kEstablished && info.tcpi_state != kCloseWait) return false;
+  // The client's FIN counts as one received byte.
+  const std::uint64_t fin = info.tcpi_state == kCloseWait ? 1 : 0;
+  return info.tcpi_bytes_received == static_cast<std::uint64_t>(unread) + fin && info.tcpi_bytes_sent == 0;
+}
+
+std::string peer_name(const Fd& socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0) return "unknown";
+  char text[INET6_ADDRSTRLEN] = {};
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return std::string(::inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text))) + ":" +
+           std::to_string(ntohs(v4.sin_port));
+  }
+  if (address.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    return "[" + std::string(::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text))) +
+           "]:" + std::to_string(ntohs(v6.sin6_port));
+  }
+  return "a unix socket";
+}
+
+void send_last_words(const Fd& socket, std::string_view bytes) {
+  // One segment at most (the configuration sees to it): it fits the empty send buffer or the client is gone.
+  (void)::send(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  (void)::shutdown(socket.get(), SHUT_WR);
+}
+
+}  // namespace prefork

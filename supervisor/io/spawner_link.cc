@@ -1,0 +1,118 @@
+#include "supervisor/io/spawner_link.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "proto/passing.h"
+
+namespace prefork {
+namespace {
+
+std::optional<LaunchReply> receive_reply(const Fd& socket, Fd& pidfd) {
+  LaunchReply reply;
+  Passed passed = receive_passing(socket.get(), std::as_writable_bytes(std::span(&reply, 1)), MSG_DONTWAIT);
+  if (passed.size != static_cast<ssize_t>(sizeof(reply))) return std::nullopt;
+  pidfd = std::move(passed.descriptor);
+  return reply;
+}
+
+}  // namespace
+
+SpawnerLink::SpawnerLink(const Loop& loop, Log& log, SpawnerProcess process, const rlimit& descriptors)
+    : log_(log),
+      descriptors_(descriptors),
+      process_(std::move(process)),
+      reply_watcher_(loop),
+      exit_watcher_(loop),
+      pump_(loop) {
+  watch();
+}
+
+void SpawnerLink::watch() {
+  reply_watcher_.start(process_.socket.get(), Callback::to<&SpawnerLink::hear>(*this));
+  exit_watcher_.start(process_.pidfd.get(), Callback::to<&SpawnerLink::on_exit>(*this));
+}
+
+std::uint64_t SpawnerLink::add(Client& client) {
+  clients_[++last_client_] = &client;
+  return last_client_;
+}
+
+void SpawnerLink::remove(std::uint64_t pool) {
+  clients_.erase(pool);
+  std::erase_if(waiting_, [pool](const Request& request) { return request.key.pool == pool; });
+}
+
+void SpawnerLink::launch(const LaunchKey& key, const Launch& launch, Fd channel) {
+  waiting_.push_back(Request{key, encode_request(key, launch), std::move(channel)});
+  send_requests();
+}
+
+void SpawnerLink::send_requests() {
+  while (!waiting_.empty() && in_flight_.size() < kMaxInFlight && process_.socket.valid()) {
+    Request& request = waiting_.front();
+    if (send_passing(process_.socket.get(), request.bytes, request.channel.get(), MSG_DONTWAIT) < 0) {
+      // Its answers make room. Without any under way, whatever is short now may not be in a moment.
+      if (in_flight_.empty()) {
+        pump_.start(std::chrono::milliseconds(10), Callback::to<&SpawnerLink::send_requests>(*this));
+      }
+      return;
+    }
+    in_flight_.push_back(request.key);
+    waiting_.pop_front();
+  }
+}
+
+void SpawnerLink::hear() {
+  while (process_.socket.valid()) {
+    Fd pidfd;
+    const auto reply = receive_reply(process_.socket, pidfd);
+    if (!reply) break;
+    handle(*reply, std::move(pidfd));
+  }
+  send_requests();
+}
+
+void SpawnerLink::handle(const LaunchReply& reply, Fd pidfd) {
+  if (reply.from_spawner()) std::erase(in_flight_, reply.key);
+  const auto client = clients_.find(reply.key.pool);
+  if (client == clients_.end()) return;
+  if (!reply.from_spawner()) {
+    client->second->start_failed(reply.key.worker, reply);
+  } else if (reply.pid > 0) {
+    client->second->started(reply.key.worker, reply.pid, std::move(pidfd));
+  } else {
+    client->second->not_started(reply.key.worker, reply);
+  }
+}
+
+void SpawnerLink::on_exit() {
+  hear();
+  exit_watcher_.stop();
+  reply_watcher_.stop();
+  (void)::waitpid(process_.pid, nullptr, WNOHANG);
+  process_ = SpawnerProcess{};
+  log_.error("the spawner process died; starting another");
+  restart();
+  for (const LaunchKey& key : std::exchange(in_flight_, {})) {
+    handle(LaunchReply{.key = key, .pid = 0, .step = LaunchStep::kRequest, .error = EPIPE}, Fd());
+  }
+}
+
+void SpawnerLink::restart() {
+  auto started = start_spawner(descriptors_);
+  if (!started) {
+    log_.error("{}; trying again in a second", started.error().message());
+    pump_.start(kRetry, Callback::to<&SpawnerLink::restart>(*this));
+    return;
+  }
+  process_ = std::move(started).value();
+  watch();
+  send_requests();
+}
+
+}  // namespace prefork

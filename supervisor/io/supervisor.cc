@@ -1,0 +1,144 @@
+#include "supervisor/io/supervisor.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "supervisor/version.h"
+
+namespace prefork {
+
+Supervisor::Supervisor(Options options, Log& log, NonBlockingSink& sink, SpawnerProcess spawner)
+    : options_(std::move(options)),
+      log_(log),
+      sink_(sink),
+      spawner_(loop_, log, std::move(spawner), options_.worker_descriptors),
+      started_at_(std::chrono::steady_clock::now()),
+      hup_(loop_),
+      usr1_(loop_),
+      ttin_(loop_),
+      ttou_(loop_),
+      term_(loop_),
+      quit_(loop_),
+      int_(loop_),
+      chld_(loop_),
+      status_timer_(loop_),
+      sweep_timer_(loop_),
+      log_timer_(loop_),
+      before_sleep_(loop_) {
+  hup_.start(SIGHUP, Callback::to<&Supervisor::on_hup>(*this));
+  usr1_.start(SIGUSR1, Callback::to<&Supervisor::on_usr1>(*this));
+  ttin_.start(SIGTTIN, Callback::to<&Supervisor::on_ttin>(*this));
+  ttou_.start(SIGTTOU, Callback::to<&Supervisor::on_ttou>(*this));
+  term_.start(SIGTERM, Callback::to<&Supervisor::on_term>(*this));
+  quit_.start(SIGQUIT, Callback::to<&Supervisor::on_term>(*this));
+  int_.start(SIGINT, Callback::to<&Supervisor::on_int>(*this));
+  chld_.start(SIGCHLD, Callback::to<&Supervisor::on_chld>(*this));
+  before_sleep_.start(Callback::to<&Supervisor::on_before_sleep>(*this));
+}
+
+int Supervisor::run() {
+  loop_.run();
+  return stopped_cleanly_ ? 0 : 1;
+}
+
+void Supervisor::stop(bool quick) {
+  log_.info("stopping{}", quick ? " at once" : "; a second signal stops at once");
+  stopping_ = true;
+  for (const auto& pools : {&pools_, &leaving_}) {
+    for (const auto& pool : *pools) pool->stop(quick);
+  }
+}
+
+void Supervisor::on_before_sleep() {
+  const auto collect = [this](std::vector<std::unique_ptr<PoolRunner>>& pools) {
+    std::erase_if(pools, [this](const auto& pool) {
+      if (!pool->stopped()) return false;
+      stopped_cleanly_ = stopped_cleanly_ && pool->stopped_cleanly();
+      return true;
+    });
+  };
+  collect(leaving_);
+  if (stopping_) collect(pools_);
+  if (stopping_ && pools_.empty() && leaving_.empty()) loop_.stop();
+  if (sink_.waits() && !log_timer_.active()) write_log();
+}
+
+void Supervisor::write_log() {
+  if (!sink_.write_pending()) log_timer_.start(kLogRetry, Callback::to<&Supervisor::write_log>(*this));
+}
+
+void Supervisor::resize_by(int change) {
+  for (const auto& pool : pools_) {
+    const std::size_t present = pool->target();
+    if ((change < 0 && present == 0) || (change > 0 && present == kMaxWorkers)) {
+      log_.warn("pool {}: stays at {} workers; allowed are 0 to {}", pool->config().name, present, kMaxWorkers);
+      continue;
+    }
+    const std::size_t wanted = change < 0 ? present - 1 : present + 1;
+    log_.info("pool {}: {} workers from now on, {} before", pool->config().name, wanted, present);
+    pool->resize(wanted);
+  }
+}
+
+void Supervisor::on_usr1() {
+  // At any rate of fire there are at most ten tables a second; the last signal is always answered.
+  if (status_timer_.active()) return;
+  const Instant now = std::chrono::steady_clock::now();
+  const Duration passed = now - last_status_;
+  if (passed >= kStatusInterval) return write_status();
+  status_timer_.start(kStatusInterval - passed, Callback::to<&Supervisor::write_status>(*this));
+}
+
+void Supervisor::write_status() {
+  last_status_ = std::chrono::steady_clock::now();
+  for (const std::string& line : to_table(status())) log_.log(spdlog::level::critical, line);
+}
+
+SupervisorStatus Supervisor::status() const {
+  SupervisorStatus status;
+  status.version = kVersion;
+  status.pid = ::getpid();
+  status.config_file = options_.config_file;
+  status.uptime = std::chrono::steady_clock::now() - started_at_;
+  status.strangers_reaped = strangers_reaped_;
+  for (const auto& pools : {&pools_, &leaving_}) {
+    for (const auto& pool : *pools) status.pools.push_back(pool->status());
+  }
+  return status;
+}
+
+void Supervisor::on_chld() {
+  if (!sweep_timer_.active()) sweep_timer_.start(kSweepDelay, Callback::to<&Supervisor::sweep_strangers>(*this));
+}
+
+void Supervisor::sweep_strangers() {
+  // Children that are not ours: what a worker left behind comes to us when the worker dies. Ours are reaped through
+  // their pidfds, each where it is known what its death means.
+  const auto ours = [this](pid_t pid) {
+    const auto known = [pid](const auto& pool) { return pool->knows_child(pid); };
+    return pid == spawner_.pid() || std::any_of(pools_.begin(), pools_.end(), known) ||
+           std::any_of(leaving_.begin(), leaving_.end(), known);
+  };
+  const auto awaits = [](const auto& pool) { return pool->awaits_identity(); };
+  if (std::any_of(pools_.begin(), pools_.end(), awaits) || std::any_of(leaving_.begin(), leaving_.end(), awaits)) {
+    return on_chld();
+  }
+  for (;;) {
+    siginfo_t child{};
+    if (::waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) < 0 || child.si_pid == 0) return;
+    if (ours(child.si_pid)) return on_chld();
+    (void)::waitid(P_PID, static_cast<id_t>(child.si_pid), &child, WEXITED | WNOHANG);
+    ++strangers_reaped_;
+    log_.debug("reaped process {}, which a worker had left behind", child.si_pid);
+  }
+}
+
+PoolRunner::Surroundings Supervisor::surroundings() {
+  return {loop_, log_, spawner_, datagram_, Callback::to<&Supervisor::on_pool_stopped>(*this)};
+}
+
+}  // namespace prefork

@@ -1,0 +1,89 @@
+// The whole: pools, signals, reload and stop. One thread, one loop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "config/load.h"
+#include "proto/channel.h"
+#include "supervisor/control/status.h"
+#include "supervisor/io/log.h"
+#include "supervisor/io/loop.h"
+#include "supervisor/io/pool_runner.h"
+#include "supervisor/io/spawner_link.h"
+
+namespace prefork {
+
+class Supervisor {
+ public:
+  struct Options {
+    std::string config_file;
+    CommandSearch search;
+    rlimit worker_descriptors;  ///< RLIMIT_NOFILE of workers
+  };
+
+  /// `sink` is the log's, to be written on while its reader is slow.
+  Supervisor(Options options, Log& log, NonBlockingSink& sink, SpawnerProcess spawner);
+
+  /// Opens everything that `config` names. On an error nothing has been started and nothing is left open.
+  [[nodiscard]] Result<void> start(const Config& config, Fd config_lock);
+  /// Until stopped by a signal. The exit status: 0 when everything was finished, 1 when something was cut short.
+  [[nodiscard]] int run();
+
+ private:
+  static constexpr std::size_t kMaxWorkers = 4096;
+  static constexpr Duration kStatusInterval = std::chrono::milliseconds(100);
+  static constexpr Duration kSweepDelay = std::chrono::seconds(1);
+  static constexpr Duration kLogRetry = std::chrono::milliseconds(50);
+
+  // Signals
+  void on_hup();
+  void on_usr1();
+  void on_ttin() { resize_by(1); }
+  void on_ttou() { resize_by(-1); }
+  void on_term() { stop(/*quick=*/stopping_); }
+  void on_int() { stop(/*quick=*/true); }
+  void on_chld();
+
+  void stop(bool quick);
+  void resize_by(int change);
+  void write_status();
+  void sweep_strangers();
+  void on_before_sleep();
+  void write_log();
+  void on_pool_stopped() {}  // looked at before the loop sleeps
+
+  using Sockets = std::vector<std::vector<ListenSocket>>;  ///< for each pool of the configuration
+  /// All listening sockets of `config`: new ones, and those that run already, shared.
+  [[nodiscard]] Result<Sockets> open_sockets(const Config& config);
+  [[nodiscard]] Result<void> apply(const Config& config);
+  /// Makes or reconfigures one pool; takes the one of that name out of pools_.
+  [[nodiscard]] std::unique_ptr<PoolRunner> apply(const PoolConfig& config, Milliseconds stop_timeout,
+                                                  std::vector<ListenSocket> sockets);
+  [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address);
+  [[nodiscard]] PoolRunner::Surroundings surroundings();
+  [[nodiscard]] SupervisorStatus status() const;
+
+  Options options_;
+  Log& log_;
+  NonBlockingSink& sink_;
+  Loop loop_;
+  Datagram datagram_;
+  SpawnerLink spawner_;
+  Fd config_lock_;
+  std::vector<std::unique_ptr<PoolRunner>> pools_;    ///< as the configuration lists them
+  std::vector<std::unique_ptr<PoolRunner>> leaving_;  ///< removed by a reload, not yet stopped
+  Instant started_at_;
+  Instant last_status_;
+  std::uint64_t strangers_reaped_ = 0;
+  bool stopping_ = false;
+  bool stopped_cleanly_ = true;
+  SignalWatcher hup_, usr1_, ttin_, ttou_, term_, quit_, int_, chld_;
+  TimerWatcher status_timer_, sweep_timer_, log_timer_;
+  BeforeSleepWatcher before_sleep_;
+};
+
+}  // namespace prefork

@@ -1,0 +1,93 @@
+#include "supervisor/io/surroundings.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+
+namespace prefork {
+namespace {
+
+/// The loop, signals, log, lock, spawner and what libraries open for a moment.
+constexpr std::size_t kBaseDescriptors = 64;
+
+}  // namespace
+
+void normalize_process() {
+  // First: a socket that became descriptor 2 would receive what a library prints there.
+  int descriptor = 0;
+  do {
+    descriptor = ::open("/dev/null", O_RDWR);
+  } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+  if (descriptor >= 0) (void)::close(descriptor);
+
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) (void)::sigaction(number, &standard, nullptr);  // not for KILL, STOP
+  standard.sa_handler = SIG_IGN;
+  (void)::sigaction(SIGPIPE, &standard, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
+
+  // Forked workers become our children when what forked them exits. Without it (never seen) they go to init.
+  (void)::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+rlimit raise_descriptor_limit() {
+  rlimit original{};
+  (void)::getrlimit(RLIMIT_NOFILE, &original);
+  rlimit raised = original;
+  raised.rlim_cur = raised.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &raised);
+  return original;
+}
+
+std::size_t descriptor_limit() {
+  rlimit limit{};
+  (void)::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+std::size_t descriptors_needed(const Config& config) {
+  std::size_t needed = kBaseDescriptors;
+  for (const PoolConfig& pool : config.pools) {
+    // While workers are replaced there may be a quarter more; each has a channel and a pidfd.
+    const std::size_t processes = pool.workers + pool.workers / 4 + 2;
+    const std::size_t copies = std::size_t{pool.workers} * (pool.hold == Hold::kDone ? pool.connections_per_worker : 1);
+    needed += pool.listen.size() * 2 + processes * 2 + pool.queue.max + copies;
+  }
+  return needed;
+}
+
+Result<void> check_descriptor_budget(const Config& config, std::size_t limit) {
+  const std::size_t needed = descriptors_needed(config);
+  if (needed <= limit) return {};
+  return Error{fmt::format("the configuration can need {} descriptors at a time (workers, queue, connections held), but the "
+                           "limit is {}; make workers or queue smaller, or raise the limit (ulimit -Hn, LimitNOFILE=)",
+                           needed, limit)};
+}
+
+Result<Fd> lock_config(const std::string& file) {
+  Fd lock(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!lock.valid()) return system_error(file);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno == EWOULDBLOCK) return Error{file + ": another supervisor runs with this configuration"};
+  return system_error(file + ": lock");
+}
+
+std::string own_directory() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+  if (size <= 0) return "";
+  const std::string program(path.data(), static_cast<std::size_t>(size));
+  return program.substr(0, program.rfind('/'));
+}
+
+}  // namespace prefork

@@ -1,0 +1,37 @@
+// The process's own surroundings at start: makes whatever the supervisor inherited what it must be.
+#pragma once
+
+#include <sys/resource.h>
+
+#include <cstddef>
+#include <string>
+
+#include "config/config.h"
+#include "proto/fd.h"
+#include "proto/result.h"
+
+namespace prefork {
+
+/// Opens /dev/null on those of descriptors 0 to 2 that are closed, sets every signal to its default and unblocks it
+/// (but ignores SIGPIPE), and makes orphaned grandchildren ours to reap. First thing in main().
+void normalize_process();
+
+/// Raises the soft limit of descriptors to the hard one. Returns what it was: workers get that.
+[[nodiscard]] rlimit raise_descriptor_limit();
+
+/// The soft limit of descriptors.
+[[nodiscard]] std::size_t descriptor_limit();
+
+/// How many descriptors the configuration can need at the same time.
+[[nodiscard]] std::size_t descriptors_needed(const Config& config);
+/// Refuses a configuration that cannot fit the limit of descriptors.
+[[nodiscard]] Result<void> check_descriptor_budget(const Config& config, std::size_t limit);
+
+/// Locks the configuration file against a second supervisor, for as long as the Fd lives. The lock goes with the
+/// file, not with its name: after the file was replaced it must be taken anew.
+[[nodiscard]] Result<Fd> lock_config(const std::string& file);
+
+/// The directory that the running program is in; empty when /proc does not tell.
+[[nodiscard]] std::string own_directory();
+
+}  // namespace prefork

@@ -1,0 +1,63 @@
+// What a worker is started from, and the messages between supervisor and spawner. Both ends are the same program,
+// so the messages are plain structures; they never leave the machine.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prefork {
+
+/// Argument strings and environment of a request may have this many bytes together, terminators included.
+inline constexpr std::size_t kMaxLaunchSize = std::size_t{64} * 1024;
+
+struct Launch {
+  std::string executable;  ///< absolute path
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;  ///< "NAME=value", on top of the supervisor's own environment
+  std::string directory;                 ///< empty: the supervisor's own
+  bool operator==(const Launch&) const = default;
+};
+
+/// Whom a request is for: returned in the reply as it is.
+struct LaunchKey {
+  std::uint64_t pool = 0;
+  std::uint64_t worker = 0;
+  bool operator==(const LaunchKey&) const = default;
+};
+
+/// What a new process was doing when it failed.
+enum class LaunchStep : std::int32_t { kNone, kClone, kRequest, kSession, kDirectory, kDescriptors, kExec };
+
+/// The spawner's answer, with the process's pidfd attached when there is a process. A process that fails before its
+/// program runs sends one more itself, with `step` and `error` set and `pid` 0; either may arrive first.
+struct LaunchReply {
+  LaunchKey key;
+  std::int32_t pid = 0;
+  LaunchStep step = LaunchStep::kNone;
+  std::int32_t error = 0;  ///< errno
+
+  /// Sent by the spawner, and so the end of a request; false for what a failing process says itself.
+  [[nodiscard]] bool from_spawner() const {
+    return step == LaunchStep::kNone || step == LaunchStep::kClone || step == LaunchStep::kRequest;
+  }
+};
+
+/// The request to start a worker from `launch`; the worker's end of its channel is attached.
+[[nodiscard]] std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch);
+struct LaunchRequest {
+  LaunchKey key;
+  Launch launch;
+};
+[[nodiscard]] std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes);
+
+/// "exec /srv/app: No such file or directory".
+[[nodiscard]] std::string describe_failure(const LaunchReply& reply, const Launch& launch);
+
+}  // namespace prefork

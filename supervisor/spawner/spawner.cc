@@ -1,0 +1,143 @@
+#include "supervisor/spawner/spawner.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "proto/passing.h"
+#include "proto/record.h"
+#include "supervisor/spawner/child.h"
+#include "supervisor/spawner/launch.h"
+
+extern char** environ;
+
+namespace prefork {
+namespace {
+
+constexpr std::string_view kOwnVariables = "SUPERVISOR_";
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> all;
+  for (std::string& text : strings) all.push_back(text.data());
+  all.push_back(nullptr);
+  return all;
+}
+
+/// The supervisor's environment, less what another supervisor may have left there, with `additions` over it.
+std::vector<std::string> merged_environment(const std::vector<std::string>& additions) {
+  std::vector<std::string> merged;
+  const auto overridden = [&](std::string_view entry) {
+    const std::string_view name = entry.substr(0, entry.find('=') + 1);
+    for (const std::string& addition : additions) {
+      if (std::string_view(addition).starts_with(name)) return true;
+    }
+    return false;
+  };
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!std::string_view(*entry).starts_with(kOwnVariables) && !overridden(*entry)) merged.emplace_back(*entry);
+  }
+  merged.insert(merged.end(), additions.begin(), additions.end());
+  return merged;
+}
+
+void send_reply(int socket, const LaunchReply& reply, const Fd& pidfd) {
+  // Blocks while the supervisor does not read; fails only when it is gone, which the next receive tells.
+  (void)send_passing(socket, std::as_bytes(std::span(&reply, 1)), pidfd.get(), 0);
+}
+
+/// A child of the supervisor, with a pidfd. As fork() in all else; 0 in the child, -1 on failure.
+pid_t clone_for_parent(Fd& pidfd) {
+  int descriptor = -1;
+  clone_args arguments{};
+  arguments.flags = CLONE_PARENT | CLONE_PIDFD;  // the exit signal is the spawner's own: SIGCHLD
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&descriptor);
+  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
+  if (pid > 0) pidfd.reset(descriptor);
+  return pid;
+}
+
+void serve_request(int socket, std::span<const std::byte> bytes, const Fd& channel) {
+  LaunchReply reply;
+  Fd pidfd;
+  std::optional<LaunchRequest> request = decode_request(bytes);
+  if (!request || !channel.valid()) {
+    std::memcpy(&reply.key, bytes.data(), std::min(bytes.size(), sizeof(reply.key)));
+    reply.step = LaunchStep::kRequest;
+    reply.error = request ? EMFILE : EPROTO;
+    return send_reply(socket, reply, pidfd);
+  }
+  std::vector<std::string> environment = merged_environment(request->launch.environment);
+  const std::vector<char*> environment_pointers = pointers(environment);
+  const std::vector<char*> argv_pointers = pointers(request->launch.argv);
+  ChildPlan plan;
+  plan.key = reply.key = request->key;
+  plan.executable = request->launch.executable.c_str();
+  plan.directory = request->launch.directory.empty() ? nullptr : request->launch.directory.c_str();
+  plan.argv = argv_pointers.data();
+  plan.environment = environment_pointers.data();
+  plan.channel = channel.get();
+  plan.report = socket;
+  reply.pid = clone_for_parent(pidfd);
+  if (reply.pid == 0) become_worker(plan);
+  if (reply.pid < 0) {
+    reply.error = errno;
+    reply.pid = 0;
+    reply.step = LaunchStep::kClone;
+  }
+  send_reply(socket, reply, pidfd);
+}
+
+[[noreturn]] void run(int socket, const rlimit& descriptors) {
+  (void)::prctl(PR_SET_NAME, "spawner");
+  // Signals are for the supervisor; a terminal's, or those sent to the whole group, are not for us.
+  (void)::setsid();
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGPIPE}) {
+    (void)::signal(number, SIG_IGN);
+  }
+  (void)::setrlimit(RLIMIT_NOFILE, &descriptors);
+  std::vector<std::byte> buffer(kMaxLaunchSize);
+  for (;;) {
+    const Passed request = receive_passing(socket, buffer, 0);
+    if (request.size <= 0) ::_exit(0);
+    serve_request(socket, std::span(buffer).first(static_cast<std::size_t>(request.size)), request.descriptor);
+  }
+}
+
+}  // namespace
+
+Result<SpawnerProcess> start_spawner(const rlimit& descriptors) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return system_error("spawner: socketpair");
+  SpawnerProcess process;
+  process.socket.reset(ends[0]);
+  Fd theirs(ends[1]);
+  const pid_t pid = ::fork();
+  if (pid < 0) return system_error("spawner: fork");
+  if (pid == 0) {
+    // Nothing of ours may live on in it, least of all a client's socket.
+    const int socket = ::dup2(theirs.get(), kChannelDescriptor);
+    if (socket < 0 || ::fcntl(socket, F_SETFD, FD_CLOEXEC) < 0) ::_exit(1);
+    (void)::close_range(kChannelDescriptor + 1, ~0U, 0);
+    run(socket, descriptors);
+  }
+  process.pid = pid;
+  process.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process.pidfd.valid()) return system_error("spawner: pidfd_open");
+  if (::fcntl(process.socket.get(), F_SETFL, O_NONBLOCK) < 0) return system_error("spawner: fcntl");
+  return process;
+}
+
+}  // namespace prefork

@@ -1,0 +1,23 @@
+// The small process that starts workers. It holds no client socket and reads nothing that strangers send, so that
+// starting a worker costs the same whatever the supervisor holds. Workers are created as the supervisor's own
+// children (CLONE_PARENT). It ends when the supervisor closes its socket or dies.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "proto/fd.h"
+#include "proto/result.h"
+
+namespace prefork {
+
+struct SpawnerProcess {
+  Fd socket;  ///< SOCK_SEQPACKET, non-blocking: requests out, LaunchReply in
+  Fd pidfd;
+  pid_t pid = 0;
+};
+
+/// Forks the spawner. `descriptors` is the RLIMIT_NOFILE that workers get.
+[[nodiscard]] Result<SpawnerProcess> start_spawner(const rlimit& descriptors);
+
+}  // namespace prefork
