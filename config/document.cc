@@ -136,7 +136,7 @@ std::string reason_in(std::string what) {
 }
 
 /// Most of these are a comma after the last element, which other dialects of JSON allow.
-std::string with_hint(std::string reason) {
+std::string with_hint(const std::string& reason) {
   const bool closes =
       reason.starts_with("unexpected '}'; expected str") || reason.starts_with("unexpected ']'; ");
   return closes ? reason + "; is there a comma too many before it?" : reason;

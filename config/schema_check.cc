@@ -23,6 +23,23 @@ bool has_type(const json& node, const Document& value) {
          (type == "integer" && value.is_number_integer());
 }
 
+/// A part of the schema, and the pointer of the values it is for.
+struct Place {
+  const json* node;
+  std::string pointer;
+};
+
+void add_inner_places(const json& node, const std::string& pointer, std::deque<Place>& places) {
+  if (node.contains("items")) places.push_back({&node["items"], pointer + "/0"});
+  if (node.contains("additionalProperties") && node["additionalProperties"].is_object()) {
+    places.push_back({&node["additionalProperties"], pointer + "/NAME"});
+  }
+  if (!node.contains("properties")) return;
+  for (const auto& [name, child] : node["properties"].items()) {
+    places.push_back({&child, child_pointer(pointer, name)});
+  }
+}
+
 std::vector<std::string> keys_of(const json& object) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : object.items()) keys.push_back(key);
@@ -175,20 +192,15 @@ void Walk::unknown_key(const json& node, const std::string& key, const std::stri
 
 /// Where in this form of the file a key of this name has its place, outermost first.
 std::string Walk::where_known(const std::string& key) const {
-  std::deque<std::pair<const json*, std::string>> places{{form_, ""}};
+  std::deque<Place> places{{form_, ""}};
   while (!places.empty()) {
-    const auto [place, pointer] = places.front();
+    const Place place = places.front();
     places.pop_front();
-    for (const json* node : alternatives(schema_, *place)) {
-      if (node->contains("items")) places.emplace_back(&(*node)["items"], pointer + "/0");
-      if (node->contains("additionalProperties") && (*node)["additionalProperties"].is_object()) {
-        places.emplace_back(&(*node)["additionalProperties"], pointer + "/NAME");
+    for (const json* node : alternatives(schema_, *place.node)) {
+      if (node->contains("properties") && (*node)["properties"].contains(key)) {
+        return child_pointer(place.pointer, key);
       }
-      if (!node->contains("properties")) continue;
-      if ((*node)["properties"].contains(key)) return child_pointer(pointer, key);
-      for (const auto& [name, child] : (*node)["properties"].items()) {
-        places.emplace_back(&child, child_pointer(pointer, name));
-      }
+      add_inner_places(*node, place.pointer, places);
     }
   }
   return "";

@@ -15,7 +15,7 @@ namespace prefork {
 namespace {
 
 /// What is sent to start a worker (arguments, environment, paths) must fit one message.
-constexpr std::size_t kMaxStartBytes = 60 * 1024;
+constexpr std::size_t kMaxStartBytes = std::size_t{60} * 1024;
 
 bool is_number(const std::string& text) {
   constexpr std::size_t kMaxDigits = 9;

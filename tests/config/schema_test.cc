@@ -64,13 +64,12 @@ json with_defaults(const json& object, json members) {
 }
 
 void visit(const json& node, const std::set<std::string>& keywords, std::set<std::string>& unknown) {
+  if (!node.is_object()) return;
   for (const auto& [key, value] : node.items()) {
     if (!keywords.contains(key)) unknown.insert(key);
-    if (key == "properties" || key == "definitions") {
+    if (key == "properties" || key == "definitions" || value.is_array()) {
       for (const json& child : value) visit(child, keywords, unknown);
-    } else if (key == "allOf" || key == "anyOf") {
-      for (const json& child : value) visit(child, keywords, unknown);
-    } else if (key != "default" && value.is_object()) {
+    } else if (key != "default") {
       visit(value, keywords, unknown);
     }
   }
