@@ -34,6 +34,7 @@ void Dispatcher::hand_out(Instant now, Actions& out) {
     const WorkerRow* choice = workers_.least_busy(settings_.prefer);
     if (choice == nullptr) break;
     WorkerRow& worker = *workers_.find(choice->id);
+    if (worker.load == 0) worker.since = now;
     workers_.reserve(worker);
     connections_.assign(*connection, worker.id, now);
     const Duration waited = now - connection->accepted_at;

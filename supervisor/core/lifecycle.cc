@@ -50,6 +50,7 @@ std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event
 }
 
 void Lifecycle::served(WorkerRow& row, Instant now, Actions& out) {
+  if (row.status == WorkerStatus::kReady && row.load == 0) row.since = now;
   if (row.status == WorkerStatus::kDraining && row.load == 0) {
     workers_.set_deadline(row, now + settings_.kill_timeout);
   }
@@ -78,8 +79,15 @@ void Lifecycle::drain(WorkerRow& row, StopReason reason, Instant now, Actions& o
   out.push_back(action::SendDrain{row.id});
 }
 
+void Lifecycle::await_death(WorkerRow& row, Instant now) {
+  if (!row.live()) return;
+  workers_.set_status(row, WorkerStatus::kStopping, now);
+  workers_.set_deadline(row, now + kDeathFollows);
+  changed_ = true;
+}
+
 void Lifecycle::terminate(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
-  if (row.status == WorkerStatus::kStopping) return;
+  if (row.status == WorkerStatus::kStopping && row.reason != StopReason::kNone) return;
   row.reason = reason;
   if (stopping_ && row.load > 0) cut_short_ = true;
   workers_.set_status(row, WorkerStatus::kStopping, now);
@@ -90,10 +98,8 @@ void Lifecycle::terminate(WorkerRow& row, StopReason reason, Instant now, Action
 
 void Lifecycle::kill(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
   if (row.kill_sent) return;
-  if (row.status != WorkerStatus::kStopping) {
-    row.reason = reason;
-    workers_.set_status(row, WorkerStatus::kStopping, now);
-  }
+  if (row.reason == StopReason::kNone) row.reason = reason;
+  if (row.status != WorkerStatus::kStopping) workers_.set_status(row, WorkerStatus::kStopping, now);
   if (stopping_) cut_short_ = true;
   row.kill_sent = true;
   workers_.set_deadline(row, std::nullopt);
@@ -124,7 +130,13 @@ void Lifecycle::deadline_passed(Instant now, Actions& out) {
         workers_.set_resting(*row, false);
         break;
       case WorkerStatus::kDraining: terminate(*row, StopReason::kDrainTimeout, now, out); break;
-      case WorkerStatus::kStopping: kill(*row, row->reason, now, out); break;
+      case WorkerStatus::kStopping:
+        if (row->reason == StopReason::kNone) {
+          terminate(*row, StopReason::kChannelClosed, now, out);
+        } else {
+          kill(*row, row->reason, now, out);
+        }
+        break;
     }
   }
   if (policy_.proof_due() && *policy_.proof_due() <= now) proven(out);

@@ -19,6 +19,7 @@ namespace prefork {
 class Lifecycle {
  public:
   using Violation = action::ReportViolation::What;
+  static constexpr Duration kDeathFollows = std::chrono::milliseconds(100);
 
   Lifecycle(const PoolSettings& settings, WorkerTable& workers, Counters& counters, std::uint32_t seed,
             Instant now);
@@ -34,6 +35,9 @@ class Lifecycle {
   void rest(WorkerRow& row, Instant until);
   void exited(WorkerRow& row, const Exit& exit, const Dispatcher::Held& held, Instant now, Actions& out);
 
+  /// The worker's channel has ended. Usually its death follows in a moment and speaks for itself; one that lives on
+  /// is terminated.
+  void await_death(WorkerRow& row, Instant now);
   /// SIGTERM, and SIGKILL after kill_timeout.
   void terminate(WorkerRow& row, StopReason reason, Instant now, Actions& out);
   void kill(WorkerRow& row, StopReason reason, Instant now, Actions& out);

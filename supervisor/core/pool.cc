@@ -59,7 +59,7 @@ void Pool::on(const event::DispatchFailed& event, Instant now, Actions& out) {
   if (row == nullptr) return;
   dispatcher_.dispatch_failed(event, *row, now, out);
   switch (event.cause) {
-    case event::DispatchFailed::Cause::kWorkerGone: channel_ended(*row, now, out); break;
+    case event::DispatchFailed::Cause::kWorkerGone: lifecycle_.await_death(*row, now); break;
     case event::DispatchFailed::Cause::kWorkerFull: lifecycle_.rest(*row, now + Dispatcher::kRest); break;
     case event::DispatchFailed::Cause::kNoResources:
     case event::DispatchFailed::Cause::kBadConnection: break;
@@ -135,13 +135,9 @@ void Pool::on(const event::WorkerViolated& event, Instant now, Actions& out) {
   lifecycle_.kill(*row, StopReason::kViolation, now, out);
 }
 
-void Pool::on(const event::ChannelClosed& event, Instant now, Actions& out) {
-  if (WorkerRow* row = workers_.find(event.worker)) channel_ended(*row, now, out);
-}
-
-void Pool::channel_ended(WorkerRow& row, Instant now, Actions& out) {
+void Pool::on(const event::ChannelClosed& event, Instant now, Actions& /*out*/) {
   // One that is leaving closes its channel on the way; its deadline runs already.
-  if (row.live()) lifecycle_.terminate(row, StopReason::kChannelClosed, now, out);
+  if (WorkerRow* row = workers_.find(event.worker)) lifecycle_.await_death(*row, now);
 }
 
 void Pool::on(const event::WorkerExited& event, Instant now, Actions& out) {

@@ -73,7 +73,6 @@ class Pool {
                 Actions& out);
   /// The row of a worker whose records count; null otherwise, after saying so where it is a violation.
   WorkerRow* speaker(WorkerId worker, Ticket ticket, Instant now, Actions& out);
-  void channel_ended(WorkerRow& row, Instant now, Actions& out);
   void settle(Instant now, Actions& out);
   void settle_stop(Instant now, Actions& out);
 

@@ -88,7 +88,7 @@ struct WorkerRow {
   std::uint32_t slots = 0;  ///< how many it may have; known when it is ready
   std::uint64_t served = 0;
   Instant started_at;
-  Instant since;                    ///< start of the present status
+  Instant since;                    ///< start of the present status; of being idle or busy, when it is ready
   Instant ready_at;                 ///< meaningful when was_ready
   std::optional<Instant> deadline;  ///< of the present status; passed: the next harder step
   bool resting = false;  ///< ready, but gets nothing until its deadline: it refused, or does not read

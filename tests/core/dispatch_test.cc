@@ -178,6 +178,7 @@ TEST_CASE("a connection whose worker is gone at the dispatch goes to another, an
   const WorkerId gone = d.holder(ticket);
   d.handle(event::DispatchFailed{gone, ticket, Cause::kWorkerGone});
   CHECK(d.holder(ticket) != gone);
+  d.advance(Lifecycle::kDeathFollows);
   CHECK(d.terminated(gone));
 }
 
