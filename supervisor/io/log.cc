@@ -67,17 +67,27 @@ void NonBlockingSink::append(std::string_view line) {
   pending_.append(line);
 }
 
+void NonBlockingSink::say_what_was_dropped() {
+  if (!write_pending() || dropped_ == 0) return;
+  const std::uint64_t lines = std::exchange(dropped_, 0);
+  const std::string note =
+      fmt::format("{} log lines were dropped: nobody read them, or no space was left", lines);
+  spdlog::memory_buf_t text;
+  formatter_->format(spdlog::details::log_msg("", spdlog::level::warn, note), text);
+  append(std::string_view(text.data(), text.size()));
+}
+
 void NonBlockingSink::sink_it_(const spdlog::details::log_msg& message) {
-  if (write_pending() && dropped_ > 0) {
-    const std::uint64_t lines = std::exchange(dropped_, 0);
-    spdlog::memory_buf_t text;
-    const std::string note = fmt::format("{} log lines were dropped: nobody read them, or no space was left", lines);
-    formatter_->format(spdlog::details::log_msg(message.logger_name, spdlog::level::warn, note), text);
-    append(std::string_view(text.data(), text.size()));
-  }
+  say_what_was_dropped();
   spdlog::memory_buf_t text;
   formatter_->format(message, text);
   append(std::string_view(text.data(), text.size()));
+  (void)write_pending();
+}
+
+void NonBlockingSink::write_line(std::string_view line) {
+  say_what_was_dropped();
+  append(std::string(line) + '\n');
   (void)write_pending();
 }
 

@@ -28,6 +28,8 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
 
   explicit NonBlockingSink(int descriptor);
 
+  /// A line as it is, without time and level.
+  void write_line(std::string_view line);
   /// Writes what waits, as far as the reader takes it. True when nothing waits any more.
   bool write_pending();
   [[nodiscard]] bool waits() const { return !pending_.empty(); }
@@ -39,6 +41,7 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   void flush_() override {}
 
  private:
+  void say_what_was_dropped();
   void append(std::string_view line);
   /// As write(2), but 0 instead of blocking, and -1 when nobody will ever read.
   std::ptrdiff_t write_some(std::string_view text);

@@ -95,7 +95,7 @@ void Supervisor::on_usr1() {
 
 void Supervisor::write_status() {
   last_status_ = std::chrono::steady_clock::now();
-  for (const std::string& line : to_table(status())) log_.log(spdlog::level::critical, line);
+  for (const std::string& line : to_table(status())) sink_.write_line(line);
 }
 
 SupervisorStatus Supervisor::status() const {
