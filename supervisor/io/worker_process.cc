@@ -79,8 +79,9 @@ void WorkerProcess::signal(action::SignalWorker::Signal signal) {
 }
 
 void WorkerProcess::on_readable() {
-  for (int i = 0; i < kDatagramsPerWakeUp && channel_watcher_.active() && receive_one(); ++i) {
-  }
+  // One datagram each time round the loop: to ask again at once costs a call that mostly finds nothing, and no worker
+  // can keep the loop to itself.
+  (void)receive_one();
 }
 
 bool WorkerProcess::receive_one() {

@@ -63,7 +63,6 @@ class WorkerProcess {
   [[nodiscard]] const std::string& note() const { return note_; }
 
  private:
-  static constexpr int kDatagramsPerWakeUp = 16;
   static constexpr int kDatagramsAtDeath = 4096;
 
   void on_readable();
