@@ -86,7 +86,8 @@ int run(const std::string& file) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Keeps a pool of worker processes, accepts connections for them and hands each, as an open socket, to the least\n"
+      "Keeps a pool of worker processes, accepts connections for them and hands each, as an open socket, to "
+      "the least\n"
       "busy worker.");
   app.footer(
       "Signals of a running supervisor:\n"
@@ -95,15 +96,18 @@ int main(int argc, char** argv) {
       "  TTIN, TTOU  one worker more, one fewer, in each pool\n"
       "  TERM, QUIT  stop when everything at hand is finished; a second one stops at once\n"
       "  INT         stop at once\n"
-      "Exit status: 0 fine, 1 it was not (an address in use, connections cut while stopping), 2 usage or configuration.");
+      "Exit status: 0 fine, 1 it was not (an address in use, connections cut while stopping), 2 usage or "
+      "configuration.");
   app.set_version_flag("--version", std::string("supervisor ") + kVersion);
   std::string file;
   bool test = false;
   app.add_option("-c,--config", file, "the configuration, a JSON file")->type_name("FILE");
   app.add_flag("-t,--test", test, "check the configuration and exit, as the command check does");
-  CLI::App* check_command = app.add_subcommand("check", "Check a configuration and exit: status 0 when it is fine, 2 when not.");
+  CLI::App* check_command =
+      app.add_subcommand("check", "Check a configuration and exit: status 0 when it is fine, 2 when not.");
   check_command->add_option("-c,--config", file, "the configuration, a JSON file")->type_name("FILE");
-  CLI::App* schema_command = app.add_subcommand("schema", "Print the JSON schema of the configuration, for editors.");
+  CLI::App* schema_command =
+      app.add_subcommand("schema", "Print the JSON schema of the configuration, for editors.");
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);

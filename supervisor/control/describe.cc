@@ -7,7 +7,9 @@
 namespace prefork {
 namespace {
 
-std::string connections(std::uint32_t count) { return fmt::format("{} connection{}", count, count == 1 ? "" : "s"); }
+std::string connections(std::uint32_t count) {
+  return fmt::format("{} connection{}", count, count == 1 ? "" : "s");
+}
 
 }  // namespace
 
@@ -16,7 +18,8 @@ std::string describe(const Exit& exit) {
     case Exit::Kind::kExited: return fmt::format("exited with status {}", exit.value);
     case Exit::Kind::kSignaled: {
       const char* name = ::sigabbrev_np(exit.value);
-      return fmt::format("killed by signal {}{}", exit.value, name == nullptr ? "" : fmt::format(" (SIG{})", name));
+      return fmt::format("killed by signal {}{}", exit.value,
+                         name == nullptr ? "" : fmt::format(" (SIG{})", name));
     }
     case Exit::Kind::kNotStarted: return "could not be started";
     case Exit::Kind::kVanished: return "left before it said who it was";
@@ -42,13 +45,17 @@ std::string describe(const action::ReportViolation& violation) {
   using What = action::ReportViolation::What;
   switch (violation.what) {
     case What::kUnexpectedReady: return "Ready a second time";
-    case What::kBadVersion: return fmt::format("Ready with protocol version {}; allowed is 1", violation.value);
+    case What::kBadVersion:
+      return fmt::format("Ready with protocol version {}; allowed is 1", violation.value);
     case What::kBadSlots:
-      return fmt::format("Ready with {} slots; allowed is 1 and more for a worker, 0 for a template", violation.value);
+      return fmt::format("Ready with {} slots; allowed is 1 and more for a worker, 0 for a template",
+                         violation.value);
     case What::kNotReady: return fmt::format("a record for ticket {} before Ready", violation.value);
-    case What::kUnknownTicket: return fmt::format("a record for ticket {}, which it does not hold", violation.value);
+    case What::kUnknownTicket:
+      return fmt::format("a record for ticket {}, which it does not hold", violation.value);
     case What::kWrongState:
-      return fmt::format("a record for ticket {} that does not fit what it said of it before", violation.value);
+      return fmt::format("a record for ticket {} that does not fit what it said of it before",
+                         violation.value);
   }
   return "?";
 }

@@ -24,24 +24,26 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
   for (const WorkerStatusLine& worker : pool.workers) {
     if (worker.status == WorkerStatus::kReady && worker.role == WorkerRole::kWorker) ++ready;
   }
-  std::string head = fmt::format("pool {}: {}, workers {} ready of {} wanted (configured {}), {} to be started", pool.name,
-                                 pool.state, ready, pool.target, pool.configured, pool.scheduled);
+  std::string head =
+      fmt::format("pool {}: {}, workers {} ready of {} wanted (configured {}), {} to be started", pool.name,
+                  pool.state, ready, pool.target, pool.configured, pool.scheduled);
   if (pool.start_failures > 0) head += fmt::format(", starting fails ({} in a row)", pool.start_failures);
   lines.push_back(head + fmt::format(", generation {}", pool.generation));
   for (const ListenerStatus& listener : pool.listeners) {
     lines.push_back(fmt::format("  listen {}: accepted {}{}", listener.name, listener.accepted,
-                                listener.paused      ? ", paused: out of descriptors or memory"
+                                listener.paused   ? ", paused: out of descriptors or memory"
                                 : !pool.accepting ? ", not accepting"
-                                                     : ""));
+                                                  : ""));
   }
-  lines.push_back(fmt::format("  queue: now {}, max {}, limit {}; wait p50 {}, p99 {}, max {}", pool.queued, c.queue_high,
-                              pool.queue_max, describe(c.waits.percentile(0.5)), describe(c.waits.percentile(0.99)),
-                              describe(c.waits.max())));
-  lines.push_back(fmt::format(
-      "  connections: accepted {}, with workers {}, served {}, lost {}, gave_up {}, rejected {}, expired {}, discarded {}; "
-      "dispatched {}, redispatched {}, begun {}",
-      c.accepted, pool.busy, c.served, c.lost, c.gave_up, c.rejected, c.expired, c.discarded, c.dispatched,
-      c.redispatched, c.begun));
+  lines.push_back(fmt::format("  queue: now {}, max {}, limit {}; wait p50 {}, p99 {}, max {}", pool.queued,
+                              c.queue_high, pool.queue_max, describe(c.waits.percentile(0.5)),
+                              describe(c.waits.percentile(0.99)), describe(c.waits.max())));
+  lines.push_back(
+      fmt::format("  connections: accepted {}, with workers {}, served {}, lost {}, gave_up {}, rejected {}, "
+                  "expired {}, discarded {}; "
+                  "dispatched {}, redispatched {}, begun {}",
+                  c.accepted, pool.busy, c.served, c.lost, c.gave_up, c.rejected, c.expired, c.discarded,
+                  c.dispatched, c.redispatched, c.begun));
   lines.push_back(fmt::format("  deaths: crashes {}, start_failures {}, violations {}; starts {}", c.crashes,
                               c.start_failures, c.violations, c.starts));
   lines.push_back("  scoreboard: [" + scoreboard(pool.workers) + "]");
@@ -49,8 +51,9 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
 
 void add_workers(const PoolStatus& pool, std::vector<std::string>& lines) {
   if (pool.workers.empty()) return;
-  lines.push_back(fmt::format("  {:>6} {:>8} {:<9} {:>9} {:>9} {:>4} {:>8} {:>8} {:>8}  {}", "WORKER", "PID", "STATUS",
-                              "LOAD", "SERVED", "GEN", "AGE", "IN STATE", "RESTARTS", "LAST DEATH / NOTE"));
+  lines.push_back(fmt::format("  {:>6} {:>8} {:<9} {:>9} {:>9} {:>4} {:>8} {:>8} {:>8}  {}", "WORKER", "PID",
+                              "STATUS", "LOAD", "SERVED", "GEN", "AGE", "IN STATE", "RESTARTS",
+                              "LAST DEATH / NOTE"));
   for (const WorkerStatusLine& worker : pool.workers) {
     const bool is_template = worker.role == WorkerRole::kTemplate;
     std::string remark = worker.last_death.empty() ? "-" : worker.last_death;

@@ -1,4 +1,5 @@
-// The live status as values, and as the table that SIGUSR1 writes. Made by the supervisor alone: no worker is asked.
+// The live status as values, and as the table that SIGUSR1 writes. Made by the supervisor alone: no worker is
+// asked.
 #pragma once
 
 #include <sys/types.h>
@@ -42,9 +43,9 @@ struct PoolStatus {
   std::string state;  ///< "running", "stopping" …
   std::vector<ListenerStatus> listeners;
   bool accepting = false;
-  std::size_t configured = 0;  ///< workers as in the file
-  std::size_t target = 0;      ///< workers wanted now
-  std::size_t scheduled = 0;   ///< of those, not started yet
+  std::size_t configured = 0;        ///< workers as in the file
+  std::size_t target = 0;            ///< workers wanted now
+  std::size_t scheduled = 0;         ///< of those, not started yet
   std::uint32_t start_failures = 0;  ///< in a row
   Generation generation = 0;
   std::size_t queued = 0;

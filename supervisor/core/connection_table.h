@@ -1,6 +1,6 @@
 // The connections that the pool knows of, and the lists they stand in: the queue (those that came back from a
 // worker before those that are new), the receipts that are awaited, and what each worker holds. All
-// operations take constant time and, once the table has grown to its size, allocate nothing.
+// operations but requeue() take constant time and, once the table has grown to its size, allocate nothing.
 #pragma once
 
 #include <cstddef>

@@ -35,8 +35,8 @@ class Lifecycle {
   void rest(WorkerRow& row, Instant until);
   void exited(WorkerRow& row, const Exit& exit, const Dispatcher::Held& held, Instant now, Actions& out);
 
-  /// The worker's channel has ended. Usually its death follows in a moment and speaks for itself; one that lives on
-  /// is terminated.
+  /// The worker's channel has ended. Usually its death follows in a moment and speaks for itself; one that
+  /// lives on is terminated.
   void await_death(WorkerRow& row, Instant now);
   /// SIGTERM, and SIGKILL after kill_timeout.
   void terminate(WorkerRow& row, StopReason reason, Instant now, Actions& out);

@@ -1,5 +1,5 @@
-// A method bound to an object: two words, no allocation, nothing to destroy while it runs. With it an owner may even
-// destroy itself inside its callback.
+// A method bound to an object: two words, no allocation, nothing to destroy while it runs. With it an owner
+// may even destroy itself inside its callback.
 #pragma once
 
 namespace prefork {

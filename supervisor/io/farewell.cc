@@ -48,7 +48,8 @@ void Farewell::on_readable() {
 void Farewell::on_timer() {
   const Instant now = std::chrono::steady_clock::now();
   while (!deadlines_.empty() && deadlines_.front().first <= now) close(deadlines_.front().second);
-  if (!deadlines_.empty()) timer_.start(deadlines_.front().first - now, Callback::to<&Farewell::on_timer>(*this));
+  if (!deadlines_.empty())
+    timer_.start(deadlines_.front().first - now, Callback::to<&Farewell::on_timer>(*this));
 }
 
 void Farewell::close(int descriptor) {

@@ -1,6 +1,6 @@
-// Connections that were told their last words and must still be closed cleanly: to close a socket with unread bytes
-// resets it, and the client may never see the words. So what the client sends is discarded unseen (the kernel drops
-// it, nothing is copied here) until it closes, for a second at most. They hold no worker.
+// Connections that were told their last words and must still be closed cleanly: to close a socket with unread
+// bytes resets it, and the client may never see the words. So what the client sends is discarded unseen (the
+// kernel drops it, nothing is copied here) until it closes, for a second at most. They hold no worker.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,8 @@ class Farewell {
   void on_timer();
   void close(int descriptor);
 
-  Fd epoll_;  ///< of its own: client sockets do not go into libev, which does not forget them before they are closed
+  Fd epoll_;  ///< of its own: client sockets do not go into libev, which does not forget them before they are
+              ///< closed
   std::unordered_map<int, Fd> sockets_;
   std::deque<std::pair<Instant, int>> deadlines_;  ///< in order; of sockets that may be gone already
   ReadWatcher watcher_;

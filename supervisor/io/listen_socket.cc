@@ -35,7 +35,8 @@ Error bind_error(const ListenAddress& address, int error) {
     return listen_error(address, error, "ports below 1024 need root or CAP_NET_BIND_SERVICE");
   }
   if (error == EADDRINUSE) return listen_error(address, error, "another program listens there");
-  if (error == EADDRNOTAVAIL) return listen_error(address, error, "no interface of this machine has that address");
+  if (error == EADDRNOTAVAIL)
+    return listen_error(address, error, "no interface of this machine has that address");
   return listen_error(address, error);
 }
 
@@ -64,17 +65,20 @@ Result<void> clear_path(const ListenAddress& address) {
     return errno == ENOENT ? Result<void>() : Result<void>(listen_error(address, errno));
   }
   if (!S_ISSOCK(status.st_mode)) {
-    return Error{"listen " + address.text() + ": there is something else at that path, which is not a socket; " +
+    return Error{"listen " + address.text() +
+                 ": there is something else at that path, which is not a socket; " +
                  "remove it or choose another path"};
   }
   const Fd probe(open_socket(AF_UNIX));
   if (!probe.valid()) return listen_error(address, errno);
   socklen_t size = 0;
   const sockaddr_un name = unix_address(address, size);
-  const bool answered = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), size) == 0 || errno == EAGAIN;
+  const bool answered =
+      ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), size) == 0 || errno == EAGAIN;
   if (answered) return bind_error(address, EADDRINUSE);
   if (errno != ECONNREFUSED) return listen_error(address, errno);
-  if (::unlink(address.path.c_str()) < 0) return listen_error(address, errno, "cannot remove the stale socket");
+  if (::unlink(address.path.c_str()) < 0)
+    return listen_error(address, errno, "cannot remove the stale socket");
   return {};
 }
 
@@ -86,7 +90,8 @@ Result<Fd> lock_directory(const ListenAddress& address) {
   if (!lock.valid()) return system_error("listen " + address.text() + ": " + directory);
   for (int attempt = 0; attempt < 100; ++attempt) {
     if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
-    if (errno != EWOULDBLOCK && errno != EINTR) return listen_error(address, errno, "cannot lock its directory");
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      return listen_error(address, errno, "cannot lock its directory");
     const timespec pause{.tv_sec = 0, .tv_nsec = 10'000'000};
     (void)::nanosleep(&pause, nullptr);
   }
@@ -169,7 +174,8 @@ Result<void> ListenSocket::bind_unix() {
   socklen_t size = 0;
   const sockaddr_un name = unix_address(address_, size);
   if (address_.kind == ListenAddress::Kind::kUnixAbstract) {
-    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&name), size) < 0) return bind_error(address_, errno);
+    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&name), size) < 0)
+      return bind_error(address_, errno);
     return listen();
   }
   // Two that start at the same time must not each take the other's new socket for a stale one.

@@ -1,5 +1,5 @@
-// Opens what a pool listens on: resolves, binds, listens, and takes over the path of a unix socket that nobody
-// listens on any more. Close-on-exec, non-blocking for accept; accepted sockets are blocking.
+// Opens what a pool listens on: resolves, binds, listens, and takes over the path of a unix socket that
+// nobody listens on any more. Close-on-exec, non-blocking for accept; accepted sockets are blocking.
 #pragma once
 
 #include <sys/types.h>
@@ -13,18 +13,22 @@
 
 namespace prefork {
 
-/// A listening socket. Owns the file of a unix socket as well, and removes it at the end unless it was disowned.
+/// A listening socket. Owns the file of a unix socket as well, and removes it at the end unless it was
+/// disowned.
 class ListenSocket {
  public:
   [[nodiscard]] static Result<ListenSocket> open(const ListenAddress& address);
-  /// The same socket for `address`, which is at the same place. The backlog's connections stay. Nothing changes for
-  /// this one; the new one is whole when it has taken over.
+  /// The same socket for `address`, which is at the same place. The backlog's connections stay. Nothing
+  /// changes for this one; the new one is whole when it has taken over.
   [[nodiscard]] Result<ListenSocket> share(const ListenAddress& address) const;
-  /// Becomes the owner of what `shared_from` owned, with the backlog, mode, owner and group of its own address.
+  /// Becomes the owner of what `shared_from` owned, with the backlog, mode, owner and group of its own
+  /// address.
   [[nodiscard]] Result<void> take_over(ListenSocket& shared_from);
 
   ListenSocket(ListenSocket&& other) noexcept
-      : address_(std::move(other.address_)), file_(std::exchange(other.file_, 0)), socket_(std::move(other.socket_)) {}
+      : address_(std::move(other.address_)),
+        file_(std::exchange(other.file_, 0)),
+        socket_(std::move(other.socket_)) {}
   ListenSocket& operator=(ListenSocket&&) = delete;
   ListenSocket(const ListenSocket&) = delete;
   ListenSocket& operator=(const ListenSocket&) = delete;

@@ -1,6 +1,6 @@
-// Accepts connections from one listening socket while it is told to, a bounded number per wake-up. When the machine
-// or the process is short of what a new socket takes, it pauses for a moment: the clients wait in the kernel's
-// backlog, and nobody spins.
+// Accepts connections from one listening socket while it is told to, a bounded number per wake-up. When the
+// machine or the process is short of what a new socket takes, it pauses for a moment: the clients wait in the
+// kernel's backlog, and nobody spins.
 #pragma once
 
 #include <cstdint>

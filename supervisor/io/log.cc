@@ -19,7 +19,8 @@ NonBlockingSink::NonBlockingSink(int descriptor) : descriptor_(descriptor) {
   if (::fstat(descriptor, &status) < 0) return;
   socket_ = S_ISSOCK(status.st_mode);
   if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) {
-    // O_NONBLOCK on the descriptor itself would be shared with everybody who holds it, our workers among them.
+    // O_NONBLOCK on the descriptor itself would be shared with everybody who holds it, our workers among
+    // them.
     const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
     reopened_.reset(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   }
@@ -33,7 +34,8 @@ std::ptrdiff_t NonBlockingSink::write_some(std::string_view text) {
     } else if (reopened_.valid()) {
       written = ::write(reopened_.get(), text.data(), text.size());
     } else {
-      // A regular file, or what could not be opened again: a pipe that is ready takes this much without blocking.
+      // A regular file, or what could not be opened again: a pipe that is ready takes this much without
+      // blocking.
       pollfd state{.fd = descriptor_, .events = POLLOUT, .revents = 0};
       if (::poll(&state, 1, 0) == 0) return 0;
       written = ::write(descriptor_, text.data(), std::min<std::size_t>(text.size(), 4096));

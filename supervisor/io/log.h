@@ -1,11 +1,11 @@
-// The supervisor's log: lines on stderr through spdlog, written so that nobody who reads them, or does not, can stop
-// the supervisor. What cannot be written at once waits in a bounded buffer; what does not fit there is dropped and
-// counted, and the count is logged when there is room again.
+// The supervisor's log: lines on stderr through spdlog, written so that nobody who reads them, or does not,
+// can stop the supervisor. What cannot be written at once waits in a bounded buffer; what does not fit there
+// is dropped and counted, and the count is logged when there is room again.
 #pragma once
 
 #include <spdlog/common.h>
-#include <spdlog/logger.h>
 #include <spdlog/details/null_mutex.h>
+#include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
 
 #include <cstddef>
@@ -57,7 +57,8 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
 /// A logger with the project's line format: `2026-01-31T12:00:00.123Z info  text`.
 [[nodiscard]] std::unique_ptr<Log> make_log(std::shared_ptr<NonBlockingSink> sink);
 
-/// Text from outside made fit for one line: all but printable ASCII is escaped, and it is cut after `limit` bytes.
+/// Text from outside made fit for one line: all but printable ASCII is escaped, and it is cut after `limit`
+/// bytes.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 200);
 
 }  // namespace prefork

@@ -7,8 +7,8 @@
 namespace prefork {
 namespace {
 
-// libev hands the watcher back; its `data` is the Callback to be called. The callback is copied first: the watcher
-// may be gone when it returns.
+// libev hands the watcher back; its `data` is the Callback to be called. The callback is copied first: the
+// watcher may be gone when it returns.
 template <typename Watcher>
 void call_back(struct ev_loop* /*loop*/, Watcher* watcher, int /*events*/) noexcept {
   const Callback callback = *static_cast<const Callback*>(watcher->data);
@@ -41,7 +41,8 @@ void ReadWatcher::stop() { ev_io_stop(loop_, &watcher_); }
 void TimerWatcher::start(Duration delay, Callback callback) {
   stop();
   callback_ = callback;
-  // The loop's idea of the time is that of its last wake-up; a slow callback since then would shorten the delay.
+  // The loop's idea of the time is that of its last wake-up; a slow callback since then would shorten the
+  // delay.
   ev_now_update(loop_);
   const std::chrono::duration<double> seconds = std::max(delay, Duration::zero());
   ev_timer_init(&watcher_, call_back<ev_timer>, seconds.count(), 0.);

@@ -1,5 +1,6 @@
-// The event loop and its watchers: libev, with ownership. A watcher is a member of what it watches for, placed after
-// the descriptor it watches, so that it stops before the descriptor closes. Watchers neither copy nor move.
+// The event loop and its watchers: libev, with ownership. A watcher is a member of what it watches for,
+// placed after the descriptor it watches, so that it stops before the descriptor closes. Watchers neither
+// copy nor move.
 //
 // A loop of our own and not libev's default one: that takes SIGCHLD and reaps every child.
 #pragma once
@@ -82,8 +83,8 @@ class SignalWatcher {
   Callback callback_;
 };
 
-/// Calls back after the events at hand have been handled and before the loop sleeps. The place to destroy what may
-/// not be destroyed inside its own callback.
+/// Calls back after the events at hand have been handled and before the loop sleeps. The place to destroy
+/// what may not be destroyed inside its own callback.
 class BeforeSleepWatcher {
  public:
   explicit BeforeSleepWatcher(const Loop& loop) : loop_(loop.native()) {}

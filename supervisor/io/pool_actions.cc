@@ -47,9 +47,8 @@ void PoolRunner::perform(const action::StartWorker& action) {
   auto [ours, theirs] = std::move(ends).value();
   if (action.worker.slot() >= workers_.size()) workers_.resize(action.worker.slot() + 1);
   const bool forked = static_cast<bool>(action.from);
-  workers_[action.worker.slot()] =
-      std::make_unique<WorkerProcess>(around_.loop, static_cast<WorkerProcess::Owner&>(*this), action.worker,
-                                      std::move(ours), forked);
+  workers_[action.worker.slot()] = std::make_unique<WorkerProcess>(
+      around_.loop, static_cast<WorkerProcess::Owner&>(*this), action.worker, std::move(ours), forked);
   if (!forked) {
     const Launch& launch = action.role == WorkerRole::kTemplate ? template_launch_ : worker_launch_;
     return around_.spawner.launch(LaunchKey{spawner_key_, action.worker.value}, launch, theirs.release());
@@ -86,7 +85,8 @@ void PoolRunner::perform(const action::Dispatch& action) {
 
 void PoolRunner::perform(const action::CloseCopy& action) {
   Fd& socket = sockets_.at(action.ticket);
-  // The worker may have closed its copy already: then ours is the last, and must not wait for a linger it set.
+  // The worker may have closed its copy already: then ours is the last, and must not wait for a linger it
+  // set.
   disarm_linger(socket);
   socket.reset();
 }

@@ -27,29 +27,33 @@ void PoolRunner::perform(const action::ReportReady& action) {
 void PoolRunner::perform(const action::ReportDeath& action) {
   const WorkerProcess* process = find(action.record.worker);
   const std::string text = describe(action.record, process == nullptr ? "" : process->start_error());
+  const std::string name = name_of(action.record.worker, action.record.role);
   if (action.record.is_failure()) {
-    around_.log.warn("{} died: {}", name_of(action.record.worker), text);
+    around_.log.warn("{} died: {}", name, text);
   } else {
-    around_.log.debug("{} left: {}", name_of(action.record.worker), text);
+    around_.log.debug("{} left: {}", name, text);
   }
 }
 
 void PoolRunner::perform(const action::ReportStarts& action) {
   if (action.failures > 0) {
-    around_.log.error("pool {}: starting workers fails, {} in a row; next attempt in {}", config_.name, action.failures,
-                      describe(action.delay));
+    around_.log.error("pool {}: starting workers fails, {} in a row; next attempt in {}", config_.name,
+                      action.failures, describe(action.delay));
   } else {
     around_.log.info("pool {}: workers start again", config_.name);
   }
 }
 
 void PoolRunner::perform(const action::ReportViolation& action) {
-  around_.log.error("{} broke the protocol and is killed: it sent {}", name_of(action.worker), describe(action));
+  around_.log.error("{} broke the protocol and is killed: it sent {}", name_of(action.worker),
+                    describe(action));
 }
 
 void PoolRunner::perform(const action::ReportGaveUp& action) {
-  around_.log.error("pool {}: a connection from {} came back from workers {} times and is closed: it may be what kills them",
-                    config_.name, peer_name(sockets_.at(action.ticket)), Dispatcher::kMaxRedispatches + 1);
+  around_.log.error(
+      "pool {}: a connection from {} came back from workers {} times and is closed: it may be what kills "
+      "them",
+      config_.name, peer_name(sockets_.at(action.ticket)), Dispatcher::kMaxRedispatches + 1);
 }
 
 void PoolRunner::perform(const action::Stopped& action) {

@@ -53,7 +53,8 @@ void PoolRunner::listen_on(std::vector<ListenSocket> sockets) {
   for (ListenSocket& socket : sockets) {
     const auto index = static_cast<ListenerIndex>(listeners.size());
     const Listener* present = listener_at(socket.address());
-    listeners.push_back(std::make_unique<Listener>(around_.loop, around_.log, static_cast<Listener::Owner&>(*this), std::move(socket), index));
+    listeners.push_back(std::make_unique<Listener>(
+        around_.loop, around_.log, static_cast<Listener::Owner&>(*this), std::move(socket), index));
     if (present != nullptr) listeners.back()->count_from(present->accepted());
     listeners.back()->set_accepting(pool_.accepting());
   }
@@ -150,16 +151,21 @@ void PoolRunner::not_started(std::uint64_t worker, const LaunchReply& reply) {
 }
 
 void PoolRunner::start_failed(std::uint64_t worker, const LaunchReply& reply) {
-  if (WorkerProcess* process = find(WorkerId{worker})) process->set_start_error(describe_failure(reply, worker_launch_));
+  if (WorkerProcess* process = find(WorkerId{worker}))
+    process->set_start_error(describe_failure(reply, worker_launch_));
 }
 
 std::string PoolRunner::name_of(const WorkerProcess& worker) const { return name_of(worker.id()); }
 
 std::string PoolRunner::name_of(WorkerId id) const {
   const WorkerRow* row = pool_.workers().find(id);
-  const bool is_template = row != nullptr && row->role == WorkerRole::kTemplate;
+  return name_of(id, row == nullptr ? WorkerRole::kWorker : row->role);
+}
+
+std::string PoolRunner::name_of(WorkerId id, WorkerRole role) const {
   const WorkerProcess* process = find(id);
-  std::string name = "pool " + config_.name + (is_template ? ": template " : ": worker ") + std::to_string(id.sequence());
+  std::string name = "pool " + config_.name + (role == WorkerRole::kTemplate ? ": template " : ": worker ") +
+                     std::to_string(id.sequence());
   if (process != nullptr && process->pid() != 0) name += " (pid " + std::to_string(process->pid()) + ")";
   return name;
 }

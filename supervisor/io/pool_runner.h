@@ -1,5 +1,5 @@
-// Carries out what a Pool decides: holds its listeners, sockets and worker processes, turns what happens to them
-// into events, and its actions into system calls. Decides nothing itself.
+// Carries out what a Pool decides: holds its listeners, sockets and worker processes, turns what happens to
+// them into events, and its actions into system calls. Decides nothing itself.
 #pragma once
 
 #include <cstddef>
@@ -51,7 +51,8 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   [[nodiscard]] bool stopped() const { return pool_.phase() == Pool::Phase::kStopped; }
   /// With stopped(): nobody was killed and no connection was cut.
   [[nodiscard]] bool stopped_cleanly() const { return stopped_cleanly_; }
-  /// The listening socket at the same place as `address`, to be shared with its next owner; null when there is none.
+  /// The listening socket at the same place as `address`, to be shared with its next owner; null when there
+  /// is none.
   [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address);
   [[nodiscard]] PoolStatus status() const;
   /// A child of the supervisor that this pool will reap itself, or may turn out to.
@@ -93,6 +94,8 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   [[nodiscard]] WorkerProcess* find(WorkerId id) const;
   [[nodiscard]] Listener* listener_at(const ListenAddress& address) const;
   [[nodiscard]] std::string name_of(WorkerId id) const;
+  /// For a worker whose row is gone already.
+  [[nodiscard]] std::string name_of(WorkerId id, WorkerRole role) const;
   [[nodiscard]] WorkerStatusLine status_of(const WorkerRow& row, Instant now) const;
   void listen_on(std::vector<ListenSocket> sockets);
   void use_config();

@@ -16,7 +16,8 @@ PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
   settings.hold = config.hold == Hold::kDone ? PoolSettings::Hold::kDone : PoolSettings::Hold::kReceipt;
   settings.queue_max = config.queue.max;
   settings.queue_timeout = config.queue.timeout;
-  settings.full = config.queue.full == QueueFull::kReject ? PoolSettings::Full::kReject : PoolSettings::Full::kWait;
+  settings.full =
+      config.queue.full == QueueFull::kReject ? PoolSettings::Full::kReject : PoolSettings::Full::kWait;
   settings.start_timeout = config.health.start_timeout;
   settings.receipt_timeout = config.health.receipt_timeout;
   settings.kill_timeout = config.health.kill_timeout;
@@ -33,7 +34,8 @@ Launch to_launch(const PoolConfig& config, WorkerRole role) {
   launch.directory = config.directory;
   for (const auto& [name, value] : config.environment) launch.environment.push_back(name + "=" + value);
   launch.environment.push_back(std::string(kChannelVariable) + "=" + std::to_string(kChannelDescriptor));
-  launch.environment.push_back(std::string(kSlotsVariable) + "=" + std::to_string(config.connections_per_worker));
+  launch.environment.push_back(std::string(kSlotsVariable) + "=" +
+                               std::to_string(config.connections_per_worker));
   if (role == WorkerRole::kTemplate) launch.environment.push_back(std::string(kTemplateVariable) + "=1");
   return launch;
 }

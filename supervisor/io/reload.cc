@@ -38,13 +38,21 @@ void Supervisor::on_hup() {
                problems->size() == 1 ? "mistake" : "mistakes", options_.config_file);
   } else if (auto applied = apply(std::get<Config>(loaded)); !applied) {
     log_.error("reload refused, nothing has changed: {}", applied.error().message());
-  } else if (auto lock = lock_config(options_.config_file)) {
-    config_lock_ = std::move(lock).value();  // the file may be another one of the same name
   } else {
-    log_.debug("the lock stays where it is: {}", lock.error().message());  // usually our own, on the same file
+    renew_lock();
   }
   // Parsing takes far more memory than the result.
   (void)::malloc_trim(0);
+}
+
+void Supervisor::renew_lock() {
+  if (locks(config_lock_, options_.config_file)) return;
+  // The file was replaced by another of the same name.
+  if (auto lock = lock_config(options_.config_file)) {
+    config_lock_ = std::move(lock).value();
+  } else {
+    log_.warn("{}", lock.error().message());
+  }
 }
 
 ListenSocket* Supervisor::listening_at(const ListenAddress& address) {

@@ -15,7 +15,8 @@
 namespace prefork {
 namespace {
 
-// States of RFC 9293 as tcp_info numbers them; <netinet/tcp.h>, which names them, does not go with <linux/tcp.h>.
+// States of RFC 9293 as tcp_info numbers them; <netinet/tcp.h>, which names them, does not go with
+// <linux/tcp.h>.
 constexpr std::uint8_t kEstablished = 1;
 constexpr std::uint8_t kCloseWait = 8;
 
@@ -39,7 +40,8 @@ void restore_defaults(const Fd& socket) {
 }
 
 bool untouched(const Fd& socket) {
-  // The unread bytes before the counters: what arrives in between can only make an untouched connection look touched.
+  // The unread bytes before the counters: what arrives in between can only make an untouched connection look
+  // touched.
   int unread = 0;
   if (::ioctl(socket.get(), SIOCINQ, &unread) < 0) return false;
   tcp_info info{};

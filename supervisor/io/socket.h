@@ -10,11 +10,11 @@ namespace prefork {
 
 /// Switches SO_LINGER off. A worker that set it would make our own close() wait, were it the last one.
 void disarm_linger(const Fd& socket);
-/// Undoes what a worker may have set on the description that all holders share: O_NONBLOCK, O_ASYNC, SO_LINGER,
-/// timeouts, SO_RCVLOWAT, TCP_CORK. For a connection that goes to another worker.
+/// Undoes what a worker may have set on the description that all holders share: O_NONBLOCK, O_ASYNC,
+/// SO_LINGER, timeouts, SO_RCVLOWAT, TCP_CORK. For a connection that goes to another worker.
 void restore_defaults(const Fd& socket);
-/// Whether not a byte was consumed from the socket and not a byte sent, by the kernel's counters. Only TCP has them:
-/// false for any other socket, and for one that is reset.
+/// Whether not a byte was consumed from the socket and not a byte sent, by the kernel's counters. Only TCP
+/// has them: false for any other socket, and for one that is reset.
 [[nodiscard]] bool untouched(const Fd& socket);
 /// "192.0.2.7:50000", "[2001:db8::1]:50000", "a unix socket" or "unknown".
 [[nodiscard]] std::string peer_name(const Fd& socket);

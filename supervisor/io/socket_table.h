@@ -1,4 +1,5 @@
-// The sockets of accepted connections, by ticket. Gives out the tickets. Constant time, and no allocation once grown.
+// The sockets of accepted connections, by ticket. Gives out the tickets. Constant time, and no allocation
+// once grown.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@ class SocketTable {
  public:
   /// Nothing when a million connections are known at the same time; the socket is closed then.
   [[nodiscard]] Ticket add(Fd socket);
-  /// The socket, which may have been closed already. The ticket must be one that add() gave and end() has not seen.
+  /// The socket, which may have been closed already. The ticket must be one that add() gave and end() has not
+  /// seen.
   [[nodiscard]] Fd& at(Ticket ticket) { return entries_[ticket.slot()].socket; }
   /// Marks the connection as having been sent to a worker, and tells whether it had been before.
   bool mark_sent(Ticket ticket) { return std::exchange(entries_[ticket.slot()].sent, true); }

@@ -1,5 +1,5 @@
-// The supervisor's side of the spawner: asks it to start workers, a few at a time, hears its answers, and starts a
-// new spawner when the old one dies.
+// The supervisor's side of the spawner: asks it to start workers, a few at a time, hears its answers, and
+// starts a new spawner when the old one dies.
 #pragma once
 
 #include <sys/resource.h>
@@ -32,7 +32,8 @@ class SpawnerLink {
     virtual void start_failed(std::uint64_t worker, const LaunchReply& reply) = 0;
   };
 
-  /// `process` was started before anything else was opened. `descriptors`: RLIMIT_NOFILE of later spawners' workers.
+  /// `process` was started before anything else was opened. `descriptors`: RLIMIT_NOFILE of later spawners'
+  /// workers.
   SpawnerLink(const Loop& loop, Log& log, SpawnerProcess process, const rlimit& descriptors);
 
   /// A key for requests. The client must be removed before it is destroyed.

@@ -75,7 +75,8 @@ void Supervisor::resize_by(int change) {
   for (const auto& pool : pools_) {
     const std::size_t present = pool->target();
     if ((change < 0 && present == 0) || (change > 0 && present == kMaxWorkers)) {
-      log_.warn("pool {}: stays at {} workers; allowed are 0 to {}", pool->config().name, present, kMaxWorkers);
+      log_.warn("pool {}: stays at {} workers; allowed are 0 to {}", pool->config().name, present,
+                kMaxWorkers);
       continue;
     }
     const std::size_t wanted = change < 0 ? present - 1 : present + 1;
@@ -112,19 +113,21 @@ SupervisorStatus Supervisor::status() const {
 }
 
 void Supervisor::on_chld() {
-  if (!sweep_timer_.active()) sweep_timer_.start(kSweepDelay, Callback::to<&Supervisor::sweep_strangers>(*this));
+  if (!sweep_timer_.active())
+    sweep_timer_.start(kSweepDelay, Callback::to<&Supervisor::sweep_strangers>(*this));
 }
 
 void Supervisor::sweep_strangers() {
-  // Children that are not ours: what a worker left behind comes to us when the worker dies. Ours are reaped through
-  // their pidfds, each where it is known what its death means.
+  // Children that are not ours: what a worker left behind comes to us when the worker dies. Ours are reaped
+  // through their pidfds, each where it is known what its death means.
   const auto ours = [this](pid_t pid) {
     const auto known = [pid](const auto& pool) { return pool->knows_child(pid); };
     return pid == spawner_.pid() || std::any_of(pools_.begin(), pools_.end(), known) ||
            std::any_of(leaving_.begin(), leaving_.end(), known);
   };
   const auto awaits = [](const auto& pool) { return pool->awaits_identity(); };
-  if (std::any_of(pools_.begin(), pools_.end(), awaits) || std::any_of(leaving_.begin(), leaving_.end(), awaits)) {
+  if (std::any_of(pools_.begin(), pools_.end(), awaits) ||
+      std::any_of(leaving_.begin(), leaving_.end(), awaits)) {
     return on_chld();
   }
   for (;;) {

@@ -30,7 +30,8 @@ class Supervisor {
 
   /// Opens everything that `config` names. On an error nothing has been started and nothing is left open.
   [[nodiscard]] Result<void> start(const Config& config, Fd config_lock);
-  /// Until stopped by a signal. The exit status: 0 when everything was finished, 1 when something was cut short.
+  /// Until stopped by a signal. The exit status: 0 when everything was finished, 1 when something was cut
+  /// short.
   [[nodiscard]] int run();
 
  private:
@@ -54,6 +55,7 @@ class Supervisor {
   void sweep_strangers();
   void on_before_sleep();
   void write_log();
+  void renew_lock();
   void on_pool_stopped() {}  // looked at before the loop sleeps
 
   using Sockets = std::vector<std::vector<ListenSocket>>;  ///< for each pool of the configuration

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -29,7 +30,8 @@ void normalize_process() {
 
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) (void)::sigaction(number, &standard, nullptr);  // not for KILL, STOP
+  for (int number = 1; number < NSIG; ++number)
+    (void)::sigaction(number, &standard, nullptr);  // not for KILL, STOP
   standard.sa_handler = SIG_IGN;
   (void)::sigaction(SIGPIPE, &standard, nullptr);
   sigset_t none;
@@ -60,7 +62,8 @@ std::size_t descriptors_needed(const Config& config) {
   for (const PoolConfig& pool : config.pools) {
     // While workers are replaced there may be a quarter more; each has a channel and a pidfd.
     const std::size_t processes = pool.workers + pool.workers / 4 + 2;
-    const std::size_t copies = std::size_t{pool.workers} * (pool.hold == Hold::kDone ? pool.connections_per_worker : 1);
+    const std::size_t copies =
+        std::size_t{pool.workers} * (pool.hold == Hold::kDone ? pool.connections_per_worker : 1);
     needed += pool.listen.size() * 2 + processes * 2 + pool.queue.max + copies;
   }
   return needed;
@@ -69,9 +72,10 @@ std::size_t descriptors_needed(const Config& config) {
 Result<void> check_descriptor_budget(const Config& config, std::size_t limit) {
   const std::size_t needed = descriptors_needed(config);
   if (needed <= limit) return {};
-  return Error{fmt::format("the configuration can need {} descriptors at a time (workers, queue, connections held), but the "
-                           "limit is {}; make workers or queue smaller, or raise the limit (ulimit -Hn, LimitNOFILE=)",
-                           needed, limit)};
+  return Error{fmt::format(
+      "the configuration can need {} descriptors at a time (workers, queue, connections held), but the "
+      "limit is {}; make workers or queue smaller, or raise the limit (ulimit -Hn, LimitNOFILE=)",
+      needed, limit)};
 }
 
 Result<Fd> lock_config(const std::string& file) {
@@ -80,6 +84,13 @@ Result<Fd> lock_config(const std::string& file) {
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
   if (errno == EWOULDBLOCK) return Error{file + ": another supervisor runs with this configuration"};
   return system_error(file + ": lock");
+}
+
+bool locks(const Fd& lock, const std::string& file) {
+  struct stat locked {};
+  struct stat named {};
+  return ::fstat(lock.get(), &locked) == 0 && ::stat(file.c_str(), &named) == 0 &&
+         locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
 }
 
 std::string own_directory() {

@@ -12,8 +12,8 @@
 
 namespace prefork {
 
-/// Opens /dev/null on those of descriptors 0 to 2 that are closed, sets every signal to its default and unblocks it
-/// (but ignores SIGPIPE), and makes orphaned grandchildren ours to reap. First thing in main().
+/// Opens /dev/null on those of descriptors 0 to 2 that are closed, sets every signal to its default and
+/// unblocks it (but ignores SIGPIPE), and makes orphaned grandchildren ours to reap. First thing in main().
 void normalize_process();
 
 /// Raises the soft limit of descriptors to the hard one. Returns what it was: workers get that.
@@ -27,9 +27,11 @@ void normalize_process();
 /// Refuses a configuration that cannot fit the limit of descriptors.
 [[nodiscard]] Result<void> check_descriptor_budget(const Config& config, std::size_t limit);
 
-/// Locks the configuration file against a second supervisor, for as long as the Fd lives. The lock goes with the
-/// file, not with its name: after the file was replaced it must be taken anew.
+/// Locks the configuration file against a second supervisor, for as long as the Fd lives. The lock goes with
+/// the file, not with its name: after the file was replaced it must be taken anew.
 [[nodiscard]] Result<Fd> lock_config(const std::string& file);
+/// Whether the lock is one of the file that has this name now.
+[[nodiscard]] bool locks(const Fd& lock, const std::string& file);
 
 /// The directory that the running program is in; empty when /proc does not tell.
 [[nodiscard]] std::string own_directory();

@@ -22,7 +22,8 @@ Exit to_exit(const siginfo_t& status) {
 
 }  // namespace
 
-WorkerProcess::WorkerProcess(const Loop& loop, Owner& owner, WorkerId id, Channel channel, bool forked_by_template)
+WorkerProcess::WorkerProcess(const Loop& loop, Owner& owner, WorkerId id, Channel channel,
+                             bool forked_by_template)
     : owner_(owner),
       id_(id),
       channel_(std::move(channel)),
@@ -31,7 +32,8 @@ WorkerProcess::WorkerProcess(const Loop& loop, Owner& owner, WorkerId id, Channe
       exit_watcher_(loop) {
   channel_.refuse_descriptors();
   if (forked_by_template) {
-    if (auto identified = channel_.identify_sender(true); !identified) owner_.log().error("{}", identified.error().message());
+    if (auto identified = channel_.identify_sender(true); !identified)
+      owner_.log().error("{}", identified.error().message());
   }
   channel_watcher_.start(channel_.descriptor(), Callback::to<&WorkerProcess::on_readable>(*this));
 }
@@ -43,7 +45,8 @@ WorkerProcess::~WorkerProcess() {
 void WorkerProcess::started(pid_t pid, Fd pidfd) {
   pid_ = pid;
   pidfd_ = std::move(pidfd);
-  // Without room for one more descriptor the pidfd was lost on the way. The pid is safe to use: nobody else reaps it.
+  // Without room for one more descriptor the pidfd was lost on the way. The pid is safe to use: nobody else
+  // reaps it.
   if (!pidfd_.valid()) pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd_.valid()) {
     (void)::kill(pid, SIGKILL);
@@ -79,8 +82,8 @@ void WorkerProcess::signal(action::SignalWorker::Signal signal) {
 }
 
 void WorkerProcess::on_readable() {
-  // One datagram each time round the loop: to ask again at once costs a call that mostly finds nothing, and no worker
-  // can keep the loop to itself.
+  // One datagram each time round the loop: to ask again at once costs a call that mostly finds nothing, and
+  // no worker can keep the loop to itself.
   (void)receive_one();
 }
 
@@ -108,7 +111,10 @@ void WorkerProcess::handle(const Message& message) {
   const Record& record = message.record;
   const Ticket ticket{record.ticket};
   switch (record.kind) {
-    case RecordKind::kReady: return owner_.tell(event::WorkerReady{id_, record.value, record.ticket});
+    case RecordKind::kReady:
+      // The spawner's word of its pid may still lie unread.
+      if (pid_ == 0) owner_.hear_spawner();
+      return owner_.tell(event::WorkerReady{id_, record.value, record.ticket});
     case RecordKind::kBusy: return owner_.tell(event::WorkerBusy{id_, ticket});
     case RecordKind::kIdle: return owner_.tell(event::WorkerIdle{id_, ticket});
     case RecordKind::kRefused: return owner_.tell(event::WorkerRefused{id_, ticket});
@@ -119,7 +125,8 @@ void WorkerProcess::handle(const Message& message) {
     case RecordKind::kConnection:
     case RecordKind::kPing:
     case RecordKind::kDrain:
-    case RecordKind::kFork: return violated("record " + std::string(to_string(record.kind)) + ", which nobody asked for");
+    case RecordKind::kFork:
+      return violated("record " + std::string(to_string(record.kind)) + ", which nobody asked for");
   }
 }
 
@@ -128,8 +135,8 @@ void WorkerProcess::learn_identity() {
   if (!sender) return;
   awaits_identity_ = false;
   (void)channel_.identify_sender(false);
-  // The pid cannot have been given to a stranger: we are its parent, or will be, and while somebody's identity is
-  // awaited no unknown child is reaped.
+  // The pid cannot have been given to a stranger: we are its parent, or will be, and while somebody's
+  // identity is awaited no unknown child is reaped.
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, *sender, 0)));
   if (pidfd.valid()) return started(*sender, std::move(pidfd));
   channel_watcher_.stop();

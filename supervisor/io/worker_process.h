@@ -1,8 +1,8 @@
-// One worker as the kernel knows it: pid, pidfd, channel. Receives its records and tells them as events; knows
-// nothing of policy. Its row in the core's table has the same id.
+// One worker as the kernel knows it: pid, pidfd, channel. Receives its records and tells them as events;
+// knows nothing of policy. Its row in the core's table has the same id.
 //
-// Death is told by the pidfd, never by the channel, which a grandchild may hold open. At death the channel is read
-// to its end first: the worker's last records decide what was begun.
+// Death is told by the pidfd, never by the channel, which a grandchild may hold open. At death the channel is
+// read to its end first: the worker's last records decide what was begun.
 #pragma once
 
 #include <sys/types.h>
@@ -28,16 +28,19 @@ class WorkerProcess {
     virtual void tell(const Event& event) = 0;
     /// Reads what the spawner has to say: the reason why a process ended before its program ran.
     virtual void hear_spawner() = 0;
-    /// Where datagrams are received into: one for all workers, for one is handled before the next is received.
+    /// Where datagrams are received into: one for all workers, for one is handled before the next is
+    /// received.
     [[nodiscard]] virtual Datagram& datagram() = 0;
     [[nodiscard]] virtual Log& log() = 0;
     /// "pool web: worker 3 (pid 4711)".
     [[nodiscard]] virtual std::string name_of(const WorkerProcess& worker) const = 0;
   };
 
-  /// `forked_by_template`: who it is, is learned from its first datagram. Otherwise started() or failed() follows.
+  /// `forked_by_template`: who it is, is learned from its first datagram. Otherwise started() or failed()
+  /// follows.
   WorkerProcess(const Loop& loop, Owner& owner, WorkerId id, Channel channel, bool forked_by_template);
-  /// Kills a process that is still there: it must not outlive its channel unnoticed. Reaping is left to the sweep.
+  /// Kills a process that is still there: it must not outlive its channel unnoticed. Reaping is left to the
+  /// sweep.
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
@@ -51,7 +54,9 @@ class WorkerProcess {
   [[nodiscard]] const std::string& start_error() const { return start_error_; }
 
   [[nodiscard]] SendStatus send(const Record& record) { return channel_.send(record); }
-  [[nodiscard]] SendStatus send(const Record& record, const Fd& attached) { return channel_.send(record, attached); }
+  [[nodiscard]] SendStatus send(const Record& record, const Fd& attached) {
+    return channel_.send(record, attached);
+  }
   /// A signal to a process that is not there yet is sent as soon as it is.
   void signal(action::SignalWorker::Signal signal);
 

@@ -28,7 +28,8 @@ namespace {
 void reset_signals() {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) (void)::sigaction(number, &standard, nullptr);  // not for KILL, STOP
+  for (int number = 1; number < NSIG; ++number)
+    (void)::sigaction(number, &standard, nullptr);  // not for KILL, STOP
   sigset_t none;
   sigemptyset(&none);
   (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -44,7 +45,8 @@ bool set_descriptors(int channel) {
     return false;
   }
   // Everything here is born close-on-exec; this holds even for what a library may have opened otherwise.
-  return ::close_range(kChannelDescriptor + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0 || errno == ENOSYS || errno == EINVAL;
+  return ::close_range(kChannelDescriptor + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0 || errno == ENOSYS ||
+         errno == EINVAL;
 }
 
 }  // namespace
@@ -56,7 +58,8 @@ void become_worker(const ChildPlan& plan) {
   if (report < 0) ::_exit(127);
   // A session of its own: a terminal's Ctrl-C is for the supervisor, which stops its workers in order.
   if (::setsid() < 0) fail(plan, report, LaunchStep::kSession, errno);
-  if (plan.directory != nullptr && ::chdir(plan.directory) < 0) fail(plan, report, LaunchStep::kDirectory, errno);
+  if (plan.directory != nullptr && ::chdir(plan.directory) < 0)
+    fail(plan, report, LaunchStep::kDirectory, errno);
   if (!set_descriptors(plan.channel)) fail(plan, report, LaunchStep::kDescriptors, errno);
   // A program that is being written at this moment (ETXTBSY) is given a little time.
   for (int attempt = 0; attempt < 10; ++attempt) {

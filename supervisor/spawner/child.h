@@ -1,5 +1,5 @@
-// What a new process does between clone and exec. Only calls that are safe in a process cloned from who knows where:
-// no allocation, no locks.
+// What a new process does between clone and exec. Only calls that are safe in a process cloned from who knows
+// where: no allocation, no locks.
 #pragma once
 
 #include "supervisor/spawner/launch.h"

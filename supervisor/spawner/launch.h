@@ -1,5 +1,5 @@
-// What a worker is started from, and the messages between supervisor and spawner. Both ends are the same program,
-// so the messages are plain structures; they never leave the machine.
+// What a worker is started from, and the messages between supervisor and spawner. Both ends are the same
+// program, so the messages are plain structures; they never leave the machine.
 #pragma once
 
 #include <sys/types.h>
@@ -35,8 +35,9 @@ struct LaunchKey {
 /// What a new process was doing when it failed.
 enum class LaunchStep : std::int32_t { kNone, kClone, kRequest, kSession, kDirectory, kDescriptors, kExec };
 
-/// The spawner's answer, with the process's pidfd attached when there is a process. A process that fails before its
-/// program runs sends one more itself, with `step` and `error` set and `pid` 0; either may arrive first.
+/// The spawner's answer, with the process's pidfd attached when there is a process. A process that fails
+/// before its program runs sends one more itself, with `step` and `error` set and `pid` 0; either may arrive
+/// first.
 struct LaunchReply {
   LaunchKey key;
   std::int32_t pid = 0;

@@ -47,7 +47,8 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& addi
     return false;
   };
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (!std::string_view(*entry).starts_with(kOwnVariables) && !overridden(*entry)) merged.emplace_back(*entry);
+    if (!std::string_view(*entry).starts_with(kOwnVariables) && !overridden(*entry))
+      merged.emplace_back(*entry);
   }
   merged.insert(merged.end(), additions.begin(), additions.end());
   return merged;
@@ -112,7 +113,8 @@ void serve_request(int socket, std::span<const std::byte> bytes, const Fd& chann
   for (;;) {
     const Passed request = receive_passing(socket, buffer, 0);
     if (request.size <= 0) ::_exit(0);
-    serve_request(socket, std::span(buffer).first(static_cast<std::size_t>(request.size)), request.descriptor);
+    serve_request(socket, std::span(buffer).first(static_cast<std::size_t>(request.size)),
+                  request.descriptor);
   }
 }
 
@@ -120,7 +122,8 @@ void serve_request(int socket, std::span<const std::byte> bytes, const Fd& chann
 
 Result<SpawnerProcess> start_spawner(const rlimit& descriptors) {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return system_error("spawner: socketpair");
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+    return system_error("spawner: socketpair");
   SpawnerProcess process;
   process.socket.reset(ends[0]);
   Fd theirs(ends[1]);

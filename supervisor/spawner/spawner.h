@@ -1,6 +1,6 @@
-// The small process that starts workers. It holds no client socket and reads nothing that strangers send, so that
-// starting a worker costs the same whatever the supervisor holds. Workers are created as the supervisor's own
-// children (CLONE_PARENT). It ends when the supervisor closes its socket or dies.
+// The small process that starts workers. It holds no client socket and reads nothing that strangers send, so
+// that starting a worker costs the same whatever the supervisor holds. Workers are created as the
+// supervisor's own children (CLONE_PARENT). It ends when the supervisor closes its socket or dies.
 #pragma once
 
 #include <sys/resource.h>
