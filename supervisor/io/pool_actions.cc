@@ -53,11 +53,24 @@ void PoolRunner::perform(const action::StartWorker& action) {
     const Launch& launch = action.role == WorkerRole::kTemplate ? template_launch_ : worker_launch_;
     return around_.spawner.launch(LaunchKey{spawner_key_, action.worker.value}, launch, theirs.release());
   }
-  WorkerProcess* origin = find(action.from);
-  const Fd end = theirs.release();
-  if (origin != nullptr && origin->send(Record{.kind = RecordKind::kFork}, end) == SendStatus::kSent) return;
-  // The template reads too slowly or is gone; the next attempt follows the rules of a failed start.
-  tell(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 0}});
+  forks_.push_back(Fork{action.worker, action.from, theirs.release()});
+  send_forks();
+}
+
+void PoolRunner::send_forks() {
+  while (!forks_.empty()) {
+    const Fork& fork = forks_.front();
+    WorkerProcess* origin = find(fork.from);
+    const SendStatus status =
+        origin == nullptr ? SendStatus::kGone : origin->send(Record{.kind = RecordKind::kFork}, fork.channel);
+    if (status == SendStatus::kFull || status == SendStatus::kNoResources) {
+      // The template has enough to do; each fork makes room.
+      return fork_timer_.start(kForkRetry, Callback::to<&PoolRunner::send_forks>(*this));
+    }
+    const WorkerId worker = fork.worker;
+    forks_.pop_front();
+    if (status != SendStatus::kSent) tell(event::WorkerExited{worker, Exit{Exit::Kind::kNotStarted, 0}});
+  }
 }
 
 void PoolRunner::perform(const action::SendDrain& action) {

@@ -24,6 +24,7 @@ PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Mill
       spawner_key_(surroundings.spawner.add(*this)),
       pool_(to_settings(config_, stop_timeout), std::random_device()(), current_time()),
       farewell_(surroundings.loop),
+      fork_timer_(surroundings.loop),
       timer_(surroundings.loop),
       before_sleep_(surroundings.loop) {
   before_sleep_.start(Callback::to<&PoolRunner::on_before_sleep>(*this));

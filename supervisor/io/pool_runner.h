@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -99,9 +100,18 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   [[nodiscard]] WorkerStatusLine status_of(const WorkerRow& row, Instant now) const;
   void listen_on(std::vector<ListenSocket> sockets);
   void use_config();
+  void send_forks();
   void on_timer();
   void on_before_sleep();
   void arm_timer(Instant now);
+
+  /// A request to a template that it has not been sent yet.
+  struct Fork {
+    WorkerId worker;
+    WorkerId from;
+    Fd channel;
+  };
+  static constexpr Duration kForkRetry = std::chrono::milliseconds(2);
 
   Surroundings around_;
   PoolConfig config_;
@@ -120,6 +130,8 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   std::vector<std::unique_ptr<WorkerProcess>> workers_;    ///< by slot of the id
   std::vector<std::unique_ptr<WorkerProcess>> forgotten_;  ///< may still be in a callback of theirs
   std::vector<std::unique_ptr<Listener>> old_listeners_;   ///< the same
+  std::deque<Fork> forks_;
+  TimerWatcher fork_timer_;
   TimerWatcher timer_;
   Instant timer_at_;
   BeforeSleepWatcher before_sleep_;
