@@ -1,0 +1,33 @@
+// Waiting for a condition, in place of sleeping for a time.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <ctime>
+
+#include <chrono>
+
+namespace prefork::test {
+
+/// No condition takes longer, however slow and busy the machine is.
+inline constexpr std::chrono::seconds kPatience{20};
+
+/// Looks every two milliseconds until `condition()` holds; false at the deadline.
+template <typename Condition>
+[[nodiscard]] bool holds_within(std::chrono::nanoseconds time, Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + time;
+  for (;;) {
+    if (condition()) return true;
+    if (std::chrono::steady_clock::now() >= deadline) return condition();
+    const timespec pause{.tv_sec = 0, .tv_nsec = 2'000'000};
+    (void)::nanosleep(&pause, nullptr);
+  }
+}
+
+/// Fails the test when `condition()` does not hold in time. `what` says in words what was waited for.
+template <typename Condition>
+void eventually(const char* what, Condition condition, std::chrono::nanoseconds time = kPatience) {
+  const bool held = holds_within(time, condition);
+  REQUIRE_MESSAGE(held, "in vain: ", what);
+}
+
+}  // namespace prefork::test

@@ -1,0 +1,24 @@
+#include "tests/support/pool_text.h"
+
+namespace prefork::test {
+namespace {
+
+std::string list(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "[\"" : ", \"") + item + '"';
+  return text + ']';
+}
+
+}  // namespace
+
+std::string PoolText::text() const {
+  return "{\"listen\": " + list(listen) + ", \"command\": " + list(command) +
+         ", \"workers\": " + std::to_string(workers) + (more.empty() ? "" : ", " + more) + "}\n";
+}
+
+std::vector<std::string> scripted(std::vector<std::string> steps) {
+  steps.insert(steps.begin(), "scripted-worker");
+  return steps;
+}
+
+}  // namespace prefork::test

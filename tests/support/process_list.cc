@@ -1,0 +1,80 @@
+#include "tests/support/process_list.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+namespace prefork::test {
+namespace {
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> pids;
+  std::error_code gone;  // processes come and go while we look
+  for (std::filesystem::directory_iterator entry("/proc", gone), end; entry != end; entry.increment(gone)) {
+    const auto pid = static_cast<pid_t>(std::atol(entry->path().filename().c_str()));
+    if (pid > 0) pids.push_back(pid);
+  }
+  return pids;
+}
+
+}  // namespace
+
+ProcessStat process_stat(pid_t pid) {
+  ProcessStat stat;
+  stat.pid = pid;
+  const std::string text = read_file("/proc/" + std::to_string(pid) + "/stat");
+  // The name is in parentheses and may hold anything, parentheses too.
+  const std::size_t open = text.find('(');
+  const std::size_t close = text.rfind(')');
+  if (close == std::string::npos) return stat;
+  stat.name = text.substr(open + 1, close - open - 1);
+  std::istringstream rest(text.substr(close + 1));
+  rest >> stat.state >> stat.parent;
+  std::string skipped;
+  for (int field = 5; field < 14; ++field) rest >> skipped;
+  double user = 0;
+  double system = 0;
+  rest >> user >> system;
+  stat.cpu_seconds = (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return stat;
+}
+
+std::vector<ProcessStat> children_of(pid_t parent) {
+  std::vector<ProcessStat> children;
+  for (const pid_t pid : all_processes()) {
+    ProcessStat stat = process_stat(pid);
+    if (stat.parent == parent) children.push_back(std::move(stat));
+  }
+  return children;
+}
+
+bool is_alive(pid_t pid) {
+  const char state = process_stat(pid).state;
+  return state != '?' && state != 'Z' && state != 'X';
+}
+
+std::size_t descriptors_of(pid_t pid) {
+  std::error_code gone;
+  const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid) + "/fd", gone);
+  return gone ? 0 : static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+std::vector<pid_t> processes_with(const std::string& assignment) {
+  std::vector<pid_t> found;
+  for (const pid_t pid : all_processes()) {
+    const std::string environment = '\0' + read_file("/proc/" + std::to_string(pid) + "/environ");
+    if (environment.find('\0' + assignment + '\0') != std::string::npos) found.push_back(pid);
+  }
+  return found;
+}
+
+}  // namespace prefork::test

@@ -1,0 +1,103 @@
+// The built supervisor, run by a test: in a directory of its own, its stderr captured, and ended with the
+// object. The destructor also fails the test when something is left that should not be: the word BUG in the
+// log, zombies, processes, descriptors.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <csignal>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "proto/fd.h"
+#include "tests/support/eventually.h"
+#include "tests/support/gate.h"
+#include "tests/support/pool_text.h"
+#include "tests/support/process_list.h"
+#include "tests/support/status_text.h"
+#include "tests/support/test_directory.h"
+
+namespace prefork::test {
+
+class SupervisorUnderTest {
+ public:
+  struct Options {
+    bool await_start = true;              ///< wait until it listens everywhere; without it the start may fail
+    std::size_t listeners = 1;            ///< how many `listening on` lines to wait for
+    std::string config_file = {};         ///< empty: pool.json in a directory of its own, with the text given
+    std::function<void()> in_child = {};  ///< runs in the child before exec: limits, signals, descriptors
+    std::vector<std::string> environment = {};  ///< NAME=value, on top of the test's own
+    std::vector<std::string> before = {};  ///< a program in front of the command line, as {"strace", "-f"}
+  };
+
+  explicit SupervisorUnderTest(const PoolText& pool);
+  SupervisorUnderTest(const std::string& config, const Options& options);
+  SupervisorUnderTest(const SupervisorUnderTest&) = delete;
+  SupervisorUnderTest& operator=(const SupervisorUnderTest&) = delete;
+  ~SupervisorUnderTest();
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] const TestDirectory& directory() const { return directory_; }
+  [[nodiscard]] const Gates& gates() const { return gates_; }
+  [[nodiscard]] const std::string& config_file() const { return config_file_; }
+  /// Where it listens, in the order of the log.
+  [[nodiscard]] std::vector<std::string> addresses();
+  [[nodiscard]] std::string address(std::size_t index = 0);
+
+  void signal(int number) const;
+  void rewrite_config(const std::string& text) const;
+  void rewrite_config(const PoolText& pool) const { rewrite_config(pool.text()); }
+
+  /// All it and its workers have written to stderr so far.
+  [[nodiscard]] const std::string& log();
+  [[nodiscard]] std::size_t count_in_log(const std::string& text);
+  /// Waits until the log has `text` that many times; the line that has it for the last of them.
+  std::string wait_for_log(const std::string& text, std::size_t times = 1);
+
+  /// The status as of now: asks for it with SIGUSR1. The supervisor answers ten times a second at most.
+  [[nodiscard]] StatusText status();
+  /// The only pool's.
+  [[nodiscard]] PoolTable pool();
+  /// Asks for the status until `condition(pool)` holds.
+  template <typename Condition>
+  PoolTable wait_for_pool(const char* what, Condition condition) {
+    PoolTable last;
+    eventually(what, [&] { return condition(last = pool()); });
+    return last;
+  }
+  /// Waits until this many workers are idle, and the others are too.
+  PoolTable wait_for_idle(std::size_t workers);
+
+  /// Waits for its end, which the test has caused: the exit status, or minus the number of the signal that
+  /// killed it.
+  int await_exit();
+  /// SIGTERM (or `number`), and await_exit().
+  int stop(int number = SIGTERM);
+  /// Whatever the test has broken on purpose: the destructor does not look whether something is left.
+  void allow_leftovers() { check_leftovers_ = false; }
+
+ private:
+  /// Of an idle supervisor, beside those that the status accounts for.
+  static constexpr std::size_t kOwnDescriptors = 11;
+
+  void start(const Options& options);
+  [[noreturn]] void become_supervisor(const Options& options, int log) const;
+  void read_log();
+  bool ask_for_status(StatusText& status);
+  void check_running();
+  void clear_up();
+  [[nodiscard]] std::string marker() const { return "TEST_DIRECTORY=" + directory_.path(); }
+
+  TestDirectory directory_;
+  Gates gates_;
+  std::string config_file_;
+  pid_t pid_ = -1;  ///< -1: not running any more
+  Fd log_end_;
+  std::string log_;
+  bool check_leftovers_ = true;
+  int exceptions_at_start_;
+};
+
+}  // namespace prefork::test
