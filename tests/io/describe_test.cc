@@ -1,0 +1,79 @@
+// What the core reports, as people read it.
+#include "supervisor/control/describe.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <csignal>
+
+namespace prefork {
+namespace {
+
+using What = action::ReportViolation::What;
+using std::chrono::hours;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST_CASE("the end of a process has a name") {
+  CHECK(describe(Exit{Exit::Kind::kExited, 3}) == "exited with status 3");
+  CHECK(describe(Exit{Exit::Kind::kSignaled, SIGKILL}) == "killed by signal 9 (SIGKILL)");
+  CHECK(describe(Exit{Exit::Kind::kSignaled, 200}) == "killed by signal 200");
+  CHECK(describe(Exit{Exit::Kind::kNotStarted, 0}) == "could not be started");
+  CHECK(describe(Exit{Exit::Kind::kVanished, 0}) == "left before it said who it was");
+}
+
+TEST_CASE("a duration has the unit that suits it") {
+  CHECK(describe(microseconds(12)) == "12 µs");
+  CHECK(describe(microseconds(3400)) == "3.4 ms");
+  CHECK(describe(milliseconds(1200)) == "1.2 s");
+  CHECK(describe(seconds(300)) == "5 min");
+  CHECK(describe(hours(3)) == "3 h");
+  CHECK(describe(hours(48)) == "2 d");
+  CHECK(describe(Duration(0)) == "0 µs");
+}
+
+TEST_CASE("a death tells how, for what reason, after what time, and what becomes of its connections") {
+  DeathRecord record;
+  record.exit = Exit{Exit::Kind::kSignaled, SIGSEGV};
+  record.was_ready = true;
+  record.age = seconds(90);
+  record.served = 12;
+  CHECK(describe(record, "") == "killed by signal 11 (SIGSEGV); age 90.0 s, served 12");
+  record.held_begun = 1;
+  CHECK(describe(record, "").ends_with("; had begun 1 connection"));
+  record.held_unbegun = 1;
+  CHECK(describe(record, "").ends_with("; 1 connection it had not begun goes to other workers"));
+  record.held_begun = 0;
+  record.held_unbegun = 2;
+  CHECK(describe(record, "").ends_with("served 12; 2 connections it had not begun go to other workers"));
+  record.reason = StopReason::kReceiptTimeout;
+  CHECK(describe(record, "")
+            .starts_with("killed by signal 11 (SIGSEGV) (" + std::string(to_string(record.reason)) + ")"));
+}
+
+TEST_CASE("a worker that never got ready says so, or why its program did not run") {
+  DeathRecord record;
+  record.exit = Exit{Exit::Kind::kExited, 127};
+  record.age = milliseconds(2);
+  CHECK(describe(record, "") == "exited with status 127, before it was ready; age 2.0 ms, served 0");
+  CHECK(describe(record, "exec /srv/app: No such file or directory") ==
+        "exec /srv/app: No such file or directory; age 2.0 ms, served 0");
+  record.role = WorkerRole::kTemplate;
+  CHECK(describe(record, "") == "exited with status 127, before it was ready; age 2.0 ms");
+}
+
+TEST_CASE("a violation tells what was sent and what is allowed") {
+  const auto text = [](What what, std::uint64_t value) {
+    return describe(action::ReportViolation{.worker = {}, .what = what, .value = value});
+  };
+  CHECK(text(What::kUnexpectedReady, 0) == "Ready a second time");
+  CHECK(text(What::kBadVersion, 7) == "Ready with protocol version 7; allowed is 1");
+  CHECK(text(What::kBadSlots, 0).starts_with("Ready with 0 slots; allowed is 1 and more"));
+  CHECK(text(What::kNotReady, 17) == "a record for ticket 17 before Ready");
+  CHECK(text(What::kUnknownTicket, 17) == "a record for ticket 17, which it does not hold");
+  CHECK(text(What::kWrongState, 17) == "a record for ticket 17 that does not fit what it said of it before");
+}
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,170 @@
+#include "tests/io/spawned.h"
+
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <sstream>
+
+#include "proto/passing.h"
+#include "tests/support/eventually.h"
+
+namespace prefork::test {
+namespace {
+
+rlimit present_limit() {
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  return limit;
+}
+
+std::pair<Fd, Fd> channel() {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+}  // namespace
+
+Spawned::Spawned(pid_t pid, Fd pidfd, Fd channel)
+    : pid_(pid), pidfd_(std::move(pidfd)), channel_(std::move(channel)) {}
+
+Spawned::Spawned(Spawned&& other) noexcept
+    : pid_(std::exchange(other.pid_, 0)),
+      pidfd_(std::move(other.pidfd_)),
+      channel_(std::move(other.channel_)) {}
+
+Spawned::~Spawned() {
+  if (pid_ <= 0) return;
+  (void)::kill(pid_, SIGKILL);
+  (void)::waitpid(pid_, nullptr, 0);
+}
+
+std::vector<int> Spawned::descriptors() const {
+  std::vector<int> all;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/fd")) {
+    all.push_back(std::stoi(entry.path().filename().string()));
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+std::string Spawned::text(const std::string& file) const {
+  std::ostringstream content;
+  content << std::ifstream("/proc/" + std::to_string(pid_) + '/' + file).rdbuf();
+  return content.str();
+}
+
+std::string Spawned::link(const std::string& file) const {
+  return std::filesystem::read_symlink("/proc/" + std::to_string(pid_) + '/' + file).string();
+}
+
+std::string Spawned::status(const std::string& field) const {
+  std::istringstream lines(text("status"));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(field + ":\t")) return line.substr(field.size() + 2);
+  }
+  return "";
+}
+
+std::vector<std::string> Spawned::environment() const {
+  std::istringstream entries(text("environ"));
+  std::vector<std::string> all;
+  for (std::string entry; std::getline(entries, entry, '\0');) all.push_back(entry);
+  return all;
+}
+
+Spawning::Spawning() : Spawning(present_limit()) {}
+
+Spawning::Spawning(const rlimit& descriptors) {
+  auto started = start_spawner(descriptors);
+  REQUIRE(started.ok());
+  process_ = std::move(started).value();
+}
+
+Spawning::~Spawning() {
+  process_.socket.reset();
+  (void)::waitpid(process_.pid, nullptr, 0);
+}
+
+void Spawning::send(const std::vector<std::byte>& request, Fd channel) {
+  REQUIRE(send_passing(process_.socket.get(), request, channel.get(), 0) ==
+          static_cast<ssize_t>(request.size()));
+}
+
+std::optional<LaunchReply> Spawning::receive(Fd& pidfd) {
+  pollfd state{.fd = process_.socket.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&state, 1, 20'000) != 1) return std::nullopt;
+  LaunchReply reply;
+  Passed passed = receive_passing(process_.socket.get(), std::as_writable_bytes(std::span(&reply, 1)), 0);
+  if (passed.size != static_cast<ssize_t>(sizeof(reply))) return std::nullopt;
+  pidfd = std::move(passed.descriptor);
+  return reply;
+}
+
+Spawned Spawning::start(const Launch& launch) {
+  auto [ours, theirs] = channel();
+  const LaunchKey key{.pool = 1, .worker = 2};
+  send(encode_request(key, launch), std::move(theirs));
+  Fd pidfd;
+  const auto reply = receive(pidfd);
+  REQUIRE(reply);
+  CHECK(reply->key == key);
+  REQUIRE(reply->step == LaunchStep::kNone);
+  REQUIRE(reply->pid > 0);
+  CHECK(pidfd.valid());
+  Spawned process(reply->pid, std::move(pidfd), std::move(ours));
+  // The exec closes what is close-on-exec, the last thing before the program itself.
+  eventually("the program to run", [&] {
+    std::error_code error;
+    const auto program =
+        std::filesystem::read_symlink("/proc/" + std::to_string(process.pid()) + "/exe", error);
+    return !error && program == std::filesystem::canonical(launch.executable);
+  });
+  return process;
+}
+
+std::optional<LaunchReply> Spawning::fail(const Launch& launch) {
+  auto [ours, theirs] = channel();
+  send(encode_request(LaunchKey{.pool = 1, .worker = 2}, launch), std::move(theirs));
+  std::optional<LaunchReply> failure;
+  pid_t pid = 0;
+  while (pid == 0 || !failure) {
+    Fd pidfd;
+    const auto reply = receive(pidfd);
+    REQUIRE(reply);
+    CHECK(reply->key == LaunchKey{.pool = 1, .worker = 2});
+    if (reply->from_spawner()) {
+      pid = reply->pid;
+    } else {
+      failure = reply;
+    }
+  }
+  int status = 0;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  CHECK(WEXITSTATUS(status) == 127);
+  return failure;
+}
+
+std::optional<LaunchReply> Spawning::ask(const std::vector<std::byte>& request) {
+  send(request, channel().second);
+  Fd pidfd;
+  return receive(pidfd);
+}
+
+bool has_child_besides(pid_t known) {
+  std::ifstream children("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+  for (pid_t child = 0; children >> child;) {
+    if (child != known) return true;
+  }
+  return false;
+}
+
+}  // namespace prefork::test

@@ -1,0 +1,114 @@
+// The status table: its lines, and what they say in each state.
+#include "supervisor/control/status.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace prefork {
+namespace {
+
+using std::chrono::seconds;
+
+WorkerStatusLine worker(std::uint64_t number, WorkerStatus status, std::uint32_t load) {
+  WorkerStatusLine line;
+  line.number = number;
+  line.pid = static_cast<pid_t>(4000 + number);
+  line.status = status;
+  line.load = load;
+  line.slots = 2;
+  line.age = seconds(100);
+  return line;
+}
+
+PoolStatus pool() {
+  PoolStatus status;
+  status.name = "web";
+  status.state = "running";
+  status.accepting = true;
+  status.configured = 4;
+  status.target = 5;
+  status.scheduled = 1;
+  status.generation = 3;
+  status.queue_max = 1024;
+  status.listeners.push_back({"127.0.0.1:8080", 1204, false});
+  status.workers = {worker(1, WorkerStatus::kReady, 0), worker(2, WorkerStatus::kReady, 2),
+                    worker(3, WorkerStatus::kStarting, 0), worker(4, WorkerStatus::kDraining, 1),
+                    worker(5, WorkerStatus::kStopping, 1)};
+  status.workers.push_back(worker(6, WorkerStatus::kReady, 0));
+  status.workers.back().role = WorkerRole::kTemplate;
+  return status;
+}
+
+SupervisorStatus supervisor(std::vector<PoolStatus> pools) {
+  SupervisorStatus status;
+  status.version = "1.2.3";
+  status.pid = 4711;
+  status.config_file = "pool.json";
+  status.uptime = seconds(7200);
+  status.pools = std::move(pools);
+  return status;
+}
+
+bool has_line(const std::vector<std::string>& lines, const std::string& part) {
+  for (const std::string& line : lines) {
+    if (line.find(part) != std::string::npos) return true;
+  }
+  MESSAGE("no line has: ", part);
+  return false;
+}
+
+TEST_CASE(
+    "the table begins with the supervisor, then says of each pool its size, listeners, queue and counters") {
+  const std::vector<std::string> lines = to_table(supervisor({pool()}));
+  CHECK(lines[0] == "supervisor 1.2.3, pid 4711, up 2 h, pool.json, 1 pool");
+  CHECK(lines[1] ==
+        "pool web: running, workers 2 ready of 5 wanted (configured 4), 1 to be started, generation 3");
+  CHECK(has_line(lines, "  listen 127.0.0.1:8080: accepted 1204"));
+  CHECK(has_line(lines, "  queue: now 0, max 0, limit 1024; wait p50 0 µs, p99 0 µs, max 0 µs"));
+  CHECK(
+      has_line(lines, "  connections: accepted 0, with workers 0, served 0, lost 0, gave_up 0, rejected 0"));
+  CHECK(has_line(lines, "  deaths: crashes 0, start_failures 0, violations 0; starts 0"));
+  CHECK(to_table(supervisor({pool(), pool()}))[0].ends_with("2 pools"));
+}
+
+TEST_CASE("the scoreboard has one character for each worker") {
+  CHECK(scoreboard(pool().workers) == "_BSDKT");
+  CHECK(scoreboard({}).empty());
+}
+
+TEST_CASE("each worker has a row: pid, state, load and slots, and the last death in its place") {
+  PoolStatus status = pool();
+  status.workers[1].served = 301;
+  status.workers[1].restarts = 2;
+  status.workers[1].last_death = "killed by signal 9 (SIGKILL)";
+  status.workers[1].note = "loading";
+  status.workers[2].pid = 0;
+  const std::vector<std::string> lines = to_table(supervisor({status}));
+  CHECK(has_line(lines, "       1     4001 idle            0/2         0    0"));
+  CHECK(has_line(lines, "       2     4002 busy            2/2       301    0"));
+  CHECK(has_line(lines, "        2  killed by signal 9 (SIGKILL) / loading"));
+  CHECK(has_line(lines, "       3        - starting"));
+  CHECK(has_line(lines, "       6     4006 template          -"));
+}
+
+TEST_CASE("a listener says when it does not accept, and why") {
+  PoolStatus status = pool();
+  status.listeners[0].paused = true;
+  CHECK(has_line(to_table(supervisor({status})), "accepted 1204, paused: out of descriptors or memory"));
+  status.listeners[0].paused = false;
+  status.accepting = false;
+  CHECK(has_line(to_table(supervisor({status})), "accepted 1204, not accepting"));
+}
+
+TEST_CASE("a pool whose workers fail to start says so in its line") {
+  PoolStatus status = pool();
+  status.start_failures = 7;
+  CHECK(
+      has_line(to_table(supervisor({status})), "1 to be started, starting fails (7 in a row), generation 3"));
+}
+
+}  // namespace
+}  // namespace prefork
