@@ -48,6 +48,25 @@ TEST_CASE("those that came back from a worker go before those that are new, in t
   CHECK(t.table.front()->ticket == fresh);
 }
 
+TEST_CASE("a connection whose dispatch failed gets its old place back") {
+  Table t;
+  const Ticket first = t.enqueue(false, kNow);
+  const Ticket second = t.enqueue(false, kNow + std::chrono::seconds(1));
+  t.table.assign(t.row(first), kWorker, kNow);
+  t.table.assign(t.row(second), kWorker, kNow);
+  const Ticket back = t.enqueue(/*came_back=*/true, kNow + std::chrono::seconds(2));
+  for (const Ticket failed : {first, second}) {
+    t.table.unassign(t.row(failed));
+    t.table.requeue(t.row(failed), kNow + std::chrono::seconds(3));
+  }
+  for (const Ticket expected : {first, second, back}) {
+    CHECK(t.table.front()->ticket == expected);
+    CHECK(t.table.longest_queued()->ticket == expected);
+    t.table.remove(expected);
+  }
+  CHECK(t.table.broken_invariant() == nullptr);
+}
+
 TEST_CASE("the one that has been queued the longest is found in either list") {
   Table t;
   const Ticket fresh = t.enqueue(false, kNow);

@@ -37,10 +37,12 @@ class PoolDriver {
   void ready(WorkerId worker, std::uint64_t slots = 1) { handle(event::WorkerReady{worker, 1, slots}); }
   /// Every worker that is starting says Ready, and so do those that are started for it.
   void ready_all(std::uint64_t slots = 1) {
-    for (std::size_t i = 0; i < started.size(); ++i) {
-      const WorkerRow* row = pool.workers().find(started[i]);
+    std::size_t next = 0;
+    while (next < started.size()) {
+      const WorkerId worker = started[next++];
+      const WorkerRow* row = pool.workers().find(worker);
       if (row == nullptr || row->status != WorkerStatus::kStarting) continue;
-      ready(started[i], row->role == WorkerRole::kTemplate ? 0 : slots);
+      ready(worker, row->role == WorkerRole::kTemplate ? 0 : slots);
     }
   }
   void exit(WorkerId worker, Exit exit = kCleanExit) { handle(event::WorkerExited{worker, exit}); }

@@ -52,8 +52,8 @@ TEST_CASE("connections that wait for a pool without workers are turned away when
 TEST_CASE("FAULTS 46: a graceful stop under load serves what is busy and what is queued") {
   PoolDriver d(pool_of(2));
   d.ready_all();
-  std::vector<Ticket> tickets;
-  for (int i = 0; i < 10; ++i) tickets.push_back(d.accept());
+  std::vector<Ticket> tickets(10);
+  for (Ticket& ticket : tickets) ticket = d.accept();
   d.handle(kGraceful);
   for (const Ticket ticket : tickets) {
     d.busy(ticket);

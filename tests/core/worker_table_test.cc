@@ -101,8 +101,8 @@ TEST_CASE("the earliest deadline is the table's, and a row is overdue from then 
 TEST_CASE("the least busy is the least busy after any number of changes, up to 4096 slots") {
   WorkerTable table;
   std::minstd_rand random(1);
-  std::vector<WorkerId> ids;
-  for (int i = 0; i < 40; ++i) ids.push_back(add_ready(table, i == 0 ? WorkerTable::kMaxSlots : 130).id);
+  std::vector<WorkerId> ids(40);
+  for (WorkerId& id : ids) id = add_ready(table, ids[0] ? 130 : WorkerTable::kMaxSlots).id;
   for (int step = 0; step < 30'000; ++step) {
     WorkerRow& row = *table.find(ids[random() % ids.size()]);
     if (random() % 3 != 0 && row.load < row.slots) {

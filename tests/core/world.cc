@@ -1,0 +1,258 @@
+#include "tests/core/world.h"
+
+#include <algorithm>
+#include <iterator>
+#include <variant>
+
+namespace prefork {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+PoolSettings random_settings(Draws& draws) {
+  PoolSettings settings;
+  settings.workers = draws.below(7);
+  settings.slots = 1 + draws.below(3);
+  settings.start = draws.one_in(3) ? PoolSettings::Start::kFork : PoolSettings::Start::kExec;
+  settings.prefer = draws.one_in(2) ? PoolSettings::Prefer::kWarmest : PoolSettings::Prefer::kLongestIdle;
+  settings.hold = draws.one_in(2) ? PoolSettings::Hold::kDone : PoolSettings::Hold::kReceipt;
+  settings.full = draws.one_in(2) ? PoolSettings::Full::kReject : PoolSettings::Full::kWait;
+  settings.queue_max = 1 + draws.below(6);
+  settings.queue_timeout = seconds(1 + draws.below(30));
+  settings.receipt_timeout = seconds(1 + draws.below(10));
+  settings.stop_timeout = seconds(1 + draws.below(30));
+  return settings;
+}
+
+}  // namespace
+
+World::World(Draws& draws)
+    : draws_(draws),
+      settings_(random_settings(draws)),
+      now_(Instant{} + std::chrono::hours(1)),
+      pool_(settings_, 1 + draws.below(1000), now_) {
+  tell(event::DeadlinePassed{});
+}
+
+void World::tell(const Event& first) {
+  pending_.push_front(first);
+  while (!pending_.empty()) {
+    const Event event = pending_.front();
+    pending_.pop_front();
+    ++events_;
+    Actions actions;
+    pool_.handle(event, now_, actions);
+    for (const Action& action : actions) std::visit([this](const auto& a) { carry_out(a); }, action);
+    if (std::holds_alternative<event::DeadlinePassed>(event)) {
+      const auto next = pool_.next_deadline(now_);
+      demand(!next || *next > now_, "after a deadline the next one is not in the future");
+      nobody_is_overdue();
+    }
+    look_around();
+  }
+}
+
+WorkerId World::any_worker() {
+  if (processes_.empty()) return {};
+  return std::next(processes_.begin(), draws_.below(processes_.size()))->first;
+}
+
+Ticket World::any_ticket() {
+  switch (draws_.below(4)) {
+    case 0: return last_ended_;
+    case 1: return Ticket{draws_.below(1U << 22U)};
+    default: break;
+  }
+  if (open_.empty()) return {};
+  return std::next(open_.begin(), draws_.below(open_.size()))->first;
+}
+
+void World::accept() {
+  if (listeners_closed_ || open_.size() >= 100 || (!accepting_ && !draws_.one_in(8))) return;
+  const Ticket ticket = tickets_.allocate();
+  open_[ticket];
+  ++truth_.accepted;
+  tell(event::Accepted{ticket});
+}
+
+bool World::has_something_to_do(const Process& p) const {
+  if (p.dead) return false;
+  return !p.ready || p.terminated || p.killed || p.channel_closed || !p.hand.empty() || p.draining;
+}
+
+void World::behave(WorkerId worker) {
+  Process& p = process(worker);
+  if (p.dead) return;
+  if (p.killed || p.terminated || p.channel_closed) return die(worker, Exit{Exit::Kind::kSignaled, 15});
+  if (!p.ready) {
+    p.ready = true;
+    const std::uint64_t offered = p.role == WorkerRole::kTemplate ? 0 : 1 + draws_.below(4);
+    p.slots = std::min<std::uint64_t>(offered, settings_.slots);
+    return tell(event::WorkerReady{worker, 1, offered});
+  }
+  if (!p.hand.empty()) return work(worker, std::next(p.hand.begin(), draws_.below(p.hand.size()))->first);
+  if (p.draining) die(worker, Exit{Exit::Kind::kExited, 0});
+}
+
+void World::work(WorkerId worker, Ticket ticket) {
+  Process& p = process(worker);
+  bool& begun = p.hand[ticket];
+  if (begun) {
+    if (draws_.one_in(6)) return tell(event::WorkerProgress{worker, ticket});
+    p.hand.erase(ticket);
+    ++truth_.served;
+    return tell(event::WorkerIdle{worker, ticket});
+  }
+  if (!friendly_ && draws_.one_in(8)) {
+    p.hand.erase(ticket);
+    ++connection(ticket).comebacks;
+    return tell(event::WorkerRefused{worker, ticket});
+  }
+  begun = true;
+  ++truth_.begun;
+  tell(event::WorkerBusy{worker, ticket});
+}
+
+/// Says what does not fit, or perhaps does: the truth keeps step where it happens to.
+void World::misbehave(WorkerId worker) {
+  const Process& p = process(worker);
+  if (p.dead) return;
+  switch (draws_.below(8)) {
+    case 0: return tell(event::WorkerViolated{worker});
+    case 1: process(worker).channel_closed = true; return tell(event::ChannelClosed{worker});
+    case 2: {
+      const std::uint64_t impossible = p.role == WorkerRole::kWorker ? 0 : 5000;
+      return tell(event::WorkerReady{worker, 1 + draws_.below(2), p.ready ? 1 : impossible});
+    }
+    case 3: return tell(event::Inspected{any_ticket(), draws_.one_in(2)});
+    default: return lie(worker, any_ticket());
+  }
+}
+
+void World::lie(WorkerId worker, Ticket ticket) {
+  const auto& hand = process(worker).hand;
+  const auto in_hand = hand.find(ticket);
+  const bool dispatched = in_hand != hand.end() && !in_hand->second;
+  const bool begun = in_hand != hand.end() && in_hand->second;
+  switch (draws_.below(4)) {
+    case 0: return dispatched ? work(worker, ticket) : tell(event::WorkerBusy{worker, ticket});
+    case 1: return dispatched ? work(worker, ticket) : tell(event::WorkerRefused{worker, ticket});
+    case 2: return begun ? work(worker, ticket) : tell(event::WorkerIdle{worker, ticket});
+    default: return begun ? work(worker, ticket) : tell(event::WorkerProgress{worker, ticket});
+  }
+}
+
+void World::die(WorkerId worker, Exit exit) {
+  Process& p = process(worker);
+  if (p.dead) return;
+  p.dead = true;
+  for (const auto& [ticket, begun] : p.hand) {
+    Connection& c = connection(ticket);
+    if (!begun) {
+      ++c.comebacks;
+    } else if (!c.copy_open) {
+      ++truth_.lost;
+    }
+  }
+  p.hand.clear();
+  tell(event::WorkerExited{worker, exit});
+}
+
+void World::reach_deadline() {
+  if (const auto next = pool_.next_deadline(now_)) {
+    now_ = std::max(now_, *next);
+    tell(event::DeadlinePassed{});
+  }
+}
+
+void World::let_time_pass() {
+  switch (draws_.below(4)) {
+    case 0: now_ += milliseconds(draws_.below(50)); return;
+    case 1: now_ += milliseconds(draws_.below(20'000)); return;  // the timer will be late
+    default: return reach_deadline();
+  }
+}
+
+void World::operate() {
+  const std::uint32_t choice = draws_.below(40);
+  if (choice < 16) return tell(event::Resized{draws_.below(8)});
+  if (choice < 39) {
+    const PoolSettings before = settings_;
+    settings_ = random_settings(draws_);
+    const bool replace =
+        before.slots != settings_.slots || before.start != settings_.start || draws_.one_in(2);
+    return tell(event::SettingsChanged{settings_, replace});
+  }
+  stop_requested_ = true;
+  tell(event::StopRequested{draws_.one_in(3)});
+}
+
+void World::step() {
+  const std::uint32_t choice = draws_.below(32);
+  if (stopped_) return;
+  if (choice < 7) return accept();
+  if (choice < 9) return let_time_pass();
+  if (choice < 11) return operate();
+  WorkerId worker = any_worker();
+  if (!worker) return;
+  if (!has_something_to_do(process(worker))) worker = any_worker();
+  if (choice == 11) return misbehave(worker);
+  if (choice == 12) return die(worker, Exit{Exit::Kind::kSignaled, 11});
+  behave(worker);
+}
+
+bool World::whole() const {
+  if (!open_.empty()) return false;
+  std::size_t ready = 0;
+  for (const auto& [id, p] : processes_) {
+    if (has_something_to_do(p)) return false;
+    if (p.role == WorkerRole::kWorker) ++ready;
+  }
+  bool present = true;
+  pool_.workers().for_each([&](const WorkerRow& row) {
+    present = present && row.generation == pool_.lifecycle().generation() && !row.resting;
+  });
+  return present && ready == pool_.lifecycle().target() && accepting_;
+}
+
+void World::recover() {
+  friendly_ = true;
+  const Instant end = now_ + std::chrono::minutes(10);
+  for (int steps = 0; !whole(); ++steps) {
+    demand(steps < 5000 && now_ < end, "the pool does not become whole again");
+    const auto busy = std::find_if(processes_.begin(), processes_.end(),
+                                   [this](const auto& entry) { return has_something_to_do(entry.second); });
+    if (busy != processes_.end()) {
+      behave(busy->first);
+    } else {
+      demand(pool_.next_deadline(now_).has_value(), "the pool is not whole and waits for nothing");
+      reach_deadline();
+    }
+  }
+}
+
+void World::stop() {
+  const bool orderly = !stop_requested_ && friendly_;
+  friendly_ = true;
+  stop_requested_ = true;
+  const Instant end = now_ + settings_.stop_timeout + std::chrono::minutes(2);
+  if (!stopped_) tell(event::StopRequested{});
+  for (int steps = 0; !stopped_; ++steps) {
+    demand(steps < 5000 && now_ < end, "the stop does not end");
+    const auto busy = std::find_if(processes_.begin(), processes_.end(),
+                                   [this](const auto& entry) { return has_something_to_do(entry.second); });
+    if (busy != processes_.end()) {
+      behave(busy->first);
+    } else {
+      demand(pool_.next_deadline(now_).has_value(), "the stop waits for nothing");
+      reach_deadline();
+    }
+  }
+  demand(truth_.accepted == truth_.closed + truth_.cut + truth_.rejected,
+         "not every connection was ended once");
+  demand(!pool_.next_deadline(now_), "a deadline runs though nothing is left");
+  demand(!orderly || clean_, "an orderly stop was not clean");
+}
+
+}  // namespace prefork

@@ -1,0 +1,126 @@
+// A model of everything around a Pool: io/, the workers' processes, the clients and the operator. It carries
+// out the pool's actions, asserts that each of them is possible and allowed, and chooses what happens next
+// from a list of numbers. What it finds wrong it throws as std::logic_error.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "supervisor/core/pool.h"
+
+namespace prefork {
+
+/// Numbers that decide a history; zeros when they are used up.
+class Draws {
+ public:
+  explicit Draws(const std::vector<std::uint32_t>& numbers) : numbers_(numbers) {}
+  [[nodiscard]] bool used_up() const { return next_ >= numbers_.size(); }
+  /// 0 to `choices` - 1
+  std::uint32_t below(std::size_t choices) {
+    return used_up() ? 0 : numbers_[next_++] % static_cast<std::uint32_t>(choices);
+  }
+  bool one_in(std::size_t choices) { return below(choices) == choices - 1; }
+
+ private:
+  const std::vector<std::uint32_t>& numbers_;
+  std::size_t next_ = 0;
+};
+
+class World {
+ public:
+  explicit World(Draws& draws);
+
+  /// Something happens: a client comes, a worker speaks, lies or dies, time passes, the operator intervenes.
+  void step();
+  /// From now on all workers behave, and the pool must become whole and serve everybody.
+  void recover();
+  /// A graceful stop with workers that behave must end, and each connection must have been ended once.
+  void stop();
+
+  [[nodiscard]] bool stop_requested() const { return stop_requested_; }
+  [[nodiscard]] std::uint64_t events() const { return events_; }
+
+ private:
+  struct Process {
+    WorkerRole role = WorkerRole::kWorker;
+    bool ready = false;
+    std::uint64_t slots = 0;
+    bool draining = false;
+    bool terminated = false;
+    bool killed = false;
+    bool channel_closed = false;
+    bool dead = false;
+    std::map<Ticket, bool> hand;  ///< what it has received and not finished; true: begun
+  };
+  struct Connection {
+    bool copy_open = true;
+    bool touched = false;
+    int comebacks = 0;
+  };
+  /// What must stand in the counters.
+  struct Truth {
+    std::uint64_t accepted = 0, begun = 0, served = 0, lost = 0;
+    std::uint64_t closed = 0, cut = 0, rejected = 0;
+  };
+
+  static void demand(bool fulfilled, const char* what);
+  void tell(const Event& event);
+  void look_around();
+  void nobody_is_overdue();
+  void carry_out(const action::StartWorker& action);
+  void carry_out(const action::SendDrain& action);
+  void carry_out(const action::SignalWorker& action);
+  void carry_out(const action::ForgetWorker& action);
+  void carry_out(const action::Dispatch& action);
+  void carry_out(const action::CloseCopy& action);
+  void carry_out(const action::Inspect& action);
+  void carry_out(const action::End& action);
+  void carry_out(const action::SetAccepting& action);
+  void carry_out(const action::CloseListeners& action);
+  void carry_out(const action::ReportDeath& action);
+  void carry_out(const action::Stopped& action);
+  template <typename Report>
+  void carry_out(const Report& /*report*/) {}
+
+  void accept();
+  void behave(WorkerId worker);
+  void work(WorkerId worker, Ticket ticket);
+  void misbehave(WorkerId worker);
+  void lie(WorkerId worker, Ticket ticket);
+  void die(WorkerId worker, Exit exit);
+  void let_time_pass();
+  void reach_deadline();
+  void operate();
+  [[nodiscard]] bool has_something_to_do(const Process& process) const;
+  [[nodiscard]] bool whole() const;
+  [[nodiscard]] bool held(Ticket ticket) const;
+  Process& process(WorkerId worker);
+  Connection& connection(Ticket ticket);
+  WorkerId any_worker();
+  Ticket any_ticket();
+
+  Draws& draws_;
+  PoolSettings settings_;
+  Instant now_;
+  Pool pool_;
+  std::map<WorkerId, Process> processes_;
+  std::map<Ticket, Connection> open_;
+  SlotAllocator<Ticket> tickets_;
+  std::deque<Event> pending_;  ///< io's answers to actions
+  Truth truth_;
+  WorkerId newest_;
+  Ticket last_ended_;
+  std::uint64_t events_ = 0;
+  bool friendly_ = false;  ///< nothing goes wrong any more
+  bool accepting_ = false;
+  bool stop_requested_ = false;
+  bool listeners_closed_ = false;
+  bool stopped_ = false;
+  bool clean_ = false;
+};
+
+}  // namespace prefork

@@ -1,0 +1,193 @@
+// What the model knows of the world, and what it demands of each action and after each event.
+#include <algorithm>
+#include <stdexcept>
+
+#include "tests/core/world.h"
+
+namespace prefork {
+
+void World::demand(bool fulfilled, const char* what) {
+  if (!fulfilled) throw std::logic_error(what);
+}
+
+World::Process& World::process(WorkerId worker) {
+  const auto found = processes_.find(worker);
+  demand(found != processes_.end(), "an action names a worker that is gone");
+  return found->second;
+}
+
+World::Connection& World::connection(Ticket ticket) {
+  const auto found = open_.find(ticket);
+  demand(found != open_.end(), "an action names a connection that is gone");
+  return found->second;
+}
+
+bool World::held(Ticket ticket) const {
+  return std::any_of(processes_.begin(), processes_.end(),
+                     [&](const auto& entry) { return entry.second.hand.count(ticket) > 0; });
+}
+
+void World::look_around() {
+  const char* broken = pool_.broken_invariant();
+  demand(broken == nullptr, broken);
+  demand(pool_.workers().size() == processes_.size(), "rows and processes differ in number");
+  demand(pool_.connections().size() == open_.size(), "known and open connections differ in number");
+  demand(pool_.accepting() == accepting_ || stopped_, "accepting was not told");
+  const Counters& c = pool_.counters();
+  demand(c.accepted == truth_.accepted && c.begun == truth_.begun && c.served == truth_.served &&
+             c.lost == truth_.lost,
+         "accepted, begun, served or lost is counted wrong");
+  demand(c.rejected + c.expired + c.gave_up + c.discarded + c.served + c.lost ==
+             truth_.closed + truth_.cut + truth_.rejected,
+         "the counters do not fit the connections that were ended");
+  if (stopped_) return;
+  const auto next = pool_.next_deadline(now_);
+  const std::size_t queued = pool_.connections().queued();
+  demand(queued == 0 || next, "connections wait and no deadline runs");
+  if (queued > 0 && pool_.workers().least_busy(settings_.prefer) != nullptr && !stop_requested_) {
+    demand(*next <= now_ + Dispatcher::kResourcePause,
+           "a worker is free, a connection waits, and nothing will happen");
+  }
+  const bool somebody_will_exit = std::any_of(processes_.begin(), processes_.end(),
+                                              [](const auto& entry) { return entry.second.killed; });
+  if (!stop_requested_ && pool_.lifecycle().scheduled() > 0 && !somebody_will_exit) {
+    demand(next.has_value(), "a worker is missing and no deadline runs");
+  }
+}
+
+void World::nobody_is_overdue() {
+  for (const auto& [ticket, state] : open_) {
+    const ConnectionRow& row = *pool_.connections().find(ticket);
+    if (row.state == ConnectionState::kQueued) {
+      demand(now_ < row.queued_at + settings_.queue_timeout, "a connection waits longer than it may");
+    }
+    if (row.state == ConnectionState::kDispatched && !process(row.worker).killed) {
+      demand(now_ < row.since + settings_.receipt_timeout,
+             "a receipt is overdue and nobody is killed for it");
+    }
+  }
+}
+
+void World::carry_out(const action::StartWorker& action) {
+  demand(!stop_requested_, "a worker is started while the pool stops");
+  demand(action.worker > newest_, "a worker's id is not larger than all before it");
+  newest_ = action.worker;
+  const bool forked = action.role == WorkerRole::kWorker && settings_.start == PoolSettings::Start::kFork;
+  demand(forked == static_cast<bool>(action.from), "forked from a template if and only if the pool forks");
+  if (forked) {
+    const Process& parent = process(action.from);
+    demand(parent.role == WorkerRole::kTemplate && parent.ready && !parent.draining && !parent.terminated &&
+               !parent.killed,
+           "the template cannot fork");
+  }
+  Process& started = processes_[action.worker];
+  started.role = action.role;
+  if (!friendly_ && draws_.one_in(20)) {
+    started.dead = true;
+    pending_.emplace_back(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 2}});
+  }
+}
+
+void World::carry_out(const action::SendDrain& action) {
+  Process& p = process(action.worker);
+  demand(p.ready && !p.draining && !p.terminated && !p.killed, "Drain for a worker that is not ready");
+  p.draining = true;
+}
+
+void World::carry_out(const action::SignalWorker& action) {
+  Process& p = process(action.worker);
+  bool& sent = action.signal == action::SignalWorker::Signal::kKill ? p.killed : p.terminated;
+  demand(!sent, "the same signal is sent twice");
+  sent = true;
+}
+
+void World::carry_out(const action::ForgetWorker& action) {
+  demand(process(action.worker).dead, "a worker is forgotten that has not exited");
+  processes_.erase(action.worker);
+}
+
+void World::carry_out(const action::Dispatch& action) {
+  Process& p = process(action.worker);
+  demand(p.role == WorkerRole::kWorker && p.ready && !p.draining && !p.terminated && !p.killed && !p.dead,
+         "a dispatch to a worker that is not ready");
+  demand(p.hand.size() < p.slots, "a dispatch to a worker that has no room");
+  demand(connection(action.ticket).copy_open, "a dispatch of a connection of which there is no copy");
+  demand(!held(action.ticket), "a dispatch of a connection that a living worker holds");
+  demand(connection(action.ticket).comebacks <= Dispatcher::kMaxRedispatches,
+         "a dispatch of a connection that came back too often");
+  if (!friendly_ && draws_.one_in(12)) {
+    using Cause = event::DispatchFailed::Cause;
+    const Cause causes[] = {Cause::kWorkerGone, Cause::kWorkerFull, Cause::kNoResources,
+                            Cause::kBadConnection};
+    pending_.emplace_back(event::DispatchFailed{action.worker, action.ticket, causes[draws_.below(4)]});
+    return;
+  }
+  p.hand[action.ticket] = false;
+}
+
+void World::carry_out(const action::CloseCopy& action) {
+  Connection& c = connection(action.ticket);
+  demand(c.copy_open, "a copy is closed twice");
+  demand(std::any_of(processes_.begin(), processes_.end(),
+                     [&](const auto& entry) {
+                       const auto in_hand = entry.second.hand.find(action.ticket);
+                       return in_hand != entry.second.hand.end() && in_hand->second;
+                     }),
+         "our copy is closed though nobody has begun the connection");
+  c.copy_open = false;
+}
+
+void World::carry_out(const action::Inspect& action) {
+  Connection& c = connection(action.ticket);
+  demand(c.copy_open, "there is no copy to inspect");
+  demand(!held(action.ticket), "a connection is inspected that a living worker holds");
+  c.touched = draws_.one_in(2);
+  if (!c.touched) ++c.comebacks;
+  pending_.push_front(event::Inspected{action.ticket, !c.touched});
+}
+
+void World::carry_out(const action::End& action) {
+  using How = action::End::How;
+  const Connection& c = connection(action.ticket);
+  demand(!held(action.ticket), "a connection is ended that a living worker holds");
+  switch (action.how) {
+    case How::kClose: ++truth_.closed; break;
+    case How::kCut:
+      demand(c.touched || c.comebacks > Dispatcher::kMaxRedispatches, "a connection is cut without need");
+      ++truth_.cut;
+      if (c.touched) ++truth_.lost;
+      break;
+    case How::kReject:
+      demand(c.copy_open, "a connection is turned away of which there is no copy");
+      ++truth_.rejected;
+      break;
+  }
+  open_.erase(action.ticket);
+  tickets_.release(action.ticket);
+  last_ended_ = action.ticket;
+}
+
+void World::carry_out(const action::SetAccepting& action) {
+  demand(action.accepting != accepting_, "accepting is told though it has not changed");
+  demand(!action.accepting || !listeners_closed_, "accepting from closed listeners");
+  accepting_ = action.accepting;
+}
+
+void World::carry_out(const action::CloseListeners& /*action*/) {
+  demand(!listeners_closed_, "the listeners are closed twice");
+  listeners_closed_ = true;
+}
+
+void World::carry_out(const action::ReportDeath& action) {
+  demand(process(action.record.worker).dead, "the death of a living worker is reported");
+}
+
+void World::carry_out(const action::Stopped& action) {
+  demand(!stopped_, "Stopped twice");
+  demand(stop_requested_ && listeners_closed_ && !accepting_, "Stopped without a stop");
+  demand(processes_.empty() && open_.empty(), "Stopped while something is left");
+  stopped_ = true;
+  clean_ = action.clean;
+}
+
+}  // namespace prefork
