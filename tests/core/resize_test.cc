@@ -93,7 +93,7 @@ struct Load {
 
 TEST_CASE("FAULTS 61: any sizes under load kill nobody who is busy and lose nothing") {
   Load load;
-  for (int step = 0; step < 3000; ++step) {
+  for (int step = 0; step < 800; ++step) {
     if (step % 5 == 0) load.d.handle(event::Resized{load.random() % 33});
     load.step();
     REQUIRE(load.live() == load.d.pool.lifecycle().target());
@@ -102,7 +102,7 @@ TEST_CASE("FAULTS 61: any sizes under load kill nobody who is busy and lose noth
   const Counters& c = load.d.pool.counters();
   CHECK(c.lost + c.gave_up + c.rejected + c.expired + c.discarded == 0);
   CHECK(c.crashes + c.start_failures == 0);
-  CHECK(c.served > 500);
+  CHECK(c.served > 100);
 }
 
 TEST_CASE("FAULTS 62: a smaller size while workers start cancels those that are not ready") {
