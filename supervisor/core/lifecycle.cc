@@ -49,11 +49,14 @@ std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event
   return std::nullopt;
 }
 
+void Lifecycle::emptied(WorkerRow& row, Instant now) {
+  if (row.load > 0) return;
+  if (row.status == WorkerStatus::kReady) row.since = now;
+  if (row.status == WorkerStatus::kDraining) workers_.set_deadline(row, now + settings_.kill_timeout);
+}
+
 void Lifecycle::served(WorkerRow& row, Instant now, Actions& out) {
-  if (row.status == WorkerStatus::kReady && row.load == 0) row.since = now;
-  if (row.status == WorkerStatus::kDraining && row.load == 0) {
-    workers_.set_deadline(row, now + settings_.kill_timeout);
-  }
+  emptied(row, now);
   if (policy_.failures() > 0 && row.generation == generation_ && row.started_at >= policy_.last_failure()) {
     proven(out);
   }

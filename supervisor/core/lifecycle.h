@@ -29,6 +29,8 @@ class Lifecycle {
   void resize(std::size_t workers);
 
   std::optional<Violation> ready(WorkerRow& row, const event::WorkerReady& event, Instant now, Actions& out);
+  /// The worker may have given its last connection back.
+  void emptied(WorkerRow& row, Instant now);
   /// The worker has finished a connection.
   void served(WorkerRow& row, Instant now, Actions& out);
   /// The worker gets nothing new for a while.

@@ -41,7 +41,7 @@ void Pool::settle_stop(Instant now, Actions& out) {
   out.push_back(action::Stopped{!lifecycle_.cut_short() && counters_.unserved() == unserved_before_stop_});
 }
 
-std::optional<Instant> Pool::next_deadline(Instant /*now*/) {
+std::optional<Instant> Pool::next_deadline() {
   std::optional<Instant> earliest;
   for (const std::optional<Instant>& candidate :
        {lifecycle_.next_deadline(), dispatcher_.next_deadline(), stop_deadline_}) {
@@ -110,6 +110,7 @@ void Pool::on(const event::WorkerRefused& event, Instant now, Actions& out) {
     violated(*row, *wrong, event.ticket.value, now, out);
   } else {
     lifecycle_.rest(*row, now + Dispatcher::kRest);
+    lifecycle_.emptied(*row, now);
   }
 }
 

@@ -38,7 +38,7 @@ class Pool {
   /// Appends to `out`. Never fails and never blocks, whatever a worker's record says.
   void handle(const Event& event, Instant now, Actions& out);
   /// When to send the next DeadlinePassed; nothing while no deadline runs.
-  [[nodiscard]] std::optional<Instant> next_deadline(Instant now);
+  [[nodiscard]] std::optional<Instant> next_deadline();
 
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] bool accepting() const { return accepting_; }

@@ -107,7 +107,7 @@ void PoolRunner::tell(const Event& event) {
 }
 
 void PoolRunner::arm_timer(Instant now) {
-  const auto deadline = pool_.next_deadline(now);
+  const auto deadline = pool_.next_deadline();
   if (!deadline) return;
   // One that is armed too early is cheaper than arming it anew with each connection: on_timer() looks again.
   if (timer_.active() && timer_at_ <= *deadline) return;
@@ -117,7 +117,7 @@ void PoolRunner::arm_timer(Instant now) {
 
 void PoolRunner::on_timer() {
   const Instant now = current_time();
-  const auto deadline = pool_.next_deadline(now);
+  const auto deadline = pool_.next_deadline();
   if (deadline && *deadline <= now) {
     tell(event::DeadlinePassed{});
   } else {

@@ -100,7 +100,7 @@ class PoolDriver {
   void advance(Duration duration) {
     const Instant end = now + duration;
     for (int steps = 0; steps < 100'000; ++steps) {
-      const std::optional<Instant> deadline = pool.next_deadline(now);
+      const std::optional<Instant> deadline = pool.next_deadline();
       if (!deadline || *deadline > end) {
         now = end;
         return;

@@ -32,7 +32,7 @@ TEST_CASE("an idle pool that is stopped closes its listeners, drains its workers
   d.leave_all();
   CHECK(d.last<action::Stopped>().clean);
   CHECK(d.pool.phase() == Pool::Phase::kStopped);
-  CHECK_FALSE(d.pool.next_deadline(d.now));
+  CHECK_FALSE(d.pool.next_deadline());
 }
 
 TEST_CASE("a pool without workers stops at once") {
@@ -229,7 +229,7 @@ TEST_CASE("a stop in the midst of failures to start does not wait for the next a
   d.exit(d.started[0], PoolDriver::kKilled);
   d.handle(kGraceful);
   CHECK(d.count<action::Stopped>() == 1);
-  CHECK_FALSE(d.pool.next_deadline(d.now));
+  CHECK_FALSE(d.pool.next_deadline());
 }
 
 TEST_CASE("what went wrong long before does not make a stop unclean") {

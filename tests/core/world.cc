@@ -45,7 +45,7 @@ void World::tell(const Event& first) {
     pool_.handle(event, now_, actions);
     for (const Action& action : actions) std::visit([this](const auto& a) { carry_out(a); }, action);
     if (std::holds_alternative<event::DeadlinePassed>(event)) {
-      const auto next = pool_.next_deadline(now_);
+      const auto next = pool_.next_deadline();
       demand(!next || *next > now_, "after a deadline the next one is not in the future");
       nobody_is_overdue();
     }
@@ -160,7 +160,7 @@ void World::die(WorkerId worker, Exit exit) {
 }
 
 void World::reach_deadline() {
-  if (const auto next = pool_.next_deadline(now_)) {
+  if (const auto next = pool_.next_deadline()) {
     now_ = std::max(now_, *next);
     tell(event::DeadlinePassed{});
   }
@@ -226,7 +226,7 @@ void World::recover() {
     if (busy != processes_.end()) {
       behave(busy->first);
     } else {
-      demand(pool_.next_deadline(now_).has_value(), "the pool is not whole and waits for nothing");
+      demand(pool_.next_deadline().has_value(), "the pool is not whole and waits for nothing");
       reach_deadline();
     }
   }
@@ -245,13 +245,13 @@ void World::stop() {
     if (busy != processes_.end()) {
       behave(busy->first);
     } else {
-      demand(pool_.next_deadline(now_).has_value(), "the stop waits for nothing");
+      demand(pool_.next_deadline().has_value(), "the stop waits for nothing");
       reach_deadline();
     }
   }
   demand(truth_.accepted == truth_.closed + truth_.cut + truth_.rejected,
          "not every connection was ended once");
-  demand(!pool_.next_deadline(now_), "a deadline runs though nothing is left");
+  demand(!pool_.next_deadline(), "a deadline runs though nothing is left");
   demand(!orderly || clean_, "an orderly stop was not clean");
 }
 

@@ -41,7 +41,7 @@ void World::look_around() {
              truth_.closed + truth_.cut + truth_.rejected,
          "the counters do not fit the connections that were ended");
   if (stopped_) return;
-  const auto next = pool_.next_deadline(now_);
+  const auto next = pool_.next_deadline();
   const std::size_t queued = pool_.connections().queued();
   demand(queued == 0 || next, "connections wait and no deadline runs");
   if (queued > 0 && pool_.workers().least_busy(settings_.prefer) != nullptr && !stop_requested_) {
