@@ -125,6 +125,7 @@ Result<ListenSocket> ListenSocket::share(const ListenAddress& address) const {
 
 Result<void> ListenSocket::take_over(ListenSocket& shared_from) {
   file_ = std::exchange(shared_from.file_, 0);
+  shared_from.given_away_ = true;
   if (auto set = set_permissions(); !set) return set;
   return listen();
 }

@@ -24,6 +24,8 @@ class ListenSocket {
   /// Becomes the owner of what `shared_from` owned, with the backlog, mode, owner and group of its own
   /// address.
   [[nodiscard]] Result<void> take_over(ListenSocket& shared_from);
+  /// Another has taken over: what waits in the backlog is for that one.
+  [[nodiscard]] bool given_away() const { return given_away_; }
 
   ListenSocket(ListenSocket&& other) noexcept
       : address_(std::move(other.address_)),
@@ -48,6 +50,7 @@ class ListenSocket {
 
   ListenAddress address_;
   ino_t file_ = 0;  ///< the inode of a unix socket's file that is ours to remove; 0: there is none
+  bool given_away_ = false;
   Fd socket_;
 };
 

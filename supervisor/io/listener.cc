@@ -28,7 +28,7 @@ void Listener::on_readable() {
 }
 
 void Listener::accept_backlog() {
-  for (int i = 0; i < kAcceptsAtEnd && accept_one(); ++i) {
+  for (int i = 0; !socket_.given_away() && i < kAcceptsAtEnd && accept_one(); ++i) {
   }
   set_accepting(false);
 }

@@ -55,11 +55,14 @@ void Supervisor::renew_lock() {
   }
 }
 
-ListenSocket* Supervisor::listening_at(const ListenAddress& address) {
+ListenSocket* Supervisor::listening_at(const ListenAddress& address, const std::string& pool_name) {
+  ListenSocket* elsewhere = nullptr;
   for (const auto& pool : pools_) {
-    if (ListenSocket* socket = pool->listening_at(address)) return socket;
+    ListenSocket* socket = pool->listening_at(address);
+    if (socket != nullptr && pool->config().name == pool_name) return socket;
+    if (elsewhere == nullptr) elsewhere = socket;
   }
-  return nullptr;
+  return elsewhere;
 }
 
 Result<Supervisor::Sockets> Supervisor::open_sockets(const Config& config) {
@@ -67,7 +70,7 @@ Result<Supervisor::Sockets> Supervisor::open_sockets(const Config& config) {
   for (const PoolConfig& pool : config.pools) {
     sockets.emplace_back();
     for (const ListenAddress& address : pool.listen) {
-      const ListenSocket* running = listening_at(address);
+      const ListenSocket* running = listening_at(address, pool.name);
       auto socket = running == nullptr ? ListenSocket::open(address) : running->share(address);
       if (!socket) return socket.error();
       sockets.back().push_back(std::move(socket).value());
@@ -80,7 +83,9 @@ Result<void> Supervisor::apply(const Config& config) {
   if (auto fits = check_descriptor_budget(config, descriptor_limit()); !fits) return fits;
   auto sockets = open_sockets(config);
   if (!sockets) return sockets.error();
-  // From here on nothing is refused any more.
+  // From here on nothing is refused any more. All listeners find their next owner before the first one is
+  // closed.
+  for (std::size_t i = 0; i < config.pools.size(); ++i) take_over(config.pools[i], sockets.value()[i]);
   std::vector<std::unique_ptr<PoolRunner>> pools;
   for (std::size_t i = 0; i < config.pools.size(); ++i) {
     pools.push_back(apply(config.pools[i], config.stop_timeout, std::move(sockets.value()[i])));
@@ -96,16 +101,19 @@ Result<void> Supervisor::apply(const Config& config) {
   return {};
 }
 
-std::unique_ptr<PoolRunner> Supervisor::apply(const PoolConfig& config, Milliseconds stop_timeout,
-                                              std::vector<ListenSocket> sockets) {
+void Supervisor::take_over(const PoolConfig& config, std::vector<ListenSocket>& sockets) {
   for (ListenSocket& socket : sockets) {
-    ListenSocket* running = listening_at(socket.address());
+    ListenSocket* running = listening_at(socket.address(), config.name);
     if (running == nullptr) {
       log_.info("pool {}: listening on {}", config.name, socket.name());
     } else if (auto taken = socket.take_over(*running); !taken) {
       log_.error("{}", taken.error().message());
     }
   }
+}
+
+std::unique_ptr<PoolRunner> Supervisor::apply(const PoolConfig& config, Milliseconds stop_timeout,
+                                              std::vector<ListenSocket> sockets) {
   const auto present = std::find_if(pools_.begin(), pools_.end(), [&](const auto& pool) {
     return pool != nullptr && pool->config().name == config.name;
   });

@@ -65,7 +65,11 @@ class Supervisor {
   /// Makes or reconfigures one pool; takes the one of that name out of pools_.
   [[nodiscard]] std::unique_ptr<PoolRunner> apply(const PoolConfig& config, Milliseconds stop_timeout,
                                                   std::vector<ListenSocket> sockets);
-  [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address);
+  /// Makes those of `sockets` that are shared the owners of what they share.
+  void take_over(const PoolConfig& config, std::vector<ListenSocket>& sockets);
+  /// The listening socket at the same place as `address`, of that pool if it has one; null when there is
+  /// none.
+  [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address, const std::string& pool_name);
   [[nodiscard]] PoolRunner::Surroundings surroundings();
   [[nodiscard]] SupervisorStatus status() const;
 

@@ -203,6 +203,8 @@ TEST_CASE("a shared socket that takes over keeps the client that waits, and the 
     auto shared = old->share(changed);
     REQUIRE(shared.ok());
     REQUIRE(shared.value().take_over(*old).ok());
+    CHECK(old->given_away());
+    CHECK_FALSE(shared.value().given_away());
     old.reset();
     const Fd server = accept_from(shared.value());
     REQUIRE(server.valid());
