@@ -1,0 +1,228 @@
+// SIGHUP: a file with a mistake changes nothing, and what is right comes into force without a connection
+// lost.
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/e2e/load.h"
+#include "tests/support/client.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+namespace {
+
+std::string with(const std::string& keys) {
+  return R"({"listen": "127.0.0.1:0", "command": ["supervisor-worker", "line"], )" + keys + "}";
+}
+
+const std::string kValid = with(R"("workers": 2)");
+
+/// What is wrong with a file, and the file.
+std::vector<std::pair<std::string, std::string>> broken_files() {
+  std::vector<std::pair<std::string, std::string>> files = {
+      {"nothing in it", ""},
+      {"cut off", kValid.substr(0, kValid.size() / 2)},
+      {"no JSON", "workers = 4\n"},
+      {"more after the end", kValid + "}"},
+      {"a list", "[" + kValid + "]"},
+      {"a string for a number", with(R"("workers": "four")")},
+      {"null for a number", with(R"("workers": null)")},
+      {"a negative number", with(R"("workers": -1)")},
+      {"half a worker", with(R"("workers": 1.5)")},
+      {"too many workers", with(R"("workers": 4097)")},
+      {"a number beyond all types", with(R"("workers": 1e400)")},
+      {"an unknown key", with(R"("wokers": 2)")},
+      {"a number for an object", with(R"("queue": 7)")},
+      {"a duration without a unit", with(R"("stop_timeout": "30")")},
+      {"a program that is not there", R"({"listen": "127.0.0.1:0", "command": ["no-such-program"]})"},
+      {"an empty command", R"({"listen": "127.0.0.1:0", "command": []})"},
+      {"no command", R"({"listen": "127.0.0.1:0"})"},
+      {"nowhere to listen", R"({"listen": [], "command": ["supervisor-worker", "line"]})"},
+      {"an address that is none", R"({"listen": "127.0.0.1", "command": ["supervisor-worker", "line"]})"},
+      {"a directory that is not there", with(R"("directory": "/no/such/directory")")},
+      {"a NUL byte", with("\"name\": \"a" + std::string(1, '\0') + "b\"")},
+      {"no UTF-8", with("\"name\": \"\xff\xfe\"")},
+      {"lists without end", std::string(200'000, '[')},
+      {"objects without end",
+       [] {
+         std::string bomb;
+         for (int i = 0; i < 50'000; ++i) bomb += R"({"pools":)";
+         return bomb;
+       }()},
+      {"two megabytes", kValid + std::string(std::size_t{2} << 20, ' ')},
+  };
+  return files;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "FAULTS 39: a file with a mistake changes nothing, whatever the mistake, and the log says what it is") {
+  SupervisorUnderTest supervisor(kValid, {});
+  const PoolTable before = supervisor.wait_for_idle(2);
+  std::size_t refusals = 0;
+  for (const auto& [what, text] : broken_files()) {
+    CAPTURE(what);
+    const std::size_t named = supervisor.count_in_log("error   " + supervisor.config_file());
+    supervisor.rewrite_config(text);
+    supervisor.signal(SIGHUP);
+    supervisor.wait_for_log("reload refused, nothing has changed", ++refusals);
+    CHECK(supervisor.count_in_log("error   " + supervisor.config_file()) > named);
+    CHECK(ask(supervisor.address(), "W 0\n").starts_with("OK "));
+  }
+  REQUIRE(::unlink(supervisor.config_file().c_str()) == 0);
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("reload refused, nothing has changed", ++refusals);
+  REQUIRE(::mkdir(supervisor.config_file().c_str(), 0700) == 0);
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("reload refused, nothing has changed", ++refusals);
+  REQUIRE(::rmdir(supervisor.config_file().c_str()) == 0);
+  const PoolTable after = supervisor.pool();
+  CHECK(after.pids() == before.pids());
+  CHECK(after["generation"] == before["generation"]);
+  supervisor.rewrite_config(with(R"("workers": 3)"));
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_idle(3);
+}
+
+TEST_CASE("FAULTS 39: a byte order mark and comments are no mistakes") {
+  SupervisorUnderTest supervisor(kValid, {});
+  supervisor.wait_for_idle(2);
+  supervisor.rewrite_config("\xef\xbb\xbf// the evening shift\n" + with(R"("workers": 1)"));
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_idle(1);
+}
+
+TEST_CASE("FAULTS 40: a reload while workers are starting: only workers of the last configuration remain") {
+  SupervisorUnderTest supervisor({.command = scripted({"mark:first", "gate:go"}), .workers = 3});
+  supervisor.gates().wait_for_marks("first", 3);
+  supervisor.rewrite_config({.command = scripted({"mark:second", "gate:go"}), .workers = 3});
+  supervisor.signal(SIGHUP);
+  supervisor.gates().wait_for_marks("second", 1);
+  supervisor.rewrite_config({.command = scripted({"mark:third", "gate:go"}), .workers = 3});
+  supervisor.signal(SIGHUP);
+  supervisor.gates().wait_for_marks("third", 1);
+  supervisor.gates().open_for_good("go");
+  const PoolTable pool = supervisor.wait_for_pool("the last configuration serves", [](const PoolTable& now) {
+    return now.workers.size() == 3 && now.count("idle") == 3 && now["generation"] == 3;
+  });
+  for (const WorkerText& worker : pool.workers) CHECK(worker.generation == 3);
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+}
+
+TEST_CASE(
+    "FAULTS 40: of two hundred reloads in a row the last one counts, and every process is accounted for") {
+  SupervisorUnderTest supervisor(PoolText{});
+  for (unsigned i = 0; i < 200; ++i) {
+    supervisor.rewrite_config(
+        {.workers = i % 5, .more = R"("environment": {"ROUND": ")" + std::to_string(i % 7) + "\"}"});
+    supervisor.signal(SIGHUP);
+  }
+  supervisor.rewrite_config({.workers = 3, .more = R"("environment": {"ROUND": "last"})"});
+  supervisor.signal(SIGHUP);
+  const PoolTable pool =
+      supervisor.wait_for_pool("three workers of the last generation", [](const PoolTable& now) {
+        return now.workers.size() == 3 && now.count("idle") == 3 &&
+               now.workers[0].generation == now["generation"] &&
+               now.workers[1].generation == now["generation"] &&
+               now.workers[2].generation == now["generation"];
+      });
+  eventually("nothing but the spawner and three workers is left",
+             [&] { return children_of(supervisor.pid()).size() == 4; });
+  for (const pid_t pid : pool.pids()) {
+    const auto last = processes_with("ROUND=last");
+    CHECK(std::find(last.begin(), last.end(), pid) != last.end());
+  }
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+}
+
+TEST_CASE(
+    "FAULTS 41: a reload that names a port in use is refused whole, leaks nothing, and the next one works") {
+  SupervisorUnderTest taken(PoolText{});
+  SupervisorUnderTest supervisor(PoolText{});
+  supervisor.wait_for_idle(1);
+  const std::size_t descriptors = descriptors_of(supervisor.pid());
+  const TestDirectory directory;
+  const std::string added = "unix:" + directory.at("added.sock");
+  for (std::size_t i = 1; i <= 5; ++i) {
+    supervisor.rewrite_config({.workers = 5, .listen = {"127.0.0.1:0", added, taken.address()}});
+    supervisor.signal(SIGHUP);
+    const std::string line = supervisor.wait_for_log("reload refused", i);
+    CHECK(line.find("listen " + taken.address() + ": Address already in use") != std::string::npos);
+  }
+  CHECK(supervisor.wait_for_idle(1).workers.size() == 1);
+  CHECK(descriptors_of(supervisor.pid()) == descriptors);
+  CHECK(::access(directory.at("added.sock").c_str(), F_OK) != 0);
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+  CHECK(taken.stop() == 0);
+  supervisor.rewrite_config({.workers = 2, .listen = {"127.0.0.1:0", added, taken.address()}});
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_idle(2);
+  CHECK(ask(taken.address(), "hello") == "hello");
+  CHECK(ask(added, "hello") == "hello");
+}
+
+TEST_CASE("workers are replaced under load without a failed connection") {
+  PoolText pool{.command = {"supervisor-worker", "line"}, .workers = 4};
+  SupervisorUnderTest supervisor(pool);
+  Load load(supervisor.address(), "S 500\n", 4);
+  std::vector<pid_t> pids = supervisor
+                                .wait_for_pool("four are ready",
+                                               [](const PoolTable& now) {
+                                                 return now.workers.size() == 4 && now.count("starting") == 0;
+                                               })
+                                .pids();
+  for (unsigned generation = 2; generation <= 6; ++generation) {
+    load.wait_for_answers(20);
+    pool.more = R"("environment": {"ROUND": ")" + std::to_string(generation) + "\"}";
+    supervisor.rewrite_config(pool);
+    supervisor.signal(SIGHUP);
+    supervisor.wait_for_pool("all are of the new generation", [&](const PoolTable& now) {
+      bool all = now.workers.size() == 4 && now["workers"] == 4;
+      for (const WorkerText& worker : now.workers) all = all && worker.generation == generation;
+      return all;
+    });
+  }
+  load.wait_for_answers(20);
+  const Load::Tally tally = load.stop();
+  CHECK(tally.flawless());
+  CHECK(tally.answered > 100);
+  const PoolTable after = supervisor.pool();
+  CHECK(after["served"] == tally.answered);
+  CHECK(after["redispatched"] == 0);
+  for (const pid_t pid : pids) CHECK_FALSE(is_alive(pid));
+}
+
+TEST_CASE("a new command that does not work leaves the old workers serving, until it is mended") {
+  PoolText pool{.command = {"supervisor-worker", "line"}, .workers = 3};
+  SupervisorUnderTest supervisor(pool);
+  const std::vector<pid_t> pids = supervisor.wait_for_idle(3).pids();
+  Load load(supervisor.address(), "W 0\n", 2);
+  SUBCASE("it exits at once") { pool.command = {"/bin/false"}; }
+  SUBCASE("it never gets ready") { pool.command = scripted({"gate:never"}); }
+  supervisor.rewrite_config(pool);
+  supervisor.signal(SIGHUP);
+  if (pool.command[0] == "/bin/false") supervisor.wait_for_log("starting workers fails", 3);
+  load.wait_for_answers(100);
+  const PoolTable meanwhile = supervisor.pool();
+  for (const pid_t pid : pids) {
+    const auto found = meanwhile.pids();
+    CHECK(std::find(found.begin(), found.end(), pid) != found.end());
+  }
+  pool.command = {"supervisor-worker", "line"};
+  supervisor.rewrite_config(pool);
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_pool("new ones have taken over", [](const PoolTable& now) {
+    bool all = now.workers.size() == 3 && now["workers"] == 3;
+    for (const WorkerText& worker : now.workers) all = all && worker.generation == 3;
+    return all;
+  });
+  CHECK(load.stop().flawless());
+}

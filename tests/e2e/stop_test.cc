@@ -1,0 +1,152 @@
+// The end: graceful within its time, quick when asked, and sudden.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/load.h"
+#include "tests/support/client.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+namespace {
+
+bool refuses(const std::string& address) { return !connect_tcp(address).valid(); }
+
+const std::vector<std::string> kBusyUntilGo = scripted(
+    {"ready", "recv", "busy", "mark:busy", "gate:go", "write:done", "shutdown", "close", "idle", "loop"});
+
+}  // namespace
+
+TEST_CASE("FAULTS 46: SIGTERM under load: what is busy finishes, what waits is served, and the status is 0") {
+  SupervisorUnderTest supervisor(PoolText{.command = kBusyUntilGo, .workers = 2});
+  std::vector<Client> clients;
+  for (int i = 0; i < 5; ++i) clients.emplace_back(supervisor.address());
+  supervisor.gates().wait_for_marks("busy", 2);
+  supervisor.wait_for_pool("three wait", [](const PoolTable& now) { return now["queue: now"] == 3; });
+  SUBCASE("with SIGTERM") { supervisor.signal(SIGTERM); }
+  SUBCASE("with SIGQUIT") { supervisor.signal(SIGQUIT); }
+  supervisor.wait_for_log("stopping; a second signal stops at once");
+  supervisor.gates().open_for_good("go");
+  for (Client& client : clients) {
+    CHECK(client.receive() == "done");
+    CHECK(client.end() == Client::End::kEof);
+  }
+  CHECK(supervisor.await_exit() == 0);
+  CHECK(supervisor.log().find("died") == std::string::npos);
+}
+
+TEST_CASE("FAULTS 46: a supervisor under full load stops without a connection lost") {
+  SupervisorUnderTest supervisor(PoolText{.command = {"supervisor-worker", "line"}, .workers = 4});
+  Load load(supervisor.address(), "S 500\n", 8);
+  load.wait_for_answers(100);
+  CHECK(supervisor.stop() == 0);
+  const Load::Tally tally = load.stop();
+  CHECK(tally.nothing == 0);
+  CHECK(tally.hung == 0);
+  CHECK(tally.answered == tally.connected);
+}
+
+TEST_CASE("FAULTS 46: workers that are not finished after stop_timeout are terminated, and the status is 1") {
+  SupervisorUnderTest supervisor(
+      PoolText{.command = kBusyUntilGo, .workers = 2, .more = R"("stop_timeout": "100ms")"});
+  Client client(supervisor.address());
+  supervisor.gates().wait_for_marks("busy");
+  CHECK(supervisor.stop() == 1);
+  CHECK(client.receive() == "");
+}
+
+TEST_CASE("FAULTS 46: workers that ignore SIGTERM are killed after kill_timeout") {
+  SupervisorUnderTest supervisor(
+      PoolText{.command = scripted({"ignore-term", "ready", "recv", "busy", "mark:busy", "hang"}),
+               .more = R"("stop_timeout": "50ms", "health": {"kill_timeout": "50ms"})"});
+  Client client(supervisor.address());
+  supervisor.gates().wait_for_marks("busy");
+  CHECK(supervisor.stop() == 1);
+  CHECK(client.receive() == "");
+}
+
+TEST_CASE("FAULTS 46: a second signal, or SIGINT, does not wait for what is busy") {
+  SupervisorUnderTest supervisor(PoolText{.command = kBusyUntilGo, .more = R"("stop_timeout": "10m")"});
+  Client busy(supervisor.address());
+  supervisor.gates().wait_for_marks("busy");
+  Client queued(supervisor.address());
+  supervisor.wait_for_pool("one waits", [](const PoolTable& now) { return now["queue: now"] == 1; });
+  SUBCASE("SIGTERM twice") {
+    supervisor.signal(SIGTERM);
+    supervisor.wait_for_log("stopping; a second signal stops at once");
+    supervisor.signal(SIGTERM);
+  }
+  SUBCASE("SIGINT") { supervisor.signal(SIGINT); }
+  supervisor.wait_for_log("stopping at once");
+  CHECK(supervisor.await_exit() == 1);
+  CHECK(busy.receive() == "");
+  CHECK(queued.receive() == "");
+}
+
+TEST_CASE("SIGINT while nothing is busy is no failure") {
+  SupervisorUnderTest supervisor(PoolText{.workers = 3});
+  supervisor.wait_for_idle(3);
+  CHECK(supervisor.stop(SIGINT) == 0);
+}
+
+TEST_CASE("a supervisor stops while its workers are still starting, or cannot start at all") {
+  SupervisorUnderTest starting(PoolText{.command = scripted({"mark:here", "gate:never"}), .workers = 3});
+  starting.gates().wait_for_marks("here", 3);
+  CHECK(starting.stop() == 0);
+  SupervisorUnderTest failing(PoolText{.command = {"/bin/false"}});
+  failing.wait_for_log("starting workers fails");
+  CHECK(failing.stop() == 0);
+}
+
+TEST_CASE("while the supervisor stops, SIGHUP changes nothing and nobody connects any more") {
+  SupervisorUnderTest supervisor(PoolText{.command = kBusyUntilGo});
+  Client client(supervisor.address());
+  supervisor.gates().wait_for_marks("busy");
+  supervisor.signal(SIGTERM);
+  supervisor.wait_for_log("stopping;");
+  eventually("nobody connects any more", [&] { return refuses(supervisor.address()); });
+  supervisor.rewrite_config(PoolText{.workers = 5});
+  supervisor.signal(SIGHUP);
+  supervisor.gates().open("go");
+  CHECK(client.receive() == "done");
+  CHECK(supervisor.await_exit() == 0);
+  CHECK(supervisor.log().find("reloaded") == std::string::npos);
+}
+
+TEST_CASE(
+    "FAULTS 43: when the supervisor is killed, idle workers leave, busy ones finish, and a new one starts at "
+    "once") {
+  SupervisorUnderTest first(PoolText{.workers = 3});
+  first.wait_for_idle(3);
+  Client client(first.address());
+  const PoolTable pool =
+      first.wait_for_pool("one is busy", [](const PoolTable& now) { return now.count("busy") == 1; });
+  first.signal(SIGKILL);
+  CHECK(first.await_exit() == -SIGKILL);
+  for (const WorkerText& worker : pool.workers) {
+    if (worker.state == "busy") continue;
+    eventually("an idle worker leaves", [&] { return !is_alive(worker.pid); });
+  }
+  // The address is free although a worker of the old supervisor still serves.
+  SupervisorUnderTest second(PoolText{.listen = {first.address()}}.text(), {});
+  CHECK(ask(second.address(), "hello") == "hello");
+  client.send("still served");
+  CHECK(client.receive() == "still served");
+}
+
+TEST_CASE("FAULTS 43: a unix socket that a killed supervisor has left behind is taken over") {
+  const TestDirectory directory;
+  const std::string address = "unix:" + directory.at("pool.sock");
+  SupervisorUnderTest first(PoolText{.listen = {address}});
+  first.wait_for_idle(1);
+  first.signal(SIGKILL);
+  CHECK(first.await_exit() == -SIGKILL);
+  SupervisorUnderTest second(PoolText{.listen = {address}});
+  CHECK(ask(address, "hello") == "hello");
+  CHECK(second.stop() == 0);
+  CHECK(::access(directory.at("pool.sock").c_str(), F_OK) != 0);
+}
