@@ -115,7 +115,8 @@ SendStatus Channel::send(std::span<const Record> records) {
 SendStatus Channel::send(std::span<const std::byte> bytes) { return send_bytes(bytes, -1); }
 
 SendStatus Channel::send_bytes(std::span<const std::byte> bytes, int attached) {
-  return send_passing(end_.get(), bytes, attached, MSG_DONTWAIT) >= 0 ? SendStatus::kSent : send_status(errno);
+  return send_passing(end_.get(), bytes, attached, MSG_DONTWAIT) >= 0 ? SendStatus::kSent
+                                                                      : send_status(errno);
 }
 
 ReceiveStatus Channel::receive(Datagram& datagram) { return receive_with(MSG_DONTWAIT, datagram); }

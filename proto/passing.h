@@ -1,4 +1,5 @@
-// sendmsg() and recvmsg() with one descriptor attached: the bare calls under the channel and under the spawner's socket.
+// sendmsg() and recvmsg() with one descriptor attached: the bare calls under the channel and under the
+// spawner's socket.
 #pragma once
 
 #include <sys/types.h>

@@ -8,7 +8,8 @@
 namespace prefork {
 namespace {
 
-// Byte by byte, so that the layout is the same whatever the machine's byte order; compilers make one move of it.
+// Byte by byte, so that the layout is the same whatever the machine's byte order; compilers make one move of
+// it.
 template <typename T>
 void put(std::span<std::byte, kRecordSize> out, std::size_t offset, T value) {
   for (std::size_t i = 0; i < sizeof(T); ++i) {

@@ -1,5 +1,6 @@
 // The records of the native protocol, version 1, and their 32 bytes on the wire. docs/protocol.md is the
-// specification. This file knows the layout; what a record means in which state is the supervisor's core's business.
+// specification. This file knows the layout; what a record means in which state is the supervisor's core's
+// business.
 #pragma once
 
 #include <array>
@@ -30,18 +31,19 @@ inline constexpr const char* kSlotsVariable = "SUPERVISOR_SLOTS";
 inline constexpr const char* kTemplateVariable = "SUPERVISOR_TEMPLATE";
 
 enum class RecordKind : std::uint16_t {
-  kReady = 1,       ///< worker: value = protocol version, ticket = slots it offers (0 from a template)
-  kConnection = 2,  ///< supervisor, + descriptor: value = listener index, time_ns = accepted, wait_us = queued
-  kBusy = 3,        ///< worker: begun. The receipt, sent before the socket is touched
-  kRefused = 4,     ///< worker: no descriptor arrived, or cannot take it
-  kIdle = 5,        ///< worker: done, and closed
-  kPark = 6,        ///< worker: done, keep-alive
-  kProgress = 7,    ///< worker: still working on this ticket
-  kNote = 8,        ///< worker: value = length of the text in the blocks that follow
-  kPing = 9,        ///< supervisor
-  kPong = 10,       ///< worker
-  kDrain = 11,      ///< supervisor: finish what you have, then exit
-  kFork = 12,       ///< supervisor to template, + descriptor: fork a worker whose channel is this descriptor
+  kReady = 1,  ///< worker: value = protocol version, ticket = slots it offers (0 from a template)
+  kConnection =
+      2,          ///< supervisor, + descriptor: value = listener index, time_ns = accepted, wait_us = queued
+  kBusy = 3,      ///< worker: begun. The receipt, sent before the socket is touched
+  kRefused = 4,   ///< worker: no descriptor arrived, or cannot take it
+  kIdle = 5,      ///< worker: done, and closed
+  kPark = 6,      ///< worker: done, keep-alive
+  kProgress = 7,  ///< worker: still working on this ticket
+  kNote = 8,      ///< worker: value = length of the text in the blocks that follow
+  kPing = 9,      ///< supervisor
+  kPong = 10,     ///< worker
+  kDrain = 11,    ///< supervisor: finish what you have, then exit
+  kFork = 12,     ///< supervisor to template, + descriptor: fork a worker whose channel is this descriptor
 };
 
 [[nodiscard]] std::string_view to_string(RecordKind kind);
@@ -91,7 +93,8 @@ class DatagramReader {
   std::string malformed_;
 };
 
-/// A Note ready to be sent: the record and its text, padded to whole blocks. Text beyond kMaxNoteLength is cut.
+/// A Note ready to be sent: the record and its text, padded to whole blocks. Text beyond kMaxNoteLength is
+/// cut.
 [[nodiscard]] std::vector<std::byte> encode_note(std::string_view text);
 
 }  // namespace prefork
