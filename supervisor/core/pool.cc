@@ -18,6 +18,7 @@ void Pool::handle(const Event& event, Instant now, Actions& out) {
 
 void Pool::settle(Instant now, Actions& out) {
   if (phase_ == Phase::kStopped) return dispatcher_.discard_queue(out);
+  finish(now, out);
   lifecycle_.settle(now, out);
   dispatcher_.dispatch(now, out);
   const bool accepting = phase_ == Phase::kRunning && dispatcher_.has_room();
@@ -28,11 +29,17 @@ void Pool::settle(Instant now, Actions& out) {
   if (phase_ != Phase::kRunning) settle_stop(now, out);
 }
 
+void Pool::finish(Instant now, Actions& out) {
+  if (phase_ != Phase::kFinishing) return;
+  // Workers that die meanwhile are replaced: somebody must serve what is queued.
+  const bool nobody_will = !lifecycle_.any_live() && lifecycle_.scheduled() == 0;
+  if (!dispatcher_.settled() && !nobody_will) return;
+  leave();
+  lifecycle_.drain_all(now, out);
+}
+
 void Pool::settle_stop(Instant now, Actions& out) {
-  if (phase_ == Phase::kFinishing && (dispatcher_.settled() || !lifecycle_.any_live())) {
-    phase_ = Phase::kLeaving;
-    lifecycle_.drain_all(now, out);
-  }
+  finish(now, out);
   // In kLeaving nobody takes anything new: what still comes back from a dying worker has nowhere to go.
   if (phase_ == Phase::kLeaving) dispatcher_.discard_queue(out);
   if (phase_ != Phase::kLeaving || workers_.size() > 0 || dispatcher_.connections().size() > 0) return;
@@ -161,14 +168,13 @@ void Pool::on(const event::StopRequested& event, Instant now, Actions& out) {
   if (phase_ == Phase::kStopped) return;
   if (phase_ == Phase::kRunning) {
     phase_ = Phase::kFinishing;
-    lifecycle_.stop_starting();
     out.push_back(action::CloseListeners{});
     stop_deadline_ = now + settings_.stop_timeout;
     unserved_before_stop_ = counters_.unserved();
   }
   if (!event.quick) return;
   stop_deadline_.reset();
-  phase_ = Phase::kLeaving;
+  leave();
   // Asked a second time, not even kill_timeout is waited for.
   if (std::exchange(stopping_quickly_, true)) {
     lifecycle_.kill_all(now, out);
@@ -187,9 +193,14 @@ void Pool::on(const event::DeadlinePassed& /*event*/, Instant now, Actions& out)
   dispatcher_.expire(now, out);
   if (stop_deadline_ && *stop_deadline_ <= now) {
     stop_deadline_.reset();
-    phase_ = Phase::kLeaving;
+    leave();
     lifecycle_.terminate_all(now, out);
   }
+}
+
+void Pool::leave() {
+  phase_ = Phase::kLeaving;
+  lifecycle_.stop_starting();
 }
 
 const char* Pool::broken_invariant() const {

@@ -65,6 +65,20 @@ TEST_CASE("FAULTS 46: a graceful stop under load serves what is busy and what is
   CHECK(d.last<action::Stopped>().clean);
 }
 
+TEST_CASE("a worker that dies during a graceful stop is replaced while connections are queued") {
+  PoolDriver d(pool_of(1));
+  d.ready_all();
+  d.advance(seconds(2));
+  const Ticket lost = d.accept();
+  const Ticket queued = d.accept();
+  d.busy(lost);
+  d.handle(kGraceful);
+  d.exit(d.holder(lost), PoolDriver::kKilled);
+  REQUIRE(d.started.size() == 2);
+  d.ready(d.started[1]);
+  CHECK(d.holder(queued) == d.started[1]);
+}
+
 TEST_CASE("FAULTS 46: what outlasts stop_timeout is terminated, then killed, and the stop is not clean") {
   PoolDriver d(pool_of(2));
   d.ready_all();
