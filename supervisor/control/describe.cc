@@ -22,7 +22,7 @@ std::string describe(const Exit& exit) {
                          name == nullptr ? "" : fmt::format(" (SIG{})", name));
     }
     case Exit::Kind::kNotStarted: return "could not be started";
-    case Exit::Kind::kVanished: return "left before it said who it was";
+    case Exit::Kind::kVanished: return "left without an exit status";
   }
   return "?";
 }

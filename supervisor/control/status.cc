@@ -81,8 +81,12 @@ std::string scoreboard(const std::vector<WorkerStatusLine>& workers) {
 
 std::vector<std::string> to_table(const SupervisorStatus& status) {
   std::vector<std::string> lines;
-  lines.push_back(fmt::format("supervisor {}, pid {}, up {}, {}, {} pool{}", status.version, status.pid,
-                              describe(status.uptime), status.config_file, status.pools.size(),
+  std::string strangers;
+  if (status.strangers_reaped > 0) {
+    strangers = fmt::format("{} stranger{} reaped, ", status.strangers_reaped, status.strangers_reaped == 1 ? "" : "s");
+  }
+  lines.push_back(fmt::format("supervisor {}, pid {}, up {}, {}, {}{} pool{}", status.version, status.pid,
+                              describe(status.uptime), status.config_file, strangers, status.pools.size(),
                               status.pools.size() == 1 ? "" : "s"));
   for (const PoolStatus& pool : status.pools) {
     add_pool(pool, lines);

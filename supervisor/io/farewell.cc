@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kDiscardAtOnce = std::size_t{64} * 1024;
 
-/// Throws away what has arrived. False when the client has closed or reset, or sends without end.
+/// Throws away what has arrived. False when the client has closed or reset.
 bool discard(int descriptor) {
   const ssize_t size = ::recv(descriptor, nullptr, kDiscardAtOnce, MSG_TRUNC | MSG_DONTWAIT);
   return size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR));

@@ -34,7 +34,7 @@ Error bind_error(const ListenAddress& address, int error) {
   if (error == EACCES && address.kind == ListenAddress::Kind::kTcp && address.port < 1024) {
     return listen_error(address, error, "ports below 1024 need root or CAP_NET_BIND_SERVICE");
   }
-  if (error == EADDRINUSE) return listen_error(address, error, "another program listens there");
+  if (error == EADDRINUSE) return listen_error(address, error, "something else listens there, or on an address that overlaps");
   if (error == EADDRNOTAVAIL)
     return listen_error(address, error, "no interface of this machine has that address");
   return listen_error(address, error);
@@ -126,6 +126,7 @@ Result<ListenSocket> ListenSocket::share(const ListenAddress& address) const {
 Result<void> ListenSocket::take_over(ListenSocket& shared_from) {
   file_ = std::exchange(shared_from.file_, 0);
   shared_from.given_away_ = true;
+  if (address_ == shared_from.address_) return {};
   if (auto set = set_permissions(); !set) return set;
   return listen();
 }
@@ -203,7 +204,7 @@ Result<void> ListenSocket::set_permissions() const {
   if (!owned) return listen_error(address_, errno, "cannot change the socket's owner");
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  if (::chmod(address_.path.c_str(), address_.mode.value_or(0666 & ~mask)) < 0) {
+  if (::chmod(address_.path.c_str(), address_.mode.value_or(0777 & ~mask)) < 0) {
     return listen_error(address_, errno, "cannot change the socket's mode");
   }
   return {};

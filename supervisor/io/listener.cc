@@ -19,6 +19,7 @@ void Listener::set_accepting(bool accepting) {
   } else {
     watcher_.stop();
     timer_.stop();
+    paused_ = false;
   }
 }
 
@@ -37,11 +38,12 @@ bool Listener::accept_one() {
   Fd socket(::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
   if (socket.valid()) {
     ++accepted_;
+    paused_ = false;
     owner_.accepted(std::move(socket), index_);
     return true;
   }
   switch (errno) {
-    case EAGAIN: return false;
+    case EAGAIN: paused_ = false; return false;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
@@ -51,6 +53,7 @@ bool Listener::accept_one() {
 }
 
 void Listener::pause(int error) {
+  paused_ = true;
   watcher_.stop();
   timer_.start(kPause, Callback::to<&Listener::on_timer>(*this));
   const Instant now = std::chrono::steady_clock::now();

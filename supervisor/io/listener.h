@@ -39,7 +39,7 @@ class Listener {
   [[nodiscard]] const ListenSocket& socket() const { return socket_; }
   [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
   /// Accepting, but out of descriptors or memory at the moment.
-  [[nodiscard]] bool paused() const { return timer_.active(); }
+  [[nodiscard]] bool paused() const { return paused_; }
 
  private:
   void on_readable();
@@ -54,6 +54,7 @@ class Listener {
   ListenerIndex index_;
   std::uint64_t accepted_ = 0;
   bool accepting_ = false;
+  bool paused_ = false;  ///< the last attempt failed for want of something
   Instant last_complaint_;
   ReadWatcher watcher_;
   TimerWatcher timer_;

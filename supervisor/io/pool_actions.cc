@@ -93,6 +93,10 @@ void PoolRunner::perform(const action::Dispatch& action) {
   const SendStatus status =
       worker == nullptr ? SendStatus::kGone : worker->send(connection_record(action), socket);
   if (status == SendStatus::kSent) return;
+  if (status == SendStatus::kInvalid) {
+    around_.log.error("pool {}: the connection of {} cannot be handed to a worker and is closed", config_.name,
+                      peer_name(socket));
+  }
   tell(event::DispatchFailed{action.worker, action.ticket, to_cause(status)});
 }
 
@@ -127,11 +131,7 @@ void PoolRunner::perform(const action::SetAccepting& action) {
 }
 
 void PoolRunner::perform(const action::CloseListeners& /*action*/) {
-  // What is in the backlog has connected already and would be reset.
-  for (auto& listener : listeners_) {
-    listener->accept_backlog();
-    old_listeners_.push_back(std::move(listener));
-  }
+  for (auto& listener : listeners_) old_listeners_.push_back(std::move(listener));
   listeners_.clear();
 }
 

@@ -60,7 +60,6 @@ void PoolRunner::perform(const action::Stopped& action) {
   stopped_cleanly_ = action.clean;
   around_.log.info("pool {}: stopped{}", config_.name,
                    action.clean ? "" : "; workers were killed or connections cut, see above");
-  around_.stopped();
 }
 
 PoolStatus PoolRunner::status() const {

@@ -73,7 +73,14 @@ void PoolRunner::listen_on(std::vector<ListenSocket> sockets) {
 }
 
 void PoolRunner::resize(std::size_t workers) { tell(event::Resized{workers}); }
-void PoolRunner::stop(bool quick) { tell(event::StopRequested{quick}); }
+
+void PoolRunner::stop(bool quick) {
+  // What is in the backlog has connected already: it is served with what is queued.
+  if (!quick && pool_.phase() == Pool::Phase::kRunning) {
+    for (const auto& listener : listeners_) listener->accept_backlog();
+  }
+  tell(event::StopRequested{quick});
+}
 
 Listener* PoolRunner::listener_at(const ListenAddress& address) const {
   for (const auto& listener : listeners_) {

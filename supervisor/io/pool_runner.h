@@ -32,7 +32,6 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
     Log& log;
     SpawnerLink& spawner;
     Datagram& datagram;
-    Callback stopped;  ///< called when a pool has stopped; it must not be destroyed inside the call
   };
 
   PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
@@ -49,8 +48,11 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
 
   [[nodiscard]] const PoolConfig& config() const { return config_; }
   [[nodiscard]] std::size_t target() const { return pool_.lifecycle().target(); }
-  [[nodiscard]] bool stopped() const { return pool_.phase() == Pool::Phase::kStopped; }
-  /// With stopped(): nobody was killed and no connection was cut.
+  /// Nothing is left of the pool, and nobody is being told his last words.
+  [[nodiscard]] bool finished() const {
+    return pool_.phase() == Pool::Phase::kStopped && farewell_.size() == 0;
+  }
+  /// With finished(): nobody was killed and no connection was cut.
   [[nodiscard]] bool stopped_cleanly() const { return stopped_cleanly_; }
   /// The listening socket at the same place as `address`, to be shared with its next owner; null when there
   /// is none.

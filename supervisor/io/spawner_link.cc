@@ -3,8 +3,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <cerrno>
 #include <optional>
 #include <span>
+#include <system_error>
 #include <utility>
 
 #include "proto/passing.h"
@@ -33,6 +35,7 @@ SpawnerLink::SpawnerLink(const Loop& loop, Log& log, SpawnerProcess process, con
 }
 
 void SpawnerLink::watch() {
+  started_at_ = std::chrono::steady_clock::now();
   reply_watcher_.start(process_.socket.get(), Callback::to<&SpawnerLink::hear>(*this));
   exit_watcher_.start(process_.pidfd.get(), Callback::to<&SpawnerLink::on_exit>(*this));
 }
@@ -58,7 +61,8 @@ void SpawnerLink::send_requests() {
     if (send_passing(process_.socket.get(), request.bytes, request.channel.get(), MSG_DONTWAIT) < 0) {
       // Its answers make room. Without any under way, whatever is short now may not be in a moment.
       if (in_flight_.empty()) {
-        pump_.start(std::chrono::milliseconds(10), Callback::to<&SpawnerLink::send_requests>(*this));
+        log_.warn("the spawner cannot be asked for a worker now: {}", std::generic_category().message(errno));
+        pump_.start(kRefill, Callback::to<&SpawnerLink::send_requests>(*this));
       }
       return;
     }
@@ -96,11 +100,18 @@ void SpawnerLink::on_exit() {
   reply_watcher_.stop();
   (void)::waitpid(process_.pid, nullptr, WNOHANG);
   process_ = SpawnerProcess{};
+  const std::vector<LaunchKey> lost = std::exchange(in_flight_, {});
+  const Duration age = std::chrono::steady_clock::now() - started_at_;
   log_.error("the spawner process died; starting another");
-  restart();
-  for (const LaunchKey& key : std::exchange(in_flight_, {})) {
+  if (age < kRetry) {
+    pump_.start(kRetry, Callback::to<&SpawnerLink::restart>(*this));
+  } else {
+    restart();
+  }
+  for (const LaunchKey& key : lost) {
     handle(LaunchReply{.key = key, .pid = 0, .step = LaunchStep::kRequest, .error = EPIPE}, Fd());
   }
+  send_requests();
 }
 
 void SpawnerLink::restart() {

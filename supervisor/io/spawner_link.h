@@ -45,11 +45,15 @@ class SpawnerLink {
   /// Handles all answers that have come.
   void hear();
 
+  /// Answers are awaited: there may be children that nobody knows yet.
+  [[nodiscard]] bool awaits_answers() const { return !in_flight_.empty(); }
   [[nodiscard]] pid_t pid() const { return process_.pid; }
 
  private:
   static constexpr std::size_t kMaxInFlight = 16;
+  /// Between two spawners when they die at once, or cannot be started.
   static constexpr Duration kRetry = std::chrono::seconds(1);
+  static constexpr Duration kRefill = std::chrono::milliseconds(100);
   struct Request {
     LaunchKey key;
     std::vector<std::byte> bytes;
@@ -68,6 +72,7 @@ class SpawnerLink {
   std::uint64_t last_client_ = 0;
   std::deque<Request> waiting_;
   std::vector<LaunchKey> in_flight_;
+  Instant started_at_;
   SpawnerProcess process_;
   ReadWatcher reply_watcher_;
   ReadWatcher exit_watcher_;

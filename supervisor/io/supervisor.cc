@@ -7,6 +7,7 @@
 #include <csignal>
 #include <utility>
 
+#include "supervisor/io/surroundings.h"
 #include "supervisor/version.h"
 
 namespace prefork {
@@ -46,6 +47,11 @@ int Supervisor::run() {
 }
 
 void Supervisor::stop(bool quick) {
+  if (++stop_requests_ > kPatience) {
+    log_.error("giving up: there are processes that do not die");
+    stopped_cleanly_ = false;
+    return loop_.stop();
+  }
   log_.info("stopping{}", quick ? " at once" : "; a second signal stops at once");
   stopping_ = true;
   for (const auto& pools : {&pools_, &leaving_}) {
@@ -56,7 +62,7 @@ void Supervisor::stop(bool quick) {
 void Supervisor::on_before_sleep() {
   const auto collect = [this](std::vector<std::unique_ptr<PoolRunner>>& pools) {
     std::erase_if(pools, [this](const auto& pool) {
-      if (!pool->stopped()) return false;
+      if (!pool->finished()) return false;
       stopped_cleanly_ = stopped_cleanly_ && pool->stopped_cleanly();
       return true;
     });
@@ -71,7 +77,17 @@ void Supervisor::write_log() {
   if (!sink_.write_pending()) log_timer_.start(kLogRetry, Callback::to<&Supervisor::write_log>(*this));
 }
 
+Result<void> Supervisor::fits(const PoolRunner& changed, std::size_t workers) const {
+  Config config;
+  for (const auto& pool : pools_) {
+    config.pools.push_back(pool->config());
+    config.pools.back().workers = static_cast<unsigned>(pool.get() == &changed ? workers : pool->target());
+  }
+  return check_descriptor_budget(config, descriptor_limit());
+}
+
 void Supervisor::resize_by(int change) {
+  if (stopping_) return;
   for (const auto& pool : pools_) {
     const std::size_t present = pool->target();
     if ((change < 0 && present == 0) || (change > 0 && present == kMaxWorkers)) {
@@ -80,6 +96,10 @@ void Supervisor::resize_by(int change) {
       continue;
     }
     const std::size_t wanted = change < 0 ? present - 1 : present + 1;
+    if (auto room = fits(*pool, wanted); change > 0 && !room) {
+      log_.warn("pool {}: stays at {} workers: {}", pool->config().name, present, room.error().message());
+      continue;
+    }
     log_.info("pool {}: {} workers from now on, {} before", pool->config().name, wanted, present);
     pool->resize(wanted);
   }
@@ -126,7 +146,8 @@ void Supervisor::sweep_strangers() {
            std::any_of(leaving_.begin(), leaving_.end(), known);
   };
   const auto awaits = [](const auto& pool) { return pool->awaits_identity(); };
-  if (std::any_of(pools_.begin(), pools_.end(), awaits) ||
+  spawner_.hear();
+  if (spawner_.awaits_answers() || std::any_of(pools_.begin(), pools_.end(), awaits) ||
       std::any_of(leaving_.begin(), leaving_.end(), awaits)) {
     return on_chld();
   }
@@ -141,7 +162,7 @@ void Supervisor::sweep_strangers() {
 }
 
 PoolRunner::Surroundings Supervisor::surroundings() {
-  return {loop_, log_, spawner_, datagram_, Callback::to<&Supervisor::on_pool_stopped>(*this)};
+  return {loop_, log_, spawner_, datagram_};
 }
 
 }  // namespace prefork

@@ -36,6 +36,8 @@ class Supervisor {
 
  private:
   static constexpr std::size_t kMaxWorkers = 4096;
+  /// Requests to stop: graceful, quick, kill. One more, and what a dead disk keeps alive is left behind.
+  static constexpr int kPatience = 3;
   static constexpr Duration kStatusInterval = std::chrono::milliseconds(100);
   static constexpr Duration kSweepDelay = std::chrono::seconds(1);
   static constexpr Duration kLogRetry = std::chrono::milliseconds(50);
@@ -51,12 +53,13 @@ class Supervisor {
 
   void stop(bool quick);
   void resize_by(int change);
+  /// Whether the descriptors suffice when that pool has so many workers.
+  [[nodiscard]] Result<void> fits(const PoolRunner& changed, std::size_t workers) const;
   void write_status();
   void sweep_strangers();
   void on_before_sleep();
   void write_log();
   void renew_lock();
-  void on_pool_stopped() {}  // looked at before the loop sleeps
 
   using Sockets = std::vector<std::vector<ListenSocket>>;  ///< for each pool of the configuration
   /// All listening sockets of `config`: new ones, and those that run already, shared.
@@ -86,6 +89,7 @@ class Supervisor {
   Instant last_status_;
   std::uint64_t strangers_reaped_ = 0;
   bool stopping_ = false;
+  int stop_requests_ = 0;
   bool stopped_cleanly_ = true;
   SignalWatcher hup_, usr1_, ttin_, ttou_, term_, quit_, int_, chld_;
   TimerWatcher status_timer_, sweep_timer_, log_timer_;

@@ -12,6 +12,8 @@
 #include <climits>
 #include <csignal>
 
+#include "supervisor/io/farewell.h"
+
 namespace prefork {
 namespace {
 
@@ -64,6 +66,7 @@ std::size_t descriptors_needed(const Config& config) {
     const std::size_t processes = pool.workers + pool.workers / 4 + 2;
     const std::size_t copies =
         std::size_t{pool.workers} * (pool.hold == Hold::kDone ? pool.connections_per_worker : 1);
+    if (!pool.queue.reject_with.empty()) needed += Farewell::kMax;
     needed += pool.listen.size() * 2 + processes * 2 + pool.queue.max + copies;
   }
   return needed;

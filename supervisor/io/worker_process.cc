@@ -49,9 +49,9 @@ void WorkerProcess::started(pid_t pid, Fd pidfd) {
   // reaps it.
   if (!pidfd_.valid()) pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd_.valid()) {
-    (void)::kill(pid, SIGKILL);
-    (void)::waitpid(pid, nullptr, 0);
+    (void)::kill(pid, SIGKILL);  // reaped with what nobody knows
     start_error_ = "no descriptor is free to watch it with";
+    hear_last_words();
     return not_started();
   }
   exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
@@ -144,6 +144,7 @@ void WorkerProcess::learn_identity() {
 }
 
 void WorkerProcess::violated(const std::string& what) {
+  if (std::exchange(violated_, true)) return;  // dead to us already
   owner_.log().error("{} broke the protocol and is killed: it sent {}", owner_.name_of(*this), what);
   owner_.tell(event::WorkerViolated{id_});
 }
@@ -159,13 +160,17 @@ void WorkerProcess::vanish() {
   owner_.tell(event::WorkerExited{id_, Exit{Exit::Kind::kVanished, 0}});
 }
 
-void WorkerProcess::on_exit() {
-  exit_watcher_.stop();
-  owner_.hear_spawner();
+void WorkerProcess::hear_last_words() {
   // What it said last decides which of its connections were begun.
   for (int i = 0; i < kDatagramsAtDeath && channel_watcher_.active() && receive_one(); ++i) {
   }
   channel_watcher_.stop();
+}
+
+void WorkerProcess::on_exit() {
+  exit_watcher_.stop();
+  owner_.hear_spawner();
+  hear_last_words();
   siginfo_t status{};
   int waited = 0;
   do {

@@ -72,6 +72,7 @@ class WorkerProcess {
 
   void on_readable();
   void on_exit();
+  void hear_last_words();
   /// Handles one datagram. False: there is nothing more to read.
   bool receive_one();
   void handle_datagram();
@@ -88,6 +89,7 @@ class WorkerProcess {
   pid_t pid_ = 0;
   bool awaits_identity_;
   bool reaped_ = false;
+  bool violated_ = false;
   bool over_ = false;  ///< WorkerExited has been told
   std::optional<action::SignalWorker::Signal> pending_signal_;
   std::string start_error_;

@@ -15,7 +15,7 @@
 namespace prefork {
 
 /// Argument strings and environment of a request may have this many bytes together, terminators included.
-inline constexpr std::size_t kMaxLaunchSize = std::size_t{64} * 1024;
+inline constexpr std::size_t kMaxLaunchSize = std::size_t{96} * 1024;
 
 struct Launch {
   std::string executable;  ///< absolute path
