@@ -27,7 +27,8 @@ TEST_CASE("FAULTS 1: a worker killed while idle is replaced, and no client notic
   });
   CHECK(after["lost"] == 0);
   CHECK(after["served"] == 4);
-  CHECK(supervisor.wait_for_log("died: killed by signal 9").find(std::to_string(victim)) != std::string::npos);
+  CHECK(supervisor.wait_for_log("died: killed by signal 9").find(std::to_string(victim)) !=
+        std::string::npos);
 }
 
 TEST_CASE("FAULTS 2: a connection whose worker is killed before its receipt is answered by another worker") {

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include <chrono>
+#include <string>
 
 namespace prefork::test {
 
@@ -25,7 +26,7 @@ template <typename Condition>
 
 /// Fails the test when `condition()` does not hold in time. `what` says in words what was waited for.
 template <typename Condition>
-void eventually(const char* what, Condition condition, std::chrono::nanoseconds time = kPatience) {
+void eventually(const std::string& what, Condition condition, std::chrono::nanoseconds time = kPatience) {
   const bool held = holds_within(time, condition);
   REQUIRE_MESSAGE(held, "in vain: ", what);
 }

@@ -16,6 +16,12 @@ std::string PoolText::text() const {
          ", \"workers\": " + std::to_string(workers) + (more.empty() ? "" : ", " + more) + "}\n";
 }
 
+std::string pools_text(const std::vector<std::pair<std::string, PoolText>>& pools) {
+  std::string text;
+  for (const auto& [name, pool] : pools) text += (text.empty() ? "\"" : ", \"") + name + "\": " + pool.text();
+  return "{\"pools\": {" + text + "}}\n";
+}
+
 std::vector<std::string> scripted(std::vector<std::string> steps) {
   steps.insert(steps.begin(), "scripted-worker");
   return steps;

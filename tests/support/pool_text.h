@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace prefork::test {
@@ -16,6 +17,9 @@ struct PoolText {
 
   [[nodiscard]] std::string text() const;
 };
+
+/// A file with several pools, under their names; each has the address that its PoolText says.
+[[nodiscard]] std::string pools_text(const std::vector<std::pair<std::string, PoolText>>& pools);
 
 /// A scripted worker's command.
 [[nodiscard]] std::vector<std::string> scripted(std::vector<std::string> steps);

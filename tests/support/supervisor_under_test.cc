@@ -96,54 +96,6 @@ SupervisorUnderTest::~SupervisorUnderTest() {
   }
 }
 
-void SupervisorUnderTest::check_running() {
-  StatusText status;
-  if (process_stat(pid_).state == 'T' || !ask_for_status(status)) return;
-  // A stranger's zombie is swept within a second.
-  const bool no_zombies = holds_within(std::chrono::seconds(5), [&] {
-    const auto children = children_of(pid_);
-    return std::none_of(children.begin(), children.end(),
-                        [](const auto& child) { return child.state == 'Z'; });
-  });
-  CHECK_MESSAGE(no_zombies, "children are dead and not reaped; log:\n", log());
-  // Nothing is held but what the workers, listeners and connections of the status account for.
-  std::size_t held = 0;
-  std::size_t explained = 0;
-  const bool no_leak = holds_within(std::chrono::seconds(5), [&] {
-    if (!ask_for_status(status)) return false;
-    held = descriptors_of(pid_);
-    explained = kOwnDescriptors;
-    for (const PoolTable& pool : status.pools) {
-      explained += pool["queue: now"] + pool["with workers"] + pool.workers.size() * 2;
-      explained +=
-          static_cast<std::size_t>(std::count_if(pool.lines.begin(), pool.lines.end(), [](const auto& line) {
-            return line.find(" listen ") != std::string::npos;
-          }));
-    }
-    return held <= explained;
-  });
-  CHECK_MESSAGE(no_leak, held, " descriptors are open, ", explained, " can be explained; log:\n", log());
-}
-
-void SupervisorUnderTest::clear_up() {
-  if (pid_ > 0) {
-    (void)::kill(pid_, SIGKILL);
-    (void)::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  } else if (check_leftovers_) {
-    const bool none = holds_within(std::chrono::seconds(5), [&] { return processes_with(marker()).empty(); });
-    CHECK_MESSAGE(none, "processes are left after the supervisor's end; log:\n", log());
-  }
-  const bool gone = holds_within(kPatience, [&] {
-    const std::vector<pid_t> left = processes_with(marker());
-    for (const pid_t pid : left) (void)::kill(pid, SIGKILL);
-    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-    }
-    return left.empty();
-  });
-  CHECK_MESSAGE(gone, "processes that cannot be killed are left");
-}
-
 std::vector<std::string> SupervisorUnderTest::addresses() {
   std::vector<std::string> found;
   const std::string label = "listening on ";
@@ -174,6 +126,11 @@ void SupervisorUnderTest::read_log() {
   while ((size = ::read(log_end_.get(), buffer.data(), buffer.size())) > 0 || (size < 0 && errno == EINTR)) {
     if (size > 0) log_.append(buffer.data(), static_cast<std::size_t>(size));
   }
+}
+
+std::string SupervisorUnderTest::log_tail() {
+  constexpr std::size_t kEnough = 3000;
+  return log().substr(log_.size() - std::min(log_.size(), kEnough));
 }
 
 const std::string& SupervisorUnderTest::log() {
@@ -218,8 +175,7 @@ bool SupervisorUnderTest::ask_for_status(StatusText& status) {
 StatusText SupervisorUnderTest::status() {
   StatusText status;
   const bool answered = ask_for_status(status);
-  REQUIRE_MESSAGE(answered, "no status; the log ends with: ",
-                  log_.substr(log_.size() - std::min<std::size_t>(log_.size(), 2000)));
+  REQUIRE_MESSAGE(answered, "no status; the log ends with:\n", log_tail());
   return status;
 }
 

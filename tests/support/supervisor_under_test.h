@@ -47,6 +47,7 @@ class SupervisorUnderTest {
   [[nodiscard]] std::string address(std::size_t index = 0);
 
   void signal(int number) const;
+  /// A listener stays what it is when its text stays the same, port 0 included.
   void rewrite_config(const std::string& text) const;
   void rewrite_config(const PoolText& pool) const { rewrite_config(pool.text()); }
 
@@ -62,7 +63,7 @@ class SupervisorUnderTest {
   [[nodiscard]] PoolTable pool();
   /// Asks for the status until `condition(pool)` holds.
   template <typename Condition>
-  PoolTable wait_for_pool(const char* what, Condition condition) {
+  PoolTable wait_for_pool(const std::string& what, Condition condition) {
     PoolTable last;
     eventually(what, [&] { return condition(last = pool()); });
     return last;
@@ -80,11 +81,12 @@ class SupervisorUnderTest {
 
  private:
   /// Of an idle supervisor, beside those that the status accounts for.
-  static constexpr std::size_t kOwnDescriptors = 11;
+  static constexpr std::size_t kOwnDescriptors = 9;
 
   void start(const Options& options);
   [[noreturn]] void become_supervisor(const Options& options, int log) const;
   void read_log();
+  [[nodiscard]] std::string log_tail();
   bool ask_for_status(StatusText& status);
   void check_running();
   void clear_up();

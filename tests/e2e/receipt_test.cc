@@ -1,0 +1,58 @@
+// A worker that does not send its receipt in time.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "tests/support/client.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+namespace {
+
+const std::string kSoon = R"("health": {"receipt_timeout": "150ms"}, "restart": {"backoff_min": "10ms"})";
+
+void check_answered_by_another(SupervisorUnderTest& supervisor, pid_t victim) {
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+  CHECK(supervisor.gates().marks("served").size() == 1);
+  CHECK(supervisor.gates().marks("served").front() != victim);
+  CHECK(!is_alive(victim));
+  CHECK(supervisor.wait_for_log("died: ").find("no Busy within receipt_timeout") != std::string::npos);
+  const PoolTable pool =
+      supervisor.wait_for_pool("one is served", [](const PoolTable& now) { return now["served"] == 1; });
+  CHECK(pool["redispatched"] == 1);
+  CHECK(pool["lost"] == 0);
+}
+
+}  // namespace
+
+TEST_CASE("FAULTS 9: a worker stopped with an undelivered connection is killed, and another one answers") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"only-first:victim", "ready", "mark:stopping", "stop"}), .more = kSoon});
+  supervisor.wait_for_idle(1);
+  const pid_t victim = supervisor.gates().wait_for_marks("stopping").at(0);
+  eventually("it is stopped", [&] { return process_stat(victim).state == 'T'; });
+  check_answered_by_another(supervisor, victim);
+}
+
+TEST_CASE(
+    "FAULTS 9: a worker that hangs between receiving a connection and its receipt is killed, and another one "
+    "answers") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"only-first:victim", "ready", "mark:ready", "recv", "hang"}), .more = kSoon});
+  check_answered_by_another(supervisor, supervisor.gates().wait_for_marks("ready").at(0));
+}
+
+TEST_CASE("a worker that has sent its receipt may take longer than the receipt timeout") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"ready", "recv", "busy", "gate:go", "write:late", "shutdown", "close", "idle"}),
+       .more = R"("health": {"receipt_timeout": "20ms"})"});
+  Client client(supervisor.address());
+  supervisor.wait_for_pool("it is busy", [](const PoolTable& pool) { return pool.count("busy") == 1; });
+  // The second answer about the status comes 100 ms after the first.
+  CHECK(supervisor.pool().count("busy") == 1);
+  supervisor.gates().open("go");
+  CHECK(client.receive() == "late");
+}
