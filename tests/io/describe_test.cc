@@ -20,7 +20,7 @@ TEST_CASE("the end of a process has a name") {
   CHECK(describe(Exit{Exit::Kind::kSignaled, SIGKILL}) == "killed by signal 9 (SIGKILL)");
   CHECK(describe(Exit{Exit::Kind::kSignaled, 200}) == "killed by signal 200");
   CHECK(describe(Exit{Exit::Kind::kNotStarted, 0}) == "could not be started");
-  CHECK(describe(Exit{Exit::Kind::kVanished, 0}) == "left before it said who it was");
+  CHECK(describe(Exit{Exit::Kind::kVanished, 0}) == "left without an exit status");
 }
 
 TEST_CASE("a duration has the unit that suits it") {

@@ -74,6 +74,14 @@ TEST_CASE(
   CHECK(to_table(supervisor({pool(), pool()}))[0].ends_with("2 pools"));
 }
 
+TEST_CASE("children that were no workers are told in the first line, when there were any") {
+  SupervisorStatus status = supervisor({pool()});
+  status.strangers_reaped = 1;
+  CHECK(to_table(status)[0] == "supervisor 1.2.3, pid 4711, up 2 h, pool.json, 1 stranger reaped, 1 pool");
+  status.strangers_reaped = 2;
+  CHECK(to_table(status)[0].ends_with(", 2 strangers reaped, 1 pool"));
+}
+
 TEST_CASE("the scoreboard has one character for each worker") {
   CHECK(scoreboard(pool().workers) == "_BSDKT");
   CHECK(scoreboard({}).empty());
