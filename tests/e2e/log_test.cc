@@ -1,0 +1,134 @@
+// A log that nobody reads does not stop the service.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <string>
+
+#include "proto/fd.h"
+#include "tests/support/client.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork;
+using namespace prefork::test;
+
+namespace {
+
+struct Pipe {
+  Pipe() {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+    out.reset(ends[0]);
+    in.reset(ends[1]);
+  }
+  /// Leaves no room for a single byte, and then blocks whoever writes.
+  void fill() const {
+    const std::string some(4096, '.');
+    while (::write(in.get(), some.data(), some.size()) > 0) {
+    }
+    while (::write(in.get(), ".", 1) > 0) {
+    }
+    REQUIRE(::fcntl(in.get(), F_SETFL, 0) == 0);
+  }
+  [[nodiscard]] std::string drain() const {
+    std::string text;
+    std::array<char, 65536> buffer{};
+    for (ssize_t size = 0; (size = ::read(out.get(), buffer.data(), buffer.size())) > 0;) {
+      text.append(buffer.data(), static_cast<std::size_t>(size));
+    }
+    return text;
+  }
+  Fd out;
+  Fd in;
+};
+
+/// One whose stderr is the pipe: its log is not read by the harness.
+SupervisorUnderTest::Options logging_to(const Pipe& pipe) {
+  return {.await_start = false,
+          .in_child = [descriptor = pipe.in.get()] { (void)::dup2(descriptor, STDERR_FILENO); }};
+}
+
+void wait_until_it_serves(const SupervisorUnderTest& supervisor, const std::string& path) {
+  eventually("it listens", [&] { return ::access(path.c_str(), F_OK) == 0 && is_alive(supervisor.pid()); });
+}
+
+}  // namespace
+
+TEST_CASE(
+    "FAULTS 57: the supervisor starts, serves, replaces workers and reloads while nobody reads its log") {
+  const TestDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  const PoolText pool{.command = scripted({"ready", "recv", "busy", "read:5", "write:hello", "shutdown",
+                                           "close", "idle", "die:exit=3"}),
+                      .listen = {"unix:" + path},
+                      .more = R"("log": {"level": "debug"})"};
+  Pipe pipe;
+  pipe.fill();
+  SupervisorUnderTest supervisor(pool.text(), logging_to(pipe));
+  wait_until_it_serves(supervisor, path);
+  for (int i = 0; i < 5; ++i) CHECK(ask(pool.listen[0], "hello") == "hello");
+  for (int i = 0; i < 5; ++i) supervisor.signal(SIGUSR1);
+  supervisor.signal(SIGHUP);
+  CHECK(ask(pool.listen[0], "hello") == "hello");
+  // What was not read has waited.
+  std::string text;
+  eventually("the log arrives", [&] {
+    text += pipe.drain();
+    return text.find("pool main: reloaded") != std::string::npos;
+  });
+  CHECK(text.find(" starts, pid " + std::to_string(supervisor.pid())) != std::string::npos);
+  CHECK(text.find("died: exited with status 3") != std::string::npos);
+  supervisor.signal(SIGTERM);
+  CHECK(supervisor.await_exit() == 0);
+}
+
+TEST_CASE(
+    "FAULTS 57: the supervisor goes on when the reader of its log is gone, and stops when it is told to") {
+  const TestDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  const PoolText pool{.listen = {"unix:" + path}};
+  Pipe pipe;
+  REQUIRE(::fcntl(pipe.in.get(), F_SETFL, 0) == 0);
+  SupervisorUnderTest supervisor(pool.text(), logging_to(pipe));
+  wait_until_it_serves(supervisor, path);
+  CHECK(ask(pool.listen[0], "hello") == "hello");
+  pipe.in.reset();
+  pipe.out.reset();
+  for (int i = 0; i < 3; ++i) {
+    supervisor.signal(SIGUSR1);
+    supervisor.signal(SIGHUP);
+    CHECK(ask(pool.listen[0], "hello") == "hello");
+  }
+  supervisor.signal(SIGTERM);
+  CHECK(supervisor.await_exit() == 0);
+}
+
+TEST_CASE("FAULTS 57: the supervisor stops in time although nobody has ever read its log") {
+  const TestDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  Pipe pipe;
+  pipe.fill();
+  SupervisorUnderTest supervisor(PoolText{.listen = {"unix:" + path}}.text(), logging_to(pipe));
+  wait_until_it_serves(supervisor, path);
+  CHECK(ask("unix:" + path, "hello") == "hello");
+  supervisor.signal(SIGTERM);
+  CHECK(supervisor.await_exit() == 0);
+}
+
+TEST_CASE("FAULTS 56: the supervisor serves while its log's device is full") {
+  const TestDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  SupervisorUnderTest supervisor(PoolText{.listen = {"unix:" + path}}.text(),
+                                 {.await_start = false, .in_child = [] {
+                                    (void)::dup2(::open("/dev/full", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+                                  }});
+  wait_until_it_serves(supervisor, path);
+  for (int i = 0; i < 5; ++i) {
+    supervisor.signal(SIGUSR1);
+    CHECK(ask("unix:" + path, "hello") == "hello");
+  }
+  supervisor.signal(SIGTERM);
+  CHECK(supervisor.await_exit() == 0);
+}
