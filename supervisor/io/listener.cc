@@ -32,6 +32,7 @@ void Listener::accept_backlog() {
   for (int i = 0; !socket_.given_away() && i < kAcceptsAtEnd && accept_one(); ++i) {
   }
   set_accepting(false);
+  timer_.stop();
 }
 
 bool Listener::accept_one() {
