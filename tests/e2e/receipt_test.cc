@@ -1,6 +1,7 @@
 // A worker that does not send its receipt in time.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <csignal>
 #include <string>
 #include <vector>
@@ -48,10 +49,12 @@ TEST_CASE(
 TEST_CASE("a worker that has sent its receipt may take longer than the receipt timeout") {
   SupervisorUnderTest supervisor(
       {.command = scripted({"ready", "recv", "busy", "gate:go", "write:late", "shutdown", "close", "idle"}),
-       .more = R"("health": {"receipt_timeout": "20ms"})"});
+       .more = R"("health": {"receipt_timeout": "500ms"})"});
   Client client(supervisor.address());
-  supervisor.wait_for_pool("it is busy", [](const PoolTable& pool) { return pool.count("busy") == 1; });
-  // The second answer about the status comes 100 ms after the first.
+  const auto start = std::chrono::steady_clock::now();
+  supervisor.wait_for_pool("it has begun", [](const PoolTable& pool) { return pool["begun"] == 1; });
+  eventually("the receipt would be overdue",
+             [&] { return std::chrono::steady_clock::now() - start > std::chrono::milliseconds(600); });
   CHECK(supervisor.pool().count("busy") == 1);
   supervisor.gates().open("go");
   CHECK(client.receive() == "late");

@@ -11,11 +11,12 @@
 namespace prefork::test {
 namespace {
 
+/// What there is of it: a process may end while its file is read.
 std::string read_file(const std::string& path) {
-  // operator<< keeps the exception to itself that a file throws whose process ends while it is read.
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
+  const std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  content << file.rdbuf();
+  return content.str();
 }
 
 std::vector<pid_t> all_processes() {
