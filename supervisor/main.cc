@@ -84,6 +84,7 @@ int run(const std::string& file) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): out of memory is the only one left, and ends the program.
 int main(int argc, char** argv) {
   CLI::App app(
       "Keeps a pool of worker processes, accepts connections for them and hands each, as an open socket, to "

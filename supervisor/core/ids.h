@@ -27,7 +27,7 @@ struct SlotId {
   /// The number to show to people: 1, 2, 3 …
   [[nodiscard]] std::uint64_t sequence() const { return value >> SlotBits; }
   [[nodiscard]] explicit operator bool() const { return value != 0; }
-  auto operator<=>(const SlotId&) const = default;
+  auto operator<=>(const SlotId&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14's mistake
 };
 
 /// 65,536 workers at a time.

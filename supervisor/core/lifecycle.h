@@ -79,6 +79,7 @@ class Lifecycle {
     bool template_ending = false;
   };
   [[nodiscard]] Census census() const;
+  static void count_template(const WorkerRow& row, bool ending, Census& census);
   [[nodiscard]] static bool goes_first(const WorkerRow& a, const WorkerRow& b);
 
   void drain(WorkerRow& row, StopReason reason, Instant now, Actions& out);

@@ -9,25 +9,25 @@ Lifecycle::Census Lifecycle::census() const {
   Census census;
   workers_.for_each([&](const WorkerRow& row) {
     const bool present = row.generation == generation_;
-    const bool worker = row.role == WorkerRole::kWorker;
-    if (!row.live()) {
-      if (!present || row.status != WorkerStatus::kStopping || !is_failure(row.reason)) return;
-      if (worker) ++census.ending;
-      census.template_ending = census.template_ending || !worker;
-      return;
-    }
+    const bool ending = row.status == WorkerStatus::kStopping && is_failure(row.reason);
     if (present && row.status == WorkerStatus::kStarting) ++census.starting;
-    if (!worker) {
-      if (present) {
-        census.fork_template = row.id;
-        census.template_ready = row.status == WorkerStatus::kReady;
-      }
-      return;
+    if (row.role == WorkerRole::kTemplate) {
+      if (present) count_template(row, ending, census);
+    } else if (row.live()) {
+      ++(present ? census.live : census.old);
+      if (present && row.status == WorkerStatus::kReady) ++census.ready;
+    } else if (present && ending) {
+      ++census.ending;
     }
-    ++(present ? census.live : census.old);
-    if (present && row.status == WorkerStatus::kReady) ++census.ready;
   });
   return census;
+}
+
+void Lifecycle::count_template(const WorkerRow& row, bool ending, Census& census) {
+  if (ending) census.template_ending = true;
+  if (!row.live()) return;
+  census.fork_template = row.id;
+  census.template_ready = row.status == WorkerStatus::kReady;
 }
 
 void Lifecycle::settle(Instant now, Actions& out) {

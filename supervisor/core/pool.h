@@ -74,7 +74,8 @@ class Pool {
   /// The row of a worker whose records count; null otherwise, after saying so where it is a violation.
   WorkerRow* speaker(WorkerId worker, Ticket ticket, Instant now, Actions& out);
   void settle(Instant now, Actions& out);
-  /// In kFinishing: goes on to kLeaving when everything queued is in a worker's hands, or nobody will ever take it.
+  /// In kFinishing: goes on to kLeaving when everything queued is in a worker's hands, or nobody will ever
+  /// take it.
   void finish(Instant now, Actions& out);
   void leave();
   void settle_stop(Instant now, Actions& out);

@@ -10,6 +10,8 @@ class Callback {
 
   template <auto Method, typename T>
   static Callback to(T& object) {
+    // An exception here has no one to go to; to end the program is meant.
+    // NOLINTNEXTLINE(bugprone-exception-escape)
     return Callback(&object, [](void* self) noexcept { (static_cast<T*>(self)->*Method)(); });
   }
 

@@ -100,6 +100,7 @@ void PoolRunner::tell(const Event& event) {
   handling_ = true;
   const Instant now = current_time();
   // By index: carrying out an action may tell further events.
+  // NOLINTNEXTLINE(modernize-loop-convert)
   for (std::size_t i = 0; i < events_.size(); ++i) {
     const Event next = events_[i];
     actions_.clear();

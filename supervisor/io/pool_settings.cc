@@ -32,7 +32,10 @@ Launch to_launch(const PoolConfig& config, WorkerRole role) {
   launch.executable = config.executable;
   launch.argv = config.command;
   launch.directory = config.directory;
-  for (const auto& [name, value] : config.environment) launch.environment.push_back(name + "=" + value);
+  for (const auto& [name, value] : config.environment) {
+    launch.environment.push_back(name + '=');
+    launch.environment.back() += value;
+  }
   launch.environment.push_back(std::string(kChannelVariable) + "=" + std::to_string(kChannelDescriptor));
   launch.environment.push_back(std::string(kSlotsVariable) + "=" +
                                std::to_string(config.connections_per_worker));
