@@ -68,7 +68,9 @@ TEST_CASE(
   SupervisorUnderTest supervisor(kValid, {});
   const PoolTable before = supervisor.wait_for_idle(2);
   std::size_t refusals = 0;
-  for (const auto& [what, text] : broken_files()) {
+  for (const auto& broken : broken_files()) {
+    const auto& what = broken.first;  // clang 14 cannot capture structured bindings
+    const auto& text = broken.second;
     CAPTURE(what);
     const std::size_t named = supervisor.count_in_log("error   " + supervisor.config_file());
     supervisor.rewrite_config(text);

@@ -94,7 +94,9 @@ TEST_CASE(
   // the connection counts as lost. Worker by worker, there is no other difference.
   std::uint64_t lost = 0;
   std::uint64_t answered_though_lost = 0;
-  for (const auto& [pid, account] : accounts(supervisor.log(), pool)) {
+  for (const auto& entry : accounts(supervisor.log(), pool)) {
+    const auto& pid = entry.first;  // clang 14 cannot capture structured bindings
+    const auto& account = entry.second;
     const auto found = tally.answers_of.find(pid);
     const std::uint64_t answers = found == tally.answers_of.end() ? 0 : found->second;
     CAPTURE(pid);
