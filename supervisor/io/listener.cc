@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "supervisor/io/quiesce.h"
+
 namespace prefork {
 
 Listener::Listener(const Loop& loop, Log& log, Owner& owner, ListenSocket socket, ListenerIndex index)
@@ -29,7 +31,10 @@ void Listener::on_readable() {
 }
 
 void Listener::accept_backlog() {
-  for (int i = 0; !socket_.given_away() && i < kAcceptsAtEnd && accept_one(); ++i) {
+  if (!socket_.given_away()) {
+    (void)quiesce(socket_.descriptor());  // without it, who connects at the last moment is reset
+    for (int i = 0; i < kAcceptsAtEnd && accept_one(); ++i) {
+    }
   }
   set_accepting(false);
   timer_.stop();
@@ -44,7 +49,8 @@ bool Listener::accept_one() {
     return true;
   }
   switch (errno) {
-    case EAGAIN: paused_ = false; return false;
+    case EAGAIN:
+    case EINVAL: paused_ = false; return false;  // nobody waits; or nobody, and nobody will
     case EMFILE:
     case ENFILE:
     case ENOBUFS:

@@ -30,8 +30,8 @@ class Listener {
   Listener(const Loop& loop, Log& log, Owner& owner, ListenSocket socket, ListenerIndex index);
 
   void set_accepting(bool accepting);
-  /// Accepts what has connected so far, and then nothing more: the socket is going to be closed. What waits
-  /// at a socket that was given away is left to its next owner.
+  /// Lets nobody new connect and accepts who has, and then nothing more: the socket is going to be closed.
+  /// What waits at a socket that was given away is left to its next owner.
   void accept_backlog();
   /// Goes on counting where the listener it replaces stopped.
   void count_from(std::uint64_t accepted) { accepted_ = accepted; }

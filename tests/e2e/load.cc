@@ -1,40 +1,17 @@
 #include "tests/e2e/load.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <string_view>
 #include <utility>
 
 #include "proto/fd.h"
+#include "tests/e2e/connect.h"
 #include "tests/support/eventually.h"
 
 namespace prefork::test {
-namespace {
-
-/// What ends a connection that hangs.
-constexpr timeval kPatient{.tv_sec = 30, .tv_usec = 0};
-
-}  // namespace
-
-Fd connect_tcp(const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(static_cast<std::uint16_t>(std::strtoul(address.c_str() + colon + 1, nullptr, 10)));
-  (void)::inet_pton(AF_INET, address.substr(0, colon).c_str(), &name.sin_addr);
-  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatient, sizeof(kPatient));
-  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatient, sizeof(kPatient));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) < 0) socket.reset();
-  return socket;
-}
-
 void Load::Tally::add(const Tally& other) {
   connected += other.connected;
   answered += other.answered;

@@ -11,12 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "proto/fd.h"
-
 namespace prefork::test {
-
-/// Connects to HOST:PORT, numeric IPv4; the Fd is not valid when nobody listens there.
-[[nodiscard]] Fd connect_tcp(const std::string& address);
 
 class Load {
  public:

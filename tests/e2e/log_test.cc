@@ -8,6 +8,7 @@
 #include <string>
 
 #include "proto/fd.h"
+#include "tests/e2e/connect.h"
 #include "tests/support/client.h"
 #include "tests/support/supervisor_under_test.h"
 
@@ -50,8 +51,8 @@ SupervisorUnderTest::Options logging_to(const Pipe& pipe) {
           .in_child = [descriptor = pipe.in.get()] { (void)::dup2(descriptor, STDERR_FILENO); }};
 }
 
-void wait_until_it_serves(const SupervisorUnderTest& supervisor, const std::string& path) {
-  eventually("it listens", [&] { return ::access(path.c_str(), F_OK) == 0 && is_alive(supervisor.pid()); });
+void wait_until_it_listens(const std::string& path) {
+  eventually("it listens", [&] { return connect_unix(path).valid(); });
 }
 
 }  // namespace
@@ -67,7 +68,7 @@ TEST_CASE(
   Pipe pipe;
   pipe.fill();
   SupervisorUnderTest supervisor(pool.text(), logging_to(pipe));
-  wait_until_it_serves(supervisor, path);
+  wait_until_it_listens(path);
   for (int i = 0; i < 5; ++i) CHECK(ask(pool.listen[0], "hello") == "hello");
   for (int i = 0; i < 5; ++i) supervisor.signal(SIGUSR1);
   supervisor.signal(SIGHUP);
@@ -81,7 +82,10 @@ TEST_CASE(
   CHECK(text.find(" starts, pid " + std::to_string(supervisor.pid())) != std::string::npos);
   CHECK(text.find("died: exited with status 3") != std::string::npos);
   supervisor.signal(SIGTERM);
-  CHECK(supervisor.await_exit() == 0);
+  const int status = supervisor.await_exit();
+  text += pipe.drain();
+  CAPTURE(text);
+  CHECK(status == 0);
 }
 
 TEST_CASE(
@@ -92,7 +96,7 @@ TEST_CASE(
   Pipe pipe;
   REQUIRE(::fcntl(pipe.in.get(), F_SETFL, 0) == 0);
   SupervisorUnderTest supervisor(pool.text(), logging_to(pipe));
-  wait_until_it_serves(supervisor, path);
+  wait_until_it_listens(path);
   CHECK(ask(pool.listen[0], "hello") == "hello");
   pipe.in.reset();
   pipe.out.reset();
@@ -111,7 +115,7 @@ TEST_CASE("FAULTS 57: the supervisor stops in time although nobody has ever read
   Pipe pipe;
   pipe.fill();
   SupervisorUnderTest supervisor(PoolText{.listen = {"unix:" + path}}.text(), logging_to(pipe));
-  wait_until_it_serves(supervisor, path);
+  wait_until_it_listens(path);
   CHECK(ask("unix:" + path, "hello") == "hello");
   supervisor.signal(SIGTERM);
   CHECK(supervisor.await_exit() == 0);
@@ -124,7 +128,7 @@ TEST_CASE("FAULTS 56: the supervisor serves while its log's device is full") {
                                  {.await_start = false, .in_child = [] {
                                     (void)::dup2(::open("/dev/full", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
                                   }});
-  wait_until_it_serves(supervisor, path);
+  wait_until_it_listens(path);
   for (int i = 0; i < 5; ++i) {
     supervisor.signal(SIGUSR1);
     CHECK(ask("unix:" + path, "hello") == "hello");

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/e2e/connect.h"
 #include "tests/e2e/load.h"
 #include "tests/support/client.h"
 #include "tests/support/supervisor_under_test.h"
@@ -46,8 +47,8 @@ TEST_CASE("FAULTS 46: a supervisor under full load stops without a connection lo
   load.wait_for_answers(100);
   CHECK(supervisor.stop() == 0);
   const Load::Tally tally = load.stop();
-  // The kernel completes handshakes until the very moment that the listener is closed: a client in that moment is
-  // reset, each of them once at most, for then nobody listens any more.
+  // The kernel completes handshakes until the very moment that the listener is closed: a client in that
+  // moment is reset, each of them once at most, for then nobody listens any more.
   CHECK(tally.nothing <= kClients);
   CHECK(tally.hung == 0);
   CHECK(tally.answered + tally.nothing == tally.connected);

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/e2e/connect.h"
 #include "tests/support/client.h"
 #include "tests/support/supervisor_under_test.h"
 
@@ -61,7 +62,7 @@ TEST_CASE(
                                     (void)::sigprocmask(SIG_SETMASK, &all, nullptr);
                                     for (const int number : {0, 1, 2}) (void)::close(number);
                                   }});
-  eventually("it listens", [&] { return ::access(path.c_str(), F_OK) == 0; });
+  eventually("it listens", [&] { return connect_unix(path).valid(); });
   CHECK(ask("unix:" + path, "hello") == "hello");
   for (const int number : {0, 1, 2}) CHECK(descriptor_of(supervisor.pid(), number) == "/dev/null");
   const pid_t worker = await_worker(supervisor.pid(), 0);

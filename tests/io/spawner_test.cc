@@ -119,7 +119,7 @@ TEST_CASE("the end of its channel is what a started process has at descriptor 3"
   Spawning spawning;
   Launch launch = sleeping();
   launch.executable = "/bin/sh";
-  launch.argv = {"sh", "-c", "echo hello >&3; exec sleep 60"};
+  launch.argv = {"sh", "-c", "echo hello >&3; read end <&3; true"};
   const Spawned process(spawning.start(launch));
   pollfd state{.fd = process.channel(), .events = POLLIN, .revents = 0};
   REQUIRE(::poll(&state, 1, 20'000) == 1);
