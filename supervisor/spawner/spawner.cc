@@ -104,11 +104,13 @@ void serve_request(int socket, std::span<const std::byte> bytes, const Fd& chann
 
 [[noreturn]] void run(int socket, const rlimit& descriptors) {
   (void)::prctl(PR_SET_NAME, "spawner");
-  // Signals are for the supervisor; a terminal's, or those sent to the whole group, are not for us.
+  // Signals are for the supervisor; a terminal's, or those sent to the whole group, are not for us. Blocked,
+  // not ignored: one for a new process that is not yet ready to take it must wait until it is, and not be
+  // lost.
   (void)::setsid();
-  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGPIPE}) {
-    (void)::signal(number, SIG_IGN);
-  }
+  sigset_t all;
+  sigfillset(&all);
+  (void)::sigprocmask(SIG_SETMASK, &all, nullptr);
   (void)::setrlimit(RLIMIT_NOFILE, &descriptors);
   std::vector<std::byte> buffer(kMaxLaunchSize);
   for (;;) {

@@ -47,6 +47,13 @@ Spawned::~Spawned() {
   (void)::waitpid(pid_, nullptr, 0);
 }
 
+int Spawned::await_signal() {
+  int status = 0;
+  eventually("the process ends", [&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; });
+  pid_ = 0;
+  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
 std::vector<int> Spawned::descriptors() const {
   std::vector<int> all;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/fd")) {
@@ -109,10 +116,10 @@ std::optional<LaunchReply> Spawning::receive(Fd& pidfd) {
   return reply;
 }
 
-Spawned Spawning::start(const Launch& launch) {
+Spawned Spawning::launch(const Launch& wanted) {
   auto [ours, theirs] = channel();
   const LaunchKey key{.pool = 1, .worker = 2};
-  send(encode_request(key, launch), std::move(theirs));
+  send(encode_request(key, wanted), std::move(theirs));
   Fd pidfd;
   const auto reply = receive(pidfd);
   REQUIRE(reply);
@@ -120,13 +127,17 @@ Spawned Spawning::start(const Launch& launch) {
   REQUIRE(reply->step == LaunchStep::kNone);
   REQUIRE(reply->pid > 0);
   CHECK(pidfd.valid());
-  Spawned process(reply->pid, std::move(pidfd), std::move(ours));
+  return Spawned(reply->pid, std::move(pidfd), std::move(ours));
+}
+
+Spawned Spawning::start(const Launch& wanted) {
+  Spawned process = launch(wanted);
   // The exec closes what is close-on-exec, the last thing before the program itself.
   eventually("the program to run", [&] {
     std::error_code error;
     const auto program =
         std::filesystem::read_symlink("/proc/" + std::to_string(process.pid()) + "/exe", error);
-    return !error && program == std::filesystem::canonical(launch.executable);
+    return !error && program == std::filesystem::canonical(wanted.executable);
   });
   return process;
 }

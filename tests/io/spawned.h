@@ -26,6 +26,8 @@ class Spawned {
   ~Spawned();
 
   [[nodiscard]] pid_t pid() const { return pid_; }
+  /// Waits for its end; the signal that killed it, or 0.
+  [[nodiscard]] int await_signal();
   /// Our end of its channel.
   [[nodiscard]] int channel() const { return channel_.get(); }
   [[nodiscard]] std::vector<int> descriptors() const;
@@ -50,8 +52,10 @@ class Spawning {
   Spawning& operator=(const Spawning&) = delete;
   ~Spawning();
 
+  /// There is a process; its program may not run yet.
+  [[nodiscard]] Spawned launch(const Launch& wanted);
   /// Waits until the program of `launch` runs.
-  [[nodiscard]] Spawned start(const Launch& launch);
+  [[nodiscard]] Spawned start(const Launch& wanted);
   /// The failure that is reported for `launch`, whose process has ended and been reaped; nothing if it runs.
   [[nodiscard]] std::optional<LaunchReply> fail(const Launch& launch);
   /// The answer to any request.

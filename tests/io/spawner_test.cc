@@ -186,6 +186,15 @@ TEST_CASE("the spawner ends when its socket is closed, and what it started lives
   CHECK(::kill(process.pid(), 0) == 0);
 }
 
+TEST_CASE("a signal that comes before the program runs is not lost") {
+  Spawning spawning;
+  for (int i = 0; i < 100; ++i) {
+    Spawned process(spawning.launch(sleeping()));
+    REQUIRE(::kill(process.pid(), SIGTERM) == 0);
+    REQUIRE(process.await_signal() == SIGTERM);
+  }
+}
+
 TEST_CASE("the spawner ignores the signals that are meant for the supervisor") {
   Spawning spawning;
   const Spawned before(spawning.start(sleeping()));
