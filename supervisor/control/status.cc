@@ -83,7 +83,8 @@ std::vector<std::string> to_table(const SupervisorStatus& status) {
   std::vector<std::string> lines;
   std::string strangers;
   if (status.strangers_reaped > 0) {
-    strangers = fmt::format("{} stranger{} reaped, ", status.strangers_reaped, status.strangers_reaped == 1 ? "" : "s");
+    strangers = fmt::format("{} stranger{} reaped, ", status.strangers_reaped,
+                            status.strangers_reaped == 1 ? "" : "s");
   }
   lines.push_back(fmt::format("supervisor {}, pid {}, up {}, {}, {}{} pool{}", status.version, status.pid,
                               describe(status.uptime), status.config_file, strangers, status.pools.size(),

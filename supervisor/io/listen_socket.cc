@@ -34,7 +34,8 @@ Error bind_error(const ListenAddress& address, int error) {
   if (error == EACCES && address.kind == ListenAddress::Kind::kTcp && address.port < 1024) {
     return listen_error(address, error, "ports below 1024 need root or CAP_NET_BIND_SERVICE");
   }
-  if (error == EADDRINUSE) return listen_error(address, error, "something else listens there, or on an address that overlaps");
+  if (error == EADDRINUSE)
+    return listen_error(address, error, "something else listens there, or on an address that overlaps");
   if (error == EADDRNOTAVAIL)
     return listen_error(address, error, "no interface of this machine has that address");
   return listen_error(address, error);

@@ -94,8 +94,8 @@ void PoolRunner::perform(const action::Dispatch& action) {
       worker == nullptr ? SendStatus::kGone : worker->send(connection_record(action), socket);
   if (status == SendStatus::kSent) return;
   if (status == SendStatus::kInvalid) {
-    around_.log.error("pool {}: the connection of {} cannot be handed to a worker and is closed", config_.name,
-                      peer_name(socket));
+    around_.log.error("pool {}: the connection of {} cannot be handed to a worker and is closed",
+                      config_.name, peer_name(socket));
   }
   tell(event::DispatchFailed{action.worker, action.ticket, to_cause(status)});
 }

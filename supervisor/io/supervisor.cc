@@ -161,8 +161,6 @@ void Supervisor::sweep_strangers() {
   }
 }
 
-PoolRunner::Surroundings Supervisor::surroundings() {
-  return {loop_, log_, spawner_, datagram_};
-}
+PoolRunner::Surroundings Supervisor::surroundings() { return {loop_, log_, spawner_, datagram_}; }
 
 }  // namespace prefork

@@ -69,8 +69,7 @@ void World::nobody_is_overdue() {
 }
 
 void World::carry_out(const action::StartWorker& action) {
-  demand(pool_.phase() != Pool::Phase::kStopped,
-         "a worker is started when nothing is left");
+  demand(pool_.phase() != Pool::Phase::kStopped, "a worker is started when nothing is left");
   demand(action.worker > newest_, "a worker's id is not larger than all before it");
   newest_ = action.worker;
   const bool forked = action.role == WorkerRole::kWorker && settings_.start == PoolSettings::Start::kFork;
