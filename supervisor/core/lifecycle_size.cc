@@ -5,7 +5,8 @@
 
 namespace prefork {
 
-Lifecycle::Census Lifecycle::census() const {
+// One pass that counts everything.
+Lifecycle::Census Lifecycle::census() const {  // NOLINT(readability-function-cognitive-complexity)
   Census census;
   workers_.for_each([&](const WorkerRow& row) {
     const bool present = row.generation == generation_;
