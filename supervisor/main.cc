@@ -1,5 +1,4 @@
 // The command line.
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -67,18 +66,17 @@ int run(const std::string& file) {
   const auto config = load(file);
   if (!config) return kUsageOrConfig;
 
-  auto sink = std::make_shared<NonBlockingSink>(STDERR_FILENO);
-  const auto log = make_log(sink);
-  log->set_level(to_spdlog(config->log_level));
-  log->info("supervisor {} starts, pid {}, configuration {}", kVersion, getpid(), file);
-  Supervisor supervisor({file, command_search(), original}, *log, *sink, std::move(spawner).value());
+  Log log(STDERR_FILENO);
+  log.set_level(config->log_level);
+  log.info("supervisor {} starts, pid {}, configuration {}", kVersion, getpid(), file);
+  Supervisor supervisor({file, command_search(), original}, log, std::move(spawner).value());
   if (auto started = supervisor.start(*config, std::move(lock).value()); !started) {
-    log->error("{}", started.error().message());
+    log.error("{}", started.error().message());
     return 1;
   }
   const int status = supervisor.run();
-  log->info("stopped");
-  (void)sink->write_pending();
+  log.info("stopped");
+  (void)log.write_pending();
   return status;
 }
 

@@ -1,61 +1,72 @@
-// The supervisor's log: lines on stderr through spdlog, written so that nobody who reads them, or does not,
-// can stop the supervisor. What cannot be written at once waits in a bounded buffer; what does not fit there
-// is dropped and counted, and the count is logged when there is room again.
+// The supervisor's log: lines on a descriptor, usually stderr, written so that nobody who reads them, or does
+// not, can stop the supervisor (see NonBlockingSink). This header stays free of spdlog: everybody includes
+// it.
 #pragma once
 
-#include <spdlog/common.h>
-#include <spdlog/details/null_mutex.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/base_sink.h>
+#include <fmt/core.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "config/config.h"
-#include "proto/fd.h"
+
+namespace spdlog {
+class logger;
+}
 
 namespace prefork {
 
-using Log = spdlog::logger;
+class NonBlockingSink;
 
-/// A spdlog sink that never blocks. Borrows `descriptor` (usually stderr) for its whole life.
-class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+class Log {
  public:
-  static constexpr std::size_t kBufferLimit = std::size_t{1} << 20;
+  /// Borrows `descriptor` for its whole life.
+  explicit Log(int descriptor);
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
 
-  explicit NonBlockingSink(int descriptor);
+  void set_level(LogLevel level);
+  template <typename... T>
+  void debug(fmt::format_string<T...> format, T&&... values) {
+    write(LogLevel::kDebug, format, std::forward<T>(values)...);
+  }
+  template <typename... T>
+  void info(fmt::format_string<T...> format, T&&... values) {
+    write(LogLevel::kInfo, format, std::forward<T>(values)...);
+  }
+  template <typename... T>
+  void warn(fmt::format_string<T...> format, T&&... values) {
+    write(LogLevel::kWarning, format, std::forward<T>(values)...);
+  }
+  template <typename... T>
+  void error(fmt::format_string<T...> format, T&&... values) {
+    write(LogLevel::kError, format, std::forward<T>(values)...);
+  }
 
   /// A line as it is, without time and level.
   void write_line(std::string_view line);
   /// Writes what waits, as far as the reader takes it. True when nothing waits any more.
   bool write_pending();
-  [[nodiscard]] bool waits() const { return !pending_.empty(); }
+  [[nodiscard]] bool waits() const;
   /// Lines that were dropped and not yet spoken of.
-  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
-
- protected:
-  void sink_it_(const spdlog::details::log_msg& message) override;
-  void flush_() override {}
+  [[nodiscard]] std::uint64_t dropped() const;
 
  private:
-  void say_what_was_dropped();
-  void append(std::string_view line);
-  /// As write(2), but 0 instead of blocking, and -1 when nobody will ever read.
-  std::ptrdiff_t write_some(std::string_view text);
+  template <typename... T>
+  void write(LogLevel level, fmt::format_string<T...> format, T&&... values) {
+    if (level >= level_) write_text(level, fmt::format(format, std::forward<T>(values)...));
+  }
+  void write_text(LogLevel level, std::string_view text);
 
-  int descriptor_;
-  Fd reopened_;  ///< the same pipe or terminal, with an O_NONBLOCK of our own
-  bool socket_ = false;
-  std::string pending_;
-  std::uint64_t dropped_ = 0;
+  LogLevel level_ = LogLevel::kInfo;
+  std::shared_ptr<NonBlockingSink> sink_;
+  std::unique_ptr<spdlog::logger> logger_;
 };
-
-[[nodiscard]] spdlog::level::level_enum to_spdlog(LogLevel level);
-/// A logger with the project's line format: `2026-01-31T12:00:00.123Z info  text`.
-[[nodiscard]] std::unique_ptr<Log> make_log(std::shared_ptr<NonBlockingSink> sink);
 
 /// Text from outside made fit for one line: all but printable ASCII is escaped, and it is cut after `limit`
 /// bytes.

@@ -97,7 +97,7 @@ Result<void> Supervisor::apply(const Config& config) {
     leaving_.push_back(std::move(removed));
   }
   pools_ = std::move(pools);
-  log_.set_level(to_spdlog(config.log_level));
+  log_.set_level(config.log_level);
   return {};
 }
 

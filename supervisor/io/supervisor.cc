@@ -12,10 +12,9 @@
 
 namespace prefork {
 
-Supervisor::Supervisor(Options options, Log& log, NonBlockingSink& sink, SpawnerProcess spawner)
+Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
     : options_(std::move(options)),
       log_(log),
-      sink_(sink),
       spawner_(loop_, log, std::move(spawner), options_.worker_descriptors),
       started_at_(std::chrono::steady_clock::now()),
       hup_(loop_),
@@ -70,11 +69,11 @@ void Supervisor::on_before_sleep() {
   collect(leaving_);
   if (stopping_) collect(pools_);
   if (stopping_ && pools_.empty() && leaving_.empty()) loop_.stop();
-  if (sink_.waits() && !log_timer_.active()) write_log();
+  if (log_.waits() && !log_timer_.active()) write_log();
 }
 
 void Supervisor::write_log() {
-  if (!sink_.write_pending()) log_timer_.start(kLogRetry, Callback::to<&Supervisor::write_log>(*this));
+  if (!log_.write_pending()) log_timer_.start(kLogRetry, Callback::to<&Supervisor::write_log>(*this));
 }
 
 Result<void> Supervisor::fits(const PoolRunner& changed, std::size_t workers) const {
@@ -116,7 +115,7 @@ void Supervisor::on_usr1() {
 
 void Supervisor::write_status() {
   last_status_ = std::chrono::steady_clock::now();
-  for (const std::string& line : to_table(status())) sink_.write_line(line);
+  for (const std::string& line : to_table(status())) log_.write_line(line);
 }
 
 SupervisorStatus Supervisor::status() const {

@@ -25,8 +25,7 @@ class Supervisor {
     rlimit worker_descriptors;  ///< RLIMIT_NOFILE of workers
   };
 
-  /// `sink` is the log's, to be written on while its reader is slow.
-  Supervisor(Options options, Log& log, NonBlockingSink& sink, SpawnerProcess spawner);
+  Supervisor(Options options, Log& log, SpawnerProcess spawner);
 
   /// Opens everything that `config` names. On an error nothing has been started and nothing is left open.
   [[nodiscard]] Result<void> start(const Config& config, Fd config_lock);
@@ -78,7 +77,6 @@ class Supervisor {
 
   Options options_;
   Log& log_;
-  NonBlockingSink& sink_;
   Loop loop_;
   Datagram datagram_;
   SpawnerLink spawner_;

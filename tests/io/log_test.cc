@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/fd.h"
 #include "tests/config/temp_directory.h"
 
 namespace prefork {
@@ -62,10 +63,10 @@ std::size_t occurrences(const std::string& text, const std::string& part) {
   return count;
 }
 
-/// Reads until nothing waits in the sink any more.
-std::string read_all(const Pipe& pipe, NonBlockingSink& sink) {
+/// Reads until nothing waits in the log any more.
+std::string read_all(const Pipe& pipe, Log& log) {
   std::string text = pipe.drain();
-  while (!sink.write_pending()) text += pipe.drain();
+  while (!log.write_pending()) text += pipe.drain();
   return text + pipe.drain();
 }
 
@@ -74,40 +75,38 @@ const std::string kLine(1000, 'x');
 
 TEST_CASE("a line has time in UTC, level and text; a line of a table has nothing before it") {
   const Pipe pipe;
-  const auto sink = std::make_shared<NonBlockingSink>(pipe.in.get());
-  const auto log = make_log(sink);
-  log->warn("worker {} died", 3);
-  sink->write_line("pool main: running");
+  Log log(pipe.in.get());
+  log.warn("worker {} died", 3);
+  log.write_line("pool main: running");
   const std::string text = pipe.drain();
   CHECK(text.size() ==
         std::string("2026-01-31T12:00:00.123Z warning worker 3 died\npool main: running\n").size());
   CHECK(text.find("Z warning worker 3 died\n") == 23);
   CHECK(text.ends_with("\npool main: running\n"));
-  CHECK_FALSE(sink->waits());
+  CHECK_FALSE(log.waits());
 }
 
 TEST_CASE("FAULTS 57: a pipe that nobody reads does not block; what is dropped is counted and told") {
   const Pipe pipe;
-  const auto sink = std::make_shared<NonBlockingSink>(pipe.in.get());
-  const auto log = make_log(sink);
-  for (std::size_t i = 0; i < kLines; ++i) log->info("{}", kLine);
-  CHECK(sink->waits());
-  CHECK(sink->dropped() > 0);
-  const std::uint64_t dropped = sink->dropped();
-  std::string text = read_all(pipe, *sink);
-  log->info("the next line");
-  text += read_all(pipe, *sink);
+  Log log(pipe.in.get());
+  for (std::size_t i = 0; i < kLines; ++i) log.info("{}", kLine);
+  CHECK(log.waits());
+  CHECK(log.dropped() > 0);
+  const std::uint64_t dropped = log.dropped();
+  std::string text = read_all(pipe, log);
+  log.info("the next line");
+  text += read_all(pipe, log);
   CHECK(occurrences(text, kLine) == kLines - dropped);
   CHECK(text.find(" " + std::to_string(dropped) + " log lines were dropped") != std::string::npos);
   CHECK(text.ends_with("the next line\n"));
-  CHECK(sink->dropped() == 0);
+  CHECK(log.dropped() == 0);
 }
 
 TEST_CASE("FAULTS 57: lines that waited come whole and in order") {
   const Pipe pipe;
-  const auto sink = std::make_shared<NonBlockingSink>(pipe.in.get());
-  for (int i = 0; i < 500; ++i) sink->write_line(std::to_string(i) + ' ' + kLine);
-  std::istringstream lines(read_all(pipe, *sink));
+  Log log(pipe.in.get());
+  for (int i = 0; i < 500; ++i) log.write_line(std::to_string(i) + ' ' + kLine);
+  std::istringstream lines(read_all(pipe, log));
   int expected = 0;
   for (std::string line; std::getline(lines, line); ++expected) {
     REQUIRE(line == std::to_string(expected) + ' ' + kLine);
@@ -118,22 +117,21 @@ TEST_CASE("FAULTS 57: lines that waited come whole and in order") {
 TEST_CASE("FAULTS 57: a reader that is gone raises no signal, and nothing is kept for it") {
   const IgnoredPipeSignal ignored;
   Pipe pipe;
-  const auto sink = std::make_shared<NonBlockingSink>(pipe.in.get());
-  const auto log = make_log(sink);
-  log->info("heard");
+  Log log(pipe.in.get());
+  log.info("heard");
   pipe.out.reset();
-  for (std::size_t i = 0; i < kLines; ++i) log->info("unheard");
-  CHECK_FALSE(sink->waits());
-  CHECK(sink->dropped() > 0);
+  for (std::size_t i = 0; i < kLines; ++i) log.info("unheard");
+  CHECK_FALSE(log.waits());
+  CHECK(log.dropped() > 0);
 }
 
 TEST_CASE("FAULTS 57: a log that nobody has ever read does no harm") {
   const IgnoredPipeSignal ignored;
   Pipe pipe;
   pipe.out.reset();
-  const auto sink = std::make_shared<NonBlockingSink>(pipe.in.get());
-  for (int i = 0; i < 10; ++i) sink->write_line("unheard");
-  CHECK_FALSE(sink->waits());
+  Log log(pipe.in.get());
+  for (int i = 0; i < 10; ++i) log.write_line("unheard");
+  CHECK_FALSE(log.waits());
 }
 
 TEST_CASE(
@@ -143,20 +141,20 @@ TEST_CASE(
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
   Fd reader(ends[0]);
   const Fd writer(ends[1]);
-  const auto sink = std::make_shared<NonBlockingSink>(writer.get());
-  for (std::size_t i = 0; i < kLines; ++i) sink->write_line(kLine);
-  CHECK(sink->waits());
+  Log log(writer.get());
+  for (std::size_t i = 0; i < kLines; ++i) log.write_line(kLine);
+  CHECK(log.waits());
   CHECK((::fcntl(writer.get(), F_GETFL) & O_NONBLOCK) == 0);
   reader.reset();
-  (void)sink->write_pending();
-  CHECK_FALSE(sink->waits());
+  (void)log.write_pending();
+  CHECK_FALSE(log.waits());
 }
 
 TEST_CASE("FAULTS 57: the descriptor's own flags stay as they are: it is shared with others") {
   const Pipe pipe;
-  const auto sink = std::make_shared<NonBlockingSink>(pipe.in.get());
-  for (std::size_t i = 0; i < 100; ++i) sink->write_line(kLine);
-  CHECK(sink->waits());
+  Log log(pipe.in.get());
+  for (std::size_t i = 0; i < 100; ++i) log.write_line(kLine);
+  CHECK(log.waits());
   CHECK((::fcntl(pipe.in.get(), F_GETFL) & O_NONBLOCK) == 0);
 }
 
@@ -166,17 +164,16 @@ TEST_CASE("FAULTS 56: a full disk neither blocks nor ends anything; when there i
   const Fd log_file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
   const Fd kept(::fcntl(log_file.get(), F_DUPFD_CLOEXEC, 0));
   const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
-  const auto sink = std::make_shared<NonBlockingSink>(log_file.get());
-  const auto log = make_log(sink);
-  log->info("before");
+  Log log(log_file.get());
+  log.info("before");
   REQUIRE(::dup3(full.get(), log_file.get(), O_CLOEXEC) >= 0);  // the disk fills up
-  for (std::size_t i = 0; i < kLines; ++i) log->info("{}", kLine);
-  CHECK(sink->waits());
-  const std::uint64_t dropped = sink->dropped();
+  for (std::size_t i = 0; i < kLines; ++i) log.info("{}", kLine);
+  CHECK(log.waits());
+  const std::uint64_t dropped = log.dropped();
   CHECK(dropped > 0);
   REQUIRE(::dup3(kept.get(), log_file.get(), O_CLOEXEC) >= 0);  // and has room again
-  log->info("after");
-  CHECK_FALSE(sink->waits());
+  log.info("after");
+  CHECK_FALSE(log.waits());
   const std::string text = content(path);
   CHECK(occurrences(text, kLine) == kLines - dropped);
   CHECK(text.find(std::to_string(dropped) + " log lines were dropped") != std::string::npos);
@@ -186,9 +183,9 @@ TEST_CASE("FAULTS 56: a full disk neither blocks nor ends anything; when there i
 
 TEST_CASE("FAULTS 56: a device that is always full takes nothing and stops nobody") {
   const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
-  const auto sink = std::make_shared<NonBlockingSink>(full.get());
-  for (std::size_t i = 0; i < kLines; ++i) sink->write_line(kLine);
-  CHECK(sink->dropped() > 0);
+  Log log(full.get());
+  for (std::size_t i = 0; i < kLines; ++i) log.write_line(kLine);
+  CHECK(log.dropped() > 0);
 }
 
 TEST_CASE("text from outside becomes one line of printable ASCII, and not a long one") {

@@ -1,0 +1,49 @@
+// Where the log goes: a spdlog sink that never blocks. What cannot be written at once waits in a bounded
+// buffer; what does not fit there is dropped and counted, and the count is logged when there is room again.
+#pragma once
+
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/sinks/base_sink.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proto/fd.h"
+
+namespace prefork {
+
+/// Borrows `descriptor` (usually stderr) for its whole life.
+class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  static constexpr std::size_t kBufferLimit = std::size_t{1} << 20;
+
+  explicit NonBlockingSink(int descriptor);
+
+  /// A line as it is, without time and level.
+  void write_line(std::string_view line);
+  /// Writes what waits, as far as the reader takes it. True when nothing waits any more.
+  bool write_pending();
+  [[nodiscard]] bool waits() const { return !pending_.empty(); }
+  /// Lines that were dropped and not yet spoken of.
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override;
+  void flush_() override {}
+
+ private:
+  void say_what_was_dropped();
+  void append(std::string_view line);
+  /// As write(2), but 0 instead of blocking, and -1 when nobody will ever read.
+  std::ptrdiff_t write_some(std::string_view text);
+
+  int descriptor_;
+  Fd reopened_;  ///< the same pipe or terminal, with an O_NONBLOCK of our own
+  bool socket_ = false;
+  std::string pending_;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace prefork
