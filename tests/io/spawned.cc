@@ -132,12 +132,14 @@ Spawned Spawning::launch(const Launch& wanted) {
 
 Spawned Spawning::start(const Launch& wanted) {
   Spawned process = launch(wanted);
-  // The exec closes what is close-on-exec, the last thing before the program itself.
-  eventually("the program to run", [&] {
+  // In the middle of its exec the new program shows already, but neither arguments nor environment; asleep it
+  // has got through that.
+  eventually("the program to run and to wait", [&] {
     std::error_code error;
     const auto program =
         std::filesystem::read_symlink("/proc/" + std::to_string(process.pid()) + "/exe", error);
-    return !error && program == std::filesystem::canonical(wanted.executable);
+    return !error && program == std::filesystem::canonical(wanted.executable) &&
+           process.status("State").starts_with("S");
   });
   return process;
 }

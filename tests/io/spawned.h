@@ -54,7 +54,7 @@ class Spawning {
 
   /// There is a process; its program may not run yet.
   [[nodiscard]] Spawned launch(const Launch& wanted);
-  /// Waits until the program of `launch` runs.
+  /// Waits until the program, which must be one that waits for something, does so.
   [[nodiscard]] Spawned start(const Launch& wanted);
   /// The failure that is reported for `launch`, whose process has ended and been reaped; nothing if it runs.
   [[nodiscard]] std::optional<LaunchReply> fail(const Launch& launch);
