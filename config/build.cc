@@ -80,6 +80,8 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
     for (const auto& [key, value] : environment.items())
       read_value(environment, key.c_str(), pool.environment[key]);
   }
+  read_choice<Scheduling>(object, "scheduling", pool.scheduling,
+                          {{"normal", Scheduling::kNormal}, {"batch", Scheduling::kBatch}});
   check_restart(object, pool, pointer, problems);
   check_surroundings(pool, pointer, search, problems);
   return pool;

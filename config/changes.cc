@@ -47,11 +47,11 @@ const PoolConfig* find_pool(const Config& config, const std::string& name) {
 
 PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool) {
   PoolChanges changes;
-  changes.workers_replaced = old_pool.command != new_pool.command ||
-                             old_pool.executable != new_pool.executable || old_pool.start != new_pool.start ||
-                             old_pool.directory != new_pool.directory ||
-                             old_pool.environment != new_pool.environment ||
-                             old_pool.connections_per_worker != new_pool.connections_per_worker;
+  changes.workers_replaced =
+      old_pool.command != new_pool.command || old_pool.executable != new_pool.executable ||
+      old_pool.start != new_pool.start || old_pool.directory != new_pool.directory ||
+      old_pool.environment != new_pool.environment || old_pool.scheduling != new_pool.scheduling ||
+      old_pool.connections_per_worker != new_pool.connections_per_worker;
   changes.size = old_pool.workers != new_pool.workers;
   changes.policy = old_pool.prefer != new_pool.prefer || old_pool.hold != new_pool.hold ||
                    old_pool.queue != new_pool.queue || old_pool.health != new_pool.health ||

@@ -21,7 +21,7 @@ struct ListenerChanges {
 
 struct PoolChanges {
   bool workers_replaced = false;  ///< running workers do not fit: command, executable, start, directory,
-                                  ///< environment, connections_per_worker
+                                  ///< environment, scheduling, connections_per_worker
   bool size = false;              ///< workers
   bool policy = false;            ///< prefer, hold, queue, health, restart: true at once for all workers
   ListenerChanges listeners;

@@ -38,6 +38,7 @@ struct ListenAddress {
 enum class StartForm { kExec, kFork };
 enum class Prefer { kLongestIdle, kWarmest };
 enum class Hold { kReceipt, kDone };
+enum class Scheduling { kNormal, kBatch };
 enum class QueueFull { kWait, kReject };
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
@@ -77,6 +78,7 @@ struct PoolConfig {
   RestartConfig restart;
   std::string directory;                           ///< empty: the supervisor's own
   std::map<std::string, std::string> environment;  ///< added to the supervisor's own
+  Scheduling scheduling = Scheduling::kNormal;
   bool operator==(const PoolConfig&) const = default;
 };
 

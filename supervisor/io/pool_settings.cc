@@ -32,6 +32,7 @@ Launch to_launch(const PoolConfig& config, WorkerRole role) {
   launch.executable = config.executable;
   launch.argv = config.command;
   launch.directory = config.directory;
+  launch.batch = config.scheduling == Scheduling::kBatch;
   for (const auto& [name, value] : config.environment) {
     launch.environment.push_back(name + '=');
     launch.environment.back() += value;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -58,6 +59,9 @@ void become_worker(const ChildPlan& plan) {
   if (report < 0) ::_exit(127);
   // A session of its own: a terminal's Ctrl-C is for the supervisor, which stops its workers in order.
   if (::setsid() < 0) fail(plan, report, LaunchStep::kSession, errno);
+  const sched_param no_priority{};
+  if (plan.batch && ::sched_setscheduler(0, SCHED_BATCH, &no_priority) < 0)
+    fail(plan, report, LaunchStep::kScheduling, errno);
   if (plan.directory != nullptr && ::chdir(plan.directory) < 0)
     fail(plan, report, LaunchStep::kDirectory, errno);
   if (!set_descriptors(plan.channel)) fail(plan, report, LaunchStep::kDescriptors, errno);

@@ -11,6 +11,7 @@ struct ChildPlan {
   LaunchKey key;
   const char* executable = nullptr;
   const char* directory = nullptr;  ///< null: stay
+  bool batch = false;
   char* const* argv = nullptr;
   char* const* environment = nullptr;
   int channel = -1;  ///< becomes descriptor 3

@@ -69,6 +69,7 @@ std::string_view to_string(LaunchStep step) {
     case LaunchStep::kClone: return "create a process";
     case LaunchStep::kRequest: return "read the request";
     case LaunchStep::kSession: return "start a session";
+    case LaunchStep::kScheduling: return "set the scheduling policy";
     case LaunchStep::kDirectory: return "change to directory";
     case LaunchStep::kDescriptors: return "set up descriptors 0 to 3";
     case LaunchStep::kExec: return "exec";
@@ -86,6 +87,7 @@ std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch
   writer.texts(launch.argv);
   writer.texts(launch.environment);
   writer.text(launch.directory);
+  writer.number(launch.batch ? 1 : 0);
   return writer.take();
 }
 
@@ -98,6 +100,7 @@ std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes) {
   request.launch.argv = reader.texts();
   request.launch.environment = reader.texts();
   request.launch.directory = reader.text();
+  request.launch.batch = reader.number() != 0;
   if (!reader.complete()) return std::nullopt;
   return request;
 }

@@ -22,6 +22,7 @@ struct Launch {
   std::vector<std::string> argv;
   std::vector<std::string> environment;  ///< "NAME=value", on top of the supervisor's own environment
   std::string directory;                 ///< empty: the supervisor's own
+  bool batch = false;                    ///< SCHED_BATCH; otherwise as the supervisor is scheduled
   bool operator==(const Launch&) const = default;
 };
 
@@ -33,7 +34,16 @@ struct LaunchKey {
 };
 
 /// What a new process was doing when it failed.
-enum class LaunchStep : std::int32_t { kNone, kClone, kRequest, kSession, kDirectory, kDescriptors, kExec };
+enum class LaunchStep : std::int32_t {
+  kNone,
+  kClone,
+  kRequest,
+  kSession,
+  kScheduling,
+  kDirectory,
+  kDescriptors,
+  kExec
+};
 
 /// The spawner's answer, with the process's pidfd attached when there is a process. A process that fails
 /// before its program runs sends one more itself, with `step` and `error` set and `pid` 0; either may arrive

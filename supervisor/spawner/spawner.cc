@@ -88,6 +88,7 @@ void serve_request(int socket, std::span<const std::byte> bytes, const Fd& chann
   plan.key = reply.key = request->key;
   plan.executable = request->launch.executable.c_str();
   plan.directory = request->launch.directory.empty() ? nullptr : request->launch.directory.c_str();
+  plan.batch = request->launch.batch;
   plan.argv = argv_pointers.data();
   plan.environment = environment_pointers.data();
   plan.channel = channel.get();

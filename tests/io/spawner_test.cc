@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -102,6 +103,14 @@ TEST_CASE("a started process is in the directory that it was given, with the arg
   CHECK(process.text("cmdline") == std::string("a name of its own\0"
                                                "60\0",
                                                21));
+}
+
+TEST_CASE("a started process is scheduled as the caller, or as a batch process when that is asked for") {
+  Spawning spawning;
+  Launch launch = sleeping();
+  CHECK(::sched_getscheduler(Spawned(spawning.start(launch)).pid()) == ::sched_getscheduler(0));
+  launch.batch = true;
+  CHECK(::sched_getscheduler(Spawned(spawning.start(launch)).pid()) == SCHED_BATCH);
 }
 
 TEST_CASE("a started process has the limit of descriptors that the spawner was given") {
