@@ -78,7 +78,7 @@ struct PoolConfig {
   RestartConfig restart;
   std::string directory;                           ///< empty: the supervisor's own
   std::map<std::string, std::string> environment;  ///< added to the supervisor's own
-  Scheduling scheduling = Scheduling::kNormal;
+  Scheduling scheduling = Scheduling::kBatch;
   bool operator==(const PoolConfig&) const = default;
 };
 

@@ -34,18 +34,25 @@ def cpu_seconds(pid):
 
 
 class Server:
-    """A running server: a process and everything below it. `cpus` pins it (None leaves it free)."""
+    """A running server: a process and everything below it. `cpus` pins it (None leaves it free); `batch`
+    schedules it as a batch process."""
 
-    def __init__(self, command, cpus=None, environment=None):
+    def __init__(self, command, cpus=None, environment=None, batch=False):
         self.program = os.path.basename(command[0])
         self.log = tempfile.NamedTemporaryFile(prefix="bench-", suffix=".log")
-        pin = (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
+
+        def prepare():
+            if cpus:
+                os.sched_setaffinity(0, cpus)
+            if batch:
+                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
-            preexec_fn=pin,
+            preexec_fn=prepare,
             env=dict(os.environ, **(environment or {})),
         )
         try:
@@ -147,10 +154,10 @@ class Programs:
             # It has read the file by the time it listens.
             return Server([self.supervisor, "-c", pool.name], cpus)
 
-    def direct(self, service, workers, cpus=None, reuse_port=False):
+    def direct(self, service, workers, cpus=None, reuse_port=False, batch=False):
         """The same worker, accepting for itself."""
         command = [self.worker, service, "--listen", "127.0.0.1:0", "--workers", str(workers)]
-        return Server(command + (["--reuse-port"] if reuse_port else []), cpus)
+        return Server(command + (["--reuse-port"] if reuse_port else []), cpus, batch=batch)
 
     def load(self, server, seconds, arguments, cpus=None):
         """Puts load on a server; what the load generator reports, with CPU microseconds per connection."""

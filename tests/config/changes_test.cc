@@ -44,7 +44,7 @@ TEST_CASE("what a running worker cannot take over replaces the workers, and touc
   CHECK(only_workers(after([](PoolConfig& p) { p.executable = "/bin/true"; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.start = StartForm::kFork; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.directory = "/"; })));
-  CHECK(only_workers(after([](PoolConfig& p) { p.scheduling = Scheduling::kBatch; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.scheduling = Scheduling::kNormal; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.environment["A"] = "1"; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.connections_per_worker = 2; })));
 }

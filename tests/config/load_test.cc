@@ -54,7 +54,7 @@ TEST_CASE("every key reaches the configuration") {
     "health": {"start_timeout": "1s", "receipt_timeout": "2s", "kill_timeout": "3s"},
     "restart": {"backoff_min": "4s", "backoff_max": "4s"},
     "directory": "/", "environment": {"LANG": "C", "EMPTY": ""},
-    "scheduling": "batch", "output": "inherit"
+    "scheduling": "normal", "output": "inherit"
   })");
   PoolConfig expected;
   expected.name = "shop";
@@ -72,7 +72,7 @@ TEST_CASE("every key reaches the configuration") {
   expected.connections_per_worker = 8;
   expected.prefer = Prefer::kWarmest;
   expected.hold = Hold::kDone;
-  expected.scheduling = Scheduling::kBatch;
+  expected.scheduling = Scheduling::kNormal;
   expected.queue = {9, 500ms, QueueFull::kReject, std::string("busy\n\0", 6)};
   expected.health = {1s, 2s, 3s};
   expected.restart = {4s, 4s};
