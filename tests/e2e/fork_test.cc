@@ -1,0 +1,102 @@
+// `start: fork`: a template, and the workers that it forks, under the real supervisor.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <string>
+
+#include "tests/support/client.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+namespace {
+
+const std::string kFork = R"("start": "fork")";
+
+pid_t template_of(const PoolTable& pool) {
+  const auto found = std::find_if(pool.workers.begin(), pool.workers.end(),
+                                  [](const WorkerText& worker) { return worker.state == "template"; });
+  return found == pool.workers.end() ? 0 : found->pid;
+}
+
+/// The workers' pids, without the template's.
+std::vector<pid_t> workers_of(const PoolTable& pool) {
+  std::vector<pid_t> pids = pool.pids();
+  std::erase(pids, template_of(pool));
+  return pids;
+}
+
+void check_that_it_serves(SupervisorUnderTest& supervisor) {
+  for (int i = 0; i < 4; ++i) CHECK(ask(supervisor.address(), "hello") == "hello");
+}
+
+}  // namespace
+
+TEST_CASE("a template's workers are the supervisor's own children, and serve") {
+  SupervisorUnderTest supervisor({.workers = 3, .more = kFork});
+  const PoolTable pool = supervisor.wait_for_idle(3);
+  CHECK(template_of(pool) > 0);
+  REQUIRE(workers_of(pool).size() == 3);
+  for (const pid_t worker : workers_of(pool)) CHECK(process_stat(worker).parent == supervisor.pid());
+  check_that_it_serves(supervisor);
+  CHECK(supervisor.stop() == 0);
+}
+
+TEST_CASE("FAULTS 1: a forked worker that is killed is replaced by a fork of the same template") {
+  SupervisorUnderTest supervisor({.workers = 2, .more = kFork});
+  const PoolTable before = supervisor.wait_for_idle(2);
+  const pid_t victim = workers_of(before).at(0);
+  REQUIRE(::kill(victim, SIGKILL) == 0);
+  const PoolTable after = supervisor.wait_for_pool("it is replaced", [&](const PoolTable& pool) {
+    return pool.count("idle") == 2 && workers_of(pool) != workers_of(before);
+  });
+  CHECK(template_of(after) == template_of(before));
+  CHECK(supervisor.wait_for_log("died: killed by signal 9").find(std::to_string(victim)) !=
+        std::string::npos);
+  check_that_it_serves(supervisor);
+}
+
+TEST_CASE("a template that dies is replaced, and its workers go on serving meanwhile") {
+  SupervisorUnderTest supervisor({.workers = 2, .more = kFork});
+  const PoolTable before = supervisor.wait_for_idle(2);
+  REQUIRE(::kill(template_of(before), SIGKILL) == 0);
+  check_that_it_serves(supervisor);
+  const PoolTable with_new_template =
+      supervisor.wait_for_pool("there is another template", [&](const PoolTable& pool) {
+        return template_of(pool) > 0 && template_of(pool) != template_of(before);
+      });
+  CHECK(workers_of(with_new_template) == workers_of(before));
+  REQUIRE(::kill(workers_of(before).at(0), SIGKILL) == 0);
+  supervisor.wait_for_pool("the new template forks", [&](const PoolTable& pool) {
+    return pool.count("idle") == 2 && workers_of(pool) != workers_of(before);
+  });
+  check_that_it_serves(supervisor);
+}
+
+TEST_CASE("a reload that changes what a template is started from replaces it and all of its workers") {
+  SupervisorUnderTest supervisor({.workers = 2, .more = kFork});
+  const PoolTable before = supervisor.wait_for_idle(2);
+  supervisor.rewrite_config({.workers = 2, .more = kFork + R"(, "environment": {"COLOUR": "green"})"});
+  supervisor.signal(SIGHUP);
+  const PoolTable after = supervisor.wait_for_pool("all are replaced", [&](const PoolTable& pool) {
+    return pool.workers.size() == 3 && pool.count("idle") == 2 && template_of(pool) != template_of(before) &&
+           template_of(pool) > 0;
+  });
+  for (const pid_t old : before.pids()) {
+    const std::vector<pid_t> present = after.pids();
+    CHECK(std::count(present.begin(), present.end(), old) == 0);
+    CHECK_FALSE(is_alive(old));
+  }
+  check_that_it_serves(supervisor);
+}
+
+TEST_CASE("FAULTS 13: a template that cannot start is tried again ever more slowly, and recovers") {
+  SupervisorUnderTest supervisor({.command = scripted({"die:exit=3"}), .workers = 4, .more = kFork});
+  supervisor.wait_for_log("template", 2);
+  CHECK(supervisor.count_in_log("exited with status 3") <= 10);
+  supervisor.rewrite_config({.workers = 4, .more = kFork});
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_idle(4);
+  check_that_it_serves(supervisor);
+}
