@@ -3,10 +3,14 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "config/control_path.h"
+#include "config/identity.h"
 #include "config/json_access.h"
 #include "config/listen_reader.h"
+#include "config/resource_limits.h"
 #include "config/schema_words.h"
 #include "config/surroundings.h"
 
@@ -47,6 +51,32 @@ void read_limits(const Document& object, PoolConfig& pool) {
   read_value(restart, "backoff_max", pool.restart.backoff_max);
 }
 
+/// A number that may be negative, within what its key allows.
+std::optional<int> read_signed(const Document& object, const char* key) {
+  const Document* value = find_key(object, key);
+  if (value == nullptr || !value->is_number_integer()) return std::nullopt;
+  constexpr std::int64_t kMost = 1000;  // no key allows more
+  return static_cast<int>(std::clamp(value->get<std::int64_t>(), -kMost, kMost));
+}
+
+SurroundingsConfig read_surroundings(const Document& object, const std::string& pointer, Problems& problems) {
+  SurroundingsConfig read;
+  read_value(object, "user", read.user);
+  read_value(object, "group", read.group);
+  if (!read.user.empty()) {
+    read.identity = find_identity(read.user, read.group, pointer, problems);
+  } else if (!read.group.empty()) {
+    problems.add(child_pointer(pointer, "group"), in_quotes(read.group) + " needs a \"user\" beside it");
+  }
+  if (const std::string* umask = find_string(object, "umask")) {
+    read.umask = static_cast<mode_t>(std::strtoul(umask->c_str(), nullptr, 8)) & 0777;
+  }
+  read.nice = read_signed(object, "nice");
+  read.oom_score_adj = read_signed(object, "oom_score_adj");
+  read.limits = read_resource_limits(section(object, "limits"), child_pointer(pointer, "limits"), problems);
+  return read;
+}
+
 void check_restart(const Document& object, const PoolConfig& pool, const std::string& pointer,
                    Problems& problems) {
   if (pool.restart.backoff_min <= pool.restart.backoff_max) return;
@@ -82,9 +112,23 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   }
   read_choice<Scheduling>(object, "scheduling", pool.scheduling,
                           {{"normal", Scheduling::kNormal}, {"batch", Scheduling::kBatch}});
+  read_choice<Output>(object, "output", pool.output,
+                      {{"prefix", Output::kPrefix}, {"inherit", Output::kInherit}});
+  pool.surroundings = read_surroundings(object, pointer, problems);
   check_restart(object, pool, pointer, problems);
   check_surroundings(pool, pointer, search, problems);
   return pool;
+}
+
+/// Workers of the supervisor's own user could stop it, and fill its share of the kernel's tables.
+void check_supervisor_user(const Config& config, Problems& problems) {
+  for (const PoolConfig& pool : config.pools) {
+    const auto& workers = pool.surroundings.identity;
+    if (!workers || !config.supervisor_identity || workers->uid != config.supervisor_identity->uid) continue;
+    problems.add("/supervisor_user",
+                 "is not allowed to be the user of workers, as it is of pool " + pool.name);
+    return;
+  }
 }
 
 }  // namespace
@@ -98,7 +142,12 @@ Config build_config(const Document& document, const CommandSearch& search, Probl
                          {"info", LogLevel::kInfo},
                          {"warning", LogLevel::kWarning},
                          {"error", LogLevel::kError}});
+  if (const std::string* user = find_string(document, "supervisor_user"); user != nullptr && !user->empty()) {
+    config.supervisor_identity = find_supervisor_identity(*user, "/supervisor_user", problems);
+  }
   ListenReader listeners(problems);
+  config.control = read_control_path(document, problems);
+  if (!config.control.empty()) listeners.reserve(control_address(config.control), "/control");
   const Document* pools = find_key(document, "pools");
   if (pools == nullptr) {
     config.pools.push_back(build_pool(document, config.name, "", search, listeners, problems));
@@ -108,6 +157,7 @@ Config build_config(const Document& document, const CommandSearch& search, Probl
       config.pools.push_back(build_pool(pool, name, pointer, search, listeners, problems));
     }
   }
+  check_supervisor_user(config, problems);
   return config;
 }
 

@@ -51,6 +51,7 @@ PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool) {
       old_pool.command != new_pool.command || old_pool.executable != new_pool.executable ||
       old_pool.start != new_pool.start || old_pool.directory != new_pool.directory ||
       old_pool.environment != new_pool.environment || old_pool.scheduling != new_pool.scheduling ||
+      old_pool.surroundings != new_pool.surroundings || old_pool.output != new_pool.output ||
       old_pool.connections_per_worker != new_pool.connections_per_worker;
   changes.size = old_pool.workers != new_pool.workers;
   changes.policy = old_pool.prefer != new_pool.prefer || old_pool.hold != new_pool.hold ||
@@ -74,13 +75,14 @@ ConfigChanges compare(const Config& old_config, const Config& new_config) {
   }
   changes.log_level = old_config.log_level != new_config.log_level;
   changes.stop_timeout = old_config.stop_timeout != new_config.stop_timeout;
+  changes.control = old_config.control != new_config.control;
   return changes;
 }
 
 bool ConfigChanges::any() const {
   const bool pools =
       std::any_of(kept.begin(), kept.end(), [](const Kept& pool) { return pool.changes.any(); });
-  return pools || !added.empty() || !removed.empty() || log_level || stop_timeout;
+  return pools || !added.empty() || !removed.empty() || log_level || stop_timeout || control;
 }
 
 }  // namespace prefork

@@ -21,7 +21,8 @@ struct ListenerChanges {
 
 struct PoolChanges {
   bool workers_replaced = false;  ///< running workers do not fit: command, executable, start, directory,
-                                  ///< environment, scheduling, connections_per_worker
+                                  ///< environment, scheduling, surroundings, output,
+                                  ///< connections_per_worker
   bool size = false;              ///< workers
   bool policy = false;            ///< prefer, hold, queue, health, restart: true at once for all workers
   ListenerChanges listeners;
@@ -38,6 +39,7 @@ struct ConfigChanges {
   std::vector<Kept> kept;            ///< in the order of the new one
   bool log_level = false;
   bool stop_timeout = false;
+  bool control = false;
   [[nodiscard]] bool any() const;
 };
 

@@ -39,8 +39,38 @@ enum class StartForm { kExec, kFork };
 enum class Prefer { kLongestIdle, kWarmest };
 enum class Hold { kReceipt, kDone };
 enum class Scheduling { kNormal, kBatch };
+enum class Output { kPrefix, kInherit };
 enum class QueueFull { kWait, kReject };
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+/// Whom a process runs as, in numbers.
+struct Identity {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;  ///< supplementary, in order
+  bool operator==(const Identity&) const = default;
+};
+
+/// One of setrlimit(2)'s limits; RLIM_INFINITY is none.
+struct ResourceLimit {
+  int resource = 0;  ///< RLIMIT_…
+  std::string name;  ///< as the file names it: "nofile"
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+  bool operator==(const ResourceLimit&) const = default;
+};
+
+/// What the processes of a pool are in the kernel's eyes. What is not set is as it is for the supervisor.
+struct SurroundingsConfig {
+  std::string user;   ///< as written: for messages
+  std::string group;  ///< the same
+  std::optional<Identity> identity;
+  std::optional<mode_t> umask;
+  std::optional<int> nice;
+  std::vector<ResourceLimit> limits;  ///< in the order of `resource`
+  std::optional<int> oom_score_adj;   ///< not set: the supervisor's own and 200
+  bool operator==(const SurroundingsConfig&) const = default;
+};
 
 struct QueueConfig {
   std::size_t max = 1024;
@@ -79,6 +109,8 @@ struct PoolConfig {
   std::string directory;                           ///< empty: the supervisor's own
   std::map<std::string, std::string> environment;  ///< added to the supervisor's own
   Scheduling scheduling = Scheduling::kBatch;
+  SurroundingsConfig surroundings;
+  Output output = Output::kPrefix;
   bool operator==(const PoolConfig&) const = default;
 };
 
@@ -87,6 +119,8 @@ struct Config {
   LogLevel log_level = LogLevel::kInfo;
   Milliseconds stop_timeout{30'000};
   std::vector<PoolConfig> pools;  ///< in the order of the file, at least one
+  std::string control = {};       ///< path of the control socket; empty: there is none
+  std::optional<Identity> supervisor_identity = {};  ///< whom the supervisor becomes when it gives up root
   bool operator==(const Config&) const = default;
 };
 

@@ -17,6 +17,11 @@ class ListenReader {
   /// The addresses of one pool. `pool_pointer` is where the pool stands in the file.
   [[nodiscard]] std::vector<ListenAddress> read(const Document& pool, const std::string& pool_pointer);
 
+  /// Nothing else may listen at this address: what stands at `pointer` does.
+  void reserve(const ListenAddress& address, const std::string& pointer) {
+    taken_.push_back({address, pointer});
+  }
+
  private:
   struct Place {
     ListenAddress address;

@@ -47,6 +47,12 @@ TEST_CASE("what a running worker cannot take over replaces the workers, and touc
   CHECK(only_workers(after([](PoolConfig& p) { p.scheduling = Scheduling::kNormal; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.environment["A"] = "1"; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.connections_per_worker = 2; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.output = Output::kInherit; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.surroundings.identity = Identity{1, 1, {1}}; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.surroundings.umask = 077; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.surroundings.nice = 5; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.surroundings.limits = {{7, "nofile", 1, 1}}; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.surroundings.oom_score_adj = 5; })));
 }
 
 TEST_CASE("another number of workers is a change of size alone") {
@@ -129,6 +135,10 @@ TEST_CASE("the keys beside the pools are compared, too") {
   after.stop_timeout = 1s;
   CHECK(compare(before, after).stop_timeout);
   CHECK_FALSE(compare(before, after).log_level);
+  after = before;
+  after.control = "/run/shop.sock";
+  CHECK(compare(before, after).control);
+  CHECK(compare(before, after).any());
 }
 
 TEST_SUITE_END();

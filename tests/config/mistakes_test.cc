@@ -80,8 +80,9 @@ TEST_CASE("FAULTS 39: a choice lists what can be chosen") {
   CHECK(mistake_in(R"("hold": 1)") == R"(pool.json: /hold: 1 is not allowed: one of "receipt", "done")");
   CHECK(mistake_in(R"("protocol": "node")") ==
         R"(pool.json: /protocol: "node" is not allowed: only "native")");
-  CHECK(mistake_in(R"("output": "prefix")") ==
-        R"(pool.json: /output: "prefix" is not allowed: only "inherit")");
+  CHECK(
+      mistake_in(R"("output": "inherited")") ==
+      R"(pool.json: /output: "inherited" is not allowed: one of "prefix", "inherit"; did you mean "inherit"?)");
   CHECK(mistake_in(R"("log": {"level": "loud"})") ==
         R"(pool.json: /log/level: "loud" is not allowed: one of "debug", "info", "warning", "error")");
   CHECK(
@@ -161,6 +162,24 @@ TEST_CASE("FAULTS 39: reject_with is limited in bytes, not characters") {
   const std::string line = mistake_in(R"("queue": {"reject_with": ")" + text + "\"}");
   CHECK(line.starts_with("pool.json: /queue/reject_with: "));
   CHECK(line.ends_with("... (1402 bytes) is not allowed: a string of at most 1400 bytes"));
+}
+
+TEST_CASE("FAULTS 39: the control socket has an absolute path of its own") {
+  const std::string path = R"("control": ")";
+  CHECK(mistakes(pool_with(path + R"(/run/shop.sock")")).empty());
+  CHECK(mistake_in(path + R"(shop.sock")") ==
+        R"(pool.json: /control: "shop.sock" is not allowed: the path must begin with "/")");
+  CHECK(mistake_in(path + R"(@shop")").ends_with(R"(the path must begin with "/")"));
+  CHECK(mistake_in(path + R"(/run/")").ends_with(R"(the path of a socket cannot end in "/")"));
+  CHECK(mistake_in(path + "/" + std::string(107, 'x') + '"')
+            .ends_with("the path is 108 bytes long; a unix socket's may have 107"));
+  CHECK(mistake_in(path + R"(/a\u0000b")").ends_with("it contains a NUL byte"));
+  CHECK(mistake_in(R"("control": 5)")
+            .ends_with(R"(is not allowed: the absolute path of a socket, such as "/run/shop.sock")"));
+  CHECK(mistake(R"({"control": "/run/a", "listen": "unix:/run/a", "command": ["true"]})") ==
+        R"(pool.json: /listen: "unix:/run/a" is not allowed: /control listens there already)");
+  CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "control": "/a"}}})") ==
+        R"(pool.json: /pools/web/control: the key "control" is not known here; it belongs at /control)");
 }
 
 TEST_CASE("all mistakes of a file are told, in the order of the file") {

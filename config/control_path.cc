@@ -1,0 +1,49 @@
+#include "config/control_path.h"
+
+#include <nlohmann/json.hpp>
+
+#include "config/file.h"
+#include "config/json_access.h"
+#include "config/listen_address.h"
+#include "config/schema_words.h"
+
+namespace prefork {
+
+std::string read_control_path(const Document& document, Problems& problems) {
+  const std::string* path = find_string(document, "control");
+  if (path == nullptr || problems.about("/control")) return "";
+  if (path->find('\0') != std::string::npos) {
+    problems.add("/control", in_quotes(*path) + " is not allowed: it contains a NUL byte");
+  } else if (!path->starts_with('/')) {
+    problems.add("/control", in_quotes(*path) + " is not allowed: the path must begin with \"/\"");
+  } else if (auto parsed = parse_listen_address("unix:" + *path); !parsed) {
+    problems.add("/control", in_quotes(*path) + " is not allowed: " + parsed.error().what);
+  } else {
+    return *path;
+  }
+  return "";
+}
+
+Result<std::string> control_path_of(const std::string& file) {
+  const auto text = read_config_file(file);
+  if (!text) return Error{file + ": " + text.error().message()};
+  Problems problems(file);
+  std::string path;
+  if (const auto document = parse_document(text.value(), problems)) {
+    path = read_control_path(*document, problems);
+    if (path.empty()) problems.add("", R"(has no "control", the path of the control socket)");
+  }
+  if (path.empty()) return Error{problems.take().front().message()};
+  return path;
+}
+
+ListenAddress control_address(const std::string& path) {
+  ListenAddress address;
+  address.kind = ListenAddress::Kind::kUnixPath;
+  address.path = path;
+  address.backlog = 128;
+  address.mode = 0600;
+  return address;
+}
+
+}  // namespace prefork

@@ -1,0 +1,23 @@
+// Where the control socket is: the key `control`, for the supervisor that opens it and for the commands that connect
+// to it.
+#pragma once
+
+#include <string>
+
+#include "config/config.h"
+#include "config/document.h"
+#include "config/problems.h"
+#include "proto/result.h"
+
+namespace prefork {
+
+/// As pool.json says; empty when it has no such key or a mistake in it, which becomes a problem.
+[[nodiscard]] std::string read_control_path(const Document& document, Problems& problems);
+
+/// The same from a file whose other keys may be wrong or missing. The error is one line for a person.
+[[nodiscard]] Result<std::string> control_path_of(const std::string& file);
+
+/// The socket at this path as an address to listen at; only its owner may connect.
+[[nodiscard]] ListenAddress control_address(const std::string& path);
+
+}  // namespace prefork

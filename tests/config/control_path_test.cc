@@ -1,0 +1,52 @@
+// The control socket as the commands that connect to it find it: in a file that may be wrong in all else.
+#include "config/control_path.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/config/parse.h"
+#include "tests/config/temp_directory.h"
+
+namespace prefork {
+namespace {
+
+TEST_SUITE_BEGIN("control path");
+
+TEST_CASE("the control socket is off unless the file names one") {
+  CHECK(parsed(pool_with("")).control.empty());
+  CHECK(parsed(pool_with(R"("control": "/run/shop.sock")")).control == "/run/shop.sock");
+}
+
+TEST_CASE("the path is found in a file whose other keys are wrong") {
+  const TempDirectory directory;
+  const std::string file = directory.file("pool.json", R"({"wokers": 3, "control": "/run/shop.sock" /* here */})");
+  const auto path = control_path_of(file);
+  REQUIRE(path.ok());
+  CHECK(path.value() == "/run/shop.sock");
+}
+
+TEST_CASE("a file without a control socket, and no file, are told apart in words") {
+  const TempDirectory directory;
+  const auto refusal = [&](const std::string& file) {
+    const auto path = control_path_of(file);
+    REQUIRE_FALSE(path.ok());
+    return path.error().message();
+  };
+  const std::string none = directory.file("none.json", "{}");
+  CHECK(refusal(none) == none + R"(: has no "control", the path of the control socket)");
+  const std::string wrong = directory.file("wrong.json", R"({"control": "shop.sock"})");
+  CHECK(refusal(wrong) == wrong + R"(: /control: "shop.sock" is not allowed: the path must begin with "/")");
+  const std::string broken = directory.file("broken.json", "{");
+  CHECK(refusal(broken).starts_with(broken + ": "));
+  CHECK(refusal(directory.at("missing.json")).ends_with("No such file or directory"));
+}
+
+TEST_CASE("only its owner may connect to the control socket") {
+  const ListenAddress address = control_address("/run/shop.sock");
+  CHECK(address.text() == "unix:/run/shop.sock");
+  CHECK(address.mode == 0600);
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace prefork
