@@ -1,7 +1,10 @@
 #include "config/load.h"
 
 #include <doctest/doctest.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include "tests/config/parse.h"
 
@@ -54,7 +57,8 @@ TEST_CASE("every key reaches the configuration") {
     "health": {"start_timeout": "1s", "receipt_timeout": "2s", "kill_timeout": "3s"},
     "restart": {"backoff_min": "4s", "backoff_max": "4s"},
     "directory": "/", "environment": {"LANG": "C", "EMPTY": ""},
-    "scheduling": "normal", "output": "inherit"
+    "scheduling": "normal", "user": "nobody", "group": "daemon", "umask": "0077", "nice": 7,
+    "limits": {"core": 0}, "oom_score_adj": -5, "output": "inherit"
   })");
   PoolConfig expected;
   expected.name = "shop";
@@ -78,6 +82,11 @@ TEST_CASE("every key reaches the configuration") {
   expected.restart = {4s, 4s};
   expected.directory = "/";
   expected.environment = {{"LANG", "C"}, {"EMPTY", ""}};
+  const std::uint32_t gid = ::getgrnam("daemon")->gr_gid;
+  expected.surroundings = {"nobody",    "daemon", Identity{::getpwnam("nobody")->pw_uid, gid, {gid}},
+                           mode_t{077}, 7,        {{RLIMIT_CORE, "core", 0, 0}},
+                           -5};
+  expected.output = Output::kInherit;
   CHECK(config == Config{"shop", LogLevel::kDebug, 1min, {expected}});
 }
 

@@ -1,0 +1,94 @@
+#include "config/identity.h"
+
+#include <grp.h>
+#include <pwd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "config/schema_words.h"
+
+namespace prefork {
+namespace {
+
+std::optional<std::uint32_t> number_in(const std::string& text) {
+  constexpr std::size_t kMaxDigits = 9;
+  const bool digits = !text.empty() && text.size() <= kMaxDigits &&
+                      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!digits) return std::nullopt;
+  return static_cast<std::uint32_t>(std::strtoul(text.c_str(), nullptr, 10));
+}
+
+std::optional<std::uint32_t> group_number(const std::string& group) {
+  if (const auto number = number_in(group)) return number;
+  // One thread, and nothing of the answer is kept.
+  const struct group* entry = ::getgrnam(group.c_str());
+  if (entry == nullptr) return std::nullopt;
+  return entry->gr_gid;
+}
+
+std::vector<std::uint32_t> groups_of(const std::string& name, std::uint32_t gid) {
+  constexpr std::size_t kUsual = 32;
+  std::vector<gid_t> groups(kUsual);
+  auto count = static_cast<int>(groups.size());
+  if (::getgrouplist(name.c_str(), gid, groups.data(), &count) < 0) {
+    groups.resize(static_cast<std::size_t>(count));
+    (void)::getgrouplist(name.c_str(), gid, groups.data(), &count);
+  }
+  groups.resize(static_cast<std::size_t>(count));
+  std::sort(groups.begin(), groups.end());
+  return {groups.begin(), groups.end()};
+}
+
+/// An account, or a number that has none.
+struct User {
+  std::uint32_t uid = 0;
+  std::optional<std::uint32_t> gid;
+  std::string name;
+};
+
+std::optional<User> find_user(const std::string& user) {
+  const auto number = number_in(user);
+  const passwd* entry = number ? ::getpwuid(*number) : ::getpwnam(user.c_str());
+  if (entry != nullptr) return User{entry->pw_uid, entry->pw_gid, entry->pw_name};
+  if (number) return User{*number, std::nullopt, ""};
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Identity> find_identity(const std::string& user, const std::string& group,
+                                      const std::string& pointer, Problems& problems) {
+  const std::string at_user = child_pointer(pointer, "user");
+  const std::string at_group = child_pointer(pointer, "group");
+  const auto found = find_user(user);
+  const auto gid = group.empty() ? (found ? found->gid : std::nullopt) : group_number(group);
+  if (!found) problems.add(at_user, in_quotes(user) + ": no such user");
+  if (!group.empty() && !gid) problems.add(at_group, in_quotes(group) + ": no such group");
+  if (found && found->uid == 0) {
+    problems.add(at_user, in_quotes(user) + " is not allowed: it is root; workers of root need no \"user\"");
+    return std::nullopt;
+  }
+  if (found && group.empty() && !gid) {
+    problems.add(at_user, in_quotes(user) + " has no account that would tell its group; say \"group\", too");
+  }
+  if (!found || !gid) return std::nullopt;
+  Identity identity{found->uid, *gid, {*gid}};
+  if (!found->name.empty()) identity.groups = groups_of(found->name, *gid);
+  return identity;
+}
+
+std::optional<Identity> find_supervisor_identity(const std::string& user, const std::string& pointer,
+                                                 Problems& problems) {
+  const auto found = find_user(user);
+  if (!found) {
+    problems.add(pointer, in_quotes(user) + ": no such user");
+  } else if (found->uid == 0) {
+    problems.add(pointer, in_quotes(user) + " is not allowed: it is root");
+  } else {
+    return Identity{found->uid, found->gid.value_or(found->uid), {}};
+  }
+  return std::nullopt;
+}
+
+}  // namespace prefork

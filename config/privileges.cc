@@ -1,0 +1,68 @@
+#include "config/privileges.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "config/schema_words.h"
+
+namespace prefork {
+namespace {
+
+/// By owner, group and mode; access control lists are not looked at.
+bool may_write(const struct stat& info, const Identity& who) {
+  if (info.st_uid == who.uid) return (info.st_mode & S_IWUSR) != 0;
+  const bool member = info.st_gid == who.gid ||
+                      std::find(who.groups.begin(), who.groups.end(), info.st_gid) != who.groups.end();
+  return (info.st_mode & (member ? S_IWGRP : S_IWOTH)) != 0;
+}
+
+/// What that user could change so that another program runs: the file itself, or its name in the directory.
+std::optional<std::string> changeable(const std::string& program, const Identity& who) {
+  struct stat file {};
+  if (::stat(program.c_str(), &file) != 0) return std::nullopt;
+  if (may_write(file, who) || file.st_uid == who.uid) return program;
+  const std::string directory = program.substr(0, std::max<std::size_t>(program.rfind('/'), 1));
+  struct stat place {};
+  if (::stat(directory.c_str(), &place) != 0 || !may_write(place, who)) return std::nullopt;
+  const bool only_own_files = (place.st_mode & S_ISVTX) != 0 && place.st_uid != who.uid;
+  return only_own_files ? std::nullopt : std::optional(directory);
+}
+
+void add_pool_warnings(const PoolConfig& pool, bool as_root, std::vector<std::string>& warnings) {
+  const auto& identity = pool.surroundings.identity;
+  if (!identity) {
+    if (as_root) warnings.push_back("pool " + pool.name + ": its workers run as root; give it a \"user\"");
+    return;
+  }
+  if (const auto what = changeable(pool.executable, *identity)) {
+    warnings.push_back("pool " + pool.name + ": its user " + printable(pool.surroundings.user) +
+                       " can change what its workers execute: " + printable(*what) + " is writable for it");
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> privilege_warnings(const Config& config, const std::string& file, bool as_root) {
+  std::vector<std::string> warnings;
+  for (const PoolConfig& pool : config.pools) add_pool_warnings(pool, as_root, warnings);
+  if (config.supervisor_identity && !every_pool_has_user(config)) {
+    warnings.emplace_back("supervisor_user has no effect while a pool has no \"user\"");
+  }
+  struct stat info {};
+  const bool others_write = ::stat(file.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
+                            (info.st_uid != 0 || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0);
+  if (as_root && others_write) {
+    warnings.push_back(printable(file) +
+                       ": others than root can change this file, and with it what root runs");
+  }
+  return warnings;
+}
+
+bool every_pool_has_user(const Config& config) {
+  return std::all_of(config.pools.begin(), config.pools.end(),
+                     [](const PoolConfig& pool) { return pool.surroundings.identity.has_value(); });
+}
+
+}  // namespace prefork

@@ -1,0 +1,136 @@
+// Users, groups, limits and what else a worker is in the kernel's eyes, as the file says it.
+#include "config/privileges.h"
+
+#include <doctest/doctest.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tests/config/parse.h"
+#include "tests/config/temp_directory.h"
+
+namespace prefork {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+SurroundingsConfig surroundings(std::string_view members) {
+  return parsed(pool_with(members)).pools.front().surroundings;
+}
+
+/// A pool's configuration whose workers are `uid`, executing `program`.
+Config pool_of(std::uint32_t uid, const std::string& program) {
+  Config config;
+  config.pools.emplace_back();
+  config.pools[0].name = "web";
+  config.pools[0].executable = program;
+  config.pools[0].surroundings.user = "them";
+  config.pools[0].surroundings.identity = Identity{uid, uid, {uid}};
+  return config;
+}
+
+TEST_SUITE_BEGIN("privileges");
+
+TEST_CASE("a user brings its group and its further groups; a group takes the place of its own") {
+  const passwd* entry = ::getpwnam("nobody");
+  REQUIRE(entry != nullptr);
+  const std::uint32_t uid = entry->pw_uid;
+  const std::uint32_t gid = entry->pw_gid;
+  CHECK(surroundings(R"("user": "nobody")").identity == Identity{uid, gid, {gid}});
+  CHECK(surroundings(R"("user": ")" + std::to_string(uid) + '"').identity == Identity{uid, gid, {gid}});
+  const auto in_group = surroundings(R"("user": "nobody", "group": "daemon")").identity;
+  REQUIRE(in_group);
+  CHECK(in_group->gid == ::getgrnam("daemon")->gr_gid);
+  CHECK(surroundings(R"("user": "987654", "group": "4711")").identity == Identity{987654, 4711, {4711}});
+}
+
+TEST_CASE("FAULTS 29: a user or group that does not exist is refused") {
+  CHECK(mistake(pool_with(R"("user": "no-such-user")")) ==
+        R"(pool.json: /user: "no-such-user": no such user)");
+  CHECK(mistakes(pool_with(R"("user": "no-such-user", "group": "no-such-group")")) ==
+        Lines{R"(pool.json: /user: "no-such-user": no such user)",
+              R"(pool.json: /group: "no-such-group": no such group)"});
+  CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "user": "no-such-user"}}})") ==
+        R"(pool.json: /pools/web/user: "no-such-user": no such user)");
+  CHECK(mistake(pool_with(R"("supervisor_user": "no-such-user")")) ==
+        R"(pool.json: /supervisor_user: "no-such-user": no such user)");
+}
+
+TEST_CASE("users that make no sense are refused") {
+  CHECK(mistake(pool_with(R"("user": "root")")) ==
+        R"(pool.json: /user: "root" is not allowed: it is root; workers of root need no "user")");
+  CHECK(mistake(pool_with(R"("supervisor_user": "0")")) ==
+        R"(pool.json: /supervisor_user: "0" is not allowed: it is root)");
+  CHECK(mistake(pool_with(R"("group": "daemon")")) ==
+        R"(pool.json: /group: "daemon" needs a "user" beside it)");
+  CHECK(mistake(pool_with(R"("user": "987654")")) ==
+        R"(pool.json: /user: "987654" has no account that would tell its group; say "group", too)");
+  CHECK(mistake(pool_with(R"("user": "nobody", "supervisor_user": "nobody")")) ==
+        "pool.json: /supervisor_user: is not allowed to be the user of workers, as it is of pool main");
+}
+
+TEST_CASE("umask, nice and oom_score_adj are read, and are not set without being said") {
+  const auto said = surroundings(R"("umask": "027", "nice": -20, "oom_score_adj": 1000)");
+  CHECK(said.umask == mode_t{027});
+  CHECK(said.nice == -20);
+  CHECK(said.oom_score_adj == 1000);
+  CHECK(surroundings("") == SurroundingsConfig{});
+  CHECK(mistake(pool_with(R"("nice": 20)")) ==
+        "pool.json: /nice: 20 is not allowed: an integer from -20 to 19");
+  CHECK(mistake(pool_with(R"("umask": 18)")) ==
+        R"(pool.json: /umask: 18 is not allowed: octal permissions such as "0027")");
+}
+
+TEST_CASE("a limit is a number, a size, unlimited, or a soft and a hard one") {
+  const auto limits = surroundings(R"("limits": {"nofile": 1024, "as": "2GiB", "core": "unlimited",
+                                                 "cpu": {"soft": 5, "hard": "unlimited"}})")
+                          .limits;
+  CHECK(limits == std::vector<ResourceLimit>{{RLIMIT_CPU, "cpu", 5, RLIM_INFINITY},
+                                             {RLIMIT_CORE, "core", RLIM_INFINITY, RLIM_INFINITY},
+                                             {RLIMIT_NOFILE, "nofile", 1024, 1024},
+                                             {RLIMIT_AS, "as", 2ULL << 30U, 2ULL << 30U}});
+}
+
+TEST_CASE("FAULTS 39: a limit with a mistake is told") {
+  CHECK(mistake(pool_with(R"("limits": {"nofile": -1})")) ==
+        "pool.json: /limits/nofile: -1 is not allowed: an integer from 0 to 1000000000000");
+  CHECK(mistake(pool_with(R"("limits": {"as": "2GB"})"))
+            .starts_with(R"(pool.json: /limits/as: "2GB" is not allowed: )"));
+  CHECK(mistake(pool_with(R"("limits": {"files": 3})"))
+            .starts_with(R"(pool.json: /limits/files: the name "files" is not allowed: one of "as", )"));
+  CHECK(mistake(pool_with(R"("limits": {"cpu": {"soft": 5}})"))
+            .starts_with(R"(pool.json: /limits/cpu: "hard" is missing)"));
+  CHECK(mistake(pool_with(R"("limits": {"cpu": {"soft": "unlimited", "hard": 5}})")) ==
+        R"(pool.json: /limits/cpu/soft: "unlimited" is not allowed: soft must not be larger than hard)");
+}
+
+TEST_CASE("workers that are root, or can change their own program, are warned of") {
+  const TempDirectory directory;
+  REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
+  const std::string program = directory.file("program", "#!/bin/sh\n", 0755);
+  const std::string file = directory.file("pool.json", "{}", 0644);
+  const std::uint32_t stranger = ::geteuid() + 4711;
+  CHECK(privilege_warnings(pool_of(stranger, program), file, false).empty());
+  const std::string start = "pool web: its user them can change what its workers execute: ";
+  CHECK(privilege_warnings(pool_of(::geteuid(), program), file, false) ==
+        Lines{start + program + " is writable for it"});
+  REQUIRE(::chmod(directory.path().c_str(), 0777) == 0);
+  CHECK(privilege_warnings(pool_of(stranger, program), file, false) ==
+        Lines{start + directory.path() + " is writable for it"});
+  REQUIRE(::chmod(directory.path().c_str(), 01777) == 0);
+  CHECK(privilege_warnings(pool_of(stranger, program), file, false).empty());
+  Config as_root = pool_of(stranger, program);
+  as_root.pools[0].surroundings = {};
+  as_root.supervisor_identity = Identity{1, 1, {}};
+  REQUIRE(::chmod(file.c_str(), 0666) == 0);
+  CHECK(privilege_warnings(as_root, file, true) ==
+        Lines{"pool web: its workers run as root; give it a \"user\"",
+              "supervisor_user has no effect while a pool has no \"user\"",
+              file + ": others than root can change this file, and with it what root runs"});
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace prefork
