@@ -50,6 +50,7 @@ std::string describe(const action::ReportViolation& violation) {
     case What::kBadSlots:
       return fmt::format("Ready with {} slots; allowed is 1 and more for a worker, 0 for a template",
                          violation.value);
+    case What::kUnexpectedPong: return "a Pong that nobody asked for";
     case What::kNotReady: return fmt::format("a record for ticket {} before Ready", violation.value);
     case What::kUnknownTicket:
       return fmt::format("a record for ticket {}, which it does not hold", violation.value);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "supervisor/control/describe.h"
 
 namespace prefork {
@@ -20,13 +22,9 @@ char score(const WorkerStatusLine& worker) {
 
 void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
   const Counters& c = pool.counters;
-  std::size_t ready = 0;
-  for (const WorkerStatusLine& worker : pool.workers) {
-    if (worker.status == WorkerStatus::kReady && worker.role == WorkerRole::kWorker) ++ready;
-  }
   std::string head =
       fmt::format("pool {}: {}, workers {} ready of {} wanted (configured {}), {} to be started", pool.name,
-                  pool.state, ready, pool.target, pool.configured, pool.scheduled);
+                  pool.state, ready_workers(pool), pool.target, pool.configured, pool.scheduled);
   if (pool.start_failures > 0) head += fmt::format(", starting fails ({} in a row)", pool.start_failures);
   lines.push_back(head + fmt::format(", generation {}", pool.generation));
   for (const ListenerStatus& listener : pool.listeners) {
@@ -67,6 +65,13 @@ void add_workers(const PoolStatus& pool, std::vector<std::string>& lines) {
 }
 
 }  // namespace
+
+std::size_t ready_workers(const PoolStatus& pool) {
+  return static_cast<std::size_t>(
+      std::count_if(pool.workers.begin(), pool.workers.end(), [](const WorkerStatusLine& worker) {
+        return worker.status == WorkerStatus::kReady && worker.role == WorkerRole::kWorker;
+      }));
+}
 
 std::string state_of(const WorkerStatusLine& worker) {
   if (worker.status == WorkerStatus::kReady) return worker.load > 0 ? "busy" : "idle";

@@ -40,7 +40,8 @@ struct ListenerStatus {
 
 struct PoolStatus {
   std::string name;
-  std::string state;  ///< "running", "stopping" …
+  std::string state;     ///< "running", "stopping" …
+  bool removed = false;  ///< not in the configuration any more; it is stopping
   std::vector<ListenerStatus> listeners;
   bool accepting = false;
   std::size_t configured = 0;        ///< workers as in the file
@@ -61,11 +62,14 @@ struct SupervisorStatus {
   std::string config_file;
   Duration uptime{};
   std::uint64_t strangers_reaped = 0;
+  bool stopping = false;
   std::vector<PoolStatus> pools;
 };
 
 /// The table, line by line. Its columns are explained in docs/operations.md.
 [[nodiscard]] std::vector<std::string> to_table(const SupervisorStatus& status);
+/// How many workers can be given connections.
+[[nodiscard]] std::size_t ready_workers(const PoolStatus& pool);
 /// "idle", "busy", or the name of the status.
 [[nodiscard]] std::string state_of(const WorkerStatusLine& worker);
 /// One character a worker: `_` idle, `B` busy, `S` starting, `D` draining, `K` signalled, `T` template.

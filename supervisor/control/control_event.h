@@ -1,0 +1,94 @@
+// What subscribers of the control socket are told, as values. docs/control.md says what each means.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "supervisor/core/ids.h"
+#include "supervisor/core/worker_row.h"
+
+namespace prefork {
+
+/// What became of a request to reload.
+struct ReloadVerdict {
+  bool applied = false;
+  std::vector<std::string> changes;   ///< applied: a line for each pool
+  std::vector<std::string> mistakes;  ///< not applied: everything that is wrong, a line each
+};
+
+namespace control_event {
+
+struct WorkerStarted {
+  std::string pool;
+  std::uint64_t worker = 0;
+  pid_t pid = 0;
+  WorkerRole role = WorkerRole::kWorker;
+  Generation generation = 0;
+};
+struct WorkerReady {
+  std::string pool;
+  std::uint64_t worker = 0;
+  pid_t pid = 0;
+  Duration took{};  ///< since it was asked for
+};
+struct ConnectionRedispatched {
+  std::string pool;
+  std::uint64_t worker = 0;  ///< the one that has it now
+  pid_t pid = 0;
+  std::uint32_t times = 0;  ///< how often it has come back
+};
+struct WorkerDied {
+  std::string pool;
+  pid_t pid = 0;  ///< 0: there never was a process
+  DeathRecord record;
+  std::string text;  ///< the record in words
+};
+struct Reloaded {
+  ReloadVerdict verdict;
+};
+struct SaturationChanged {
+  std::string pool;
+  bool saturated = false;
+  std::size_t queued = 0;
+};
+struct PoolFailed {
+  std::string pool;
+  std::uint32_t failures = 0;  ///< in a row
+  Duration next_attempt{};
+};
+struct PoolRecovered {
+  std::string pool;
+};
+
+}  // namespace control_event
+
+using ControlEvent =
+    std::variant<control_event::WorkerStarted, control_event::WorkerReady,
+                 control_event::ConnectionRedispatched, control_event::WorkerDied, control_event::Reloaded,
+                 control_event::SaturationChanged, control_event::PoolFailed, control_event::PoolRecovered>;
+
+using WallTime = std::chrono::system_clock::time_point;
+
+struct NumberedEvent {
+  std::uint64_t seq = 0;  ///< 1, 2, 3 …: a gap tells a subscriber that it has missed something
+  WallTime at;
+  ControlEvent event;
+};
+
+/// Takes what happens, from those to whom it happens.
+class EventOutlet {
+ public:
+  virtual ~EventOutlet() = default;
+  virtual void publish(ControlEvent event) = 0;
+};
+
+/// The notification, with its newline.
+[[nodiscard]] std::string to_line(const NumberedEvent& event);
+
+}  // namespace prefork

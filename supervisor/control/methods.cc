@@ -1,0 +1,190 @@
+#include "supervisor/control/methods.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "supervisor/control/json_text.h"
+#include "supervisor/control/status_json.h"
+
+namespace prefork {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Refusal {
+  ControlError code = ControlError::kRefused;
+  std::string message;
+};
+using Outcome = std::variant<Json, Refusal>;
+
+struct Parameters {
+  std::optional<std::string> pool;
+  std::optional<std::uint64_t> workers;
+  std::optional<std::uint64_t> since;
+  bool quick = false;
+  bool table = false;
+};
+
+Json as_result(const Operations::PoolNames& pools) { return Json::object({{"pools", pools}}); }
+
+template <typename T, typename Make>
+Outcome outcome(const Result<T>& result, Make make) {
+  if (!result) return Refusal{ControlError::kRefused, result.error().message()};
+  return make(result.value());
+}
+
+Outcome status(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
+  const SupervisorStatus status = operations.status();
+  if (wanted.table) return Json::object({{"lines", to_table(status)}});
+  return to_json(status);
+}
+
+Outcome reload(const Parameters& /*wanted*/, Operations& operations, Caller& /*caller*/) {
+  const ReloadVerdict verdict = operations.reload();
+  return Json::object(
+      {{"applied", verdict.applied}, {"changes", verdict.changes}, {"mistakes", verdict.mistakes}});
+}
+
+Outcome restart(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
+  return outcome(operations.restart(wanted.pool), as_result);
+}
+
+Outcome scale(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
+  if (!wanted.workers) return Refusal{ControlError::kInvalidParameters, "scale needs \"workers\", a number"};
+  return outcome(operations.scale(wanted.pool, *wanted.workers), [](const Operations::Scaled& scaled) {
+    return Json::object({{"pool", scaled.pool}, {"before", scaled.before}, {"workers", scaled.workers}});
+  });
+}
+
+Outcome stop(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
+  operations.stop(wanted.quick);
+  return Json::object({{"stopping", true}});
+}
+
+Outcome reset_failed(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
+  return outcome(operations.reset_failed(wanted.pool), as_result);
+}
+
+Outcome subscribe(const Parameters& wanted, Operations& /*operations*/, Caller& caller) {
+  return Json::object({{"seq", caller.subscribe(wanted.since)}});
+}
+
+struct Method {
+  std::string_view name;
+  std::vector<std::string_view> parameters;
+  Outcome (*call)(const Parameters& wanted, Operations& operations, Caller& caller);
+};
+
+const std::vector<Method>& methods() {
+  static const std::vector<Method> kMethods = {
+      {"status", {"format"}, status},      {"reload", {}, reload},
+      {"restart", {"pool"}, restart},      {"scale", {"pool", "workers"}, scale},
+      {"stop", {"quick"}, stop},           {"reset_failed", {"pool"}, reset_failed},
+      {"subscribe", {"since"}, subscribe},
+  };
+  return kMethods;
+}
+
+/// False: not of the type it must have.
+bool read_parameter(const std::string& name, const Json& value, Parameters& into) {
+  if (name == "pool" && value.is_string()) {
+    into.pool = value.get<std::string>();
+  } else if (name == "workers" && value.is_number_unsigned()) {
+    into.workers = value.get<std::uint64_t>();
+  } else if (name == "since" && value.is_number_unsigned()) {
+    into.since = value.get<std::uint64_t>();
+  } else if (name == "quick" && value.is_boolean()) {
+    into.quick = value.get<bool>();
+  } else if (name == "format" && (value == "values" || value == "table")) {
+    into.table = value == "table";
+  } else {
+    return false;
+  }
+  return true;
+}
+
+const char* allowed(const std::string& name) {
+  if (name == "pool") return "the name of a pool";
+  if (name == "quick") return "true or false";
+  if (name == "format") return "\"values\" or \"table\"";
+  return "a whole number, 0 or more";
+}
+
+std::variant<Parameters, Refusal> read_parameters(const Json& params, const Method& method) {
+  Parameters read;
+  if (!params.is_object()) return Refusal{ControlError::kInvalidParameters, "\"params\" must be an object"};
+  for (const auto& [name, value] : params.items()) {
+    if (std::find(method.parameters.begin(), method.parameters.end(), name) == method.parameters.end()) {
+      std::string message = std::string(method.name) + " knows no parameter \"" + name + "\"; it takes ";
+      for (const std::string_view known : method.parameters) {
+        if (known != method.parameters.front()) message += ", ";
+        message += known;
+      }
+      return Refusal{ControlError::kInvalidParameters, message + (method.parameters.empty() ? "none" : "")};
+    }
+    if (!read_parameter(name, value, read)) {
+      return Refusal{ControlError::kInvalidParameters, "\"" + name + "\" must be " + allowed(name)};
+    }
+  }
+  return read;
+}
+
+Outcome call(const std::string& name, const Json& request, Operations& operations, Caller& caller) {
+  const auto& all = methods();
+  const auto method =
+      std::find_if(all.begin(), all.end(), [&](const Method& one) { return one.name == name; });
+  if (method == all.end()) {
+    std::string message = "unknown method \"" + name.substr(0, 100) + "\"; there are ";
+    for (const Method& known : all) message += (&known == &all.front() ? "" : ", ") + std::string(known.name);
+    return Refusal{ControlError::kUnknownMethod, message};
+  }
+  const auto params = request.find("params");
+  auto wanted = read_parameters(params == request.end() ? Json::object() : *params, *method);
+  if (auto* refused = std::get_if<Refusal>(&wanted)) return std::move(*refused);
+  return method->call(std::get<Parameters>(wanted), operations, caller);
+}
+
+/// What is wrong with it as a request; empty when nothing is.
+std::string mistake_in(const Json& request) {
+  if (request.is_array()) return "batches are not supported: send one request a line";
+  if (!request.is_object()) return "a request is an object";
+  const auto version = request.find("jsonrpc");
+  if (version == request.end() || *version != "2.0") return "\"jsonrpc\" must be \"2.0\"";
+  const auto method = request.find("method");
+  if (method == request.end() || !method->is_string()) return "\"method\" must be a string";
+  const auto id = request.find("id");
+  const bool fine = id == request.end() || id->is_null() || id->is_string() || id->is_number();
+  return fine ? "" : "\"id\" must be a string or a number";
+}
+
+std::string to_line(const Json& id, const Outcome& outcome) {
+  Json whole = {{"jsonrpc", "2.0"}, {"id", id}};
+  if (const auto* refused = std::get_if<Refusal>(&outcome)) {
+    whole["error"] = {{"code", static_cast<int>(refused->code)}, {"message", refused->message}};
+  } else {
+    whole["result"] = std::get<Json>(outcome);
+  }
+  return json_text(whole) + '\n';
+}
+
+}  // namespace
+
+std::string answer(std::string_view line, Operations& operations, Caller& caller) {
+  const Json request = Json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
+  if (request.is_discarded()) return refusal(ControlError::kParse, "this line is not JSON");
+  if (const std::string mistake = mistake_in(request); !mistake.empty()) {
+    return refusal(ControlError::kInvalidRequest, mistake);
+  }
+  const Outcome result = call(request.at("method").get<std::string>(), request, operations, caller);
+  const auto id = request.find("id");
+  return id == request.end() ? "" : to_line(*id, result);
+}
+
+std::string refusal(ControlError code, const std::string& message) {
+  return to_line(nullptr, Refusal{code, message});
+}
+
+}  // namespace prefork

@@ -1,0 +1,97 @@
+#include "supervisor/control/status_json.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "supervisor/control/json_text.h"
+
+namespace prefork {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json of(const Counters& counters) {
+  return {{"accepted", counters.accepted},
+          {"dispatched", counters.dispatched},
+          {"redispatched", counters.redispatched},
+          {"begun", counters.begun},
+          {"served", counters.served},
+          {"lost", counters.lost},
+          {"gave_up", counters.gave_up},
+          {"rejected", counters.rejected},
+          {"expired", counters.expired},
+          {"discarded", counters.discarded},
+          {"starts", counters.starts},
+          {"start_failures", counters.start_failures},
+          {"crashes", counters.crashes},
+          {"violations", counters.violations}};
+}
+
+Json of(const ListenerStatus& listener) {
+  return {{"address", listener.name}, {"accepted", listener.accepted}, {"paused", listener.paused}};
+}
+
+Json of(const WorkerStatusLine& worker) {
+  return {{"worker", worker.number},
+          {"pid", worker.pid},
+          {"role", role_name(worker.role)},
+          {"state", state_of(worker)},
+          {"load", worker.load},
+          {"slots", worker.slots},
+          {"served", worker.served},
+          {"generation", worker.generation},
+          {"age_ms", milliseconds(worker.age)},
+          {"in_state_ms", milliseconds(worker.in_status)},
+          {"restarts", worker.restarts},
+          {"last_death", worker.last_death},
+          {"note", worker.note}};
+}
+
+Json queue_of(const PoolStatus& pool) {
+  const Histogram& waits = pool.counters.waits;
+  return {{"now", pool.queued},
+          {"most", pool.counters.queue_high},
+          {"limit", pool.queue_max},
+          {"wait_p50_ms", milliseconds(waits.percentile(0.5))},
+          {"wait_p99_ms", milliseconds(waits.percentile(0.99))},
+          {"wait_max_ms", milliseconds(waits.max())}};
+}
+
+Json of(const PoolStatus& pool);
+
+template <typename T>
+Json list_of(const std::vector<T>& all) {
+  Json list = Json::array();
+  for (const T& one : all) list.push_back(of(one));
+  return list;
+}
+
+Json of(const PoolStatus& pool) {
+  return {{"name", pool.name},
+          {"state", pool.state},
+          {"removed", pool.removed},
+          {"accepting", pool.accepting},
+          {"configured", pool.configured},
+          {"wanted", pool.target},
+          {"ready", ready_workers(pool)},
+          {"scheduled", pool.scheduled},
+          {"start_failures", pool.start_failures},
+          {"generation", pool.generation},
+          {"with_workers", pool.busy},
+          {"queue", queue_of(pool)},
+          {"counters", of(pool.counters)},
+          {"scoreboard", scoreboard(pool.workers)},
+          {"listeners", list_of(pool.listeners)},
+          {"workers", list_of(pool.workers)}};
+}
+
+}  // namespace
+
+nlohmann::ordered_json to_json(const SupervisorStatus& status) {
+  return {{"version", status.version},         {"pid", status.pid},
+          {"config_file", status.config_file}, {"uptime_ms", milliseconds(status.uptime)},
+          {"stopping", status.stopping},       {"strangers_reaped", status.strangers_reaped},
+          {"pools", list_of(status.pools)}};
+}
+
+}  // namespace prefork

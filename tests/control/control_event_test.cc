@@ -1,0 +1,94 @@
+// Events as subscribers read them, and the history that lets them catch up.
+#include "supervisor/control/control_event.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "supervisor/control/event_history.h"
+
+namespace prefork {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+const WallTime kAt = WallTime{} + milliseconds(1'767'225'599'007);
+
+json params(ControlEvent event) {
+  const std::string line = to_line(NumberedEvent{7, kAt, std::move(event)});
+  REQUIRE(line.ends_with('\n'));
+  REQUIRE(line.find('\n') == line.size() - 1);
+  const json whole = json::parse(line);
+  CHECK(whole["jsonrpc"] == "2.0");
+  CHECK(whole["method"] == "event");
+  CHECK_FALSE(whole.contains("id"));
+  return whole["params"];
+}
+
+TEST_CASE("an event has a number, the time, a name, and says whom it concerns") {
+  const json ready = params(control_event::WorkerReady{"web", 3, 4711, milliseconds(12)});
+  CHECK(ready == json::parse(R"({"seq": 7, "time": "2025-12-31T23:59:59.007Z", "event": "worker_ready",
+                                 "pool": "web", "worker": 3, "pid": 4711, "took_ms": 12.0})"));
+  CHECK(params(control_event::WorkerStarted{"web", 3, 4711, WorkerRole::kTemplate, 2})["role"] == "template");
+  CHECK(params(control_event::ConnectionRedispatched{"web", 3, 4711, 2})["times"] == 2);
+  CHECK(params(control_event::SaturationChanged{"web", true, 5})["queued"] == 5);
+  CHECK(params(control_event::PoolFailed{"web", 4, milliseconds(1600)})["next_attempt_ms"] == 1600.0);
+  CHECK(params(control_event::PoolRecovered{"web"})["event"] == "pool_recovered");
+  const json reload = params(control_event::Reloaded{{false, {}, {"a", "b"}}});
+  CHECK(reload["applied"] == false);
+  CHECK(reload["changes"] == json::array());
+  CHECK(reload["mistakes"] == json({"a", "b"}));
+}
+
+TEST_CASE("a death is told with its whole record") {
+  DeathRecord record;
+  record.worker = WorkerId::make(9, 0);
+  record.exit = Exit{Exit::Kind::kSignaled, SIGSEGV};
+  record.was_ready = true;
+  record.age = milliseconds(1500);
+  record.served = 12;
+  record.held_begun = 1;
+  const json died = params(control_event::WorkerDied{"web", 4711, record, "killed by signal 11 (SIGSEGV)"});
+  CHECK(died["worker"] == 9);
+  CHECK(died["how"] == "signaled");
+  CHECK(died["value"] == SIGSEGV);
+  CHECK(died["planned"] == false);
+  CHECK(died["age_ms"] == 1500.0);
+  CHECK(died["served"] == 12);
+  CHECK(died["held_begun"] == 1);
+  CHECK(died["text"] == "killed by signal 11 (SIGSEGV)");
+  record.reason = StopReason::kReload;
+  CHECK(params(control_event::WorkerDied{"web", 4711, record, ""})["planned"] == true);
+}
+
+TEST_CASE("text that is no UTF-8 does not break the line") {
+  control_event::WorkerDied died;
+  died.text = "no such file: \xff\n\x1b";
+  CHECK(params(died)["text"] == "no such file: \xEF\xBF\xBD\n\x1b");
+}
+
+TEST_CASE("the history numbers events, keeps the latest, and gives those after a number") {
+  EventHistory history;
+  CHECK(history.last() == 0);
+  for (std::size_t i = 1; i <= EventHistory::kKept + 10; ++i) {
+    CHECK(history.add(control_event::PoolRecovered{"web"}, kAt).seq == i);
+  }
+  const auto since = [&](std::uint64_t seq) {
+    std::vector<std::uint64_t> found;
+    history.for_each_since(seq, [&](const NumberedEvent& event) { found.push_back(event.seq); });
+    return found;
+  };
+  CHECK(since(0).size() == EventHistory::kKept);
+  CHECK(since(0).front() == 11);
+  CHECK(since(history.last() - 2) == std::vector<std::uint64_t>{history.last() - 1, history.last()});
+  CHECK(since(history.last()).empty());
+  CHECK(since(UINT64_MAX).empty());
+}
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,164 @@
+// The control socket's methods, with a supervisor that only remembers what it was told.
+#include "supervisor/control/methods.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace prefork {
+namespace {
+
+using nlohmann::json;
+
+class Remembers final : public Operations, public Caller {
+ public:
+  SupervisorStatus status() const override {
+    SupervisorStatus status;
+    status.pid = 4711;
+    return status;
+  }
+  ReloadVerdict reload() override {
+    calls.emplace_back("reload");
+    return {false, {}, {"pool.json: /wokers: no", "pool.json: /hold: no"}};
+  }
+  Result<PoolNames> restart(const PoolName& pool) override {
+    calls.push_back("restart " + pool.value_or("all"));
+    if (pool == "gone") return Error{"there is no pool \"gone\""};
+    return PoolNames{"a", "b"};
+  }
+  Result<Scaled> scale(const PoolName& pool, std::size_t workers) override {
+    calls.push_back("scale " + pool.value_or("the only one") + " " + std::to_string(workers));
+    return Scaled{"a", 4, workers};
+  }
+  Result<PoolNames> reset_failed(const PoolName& pool) override {
+    calls.push_back("reset_failed " + pool.value_or("all"));
+    return PoolNames{"a"};
+  }
+  void stop(bool quick) override { calls.emplace_back(quick ? "stop at once" : "stop"); }
+  std::uint64_t subscribe(std::optional<std::uint64_t> since) override {
+    calls.push_back("subscribe " + (since ? std::to_string(*since) : "from now on"));
+    return 17;
+  }
+  std::vector<std::string> calls;
+};
+
+struct Desk {
+  std::string ask(std::string_view line) { return answer(line, remembers, remembers); }
+  json call(const std::string& method, const std::string& params = "{}") {
+    const std::string text =
+        ask(R"({"jsonrpc": "2.0", "id": 1, "method": ")" + method + R"(", "params": )" + params + "}");
+    REQUIRE(text.ends_with('\n'));
+    REQUIRE(text.find('\n') == text.size() - 1);
+    return json::parse(text);
+  }
+  json result(const std::string& method, const std::string& params = "{}") {
+    const json whole = call(method, params);
+    REQUIRE_MESSAGE(whole.contains("result"), whole.dump());
+    CHECK(whole["id"] == 1);
+    return whole["result"];
+  }
+  int code(std::string_view line) { return json::parse(ask(line))["error"]["code"].get<int>(); }
+  std::vector<std::string>& calls() { return remembers.calls; }
+  Remembers remembers;
+};
+
+TEST_CASE("each method does what it says and answers with what came of it") {
+  Desk desk;
+  CHECK(desk.result("status")["pid"] == 4711);
+  CHECK(desk.result("status", R"({"format": "table"})")["lines"][0].get<std::string>().starts_with(
+      "supervisor "));
+  const json verdict = desk.result("reload");
+  CHECK(verdict["applied"] == false);
+  CHECK(verdict["mistakes"].size() == 2);
+  CHECK(desk.result("restart")["pools"] == json({"a", "b"}));
+  CHECK(desk.result("restart", R"({"pool": "a"})")["pools"].size() == 2);
+  CHECK(desk.result("scale", R"({"pool": "a", "workers": 0})") ==
+        json::parse(R"({"pool": "a", "before": 4, "workers": 0})"));
+  CHECK(desk.result("stop")["stopping"] == true);
+  CHECK(desk.result("stop", R"({"quick": true})")["stopping"] == true);
+  CHECK(desk.result("reset_failed")["pools"] == json({"a"}));
+  CHECK(desk.result("subscribe")["seq"] == 17);
+  CHECK(desk.result("subscribe", R"({"since": 3})")["seq"] == 17);
+  CHECK(desk.calls() == std::vector<std::string>{"reload", "restart all", "restart a", "scale a 0", "stop",
+                                                 "stop at once", "reset_failed all", "subscribe from now on",
+                                                 "subscribe 3"});
+}
+
+TEST_CASE("an answer has the request's id, whatever kind it is of, and a request without one gets none") {
+  Desk desk;
+  CHECK(json::parse(desk.ask(R"({"jsonrpc":"2.0","id":"a\n7","method":"stop"})"))["id"] == "a\n7");
+  CHECK(json::parse(desk.ask(R"({"jsonrpc":"2.0","id":18446744073709551615,"method":"stop"})"))["id"] ==
+        UINT64_MAX);
+  CHECK(json::parse(desk.ask(R"({"jsonrpc":"2.0","id":null,"method":"stop"})"))["id"].is_null());
+  CHECK(desk.ask(R"({"jsonrpc":"2.0","method":"stop"})").empty());
+  CHECK(desk.calls().size() == 4);
+}
+
+TEST_CASE("what is refused says why, and keeps the id") {
+  Desk desk;
+  const json whole = desk.call("restart", R"({"pool": "gone"})");
+  CHECK(whole["id"] == 1);
+  CHECK(whole["error"]["code"] == -32000);
+  CHECK(whole["error"]["message"] == R"(there is no pool "gone")");
+}
+
+TEST_CASE("what is not a request is answered with JSON-RPC's errors and reaches nobody") {
+  Desk desk;
+  for (const char* line :
+       {"", "hello", "{", "{\"jsonrpc\":\"2.0\",\"method\":\"stop\"", "\"\xff\"", "GET / HTTP/1.1"}) {
+    CAPTURE(line);
+    CHECK(desk.code(line) == -32700);
+  }
+  for (const char* line :
+       {"[]", "7", "null", "{}", R"({"method":"stop"})", R"({"jsonrpc":"1.0","method":"stop"})",
+        R"({"jsonrpc":"2.0","method":7})", R"({"jsonrpc":"2.0","method":"stop","id":[1]})",
+        R"([{"jsonrpc":"2.0","id":1,"method":"stop"}])"}) {
+    CAPTURE(line);
+    CHECK(desk.code(line) == -32600);
+  }
+  CHECK(desk.call("upgarde")["error"]["code"] == -32601);
+  CHECK(desk.call("upgarde")["error"]["message"].get<std::string>().starts_with(
+      "unknown method \"upgarde\"; there are status, "));
+  CHECK(desk.calls().empty());
+}
+
+TEST_CASE("parameters are named, known and of the right kind") {
+  Desk desk;
+  const auto message = [&](const std::string& method, const std::string& params) {
+    const json whole = desk.call(method, params);
+    CHECK(whole["error"]["code"] == -32602);
+    return whole["error"]["message"].get<std::string>();
+  };
+  CHECK(message("scale", "{}") == R"(scale needs "workers", a number)");
+  CHECK(message("scale", "[4]") == R"("params" must be an object)");
+  for (const char* wrong : {"-1", "1.5", "\"4\"", "null", "1e3"}) {
+    CHECK(message("scale", std::string(R"({"workers": )") + wrong + "}") ==
+          R"("workers" must be a whole number, 0 or more)");
+  }
+  CHECK(message("restart", R"({"pool": 7})") == R"("pool" must be the name of a pool)");
+  CHECK(message("stop", R"({"quick": 1})") == R"("quick" must be true or false)");
+  CHECK(message("status", R"({"format": "xml"})") == R"("format" must be "values" or "table")");
+  CHECK(message("scale", R"({"worker": 4})") ==
+        R"(scale knows no parameter "worker"; it takes pool, workers)");
+  CHECK(message("reload", R"({"pool": "a"})") == R"(reload knows no parameter "pool"; it takes none)");
+  CHECK(desk.calls().empty());
+}
+
+TEST_CASE("FAULTS 67: 64 KiB of brackets are an answer, no crash") {
+  Desk desk;
+  CHECK(desk.code(std::string(65'536, '[')) == -32700);
+  CHECK(desk.code(std::string(32'768, '[') + std::string(32'768, ']')) == -32600);
+  std::string nested = R"({"jsonrpc":"2.0","id":1,"method":"stop","params":)";
+  for (int i = 0; i < 8000; ++i) nested += R"({"a":)";
+  CHECK(desk.code(nested + '1' + std::string(8001, '}')) == -32602);
+}
+
+TEST_CASE("a refusal is an error without an id") {
+  CHECK(refusal(ControlError::kTooMany, "full") ==
+        "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32002,\"message\":\"full\"}}\n");
+}
+
+}  // namespace
+}  // namespace prefork

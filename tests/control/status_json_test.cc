@@ -1,0 +1,71 @@
+// The status as JSON.
+#include "supervisor/control/status_json.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+namespace prefork {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+WorkerStatusLine worker(std::uint64_t number, WorkerStatus status, std::uint32_t load) {
+  WorkerStatusLine line;
+  line.number = number;
+  line.pid = static_cast<pid_t>(4000 + number);
+  line.status = status;
+  line.load = load;
+  line.slots = 2;
+  line.age = milliseconds(1500);
+  return line;
+}
+
+TEST_CASE("the status says everything that the table says") {
+  PoolStatus pool;
+  pool.name = "web";
+  pool.state = "running";
+  pool.target = 5;
+  pool.configured = 4;
+  pool.queue_max = 1024;
+  pool.counters.accepted = 7;
+  pool.counters.waits.add(milliseconds(3));
+  pool.listeners.push_back({"127.0.0.1:8080", 7, true});
+  pool.workers = {worker(1, WorkerStatus::kReady, 0), worker(2, WorkerStatus::kReady, 1),
+                  worker(3, WorkerStatus::kStarting, 0)};
+  SupervisorStatus status;
+  status.version = "1.2.3";
+  status.pid = 4711;
+  status.uptime = milliseconds(2000);
+  status.pools = {pool};
+  const json found = json::parse(to_json(status).dump());
+  CHECK(found["version"] == "1.2.3");
+  CHECK(found["pid"] == 4711);
+  CHECK(found["uptime_ms"] == 2000.0);
+  CHECK(found["stopping"] == false);
+  REQUIRE(found["pools"].size() == 1);
+  const json& web = found["pools"][0];
+  CHECK(web["name"] == "web");
+  CHECK(web["wanted"] == 5);
+  CHECK(web["configured"] == 4);
+  CHECK(web["ready"] == 2);
+  CHECK(web["removed"] == false);
+  CHECK(web["queue"]["limit"] == 1024);
+  CHECK(web["queue"]["wait_max_ms"] == 3.0);
+  CHECK(web["counters"]["accepted"] == 7);
+  CHECK(web["scoreboard"] == "_BS");
+  CHECK(web["listeners"][0] ==
+        json::parse(R"({"address": "127.0.0.1:8080", "accepted": 7, "paused": true})"));
+  CHECK(web["workers"][1]["state"] == "busy");
+  CHECK(web["workers"][1]["pid"] == 4002);
+  CHECK(web["workers"][1]["age_ms"] == 1500.0);
+}
+
+TEST_CASE("a supervisor without pools has an empty list of them") {
+  CHECK(to_json(SupervisorStatus{})["pools"] == json::array());
+}
+
+}  // namespace
+}  // namespace prefork
