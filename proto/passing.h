@@ -1,5 +1,5 @@
-// sendmsg() and recvmsg() with one descriptor attached: the bare calls under the channel and under the
-// spawner's socket.
+// sendmsg() and recvmsg() with one or two descriptors attached: the bare calls under the channel and under
+// the spawner's socket.
 #pragma once
 
 #include <sys/types.h>
@@ -14,13 +14,16 @@ namespace prefork {
 /// As sendmsg(2), EINTR retried and SIGPIPE never raised; errno is the caller's to read. `attached` stays the
 /// caller's; -1 attaches nothing.
 ssize_t send_passing(int socket, std::span<const std::byte> bytes, int attached, int flags);
+/// With two of them; the second one is left out when it is -1.
+ssize_t send_passing(int socket, std::span<const std::byte> bytes, int first, int second, int flags);
 
 struct Passed {
   ssize_t size = 0;  ///< as recvmsg(2) returned it
   Fd descriptor;     ///< close-on-exec; not valid when none came, or there was no room for it
+  Fd second;         ///< the same
 };
 
-/// As recvmsg(2), EINTR retried. There is room for exactly one descriptor; the kernel drops more.
+/// As recvmsg(2), EINTR retried. There is room for exactly two descriptors; the kernel drops more.
 [[nodiscard]] Passed receive_passing(int socket, std::span<std::byte> bytes, int flags);
 
 }  // namespace prefork

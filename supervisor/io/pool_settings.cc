@@ -3,6 +3,7 @@
 #include <string>
 
 #include "proto/record.h"
+#include "supervisor/io/surroundings.h"
 
 namespace prefork {
 
@@ -22,13 +23,48 @@ PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
   settings.receipt_timeout = config.health.receipt_timeout;
   settings.kill_timeout = config.health.kill_timeout;
   settings.stop_timeout = stop_timeout;
+  settings.busy_timeout = config.health.busy_timeout.value_or(Milliseconds(0));
+  settings.ping_interval = config.health.ping_interval.value_or(Milliseconds(0));
+  settings.ping_timeout = config.health.ping_timeout;
+  settings.stuck_signal = config.health.kill_signal == KillSignal::kAbort
+                              ? PoolSettings::StuckSignal::kAbort
+                              : PoolSettings::StuckSignal::kTerminate;
+  if (config.elastic) {
+    settings.elastic = PoolSettings::Elastic{config.elastic->min, config.elastic->spare,
+                                             config.elastic->spawn_rate, config.elastic->idle_timeout};
+  }
+  settings.recycle = {config.recycle.connections, config.recycle.jitter / 100.0,
+                      config.recycle.age.value_or(Milliseconds(0)), config.recycle.rss,
+                      config.recycle.at_once};
+  settings.probation = {config.probation.time, config.probation.connections};
   settings.backoff_min = config.restart.backoff_min;
   settings.backoff_max = config.restart.backoff_max;
   return settings;
 }
 
+Launches to_launches(const PoolConfig& config) {
+  return {to_launch(config, WorkerRole::kWorker), to_launch(config, WorkerRole::kTemplate)};
+}
+
+namespace {
+
+void set_surroundings(const SurroundingsConfig& config, Launch& launch) {
+  if (config.identity) {
+    launch.identity =
+        LaunchIdentity{config.user, config.identity->uid, config.identity->gid, config.identity->groups};
+  }
+  launch.umask = config.umask;
+  launch.nice = config.nice;
+  launch.oom_score_adj = config.oom_score_adj ? config.oom_score_adj : default_oom_score_adj();
+  for (const ResourceLimit& limit : config.limits)
+    launch.limits.push_back({limit.resource, limit.name, limit.soft, limit.hard});
+}
+
+}  // namespace
+
 Launch to_launch(const PoolConfig& config, WorkerRole role) {
   Launch launch;
+  set_surroundings(config.surroundings, launch);
   launch.executable = config.executable;
   launch.argv = config.command;
   launch.directory = config.directory;

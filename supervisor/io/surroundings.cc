@@ -7,10 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <fstream>
 
 #include "supervisor/io/farewell.h"
 
@@ -63,7 +65,7 @@ std::size_t descriptors_needed(const Config& config) {
   std::size_t needed = kBaseDescriptors;
   for (const PoolConfig& pool : config.pools) {
     // While workers are replaced there may be a quarter more; each has a channel and a pidfd.
-    const std::size_t processes = pool.workers + pool.workers / 4 + 2;
+    const std::size_t processes = pool.workers + pool.workers / 4 + pool.recycle.at_once + 3;
     const std::size_t copies =
         std::size_t{pool.workers} * (pool.hold == Hold::kDone ? pool.connections_per_worker : 1);
     if (!pool.queue.reject_with.empty()) needed += Farewell::kMax;
@@ -94,6 +96,15 @@ bool locks(const Fd& lock, const std::string& file) {
   struct stat named {};
   return ::fstat(lock.get(), &locked) == 0 && ::stat(file.c_str(), &named) == 0 &&
          locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+}
+
+std::optional<int> default_oom_score_adj() {
+  constexpr int kMore = 200;
+  constexpr int kMost = 1000;
+  std::ifstream file("/proc/self/oom_score_adj");
+  int own = 0;
+  if (!(file >> own)) return std::nullopt;
+  return std::min(own + kMore, kMost);
 }
 
 std::string own_directory() {

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "config/config.h"
@@ -32,6 +33,10 @@ void normalize_process();
 [[nodiscard]] Result<Fd> lock_config(const std::string& file);
 /// Whether the lock is one of the file that has this name now.
 [[nodiscard]] bool locks(const Fd& lock, const std::string& file);
+
+/// The oom_score_adj of workers whose pool does not say: the supervisor's own and 200, so that the kernel
+/// kills a worker first. Nothing when /proc does not tell.
+[[nodiscard]] std::optional<int> default_oom_score_adj();
 
 /// The directory that the running program is in; empty when /proc does not tell.
 [[nodiscard]] std::string own_directory();

@@ -3,9 +3,14 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
@@ -16,11 +21,13 @@
 namespace prefork {
 namespace {
 
-[[noreturn]] void fail(const ChildPlan& plan, int report, LaunchStep step, int error) {
+[[noreturn]] void fail(const ChildPlan& plan, int report, LaunchStep step, int error,
+                       std::size_t detail = 0) {
   LaunchReply reply;
   reply.key = plan.key;
   reply.step = step;
   reply.error = error;
+  reply.detail = static_cast<std::int32_t>(detail);
   // Nobody is left to hear of a failure to report a failure; the exit status says that something was wrong.
   (void)::send(report, &reply, sizeof(reply), MSG_NOSIGNAL);
   ::_exit(127);
@@ -36,18 +43,74 @@ void reset_signals() {
   (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-/// 0 is /dev/null, 3 the channel, 1 and 2 stay, and nothing else survives the exec. False: see errno.
-bool set_descriptors(int channel) {
+/// 0 is /dev/null, 1 and 2 the output, 3 the channel, and nothing else survives the exec. False: see errno.
+bool set_descriptors(const ChildPlan& plan) {
   const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (null < 0 || ::dup2(null, STDIN_FILENO) < 0) return false;
-  if (channel == kChannelDescriptor) {
-    if (::fcntl(channel, F_SETFD, 0) < 0) return false;
-  } else if (::dup2(channel, kChannelDescriptor) < 0) {
+  if (plan.output >= 0) {
+    if (::dup2(plan.output, STDOUT_FILENO) < 0 || ::dup2(plan.output, STDERR_FILENO) < 0) return false;
+  }
+  if (plan.channel == kChannelDescriptor) {
+    if (::fcntl(plan.channel, F_SETFD, 0) < 0) return false;
+  } else if (::dup2(plan.channel, kChannelDescriptor) < 0) {
     return false;
   }
   // Everything here is born close-on-exec; this holds even for what a library may have opened otherwise.
   return ::close_range(kChannelDescriptor + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0 || errno == ENOSYS ||
          errno == EINVAL;
+}
+
+/// False: see errno.
+bool set_oom_score(std::int32_t score) {
+  // By hand: what formats numbers may take locks.
+  std::array<char, 8> text{};
+  char* begin = text.end();
+  std::uint32_t rest = static_cast<std::uint32_t>(score < 0 ? -score : score);
+  do {
+    *--begin = static_cast<char>('0' + rest % 10);
+    rest /= 10;
+  } while (rest > 0);
+  if (score < 0) *--begin = '-';
+  const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  return file >= 0 && ::write(file, begin, static_cast<std::size_t>(text.end() - begin)) > 0;
+}
+
+/// What it is in the kernel's eyes, as far as that may need the rights that it gives up afterwards.
+void set_surroundings(const ChildPlan& plan, int report) {
+  const Launch& launch = *plan.launch;
+  if (launch.oom_score_adj && !set_oom_score(*launch.oom_score_adj))
+    fail(plan, report, LaunchStep::kOomScore, errno);
+  if (launch.nice && ::setpriority(PRIO_PROCESS, 0, *launch.nice) < 0)
+    fail(plan, report, LaunchStep::kNice, errno);
+  const sched_param no_priority{};
+  if (launch.batch && ::sched_setscheduler(0, SCHED_BATCH, &no_priority) < 0)
+    fail(plan, report, LaunchStep::kScheduling, errno);
+  if (launch.umask) (void)::umask(*launch.umask);
+  if (!set_descriptors(plan)) fail(plan, report, LaunchStep::kDescriptors, errno);
+  // Last: a limit may be smaller than what was done so far.
+  for (std::size_t i = 0; i < launch.limits.size(); ++i) {
+    const rlimit limit{.rlim_cur = launch.limits[i].soft, .rlim_max = launch.limits[i].hard};
+    if (::setrlimit(static_cast<__rlimit_resource>(launch.limits[i].resource), &limit) < 0)
+      fail(plan, report, LaunchStep::kLimit, errno, i);
+  }
+}
+
+/// Becomes the user, for good.
+void set_identity(const ChildPlan& plan, int report) {
+  const std::optional<LaunchIdentity>& wanted = plan.launch->identity;
+  const bool other = wanted && (wanted->uid != ::geteuid() || wanted->gid != ::getegid());
+  if (other) {
+    // The bare calls: glibc's would speak to threads that this process does not have.
+    if (::syscall(SYS_setgroups, wanted->groups.size(), wanted->groups.data()) < 0)
+      fail(plan, report, LaunchStep::kGroups, errno);
+    if (::syscall(SYS_setresgid, wanted->gid, wanted->gid, wanted->gid) < 0)
+      fail(plan, report, LaunchStep::kGroup, errno);
+    if (::syscall(SYS_setresuid, wanted->uid, wanted->uid, wanted->uid) < 0)
+      fail(plan, report, LaunchStep::kUser, errno);
+    if (::geteuid() != wanted->uid || ::syscall(SYS_setuid, 0) == 0)
+      fail(plan, report, LaunchStep::kUser, EPERM);
+  }
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(plan, report, LaunchStep::kNoNewPrivileges, errno);
 }
 
 }  // namespace
@@ -59,15 +122,14 @@ void become_worker(const ChildPlan& plan) {
   if (report < 0) ::_exit(127);
   // A session of its own: a terminal's Ctrl-C is for the supervisor, which stops its workers in order.
   if (::setsid() < 0) fail(plan, report, LaunchStep::kSession, errno);
-  const sched_param no_priority{};
-  if (plan.batch && ::sched_setscheduler(0, SCHED_BATCH, &no_priority) < 0)
-    fail(plan, report, LaunchStep::kScheduling, errno);
-  if (plan.directory != nullptr && ::chdir(plan.directory) < 0)
-    fail(plan, report, LaunchStep::kDirectory, errno);
-  if (!set_descriptors(plan.channel)) fail(plan, report, LaunchStep::kDescriptors, errno);
+  set_surroundings(plan, report);
+  set_identity(plan, report);
+  // As the user: where he may not go, no worker of his gets.
+  const std::string& directory = plan.launch->directory;
+  if (!directory.empty() && ::chdir(directory.c_str()) < 0) fail(plan, report, LaunchStep::kDirectory, errno);
   // A program that is being written at this moment (ETXTBSY) is given a little time.
   for (int attempt = 0; attempt < 10; ++attempt) {
-    (void)::execve(plan.executable, plan.argv, plan.environment);
+    (void)::execve(plan.launch->executable.c_str(), plan.argv, plan.environment);
     if (errno != ETXTBSY) break;
     const timespec pause{.tv_sec = 0, .tv_nsec = 10'000'000};
     (void)::nanosleep(&pause, nullptr);

@@ -9,12 +9,11 @@ namespace prefork {
 /// Everything the child needs, made ready before the clone.
 struct ChildPlan {
   LaunchKey key;
-  const char* executable = nullptr;
-  const char* directory = nullptr;  ///< null: stay
-  bool batch = false;
+  const Launch* launch = nullptr;
   char* const* argv = nullptr;
   char* const* environment = nullptr;
   int channel = -1;  ///< becomes descriptor 3
+  int output = -1;   ///< becomes descriptors 1 and 2; -1: they stay as they are
   int report = -1;   ///< where a failure is reported: the spawner's end of its socket
 };
 

@@ -1,6 +1,6 @@
 #include "supervisor/spawner/launch.h"
 
-#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <system_error>
 
@@ -21,6 +21,11 @@ class Writer {
   void texts(const std::vector<std::string>& values) {
     number(values.size());
     for (const std::string& value : values) text(value);
+  }
+  template <typename Number>
+  void optional(const std::optional<Number>& value) {
+    number(value ? 1 : 0);
+    if (value) number(static_cast<std::uint64_t>(*value));
   }
   std::vector<std::byte> take() { return std::move(bytes_); }
 
@@ -51,6 +56,16 @@ class Reader {
     for (std::uint64_t i = 0; i < count && ok_; ++i) values.push_back(text());
     return values;
   }
+  template <typename Number>
+  std::optional<Number> optional() {
+    if (number() == 0) return std::nullopt;
+    return static_cast<Number>(number());
+  }
+  /// How many elements follow; never more than there are bytes for.
+  std::uint64_t count() {
+    const std::uint64_t value = number();
+    return value <= rest_.size() / sizeof(std::uint64_t) ? value : fail();
+  }
   [[nodiscard]] bool complete() const { return ok_ && rest_.empty(); }
 
  private:
@@ -63,18 +78,84 @@ class Reader {
   bool ok_ = true;
 };
 
+void write(Writer& writer, const LaunchIdentity& identity) {
+  writer.text(identity.name);
+  writer.number(identity.uid);
+  writer.number(identity.gid);
+  writer.number(identity.groups.size());
+  for (const std::uint32_t group : identity.groups) writer.number(group);
+}
+
+LaunchIdentity read_identity(Reader& reader) {
+  LaunchIdentity identity;
+  identity.name = reader.text();
+  identity.uid = static_cast<std::uint32_t>(reader.number());
+  identity.gid = static_cast<std::uint32_t>(reader.number());
+  identity.groups.resize(reader.count());
+  for (std::uint32_t& group : identity.groups) group = static_cast<std::uint32_t>(reader.number());
+  return identity;
+}
+
+void write(Writer& writer, const LaunchLimit& limit) {
+  writer.number(static_cast<std::uint64_t>(limit.resource));
+  writer.text(limit.name);
+  writer.number(limit.soft);
+  writer.number(limit.hard);
+}
+
+LaunchLimit read_limit(Reader& reader) {
+  LaunchLimit limit;
+  limit.resource = static_cast<std::int32_t>(reader.number());
+  limit.name = reader.text();
+  limit.soft = reader.number();
+  limit.hard = reader.number();
+  return limit;
+}
+
 std::string_view to_string(LaunchStep step) {
   switch (step) {
     case LaunchStep::kNone: return "start";
     case LaunchStep::kClone: return "create a process";
     case LaunchStep::kRequest: return "read the request";
+    case LaunchStep::kRefused: return "start as root, which the supervisor has given up";
     case LaunchStep::kSession: return "start a session";
+    case LaunchStep::kOomScore: return "set oom_score_adj to";
+    case LaunchStep::kNice: return "set nice to";
     case LaunchStep::kScheduling: return "set the scheduling policy";
-    case LaunchStep::kDirectory: return "change to directory";
     case LaunchStep::kDescriptors: return "set up descriptors 0 to 3";
+    case LaunchStep::kLimit: return "set the limit";
+    case LaunchStep::kGroups: return "take on the groups of user";
+    case LaunchStep::kGroup: return "take on the group of user";
+    case LaunchStep::kUser: return "become user";
+    case LaunchStep::kNoNewPrivileges: return "renounce new privileges";
+    case LaunchStep::kDirectory: return "change to directory";
     case LaunchStep::kExec: return "exec";
   }
   return "start";
+}
+
+/// What the step was about.
+std::string object_of(const LaunchReply& reply, const Launch& launch) {
+  const auto limit = static_cast<std::size_t>(reply.detail);
+  switch (reply.step) {
+    case LaunchStep::kExec: return launch.executable;
+    case LaunchStep::kDirectory: return launch.directory;
+    case LaunchStep::kOomScore: return std::to_string(launch.oom_score_adj.value_or(0));
+    case LaunchStep::kNice: return std::to_string(launch.nice.value_or(0));
+    case LaunchStep::kLimit: return limit < launch.limits.size() ? launch.limits[limit].name : "";
+    case LaunchStep::kGroups:
+    case LaunchStep::kGroup:
+    case LaunchStep::kUser: return launch.identity ? launch.identity->name : "";
+    case LaunchStep::kNone:
+    case LaunchStep::kClone:
+    case LaunchStep::kRequest:
+    case LaunchStep::kRefused:
+    case LaunchStep::kSession:
+    case LaunchStep::kScheduling:
+    case LaunchStep::kDescriptors:
+    case LaunchStep::kNoNewPrivileges: return "";
+  }
+  return "";
 }
 
 }  // namespace
@@ -88,6 +169,14 @@ std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch
   writer.texts(launch.environment);
   writer.text(launch.directory);
   writer.number(launch.batch ? 1 : 0);
+  writer.number(launch.identity ? 1 : 0);
+  if (launch.identity) write(writer, *launch.identity);
+  writer.optional(launch.umask);
+  writer.optional(launch.nice);
+  writer.optional(launch.oom_score_adj);
+  writer.number(launch.limits.size());
+  for (const LaunchLimit& limit : launch.limits) write(writer, limit);
+  writer.number(launch.captured ? 1 : 0);
   return writer.take();
 }
 
@@ -101,15 +190,25 @@ std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes) {
   request.launch.environment = reader.texts();
   request.launch.directory = reader.text();
   request.launch.batch = reader.number() != 0;
+  if (reader.number() != 0) request.launch.identity = read_identity(reader);
+  request.launch.umask = reader.optional<std::uint32_t>();
+  request.launch.nice = reader.optional<std::int32_t>();
+  request.launch.oom_score_adj = reader.optional<std::int32_t>();
+  request.launch.limits.resize(reader.count());
+  for (LaunchLimit& limit : request.launch.limits) limit = read_limit(reader);
+  request.launch.captured = reader.number() != 0;
   if (!reader.complete()) return std::nullopt;
   return request;
 }
 
 std::string describe_failure(const LaunchReply& reply, const Launch& launch) {
   std::string text(to_string(reply.step));
-  if (reply.step == LaunchStep::kExec) text += " " + launch.executable;
-  if (reply.step == LaunchStep::kDirectory) text += " " + launch.directory;
-  return text + ": " + std::error_code(reply.error, std::system_category()).message();
+  if (const std::string object = object_of(reply, launch); !object.empty()) text += ' ' + object;
+  text += ": " + std::error_code(reply.error, std::system_category()).message();
+  // The kernel tells of RLIMIT_NPROC only here, and in these words.
+  if (reply.step == LaunchStep::kExec && reply.error == EAGAIN)
+    text += " (the user has as many processes as its limit nproc allows)";
+  return text;
 }
 
 }  // namespace prefork

@@ -17,12 +17,36 @@ namespace prefork {
 /// Argument strings and environment of a request may have this many bytes together, terminators included.
 inline constexpr std::size_t kMaxLaunchSize = std::size_t{96} * 1024;
 
+/// Whom a worker runs as, in numbers: what starts it looks nothing up.
+struct LaunchIdentity {
+  std::string name;  ///< of the user, for messages
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;
+  bool operator==(const LaunchIdentity&) const = default;
+};
+
+/// As setrlimit(2) takes it.
+struct LaunchLimit {
+  std::int32_t resource = 0;
+  std::string name;  ///< for messages
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+  bool operator==(const LaunchLimit&) const = default;
+};
+
 struct Launch {
   std::string executable;  ///< absolute path
   std::vector<std::string> argv;
-  std::vector<std::string> environment;  ///< "NAME=value", on top of the supervisor's own environment
-  std::string directory;                 ///< empty: the supervisor's own
-  bool batch = false;                    ///< SCHED_BATCH; otherwise as the supervisor is scheduled
+  std::vector<std::string> environment;         ///< "NAME=value", on top of the supervisor's own environment
+  std::string directory;                        ///< empty: the supervisor's own
+  bool batch = false;                           ///< SCHED_BATCH; otherwise as the supervisor is scheduled
+  std::optional<LaunchIdentity> identity = {};  ///< this and what follows: the supervisor's own when not set
+  std::optional<std::uint32_t> umask = {};
+  std::optional<std::int32_t> nice = {};
+  std::optional<std::int32_t> oom_score_adj = {};
+  std::vector<LaunchLimit> limits = {};
+  bool captured = false;  ///< its standard output and standard error are what is attached after the channel
   bool operator==(const Launch&) const = default;
 };
 
@@ -38,10 +62,18 @@ enum class LaunchStep : std::int32_t {
   kNone,
   kClone,
   kRequest,
+  kRefused,  ///< asked for root, after the supervisor has given that up
   kSession,
+  kOomScore,
+  kNice,
   kScheduling,
-  kDirectory,
   kDescriptors,
+  kLimit,
+  kGroups,
+  kGroup,
+  kUser,
+  kNoNewPrivileges,
+  kDirectory,
   kExec
 };
 
@@ -52,16 +84,22 @@ struct LaunchReply {
   LaunchKey key;
   std::int32_t pid = 0;
   LaunchStep step = LaunchStep::kNone;
-  std::int32_t error = 0;  ///< errno
+  std::int32_t error = 0;   ///< errno
+  std::int32_t detail = 0;  ///< kLimit: which one of Launch::limits
 
   /// Sent by the spawner, and so the end of a request; false for what a failing process says itself.
   [[nodiscard]] bool from_spawner() const {
-    return step == LaunchStep::kNone || step == LaunchStep::kClone || step == LaunchStep::kRequest;
+    return step == LaunchStep::kNone || step == LaunchStep::kClone || step == LaunchStep::kRequest ||
+           step == LaunchStep::kRefused;
   }
 };
 
-/// The request to start a worker from `launch`; the worker's end of its channel is attached.
+/// The request to start a worker from `launch`. The worker's end of its channel is attached, and after it, if
+/// the worker's output is to be captured, what becomes its descriptors 1 and 2.
 [[nodiscard]] std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch);
+/// Instead of a request, this one byte: from now on start nobody as root. It cannot be taken back.
+inline constexpr std::byte kRenounceRoot{'R'};
+
 struct LaunchRequest {
   LaunchKey key;
   Launch launch;

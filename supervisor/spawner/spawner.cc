@@ -71,14 +71,22 @@ pid_t clone_for_parent(Fd& pidfd) {
   return pid;
 }
 
-void serve_request(int socket, std::span<const std::byte> bytes, const Fd& channel) {
+/// Why the request cannot be carried out; kNone if it can.
+LaunchStep fault_of(const std::optional<LaunchRequest>& request, const Passed& passed, bool root_allowed) {
+  if (!request || !passed.descriptor.valid()) return LaunchStep::kRequest;
+  if (request->launch.captured && !passed.second.valid()) return LaunchStep::kRequest;
+  const bool as_root = !request->launch.identity || request->launch.identity->uid == 0;
+  return as_root && !root_allowed ? LaunchStep::kRefused : LaunchStep::kNone;
+}
+
+void serve_request(int socket, std::span<const std::byte> bytes, const Passed& passed, bool root_allowed) {
   LaunchReply reply;
   Fd pidfd;
   std::optional<LaunchRequest> request = decode_request(bytes);
-  if (!request || !channel.valid()) {
+  reply.step = fault_of(request, passed, root_allowed);
+  if (reply.step != LaunchStep::kNone) {
     std::memcpy(&reply.key, bytes.data(), std::min(bytes.size(), sizeof(reply.key)));
-    reply.step = LaunchStep::kRequest;
-    reply.error = request ? EMFILE : EPROTO;
+    reply.error = reply.step == LaunchStep::kRefused ? EPERM : request ? EMFILE : EPROTO;
     return send_reply(socket, reply, pidfd);
   }
   std::vector<std::string> environment = merged_environment(request->launch.environment);
@@ -86,12 +94,11 @@ void serve_request(int socket, std::span<const std::byte> bytes, const Fd& chann
   const std::vector<char*> argv_pointers = pointers(request->launch.argv);
   ChildPlan plan;
   plan.key = reply.key = request->key;
-  plan.executable = request->launch.executable.c_str();
-  plan.directory = request->launch.directory.empty() ? nullptr : request->launch.directory.c_str();
-  plan.batch = request->launch.batch;
+  plan.launch = &request->launch;
   plan.argv = argv_pointers.data();
   plan.environment = environment_pointers.data();
-  plan.channel = channel.get();
+  plan.channel = passed.descriptor.get();
+  plan.output = passed.second.get();
   plan.report = socket;
   reply.pid = clone_for_parent(pidfd);
   if (reply.pid == 0) become_worker(plan);
@@ -114,11 +121,16 @@ void serve_request(int socket, std::span<const std::byte> bytes, const Fd& chann
   (void)::sigprocmask(SIG_SETMASK, &all, nullptr);
   (void)::setrlimit(RLIMIT_NOFILE, &descriptors);
   std::vector<std::byte> buffer(kMaxLaunchSize);
+  bool root_allowed = true;
   for (;;) {
     const Passed request = receive_passing(socket, buffer, 0);
     if (request.size <= 0) ::_exit(0);
-    serve_request(socket, std::span(buffer).first(static_cast<std::size_t>(request.size)),
-                  request.descriptor);
+    if (request.size == sizeof(kRenounceRoot) && buffer[0] == kRenounceRoot) {
+      root_allowed = false;
+    } else {
+      serve_request(socket, std::span(buffer).first(static_cast<std::size_t>(request.size)), request,
+                    root_allowed);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #include "tests/io/spawned.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -101,8 +102,12 @@ Spawning::~Spawning() {
   (void)::waitpid(process_.pid, nullptr, 0);
 }
 
-void Spawning::send(const std::vector<std::byte>& request, Fd channel) {
-  REQUIRE(send_passing(process_.socket.get(), request, channel.get(), 0) ==
+void Spawning::renounce_root() {
+  REQUIRE(send_passing(process_.socket.get(), std::span(&kRenounceRoot, 1), -1, 0) == 1);
+}
+
+void Spawning::send(const std::vector<std::byte>& request, const Fd& channel, const Fd& output) {
+  REQUIRE(send_passing(process_.socket.get(), request, channel.get(), output.get(), 0) ==
           static_cast<ssize_t>(request.size()));
 }
 
@@ -119,7 +124,15 @@ std::optional<LaunchReply> Spawning::receive(Fd& pidfd) {
 Spawned Spawning::launch(const Launch& wanted) {
   auto [ours, theirs] = channel();
   const LaunchKey key{.pool = 1, .worker = 2};
-  send(encode_request(key, wanted), std::move(theirs));
+  Fd output;
+  if (wanted.captured) {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    (void)Fd(ends[0]);
+    output.reset(ends[1]);
+  }
+  send(encode_request(key, wanted), theirs, output);
+  theirs.reset();
   Fd pidfd;
   const auto reply = receive(pidfd);
   REQUIRE(reply);
@@ -146,7 +159,8 @@ Spawned Spawning::start(const Launch& wanted) {
 
 std::optional<LaunchReply> Spawning::fail(const Launch& launch) {
   auto [ours, theirs] = channel();
-  send(encode_request(LaunchKey{.pool = 1, .worker = 2}, launch), std::move(theirs));
+  send(encode_request(LaunchKey{.pool = 1, .worker = 2}, launch), theirs);
+  theirs.reset();
   std::optional<LaunchReply> failure;
   pid_t pid = 0;
   while (pid == 0 || !failure) {

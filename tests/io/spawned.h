@@ -60,11 +60,12 @@ class Spawning {
   [[nodiscard]] std::optional<LaunchReply> fail(const Launch& launch);
   /// The answer to any request.
   [[nodiscard]] std::optional<LaunchReply> ask(const std::vector<std::byte>& request);
+  void renounce_root();
   [[nodiscard]] pid_t pid() const { return process_.pid; }
 
  private:
   std::optional<LaunchReply> receive(Fd& pidfd);
-  void send(const std::vector<std::byte>& request, Fd channel);
+  void send(const std::vector<std::byte>& request, const Fd& channel, const Fd& output = Fd());
 
   SpawnerProcess process_;
 };

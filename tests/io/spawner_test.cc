@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,6 +29,13 @@ using namespace test;
 
 Launch sleeping() {
   return {.executable = "/bin/sleep", .argv = {"sleep", "60"}, .environment = {}, .directory = ""};
+}
+
+/// How starting `launch` fails, in words.
+std::string failure(const Launch& launch) {
+  Spawning spawning;
+  const std::optional<LaunchReply> reply = spawning.fail(launch);
+  return reply ? describe_failure(*reply, launch) : "it did not fail";
 }
 
 TEST_CASE("FAULTS 35: a started process has descriptors 0 to 3 and nothing else") {
@@ -113,6 +121,84 @@ TEST_CASE("a started process is scheduled as the caller, or as a batch process w
   CHECK(::sched_getscheduler(Spawned(spawning.start(launch)).pid()) == SCHED_BATCH);
 }
 
+TEST_CASE("FAULTS 64: a started process has the niceness, oom_score_adj and umask that it was given") {
+  Spawning spawning;
+  Launch launch = sleeping();
+  launch.nice = 7;
+  launch.oom_score_adj = 432;
+  launch.umask = 027;
+  const Spawned process(spawning.start(launch));
+  CHECK(::getpriority(PRIO_PROCESS, static_cast<id_t>(process.pid())) == 7);
+  CHECK(process.text("oom_score_adj") == "432\n");
+  CHECK(process.status("Umask") == "0027");
+}
+
+TEST_CASE("a started process has the limits that it was given") {
+  Spawning spawning;
+  Launch launch = sleeping();
+  launch.limits = {{RLIMIT_CORE, "core", 0, 4096}, {RLIMIT_NOFILE, "nofile", 99, 100}};
+  const Spawned process(spawning.start(launch));
+  rlimit given{};
+  REQUIRE(::prlimit(process.pid(), RLIMIT_CORE, nullptr, &given) == 0);
+  CHECK(given.rlim_cur == 0);
+  CHECK(given.rlim_max == 4096);
+  REQUIRE(::prlimit(process.pid(), RLIMIT_NOFILE, nullptr, &given) == 0);
+  CHECK(given.rlim_cur == 99);
+  CHECK(given.rlim_max == 100);
+}
+
+TEST_CASE("no started process can gain privileges, whether or not it is another user's") {
+  Spawning spawning;
+  CHECK(Spawned(spawning.start(sleeping())).status("NoNewPrivs") == "1");
+}
+
+TEST_CASE("what a started process writes goes to the descriptor that was sent for it") {
+  Spawning spawning;
+  Launch launch = sleeping();
+  launch.captured = true;
+  const Spawned process(spawning.start(launch));
+  CHECK(process.link("fd/1").starts_with("pipe:"));
+  CHECK(process.link("fd/2") == process.link("fd/1"));
+  CHECK(holds_within(kPatience, [&] { return process.descriptors() == std::vector<int>{0, 1, 2, 3}; }));
+}
+
+TEST_CASE("a started process is another user, with that user's groups and no capabilities") {
+  if (::geteuid() != 0) return;
+  Spawning spawning;
+  Launch launch = sleeping();
+  launch.identity = LaunchIdentity{"them", 4711, 4712, {4712, 4713}};
+  const Spawned process(spawning.start(launch));
+  CHECK(process.status("Uid") == "4711\t4711\t4711\t4711");
+  CHECK(process.status("Gid") == "4712\t4712\t4712\t4712");
+  CHECK(process.status("Groups") == "4712 4713 ");
+  for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"})
+    CHECK(process.status(set) == "0000000000000000");
+  CHECK(process.status("NoNewPrivs") == "1");
+}
+
+TEST_CASE("a started process enters its directory as its user") {
+  if (::geteuid() != 0) return;
+  const TempDirectory directory;  // mode 0700
+  Launch launch = sleeping();
+  launch.identity = LaunchIdentity{"them", 4711, 4711, {4711}};
+  launch.directory = directory.path();
+  CHECK(failure(launch) == "change to directory " + directory.path() + ": Permission denied");
+}
+
+TEST_CASE("a spawner that has renounced root starts nobody as root, and others still") {
+  if (::geteuid() != 0) return;
+  Spawning spawning;
+  spawning.renounce_root();
+  const auto reply = spawning.ask(encode_request(LaunchKey{.pool = 1, .worker = 2}, sleeping()));
+  REQUIRE(reply);
+  CHECK(reply->step == LaunchStep::kRefused);
+  CHECK(describe_failure(*reply, sleeping()) ==
+        "start as root, which the supervisor has given up: Operation not permitted");
+  Launch launch = sleeping();
+  launch.identity = LaunchIdentity{"them", 4711, 4711, {4711}};
+  CHECK(Spawned(spawning.start(launch)).pid() > 0);
+}
+
 TEST_CASE("a started process has the limit of descriptors that the spawner was given") {
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
@@ -136,13 +222,6 @@ TEST_CASE("the end of its channel is what a started process has at descriptor 3"
   CHECK(::read(process.channel(), text.data(), text.size()) == 6);
 }
 
-/// How starting `launch` fails, in words.
-std::string failure(const Launch& launch) {
-  Spawning spawning;
-  const std::optional<LaunchReply> reply = spawning.fail(launch);
-  return reply ? describe_failure(*reply, launch) : "it did not fail";
-}
-
 std::string failure_of(const std::string& executable) {
   return failure({.executable = executable, .argv = {"x"}, .environment = {}, .directory = ""});
 }
@@ -160,6 +239,31 @@ TEST_CASE("FAULTS 28: each way in which a program cannot be run is told with ste
   Launch launch = sleeping();
   launch.directory = directory.at("nowhere");
   CHECK(failure(launch) == "change to directory " + directory.path() + "/nowhere: No such file or directory");
+}
+
+TEST_CASE("FAULTS 28: surroundings that cannot be had are told with step and reason") {
+  Launch launch = sleeping();
+  launch.limits = {{RLIMIT_CORE, "core", 0, 0}, {RLIMIT_NOFILE, "nofile", RLIM_INFINITY, RLIM_INFINITY}};
+  CHECK(failure(launch) == "set the limit nofile: Operation not permitted");
+  launch.limits.clear();
+  launch.oom_score_adj = 1001;
+  CHECK(failure(launch) == "set oom_score_adj to 1001: Invalid argument");
+}
+
+TEST_CASE("FAULTS 29: a process limit that is reached is told") {
+  if (::geteuid() != 0) return;
+  Launch launch = sleeping();
+  launch.identity = LaunchIdentity{"them", 4713, 4713, {4713}};
+  launch.limits = {{RLIMIT_NPROC, "nproc", 1, 1}};
+  Spawning spawning;
+  const Spawned first(spawning.start(launch));
+  const Spawned second(spawning.start(launch));  // at setresuid() the kernel has not counted it yet
+  const std::optional<LaunchReply> reply = spawning.fail(launch);
+  REQUIRE(reply);
+  CHECK(
+      describe_failure(*reply, launch) ==
+      "exec /bin/sleep: Resource temporarily unavailable (the user has as many processes as its limit nproc "
+      "allows)");
 }
 
 TEST_CASE("FAULTS 28: a program that is being written is given a little time, and then told") {
