@@ -12,8 +12,17 @@ RestartPolicy::RestartPolicy(const PoolSettings& settings, std::uint32_t seed, I
 void RestartPolicy::configure(const PoolSettings& settings, Instant now) {
   settings_ = settings;
   failures_ = 0;
+  in_trouble_ = false;
   last_failure_ = not_before_ = now;
   ever_ready_ = false;
+  proof_due_.reset();
+  crash_credit_ = full_credit();
+  credit_at_ = now;
+}
+
+void RestartPolicy::forget_failures(Instant now) {
+  failures_ = 0;
+  not_before_ = now;
   proof_due_.reset();
   crash_credit_ = full_credit();
   credit_at_ = now;
@@ -22,6 +31,7 @@ void RestartPolicy::configure(const PoolSettings& settings, Instant now) {
 Duration RestartPolicy::on_failure(Instant started_at, Instant now) {
   const bool same_wave = failures_ > 0 && started_at <= last_failure_;
   if (!same_wave) ++failures_;
+  in_trouble_ = true;
   last_failure_ = now;
   proof_due_.reset();
   const Duration doubled =
@@ -54,12 +64,13 @@ void RestartPolicy::on_crash(Instant now) {
 
 void RestartPolicy::on_ready(Instant now) {
   ever_ready_ = true;
-  if (failures_ > 0) proof_due_ = now + kProofAfter;
+  if (in_trouble_) proof_due_ = now + kProofAfter;
 }
 
 bool RestartPolicy::on_proven() {
   proof_due_.reset();
-  return std::exchange(failures_, 0) > 0;
+  failures_ = 0;
+  return std::exchange(in_trouble_, false);
 }
 
 bool RestartPolicy::may_start(std::size_t pending, Instant now) const {

@@ -25,6 +25,10 @@ class RestartPolicy {
   /// New settings. What the workers are started from may have been mended: forgets all failures.
   void configure(const PoolSettings& settings, Instant now);
 
+  /// The operator says that the cause is mended: the next start may be at once. What was learned before the
+  /// failures stays, and it takes as much as ever to prove that they are over.
+  void forget_failures(Instant now);
+
   /// A worker died before Ready, or so soon after that it comes to the same. Failures of attempts that
   /// overlapped count as one. Returns the delay that follows.
   Duration on_failure(Instant started_at, Instant now);
@@ -42,7 +46,18 @@ class RestartPolicy {
   /// When the worker that is ready but unproven will be proven by age alone.
   [[nodiscard]] std::optional<Instant> proof_due() const { return proof_due_; }
   [[nodiscard]] std::uint32_t failures() const { return failures_; }
+  /// There were failures, and nothing has proven yet that they are over.
+  [[nodiscard]] bool in_trouble() const { return in_trouble_; }
   [[nodiscard]] Instant last_failure() const { return last_failure_; }
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("jitter", self.jitter_), visit("failures", self.failures_);
+    visit("in_trouble", self.in_trouble_), visit("last_failure", self.last_failure_);
+    visit("not_before", self.not_before_), visit("ever_ready", self.ever_ready_);
+    visit("proof_due", self.proof_due_), visit("crash_credit", self.crash_credit_);
+    visit("credit_at", self.credit_at_);
+  }
 
  private:
   /// Crashes that may be mended at once: a bucket that holds a few for each worker and fills in a second.
@@ -53,6 +68,7 @@ class RestartPolicy {
   PoolSettings settings_;
   std::minstd_rand jitter_;
   std::uint32_t failures_ = 0;  ///< consecutive
+  bool in_trouble_ = false;
   Instant last_failure_;
   Instant not_before_;
   bool ever_ready_ = false;
