@@ -28,15 +28,15 @@ Loop::~Loop() { ev_loop_destroy(loop_); }
 void Loop::run() { ev_run(loop_, 0); }
 void Loop::stop() { ev_break(loop_, EVBREAK_ALL); }
 
-void ReadWatcher::start(int descriptor, Callback callback) {
+void DescriptorWatcher::start(int descriptor, Callback callback) {
   stop();
   callback_ = callback;
-  ev_io_init(&watcher_, call_back<ev_io>, descriptor, EV_READ);
+  ev_io_init(&watcher_, call_back<ev_io>, descriptor, events_);
   watcher_.data = &callback_;
   ev_io_start(loop_, &watcher_);
 }
 
-void ReadWatcher::stop() { ev_io_stop(loop_, &watcher_); }
+void DescriptorWatcher::stop() { ev_io_stop(loop_, &watcher_); }
 
 void TimerWatcher::start(Duration delay, Callback callback) {
   stop();

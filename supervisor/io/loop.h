@@ -29,23 +29,38 @@ class Loop {
   struct ev_loop* loop_;
 };
 
-/// Calls back while a descriptor is readable.
-class ReadWatcher {
+/// What ReadWatcher and WriteWatcher have in common.
+class DescriptorWatcher {
  public:
-  explicit ReadWatcher(const Loop& loop) : loop_(loop.native()) {}
-  ~ReadWatcher() { stop(); }
-  ReadWatcher(const ReadWatcher&) = delete;
-  ReadWatcher& operator=(const ReadWatcher&) = delete;
+  DescriptorWatcher(const DescriptorWatcher&) = delete;
+  DescriptorWatcher& operator=(const DescriptorWatcher&) = delete;
 
   /// The descriptor must stay open until stop().
   void start(int descriptor, Callback callback);
   void stop();
   [[nodiscard]] bool active() const { return ev_is_active(&watcher_); }
 
+ protected:
+  DescriptorWatcher(const Loop& loop, int events) : loop_(loop.native()), events_(events) {}
+  ~DescriptorWatcher() { stop(); }
+
  private:
   struct ev_loop* loop_;
+  int events_;
   ev_io watcher_{};
   Callback callback_;
+};
+
+/// Calls back while a descriptor is readable.
+class ReadWatcher : public DescriptorWatcher {
+ public:
+  explicit ReadWatcher(const Loop& loop) : DescriptorWatcher(loop, EV_READ) {}
+};
+
+/// Calls back while a descriptor takes something.
+class WriteWatcher : public DescriptorWatcher {
+ public:
+  explicit WriteWatcher(const Loop& loop) : DescriptorWatcher(loop, EV_WRITE) {}
 };
 
 /// Calls back once at a time on the monotonic clock.

@@ -63,6 +63,24 @@ TEST_CASE("a read watcher calls back as long as there is something to read, unti
   CHECK(counter.calls == 3);
 }
 
+TEST_CASE("a write watcher calls back while there is room, and is silent while there is none") {
+  Loop loop;
+  const Pipe pipe;
+  REQUIRE(::fcntl(pipe.in.get(), F_SETFL, O_NONBLOCK) == 0);
+  Counter counter(loop);
+  WriteWatcher watcher(loop);
+  watcher.start(pipe.in.get(), Callback::to<&Counter::call>(counter));
+  loop.run();
+  CHECK(counter.calls == 1);
+  while (::write(pipe.in.get(), "x", 1) == 1) {
+  }
+  Counter end(loop);
+  TimerWatcher timer(loop);
+  timer.start(milliseconds(5), Callback::to<&Counter::call>(end));
+  loop.run();
+  CHECK(counter.calls == 1);
+}
+
 /// Owns a watcher, and is destroyed inside its callback.
 struct Mortal {
   Mortal(Loop& on, const Pipe& pipe, std::unique_ptr<Mortal>& owner) : loop(on), self(owner), watcher(on) {
