@@ -1,15 +1,19 @@
-// The command line.
+// main(): runs the supervisor, checks a configuration, or hands over to a command that asks a running one.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
 #include "config/load.h"
+#include "config/privileges.h"
 #include "config/schema.h"
+#include "supervisor/client/client_commands.h"
+#include "supervisor/command_line.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/supervisor.h"
 #include "supervisor/io/surroundings.h"
@@ -20,16 +24,9 @@ namespace {
 
 using namespace prefork;
 
-constexpr int kUsageOrConfig = 2;
-
 CommandSearch command_search() {
   const char* path = std::getenv("PATH");
   return CommandSearch{path == nullptr ? "" : path, own_directory()};
-}
-
-int fail(const std::string& message) {
-  (void)std::fprintf(stderr, "supervisor: %s\n", message.c_str());
-  return kUsageOrConfig;
 }
 
 /// Prints what is wrong; the configuration when nothing is.
@@ -48,6 +45,8 @@ int check(const std::string& file) {
   if (auto fits = check_descriptor_budget(*config, descriptor_limit()); !fits) {
     return fail(file + ": " + fits.error().message());
   }
+  for (const std::string& warning : privilege_warnings(*config, file, geteuid() == 0))
+    (void)std::fprintf(stderr, "supervisor: warning: %s\n", warning.c_str());
   (void)std::printf("%s: fine\n", file.c_str());
   return 0;
 }
@@ -80,44 +79,31 @@ int run(const std::string& file) {
   return status;
 }
 
+int print_schema() {
+  const std::string_view schema = pool_schema();
+  (void)std::fwrite(schema.data(), 1, schema.size(), stdout);
+  return kFine;
+}
+
 }  // namespace
 
 // NOLINTNEXTLINE(bugprone-exception-escape): out of memory is the only one left, and ends the program.
 int main(int argc, char** argv) {
-  CLI::App app(
-      "Keeps a pool of worker processes, accepts connections for them and hands each, as an open socket, to "
-      "the least\n"
-      "busy worker.");
-  app.footer(
-      "Signals of a running supervisor:\n"
-      "  HUP         read the configuration again and apply it\n"
-      "  USR1        write the live status to stderr\n"
-      "  TTIN, TTOU  one worker more, one fewer, in each pool\n"
-      "  TERM, QUIT  stop when everything at hand is finished; a second one stops at once\n"
-      "  INT         stop at once\n"
-      "Exit status: 0 fine, 1 it was not (an address in use, connections cut while stopping), 2 usage or "
-      "configuration.");
-  app.set_version_flag("--version", std::string("supervisor ") + kVersion);
-  std::string file;
-  bool test = false;
-  app.add_option("-c,--config", file, "the configuration, a JSON file")->type_name("FILE");
-  app.add_flag("-t,--test", test, "check the configuration and exit, as the command check does");
-  CLI::App* check_command =
-      app.add_subcommand("check", "Check a configuration and exit: status 0 when it is fine, 2 when not.");
-  check_command->add_option("-c,--config", file, "the configuration, a JSON file")->type_name("FILE");
-  CLI::App* schema_command =
-      app.add_subcommand("schema", "Print the JSON schema of the configuration, for editors.");
-  app.require_subcommand(0, 1);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsageOrConfig;
+  const auto parsed = parse_command_line(argc, argv);
+  if (const int* status = std::get_if<int>(&parsed)) return *status;
+  const auto& line = std::get<CommandLine>(parsed);
+  switch (line.command) {
+    case CommandLine::Command::kRun: return run(line.config_file);
+    case CommandLine::Command::kCheck: return check(line.config_file);
+    case CommandLine::Command::kSchema: return print_schema();
+    case CommandLine::Command::kStatus:
+    case CommandLine::Command::kHealth:
+    case CommandLine::Command::kReload:
+    case CommandLine::Command::kRestart:
+    case CommandLine::Command::kScale:
+    case CommandLine::Command::kStop:
+    case CommandLine::Command::kResetFailed:
+    case CommandLine::Command::kEvents: break;
   }
-  if (schema_command->parsed()) {
-    const std::string_view schema = pool_schema();
-    (void)std::fwrite(schema.data(), 1, schema.size(), stdout);
-    return 0;
-  }
-  if (file.empty()) return fail("which configuration? Say: supervisor -c pool.json; --help tells more");
-  return test || check_command->parsed() ? check(file) : run(file);
+  return run_client_command(line);
 }

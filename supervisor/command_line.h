@@ -1,0 +1,47 @@
+// What the user has asked for on the command line. The only place that knows how it is parsed.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <variant>
+
+namespace prefork {
+
+/// The exit statuses of every command.
+inline constexpr int kFine = 0;
+inline constexpr int kNo = 1;             ///< the answer is no, or it did not go well
+inline constexpr int kUsageOrConfig = 2;  ///< nothing was tried
+inline constexpr int kNotRunning = 3;     ///< nobody listens at the control socket
+
+struct CommandLine {
+  enum class Command {
+    kRun,
+    kCheck,
+    kSchema,
+    // The rest asks a supervisor that runs.
+    kStatus,
+    kHealth,
+    kReload,
+    kRestart,
+    kScale,
+    kStop,
+    kResetFailed,
+    kEvents,
+  };
+
+  Command command = Command::kRun;
+  std::string config_file;
+  std::string control;      ///< path of the control socket; empty: as the configuration says
+  std::string pool;         ///< empty: not named
+  std::size_t workers = 0;  ///< kScale
+  bool json = false;        ///< kStatus, kEvents
+  bool quick = false;       ///< kStop
+};
+
+/// The exit status instead when there is nothing left to do: help was printed, or a mistake was.
+[[nodiscard]] std::variant<CommandLine, int> parse_command_line(int argc, char** argv);
+
+/// Prints "supervisor: message" to stderr; returns kUsageOrConfig.
+int fail(const std::string& message);
+
+}  // namespace prefork
