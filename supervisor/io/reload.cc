@@ -1,11 +1,15 @@
 // The part of Supervisor that puts a configuration into force, at start and on SIGHUP: all of it or nothing.
 #include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 #include <variant>
 
 #include "config/changes.h"
+#include "config/control_path.h"
+#include "config/privileges.h"
+#include "supervisor/io/give_up_root.h"
 #include "supervisor/io/supervisor.h"
 #include "supervisor/io/surroundings.h"
 
@@ -26,23 +30,71 @@ std::string describe(const PoolChanges& changes, const PoolConfig& pool) {
 
 Result<void> Supervisor::start(const Config& config, Fd config_lock) {
   config_lock_ = std::move(config_lock);
-  return apply(config);
+  std::vector<std::string> changes;
+  return apply(config, changes);
 }
 
 void Supervisor::on_hup() {
-  if (stopping_) return;
-  auto loaded = load_config(options_.config_file, options_.search);
-  if (const auto* problems = std::get_if<ConfigProblems>(&loaded)) {
-    for (const ConfigProblem& problem : *problems) log_.error("{}", problem.message());
-    log_.error("reload refused, nothing has changed: {} {} in {}", problems->size(),
-               problems->size() == 1 ? "mistake" : "mistakes", options_.config_file);
-  } else if (auto applied = apply(std::get<Config>(loaded)); !applied) {
-    log_.error("reload refused, nothing has changed: {}", applied.error().message());
-  } else {
-    renew_lock();
-  }
+  if (!stopping_) (void)reload();
+}
+
+ReloadVerdict Supervisor::reload() {
+  if (stopping_) return {false, {}, {"the supervisor is stopping"}};
+  ReloadVerdict verdict = apply_file();
+  control_.publish(control_event::Reloaded{verdict});
   // Parsing takes far more memory than the result.
   (void)::malloc_trim(0);
+  return verdict;
+}
+
+ReloadVerdict Supervisor::apply_file() {
+  ReloadVerdict verdict;
+  auto loaded = load_config(options_.config_file, options_.search);
+  if (const auto* problems = std::get_if<ConfigProblems>(&loaded)) {
+    for (const ConfigProblem& problem : *problems) {
+      verdict.mistakes.push_back(problem.message());
+      log_.error("{}", verdict.mistakes.back());
+    }
+    log_.error("reload refused, nothing has changed: {} {} in {}", problems->size(),
+               problems->size() == 1 ? "mistake" : "mistakes", options_.config_file);
+  } else if (auto applied = apply(std::get<Config>(loaded), verdict.changes); !applied) {
+    verdict.mistakes.push_back(applied.error().message());
+    log_.error("reload refused, nothing has changed: {}", verdict.mistakes.back());
+  } else {
+    verdict.applied = true;
+    renew_lock();
+  }
+  return verdict;
+}
+
+Result<std::optional<ListenSocket>> Supervisor::open_control(const Config& config) {
+  if (config.control.empty() || config.control == control_.path()) return std::optional<ListenSocket>();
+  auto socket = ListenSocket::open(control_address(config.control));
+  if (!socket) return Error{"control socket: " + socket.error().message()};
+  return std::optional<ListenSocket>(std::move(socket).value());
+}
+
+void Supervisor::use_control(const Config& config, std::optional<ListenSocket> socket,
+                             std::vector<std::string>& changes) {
+  if (config.control == control_.path()) return;
+  control_.listen(std::move(socket));
+  changes.push_back(config.control.empty() ? "control socket closed"
+                                           : "control socket at " + config.control);
+  log_.info("{}", changes.back());
+}
+
+Result<void> Supervisor::settle_privileges(const Config& config) {
+  const bool as_root = can_change_user(spawner_.pid());
+  for (const std::string& warning : privilege_warnings(config, options_.config_file, as_root))
+    log_.warn("{}", warning);
+  hide_from_own_user();
+  if (!can_change_user(0) || !every_pool_has_user(config)) return {};
+  if (auto renounced = spawner_.renounce_root(); !renounced) return renounced;
+  const Identity identity =
+      config.supervisor_identity.value_or(identity_without_account(options_.config_file, config));
+  if (auto given_up = give_up_root(identity); !given_up) return given_up;
+  log_.info("gave up root: user {}, group {} from now on", ::geteuid(), ::getegid());
+  return {};
 }
 
 void Supervisor::renew_lock() {
@@ -79,20 +131,26 @@ Result<Supervisor::Sockets> Supervisor::open_sockets(const Config& config) {
   return sockets;
 }
 
-Result<void> Supervisor::apply(const Config& config) {
+Result<void> Supervisor::apply(const Config& config, std::vector<std::string>& changes) {
   if (auto fits = check_descriptor_budget(config, descriptor_limit()); !fits) return fits;
+  if (auto users = check_users(config, spawner_.pid()); !users) return users;
   auto sockets = open_sockets(config);
   if (!sockets) return sockets.error();
+  auto control = open_control(config);
+  if (!control) return control.error();
+  if (auto settled = settle_privileges(config); !settled) return settled;
   // From here on nothing is refused any more. All listeners find their next owner before the first one is
   // closed.
+  use_control(config, std::move(control).value(), changes);
   for (std::size_t i = 0; i < config.pools.size(); ++i) take_over(config.pools[i], sockets.value()[i]);
   std::vector<std::unique_ptr<PoolRunner>> pools;
   for (std::size_t i = 0; i < config.pools.size(); ++i) {
-    pools.push_back(apply(config.pools[i], config.stop_timeout, std::move(sockets.value()[i])));
+    pools.push_back(apply(config.pools[i], config.stop_timeout, std::move(sockets.value()[i]), changes));
   }
   for (auto& removed : pools_) {
     if (!removed) continue;
-    log_.info("pool {}: not in the configuration any more; stopping", removed->config().name);
+    changes.push_back("pool " + removed->config().name + ": not in the configuration any more; stopping");
+    log_.info("{}", changes.back());
     removed->stop(/*quick=*/false);
     leaving_.push_back(std::move(removed));
   }
@@ -113,16 +171,19 @@ void Supervisor::take_over(const PoolConfig& config, std::vector<ListenSocket>& 
 }
 
 std::unique_ptr<PoolRunner> Supervisor::apply(const PoolConfig& config, Milliseconds stop_timeout,
-                                              std::vector<ListenSocket> sockets) {
+                                              std::vector<ListenSocket> sockets,
+                                              std::vector<std::string>& changes) {
   const auto present = std::find_if(pools_.begin(), pools_.end(), [&](const auto& pool) {
     return pool != nullptr && pool->config().name == config.name;
   });
   if (present == pools_.end()) {
+    changes.push_back("pool " + config.name + ": new");
     return std::make_unique<PoolRunner>(surroundings(), config, stop_timeout, std::move(sockets));
   }
-  const PoolChanges changes = compare((*present)->config(), config);
-  log_.info("pool {}: reloaded, {}", config.name, describe(changes, config));
-  (*present)->reconfigure(config, stop_timeout, std::move(sockets), changes.workers_replaced);
+  const PoolChanges differences = compare((*present)->config(), config);
+  changes.push_back("pool " + config.name + ": reloaded, " + describe(differences, config));
+  log_.info("{}", changes.back());
+  (*present)->reconfigure(config, stop_timeout, std::move(sockets), differences.workers_replaced);
   return std::move(*present);
 }
 

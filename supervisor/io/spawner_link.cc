@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <optional>
@@ -31,7 +32,7 @@ SpawnerLink::SpawnerLink(const Loop& loop, Log& log, SpawnerProcess process, con
       reply_watcher_(loop),
       exit_watcher_(loop),
       pump_(loop) {
-  watch();
+  if (process_.socket.valid()) watch();
 }
 
 void SpawnerLink::watch() {
@@ -53,6 +54,11 @@ void SpawnerLink::remove(std::uint64_t pool) {
 void SpawnerLink::launch(const LaunchKey& key, const Launch& launch, Fd channel) {
   waiting_.push_back(Request{key, encode_request(key, launch), std::move(channel)});
   send_requests();
+}
+
+Result<void> SpawnerLink::renounce_root() {
+  if (send_passing(process_.socket.get(), std::span(&kRenounceRoot, 1), -1, MSG_DONTWAIT) == 1) return {};
+  return system_error("spawner: renounce root");
 }
 
 void SpawnerLink::send_requests() {
@@ -100,17 +106,71 @@ void SpawnerLink::on_exit() {
   reply_watcher_.stop();
   (void)::waitpid(process_.pid, nullptr, WNOHANG);
   process_ = SpawnerProcess{};
-  const std::vector<LaunchKey> lost = std::exchange(in_flight_, {});
   const Duration age = std::chrono::steady_clock::now() - started_at_;
-  log_.error("the spawner process died; starting another");
+  if (::geteuid() == 0) {
+    log_.error("the spawner process died; starting another");
+  } else {
+    log_.error(
+        "the spawner process died; starting another, which is no more than the supervisor itself: if that gave up "
+        "root, workers of other users can be started only after the supervisor is restarted");
+  }
   if (age < kRetry) {
     pump_.start(kRetry, Callback::to<&SpawnerLink::restart>(*this));
   } else {
     restart();
   }
-  for (const LaunchKey& key : lost) {
+  give_up_requests();
+  send_requests();
+}
+
+void SpawnerLink::give_up_requests() {
+  for (const LaunchKey& key : std::exchange(in_flight_, {})) {
     handle(LaunchReply{.key = key, .pid = 0, .step = LaunchStep::kRequest, .error = EPIPE}, Fd());
   }
+}
+
+SpawnerState SpawnerLink::state() const {
+  SpawnerState state;
+  state.launch_format = kLaunchFormat;
+  state.socket = Carried{process_.socket.get()};
+  state.pidfd = Carried{process_.pidfd.get()};
+  state.pid = process_.pid;
+  state.started_at = started_at_;
+  state.last_key = last_client_;
+  for (const LaunchKey& key : in_flight_) state.in_flight.push_back({key.pool, key.worker, "", Carried::kNone});
+  for (const Request& request : waiting_) {
+    state.waiting.push_back({request.key.pool, request.key.worker,
+                             std::string(reinterpret_cast<const char*>(request.bytes.data()), request.bytes.size()),
+                             Carried{request.channel.get()}});
+  }
+  return state;
+}
+
+SpawnerProcess SpawnerLink::process_of(const SpawnerState& state) {
+  if (state.launch_format != kLaunchFormat || state.socket == Carried::kNone) return {};
+  return {Fd(static_cast<int>(state.socket)), Fd(static_cast<int>(state.pidfd)), static_cast<pid_t>(state.pid)};
+}
+
+void SpawnerLink::adopt(const SpawnerState& state) {
+  started_at_ = state.started_at;
+  last_client_ = state.last_key;
+  for (const RequestState& sent : state.in_flight) in_flight_.push_back({sent.pool, sent.worker});
+  for (const RequestState& request : state.waiting) {
+    const LaunchKey key{request.pool, request.worker};
+    Fd channel(static_cast<int>(request.channel));
+    if (state.launch_format != kLaunchFormat) {
+      in_flight_.push_back(key);  // nobody will answer
+      continue;
+    }
+    const auto bytes = std::as_bytes(std::span(request.bytes));
+    waiting_.push_back({key, {bytes.begin(), bytes.end()}, std::move(channel)});
+  }
+}
+
+void SpawnerLink::resume() {
+  if (process_.socket.valid()) return send_requests();
+  restart();
+  give_up_requests();
   send_requests();
 }
 

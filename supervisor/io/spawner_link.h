@@ -14,6 +14,7 @@
 #include "proto/fd.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
+#include "supervisor/io/upgrade_state.h"
 #include "supervisor/spawner/launch.h"
 #include "supervisor/spawner/spawner.h"
 
@@ -40,8 +41,20 @@ class SpawnerLink {
   [[nodiscard]] std::uint64_t add(Client& client);
   void remove(std::uint64_t pool);
 
+  // For an upgrade in place. The spawner goes on as it is: it may hold what the supervisor has given up.
+  [[nodiscard]] SpawnerState state() const;
+  /// The process that the state names, if this program understands its answers; otherwise none, and resume() starts
+  /// another.
+  [[nodiscard]] static SpawnerProcess process_of(const SpawnerState& state);
+  /// Goes on where the link that wrote the state was. The clients follow, each under its key, and then resume().
+  void adopt(const SpawnerState& state);
+  void add(Client& client, std::uint64_t key) { clients_[key] = &client; }
+  void resume();
+
   /// Asks for a worker; the answer comes through the client, never before this returns.
   void launch(const LaunchKey& key, const Launch& launch, Fd channel);
+  /// From now on nobody is started as root, whoever asks.
+  [[nodiscard]] Result<void> renounce_root();
   /// Handles all answers that have come.
   void hear();
 
@@ -64,6 +77,7 @@ class SpawnerLink {
   void send_requests();
   void on_exit();
   void restart();
+  void give_up_requests();
   void handle(const LaunchReply& reply, Fd pidfd);
 
   Log& log_;

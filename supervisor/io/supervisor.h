@@ -3,13 +3,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
 #include "config/load.h"
 #include "proto/channel.h"
-#include "supervisor/control/status.h"
+#include "supervisor/control/operations.h"
+#include "supervisor/io/control_socket.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
 #include "supervisor/io/pool_runner.h"
@@ -17,7 +19,7 @@
 
 namespace prefork {
 
-class Supervisor {
+class Supervisor final : private Operations {
  public:
   struct Options {
     std::string config_file;
@@ -50,36 +52,57 @@ class Supervisor {
   void on_int() { stop(/*quick=*/true); }
   void on_chld();
 
-  void stop(bool quick);
+  // Operations
+  [[nodiscard]] SupervisorStatus status() const override;
+  [[nodiscard]] ReloadVerdict reload() override;
+  [[nodiscard]] Result<PoolNames> restart(const PoolName& pool) override;
+  [[nodiscard]] Result<Scaled> scale(const PoolName& pool, std::size_t workers) override;
+  [[nodiscard]] Result<PoolNames> reset_failed(const PoolName& pool) override;
+  void stop(bool quick) override;
+
+  /// Those that a request means; never empty.
+  [[nodiscard]] Result<std::vector<PoolRunner*>> pools_named(const PoolName& name) const;
   void resize_by(int change);
   /// Whether the descriptors suffice when that pool has so many workers.
   [[nodiscard]] Result<void> fits(const PoolRunner& changed, std::size_t workers) const;
   void write_status();
+  /// A child was stopped or continued, perhaps.
+  void note_stopped();
   void sweep_strangers();
   void on_before_sleep();
   void write_log();
   void renew_lock();
+  /// Warns of what is hardly meant, and gives up root when no pool needs it. When it fails a part may be given up.
+  [[nodiscard]] Result<void> settle_privileges(const Config& config);
 
   using Sockets = std::vector<std::vector<ListenSocket>>;  ///< for each pool of the configuration
   /// All listening sockets of `config`: new ones, and those that run already, shared.
   [[nodiscard]] Result<Sockets> open_sockets(const Config& config);
-  [[nodiscard]] Result<void> apply(const Config& config);
+  /// Puts the configuration into force; adds a line for each pool to `changes`.
+  [[nodiscard]] Result<void> apply(const Config& config, std::vector<std::string>& changes);
+  /// The control socket that `config` names, unless it is open already or there shall be none.
+  [[nodiscard]] Result<std::optional<ListenSocket>> open_control(const Config& config);
+  void use_control(const Config& config, std::optional<ListenSocket> socket,
+                   std::vector<std::string>& changes);
+  /// The verdict on what the file says now.
+  [[nodiscard]] ReloadVerdict apply_file();
   /// Makes or reconfigures one pool; takes the one of that name out of pools_.
   [[nodiscard]] std::unique_ptr<PoolRunner> apply(const PoolConfig& config, Milliseconds stop_timeout,
-                                                  std::vector<ListenSocket> sockets);
+                                                  std::vector<ListenSocket> sockets,
+                                                  std::vector<std::string>& changes);
   /// Makes those of `sockets` that are shared the owners of what they share.
   void take_over(const PoolConfig& config, std::vector<ListenSocket>& sockets);
   /// The listening socket at the same place as `address`, of that pool if it has one; null when there is
   /// none.
   [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address, const std::string& pool_name);
   [[nodiscard]] PoolRunner::Surroundings surroundings();
-  [[nodiscard]] SupervisorStatus status() const;
 
   Options options_;
   Log& log_;
   Loop loop_;
   Datagram datagram_;
   SpawnerLink spawner_;
+  ControlSocket control_;
   Fd config_lock_;
   std::vector<std::unique_ptr<PoolRunner>> pools_;    ///< as the configuration lists them
   std::vector<std::unique_ptr<PoolRunner>> leaving_;  ///< removed by a reload, not yet stopped

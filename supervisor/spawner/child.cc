@@ -1,6 +1,7 @@
 #include "supervisor/spawner/child.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -107,9 +108,15 @@ void set_identity(const ChildPlan& plan, int report) {
       fail(plan, report, LaunchStep::kGroup, errno);
     if (::syscall(SYS_setresuid, wanted->uid, wanted->uid, wanted->uid) < 0)
       fail(plan, report, LaunchStep::kUser, errno);
+    // From root these are gone already; from a user with root's capabilities they are not.
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+    if (::syscall(SYS_capset, &header, none.data()) < 0) fail(plan, report, LaunchStep::kUser, errno);
     if (::geteuid() != wanted->uid || ::syscall(SYS_setuid, 0) == 0)
       fail(plan, report, LaunchStep::kUser, EPERM);
   }
+  // What a service manager has given the supervisor is not for workers. An old kernel knows none of it.
+  (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(plan, report, LaunchStep::kNoNewPrivileges, errno);
 }
 

@@ -35,6 +35,9 @@ struct LaunchLimit {
   bool operator==(const LaunchLimit&) const = default;
 };
 
+/// Which form of requests and answers the two ends speak: one more with each change of them.
+inline constexpr std::uint32_t kLaunchFormat = 1;
+
 struct Launch {
   std::string executable;  ///< absolute path
   std::vector<std::string> argv;

@@ -1,0 +1,35 @@
+// How a supervisor that was started as root stops being root, once it listens: another user, no groups, and
+// of root's capabilities only two. CAP_KILL is needed to signal workers of other users, CAP_NET_BIND_SERVICE
+// to listen on a port below 1024 that a reload adds. They survive an upgrade in place, which is an exec.
+//
+// The spawner stays root. What it still does for such a supervisor: see kRenounceRoot.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "config/config.h"
+#include "proto/result.h"
+
+namespace prefork {
+
+/// A number for the supervisor of this configuration that no account has and no worker runs as, from the
+/// range that systemd gives to services without an account.
+[[nodiscard]] Identity identity_without_account(const std::string& config_file, const Config& config);
+
+/// Becomes `identity` for good, and makes sure of it. One that is not root but has its capabilities only
+/// gives up those. After an error the process is in between and must end.
+[[nodiscard]] Result<void> give_up_root(const Identity& identity);
+
+/// Nobody but root may trace this process, read its memory or take its descriptors, not even its own user.
+void hide_from_own_user();
+
+/// Whether that process can start others as any user; 0 is this one.
+[[nodiscard]] bool can_change_user(pid_t process);
+
+/// Refuses users that workers cannot run as: the spawner cannot start them, or they would be the supervisor's
+/// own when it has given up root.
+[[nodiscard]] Result<void> check_users(const Config& config, pid_t spawner);
+
+}  // namespace prefork
