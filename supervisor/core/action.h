@@ -2,7 +2,9 @@
 // come last for their id, so no action names what is gone.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -16,15 +18,24 @@ struct StartWorker {
   WorkerId worker;
   WorkerRole role = WorkerRole::kWorker;
   WorkerId from;
+  Generation generation = 0;  ///< whose command; those still in use are kept
 };
 /// Tell the worker to finish what it has and exit.
 struct SendDrain {
   WorkerId worker;
 };
 struct SignalWorker {
-  enum class Signal { kTerminate, kKill };
+  enum class Signal { kTerminate, kAbort, kKill };
   WorkerId worker;
   Signal signal = Signal::kTerminate;
+};
+/// Ask the worker whether it lives.
+struct SendPing {
+  WorkerId worker;
+};
+/// Find out how much memory the worker uses; answer with event::WorkerMeasured at once.
+struct Measure {
+  WorkerId worker;
 };
 /// The row is gone. Destroy what belongs to it.
 struct ForgetWorker {
@@ -47,12 +58,18 @@ struct CloseCopy {
 struct Inspect {
   Ticket ticket;
 };
+/// The worker that holds the connection is stuck: end it for the client, with `crash_reply` where nothing was
+/// answered. The ticket lives on.
+struct Dismiss {
+  Ticket ticket;
+};
 /// The connection is over and the ticket gone.
 struct End {
   enum class How {
     kClose,   ///< close our copy, if it is still open
     kCut,     ///< end it for the client whoever else holds a copy, then close
     kReject,  ///< send `reject_with` and close cleanly
+    kCrash,   ///< nothing was answered: send `crash_reply` and close cleanly, or cut it when there is none
   };
   Ticket ticket;
   How how = How::kClose;
@@ -79,10 +96,50 @@ struct ReportStarts {
 };
 /// A record that does not fit the tables.
 struct ReportViolation {
-  enum class What { kUnexpectedReady, kBadVersion, kBadSlots, kNotReady, kUnknownTicket, kWrongState };
+  enum class What {
+    kUnexpectedReady,
+    kBadVersion,
+    kBadSlots,
+    kNotReady,
+    kUnknownTicket,
+    kWrongState,
+    kUnexpectedPong
+  };
   WorkerId worker;
   What what = What::kUnexpectedReady;
   std::uint64_t value = 0;  ///< the ticket, version or number of slots in question
+};
+/// A new generation is on trial, has taken over, or has failed: then the present one stays.
+struct ReportRollout {
+  enum class Stage { kTrial, kTakesOver, kFailed };
+  Stage stage = Stage::kTrial;
+  Generation generation = 0;
+  std::optional<DeathRecord> death;  ///< kFailed: of the worker that failed
+};
+/// Workers of this generation are gone for good: what they were started from is not needed any more.
+struct ForgetGeneration {
+  Generation generation = 0;
+};
+/// SIGKILL did not end the worker: it hangs in the kernel. `replaced`: another takes its place meanwhile.
+struct ReportStuck {
+  WorkerId worker;
+  bool replaced = true;
+};
+/// The number of workers follows the load.
+struct ReportSize {
+  std::size_t workers = 0;
+  std::size_t before = 0;
+};
+/// A connection that came back is sent to another worker.
+struct ReportRedispatched {
+  WorkerId worker;  ///< the new one
+  Ticket ticket;
+  std::uint32_t times = 1;  ///< how often it has come back
+};
+/// Connections began to wait, or have not done so for a moment.
+struct ReportSaturation {
+  bool saturated = false;
+  std::size_t queued = 0;
 };
 /// A connection came back from workers too often and will be closed.
 struct ReportGaveUp {
@@ -98,10 +155,12 @@ struct Stopped {
 namespace prefork {
 
 using Action =
-    std::variant<action::StartWorker, action::SendDrain, action::SignalWorker, action::ForgetWorker,
-                 action::Dispatch, action::CloseCopy, action::Inspect, action::End, action::SetAccepting,
-                 action::CloseListeners, action::ReportReady, action::ReportDeath, action::ReportStarts,
-                 action::ReportViolation, action::ReportGaveUp, action::Stopped>;
+    std::variant<action::StartWorker, action::SendDrain, action::SignalWorker, action::SendPing,
+                 action::Measure, action::ForgetWorker, action::Dispatch, action::CloseCopy, action::Inspect,
+                 action::Dismiss, action::End, action::SetAccepting, action::CloseListeners,
+                 action::ReportReady, action::ReportDeath, action::ReportStarts, action::ReportViolation,
+                 action::ReportRollout, action::ForgetGeneration, action::ReportStuck, action::ReportSize,
+                 action::ReportRedispatched, action::ReportSaturation, action::ReportGaveUp, action::Stopped>;
 /// Owned by the caller and reused, so that deciding allocates nothing when warm.
 using Actions = std::vector<Action>;
 

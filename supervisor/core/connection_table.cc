@@ -20,8 +20,8 @@ ConnectionRow& ConnectionTable::add(Ticket ticket, ListenerIndex listener, Insta
 void ConnectionTable::remove(Ticket ticket) {
   ConnectionRow* row = find(ticket);
   assert(row != nullptr);
+  forget_awaited(*row);
   leave_place(*row);
-  forget_receipt(*row);
   row->ticket = Ticket{};
   --size_;
 }
@@ -80,9 +80,14 @@ void ConnectionTable::assign(ConnectionRow& row, WorkerId worker, Instant now) {
 }
 
 void ConnectionTable::unassign(ConnectionRow& row) {
+  forget_awaited(row);
   leave_place(row);
-  forget_receipt(row);
   row.worker = WorkerId{};
+}
+
+void ConnectionTable::forget_awaited(ConnectionRow& row) {
+  forget_receipt(row);
+  if (row.state == ConnectionState::kBusy) forget_progress(row);
 }
 
 void ConnectionTable::begin(ConnectionRow& row, Instant now) {
@@ -90,7 +95,17 @@ void ConnectionTable::begin(ConnectionRow& row, Instant now) {
   ++begun_;
   row.state = ConnectionState::kBusy;
   row.since = now;
+  append(active_, row.ticket.slot(), kByReceipt);
 }
+
+void ConnectionTable::progress(ConnectionRow& row, Instant now) {
+  row.since = now;
+  if (row.dismissed) return;
+  forget_progress(row);
+  append(active_, row.ticket.slot(), kByReceipt);
+}
+
+ConnectionRow* ConnectionTable::longest_active() { return at(active_.first); }
 
 ConnectionRow* ConnectionTable::longest_awaited() { return at(receipts_.first); }
 
@@ -133,6 +148,43 @@ void ConnectionTable::unlink(List& list, std::size_t slot, std::size_t which) {
   --list.size;
 }
 
+ConnectionTable::Contents ConnectionTable::contents() const {
+  Contents contents;
+  const auto to_rows = [](std::vector<ConnectionRow>& rows) {
+    return [&rows](const ConnectionRow& row) { rows.push_back(row); };
+  };
+  const auto to_tickets = [](std::vector<Ticket>& tickets) {
+    return [&tickets](const ConnectionRow& row) { tickets.push_back(row.ticket); };
+  };
+  walk(came_back_, kByPlace, to_rows(contents.came_back));
+  walk(waiting_, kByPlace, to_rows(contents.waiting));
+  for (const List& list : held_) walk(list, kByPlace, to_rows(contents.held));
+  walk(receipts_, kByReceipt, to_tickets(contents.receipts));
+  walk(active_, kByReceipt, to_tickets(contents.active));
+  return contents;
+}
+
+void ConnectionTable::fill(const Contents& contents) {
+  for (const ConnectionRow& row : contents.came_back) join(came_back_, came_back_.last, put(row), row.since);
+  for (const ConnectionRow& row : contents.waiting) join(waiting_, waiting_.last, put(row), row.since);
+  for (const ConnectionRow& row : contents.held) {
+    append(held_by(row.worker), put(row).ticket.slot(), kByPlace);
+    if (row.state == ConnectionState::kBusy) ++begun_;
+  }
+  for (const Ticket ticket : contents.receipts) {
+    if (find(ticket) != nullptr) append(receipts_, ticket.slot(), kByReceipt);
+  }
+  for (const Ticket ticket : contents.active) {
+    if (find(ticket) != nullptr) append(active_, ticket.slot(), kByReceipt);
+  }
+}
+
+ConnectionRow& ConnectionTable::put(const ConnectionRow& row) {
+  ConnectionRow& own = add(row.ticket, row.listener, row.accepted_at);
+  own = row;
+  return own;
+}
+
 // One loop over everything is plainer than its parts.
 const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-function-cognitive-complexity)
   std::size_t counts[4] = {};
@@ -145,8 +197,8 @@ const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-f
         entry.row.state == ConnectionState::kDispatched || entry.row.state == ConnectionState::kBusy;
     if (in_hands != static_cast<bool>(entry.row.worker))
       return "a connection's worker does not fit its state";
-    if (entry.links[kByReceipt].linked && entry.row.state != ConnectionState::kDispatched) {
-      return "a receipt is awaited for a connection that is not dispatched";
+    if (entry.links[kByReceipt].linked && !in_hands) {
+      return "a receipt or progress is awaited for a connection that no worker holds";
     }
     if ((entry.place != nullptr) != (entry.row.state == ConnectionState::kQueued)) {
       return "a connection is in the queue and elsewhere, or queued and in no queue";

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "supervisor/core/ids.h"
@@ -25,11 +26,22 @@ struct ConnectionRow {
   ListenerIndex listener = 0;
   bool copy_held = true;          ///< our copy of the socket is open
   std::uint8_t redispatches = 0;  ///< how often it came back from a worker
+  std::uint8_t kills = 0;         ///< how many workers died that had begun it
+  bool dismissed = false;         ///< ended for the client while its worker was stuck
   Instant accepted_at;
   bool sent = false;  ///< has been dispatched before, whatever became of it
-  Instant since;      ///< start of the present state
+  Instant since;      ///< start of the present state; kBusy: of the last sign of progress
   Instant queued_at;  ///< since when it has wanted a worker; a dispatch that failed does not interrupt that
   WorkerId worker;    ///< kDispatched, kBusy
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("ticket", self.ticket), visit("state", self.state), visit("listener", self.listener);
+    visit("copy_held", self.copy_held), visit("redispatches", self.redispatches);
+    visit("kills", self.kills), visit("dismissed", self.dismissed);
+    visit("accepted_at", self.accepted_at), visit("sent", self.sent), visit("since", self.since);
+    visit("queued_at", self.queued_at), visit("worker", self.worker);
+  }
 };
 
 class ConnectionTable {
@@ -60,13 +72,38 @@ class ConnectionTable {
   void unassign(ConnectionRow& row);
   /// The worker has begun it: its receipt is no longer awaited.
   void begin(ConnectionRow& row, Instant now);
+  /// The worker has said that it is still at work on it.
+  void progress(ConnectionRow& row, Instant now);
+  /// The worker is stuck with it: it is not awaited any more.
+  void forget_progress(ConnectionRow& row) { unlink(active_, row.ticket.slot(), kByReceipt); }
+  /// The begun connection that has made no progress for the longest time; null when none is awaited.
+  [[nodiscard]] ConnectionRow* longest_active();
   /// Its receipt is not awaited any more, though it is not begun.
-  void forget_receipt(ConnectionRow& row) { unlink(receipts_, row.ticket.slot(), kByReceipt); }
+  void forget_receipt(ConnectionRow& row) {
+    if (row.state == ConnectionState::kDispatched) unlink(receipts_, row.ticket.slot(), kByReceipt);
+  }
   /// The dispatched connection whose receipt has been awaited the longest; null when none is.
   [[nodiscard]] ConnectionRow* longest_awaited();
   /// The first connection in a worker's hands; null when it has none.
   [[nodiscard]] ConnectionRow* first_held(WorkerId worker);
   [[nodiscard]] ConnectionRow* next_held(const ConnectionRow& row);
+
+  /// All there is to know of a table, each list in its order.
+  struct Contents {
+    std::vector<ConnectionRow> came_back, waiting;  ///< the queue
+    std::vector<ConnectionRow> held;                ///< in workers' hands
+    std::vector<Ticket> receipts, active;
+  };
+  [[nodiscard]] Contents contents() const;
+  /// Into a new table.
+  void fill(const Contents& contents);
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    Contents contents = self.contents();
+    visit("came_back", contents.came_back), visit("waiting", contents.waiting), visit("held", contents.held);
+    visit("receipts", contents.receipts), visit("active", contents.active);
+    if constexpr (!std::is_const_v<Self>) self.fill(contents);
+  }
 
   /// What is wrong with the table, for tests and checking builds; null when nothing is.
   [[nodiscard]] const char* broken_invariant() const;
@@ -74,7 +111,7 @@ class ConnectionTable {
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;
   static constexpr std::size_t kByPlace = 0;    ///< links of the queue or of the worker's list
-  static constexpr std::size_t kByReceipt = 1;  ///< links of the receipts
+  static constexpr std::size_t kByReceipt = 1;  ///< links of the receipts or of the active ones
   struct List {
     std::uint32_t first = kNone;
     std::uint32_t last = kNone;
@@ -97,6 +134,13 @@ class ConnectionTable {
   void unlink(List& list, std::size_t slot, std::size_t which);
   void join(List& queue, std::uint32_t previous, ConnectionRow& row, Instant now);
   void leave_place(ConnectionRow& row);
+  void forget_awaited(ConnectionRow& row);
+  template <typename See>
+  void walk(const List& list, std::size_t which, See see) const {
+    for (std::uint32_t slot = list.first; slot != kNone; slot = entries_[slot].links[which].next)
+      see(entries_[slot].row);
+  }
+  ConnectionRow& put(const ConnectionRow& row);
   ConnectionRow* at(std::uint32_t slot) { return slot == kNone ? nullptr : &entries_[slot].row; }
   List& held_by(WorkerId worker);
 
@@ -105,6 +149,7 @@ class ConnectionTable {
   List came_back_;
   List waiting_;
   List receipts_;
+  List active_;  ///< begun, by the time of their last sign of progress
   std::size_t size_ = 0;
   std::size_t begun_ = 0;
 };

@@ -31,6 +31,17 @@ struct Counters {
 
   std::uint64_t queue_high = 0;  ///< most connections that ever waited at a time
   Histogram waits;               ///< time from acceptance to each first dispatch
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("accepted", self.accepted), visit("dispatched", self.dispatched);
+    visit("redispatched", self.redispatched), visit("begun", self.begun), visit("served", self.served);
+    visit("lost", self.lost), visit("gave_up", self.gave_up), visit("rejected", self.rejected);
+    visit("expired", self.expired), visit("discarded", self.discarded), visit("starts", self.starts);
+    visit("start_failures", self.start_failures), visit("crashes", self.crashes);
+    visit("violations", self.violations), visit("queue_high", self.queue_high);
+    visit("waits", self.waits);
+  }
 };
 
 }  // namespace prefork

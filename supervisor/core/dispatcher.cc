@@ -42,6 +42,9 @@ void Dispatcher::hand_out(Instant now, Actions& out) {
     if (!std::exchange(connection->sent, true)) counters_.waits.add(waited);
     out.push_back(action::Dispatch{worker.id, connection->ticket, connection->listener,
                                    connection->accepted_at, waited});
+    if (connection->redispatches > 0) {
+      out.push_back(action::ReportRedispatched{worker.id, connection->ticket, connection->redispatches});
+    }
   }
 }
 
@@ -103,10 +106,11 @@ std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket 
   return std::nullopt;
 }
 
-std::optional<Dispatcher::Violation> Dispatcher::progress(const WorkerRow& row, Ticket ticket) const {
-  const ConnectionRow* connection = connections_.find(ticket);
-  if (connection == nullptr || connection->worker != row.id) return Violation::kUnknownTicket;
+std::optional<Dispatcher::Violation> Dispatcher::progress(const WorkerRow& row, Ticket ticket, Instant now) {
+  ConnectionRow* connection = held(row, ticket);
+  if (connection == nullptr) return Violation::kUnknownTicket;
   if (connection->state != ConnectionState::kBusy) return Violation::kWrongState;
+  connections_.progress(*connection, now);
   return std::nullopt;
 }
 
@@ -119,6 +123,8 @@ Dispatcher::Held Dispatcher::take_back(WorkerRow& row, Instant now, Actions& out
     ++(begun ? held.begun : held.unbegun);
     if (!begun) {
       come_back(*connection, now, out);
+    } else if (connection->dismissed) {
+      end(connection->ticket, action::End::How::kClose, counters_.lost, out);
     } else if (connection->copy_held) {
       connection->state = ConnectionState::kInspected;
       out.push_back(action::Inspect{connection->ticket});
@@ -132,20 +138,22 @@ Dispatcher::Held Dispatcher::take_back(WorkerRow& row, Instant now, Actions& out
 void Dispatcher::inspected(const event::Inspected& event, Instant now, Actions& out) {
   ConnectionRow* connection = connections_.find(event.ticket);
   if (connection == nullptr || connection->state != ConnectionState::kInspected) return;
-  if (event.untouched) {
-    come_back(*connection, now, out);
-  } else {
-    // Cut, not closed: what the dead worker left behind may hold a copy, and the client shall know at once.
-    end(event.ticket, action::End::How::kCut, counters_.lost, out);
+  if (!event.untouched) {
+    // Not merely closed: what the dead worker left behind may hold a copy, and the client shall know at once.
+    const auto how = event.answered ? action::End::How::kCut : action::End::How::kCrash;
+    return end(event.ticket, how, counters_.lost, out);
   }
+  if (++connection->kills == kMaxKills) return give_up(*connection, out);
+  come_back(*connection, now, out);
+}
+
+void Dispatcher::give_up(ConnectionRow& row, Actions& out) {
+  out.push_back(action::ReportGaveUp{row.ticket});
+  end(row.ticket, action::End::How::kCrash, counters_.gave_up, out);
 }
 
 void Dispatcher::come_back(ConnectionRow& row, Instant now, Actions& out) {
-  if (row.redispatches == kMaxRedispatches) {
-    out.push_back(action::ReportGaveUp{row.ticket});
-    end(row.ticket, action::End::How::kCut, counters_.gave_up, out);
-    return;
-  }
+  if (row.redispatches == kMaxRedispatches) return give_up(row, out);
   ++row.redispatches;
   ++counters_.redispatched;
   connections_.enqueue(row, now, /*came_back=*/true);
@@ -178,8 +186,25 @@ std::optional<WorkerId> Dispatcher::overdue_receipt(Instant now) {
   return oldest->worker;
 }
 
+std::optional<WorkerId> Dispatcher::dismiss_overdue(Instant now, Actions& out) {
+  ConnectionRow* oldest = connections_.longest_active();
+  if (settings_.busy_timeout == Duration::zero() || oldest == nullptr ||
+      now < oldest->since + settings_.busy_timeout) {
+    return std::nullopt;
+  }
+  connections_.forget_progress(*oldest);
+  if (oldest->copy_held) {
+    oldest->dismissed = true;
+    out.push_back(action::Dismiss{oldest->ticket});
+  }
+  return oldest->worker;
+}
+
 std::optional<Instant> Dispatcher::next_deadline() {
   std::optional<Instant> earliest;
+  const ConnectionRow* active = connections_.longest_active();
+  if (active != nullptr && settings_.busy_timeout > Duration::zero())
+    earlier(earliest, active->since + settings_.busy_timeout);
   if (const ConnectionRow* row = connections_.longest_awaited())
     earlier(earliest, row->since + settings_.receipt_timeout);
   if (const ConnectionRow* row = connections_.longest_queued()) {

@@ -19,6 +19,8 @@ class Dispatcher {
   /// A connection that came back this often and comes back once more is closed: it may be what kills the
   /// workers.
   static constexpr std::uint8_t kMaxRedispatches = 2;
+  /// A connection that so many workers began and died of is closed.
+  static constexpr std::uint8_t kMaxKills = 2;
   /// How long a worker that refused, or does not read its channel, gets nothing new.
   static constexpr Duration kRest = std::chrono::milliseconds(100);
   /// How long nothing is sent at all when the machine is short of something.
@@ -44,7 +46,7 @@ class Dispatcher {
   std::optional<Violation> busy(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
   std::optional<Violation> idle(WorkerRow& row, Ticket ticket, Actions& out);
   std::optional<Violation> refused(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
-  std::optional<Violation> progress(const WorkerRow& row, Ticket ticket) const;
+  std::optional<Violation> progress(const WorkerRow& row, Ticket ticket, Instant now);
 
   /// The worker is dead: what it had not begun goes to others, the rest is inspected or lost.
   Held take_back(WorkerRow& row, Instant now, Actions& out);
@@ -60,6 +62,9 @@ class Dispatcher {
 
   /// The worker whose receipt has been awaited too long, if there is one.
   [[nodiscard]] std::optional<WorkerId> overdue_receipt(Instant now);
+  /// Ends the connection, of those that made no progress for too long, for its client; the worker that is
+  /// stuck with it, if there is one.
+  [[nodiscard]] std::optional<WorkerId> dismiss_overdue(Instant now, Actions& out);
   [[nodiscard]] std::optional<Instant> next_deadline();
   /// There is room in the queue, or those for whom there is none are to be told so.
   [[nodiscard]] bool has_room() const {
@@ -69,11 +74,17 @@ class Dispatcher {
   [[nodiscard]] bool settled() const { return connections_.begun() == connections_.size(); }
   [[nodiscard]] const ConnectionTable& connections() const { return connections_; }
 
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("connections", self.connections_), visit("paused_until", self.paused_until_);
+  }
+
  private:
   /// The connection if this worker holds it, else what is wrong.
   ConnectionRow* held(const WorkerRow& row, Ticket ticket);
   void hand_out(Instant now, Actions& out);
   void come_back(ConnectionRow& row, Instant now, Actions& out);
+  void give_up(ConnectionRow& row, Actions& out);
   void end(Ticket ticket, action::End::How how, std::uint64_t& counter, Actions& out);
 
   const PoolSettings& settings_;

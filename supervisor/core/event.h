@@ -34,6 +34,7 @@ struct DispatchFailed {
 struct Inspected {
   Ticket ticket;
   bool untouched = false;
+  bool answered = true;  ///< a byte was sent, or that cannot be known
 };
 
 // Records from a worker. None of them is trusted: the core checks each against its tables.
@@ -58,9 +59,23 @@ struct WorkerProgress {
   WorkerId worker;
   Ticket ticket;
 };
+struct WorkerPong {
+  WorkerId worker;
+};
 /// The worker sent what no worker may send at any time. io has logged what.
 struct WorkerViolated {
   WorkerId worker;
+};
+
+/// The worker was stopped by a signal such as SIGSTOP, or goes on after it.
+struct WorkerStopped {
+  WorkerId worker;
+  bool stopped = true;
+};
+/// The answer to a Measure action.
+struct WorkerMeasured {
+  WorkerId worker;
+  std::uint64_t rss = 0;  ///< bytes
 };
 
 /// The worker's channel has ended; it may live on.
@@ -82,6 +97,8 @@ struct SettingsChanged {
 struct Resized {
   std::size_t workers = 0;
 };
+/// The operator says that what made workers fail to start is mended: try at once.
+struct FailuresForgotten {};
 struct StopRequested {
   bool quick = false;  ///< do not wait for what is queued or busy
 };
@@ -95,7 +112,8 @@ namespace prefork {
 using Event =
     std::variant<event::Accepted, event::DispatchFailed, event::Inspected, event::WorkerReady,
                  event::WorkerBusy, event::WorkerIdle, event::WorkerRefused, event::WorkerProgress,
-                 event::WorkerViolated, event::ChannelClosed, event::WorkerExited, event::SettingsChanged,
-                 event::Resized, event::StopRequested, event::DeadlinePassed>;
+                 event::WorkerPong, event::WorkerStopped, event::WorkerMeasured, event::WorkerViolated,
+                 event::ChannelClosed, event::WorkerExited, event::SettingsChanged, event::Resized,
+                 event::FailuresForgotten, event::StopRequested, event::DeadlinePassed>;
 
 }  // namespace prefork

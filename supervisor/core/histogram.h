@@ -35,6 +35,11 @@ class Histogram {
     return max_;
   }
 
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("buckets", self.buckets_), visit("count", self.count_), visit("max", self.max_);
+  }
+
  private:
   // Values below 4 µs have a bucket each; above, each power of two is cut into four.
   static constexpr std::size_t bucket_of(std::uint64_t us) {

@@ -58,6 +58,13 @@ class SlotAllocator {
   }
 
   void release(Id id) { free_.push_back(static_cast<std::uint32_t>(id.slot())); }
+  /// How many different slots it has ever given out.
+  [[nodiscard]] std::size_t used_slots() const { return used_slots_; }
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("free", self.free_), visit("used_slots", self.used_slots_), visit("sequence", self.sequence_);
+  }
 
  private:
   std::vector<std::uint32_t> free_;

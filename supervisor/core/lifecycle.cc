@@ -17,17 +17,37 @@ Lifecycle::Lifecycle(const PoolSettings& settings, WorkerTable& workers, Counter
       workers_(workers),
       counters_(counters),
       policy_(settings, seed, now),
-      target_(settings.workers) {}
+      jitter_(seed),
+      limit_(settings.workers),
+      target_(settings.workers),
+      start_(settings.start) {
+  if (settings.elastic) {
+    elastic_.configure(*settings.elastic, limit_, now);
+    target_ = elastic_.clamp(0);
+  }
+  missing_ = target_;
+}
 
-void Lifecycle::configure(bool replace, Instant now) {
-  if (replace) ++generation_;
-  target_ = settings_.workers;
+void Lifecycle::configure(bool replace, Instant now, Actions& out) {
+  upkeep_due_.reset();
   policy_.configure(settings_, now);
+  resize(settings_.workers, now);
+  if (replace) replace_all(now, out);
+}
+
+void Lifecycle::resize(std::size_t workers, Instant now) {
+  limit_ = workers;
+  if (settings_.elastic) {
+    elastic_.configure(*settings_.elastic, limit_, now);
+    target_ = elastic_.clamp(target_);
+  } else {
+    target_ = limit_;
+  }
   changed_ = true;
 }
 
-void Lifecycle::resize(std::size_t workers) {
-  target_ = workers;
+void Lifecycle::forget_failures(Instant now) {
+  policy_.forget_failures(now);
   changed_ = true;
 }
 
@@ -44,6 +64,7 @@ std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event
   workers_.set_slots(row, static_cast<std::uint32_t>(std::min<std::uint64_t>(event.slots, settings_.slots)));
   workers_.set_status(row, WorkerStatus::kReady, now);
   out.push_back(action::ReportReady{row.id, now - row.started_at});
+  if (worker) plan_recycling(row, now);
   if (worker && row.generation == generation_) policy_.on_ready(now);
   changed_ = true;
   return std::nullopt;
@@ -57,7 +78,12 @@ void Lifecycle::emptied(WorkerRow& row, Instant now) {
 
 void Lifecycle::served(WorkerRow& row, Instant now, Actions& out) {
   emptied(row, now);
-  if (policy_.failures() > 0 && row.generation == generation_ && row.started_at >= policy_.last_failure()) {
+  if (row.recycle_served != 0 && row.served >= row.recycle_served && !row.recycle_due) {
+    row.recycle_due = true;
+    changed_ = true;
+  }
+  if (on_trial(row)) changed_ = true;
+  if (policy_.in_trouble() && row.generation == generation_ && row.started_at >= policy_.last_failure()) {
     proven(out);
   }
 }
@@ -105,9 +131,17 @@ void Lifecycle::kill(WorkerRow& row, StopReason reason, Instant now, Actions& ou
   if (row.status != WorkerStatus::kStopping) workers_.set_status(row, WorkerStatus::kStopping, now);
   if (stopping_) cut_short_ = true;
   row.kill_sent = true;
-  workers_.set_deadline(row, std::nullopt);
+  workers_.set_deadline(row, now + settings_.kill_timeout);
   out.push_back(action::SignalWorker{row.id, action::SignalWorker::Signal::kKill});
   changed_ = true;
+}
+
+void Lifecycle::end_stuck(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
+  if (row.status == WorkerStatus::kStopping && row.reason != StopReason::kNone) return;
+  terminate(row, reason, now, out);
+  if (settings_.stuck_signal == PoolSettings::StuckSignal::kAbort) {
+    std::get<action::SignalWorker>(out.back()).signal = action::SignalWorker::Signal::kAbort;
+  }
 }
 
 void Lifecycle::drain_all(Instant now, Actions& out) {
@@ -134,7 +168,11 @@ void Lifecycle::deadline_passed(Instant now, Actions& out) {
         break;
       case WorkerStatus::kDraining: terminate(*row, StopReason::kDrainTimeout, now, out); break;
       case WorkerStatus::kStopping:
-        if (row->reason == StopReason::kNone) {
+        if (row->kill_sent) {
+          row->stuck = true;
+          workers_.set_deadline(*row, std::nullopt);
+          out.push_back(action::ReportStuck{row->id, census().stuck <= max_stuck()});
+        } else if (row->reason == StopReason::kNone) {
           terminate(*row, StopReason::kChannelClosed, now, out);
         } else {
           kill(*row, row->reason, now, out);
@@ -142,6 +180,7 @@ void Lifecycle::deadline_passed(Instant now, Actions& out) {
         break;
     }
   }
+  if (upkeep_due_ && *upkeep_due_ <= now) look_after_all(now, out);
   if (policy_.proof_due() && *policy_.proof_due() <= now) proven(out);
   changed_ = true;
 }
@@ -154,6 +193,9 @@ std::optional<Instant> Lifecycle::next_deadline() const {
   if (stopping_) return earliest;
   consider(policy_.proof_due());
   consider(start_due_);
+  consider(trial_due_);
+  consider(upkeep_due_);
+  if (settings_.elastic) consider(elastic_.next_look());
   return earliest;
 }
 
@@ -172,14 +214,18 @@ void Lifecycle::exited(WorkerRow& row, const Exit& exit, const Dispatcher::Held&
   record.held_begun = held.begun;
   record.held_unbegun = held.unbegun;
   out.push_back(action::ReportDeath{record});
+  const bool trial_failed = on_trial(row) && record.is_failure() && !stopping_;
+  if (trial_failed)
+    out.push_back(action::ReportRollout{action::ReportRollout::Stage::kFailed, record.generation, record});
   if (record.is_failure()) judge(record, row, now, out);
   out.push_back(action::ForgetWorker{row.id});
   workers_.remove(row.id);
+  if (trial_failed) end_trial(StopReason::kReload, now, out);
   changed_ = true;
 }
 
 void Lifecycle::judge(const DeathRecord& record, const WorkerRow& row, Instant now, Actions& out) {
-  if (row.role == WorkerRole::kWorker) {
+  if (row.role == WorkerRole::kWorker && !on_trial(row)) {
     vacant_.push_back(Lineage{row.lineage.restarts + 1, record});
     if (vacant_.size() > std::max<std::size_t>(target_, 1)) vacant_.erase(vacant_.begin());
   }

@@ -5,49 +5,73 @@
 
 namespace prefork {
 
-// One pass that counts everything.
-Lifecycle::Census Lifecycle::census() const {  // NOLINT(readability-function-cognitive-complexity)
+Lifecycle::Census Lifecycle::census() const {
   Census census;
-  workers_.for_each([&](const WorkerRow& row) {
-    const bool present = row.generation == generation_;
-    const bool ending = row.status == WorkerStatus::kStopping && is_failure(row.reason);
-    if (present && row.status == WorkerStatus::kStarting) ++census.starting;
-    if (row.role == WorkerRole::kTemplate) {
-      if (present) count_template(row, ending, census);
-    } else if (row.live()) {
-      ++(present ? census.live : census.old);
-      if (present && row.status == WorkerStatus::kReady) ++census.ready;
-    } else if (present && ending) {
-      ++census.ending;
-    }
-  });
+  workers_.for_each([&](const WorkerRow& row) { count(row, census); });
+  // Beyond the bound nobody is started in the place of one that hangs.
+  census.ending -= std::min(census.stuck, max_stuck());
   return census;
 }
 
+void Lifecycle::count(const WorkerRow& row, Census& census) const {
+  const bool ending = row.status == WorkerStatus::kStopping && is_failure(row.reason);
+  if (on_trial(row)) {
+    census.trial = census.trial || row.live();
+  } else if (row.role == WorkerRole::kTemplate) {
+    if (row.generation == generation_) count_template(row, ending, census);
+  } else if (row.live()) {
+    ++(present(row) ? census.live : census.old);
+    if (row.retiring && row.generation == generation_) ++census.retiring;
+    if (present(row) && row.status == WorkerStatus::kReady) ++census.ready;
+    if (present(row) && row.status == WorkerStatus::kStarting) ++census.starting;
+  } else if (present(row) && ending) {
+    ++census.ending;
+    if (row.stuck) ++census.stuck;
+  }
+}
+
 void Lifecycle::count_template(const WorkerRow& row, bool ending, Census& census) {
-  if (ending) census.template_ending = true;
+  if (ending && !row.stuck) census.template_ending = true;
   if (!row.live()) return;
+  if (row.status == WorkerStatus::kStarting) ++census.starting;
   census.fork_template = row.id;
   census.template_ready = row.status == WorkerStatus::kReady;
 }
 
-void Lifecycle::settle(Instant now, Actions& out) {
-  if (stopping_ || (!changed_ && (!start_due_ || now < *start_due_))) return;
+void Lifecycle::settle(std::size_t queued, Instant now, Actions& out) {
+  if (stopping_) return;
+  if (settings_.elastic) follow_load(queued, now, out);
+  const auto passed = [now](const std::optional<Instant>& due) { return due && *due <= now; };
+  if (!changed_ && !passed(start_due_) && !passed(trial_due_)) return;
   changed_ = false;
   start_due_.reset();
+  if (const auto interval = upkeep_interval(); interval && !upkeep_due_) upkeep_due_ = now + *interval;
+  run_trial(now, out);
+  retire_due();
   Census counted = census();
   drain_old_templates(now, out);
   remove_surplus(counted, now, out);
   counted = census();
   start_missing(counted, now, out);
+  missing_ = target_ - std::min(target_, counted.live);
+  forget_generations(out);
+}
+
+void Lifecycle::follow_load(std::size_t queued, Instant now, Actions& out) {
+  if (changed_) missing_ = target_ - std::min(target_, census().live);
+  const ElasticSize::Load load{workers_.idle(), workers_.starting() + missing_, queued};
+  const std::size_t wanted = elastic_.decide(load, target_, now);
+  if (wanted == target_) return;
+  out.push_back(action::ReportSize{wanted, target_});
+  target_ = wanted;
+  changed_ = true;
 }
 
 void Lifecycle::remove_surplus(const Census& census, Instant now, Actions& out) {
-  if (census.live > target_)
-    drain_some(census.live - target_, /*old_ones=*/false, StopReason::kResize, now, out);
+  if (census.live > target_) drain_some(census.live - target_, /*old_ones=*/false, now, out);
   // Each worker of the present generation that is ready takes the place of an old one, and no sooner.
   const std::size_t places = target_ - std::min(target_, census.ready);
-  if (census.old > places) drain_some(census.old - places, /*old_ones=*/true, StopReason::kReload, now, out);
+  if (census.old > places) drain_some(census.old - places, /*old_ones=*/true, now, out);
 }
 
 bool Lifecycle::goes_first(const WorkerRow& a, const WorkerRow& b) {
@@ -56,41 +80,47 @@ bool Lifecycle::goes_first(const WorkerRow& a, const WorkerRow& b) {
   return a.id > b.id;
 }
 
-void Lifecycle::drain_some(std::size_t count, bool old_ones, StopReason reason, Instant now, Actions& out) {
+void Lifecycle::drain_some(std::size_t count, bool old_ones, Instant now, Actions& out) {
   std::vector<WorkerId> candidates;
   workers_.for_each([&](const WorkerRow& row) {
-    if (row.live() && row.role == WorkerRole::kWorker && (row.generation != generation_) == old_ones) {
+    if (row.live() && row.role == WorkerRole::kWorker && !on_trial(row) && present(row) != old_ones) {
       candidates.push_back(row.id);
     }
   });
   std::sort(candidates.begin(), candidates.end(),
             [this](WorkerId a, WorkerId b) { return goes_first(*workers_.find(a), *workers_.find(b)); });
   for (std::size_t i = 0; i < count && i < candidates.size(); ++i) {
-    drain(*workers_.find(candidates[i]), reason, now, out);
+    WorkerRow& row = *workers_.find(candidates[i]);
+    const StopReason replaced = row.retiring ? StopReason::kRecycle : StopReason::kReload;
+    drain(row, old_ones ? replaced : StopReason::kResize, now, out);
   }
 }
 
 void Lifecycle::drain_old_templates(Instant now, Actions& out) {
   workers_.for_each([&](WorkerRow& row) {
-    const bool wanted = row.generation == generation_ && settings_.start == PoolSettings::Start::kFork;
+    const bool wanted =
+        on_trial(row) || (row.generation == generation_ && start_ == PoolSettings::Start::kFork);
     if (row.live() && row.role == WorkerRole::kTemplate && !wanted) drain(row, StopReason::kReload, now, out);
   });
 }
 
 void Lifecycle::start_missing(Census& census, Instant now, Actions& out) {
-  const bool fork = settings_.start == PoolSettings::Start::kFork;
+  const bool fork = start_ == PoolSettings::Start::kFork;
   if (fork && !census.fork_template) {
-    if (!census.template_ending && may_start(census, now)) start(WorkerRole::kTemplate, {}, now, out);
+    if (!census.template_ending && may_start(census, now))
+      start(WorkerRole::kTemplate, {}, generation_, now, out);
     return;
   }
   if (fork && !census.template_ready) return;
-  // While old workers are being replaced, the pool may be larger by a quarter.
-  const std::size_t limit = census.old > 0 ? target_ + std::max<std::size_t>(1, target_ / 4) : target_;
+  // While old generations are being replaced, the pool may be larger by a quarter.
+  const bool replacing = census.old > census.retiring;
+  const std::size_t limit =
+      target_ + (replacing ? std::max<std::size_t>(1, target_ / 4) : 0) + census.retiring;
   // One that we end for a failure keeps its place until it is reaped: only then is known what it means for
   // the next one, and there are never more processes than wanted.
   while (census.live + census.ending < target_ && census.live + census.old < limit &&
          may_start(census, now)) {
-    start(WorkerRole::kWorker, fork ? census.fork_template : WorkerId{}, now, out);
+    start(WorkerRole::kWorker, fork ? census.fork_template : WorkerId{}, generation_, now, out);
     ++census.live;
     ++census.starting;
   }
@@ -102,15 +132,16 @@ bool Lifecycle::may_start(const Census& census, Instant now) {
   return false;
 }
 
-void Lifecycle::start(WorkerRole role, WorkerId from, Instant now, Actions& out) {
-  WorkerRow& row = workers_.add(role, generation_, now);
-  if (role == WorkerRole::kWorker && !vacant_.empty()) {
+WorkerId Lifecycle::start(WorkerRole role, WorkerId from, Generation generation, Instant now, Actions& out) {
+  WorkerRow& row = workers_.add(role, generation, now);
+  if (role == WorkerRole::kWorker && generation == generation_ && !vacant_.empty()) {
     row.lineage = vacant_.back();
     vacant_.pop_back();
   }
   workers_.set_deadline(row, now + settings_.start_timeout);
   ++counters_.starts;
-  out.push_back(action::StartWorker{row.id, role, from});
+  out.push_back(action::StartWorker{row.id, role, from, generation});
+  return row.id;
 }
 
 std::size_t Lifecycle::scheduled() const {
@@ -120,7 +151,7 @@ std::size_t Lifecycle::scheduled() const {
 
 bool Lifecycle::any_live() const {
   const Census counted = census();
-  return counted.live + counted.old > 0;
+  return counted.live + counted.old > 0 || counted.trial;
 }
 
 const char* Lifecycle::broken_invariant() const {

@@ -19,8 +19,9 @@ void Pool::handle(const Event& event, Instant now, Actions& out) {
 void Pool::settle(Instant now, Actions& out) {
   if (phase_ == Phase::kStopped) return dispatcher_.discard_queue(out);
   finish(now, out);
-  lifecycle_.settle(now, out);
+  lifecycle_.settle(dispatcher_.connections().queued(), now, out);
   dispatcher_.dispatch(now, out);
+  saturation_.observe(dispatcher_.connections().queued(), now, out);
   const bool accepting = phase_ == Phase::kRunning && dispatcher_.has_room();
   if (accepting != accepting_) {
     accepting_ = accepting;
@@ -50,8 +51,9 @@ void Pool::settle_stop(Instant now, Actions& out) {
 
 std::optional<Instant> Pool::next_deadline() {
   std::optional<Instant> earliest;
+  const auto calm = phase_ == Phase::kStopped ? std::nullopt : saturation_.next_deadline();
   for (const std::optional<Instant>& candidate :
-       {lifecycle_.next_deadline(), dispatcher_.next_deadline(), stop_deadline_}) {
+       {lifecycle_.next_deadline(), dispatcher_.next_deadline(), stop_deadline_, calm}) {
     if (candidate && (!earliest || *candidate < *earliest)) earliest = candidate;
   }
   return earliest;
@@ -124,9 +126,27 @@ void Pool::on(const event::WorkerRefused& event, Instant now, Actions& out) {
 void Pool::on(const event::WorkerProgress& event, Instant now, Actions& out) {
   WorkerRow* row = speaker(event.worker, event.ticket, now, out);
   if (row == nullptr) return;
-  if (const auto wrong = dispatcher_.progress(*row, event.ticket)) {
+  if (const auto wrong = dispatcher_.progress(*row, event.ticket, now)) {
     violated(*row, *wrong, event.ticket.value, now, out);
   }
+}
+
+void Pool::on(const event::WorkerPong& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr) return;
+  if (row->pinged_at) {
+    lifecycle_.ponged(*row, now);
+  } else {
+    violated(*row, What::kUnexpectedPong, 0, now, out);
+  }
+}
+
+void Pool::on(const event::WorkerStopped& event, Instant /*now*/, Actions& /*out*/) {
+  if (WorkerRow* row = workers_.find(event.worker)) workers_.set_stopped(*row, event.stopped);
+}
+
+void Pool::on(const event::WorkerMeasured& event, Instant /*now*/, Actions& /*out*/) {
+  if (WorkerRow* row = workers_.find(event.worker)) lifecycle_.measured(*row, event.rss);
 }
 
 void Pool::violated(WorkerRow& row, What what, std::uint64_t value, Instant now, Actions& out) {
@@ -155,13 +175,17 @@ void Pool::on(const event::WorkerExited& event, Instant now, Actions& out) {
   lifecycle_.exited(*row, event.exit, held, now, out);
 }
 
-void Pool::on(const event::SettingsChanged& event, Instant now, Actions& /*out*/) {
+void Pool::on(const event::SettingsChanged& event, Instant now, Actions& out) {
   settings_ = event.settings;
-  lifecycle_.configure(event.replace_workers, now);
+  lifecycle_.configure(event.replace_workers, now, out);
 }
 
-void Pool::on(const event::Resized& event, Instant /*now*/, Actions& /*out*/) {
-  lifecycle_.resize(event.workers);
+void Pool::on(const event::Resized& event, Instant now, Actions& /*out*/) {
+  lifecycle_.resize(event.workers, now);
+}
+
+void Pool::on(const event::FailuresForgotten& /*event*/, Instant now, Actions& /*out*/) {
+  lifecycle_.forget_failures(now);
 }
 
 void Pool::on(const event::StopRequested& event, Instant now, Actions& out) {
@@ -188,6 +212,9 @@ void Pool::on(const event::DeadlinePassed& /*event*/, Instant now, Actions& out)
     WorkerRow& row = *workers_.find(*worker);
     dispatcher_.forget_receipts(row);
     lifecycle_.kill(row, StopReason::kReceiptTimeout, now, out);
+  }
+  while (const auto worker = dispatcher_.dismiss_overdue(now, out)) {
+    lifecycle_.end_stuck(*workers_.find(*worker), StopReason::kBusyTimeout, now, out);
   }
   lifecycle_.deadline_passed(now, out);
   dispatcher_.expire(now, out);

@@ -9,13 +9,16 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "supervisor/core/action.h"
 #include "supervisor/core/counters.h"
 #include "supervisor/core/dispatcher.h"
 #include "supervisor/core/event.h"
 #include "supervisor/core/lifecycle.h"
+#include "supervisor/core/saturation.h"
 #include "supervisor/core/settings.h"
+#include "supervisor/core/snapshot.h"
 #include "supervisor/core/worker_table.h"
 
 namespace prefork {
@@ -51,6 +54,20 @@ class Pool {
   /// Which of the promises is broken; null when none is. Looks at everything: for tests and checking builds.
   [[nodiscard]] const char* broken_invariant() const;
 
+  /// Everything but the settings, at a moment when handle() is not running.
+  [[nodiscard]] Snapshot snapshot() const;
+  /// Into a new pool of the same settings, which goes on where the other was. What is wrong, or empty.
+  [[nodiscard]] std::string restore(const Snapshot& snapshot);
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("counters", self.counters_), visit("workers", self.workers_);
+    visit("dispatcher", self.dispatcher_), visit("lifecycle", self.lifecycle_);
+    visit("phase", self.phase_), visit("saturation", self.saturation_);
+    visit("accepting", self.accepting_), visit("stop_deadline", self.stop_deadline_);
+    visit("stopping_quickly", self.stopping_quickly_);
+    visit("unserved_before_stop", self.unserved_before_stop_);
+  }
+
  private:
   void on(const event::Accepted& event, Instant now, Actions& out);
   void on(const event::DispatchFailed& event, Instant now, Actions& out);
@@ -60,11 +77,15 @@ class Pool {
   void on(const event::WorkerIdle& event, Instant now, Actions& out);
   void on(const event::WorkerRefused& event, Instant now, Actions& out);
   void on(const event::WorkerProgress& event, Instant now, Actions& out);
+  void on(const event::WorkerPong& event, Instant now, Actions& out);
+  void on(const event::WorkerStopped& event, Instant now, Actions& out);
+  void on(const event::WorkerMeasured& event, Instant now, Actions& out);
   void on(const event::WorkerViolated& event, Instant now, Actions& out);
   void on(const event::ChannelClosed& event, Instant now, Actions& out);
   void on(const event::WorkerExited& event, Instant now, Actions& out);
   void on(const event::SettingsChanged& event, Instant now, Actions& out);
   void on(const event::Resized& event, Instant now, Actions& out);
+  void on(const event::FailuresForgotten& event, Instant now, Actions& out);
   void on(const event::StopRequested& event, Instant now, Actions& out);
   void on(const event::DeadlinePassed& event, Instant now, Actions& out);
 
@@ -86,6 +107,7 @@ class Pool {
   Dispatcher dispatcher_;
   Lifecycle lifecycle_;
   Phase phase_ = Phase::kRunning;
+  Saturation saturation_;
   bool accepting_ = false;
   std::optional<Instant> stop_deadline_;
   bool stopping_quickly_ = false;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "supervisor/core/ids.h"
 
@@ -15,7 +16,30 @@ struct PoolSettings {
   enum class Hold { kReceipt, kDone };
   enum class Full { kWait, kReject };
 
-  std::size_t workers = 1;
+  /// What makes the number of workers follow the load.
+  struct Elastic {
+    std::size_t min = 0;
+    std::size_t spare = 1;        ///< idle workers to keep
+    std::size_t spawn_rate = 32;  ///< starts a second, at most; at least 1
+    Duration idle_timeout = std::chrono::seconds(60);
+  };
+  /// When a worker is replaced though nothing is wrong with it. 0: never.
+  struct Recycle {
+    std::uint64_t connections = 0;
+    double jitter = 0.1;  ///< up to this part more, at random, of connections and age
+    Duration age{};
+    std::uint64_t rss = 0;    ///< bytes
+    std::size_t at_once = 1;  ///< at least 1
+  };
+  /// What the first worker of a new generation must stand before it takes over.
+  struct Probation {
+    Duration time = std::chrono::seconds(1);
+    std::uint64_t connections = 1;
+  };
+  enum class StuckSignal { kTerminate, kAbort };
+
+  std::size_t workers = 1;  ///< with `elastic`: at most
+  std::optional<Elastic> elastic;
   std::uint32_t slots = 1;  ///< connections a worker may have at a time
   Start start = Start::kExec;
   Prefer prefer = Prefer::kLongestIdle;
@@ -29,6 +53,13 @@ struct PoolSettings {
   Duration receipt_timeout = std::chrono::seconds(10);
   Duration kill_timeout = std::chrono::seconds(5);
   Duration stop_timeout = std::chrono::seconds(30);
+  Duration busy_timeout{};   ///< from Busy or the last Progress to Idle; 0: for ever
+  Duration ping_interval{};  ///< how long a worker may rest unasked; 0: for ever
+  Duration ping_timeout = std::chrono::seconds(5);
+  StuckSignal stuck_signal = StuckSignal::kTerminate;  ///< what a worker that is stuck gets first
+
+  Recycle recycle;
+  Probation probation;
 
   Duration backoff_min = std::chrono::milliseconds(100);
   Duration backoff_max = std::chrono::seconds(30);

@@ -17,10 +17,13 @@ std::string_view to_string(StopReason reason) {
     case StopReason::kNone: return "left unasked";
     case StopReason::kResize: return "pool made smaller";
     case StopReason::kReload: return "replaced by a reload";
+    case StopReason::kRecycle: return "recycled";
     case StopReason::kPoolStop: return "pool stopped";
     case StopReason::kDrainTimeout: return "not finished within stop_timeout";
     case StopReason::kStartTimeout: return "no Ready within start_timeout";
     case StopReason::kReceiptTimeout: return "no Busy within receipt_timeout";
+    case StopReason::kBusyTimeout: return "busy with one connection for longer than busy_timeout";
+    case StopReason::kPingTimeout: return "no answer within ping_timeout";
     case StopReason::kViolation: return "broke the protocol";
     case StopReason::kChannelClosed: return "closed its channel";
   }

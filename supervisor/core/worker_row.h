@@ -28,18 +28,21 @@ enum class StopReason {
   kNone,
   kResize,          ///< the pool became smaller
   kReload,          ///< a newer generation took its place
+  kRecycle,         ///< was old, had served enough or was too large, and another took its place
   kPoolStop,        ///< the pool is being stopped
   kDrainTimeout,    ///< did not finish within stop_timeout
   kStartTimeout,    ///< did not say Ready within start_timeout
   kReceiptTimeout,  ///< did not say Busy within receipt_timeout
+  kBusyTimeout,     ///< was busy with one connection for longer than busy_timeout
+  kPingTimeout,     ///< was idle and did not answer within ping_timeout
   kViolation,       ///< broke the protocol
   kChannelClosed,   ///< closed its channel, or half of it, but lives
 };
 
 /// Leaving for this reason is a failure, to be mended; for the others it is planned.
 [[nodiscard]] constexpr bool is_failure(StopReason reason) {
-  return reason != StopReason::kResize && reason != StopReason::kReload && reason != StopReason::kPoolStop &&
-         reason != StopReason::kDrainTimeout;
+  return reason != StopReason::kResize && reason != StopReason::kReload && reason != StopReason::kRecycle &&
+         reason != StopReason::kPoolStop && reason != StopReason::kDrainTimeout;
 }
 
 /// How a process ended.
@@ -52,6 +55,11 @@ struct Exit {
   };
   Kind kind = Kind::kExited;
   int value = 0;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("kind", self.kind), visit("value", self.value);
+  }
 };
 
 /// What is known of a worker's death.
@@ -70,12 +78,25 @@ struct DeathRecord {
 
   /// A death to be mended: nobody wanted it, or the worker misbehaved. The rest is planned.
   [[nodiscard]] bool is_failure() const { return prefork::is_failure(reason); }
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("worker", self.worker), visit("role", self.role), visit("generation", self.generation);
+    visit("exit", self.exit), visit("reason", self.reason), visit("was_ready", self.was_ready);
+    visit("killed_by_us", self.killed_by_us), visit("age", self.age), visit("served", self.served);
+    visit("held_begun", self.held_begun), visit("held_unbegun", self.held_unbegun);
+  }
 };
 
 /// The line of workers in one place of the pool: what a new worker inherits from the one it replaces.
 struct Lineage {
   std::uint32_t restarts = 0;
   std::optional<DeathRecord> last_death;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("restarts", self.restarts), visit("last_death", self.last_death);
+  }
 };
 
 struct WorkerRow {
@@ -92,12 +113,35 @@ struct WorkerRow {
   Instant ready_at;                 ///< meaningful when was_ready
   std::optional<Instant> deadline;  ///< of the present status; passed: the next harder step
   bool resting = false;  ///< ready, but gets nothing until its deadline: it refused, or does not read
+  bool stopped = false;  ///< by SIGSTOP or the like; gets nothing until it is continued
   bool kill_sent = false;
+  bool stuck = false;  ///< SIGKILL did not end it within kill_timeout
   bool was_ready = false;
+  std::uint64_t recycle_served = 0;  ///< to be recycled when it has served so many; 0: never
+  std::optional<Instant> recycle_at;
+  bool recycle_due = false;
+  bool retiring = false;             ///< due, and being replaced: serves until its successor is ready
+  std::optional<Instant> pinged_at;  ///< has been asked whether it lives, and has not answered
+  std::optional<Instant> ponged_at;  ///< when it last answered
   Lineage lineage;
 
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("id", self.id), visit("role", self.role), visit("generation", self.generation);
+    visit("status", self.status), visit("reason", self.reason), visit("load", self.load);
+    visit("slots", self.slots), visit("served", self.served), visit("started_at", self.started_at);
+    visit("since", self.since), visit("ready_at", self.ready_at), visit("deadline", self.deadline);
+    visit("resting", self.resting), visit("stopped", self.stopped), visit("kill_sent", self.kill_sent);
+    visit("stuck", self.stuck), visit("was_ready", self.was_ready);
+    visit("recycle_served", self.recycle_served), visit("recycle_at", self.recycle_at);
+    visit("recycle_due", self.recycle_due), visit("retiring", self.retiring);
+    visit("pinged_at", self.pinged_at), visit("ponged_at", self.ponged_at);
+    visit("lineage", self.lineage);
+  }
+
   [[nodiscard]] bool dispatchable() const {
-    return status == WorkerStatus::kReady && role == WorkerRole::kWorker && !resting && load < slots;
+    return status == WorkerStatus::kReady && role == WorkerRole::kWorker && !resting && !stopped &&
+           load < slots;
   }
   /// Counts towards the size of the pool.
   [[nodiscard]] bool live() const {

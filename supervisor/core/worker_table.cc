@@ -8,6 +8,14 @@ namespace prefork {
 
 static_assert(WorkerTable::kMaxSlots == 64 * 64, "one word of summary bits covers all levels");
 
+namespace {
+
+bool is_starting(const WorkerRow& row) {
+  return row.role == WorkerRole::kWorker && row.status == WorkerStatus::kStarting;
+}
+
+}  // namespace
+
 WorkerTable::WorkerTable() : levels_(kMaxSlots) {}
 
 WorkerRow& WorkerTable::add(WorkerRole role, Generation generation, Instant now) {
@@ -23,6 +31,7 @@ WorkerRow& WorkerTable::add(WorkerRole role, Generation generation, Instant now)
   row.generation = generation;
   row.started_at = row.since = now;
   ++size_;
+  if (row.role == WorkerRole::kWorker) ++starting_;
   return row;
 }
 
@@ -31,6 +40,7 @@ void WorkerTable::remove(WorkerId id) {
   assert(row != nullptr);
   set_deadline(*row, std::nullopt);
   unlink(static_cast<std::uint32_t>(id.slot()));
+  if (is_starting(*row)) --starting_;
   row->id = WorkerId{};
   ids_.release(id);
   --size_;
@@ -51,7 +61,9 @@ const WorkerRow* WorkerTable::least_busy(PoolSettings::Prefer prefer) const {
 }
 
 void WorkerTable::set_status(WorkerRow& row, WorkerStatus status, Instant now) {
+  if (is_starting(row)) --starting_;
   row.status = status;
+  if (is_starting(row)) ++starting_;
   row.since = now;
   relink(row);
 }
@@ -64,6 +76,11 @@ void WorkerTable::set_slots(WorkerRow& row, std::uint32_t slots) {
 
 void WorkerTable::set_resting(WorkerRow& row, bool resting) {
   row.resting = resting;
+  relink(row);
+}
+
+void WorkerTable::set_stopped(WorkerRow& row, bool stopped) {
+  row.stopped = stopped;
   relink(row);
 }
 
@@ -108,6 +125,7 @@ void WorkerTable::link(std::uint32_t slot, std::uint32_t level) {
   links_[slot] = Links{.previous = list.last, .next = kNone, .level = level};
   (list.last == kNone ? list.first : links_[list.last].next) = slot;
   list.last = slot;
+  if (level == 0) ++idle_;
   occupied_[level / 64] |= std::uint64_t{1} << (level % 64);
   occupied_words_ |= std::uint64_t{1} << (level / 64);
 }
@@ -119,15 +137,44 @@ void WorkerTable::unlink(std::uint32_t slot) {
   (old.previous == kNone ? list.first : links_[old.previous].next) = old.next;
   (old.next == kNone ? list.last : links_[old.next].previous) = old.previous;
   links_[slot] = Links{};
+  if (old.level == 0) --idle_;
   if (list.first != kNone) return;
   occupied_[old.level / 64] &= ~(std::uint64_t{1} << (old.level % 64));
   if (occupied_[old.level / 64] == 0) occupied_words_ &= ~(std::uint64_t{1} << (old.level / 64));
+}
+
+WorkerTable::Contents WorkerTable::contents() const {
+  Contents contents{ids_, {}};
+  for (const Level& level : levels_) {
+    for (std::uint32_t slot = level.first; slot != kNone; slot = links_[slot].next)
+      contents.rows.push_back(rows_[slot]);
+  }
+  for (std::size_t slot = 0; slot < rows_.size(); ++slot) {
+    if (rows_[slot].id && links_[slot].level == kNone) contents.rows.push_back(rows_[slot]);
+  }
+  return contents;
+}
+
+void WorkerTable::fill(const Contents& contents) {
+  ids_ = contents.ids;
+  rows_.resize(ids_.used_slots());
+  links_.resize(ids_.used_slots());
+  for (const WorkerRow& row : contents.rows) {
+    if (row.id.slot() >= rows_.size()) continue;  // one that was never given out
+    rows_[row.id.slot()] = row;
+    ++size_;
+    if (is_starting(row)) ++starting_;
+    if (row.deadline) deadlines_.insert({*row.deadline, row.id});
+    relink(row);
+  }
 }
 
 // One loop over everything is plainer than its parts.
 const char* WorkerTable::broken_invariant() const {  // NOLINT(readability-function-cognitive-complexity)
   std::size_t rows = 0;
   std::size_t deadlines = 0;
+  std::size_t idle = 0;
+  std::size_t starting = 0;
   for (std::size_t slot = 0; slot < rows_.size(); ++slot) {
     const WorkerRow& row = rows_[slot];
     if (!row.id) {
@@ -136,12 +183,15 @@ const char* WorkerTable::broken_invariant() const {  // NOLINT(readability-funct
     }
     ++rows;
     if (row.deadline) ++deadlines;
+    if (row.dispatchable() && row.load == 0) ++idle;
+    if (is_starting(row)) ++starting;
     if (row.status != WorkerStatus::kStarting && row.load > row.slots) return "load exceeds slots";
     if (links_[slot].level != (row.dispatchable() ? row.load : kNone)) return "a row is in the wrong list";
     if (row.dispatchable() && least_busy(PoolSettings::Prefer::kLongestIdle)->load > row.load) {
       return "the least busy worker is not the least busy";
     }
   }
+  if (idle != idle_ || starting != starting_) return "the idle or the starting workers are miscounted";
   if (rows != size_) return "the number of rows is wrong";
   if (deadlines != deadlines_.size()) return "the deadlines are out of step with the rows";
   return nullptr;

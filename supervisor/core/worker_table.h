@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,10 @@ class WorkerTable {
   [[nodiscard]] const WorkerRow* find(WorkerId id) const;
   [[nodiscard]] WorkerRow* find(WorkerId id);
   [[nodiscard]] std::size_t size() const { return size_; }
+  /// Workers that can take a connection and have none.
+  [[nodiscard]] std::size_t idle() const { return idle_; }
+  /// Workers, not templates, that have not been ready yet and may become so.
+  [[nodiscard]] std::size_t starting() const { return starting_; }
   /// Calls `visit` with every row. It may change rows through this table, but neither add nor remove any.
   template <typename Visit>
   void for_each(Visit visit) {
@@ -55,6 +60,7 @@ class WorkerTable {
   void set_status(WorkerRow& row, WorkerStatus status, Instant now);
   void set_slots(WorkerRow& row, std::uint32_t slots);
   void set_resting(WorkerRow& row, bool resting);
+  void set_stopped(WorkerRow& row, bool stopped);
   void set_deadline(WorkerRow& row, std::optional<Instant> deadline);
   /// Takes one of the row's free slots.
   void reserve(WorkerRow& row);
@@ -63,6 +69,21 @@ class WorkerTable {
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   /// The row with the earliest deadline, if that is not later than `now`; null otherwise.
   [[nodiscard]] WorkerRow* overdue(Instant now);
+
+  /// All there is to know of a table; its rows in the order in which they stand in its lists.
+  struct Contents {
+    SlotAllocator<WorkerId> ids;
+    std::vector<WorkerRow> rows;
+  };
+  [[nodiscard]] Contents contents() const;
+  /// Into a new table.
+  void fill(const Contents& contents);
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    Contents contents = self.contents();
+    visit("ids", contents.ids), visit("rows", contents.rows);
+    if constexpr (!std::is_const_v<Self>) self.fill(contents);
+  }
 
   /// What is wrong with the table, for tests and checking builds; null when nothing is.
   [[nodiscard]] const char* broken_invariant() const;
@@ -92,6 +113,8 @@ class WorkerTable {
   std::uint64_t occupied_words_ = 0;
   std::set<std::pair<Instant, WorkerId>> deadlines_;
   std::size_t size_ = 0;
+  std::size_t idle_ = 0;
+  std::size_t starting_ = 0;
 };
 
 }  // namespace prefork

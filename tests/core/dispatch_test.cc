@@ -13,6 +13,7 @@ using std::chrono::seconds;
 
 PoolSettings pool_of(std::size_t workers, std::uint32_t slots = 1) {
   PoolSettings settings;
+  settings.probation = {Duration::zero(), 0};
   settings.workers = workers;
   settings.slots = slots;
   return settings;
@@ -107,7 +108,7 @@ TEST_CASE("a connection that three workers refuse is closed") {
   d.ready_all();
   const Ticket ticket = d.accept();
   for (int i = 0; i < 3; ++i) d.refuse(ticket);
-  CHECK(d.ended(ticket) == How::kCut);
+  CHECK(d.ended(ticket) == How::kCrash);
   CHECK(d.pool.counters().gave_up == 1);
   CHECK(d.count_status(WorkerStatus::kReady) == 3);
 }

@@ -127,24 +127,37 @@ TEST_CASE("FAULTS 7: a connection that kills three workers is closed and named")
     REQUIRE(d.holder(ticket));
     d.exit(d.holder(ticket), PoolDriver::kKilled);
   }
-  CHECK(d.ended(ticket) == How::kCut);
+  CHECK(d.ended(ticket) == How::kCrash);
   CHECK(d.last<action::ReportGaveUp>().ticket == ticket);
   CHECK(d.pool.counters().gave_up == 1);
   CHECK(d.pool.counters().redispatched == Dispatcher::kMaxRedispatches);
 }
 
-TEST_CASE("FAULTS 7: untouched connections of dead workers are not tried without end either") {
+TEST_CASE("FAULTS 7: a connection that two workers began and died of is closed and named") {
   PoolDriver d(holding(kDone, 4));
   d.ready_all();
   const Ticket ticket = d.accept();
-  for (int deaths = 1; deaths <= 3; ++deaths) {
+  for (int deaths = 1; deaths <= 2; ++deaths) {
     REQUIRE(d.holder(ticket));
     d.busy(ticket);
     d.exit(d.holder(ticket), PoolDriver::kKilled);
-    d.handle(event::Inspected{ticket, /*untouched=*/true});
+    d.handle(event::Inspected{ticket, /*untouched=*/true, /*answered=*/false});
   }
-  CHECK(d.ended(ticket) == How::kCut);
+  CHECK(d.ended(ticket) == How::kCrash);
+  CHECK(d.last<action::ReportGaveUp>().ticket == ticket);
   CHECK(d.pool.counters().gave_up == 1);
+  CHECK(d.pool.counters().redispatched == 1);
+}
+
+TEST_CASE("a held connection of which bytes were consumed and none answered is given its last word") {
+  PoolDriver d(holding(kDone));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  d.busy(ticket);
+  d.exit(d.holder(ticket), PoolDriver::kKilled);
+  d.handle(event::Inspected{ticket, /*untouched=*/false, /*answered=*/false});
+  CHECK(d.ended(ticket) == How::kCrash);
+  CHECK(d.pool.counters().lost == 1);
 }
 
 TEST_CASE(

@@ -14,6 +14,7 @@ using std::chrono::seconds;
 
 PoolSettings pool_of(std::size_t workers) {
   PoolSettings settings;
+  settings.probation = {Duration::zero(), 0};
   settings.workers = workers;
   return settings;
 }

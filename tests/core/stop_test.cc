@@ -13,6 +13,7 @@ using std::chrono::seconds;
 
 PoolSettings pool_of(std::size_t workers, std::uint32_t slots = 1) {
   PoolSettings settings;
+  settings.probation = {Duration::zero(), 0};
   settings.workers = workers;
   settings.slots = slots;
   return settings;

@@ -10,6 +10,20 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+void add_random_care(Draws& draws, PoolSettings& settings) {
+  if (draws.one_in(3)) {
+    settings.elastic = PoolSettings::Elastic{draws.below(4), draws.below(3), 1 + draws.below(8),
+                                             milliseconds(100 + draws.below(5000))};
+  }
+  if (draws.one_in(3)) settings.busy_timeout = seconds(1 + draws.below(20));
+  if (draws.one_in(3)) settings.ping_interval = seconds(1 + draws.below(20));
+  if (draws.one_in(3)) settings.recycle.connections = 1 + draws.below(5);
+  if (draws.one_in(4)) settings.recycle.age = seconds(20 + draws.below(60));
+  if (draws.one_in(4)) settings.recycle.rss = 1000;
+  settings.recycle.at_once = 1 + draws.below(3);
+  settings.probation = {milliseconds(draws.below(2000)), draws.below(3)};
+}
+
 PoolSettings random_settings(Draws& draws) {
   PoolSettings settings;
   settings.workers = draws.below(7);
@@ -22,6 +36,7 @@ PoolSettings random_settings(Draws& draws) {
   settings.queue_timeout = seconds(1 + draws.below(30));
   settings.receipt_timeout = seconds(1 + draws.below(10));
   settings.stop_timeout = seconds(1 + draws.below(30));
+  add_random_care(draws, settings);
   return settings;
 }
 
@@ -31,7 +46,8 @@ World::World(Draws& draws)
     : draws_(draws),
       settings_(random_settings(draws)),
       now_(Instant{} + std::chrono::hours(1)),
-      pool_(settings_, 1 + draws.below(1000), now_) {
+      pool_(settings_, 1 + draws.below(1000), now_),
+      starts_{{1, settings_.start}} {
   tell(event::DeadlinePassed{});
 }
 
@@ -43,6 +59,7 @@ void World::tell(const Event& first) {
     ++events_;
     Actions actions;
     pool_.handle(event, now_, actions);
+    compare_copy(event, actions);
     for (const Action& action : actions) std::visit([this](const auto& a) { carry_out(a); }, action);
     if (std::holds_alternative<event::DeadlinePassed>(event)) {
       const auto next = pool_.next_deadline();
@@ -78,18 +95,28 @@ void World::accept() {
 
 bool World::has_something_to_do(const Process& p) const {
   if (p.dead) return false;
-  return !p.ready || p.terminated || p.killed || p.channel_closed || !p.hand.empty() || p.draining;
+  return !p.ready || p.pinged || p.stopped || p.terminated || p.killed || p.channel_closed ||
+         !p.hand.empty() || p.draining;
 }
 
 void World::behave(WorkerId worker) {
   Process& p = process(worker);
   if (p.dead) return;
   if (p.killed || p.terminated || p.channel_closed) return die(worker, Exit{Exit::Kind::kSignaled, 15});
+  if (p.stopped) {
+    if (!friendly_ && !draws_.one_in(4)) return;
+    p.stopped = false;
+    return tell(event::WorkerStopped{worker, false});
+  }
   if (!p.ready) {
     p.ready = true;
     const std::uint64_t offered = p.role == WorkerRole::kTemplate ? 0 : 1 + draws_.below(4);
     p.slots = std::min<std::uint64_t>(offered, settings_.slots);
     return tell(event::WorkerReady{worker, 1, offered});
+  }
+  if (p.pinged) {
+    p.pinged = false;
+    return tell(event::WorkerPong{worker});
   }
   if (!p.hand.empty()) return work(worker, std::next(p.hand.begin(), draws_.below(p.hand.size()))->first);
   if (p.draining) die(worker, Exit{Exit::Kind::kExited, 0});
@@ -118,7 +145,9 @@ void World::work(WorkerId worker, Ticket ticket) {
 void World::misbehave(WorkerId worker) {
   const Process& p = process(worker);
   if (p.dead) return;
-  switch (draws_.below(8)) {
+  switch (draws_.below(10)) {
+    case 8: process(worker).pinged = false; return tell(event::WorkerPong{worker});
+    case 9: process(worker).stopped = true; return tell(event::WorkerStopped{worker, true});
     case 0: return tell(event::WorkerViolated{worker});
     case 1: process(worker).channel_closed = true; return tell(event::ChannelClosed{worker});
     case 2: {
@@ -151,7 +180,7 @@ void World::die(WorkerId worker, Exit exit) {
     Connection& c = connection(ticket);
     if (!begun) {
       ++c.comebacks;
-    } else if (!c.copy_open) {
+    } else if (!c.copy_open || c.dismissed) {
       ++truth_.lost;
     }
   }
@@ -176,21 +205,28 @@ void World::let_time_pass() {
 
 void World::operate() {
   const std::uint32_t choice = draws_.below(40);
+  if (choice < 2) return tell(event::FailuresForgotten{});
   if (choice < 16) return tell(event::Resized{draws_.below(8)});
   if (choice < 39) {
     const PoolSettings before = settings_;
     settings_ = random_settings(draws_);
     const bool replace =
         before.slots != settings_.slots || before.start != settings_.start || draws_.one_in(2);
-    return tell(event::SettingsChanged{settings_, replace});
+    return change(replace);
   }
   stop_requested_ = true;
   tell(event::StopRequested{draws_.one_in(3)});
 }
 
+void World::change(bool replace) {
+  if (replace) starts_[pool_.lifecycle().next_generation()] = settings_.start;
+  tell(event::SettingsChanged{settings_, replace});
+}
+
 void World::step() {
   const std::uint32_t choice = draws_.below(32);
   if (stopped_) return;
+  if (draws_.one_in(16)) copy_pool();
   if (choice < 7) return accept();
   if (choice < 9) return let_time_pass();
   if (choice < 11) return operate();
@@ -211,7 +247,7 @@ bool World::whole() const {
   }
   bool present = true;
   pool_.workers().for_each([&](const WorkerRow& row) {
-    present = present && row.generation == pool_.lifecycle().generation() && !row.resting;
+    present = present && row.generation == pool_.lifecycle().generation() && !row.resting && !row.retiring;
   });
   return present && ready == pool_.lifecycle().target() && accepting_;
 }

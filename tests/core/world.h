@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -53,13 +54,17 @@ class World {
     bool terminated = false;
     bool killed = false;
     bool channel_closed = false;
+    bool stopped = false;
+    bool pinged = false;
     bool dead = false;
     std::map<Ticket, bool> hand;  ///< what it has received and not finished; true: begun
   };
   struct Connection {
     bool copy_open = true;
     bool touched = false;
+    bool dismissed = false;
     int comebacks = 0;
+    int kills = 0;  ///< workers that died of it, begun and untouched
   };
   /// What must stand in the counters.
   struct Truth {
@@ -69,11 +74,18 @@ class World {
 
   static void demand(bool fulfilled, const char* what);
   void tell(const Event& event);
+  /// From now on a copy of the pool, made of its snapshot, is told the same and must do the same.
+  void copy_pool();
+  void compare_copy(const Event& event, const Actions& actions);
   void look_around();
   void nobody_is_overdue();
+  void is_not_overdue(const ConnectionRow& row);
   void carry_out(const action::StartWorker& action);
   void carry_out(const action::SendDrain& action);
   void carry_out(const action::SignalWorker& action);
+  void carry_out(const action::SendPing& action);
+  void carry_out(const action::Measure& action);
+  void carry_out(const action::Dismiss& action);
   void carry_out(const action::ForgetWorker& action);
   void carry_out(const action::Dispatch& action);
   void carry_out(const action::CloseCopy& action);
@@ -91,6 +103,7 @@ class World {
   void work(WorkerId worker, Ticket ticket);
   void misbehave(WorkerId worker);
   void lie(WorkerId worker, Ticket ticket);
+  void change(bool replace);
   void die(WorkerId worker, Exit exit);
   void let_time_pass();
   void reach_deadline();
@@ -107,11 +120,13 @@ class World {
   PoolSettings settings_;
   Instant now_;
   Pool pool_;
+  std::unique_ptr<Pool> copy_;
   std::map<WorkerId, Process> processes_;
   std::map<Ticket, Connection> open_;
   SlotAllocator<Ticket> tickets_;
   std::deque<Event> pending_;  ///< io's answers to actions
   Truth truth_;
+  std::map<Generation, PoolSettings::Start> starts_;
   WorkerId newest_;
   Ticket last_ended_;
   std::uint64_t events_ = 0;

@@ -58,13 +58,24 @@ void World::look_around() {
 void World::nobody_is_overdue() {
   for (const auto& [ticket, state] : open_) {
     const ConnectionRow& row = *pool_.connections().find(ticket);
-    if (row.state == ConnectionState::kQueued) {
-      demand(now_ < row.queued_at + settings_.queue_timeout, "a connection waits longer than it may");
+    is_not_overdue(row);
+  }
+}
+
+void World::is_not_overdue(const ConnectionRow& row) {
+  switch (row.state) {
+    case ConnectionState::kQueued:
+      return demand(now_ < row.queued_at + settings_.queue_timeout, "a connection waits longer than it may");
+    case ConnectionState::kDispatched:
+      return demand(process(row.worker).killed || now_ < row.since + settings_.receipt_timeout,
+                    "a receipt is overdue and nobody is killed for it");
+    case ConnectionState::kBusy: {
+      const Process& p = process(row.worker);
+      return demand(p.killed || p.terminated || settings_.busy_timeout == Duration::zero() ||
+                        now_ < row.since + settings_.busy_timeout,
+                    "a worker is busy for longer than it may and nobody ends it");
     }
-    if (row.state == ConnectionState::kDispatched && !process(row.worker).killed) {
-      demand(now_ < row.since + settings_.receipt_timeout,
-             "a receipt is overdue and nobody is killed for it");
-    }
+    case ConnectionState::kInspected: return;
   }
 }
 
@@ -72,7 +83,8 @@ void World::carry_out(const action::StartWorker& action) {
   demand(pool_.phase() != Pool::Phase::kStopped, "a worker is started when nothing is left");
   demand(action.worker > newest_, "a worker's id is not larger than all before it");
   newest_ = action.worker;
-  const bool forked = action.role == WorkerRole::kWorker && settings_.start == PoolSettings::Start::kFork;
+  const bool forked =
+      action.role == WorkerRole::kWorker && starts_.at(action.generation) == PoolSettings::Start::kFork;
   demand(forked == static_cast<bool>(action.from), "forked from a template if and only if the pool forks");
   if (forked) {
     const Process& parent = process(action.from);
@@ -101,6 +113,25 @@ void World::carry_out(const action::SignalWorker& action) {
   sent = true;
 }
 
+void World::carry_out(const action::SendPing& action) {
+  Process& p = process(action.worker);
+  demand(p.ready && !p.pinged && p.hand.empty(),
+         "a Ping for one that works, or was not asked to answer the last");
+  p.pinged = true;
+}
+
+void World::carry_out(const action::Measure& action) {
+  demand(process(action.worker).ready, "the memory of one that is not ready is measured");
+  pending_.emplace_back(event::WorkerMeasured{action.worker, friendly_ ? 0 : draws_.below(1100)});
+}
+
+void World::carry_out(const action::Dismiss& action) {
+  Connection& c = connection(action.ticket);
+  demand(c.copy_open && held(action.ticket), "a connection is dismissed that is not ours and a worker's");
+  demand(!c.dismissed, "a connection is dismissed twice");
+  c.dismissed = true;
+}
+
 void World::carry_out(const action::ForgetWorker& action) {
   demand(process(action.worker).dead, "a worker is forgotten that has not exited");
   processes_.erase(action.worker);
@@ -108,7 +139,8 @@ void World::carry_out(const action::ForgetWorker& action) {
 
 void World::carry_out(const action::Dispatch& action) {
   Process& p = process(action.worker);
-  demand(p.role == WorkerRole::kWorker && p.ready && !p.draining && !p.terminated && !p.killed && !p.dead,
+  demand(p.role == WorkerRole::kWorker && p.ready && !p.draining && !p.terminated && !p.killed && !p.dead &&
+             !p.stopped,
          "a dispatch to a worker that is not ready");
   demand(p.hand.size() < p.slots, "a dispatch to a worker that has no room");
   demand(connection(action.ticket).copy_open, "a dispatch of a connection of which there is no copy");
@@ -142,8 +174,11 @@ void World::carry_out(const action::Inspect& action) {
   demand(c.copy_open, "there is no copy to inspect");
   demand(!held(action.ticket), "a connection is inspected that a living worker holds");
   c.touched = draws_.one_in(2);
-  if (!c.touched) ++c.comebacks;
-  pending_.push_front(event::Inspected{action.ticket, !c.touched});
+  if (!c.touched) {
+    ++c.comebacks;
+    ++c.kills;
+  }
+  pending_.push_front(event::Inspected{action.ticket, !c.touched, c.touched && draws_.one_in(2)});
 }
 
 void World::carry_out(const action::End& action) {
@@ -153,7 +188,10 @@ void World::carry_out(const action::End& action) {
   switch (action.how) {
     case How::kClose: ++truth_.closed; break;
     case How::kCut:
-      demand(c.touched || c.comebacks > Dispatcher::kMaxRedispatches, "a connection is cut without need");
+    case How::kCrash:
+      demand(c.touched || c.comebacks > Dispatcher::kMaxRedispatches || c.kills >= Dispatcher::kMaxKills,
+             "a connection is cut without need");
+      demand(c.copy_open, "a connection is cut of which there is no copy");
       ++truth_.cut;
       if (c.touched) ++truth_.lost;
       break;

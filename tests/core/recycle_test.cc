@@ -1,0 +1,113 @@
+// Workers that are replaced though nothing is wrong with them.
+#include <doctest/doctest.h>
+
+#include <cstddef>
+
+#include "tests/core/pool_driver.h"
+
+namespace prefork {
+namespace {
+
+using std::chrono::seconds;
+
+PoolSettings pool_of(std::size_t workers) {
+  PoolSettings settings;
+  settings.workers = workers;
+  settings.recycle.jitter = 0;
+  return settings;
+}
+
+TEST_CASE("a worker that has served enough leaves when its successor is ready, and no sooner") {
+  PoolSettings settings = pool_of(2);
+  settings.recycle.connections = 3;
+  PoolDriver d(settings);
+  d.ready_all();
+  for (int i = 0; i < 5; ++i) d.serve_one();  // one has served three, the other two
+  CHECK(d.started.size() == 3);
+  CHECK(d.count<action::SendDrain>() == 0);
+  CHECK(d.count_status(WorkerStatus::kReady) == 2);
+  d.ready(d.started[2]);
+  REQUIRE(d.count<action::SendDrain>() == 1);
+  const WorkerId old = d.last<action::SendDrain>().worker;
+  CHECK(d.row(old).served == 3);
+  d.exit(old);
+  CHECK(d.last<action::ReportDeath>().record.reason == StopReason::kRecycle);
+  CHECK_FALSE(d.last<action::ReportDeath>().record.is_failure());
+  CHECK(d.pool.counters().crashes == 0);
+  CHECK(d.pool.workers().size() == 2);
+}
+
+TEST_CASE("one whose successor cannot start goes on serving") {
+  PoolSettings settings = pool_of(1);
+  settings.recycle.connections = 1;
+  PoolDriver d(settings);
+  d.ready_all();
+  const WorkerId old = d.serve_one();
+  for (int i = 0; i < 5; ++i) {
+    d.exit(d.started.back(), Exit{Exit::Kind::kExited, 1});
+    CHECK(d.serve_one() == old);
+    d.advance(seconds(10));
+  }
+  CHECK(d.count<action::SendDrain>() == 0);
+}
+
+TEST_CASE("at most at_once are in the middle of it") {
+  PoolSettings settings = pool_of(6);
+  settings.recycle.age = seconds(100);
+  settings.recycle.at_once = 2;
+  PoolDriver d(settings);
+  d.ready_all();
+  d.advance(seconds(99));
+  CHECK(d.started.size() == 6);
+  d.advance(seconds(10));
+  CHECK(d.started.size() == 8);
+  for (int i = 0; i < 10; ++i) {
+    d.ready_all();
+    d.leave_all();
+    CHECK(d.pool.workers().size() <= 8);
+  }
+  CHECK(d.started.size() == 12);
+  CHECK(d.count_status(WorkerStatus::kReady) == 6);
+}
+
+TEST_CASE("with jitter not all are due at the same time") {
+  PoolSettings settings = pool_of(8);
+  settings.recycle.age = seconds(100);
+  settings.recycle.jitter = 0.5;
+  settings.recycle.at_once = 8;
+  PoolDriver d(settings);
+  d.ready_all();
+  d.advance(seconds(100));
+  CHECK(d.started.size() == 8);
+  d.advance(seconds(25));
+  CHECK(d.started.size() > 8);
+  CHECK(d.started.size() < 16);
+  d.advance(seconds(27));
+  CHECK(d.started.size() == 16);
+}
+
+TEST_CASE("one that has grown too large is replaced") {
+  PoolSettings settings = pool_of(2);
+  settings.recycle.rss = 1000;
+  PoolDriver d(settings);
+  d.ready_all();
+  d.advance(seconds(1));
+  CHECK(d.count<action::Measure>() == 2);
+  d.handle(event::WorkerMeasured{d.started[0], 1000});
+  CHECK(d.started.size() == 2);
+  d.handle(event::WorkerMeasured{d.started[0], 1001});
+  CHECK(d.started.size() == 3);
+  d.ready_all();
+  CHECK(d.count_for<action::SendDrain>(d.started[0]) == 1);
+}
+
+TEST_CASE("without recycle nobody is looked after") {
+  PoolDriver d(pool_of(2));
+  d.ready_all();
+  d.forget();
+  d.advance(std::chrono::hours(24));
+  CHECK(d.actions.empty());
+}
+
+}  // namespace
+}  // namespace prefork

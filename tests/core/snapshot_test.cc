@@ -1,0 +1,130 @@
+// What a pool is carried over as: every member is listed, everything comes back, and what does not fit is
+// named.
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "supervisor/core/counters.h"
+#include "supervisor/core/pool.h"
+#include "supervisor/core/snapshot_reader.h"
+#include "supervisor/core/snapshot_writer.h"
+#include "tests/core/pool_driver.h"
+
+namespace prefork {
+namespace {
+
+/// Stands for a member of any type.
+struct Any {
+  template <typename T>
+  operator T() const;  // NOLINT(google-explicit-constructor)
+};
+
+template <typename T, std::size_t... I>
+constexpr bool takes(std::index_sequence<I...> /*count*/) {
+  return requires { T{(static_cast<void>(I), Any{})...}; };
+}
+
+/// How many members an aggregate has.
+template <typename T, std::size_t Count = 0>
+constexpr std::size_t members_of() {
+  if constexpr (takes<T>(std::make_index_sequence<Count + 1>())) {
+    return members_of<T, Count + 1>();
+  } else {
+    return Count;
+  }
+}
+
+template <typename T>
+std::size_t listed_of() {
+  std::size_t count = 0;
+  T value{};
+  T::visit_state(value, [&count](const char*, auto&) { ++count; });
+  return count;
+}
+
+struct Sample {
+  std::uint64_t large = 0;
+  std::optional<Duration> duration;
+  std::vector<std::string> texts;
+  double real = 0;
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("large", self.large), visit("duration", self.duration), visit("texts", self.texts);
+    visit("real", self.real);
+  }
+};
+
+struct OlderSample {
+  std::uint64_t large = 0;
+  bool new_member = true;
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("new_member", self.new_member), visit("large", self.large);
+  }
+};
+
+TEST_CASE("each member of the structures that are carried over is listed") {
+  CHECK(listed_of<WorkerRow>() == members_of<WorkerRow>());
+  CHECK(listed_of<ConnectionRow>() == members_of<ConnectionRow>());
+  CHECK(listed_of<DeathRecord>() == members_of<DeathRecord>());
+  CHECK(listed_of<Lineage>() == members_of<Lineage>());
+  CHECK(listed_of<Exit>() == members_of<Exit>());
+  CHECK(listed_of<Counters>() == members_of<Counters>());
+}
+
+TEST_CASE("values of all kinds come back as they were") {
+  const Sample sample{
+      std::numeric_limits<std::uint64_t>::max(), Duration(-7), {"", std::string(1, '\0')}, 0.1};
+  Sample copy;
+  CHECK(from_snapshot(to_snapshot(sample), copy).empty());
+  CHECK(copy.large == sample.large);
+  CHECK(copy.duration == sample.duration);
+  CHECK(copy.texts == sample.texts);
+  CHECK(copy.real == sample.real);
+}
+
+TEST_CASE(
+    "a member that the other version does not have keeps its value, and one that it has more is passed "
+    "over") {
+  OlderSample older;
+  CHECK(from_snapshot(to_snapshot(Sample{5, {}, {}, 0}), older).empty());
+  CHECK(older.large == 5);
+  CHECK(older.new_member);
+}
+
+TEST_CASE("what does not fit its type is named") {
+  Snapshot wrong = to_snapshot(Sample{0, {}, {"a", "b"}, 0});
+  auto& values = std::get<Snapshot::Object>(wrong.value).values;
+  std::get<Snapshot::List>(values[2].value)[1].value = 1.5;
+  Sample copy;
+  CHECK(from_snapshot(wrong, copy) == "texts[1]: a text is expected");
+}
+
+TEST_CASE("a pool with queued, dispatched and begun connections goes on as a copy of itself") {
+  PoolSettings settings;
+  settings.workers = settings.slots = 2;
+  PoolDriver driver(settings);
+  driver.ready_all(2);
+  const Ticket begun = driver.accept();
+  driver.busy(begun);
+  const Ticket dispatched = driver.accept();
+  for (int i = 0; i < 5; ++i) (void)driver.accept();
+  Pool copy(driver.pool.settings(), 99, driver.now);
+  REQUIRE(copy.restore(driver.pool.snapshot()).empty());
+  CHECK(copy.snapshot() == driver.pool.snapshot());
+  CHECK(copy.connections().queued() == 3);
+  CHECK(copy.connections().find(begun)->state == ConnectionState::kBusy);
+  CHECK(copy.connections().find(dispatched)->worker == driver.holder(dispatched));
+  Actions actions;
+  copy.handle(event::WorkerIdle{driver.holder(begun), begun}, driver.now, actions);
+  CHECK(copy.counters().served == 1);
+  CHECK(copy.connections().queued() == 2);
+}
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,27 @@
+// The pool's copy: one that was made of a snapshot in the midst of the history must not differ from it in anything.
+#include "tests/core/world.h"
+
+namespace prefork {
+
+void World::copy_pool() {
+  constexpr std::uint32_t kAnotherSeed = 4711;
+  copy_ = std::make_unique<Pool>(settings_, kAnotherSeed, now_);
+  const std::string wrong = copy_->restore(pool_.snapshot());
+  demand(wrong.empty(), wrong.c_str());
+}
+
+void World::compare_copy(const Event& event, const Actions& actions) {
+  if (!copy_) return;
+  Actions of_copy;
+  copy_->handle(event, now_, of_copy);
+  demand(of_copy.size() == actions.size(), "a restored pool does more or less than the one it was copied from");
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    demand(of_copy[i].index() == actions[i].index(), "a restored pool does something else");
+  }
+  demand(copy_->next_deadline() == pool_.next_deadline(), "a restored pool has another deadline");
+  constexpr std::uint64_t kLookInside = 8;  // it takes its time
+  if (events_ % kLookInside != 0) return;
+  demand(copy_->snapshot() == pool_.snapshot(), "a restored pool becomes another one");
+}
+
+}  // namespace prefork
