@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "config/byte_size.h"
 #include "config/control_path.h"
 #include "config/identity.h"
 #include "config/json_access.h"
@@ -46,6 +47,11 @@ void read_limits(const Document& object, PoolConfig& pool) {
   read_value(health, "start_timeout", pool.health.start_timeout);
   read_value(health, "receipt_timeout", pool.health.receipt_timeout);
   read_value(health, "kill_timeout", pool.health.kill_timeout);
+  read_value(health, "busy_timeout", pool.health.busy_timeout);
+  read_value(health, "ping_interval", pool.health.ping_interval);
+  read_value(health, "ping_timeout", pool.health.ping_timeout);
+  read_choice<KillSignal>(health, "kill_signal", pool.health.kill_signal,
+                          {{"TERM", KillSignal::kTerminate}, {"ABRT", KillSignal::kAbort}});
   const Document& restart = section(object, "restart");
   read_value(restart, "backoff_min", pool.restart.backoff_min);
   read_value(restart, "backoff_max", pool.restart.backoff_max);
@@ -77,6 +83,43 @@ SurroundingsConfig read_surroundings(const Document& object, const std::string& 
   return read;
 }
 
+void read_workers(const Document& object, PoolConfig& pool) {
+  pool.workers = available_cpus();
+  read_integer(object, "workers", pool.workers);
+  const Document& elastic = section(object, "workers");
+  if (!elastic.is_object() || elastic.empty()) return;
+  ElasticConfig size;
+  read_integer(elastic, "max", pool.workers);
+  read_integer(elastic, "min", size.min);
+  if (size.min == 0) size.spare = 0;
+  read_integer(elastic, "spare", size.spare);
+  read_integer(elastic, "spawn_rate", size.spawn_rate);
+  read_value(elastic, "idle_timeout", size.idle_timeout);
+  pool.elastic = size;
+}
+
+void check_workers(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
+  if (!pool.elastic || pool.workers == 0 || pool.elastic->min <= pool.workers) return;
+  problems.add(child_pointer(child_pointer(pointer, "workers"), "min"),
+               std::to_string(pool.elastic->min) +
+                   " is not allowed: min must not be larger than max, which is " +
+                   std::to_string(pool.workers));
+}
+
+void read_replacing(const Document& object, PoolConfig& pool) {
+  const Document& recycle = section(object, "recycle");
+  read_integer(recycle, "connections", pool.recycle.connections);
+  read_integer(recycle, "jitter", pool.recycle.jitter);
+  read_value(recycle, "age", pool.recycle.age);
+  if (const std::string* rss = find_string(recycle, "rss"))
+    pool.recycle.rss = parse_byte_size(*rss).value_or(0);
+  read_integer(recycle, "at_once", pool.recycle.at_once);
+  const Document& probation = section(object, "probation");
+  read_value(probation, "time", pool.probation.time);
+  read_integer(probation, "connections", pool.probation.connections);
+  read_value(object, "crash_reply", pool.crash_reply);
+}
+
 void check_restart(const Document& object, const PoolConfig& pool, const std::string& pointer,
                    Problems& problems) {
   if (pool.restart.backoff_min <= pool.restart.backoff_max) return;
@@ -93,17 +136,17 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
                       const CommandSearch& search, ListenReader& listeners, Problems& problems) {
   PoolConfig pool;
   pool.name = name;
-  pool.workers = available_cpus();
   pool.listen = listeners.read(object, pointer);
   read_command(object, pool);
   read_choice<StartForm>(object, "start", pool.start,
                          {{"exec", StartForm::kExec}, {"fork", StartForm::kFork}});
-  read_integer(object, "workers", pool.workers);
+  read_workers(object, pool);
   read_integer(object, "connections_per_worker", pool.connections_per_worker);
   read_choice<Prefer>(object, "prefer", pool.prefer,
                       {{"longest-idle", Prefer::kLongestIdle}, {"warmest", Prefer::kWarmest}});
   read_choice<Hold>(object, "hold", pool.hold, {{"receipt", Hold::kReceipt}, {"done", Hold::kDone}});
   read_limits(object, pool);
+  read_replacing(object, pool);
   read_value(object, "directory", pool.directory);
   const Document& environment = section(object, "environment");
   if (environment.is_object()) {
@@ -115,6 +158,7 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   read_choice<Output>(object, "output", pool.output,
                       {{"prefix", Output::kPrefix}, {"inherit", Output::kInherit}});
   pool.surroundings = read_surroundings(object, pointer, problems);
+  check_workers(pool, pointer, problems);
   check_restart(object, pool, pointer, problems);
   check_surroundings(pool, pointer, search, problems);
   return pool;

@@ -40,6 +40,7 @@ enum class Prefer { kLongestIdle, kWarmest };
 enum class Hold { kReceipt, kDone };
 enum class Scheduling { kNormal, kBatch };
 enum class Output { kPrefix, kInherit };
+enum class KillSignal { kTerminate, kAbort };
 enum class QueueFull { kWait, kReject };
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
@@ -81,9 +82,13 @@ struct QueueConfig {
 };
 
 struct HealthConfig {
-  Milliseconds start_timeout{60'000};    ///< from the start of a worker to its Ready
-  Milliseconds receipt_timeout{10'000};  ///< from dispatch to Busy
-  Milliseconds kill_timeout{5'000};      ///< from SIGTERM to SIGKILL
+  Milliseconds start_timeout{60'000};              ///< from the start of a worker to its Ready
+  Milliseconds receipt_timeout{10'000};            ///< from dispatch to Busy
+  Milliseconds kill_timeout{5'000};                ///< from SIGTERM to SIGKILL
+  std::optional<Milliseconds> busy_timeout = {};   ///< from Busy, or the last Progress, to Idle
+  std::optional<Milliseconds> ping_interval = {};  ///< how long a worker may rest unasked
+  Milliseconds ping_timeout{5'000};
+  KillSignal kill_signal = KillSignal::kTerminate;  ///< what a worker that hangs gets before SIGKILL
   bool operator==(const HealthConfig&) const = default;
 };
 
@@ -93,6 +98,32 @@ struct RestartConfig {
   bool operator==(const RestartConfig&) const = default;
 };
 
+/// A number of workers that follows the load; PoolConfig::workers is the most.
+struct ElasticConfig {
+  unsigned min = 1;
+  unsigned spare = 1;        ///< idle workers to keep
+  unsigned spawn_rate = 32;  ///< starts a second, at most
+  Milliseconds idle_timeout{60'000};
+  bool operator==(const ElasticConfig&) const = default;
+};
+
+/// When a worker is replaced though nothing is wrong with it.
+struct RecycleConfig {
+  std::uint64_t connections = 0;  ///< served; 0: never
+  unsigned jitter = 10;           ///< percent, at most so much more at random of connections and age
+  std::optional<Milliseconds> age = {};
+  std::uint64_t rss = 0;  ///< bytes of resident memory; 0: never
+  unsigned at_once = 1;
+  bool operator==(const RecycleConfig&) const = default;
+};
+
+/// What the first worker of a new generation must stand before the others follow.
+struct ProbationConfig {
+  Milliseconds time{1'000};
+  unsigned connections = 1;
+  bool operator==(const ProbationConfig&) const = default;
+};
+
 struct PoolConfig {
   std::string name;  ///< the key under `pools`; the file's `name` (or "main") in the short form
   std::vector<ListenAddress> listen;
@@ -100,12 +131,16 @@ struct PoolConfig {
   std::string executable;            ///< absolute path that command[0] was found at
   StartForm start = StartForm::kExec;
   unsigned workers = 1;
+  std::optional<ElasticConfig> elastic = {};
   unsigned connections_per_worker = 1;
   Prefer prefer = Prefer::kLongestIdle;
   Hold hold = Hold::kReceipt;
   QueueConfig queue;
   HealthConfig health;
   RestartConfig restart;
+  RecycleConfig recycle;
+  ProbationConfig probation;
+  std::string crash_reply;                         ///< bytes for a client whose worker crashed unanswered
   std::string directory;                           ///< empty: the supervisor's own
   std::map<std::string, std::string> environment;  ///< added to the supervisor's own
   Scheduling scheduling = Scheduling::kBatch;
@@ -118,9 +153,10 @@ struct Config {
   std::string name = "main";
   LogLevel log_level = LogLevel::kInfo;
   Milliseconds stop_timeout{30'000};
-  std::vector<PoolConfig> pools;  ///< in the order of the file, at least one
-  std::string control = {};       ///< path of the control socket; empty: there is none
+  std::vector<PoolConfig> pools;                     ///< in the order of the file, at least one
+  std::string control = {};                          ///< path of the control socket; empty: there is none
   std::optional<Identity> supervisor_identity = {};  ///< whom the supervisor becomes when it gives up root
+  std::string text = {};                             ///< what it was made from
   bool operator==(const Config&) const = default;
 };
 

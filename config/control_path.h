@@ -1,5 +1,5 @@
-// Where the control socket is: the key `control`, for the supervisor that opens it and for the commands that connect
-// to it.
+// Where the control socket is: the key `control`, for the supervisor that opens it and for the commands that
+// connect to it.
 #pragma once
 
 #include <string>

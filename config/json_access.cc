@@ -31,6 +31,11 @@ void read_value(const Document& object, const char* key, Milliseconds& into) {
   if (const auto duration = parse_duration(*text)) into = *duration;
 }
 
+void read_value(const Document& object, const char* key, std::optional<Milliseconds>& into) {
+  const std::string* text = find_string(object, key);
+  if (text != nullptr) into = parse_duration(*text);
+}
+
 void read_value(const Document& object, const char* key, bool& into) {
   const Document* value = find_key(object, key);
   if (value != nullptr && value->is_boolean()) into = value->get<bool>();

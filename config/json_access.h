@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -21,6 +22,7 @@ namespace prefork {
 
 void read_value(const Document& object, const char* key, std::string& into);
 void read_value(const Document& object, const char* key, Milliseconds& into);
+void read_value(const Document& object, const char* key, std::optional<Milliseconds>& into);
 void read_value(const Document& object, const char* key, bool& into);
 
 template <typename Integer>

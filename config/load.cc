@@ -25,6 +25,7 @@ std::variant<Config, ConfigProblems> parse_config(std::string_view text, const s
   check_against_schema(*document, problems);
   Config config = build_config(*document, search, problems);
   if (!problems.empty()) return in_file_order(problems.take(), *document);
+  config.text = text;
   return config;
 }
 

@@ -60,6 +60,7 @@ TEST_CASE("another number of workers is a change of size alone") {
   CHECK(changes.size);
   CHECK_FALSE(changes.workers_replaced);
   CHECK_FALSE(changes.policy);
+  CHECK(after([](PoolConfig& p) { p.elastic = ElasticConfig{}; }).size);
 }
 
 TEST_CASE("rules of the supervisor change without touching a worker") {

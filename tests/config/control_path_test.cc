@@ -18,7 +18,8 @@ TEST_CASE("the control socket is off unless the file names one") {
 
 TEST_CASE("the path is found in a file whose other keys are wrong") {
   const TempDirectory directory;
-  const std::string file = directory.file("pool.json", R"({"wokers": 3, "control": "/run/shop.sock" /* here */})");
+  const std::string file =
+      directory.file("pool.json", R"({"wokers": 3, "control": "/run/shop.sock" /* here */})");
   const auto path = control_path_of(file);
   REQUIRE(path.ok());
   CHECK(path.value() == "/run/shop.sock");

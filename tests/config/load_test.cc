@@ -54,8 +54,11 @@ TEST_CASE("every key reaches the configuration") {
     "start": "fork", "protocol": "native", "workers": 0, "connections_per_worker": 8,
     "prefer": "warmest", "hold": "done",
     "queue": {"max": 9, "timeout": "500ms", "full": "reject", "reject_with": "busy\n\u0000"},
-    "health": {"start_timeout": "1s", "receipt_timeout": "2s", "kill_timeout": "3s"},
+    "health": {"start_timeout": "1s", "receipt_timeout": "2s", "kill_timeout": "3s",
+               "busy_timeout": "1m", "ping_interval": "2m", "ping_timeout": "3m", "kill_signal": "ABRT"},
     "restart": {"backoff_min": "4s", "backoff_max": "4s"},
+    "recycle": {"connections": 5, "jitter": 6, "age": "7h", "rss": "8MiB", "at_once": 9},
+    "probation": {"time": "10s", "connections": 11}, "crash_reply": "sorry\n",
     "directory": "/", "environment": {"LANG": "C", "EMPTY": ""},
     "scheduling": "normal", "user": "nobody", "group": "daemon", "umask": "0077", "nice": 7,
     "limits": {"core": 0}, "oom_score_adj": -5, "output": "inherit"
@@ -78,7 +81,10 @@ TEST_CASE("every key reaches the configuration") {
   expected.hold = Hold::kDone;
   expected.scheduling = Scheduling::kNormal;
   expected.queue = {9, 500ms, QueueFull::kReject, std::string("busy\n\0", 6)};
-  expected.health = {1s, 2s, 3s};
+  expected.health = {1s, 2s, 3s, 1min, 2min, 3min, KillSignal::kAbort};
+  expected.recycle = {5, 6, 7h, std::uint64_t{8} << 20U, 9};
+  expected.probation = {10s, 11};
+  expected.crash_reply = "sorry\n";
   expected.restart = {4s, 4s};
   expected.directory = "/";
   expected.environment = {{"LANG", "C"}, {"EMPTY", ""}};
@@ -88,6 +94,18 @@ TEST_CASE("every key reaches the configuration") {
                            -5};
   expected.output = Output::kInherit;
   CHECK(config == Config{"shop", LogLevel::kDebug, 1min, {expected}});
+}
+
+TEST_CASE("a number of workers that follows the load") {
+  const PoolConfig all =
+      parsed(
+          pool_with(R"("workers": {"min": 2, "max": 9, "spare": 3, "spawn_rate": 4, "idle_timeout": "5s"})"))
+          .pools.front();
+  CHECK(all.workers == 9);
+  CHECK(all.elastic == ElasticConfig{2, 3, 4, 5s});
+  CHECK(parsed(pool_with(R"("workers": {"max": 9})")).pools.front().elastic == ElasticConfig{});
+  // On demand nobody waits for whom may never come.
+  CHECK(parsed(pool_with(R"("workers": {"min": 0, "max": 9})")).pools.front().elastic->spare == 0);
 }
 
 TEST_CASE("several pools keep the order of the file and the names of their keys") {

@@ -56,19 +56,33 @@ TEST_CASE("FAULTS 39: a known key in the wrong place is sent to the right one") 
 }
 
 TEST_CASE("FAULTS 39: a number is an integer in its range") {
-  const std::string allowed = " is not allowed: an integer from 0 to 4096";
-  CHECK(mistake_in(R"("workers": -1)") == "pool.json: /workers: -1" + allowed);
-  CHECK(mistake_in(R"("workers": 4097)") == "pool.json: /workers: 4097" + allowed);
+  const std::string range = " is not allowed: an integer from 0 to 4096";
+  CHECK(mistake_in(R"("workers": -1)") == "pool.json: /workers: -1" + range);
+  CHECK(mistake_in(R"("workers": 4097)") == "pool.json: /workers: 4097" + range);
+  const std::string allowed = range + ", or an object with a \"max\"";
   CHECK(mistake_in(R"("workers": 4.5)") == "pool.json: /workers: 4.5" + allowed);
   CHECK(mistake_in(R"("workers": "4")") == R"(pool.json: /workers: "4")" + allowed);
   CHECK(mistake_in(R"("workers": null)") == "pool.json: /workers: null" + allowed);
   CHECK(mistake_in(R"("workers": true)") == "pool.json: /workers: true" + allowed);
-  CHECK(mistake_in(R"("workers": {"min": 1})") == "pool.json: /workers: an object" + allowed);
+  CHECK(mistake_in(R"("workers": [4])") == "pool.json: /workers: an array" + allowed);
   CHECK(mistake_in(R"("workers": 99999999999999999999)") == "pool.json: /workers: 1e+20" + allowed);
   CHECK(mistake_in(R"("connections_per_worker": 0)") ==
         "pool.json: /connections_per_worker: 0 is not allowed: an integer from 1 to 4096");
   CHECK(mistake_in(R"("queue": {"max": "lots"})") ==
         R"(pool.json: /queue/max: "lots" is not allowed: an integer from 1 to 1000000)");
+}
+
+TEST_CASE("FAULTS 39: a number of workers that follows the load has sensible bounds") {
+  CHECK(mistake_in(R"("workers": {"min": 1})") ==
+        R"(pool.json: /workers: "max" is missing: an integer from 1 to 4096)");
+  CHECK(mistake_in(R"("workers": {"max": 0})") ==
+        "pool.json: /workers/max: 0 is not allowed: an integer from 1 to 4096");
+  CHECK(mistake_in(R"("workers": {"min": 5, "max": 4})") ==
+        "pool.json: /workers/min: 5 is not allowed: min must not be larger than max, which is 4");
+  CHECK(mistake_in(R"("workers": {"max": 4, "spares": 1})") ==
+        R"(pool.json: /workers/spares: the key "spares" is not known here; did you mean "spare"?)");
+  CHECK(mistake_in(R"("recycle": {"rss": "256MB"})") ==
+        R"(pool.json: /recycle/rss: "256MB" is not allowed: a size such as "64KiB", "256MiB" or "2GiB")");
 }
 
 TEST_CASE("FAULTS 39: a choice lists what can be chosen") {

@@ -42,6 +42,7 @@ std::vector<Key> keys_in(const json& object, const std::string& prefix) {
 std::vector<Key> all_keys() {
   std::vector<Key> keys = keys_in(schema()["definitions"]["file"], "");
   for (Key& key : keys_in(schema()["definitions"]["pool"], "")) keys.push_back(std::move(key));
+  for (Key& key : keys_in(schema()["definitions"]["elastic"], "workers.")) keys.push_back(std::move(key));
   return keys;
 }
 
@@ -93,7 +94,7 @@ TEST_CASE("the schema's defaults are those of a file that says nothing") {
   everything = with_defaults(schema()["definitions"]["file"], everything);
   everything["listen"] = with_defaults(schema()["definitions"]["listener"], everything["listen"]);
   CHECK(everything.size() > nothing.size() + 10);
-  CHECK(everything["health"].size() == 3);
+  CHECK(everything["health"].size() == 5);
   CHECK(parsed(everything.dump()) == parsed(nothing.dump()));
 
   PoolConfig plain;
