@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/control_path.h"
+
 namespace prefork {
 namespace {
 
@@ -29,6 +31,21 @@ void ControlSocket::listen(std::optional<ListenSocket> socket) {
   if (!socket) return;
   listener_.emplace(loop_, log_, static_cast<Listener::Owner&>(*this), std::move(*socket), 0);
   listener_->set_accepting(true);
+}
+
+ControlState ControlSocket::state() const {
+  ControlState state;
+  state.last_event = history_.last();
+  if (!listener_) return state;
+  state.socket = Carried{listener_->socket().descriptor()};
+  state.file = listener_->socket().file();
+  return state;
+}
+
+void ControlSocket::adopt(const ControlState& state, const std::string& path) {
+  history_.count_from(state.last_event);
+  if (state.socket == Carried::kNone) return;
+  listen(ListenSocket::adopt(control_address(path), Fd(static_cast<int>(state.socket)), state.file));
 }
 
 std::string ControlSocket::path() const { return listener_ ? listener_->socket().address().path : ""; }

@@ -14,6 +14,7 @@
 #include "supervisor/io/listener.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
+#include "supervisor/io/upgrade_state.h"
 
 namespace prefork {
 
@@ -27,6 +28,10 @@ class ControlSocket final : public EventOutlet, private Listener::Owner {
   void listen(std::optional<ListenSocket> socket);
   /// Where it listens; empty: nowhere.
   [[nodiscard]] std::string path() const;
+
+  // For an upgrade in place. Its clients are not carried over; they come back.
+  [[nodiscard]] ControlState state() const;
+  void adopt(const ControlState& state, const std::string& path);
 
   /// Remembers what happens and tells it to those who have subscribed. Nothing while nobody could ever know.
   void publish(ControlEvent event) override;

@@ -27,13 +27,29 @@ Farewell::Farewell(const Loop& loop) : epoll_(::epoll_create1(EPOLL_CLOEXEC)), w
 
 void Farewell::say(Fd socket, std::string_view words) {
   send_last_words(socket, words);
+  await_end(std::move(socket), std::chrono::steady_clock::now() + kLinger);
+}
+
+void Farewell::await_end(Fd socket, Instant deadline) {
   const int descriptor = socket.get();
   epoll_event event{.events = EPOLLIN | EPOLLRDHUP, .data = {.fd = descriptor}};
   if (!epoll_.valid() || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) < 0) return;
   if (sockets_.size() >= kMax) close(deadlines_.front().second);
   sockets_.insert_or_assign(descriptor, std::move(socket));
-  deadlines_.emplace_back(std::chrono::steady_clock::now() + kLinger, descriptor);
+  deadlines_.emplace_back(deadline, descriptor);
   if (!timer_.active()) timer_.start(kLinger, Callback::to<&Farewell::on_timer>(*this));
+}
+
+std::vector<FarewellState> Farewell::state() const {
+  std::vector<FarewellState> all;
+  for (const auto& [deadline, descriptor] : deadlines_) {
+    if (sockets_.contains(descriptor)) all.push_back({Carried{descriptor}, deadline});
+  }
+  return all;
+}
+
+void Farewell::adopt(const std::vector<FarewellState>& state) {
+  for (const FarewellState& one : state) await_end(Fd(static_cast<int>(one.socket)), one.deadline);
 }
 
 void Farewell::on_readable() {

@@ -8,10 +8,12 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "proto/fd.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/io/loop.h"
+#include "supervisor/io/pool_state.h"
 
 namespace prefork {
 
@@ -27,10 +29,17 @@ class Farewell {
   void say(Fd socket, std::string_view words);
   [[nodiscard]] std::size_t size() const { return sockets_.size(); }
 
+  // For an upgrade in place.
+  [[nodiscard]] std::vector<FarewellState> state() const;
+  /// Goes on where another Farewell was.
+  void adopt(const std::vector<FarewellState>& state);
+
  private:
   void on_readable();
   void on_timer();
   void close(int descriptor);
+  /// Waits for the client's end until the deadline.
+  void await_end(Fd socket, Instant deadline);
 
   Fd epoll_;  ///< of its own: client sockets do not go into libev, which does not forget them before they are
               ///< closed

@@ -118,6 +118,12 @@ Result<ListenSocket> ListenSocket::open(const ListenAddress& address) {
   return opened;
 }
 
+ListenSocket ListenSocket::adopt(ListenAddress address, Fd socket, ino_t file) {
+  ListenSocket adopted(std::move(address), std::move(socket));
+  adopted.file_ = file;
+  return adopted;
+}
+
 Result<ListenSocket> ListenSocket::share(const ListenAddress& address) const {
   ListenSocket shared(address, Fd(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0)));
   if (!shared.socket_.valid()) return listen_error(address, errno);

@@ -24,6 +24,9 @@ class ListenSocket {
   /// Becomes the owner of what `shared_from` owned, with the backlog, mode, owner and group of its own
   /// address.
   [[nodiscard]] Result<void> take_over(ListenSocket& shared_from);
+  /// One that listens already, at an upgrade in place; `file` as below.
+  [[nodiscard]] static ListenSocket adopt(ListenAddress address, Fd socket, ino_t file);
+  [[nodiscard]] ino_t file() const { return file_; }
   /// Another has taken over: what waits in the backlog is for that one.
   [[nodiscard]] bool given_away() const { return given_away_; }
 

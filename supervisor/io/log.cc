@@ -38,6 +38,8 @@ void Log::write_line(std::string_view line) { sink_->write_line(line); }
 bool Log::write_pending() { return sink_->write_pending(); }
 bool Log::waits() const { return sink_->waits(); }
 std::uint64_t Log::dropped() const { return sink_->dropped(); }
+const std::string& Log::waiting() const { return sink_->waiting(); }
+void Log::adopt(const std::string& waiting, std::uint64_t dropped) { sink_->adopt(waiting, dropped); }
 
 std::string printable(std::string_view text, std::size_t limit) {
   std::string safe;

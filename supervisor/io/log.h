@@ -55,6 +55,9 @@ class Log {
   [[nodiscard]] bool waits() const;
   /// Lines that were dropped and not yet spoken of.
   [[nodiscard]] std::uint64_t dropped() const;
+  /// What waits(), for an upgrade in place.
+  [[nodiscard]] const std::string& waiting() const;
+  void adopt(const std::string& waiting, std::uint64_t dropped);
 
  private:
   template <typename... T>

@@ -68,6 +68,11 @@ void NonBlockingSink::append(std::string_view line) {
   pending_.append(line);
 }
 
+void NonBlockingSink::adopt(const std::string& waiting, std::uint64_t dropped) {
+  pending_ = waiting + pending_;
+  dropped_ += dropped;
+}
+
 void NonBlockingSink::say_what_was_dropped() {
   if (!write_pending() || dropped_ == 0) return;
   const std::uint64_t lines = std::exchange(dropped_, 0);

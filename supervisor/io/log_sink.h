@@ -28,6 +28,9 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   [[nodiscard]] bool waits() const { return !pending_.empty(); }
   /// Lines that were dropped and not yet spoken of.
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+  [[nodiscard]] const std::string& waiting() const { return pending_; }
+  /// Goes on where another sink was.
+  void adopt(const std::string& waiting, std::uint64_t dropped);
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override;

@@ -26,6 +26,7 @@ Loop::Loop() : loop_(ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV)) {
 
 Loop::~Loop() { ev_loop_destroy(loop_); }
 void Loop::run() { ev_run(loop_, 0); }
+void Loop::run_once() { ev_run(loop_, EVRUN_NOWAIT); }
 void Loop::stop() { ev_break(loop_, EVBREAK_ALL); }
 
 void DescriptorWatcher::start(int descriptor, Callback callback) {

@@ -22,6 +22,8 @@ class Loop {
 
   /// Until stop().
   void run();
+  /// Handles what has happened up to now, signals included, and waits for nothing.
+  void run_once();
   void stop();
   [[nodiscard]] struct ev_loop* native() const { return loop_; }
 

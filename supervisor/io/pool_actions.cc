@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "supervisor/io/pool_runner.h"
+#include "supervisor/io/process_memory.h"
 #include "supervisor/io/socket.h"
 
 namespace prefork {
@@ -50,7 +51,7 @@ void PoolRunner::perform(const action::StartWorker& action) {
   workers_[action.worker.slot()] = std::make_unique<WorkerProcess>(
       around_.loop, static_cast<WorkerProcess::Owner&>(*this), action.worker, std::move(ours), forked);
   if (!forked) {
-    const Launch& launch = action.role == WorkerRole::kTemplate ? template_launch_ : worker_launch_;
+    const Launch& launch = launches_.at(action.generation).of(action.role);
     return around_.spawner.launch(LaunchKey{spawner_key_, action.worker.value}, launch, theirs.release());
   }
   forks_.push_back(Fork{action.worker, action.from, theirs.release()});
@@ -82,6 +83,19 @@ void PoolRunner::perform(const action::SignalWorker& action) {
   if (WorkerProcess* worker = find(action.worker)) worker->signal(action.signal);
 }
 
+void PoolRunner::perform(const action::SendPing& action) {
+  // Where there is no room for it the worker has not read what it was sent before: that tells the same.
+  if (WorkerProcess* worker = find(action.worker)) (void)worker->send(Record{.kind = RecordKind::kPing});
+}
+
+void PoolRunner::perform(const action::Measure& action) {
+  const WorkerProcess* worker = find(action.worker);
+  if (worker == nullptr || worker->pid() == 0) return;
+  if (const auto rss = resident_memory(worker->pid())) tell(event::WorkerMeasured{action.worker, *rss});
+}
+
+void PoolRunner::perform(const action::ForgetGeneration& action) { launches_.erase(action.generation); }
+
 void PoolRunner::perform(const action::ForgetWorker& action) {
   if (find(action.worker) != nullptr) forgotten_.push_back(std::move(workers_[action.worker.slot()]));
 }
@@ -109,7 +123,15 @@ void PoolRunner::perform(const action::CloseCopy& action) {
 }
 
 void PoolRunner::perform(const action::Inspect& action) {
-  tell(event::Inspected{action.ticket, untouched(sockets_.at(action.ticket))});
+  const Traffic traffic = traffic_of(sockets_.at(action.ticket));
+  tell(event::Inspected{action.ticket, traffic.untouched(), traffic.sent});
+}
+
+void PoolRunner::perform(const action::Dismiss& action) {
+  const Fd& socket = sockets_.at(action.ticket);
+  if (!config_.crash_reply.empty() && !traffic_of(socket).sent) send_last_words(socket, config_.crash_reply);
+  // The worker's copy ends with it: should the worker wake up again, it finds the connection closed.
+  (void)::shutdown(socket.get(), SHUT_RDWR);
 }
 
 void PoolRunner::perform(const action::End& action) {
@@ -120,6 +142,13 @@ void PoolRunner::perform(const action::End& action) {
   switch (action.how) {
     case action::End::How::kClose: break;
     case action::End::How::kCut: (void)::shutdown(socket.get(), SHUT_RDWR); break;
+    case action::End::How::kCrash:
+      if (config_.crash_reply.empty()) {
+        (void)::shutdown(socket.get(), SHUT_RDWR);
+      } else {
+        farewell_.say(std::move(socket), config_.crash_reply);
+      }
+      break;
     case action::End::How::kReject:
       if (!config_.queue.reject_with.empty()) farewell_.say(std::move(socket), config_.queue.reject_with);
       break;

@@ -20,33 +20,91 @@ std::string_view to_string(Pool::Phase phase) {
 
 }  // namespace
 
+void PoolRunner::has_process(const WorkerProcess& worker) {
+  const WorkerRow* row = pool_.workers().find(worker.id());
+  if (row == nullptr) return;
+  around_.events.publish(control_event::WorkerStarted{config_.name, row->id.sequence(), worker.pid(), row->role,
+                                                      row->generation});
+}
+
 void PoolRunner::perform(const action::ReportReady& action) {
   around_.log.debug("{} is ready after {}", name_of(action.worker), describe(action.took));
+  around_.events.publish(control_event::WorkerReady{config_.name, action.worker.sequence(),
+                                                    pid_of(action.worker), action.took});
 }
 
 void PoolRunner::perform(const action::ReportDeath& action) {
-  const WorkerProcess* process = find(action.record.worker);
-  const std::string text = describe(action.record, process == nullptr ? "" : process->start_error());
+  const std::string text = describe(action.record, failed_start(action.record));
   const std::string name = name_of(action.record.worker, action.record.role);
   if (action.record.is_failure()) {
     around_.log.warn("{} died: {}", name, text);
   } else {
     around_.log.debug("{} left: {}", name, text);
   }
+  around_.events.publish(
+      control_event::WorkerDied{config_.name, pid_of(action.record.worker), action.record, text});
+}
+
+std::string PoolRunner::failed_start(const DeathRecord& record) const {
+  const WorkerProcess* process = find(record.worker);
+  return process == nullptr ? "" : process->start_error();
 }
 
 void PoolRunner::perform(const action::ReportStarts& action) {
   if (action.failures > 0) {
     around_.log.error("pool {}: starting workers fails, {} in a row; next attempt in {}", config_.name,
                       action.failures, describe(action.delay));
+    around_.events.publish(control_event::PoolFailed{config_.name, action.failures, action.delay});
   } else {
     around_.log.info("pool {}: workers start again", config_.name);
+    around_.events.publish(control_event::PoolRecovered{config_.name});
   }
 }
 
 void PoolRunner::perform(const action::ReportViolation& action) {
   around_.log.error("{} broke the protocol and is killed: it sent {}", name_of(action.worker),
                     describe(action));
+}
+
+void PoolRunner::perform(const action::ReportRollout& action) {
+  using Stage = action::ReportRollout::Stage;
+  rollout_failed_ = action.stage == Stage::kFailed;
+  switch (action.stage) {
+    case Stage::kTrial:
+      around_.log.info("pool {}: rollout: the first worker of generation {} is on trial", config_.name,
+                       action.generation);
+      return;
+    case Stage::kTakesOver:
+      around_.log.info("pool {}: rollout: generation {} takes over", config_.name, action.generation);
+      return;
+    case Stage::kFailed:
+      around_.log.error(
+          "pool {}: rollout failed, the workers that serve stay as they are: the first worker of generation "
+          "{} "
+          "died: {}",
+          config_.name, action.generation,
+          action.death ? describe(*action.death, failed_start(*action.death)) : "");
+      return;
+  }
+}
+
+void PoolRunner::perform(const action::ReportStuck& action) {
+  around_.log.error("{} is not ended by SIGKILL: it hangs in the kernel{}", name_of(action.worker),
+                    action.replaced ? ", and another takes its place" : "; too many do to be replaced");
+}
+
+void PoolRunner::perform(const action::ReportSize& action) {
+  around_.log.debug("pool {}: {} workers wanted, {} before", config_.name, action.workers, action.before);
+}
+
+void PoolRunner::perform(const action::ReportRedispatched& action) {
+  around_.events.publish(control_event::ConnectionRedispatched{config_.name, action.worker.sequence(),
+                                                               pid_of(action.worker), action.times});
+}
+
+void PoolRunner::perform(const action::ReportSaturation& action) {
+  around_.events.publish(
+      control_event::SaturationChanged{config_.name, action.saturated, action.queued});
 }
 
 void PoolRunner::perform(const action::ReportGaveUp& action) {

@@ -18,35 +18,36 @@ Instant current_time() { return std::chrono::steady_clock::now(); }
 
 PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
                        std::vector<ListenSocket> sockets)
+    : PoolRunner(surroundings, std::move(config), stop_timeout, surroundings.spawner.next_key()) {
+  launches_.emplace(pool_.lifecycle().generation(), to_launches(config_));
+  listen_on(std::move(sockets));
+  tell(event::DeadlinePassed{});
+}
+
+PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
+                       std::uint64_t spawner_key)
     : around_(surroundings),
       config_(std::move(config)),
       stop_timeout_(stop_timeout),
-      spawner_key_(surroundings.spawner.add(*this)),
+      spawner_key_(surroundings.spawner.add(*this, spawner_key)),
       pool_(to_settings(config_, stop_timeout), std::random_device()(), current_time()),
       farewell_(surroundings.loop),
       fork_timer_(surroundings.loop),
       timer_(surroundings.loop),
       before_sleep_(surroundings.loop) {
   before_sleep_.start(Callback::to<&PoolRunner::on_before_sleep>(*this));
-  use_config();
-  listen_on(std::move(sockets));
-  tell(event::DeadlinePassed{});
 }
 
 PoolRunner::~PoolRunner() { around_.spawner.remove(spawner_key_); }
-
-void PoolRunner::use_config() {
-  worker_launch_ = to_launch(config_, WorkerRole::kWorker);
-  template_launch_ = to_launch(config_, WorkerRole::kTemplate);
-}
 
 void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
                              bool replace_workers) {
   config_ = std::move(config);
   stop_timeout_ = stop_timeout;
-  use_config();
+  const bool replace = replace_workers || rollout_failed_;
+  if (replace) launches_.emplace(pool_.lifecycle().next_generation(), to_launches(config_));
   listen_on(std::move(sockets));
-  tell(event::SettingsChanged{to_settings(config_, stop_timeout_), replace_workers});
+  tell(event::SettingsChanged{to_settings(config_, stop_timeout_), replace});
 }
 
 void PoolRunner::listen_on(std::vector<ListenSocket> sockets) {
@@ -73,6 +74,15 @@ void PoolRunner::listen_on(std::vector<ListenSocket> sockets) {
 }
 
 void PoolRunner::resize(std::size_t workers) { tell(event::Resized{workers}); }
+
+void PoolRunner::restart() {
+  launches_.emplace(pool_.lifecycle().next_generation(), to_launches(config_));
+  PoolSettings settings = to_settings(config_, stop_timeout_);
+  settings.workers = limit();  // what the operator has made of it stays
+  tell(event::SettingsChanged{settings, true});
+}
+
+void PoolRunner::forget_failures() { tell(event::FailuresForgotten{}); }
 
 void PoolRunner::stop(bool quick) {
   // What is in the backlog has connected already: it is served with what is queued.
@@ -152,16 +162,32 @@ void PoolRunner::started(std::uint64_t worker, pid_t pid, Fd pidfd) {
   if (WorkerProcess* process = find(WorkerId{worker})) process->started(pid, std::move(pidfd));
 }
 
+pid_t PoolRunner::pid_of(WorkerId id) const {
+  const WorkerProcess* process = find(id);
+  return process == nullptr ? 0 : process->pid();
+}
+
 void PoolRunner::not_started(std::uint64_t worker, const LaunchReply& reply) {
   WorkerProcess* process = find(WorkerId{worker});
   if (process == nullptr) return;
-  process->set_start_error(describe_failure(reply, worker_launch_));
+  set_start_error(*process, reply);
   process->not_started();
 }
 
 void PoolRunner::start_failed(std::uint64_t worker, const LaunchReply& reply) {
-  if (WorkerProcess* process = find(WorkerId{worker}))
-    process->set_start_error(describe_failure(reply, worker_launch_));
+  if (WorkerProcess* process = find(WorkerId{worker})) set_start_error(*process, reply);
+}
+
+void PoolRunner::set_start_error(WorkerProcess& process, const LaunchReply& reply) const {
+  const WorkerRow* row = pool_.workers().find(process.id());
+  if (row == nullptr) return;
+  process.set_start_error(describe_failure(reply, launches_.at(row->generation).of(row->role)));
+}
+
+void PoolRunner::process_stopped(pid_t pid, bool stopped) {
+  for (const auto& worker : workers_) {
+    if (worker && worker->pid() == pid) return tell(event::WorkerStopped{worker->id(), stopped});
+  }
 }
 
 std::string PoolRunner::name_of(const WorkerProcess& worker) const { return name_of(worker.id()); }

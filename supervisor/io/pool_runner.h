@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,12 +13,15 @@
 #include "config/config.h"
 #include "proto/channel.h"
 #include "proto/result.h"
+#include "supervisor/control/control_event.h"
 #include "supervisor/control/status.h"
 #include "supervisor/core/pool.h"
 #include "supervisor/io/farewell.h"
 #include "supervisor/io/listener.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
+#include "supervisor/io/pool_settings.h"
+#include "supervisor/io/pool_state.h"
 #include "supervisor/io/socket_table.h"
 #include "supervisor/io/spawner_link.h"
 #include "supervisor/io/worker_process.h"
@@ -32,10 +36,14 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
     Log& log;
     SpawnerLink& spawner;
     Datagram& datagram;
+    EventOutlet& events;
   };
 
   PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
              std::vector<ListenSocket> sockets);
+  /// For an upgrade in place: does nothing before adopt().
+  PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
+             std::uint64_t spawner_key);
   ~PoolRunner() override;
   PoolRunner(const PoolRunner&) = delete;
   PoolRunner& operator=(const PoolRunner&) = delete;
@@ -44,10 +52,22 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   void reconfigure(PoolConfig config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
                    bool replace_workers);
   void resize(std::size_t workers);
+  /// Replaces the workers by new ones.
+  void restart();
+  /// Tries at once to start what has failed to start.
+  void forget_failures();
   void stop(bool quick);
 
+  // For an upgrade in place. Not inside a callback of the pool's own.
+  [[nodiscard]] PoolState state();
+  /// Goes on where the runner that wrote the state was. An error leaves it half done.
+  [[nodiscard]] Result<void> adopt(const PoolState& state);
+  /// When everything has been adopted.
+  void resume();
+
   [[nodiscard]] const PoolConfig& config() const { return config_; }
-  [[nodiscard]] std::size_t target() const { return pool_.lifecycle().target(); }
+  /// The most workers there may be.
+  [[nodiscard]] std::size_t limit() const { return pool_.lifecycle().limit(); }
   /// Nothing is left of the pool, and nobody is being told his last words.
   [[nodiscard]] bool finished() const {
     return pool_.phase() == Pool::Phase::kStopped && farewell_.size() == 0;
@@ -58,6 +78,8 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   /// is none.
   [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address);
   [[nodiscard]] PoolStatus status() const;
+  /// A process was stopped by a signal, or goes on; nothing happens if it is none of this pool's.
+  void process_stopped(pid_t pid, bool stopped);
   /// A child of the supervisor that this pool will reap itself, or may turn out to.
   [[nodiscard]] bool knows_child(pid_t pid) const;
   /// A worker that a template forked has not yet told who it is.
@@ -68,6 +90,7 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   void accepted(Fd socket, ListenerIndex listener) override;
   // WorkerProcess::Owner
   void tell(const Event& event) override;
+  void has_process(const WorkerProcess& worker) override;
   void hear_spawner() override { around_.spawner.hear(); }
   Datagram& datagram() override { return around_.datagram; }
   Log& log() override { return around_.log; }
@@ -80,10 +103,13 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   void perform(const action::StartWorker& action);
   void perform(const action::SendDrain& action);
   void perform(const action::SignalWorker& action);
+  void perform(const action::SendPing& action);
+  void perform(const action::Measure& action);
   void perform(const action::ForgetWorker& action);
   void perform(const action::Dispatch& action);
   void perform(const action::CloseCopy& action);
   void perform(const action::Inspect& action);
+  void perform(const action::Dismiss& action);
   void perform(const action::End& action);
   void perform(const action::SetAccepting& action);
   void perform(const action::CloseListeners& action);
@@ -91,21 +117,33 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   void perform(const action::ReportDeath& action);
   void perform(const action::ReportStarts& action);
   void perform(const action::ReportViolation& action);
+  void perform(const action::ReportRollout& action);
+  void perform(const action::ForgetGeneration& action);
+  void perform(const action::ReportStuck& action);
+  void perform(const action::ReportSize& action);
+  void perform(const action::ReportRedispatched& action);
+  void perform(const action::ReportSaturation& action);
   void perform(const action::ReportGaveUp& action);
   void perform(const action::Stopped& action);
 
   [[nodiscard]] WorkerProcess* find(WorkerId id) const;
+  /// 0 while unknown.
+  [[nodiscard]] pid_t pid_of(WorkerId id) const;
   [[nodiscard]] Listener* listener_at(const ListenAddress& address) const;
   [[nodiscard]] std::string name_of(WorkerId id) const;
+  /// Why its program did not run, while its process is known; empty otherwise.
+  [[nodiscard]] std::string failed_start(const DeathRecord& record) const;
   /// For a worker whose row is gone already.
   [[nodiscard]] std::string name_of(WorkerId id, WorkerRole role) const;
   [[nodiscard]] WorkerStatusLine status_of(const WorkerRow& row, Instant now) const;
   void listen_on(std::vector<ListenSocket> sockets);
-  void use_config();
+  void set_start_error(WorkerProcess& process, const LaunchReply& reply) const;
   void send_forks();
   void on_timer();
   void on_before_sleep();
   void arm_timer(Instant now);
+  void adopt_listeners(const std::vector<ListenerState>& states);
+  void adopt_launches(const std::vector<LaunchState>& states);
 
   /// A request to a template that it has not been sent yet.
   struct Fork {
@@ -118,8 +156,8 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   Surroundings around_;
   PoolConfig config_;
   Milliseconds stop_timeout_;
-  Launch worker_launch_;
-  Launch template_launch_;
+  std::map<Generation, Launches> launches_;  ///< of the generations that are in use
+  bool rollout_failed_ = false;              ///< what the configuration says is not what runs
   std::uint64_t spawner_key_;
   Pool pool_;
   Actions actions_;

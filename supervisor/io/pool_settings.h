@@ -9,6 +9,15 @@
 namespace prefork {
 
 [[nodiscard]] PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout);
+/// What the processes of one generation are started from.
+struct Launches {
+  Launch worker;
+  Launch fork_template;
+  [[nodiscard]] const Launch& of(WorkerRole role) const {
+    return role == WorkerRole::kTemplate ? fork_template : worker;
+  }
+};
+[[nodiscard]] Launches to_launches(const PoolConfig& config);
 [[nodiscard]] Launch to_launch(const PoolConfig& config, WorkerRole role);
 
 }  // namespace prefork

@@ -39,19 +39,20 @@ void restore_defaults(const Fd& socket) {
   set_option(socket, IPPROTO_TCP, TCP_CORK, 0);
 }
 
-bool untouched(const Fd& socket) {
+Traffic traffic_of(const Fd& socket) {
   // The unread bytes before the counters: what arrives in between can only make an untouched connection look
   // touched.
   int unread = 0;
-  if (::ioctl(socket.get(), SIOCINQ, &unread) < 0) return false;
+  if (::ioctl(socket.get(), SIOCINQ, &unread) < 0) return {};
   tcp_info info{};
   socklen_t size = sizeof(info);
-  if (::getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return false;
-  if (size < offsetof(tcp_info, tcpi_bytes_sent) + sizeof(info.tcpi_bytes_sent)) return false;
-  if (info.tcpi_state != kEstablished && info.tcpi_state != kCloseWait) return false;
+  if (::getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return {};
+  if (size < offsetof(tcp_info, tcpi_bytes_sent) + sizeof(info.tcpi_bytes_sent)) return {};
+  if (info.tcpi_state != kEstablished && info.tcpi_state != kCloseWait) return {};
   // The client's FIN counts as one received byte.
   const std::uint64_t fin = info.tcpi_state == kCloseWait ? 1 : 0;
-  return info.tcpi_bytes_received == static_cast<std::uint64_t>(unread) + fin && info.tcpi_bytes_sent == 0;
+  return {.consumed = info.tcpi_bytes_received != static_cast<std::uint64_t>(unread) + fin,
+          .sent = info.tcpi_bytes_sent != 0};
 }
 
 std::string peer_name(const Fd& socket) {

@@ -13,9 +13,14 @@ void disarm_linger(const Fd& socket);
 /// Undoes what a worker may have set on the description that all holders share: O_NONBLOCK, O_ASYNC,
 /// SO_LINGER, timeouts, SO_RCVLOWAT, TCP_CORK. For a connection that goes to another worker.
 void restore_defaults(const Fd& socket);
-/// Whether not a byte was consumed from the socket and not a byte sent, by the kernel's counters. Only TCP
-/// has them: false for any other socket, and for one that is reset.
-[[nodiscard]] bool untouched(const Fd& socket);
+/// What has passed through a connection, by the kernel's counters. Only TCP has them: of any other socket,
+/// and of one that is reset, both are true.
+struct Traffic {
+  bool consumed = true;  ///< somebody has read a byte from it
+  bool sent = true;      ///< a byte was sent to the client
+  [[nodiscard]] bool untouched() const { return !consumed && !sent; }
+};
+[[nodiscard]] Traffic traffic_of(const Fd& socket);
 /// "192.0.2.7:50000", "[2001:db8::1]:50000", "a unix socket" or "unknown".
 [[nodiscard]] std::string peer_name(const Fd& socket);
 /// Sends as much of `bytes` as fits without waiting, and ends our direction.

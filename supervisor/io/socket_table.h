@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "proto/fd.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/io/pool_state.h"
 
 namespace prefork {
 
@@ -24,8 +26,14 @@ class SocketTable {
   /// The ticket is over. What is left of the socket goes to the caller.
   [[nodiscard]] Fd end(Ticket ticket);
 
+  // For an upgrade in place.
+  void write_state(PoolState& state) const;
+  /// Into a new table. What is wrong, or empty.
+  [[nodiscard]] std::string adopt(const PoolState& state);
+
  private:
   struct Entry {
+    Ticket ticket;  ///< none: free
     Fd socket;
     bool sent = false;
   };

@@ -41,9 +41,9 @@ void SpawnerLink::watch() {
   exit_watcher_.start(process_.pidfd.get(), Callback::to<&SpawnerLink::on_exit>(*this));
 }
 
-std::uint64_t SpawnerLink::add(Client& client) {
-  clients_[++last_client_] = &client;
-  return last_client_;
+std::uint64_t SpawnerLink::add(Client& client, std::uint64_t key) {
+  clients_[key] = &client;
+  return key;
 }
 
 void SpawnerLink::remove(std::uint64_t pool) {

@@ -37,8 +37,10 @@ class SpawnerLink {
   /// workers.
   SpawnerLink(const Loop& loop, Log& log, SpawnerProcess process, const rlimit& descriptors);
 
-  /// A key for requests. The client must be removed before it is destroyed.
-  [[nodiscard]] std::uint64_t add(Client& client);
+  /// A key for a client's requests, never given before.
+  [[nodiscard]] std::uint64_t next_key() { return ++last_client_; }
+  /// Returns the key. The client must be removed before it is destroyed.
+  std::uint64_t add(Client& client, std::uint64_t key);
   void remove(std::uint64_t pool);
 
   // For an upgrade in place. The spawner goes on as it is: it may hold what the supervisor has given up.
@@ -48,7 +50,6 @@ class SpawnerLink {
   [[nodiscard]] static SpawnerProcess process_of(const SpawnerState& state);
   /// Goes on where the link that wrote the state was. The clients follow, each under its key, and then resume().
   void adopt(const SpawnerState& state);
-  void add(Client& client, std::uint64_t key) { clients_[key] = &client; }
   void resume();
 
   /// Asks for a worker; the answer comes through the client, never before this returns.

@@ -16,6 +16,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
     : options_(std::move(options)),
       log_(log),
       spawner_(loop_, log, std::move(spawner), options_.worker_descriptors),
+      control_(loop_, log, static_cast<Operations&>(*this)),
       started_at_(std::chrono::steady_clock::now()),
       hup_(loop_),
       usr1_(loop_),
@@ -46,6 +47,7 @@ int Supervisor::run() {
 }
 
 void Supervisor::stop(bool quick) {
+  if (stopping_ && !quick) return;
   if (++stop_requests_ > kPatience) {
     log_.error("giving up: there are processes that do not die");
     stopped_cleanly_ = false;
@@ -78,9 +80,10 @@ void Supervisor::write_log() {
 
 Result<void> Supervisor::fits(const PoolRunner& changed, std::size_t workers) const {
   Config config;
+  config.control = control_.path();
   for (const auto& pool : pools_) {
     config.pools.push_back(pool->config());
-    config.pools.back().workers = static_cast<unsigned>(pool.get() == &changed ? workers : pool->target());
+    config.pools.back().workers = static_cast<unsigned>(pool.get() == &changed ? workers : pool->limit());
   }
   return check_descriptor_budget(config, descriptor_limit());
 }
@@ -88,7 +91,7 @@ Result<void> Supervisor::fits(const PoolRunner& changed, std::size_t workers) co
 void Supervisor::resize_by(int change) {
   if (stopping_) return;
   for (const auto& pool : pools_) {
-    const std::size_t present = pool->target();
+    const std::size_t present = pool->limit();
     if ((change < 0 && present == 0) || (change > 0 && present == kMaxWorkers)) {
       log_.warn("pool {}: stays at {} workers; allowed are 0 to {}", pool->config().name, present,
                 kMaxWorkers);
@@ -125,15 +128,31 @@ SupervisorStatus Supervisor::status() const {
   status.config_file = options_.config_file;
   status.uptime = std::chrono::steady_clock::now() - started_at_;
   status.strangers_reaped = strangers_reaped_;
+  status.stopping = stopping_;
   for (const auto& pools : {&pools_, &leaving_}) {
-    for (const auto& pool : *pools) status.pools.push_back(pool->status());
+    for (const auto& pool : *pools) {
+      status.pools.push_back(pool->status());
+      status.pools.back().removed = pools == &leaving_;
+    }
   }
   return status;
 }
 
 void Supervisor::on_chld() {
+  note_stopped();
   if (!sweep_timer_.active())
     sweep_timer_.start(kSweepDelay, Callback::to<&Supervisor::sweep_strangers>(*this));
+}
+
+void Supervisor::note_stopped() {
+  for (;;) {
+    siginfo_t child{};
+    if (::waitid(P_ALL, 0, &child, WSTOPPED | WCONTINUED | WNOHANG) < 0 || child.si_pid == 0) return;
+    const bool stopped = child.si_code == CLD_STOPPED;
+    for (const auto& pools : {&pools_, &leaving_}) {
+      for (const auto& pool : *pools) pool->process_stopped(child.si_pid, stopped);
+    }
+  }
 }
 
 void Supervisor::sweep_strangers() {
@@ -160,6 +179,6 @@ void Supervisor::sweep_strangers() {
   }
 }
 
-PoolRunner::Surroundings Supervisor::surroundings() { return {loop_, log_, spawner_, datagram_}; }
+PoolRunner::Surroundings Supervisor::surroundings() { return {loop_, log_, spawner_, datagram_, control_}; }
 
 }  // namespace prefork

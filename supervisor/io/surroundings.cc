@@ -14,6 +14,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "supervisor/io/control_socket.h"
 #include "supervisor/io/farewell.h"
 
 namespace prefork {
@@ -63,6 +64,7 @@ std::size_t descriptor_limit() {
 
 std::size_t descriptors_needed(const Config& config) {
   std::size_t needed = kBaseDescriptors;
+  if (!config.control.empty()) needed += ControlSocket::kMaxClients + 2;
   for (const PoolConfig& pool : config.pools) {
     // While workers are replaced there may be a quarter more; each has a channel and a pidfd.
     const std::size_t processes = pool.workers + pool.workers / 4 + pool.recycle.at_once + 3;

@@ -38,6 +38,40 @@ WorkerProcess::WorkerProcess(const Loop& loop, Owner& owner, WorkerId id, Channe
   channel_watcher_.start(channel_.descriptor(), Callback::to<&WorkerProcess::on_readable>(*this));
 }
 
+WorkerProcess::WorkerProcess(const Loop& loop, Owner& owner, const WorkerProcessState& state)
+    : owner_(owner),
+      id_(state.id),
+      channel_(Fd(static_cast<int>(state.channel))),
+      pidfd_(static_cast<int>(state.pidfd)),
+      pid_(static_cast<pid_t>(state.pid)),
+      awaits_identity_(state.awaits_identity),
+      violated_(state.violated),
+      pending_signal_(state.pending_signal),
+      start_error_(state.start_error),
+      note_(state.note),
+      channel_watcher_(loop),
+      exit_watcher_(loop) {
+  if (state.listened_to) {
+    channel_watcher_.start(channel_.descriptor(), Callback::to<&WorkerProcess::on_readable>(*this));
+  }
+  if (pidfd_.valid()) exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
+}
+
+WorkerProcessState WorkerProcess::state() const {
+  WorkerProcessState state;
+  state.id = id_;
+  state.channel = Carried{channel_.descriptor()};
+  state.pidfd = Carried{pidfd_.get()};
+  state.pid = pid_;
+  state.listened_to = channel_watcher_.active();
+  state.awaits_identity = awaits_identity_;
+  state.violated = violated_;
+  state.pending_signal = pending_signal_;
+  state.start_error = start_error_;
+  state.note = note_;
+  return state;
+}
+
 WorkerProcess::~WorkerProcess() {
   if (pidfd_.valid() && !reaped_) (void)send_signal(pidfd_, SIGKILL);
 }
@@ -55,6 +89,7 @@ void WorkerProcess::started(pid_t pid, Fd pidfd) {
     return not_started();
   }
   exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
+  owner_.has_process(*this);
   if (pending_signal_) signal(*pending_signal_);
 }
 
@@ -65,7 +100,7 @@ void WorkerProcess::not_started() {
 }
 
 void WorkerProcess::signal(action::SignalWorker::Signal signal) {
-  const bool kill = signal == action::SignalWorker::Signal::kKill;
+  using Signal = action::SignalWorker::Signal;
   if (awaits_identity_) {
     // Forked, and never heard of: it sees the end of its channel and leaves. There is nobody to wait for.
     channel_watcher_.stop();
@@ -76,9 +111,13 @@ void WorkerProcess::signal(action::SignalWorker::Signal signal) {
     pending_signal_ = signal;
     return;
   }
-  (void)send_signal(pidfd_, kill ? SIGKILL : SIGTERM);
-  // A stopped process would not see SIGTERM before somebody continues it.
-  if (!kill) (void)send_signal(pidfd_, SIGCONT);
+  if (signal == Signal::kKill) {
+    (void)send_signal(pidfd_, SIGKILL);
+    return;
+  }
+  (void)send_signal(pidfd_, signal == Signal::kAbort ? SIGABRT : SIGTERM);
+  // A stopped process would not see the signal before somebody continues it.
+  (void)send_signal(pidfd_, SIGCONT);
 }
 
 void WorkerProcess::on_readable() {
@@ -120,8 +159,8 @@ void WorkerProcess::handle(const Message& message) {
     case RecordKind::kRefused: return owner_.tell(event::WorkerRefused{id_, ticket});
     case RecordKind::kProgress: return owner_.tell(event::WorkerProgress{id_, ticket});
     case RecordKind::kNote: note_ = printable(message.text, kMaxNoteLength); return;
+    case RecordKind::kPong: return owner_.tell(event::WorkerPong{id_});
     case RecordKind::kPark:
-    case RecordKind::kPong:
     case RecordKind::kConnection:
     case RecordKind::kPing:
     case RecordKind::kDrain:

@@ -16,6 +16,7 @@
 #include "supervisor/core/ids.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
+#include "supervisor/io/pool_state.h"
 
 namespace prefork {
 
@@ -26,6 +27,8 @@ class WorkerProcess {
     virtual ~Owner() = default;
     /// The WorkerProcess must outlive the call.
     virtual void tell(const Event& event) = 0;
+    /// Its pid is known now.
+    virtual void has_process(const WorkerProcess& worker) = 0;
     /// Reads what the spawner has to say: the reason why a process ended before its program ran.
     virtual void hear_spawner() = 0;
     /// Where datagrams are received into: one for all workers, for one is handled before the next is
@@ -39,6 +42,9 @@ class WorkerProcess {
   /// `forked_by_template`: who it is, is learned from its first datagram. Otherwise started() or failed()
   /// follows.
   WorkerProcess(const Loop& loop, Owner& owner, WorkerId id, Channel channel, bool forked_by_template);
+  /// One that runs already, at an upgrade in place.
+  WorkerProcess(const Loop& loop, Owner& owner, const WorkerProcessState& state);
+  [[nodiscard]] WorkerProcessState state() const;
   /// Kills a process that is still there: it must not outlive its channel unnoticed. Reaping is left to the
   /// sweep.
   ~WorkerProcess();

@@ -33,23 +33,23 @@ void read_one_byte(const Fd& socket) {
 
 TEST_CASE("a connection is untouched while nobody has read from it or written to it") {
   TcpPair pair = tcp_pair();
-  CHECK(untouched(pair.server));
+  CHECK(traffic_of(pair.server).untouched());
   SUBCASE("bytes that wait unread do not matter") {
     send_all(pair.client, "hello");
     await_unread(pair.server, 5);
-    CHECK(untouched(pair.server));
+    CHECK(traffic_of(pair.server).untouched());
   }
   SUBCASE("nor that the client has finished after them") {
     send_all(pair.client, "hello");
     REQUIRE(::shutdown(pair.client.get(), SHUT_WR) == 0);
     await_unread(pair.server, 5);
     await_hang_up(pair.server);
-    CHECK(untouched(pair.server));
+    CHECK(traffic_of(pair.server).untouched());
   }
   SUBCASE("nor that it has finished without a word") {
     REQUIRE(::shutdown(pair.client.get(), SHUT_WR) == 0);
     await_hang_up(pair.server);
-    CHECK(untouched(pair.server));
+    CHECK(traffic_of(pair.server).untouched());
   }
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("a connection is touched as soon as one byte is read or sent, or it is
     await_hang_up(pair.server);
   }
   SUBCASE("its sending half shut down") { REQUIRE(::shutdown(pair.server.get(), SHUT_WR) == 0); }
-  CHECK_FALSE(untouched(pair.server));
+  CHECK_FALSE(traffic_of(pair.server).untouched());
 }
 
 TEST_CASE("a unix connection is never said to be untouched: it has no counters") {
@@ -77,7 +77,7 @@ TEST_CASE("a unix connection is never said to be untouched: it has no counters")
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
   const Fd one(ends[0]);
   const Fd other(ends[1]);
-  CHECK_FALSE(untouched(one));
+  CHECK_FALSE(traffic_of(one).untouched());
 }
 
 TEST_CASE("FAULTS 26: what a worker has set on the connection is undone before another gets it") {

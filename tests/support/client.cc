@@ -90,6 +90,15 @@ std::string Client::receive(std::size_t size) {
   return text;
 }
 
+std::string Client::receive_some() {
+  std::array<char, 65536> buffer;
+  const bool readable = is_readable(socket_.get(), kPatience);
+  REQUIRE_MESSAGE(readable, "nothing comes");
+  const ssize_t received = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+  if (received <= 0) end_ = received == 0 ? End::kEof : End::kReset;
+  return received <= 0 ? "" : std::string(buffer.data(), static_cast<std::size_t>(received));
+}
+
 bool Client::silent() const { return !is_readable(socket_.get(), std::chrono::milliseconds(0)); }
 
 void Client::finish() { (void)::shutdown(socket_.get(), SHUT_WR); }

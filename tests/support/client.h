@@ -23,6 +23,8 @@ class Client {
   [[nodiscard]] std::string receive();
   /// Waits for `size` bytes; fewer when the connection ends before.
   [[nodiscard]] std::string receive(std::size_t size);
+  /// Waits for something, and takes what there is; empty at the end of the connection.
+  [[nodiscard]] std::string receive_some();
   /// How the connection has ended, as far as receive() has seen it.
   [[nodiscard]] End end() const { return end_; }
   /// Whether nothing has come and nothing has ended up to now.

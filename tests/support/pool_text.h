@@ -12,14 +12,22 @@ struct PoolText {
   std::vector<std::string> command = {"supervisor-worker", "echo"};
   unsigned workers = 1;
   std::vector<std::string> listen = {"127.0.0.1:0"};
+  /// Short, for tests that replace workers and are not about that.
+  std::string probation = R"({"time": "1ms", "connections": 0})";
+  bool control = false;  ///< with a control socket: see SupervisorUnderTest::wait_for_event()
   std::string more =
       {};  ///< further keys, as JSON without the braces: `"hold": "done", "log": {"level": "debug"}`
 
   [[nodiscard]] std::string text() const;
 };
 
-/// A file with several pools, under their names; each has the address that its PoolText says.
-[[nodiscard]] std::string pools_text(const std::vector<std::pair<std::string, PoolText>>& pools);
+/// A file with several pools, under their names; each has the address that its PoolText says. `more`: further keys of
+/// the file, as in PoolText.
+[[nodiscard]] std::string pools_text(const std::vector<std::pair<std::string, PoolText>>& pools,
+                                     const std::string& more = {});
+
+/// The key that gives a file a control socket in the test's own directory.
+inline constexpr const char* kWithControl = R"("control": "TEST_DIRECTORY/control.sock")";
 
 /// A scripted worker's command.
 [[nodiscard]] std::vector<std::string> scripted(std::vector<std::string> steps);

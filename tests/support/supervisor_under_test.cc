@@ -42,6 +42,7 @@ SupervisorUnderTest::SupervisorUnderTest(const PoolText& pool)
 SupervisorUnderTest::SupervisorUnderTest(const std::string& config, const Options& options)
     : gates_(directory_.at("gates")),
       config_file_(options.config_file.empty() ? directory_.at("pool.json") : options.config_file),
+      events_(control()),
       exceptions_at_start_(std::uncaught_exceptions()) {
   // What the supervisor leaves behind when it is killed comes to the test, which ends it.
   REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
@@ -117,7 +118,11 @@ std::string SupervisorUnderTest::address(std::size_t index) {
 void SupervisorUnderTest::signal(int number) const { REQUIRE(::kill(pid_, number) == 0); }
 
 void SupervisorUnderTest::rewrite_config(const std::string& text) const {
-  (void)directory_.write(config_file_.substr(config_file_.rfind('/') + 1), text);
+  std::string whole = text;
+  const std::string mark = "TEST_DIRECTORY/";
+  for (std::size_t at = 0; (at = whole.find(mark, at)) != std::string::npos;)
+    whole.replace(at, mark.size(), directory_.path() + '/');
+  (void)directory_.write(config_file_.substr(config_file_.rfind('/') + 1), whole);
 }
 
 void SupervisorUnderTest::read_log() {
@@ -187,7 +192,7 @@ PoolTable SupervisorUnderTest::pool() {
 
 PoolTable SupervisorUnderTest::wait_for_idle(std::size_t workers) {
   return wait_for_pool("all workers are idle", [&](const PoolTable& pool) {
-    return pool.workers.size() == workers && pool.count("idle") == workers;
+    return pool.workers.size() - pool.count("template") == workers && pool.count("idle") == workers;
   });
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "proto/fd.h"
+#include "tests/support/event_stream.h"
 #include "tests/support/eventually.h"
 #include "tests/support/gate.h"
 #include "tests/support/pool_text.h"
@@ -47,7 +48,8 @@ class SupervisorUnderTest {
   [[nodiscard]] std::string address(std::size_t index = 0);
 
   void signal(int number) const;
-  /// A listener stays what it is when its text stays the same, port 0 included.
+  /// A listener stays what it is when its text stays the same, port 0 included. TEST_DIRECTORY stands for
+  /// directory().path().
   void rewrite_config(const std::string& text) const;
   void rewrite_config(const PoolText& pool) const { rewrite_config(pool.text()); }
 
@@ -56,6 +58,14 @@ class SupervisorUnderTest {
   [[nodiscard]] std::size_t count_in_log(const std::string& text);
   /// Waits until the log has `text` that many times; the line that has it for the last of them.
   std::string wait_for_log(const std::string& text, std::size_t times = 1);
+
+  /// The control socket of a file with `.control = true` or kWithControl.
+  [[nodiscard]] std::string control() const { return directory_.at("control.sock"); }
+  /// Waits for the next event of this name that no earlier call has returned or passed over; events since the start
+  /// count. Needs a control socket.
+  EventText wait_for_event(const std::string& name, const EventStream::Condition& condition = {}) {
+    return events_.wait_for(name, condition);
+  }
 
   /// The status as of now: asks for it with SIGUSR1. The supervisor answers ten times a second at most.
   [[nodiscard]] StatusText status();
@@ -68,7 +78,7 @@ class SupervisorUnderTest {
     eventually(what, [&] { return condition(last = pool()); });
     return last;
   }
-  /// Waits until this many workers are idle, and the others are too.
+  /// Waits until there are this many workers and all are idle; a template is none.
   PoolTable wait_for_idle(std::size_t workers);
 
   /// Waits for its end, which the test has caused: the exit status, or minus the number of the signal that
@@ -97,6 +107,7 @@ class SupervisorUnderTest {
   std::string config_file_;
   pid_t pid_ = -1;  ///< -1: not running any more
   Fd log_end_;
+  EventStream events_;
   std::string log_;
   bool check_leftovers_ = true;
   int exceptions_at_start_;
