@@ -13,7 +13,8 @@ std::string list(const std::vector<std::string>& items) {
 
 std::string PoolText::text() const {
   return "{\"listen\": " + list(listen) + ", \"command\": " + list(command) +
-         ", \"workers\": " + std::to_string(workers) + ", \"probation\": " + probation + (control ? std::string(", ") + kWithControl : "") + (more.empty() ? "" : ", " + more) + "}\n";
+         ", \"workers\": " + std::to_string(workers) + ", \"probation\": " + probation +
+         (control ? std::string(", ") + kWithControl : "") + (more.empty() ? "" : ", " + more) + "}\n";
 }
 
 std::string pools_text(const std::vector<std::pair<std::string, PoolText>>& pools, const std::string& more) {

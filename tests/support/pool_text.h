@@ -21,8 +21,8 @@ struct PoolText {
   [[nodiscard]] std::string text() const;
 };
 
-/// A file with several pools, under their names; each has the address that its PoolText says. `more`: further keys of
-/// the file, as in PoolText.
+/// A file with several pools, under their names; each has the address that its PoolText says. `more`: further
+/// keys of the file, as in PoolText.
 [[nodiscard]] std::string pools_text(const std::vector<std::pair<std::string, PoolText>>& pools,
                                      const std::string& more = {});
 

@@ -61,8 +61,8 @@ class SupervisorUnderTest {
 
   /// The control socket of a file with `.control = true` or kWithControl.
   [[nodiscard]] std::string control() const { return directory_.at("control.sock"); }
-  /// Waits for the next event of this name that no earlier call has returned or passed over; events since the start
-  /// count. Needs a control socket.
+  /// Waits for the next event of this name that no earlier call has returned or passed over; events since the
+  /// start count. Needs a control socket.
   EventText wait_for_event(const std::string& name, const EventStream::Condition& condition = {}) {
     return events_.wait_for(name, condition);
   }
