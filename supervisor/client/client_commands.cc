@@ -131,7 +131,9 @@ int run(ControlClient& client, const CommandLine& line) {
     case Command::kEvents: return events(client, line);
     case Command::kRun:
     case Command::kCheck:
-    case Command::kSchema: break;
+    case Command::kSchema:
+    case Command::kAdopt:
+    case Command::kAdoptCheck: break;
   }
   return kUsageOrConfig;
 }
@@ -150,9 +152,8 @@ int run_client_command(const CommandLine& line) {
   auto client = ControlClient::connect(path);
   if (!client) {
     const int error = client.error().code.value();
-    (void)fail(client.error().message());
-    if (error != ENOENT && error != ECONNREFUSED) return kNo;
-    (void)fail("no supervisor listens there");
+    if (error != ENOENT && error != ECONNREFUSED) return say_no(client.error().message());
+    (void)fail("no supervisor listens at " + client.error().message());
     return kNotRunning;
   }
   return run(client.value(), line);

@@ -1,10 +1,11 @@
 // Numbers what happens and remembers the latest of it, so that who subscribes a moment late, or comes back
-// after a lost connection, can catch up.
+// after a lost connection, can catch up. Bounded in number and in bytes.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <string>
 
 #include "supervisor/control/control_event.h"
 
@@ -13,24 +14,29 @@ namespace prefork {
 class EventHistory {
  public:
   static constexpr std::size_t kKept = 512;
+  static constexpr std::size_t kKeptBytes = std::size_t{512} << 10;
 
-  /// The reference is good until the next call.
-  const NumberedEvent& add(ControlEvent event, WallTime at);
-  /// The next one gets a larger number than this: at an upgrade in place.
-  void count_from(std::uint64_t last) { last_ = last; }
+  /// The event as subscribers get it; good until the next call.
+  const std::string& add(ControlEvent event, WallTime at);
   /// The number of the latest event; 0: there was none.
   [[nodiscard]] std::uint64_t last() const { return last_; }
 
-  /// Calls `take(event)` for each event after number `seq` that is still known, oldest first.
+  /// Calls `take(line)` for each event after number `seq` that is still known, oldest first.
   template <typename Take>
   void for_each_since(std::uint64_t seq, Take take) const {
-    for (const NumberedEvent& event : kept_) {
-      if (event.seq > seq) take(event);
+    for (const Line& line : kept_) {
+      if (line.seq > seq) take(line.text);
     }
   }
 
  private:
-  std::deque<NumberedEvent> kept_;
+  struct Line {
+    std::uint64_t seq = 0;
+    std::string text;
+  };
+
+  std::deque<Line> kept_;
+  std::size_t bytes_ = 0;  ///< of all of kept_
   std::uint64_t last_ = 0;
 };
 

@@ -54,7 +54,7 @@ void ControlConnection::handle_next() {
 void ControlConnection::handle(std::string_view line) {
   send(answer(line, operations_, *this));
   if (const auto since = std::exchange(replay_since_, std::nullopt)) {
-    history_.for_each_since(*since, [this](const NumberedEvent& event) { send(to_line(event)); });
+    history_.for_each_since(*since, [this](const std::string& event) { send(event); });
   }
 }
 

@@ -79,12 +79,9 @@ void ControlSocket::refuse(const Fd& socket, ControlError code, const std::strin
 
 void ControlSocket::publish(ControlEvent event) {
   if (!listener_ && clients_.empty()) return;
-  const NumberedEvent& numbered = history_.add(std::move(event), std::chrono::system_clock::now());
-  std::string line;
+  const std::string& line = history_.add(std::move(event), std::chrono::system_clock::now());
   for (const auto& client : clients_) {
-    if (!client->subscribed()) continue;
-    if (line.empty()) line = to_line(numbered);
-    client->tell(line);
+    if (client->subscribed()) client->tell(line);
   }
 }
 

@@ -76,11 +76,14 @@ TEST_CASE("the history numbers events, keeps the latest, and gives those after a
   EventHistory history;
   CHECK(history.last() == 0);
   for (std::size_t i = 1; i <= EventHistory::kKept + 10; ++i) {
-    CHECK(history.add(control_event::PoolRecovered{"web"}, kAt).seq == i);
+    const std::string line = history.add(control_event::PoolRecovered{"web"}, kAt);
+    CHECK(json::parse(line)["params"]["seq"] == i);
   }
   const auto since = [&](std::uint64_t seq) {
     std::vector<std::uint64_t> found;
-    history.for_each_since(seq, [&](const NumberedEvent& event) { found.push_back(event.seq); });
+    history.for_each_since(seq, [&](const std::string& line) {
+      found.push_back(json::parse(line)["params"]["seq"].get<std::uint64_t>());
+    });
     return found;
   };
   CHECK(since(0).size() == EventHistory::kKept);
@@ -88,6 +91,19 @@ TEST_CASE("the history numbers events, keeps the latest, and gives those after a
   CHECK(since(history.last() - 2) == std::vector<std::uint64_t>{history.last() - 1, history.last()});
   CHECK(since(history.last()).empty());
   CHECK(since(UINT64_MAX).empty());
+}
+
+TEST_CASE("the history has an end in bytes, too") {
+  EventHistory history;
+  control_event::WorkerDied died;
+  died.text = std::string(100'000, 'x');
+  std::size_t bytes = 0;
+  for (int i = 0; i < 20; ++i) (void)history.add(died, kAt);
+  history.for_each_since(0, [&](const std::string& line) { bytes += line.size(); });
+  CHECK(bytes > 400'000);
+  CHECK(bytes <= EventHistory::kKeptBytes);
+  died.text = std::string(1'000'000, 'x');
+  CHECK(history.add(died, kAt).size() > 1'000'000);
 }
 
 }  // namespace
