@@ -50,6 +50,7 @@ const char* kind_name(Exit::Kind kind) {
     case Exit::Kind::kSignaled: return "signaled";
     case Exit::Kind::kNotStarted: return "not_started";
     case Exit::Kind::kVanished: return "vanished";
+    case Exit::Kind::kOutOfMemory: return "out_of_memory";
   }
   return "?";
 }
@@ -72,7 +73,8 @@ Json fields(const control_event::WorkerDied& event) {
           {"served", record.served},
           {"held_begun", record.held_begun},
           {"held_unbegun", record.held_unbegun},
-          {"text", event.text}};
+          {"text", event.text},
+          {"output", event.output}};
 }
 
 Json fields(const control_event::Reloaded& event) {

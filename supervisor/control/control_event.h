@@ -48,6 +48,7 @@ struct WorkerDied {
   pid_t pid = 0;  ///< 0: there never was a process
   DeathRecord record;
   std::string text;  ///< the record in words
+  std::vector<std::string> output = {};  ///< its last lines, as far as they were captured
 };
 struct Reloaded {
   ReloadVerdict verdict;

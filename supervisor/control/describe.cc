@@ -2,13 +2,31 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstring>
+#include <string_view>
 
 namespace prefork {
 namespace {
 
 std::string connections(std::uint32_t count) {
   return fmt::format("{} connection{}", count, count == 1 ? "" : "s");
+}
+
+/// Who sends such a signal, when the supervisor has not.
+std::string_view cause_of_signal(int signal) {
+  switch (signal) {
+    case SIGXCPU: return " (the limit cpu)";
+    case SIGXFSZ: return " (the limit fsize)";
+    case SIGSYS: return " (a system call that it may not make)";
+    case SIGABRT: return " (it gave itself up)";
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGTRAP: return " (a fault of its own)";
+    default: return " (not by the supervisor)";
+  }
 }
 
 }  // namespace
@@ -23,13 +41,18 @@ std::string describe(const Exit& exit) {
     }
     case Exit::Kind::kNotStarted: return "could not be started";
     case Exit::Kind::kVanished: return "left without an exit status";
+    case Exit::Kind::kOutOfMemory: return "killed by the kernel (SIGKILL): out of memory";
   }
   return "?";
 }
 
 std::string describe(const DeathRecord& record, const std::string& start_error) {
   std::string text = start_error.empty() ? describe(record.exit) : start_error;
-  if (record.reason != StopReason::kNone) text += fmt::format(" ({})", to_string(record.reason));
+  if (record.reason != StopReason::kNone) {
+    text += fmt::format(" ({})", to_string(record.reason));
+  } else if (record.exit.kind == Exit::Kind::kSignaled) {
+    text += cause_of_signal(record.exit.value);
+  }
   if (!record.was_ready && start_error.empty()) text += ", before it was ready";
   text += fmt::format("; age {}", describe(record.age));
   if (record.role == WorkerRole::kWorker) text += fmt::format(", served {}", record.served);

@@ -18,6 +18,8 @@ class EventHistory {
 
   /// The event as subscribers get it; good until the next call.
   const std::string& add(ControlEvent event, WallTime at);
+  /// The next one gets a larger number than this: at an upgrade in place.
+  void count_from(std::uint64_t last) { last_ = last; }
   /// The number of the latest event; 0: there was none.
   [[nodiscard]] std::uint64_t last() const { return last_; }
 

@@ -13,7 +13,7 @@ char score(const WorkerStatusLine& worker) {
   if (worker.role == WorkerRole::kTemplate) return 'T';
   switch (worker.status) {
     case WorkerStatus::kStarting: return 'S';
-    case WorkerStatus::kReady: return worker.load > 0 ? 'B' : '_';
+    case WorkerStatus::kReady: return worker.stopped ? 'Z' : worker.load > 0 ? 'B' : '_';
     case WorkerStatus::kDraining: return 'D';
     case WorkerStatus::kStopping: return 'K';
   }
@@ -26,7 +26,8 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
       fmt::format("pool {}: {}, workers {} ready of {} wanted (configured {}), {} to be started", pool.name,
                   pool.state, ready_workers(pool), pool.target, pool.configured, pool.scheduled);
   if (pool.start_failures > 0) head += fmt::format(", starting fails ({} in a row)", pool.start_failures);
-  lines.push_back(head + fmt::format(", generation {}", pool.generation));
+  head += fmt::format(", generation {}", pool.generation);
+  lines.push_back(pool.trial ? head + fmt::format(" ({} on trial)", *pool.trial) : head);
   for (const ListenerStatus& listener : pool.listeners) {
     lines.push_back(fmt::format("  listen {}: accepted {}{}", listener.name, listener.accepted,
                                 listener.paused   ? ", paused: out of descriptors or memory"
@@ -74,7 +75,8 @@ std::size_t ready_workers(const PoolStatus& pool) {
 }
 
 std::string state_of(const WorkerStatusLine& worker) {
-  if (worker.status == WorkerStatus::kReady) return worker.load > 0 ? "busy" : "idle";
+  if (worker.status == WorkerStatus::kReady)
+    return worker.stopped ? "stopped" : worker.load > 0 ? "busy" : "idle";
   return std::string(to_string(worker.status));
 }
 

@@ -21,6 +21,7 @@ struct WorkerStatusLine {
   pid_t pid = 0;  ///< 0: not known yet
   WorkerRole role = WorkerRole::kWorker;
   WorkerStatus status = WorkerStatus::kStarting;
+  bool stopped = false;  ///< by a signal such as SIGSTOP
   std::uint32_t load = 0;
   std::uint32_t slots = 0;
   std::uint64_t served = 0;
@@ -49,6 +50,7 @@ struct PoolStatus {
   std::size_t scheduled = 0;         ///< of those, not started yet
   std::uint32_t start_failures = 0;  ///< in a row
   Generation generation = 0;
+  std::optional<Generation> trial;  ///< the next one, while its first worker must prove itself
   std::size_t queued = 0;
   std::size_t queue_max = 0;
   std::size_t busy = 0;  ///< connections in workers' hands
@@ -72,7 +74,7 @@ struct SupervisorStatus {
 [[nodiscard]] std::size_t ready_workers(const PoolStatus& pool);
 /// "idle", "busy", or the name of the status.
 [[nodiscard]] std::string state_of(const WorkerStatusLine& worker);
-/// One character a worker: `_` idle, `B` busy, `S` starting, `D` draining, `K` signalled, `T` template.
+/// One character a worker: `_` idle, `B` busy, `S` starting, `D` draining, `K` signalled, `T` template, `Z` stopped.
 [[nodiscard]] std::string scoreboard(const std::vector<WorkerStatusLine>& workers);
 
 }  // namespace prefork

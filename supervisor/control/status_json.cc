@@ -77,6 +77,7 @@ Json of(const PoolStatus& pool) {
           {"scheduled", pool.scheduled},
           {"start_failures", pool.start_failures},
           {"generation", pool.generation},
+          {"trial", pool.trial ? Json(*pool.trial) : Json(nullptr)},
           {"with_workers", pool.busy},
           {"queue", queue_of(pool)},
           {"counters", of(pool.counters)},

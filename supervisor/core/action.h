@@ -144,6 +144,7 @@ struct ReportSaturation {
 /// A connection came back from workers too often and will be closed.
 struct ReportGaveUp {
   Ticket ticket;
+  unsigned times = 0;  ///< how often it came back
 };
 /// Nothing of the pool is left.
 struct Stopped {

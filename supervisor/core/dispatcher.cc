@@ -148,7 +148,7 @@ void Dispatcher::inspected(const event::Inspected& event, Instant now, Actions& 
 }
 
 void Dispatcher::give_up(ConnectionRow& row, Actions& out) {
-  out.push_back(action::ReportGaveUp{row.ticket});
+  out.push_back(action::ReportGaveUp{row.ticket, row.redispatches + 1U});
   end(row.ticket, action::End::How::kCrash, counters_.gave_up, out);
 }
 

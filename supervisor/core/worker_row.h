@@ -52,6 +52,7 @@ struct Exit {
     kSignaled,    ///< value is the signal
     kNotStarted,  ///< there never was a process
     kVanished,    ///< a forked worker whose channel ended before it told who it was
+    kOutOfMemory,  ///< killed by the kernel because memory ran out; value is the signal
   };
   Kind kind = Kind::kExited;
   int value = 0;

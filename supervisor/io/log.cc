@@ -34,6 +34,9 @@ void Log::set_level(LogLevel level) { level_ = level; }
 void Log::write_text(LogLevel level, std::string_view text) {
   logger_->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
 }
+void Log::worker_line(std::string_view name, std::string_view line) {
+  write_text(LogLevel::kInfo, fmt::format("{}: {}", name, line));
+}
 void Log::write_line(std::string_view line) { sink_->write_line(line); }
 bool Log::write_pending() { return sink_->write_pending(); }
 bool Log::waits() const { return sink_->waits(); }

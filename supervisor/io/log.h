@@ -48,6 +48,8 @@ class Log {
     write(LogLevel::kError, format, std::forward<T>(values)...);
   }
 
+  /// A line of a worker's output, at whatever level the log is. `name` says whose it is.
+  void worker_line(std::string_view name, std::string_view line);
   /// A line as it is, without time and level.
   void write_line(std::string_view line);
   /// Writes what waits, as far as the reader takes it. True when nothing waits any more.

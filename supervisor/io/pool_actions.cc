@@ -50,12 +50,26 @@ void PoolRunner::perform(const action::StartWorker& action) {
   const bool forked = static_cast<bool>(action.from);
   workers_[action.worker.slot()] = std::make_unique<WorkerProcess>(
       around_.loop, static_cast<WorkerProcess::Owner&>(*this), action.worker, std::move(ours), forked);
-  if (!forked) {
-    const Launch& launch = launches_.at(action.generation).of(action.role);
-    return around_.spawner.launch(LaunchKey{spawner_key_, action.worker.value}, launch, theirs.release());
-  }
+  if (!forked) return launch(action, *workers_[action.worker.slot()], theirs.release());
   forks_.push_back(Fork{action.worker, action.from, theirs.release()});
   send_forks();
+}
+
+void PoolRunner::launch(const action::StartWorker& action, WorkerProcess& process, Fd channel) {
+  const Launch& launch = launches_.at(action.generation).of(action.role);
+  Fd theirs;
+  if (launch.captured) {
+    auto pipe = WorkerOutput::make_pipe();
+    if (!pipe) {
+      process.set_start_error(pipe.error().message());
+      return process.not_started();
+    }
+    process.set_output(std::make_unique<WorkerOutput>(around_.loop, around_.log, std::move(pipe.value().ours),
+                                                      action.role == WorkerRole::kTemplate));
+    theirs = std::move(pipe.value().theirs);
+  }
+  around_.spawner.launch(LaunchKey{spawner_key_, action.worker.value}, launch, std::move(channel),
+                         std::move(theirs));
 }
 
 void PoolRunner::send_forks() {
@@ -97,7 +111,12 @@ void PoolRunner::perform(const action::Measure& action) {
 void PoolRunner::perform(const action::ForgetGeneration& action) { launches_.erase(action.generation); }
 
 void PoolRunner::perform(const action::ForgetWorker& action) {
-  if (find(action.worker) != nullptr) forgotten_.push_back(std::move(workers_[action.worker.slot()]));
+  WorkerProcess* process = find(action.worker);
+  if (process == nullptr) return;
+  // What a template has forked writes where it did: closed, that would end them.
+  if (process->output() != nullptr && process->output()->outlives_owner())
+    outputs_.push_back(process->take_output());
+  forgotten_.push_back(std::move(workers_[action.worker.slot()]));
 }
 
 void PoolRunner::perform(const action::Dispatch& action) {

@@ -23,14 +23,14 @@ std::string_view to_string(Pool::Phase phase) {
 void PoolRunner::has_process(const WorkerProcess& worker) {
   const WorkerRow* row = pool_.workers().find(worker.id());
   if (row == nullptr) return;
-  around_.events.publish(control_event::WorkerStarted{config_.name, row->id.sequence(), worker.pid(), row->role,
-                                                      row->generation});
+  around_.events.publish(control_event::WorkerStarted{config_.name, row->id.sequence(), worker.pid(),
+                                                      row->role, row->generation});
 }
 
 void PoolRunner::perform(const action::ReportReady& action) {
   around_.log.debug("{} is ready after {}", name_of(action.worker), describe(action.took));
-  around_.events.publish(control_event::WorkerReady{config_.name, action.worker.sequence(),
-                                                    pid_of(action.worker), action.took});
+  around_.events.publish(
+      control_event::WorkerReady{config_.name, action.worker.sequence(), pid_of(action.worker), action.took});
 }
 
 void PoolRunner::perform(const action::ReportDeath& action) {
@@ -41,8 +41,14 @@ void PoolRunner::perform(const action::ReportDeath& action) {
   } else {
     around_.log.debug("{} left: {}", name, text);
   }
-  around_.events.publish(
-      control_event::WorkerDied{config_.name, pid_of(action.record.worker), action.record, text});
+  const WorkerProcess* process = find(action.record.worker);
+  const bool captured = process != nullptr && process->output() != nullptr;
+  std::vector<std::string> lines = captured ? process->output()->last_lines() : std::vector<std::string>();
+  if (action.record.is_failure()) {
+    for (const std::string& line : lines) around_.log.warn("{} last wrote: {}", name, line);
+  }
+  around_.events.publish(control_event::WorkerDied{config_.name, pid_of(action.record.worker), action.record,
+                                                   text, std::move(lines)});
 }
 
 std::string PoolRunner::failed_start(const DeathRecord& record) const {
@@ -103,15 +109,14 @@ void PoolRunner::perform(const action::ReportRedispatched& action) {
 }
 
 void PoolRunner::perform(const action::ReportSaturation& action) {
-  around_.events.publish(
-      control_event::SaturationChanged{config_.name, action.saturated, action.queued});
+  around_.events.publish(control_event::SaturationChanged{config_.name, action.saturated, action.queued});
 }
 
 void PoolRunner::perform(const action::ReportGaveUp& action) {
   around_.log.error(
       "pool {}: a connection from {} came back from workers {} times and is closed: it may be what kills "
       "them",
-      config_.name, peer_name(sockets_.at(action.ticket)), Dispatcher::kMaxRedispatches + 1);
+      config_.name, peer_name(sockets_.at(action.ticket)), action.times);
 }
 
 void PoolRunner::perform(const action::Stopped& action) {
@@ -131,6 +136,7 @@ PoolStatus PoolRunner::status() const {
   status.scheduled = pool_.lifecycle().scheduled();
   status.start_failures = pool_.lifecycle().failures();
   status.generation = pool_.lifecycle().generation();
+  status.trial = pool_.lifecycle().trial();
   status.queued = pool_.connections().queued();
   status.queue_max = config_.queue.max;
   status.busy = pool_.connections().size() - status.queued;
@@ -149,6 +155,7 @@ WorkerStatusLine PoolRunner::status_of(const WorkerRow& row, Instant now) const 
   line.number = row.id.sequence();
   line.role = row.role;
   line.status = row.status;
+  line.stopped = row.stopped;
   line.load = row.load;
   line.slots = row.slots;
   line.served = row.served;

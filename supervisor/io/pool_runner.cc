@@ -145,6 +145,7 @@ void PoolRunner::on_timer() {
 
 void PoolRunner::on_before_sleep() {
   forgotten_.clear();
+  std::erase_if(outputs_, [](const auto& output) { return output->ended(); });
   old_listeners_.clear();
 }
 
@@ -188,6 +189,10 @@ void PoolRunner::process_stopped(pid_t pid, bool stopped) {
   for (const auto& worker : workers_) {
     if (worker && worker->pid() == pid) return tell(event::WorkerStopped{worker->id(), stopped});
   }
+}
+
+std::string PoolRunner::output_name(const WorkerProcess& worker) const {
+  return config_.name + "[" + std::to_string(worker.pid()) + "]";
 }
 
 std::string PoolRunner::name_of(const WorkerProcess& worker) const { return name_of(worker.id()); }

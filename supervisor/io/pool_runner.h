@@ -20,6 +20,7 @@
 #include "supervisor/io/listener.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
+#include "supervisor/io/oom_counter.h"
 #include "supervisor/io/pool_settings.h"
 #include "supervisor/io/pool_state.h"
 #include "supervisor/io/socket_table.h"
@@ -37,6 +38,7 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
     SpawnerLink& spawner;
     Datagram& datagram;
     EventOutlet& events;
+    OomCounter& oom;
   };
 
   PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
@@ -62,6 +64,9 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   [[nodiscard]] PoolState state();
   /// Goes on where the runner that wrote the state was. An error leaves it half done.
   [[nodiscard]] Result<void> adopt(const PoolState& state);
+  /// The text of the configuration that a reload has removed the pool from.
+  void remember_config(std::string text) { removed_from_ = std::move(text); }
+  [[nodiscard]] const std::string& removed_from() const { return removed_from_; }
   /// When everything has been adopted.
   void resume();
 
@@ -95,6 +100,8 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   Datagram& datagram() override { return around_.datagram; }
   Log& log() override { return around_.log; }
   [[nodiscard]] std::string name_of(const WorkerProcess& worker) const override;
+  [[nodiscard]] std::string output_name(const WorkerProcess& worker) const override;
+  [[nodiscard]] bool take_oom_kill() override { return around_.oom.take_kill(); }
   // SpawnerLink::Client
   void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;
   void not_started(std::uint64_t worker, const LaunchReply& reply) override;
@@ -139,6 +146,8 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   void listen_on(std::vector<ListenSocket> sockets);
   void set_start_error(WorkerProcess& process, const LaunchReply& reply) const;
   void send_forks();
+  /// Starts the process of one that is not forked.
+  void launch(const action::StartWorker& action, WorkerProcess& process, Fd channel);
   void on_timer();
   void on_before_sleep();
   void arm_timer(Instant now);
@@ -155,6 +164,7 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
 
   Surroundings around_;
   PoolConfig config_;
+  std::string removed_from_;
   Milliseconds stop_timeout_;
   std::map<Generation, Launches> launches_;  ///< of the generations that are in use
   bool rollout_failed_ = false;              ///< what the configuration says is not what runs
@@ -170,6 +180,7 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   std::vector<std::unique_ptr<WorkerProcess>> workers_;    ///< by slot of the id
   std::vector<std::unique_ptr<WorkerProcess>> forgotten_;  ///< may still be in a callback of theirs
   std::vector<std::unique_ptr<Listener>> old_listeners_;   ///< the same
+  std::vector<std::unique_ptr<WorkerOutput>> outputs_;  ///< of templates that are gone, for those they forked
   std::deque<Fork> forks_;
   TimerWatcher fork_timer_;
   TimerWatcher timer_;

@@ -69,6 +69,7 @@ Launch to_launch(const PoolConfig& config, WorkerRole role) {
   launch.argv = config.command;
   launch.directory = config.directory;
   launch.batch = config.scheduling == Scheduling::kBatch;
+  launch.captured = config.output == Output::kPrefix;
   for (const auto& [name, value] : config.environment) {
     launch.environment.push_back(name + '=');
     launch.environment.back() += value;

@@ -151,10 +151,12 @@ Result<void> Supervisor::apply(const Config& config, std::vector<std::string>& c
     if (!removed) continue;
     changes.push_back("pool " + removed->config().name + ": not in the configuration any more; stopping");
     log_.info("{}", changes.back());
+    removed->remember_config(config_text_);
     removed->stop(/*quick=*/false);
     leaving_.push_back(std::move(removed));
   }
   pools_ = std::move(pools);
+  config_text_ = config.text;
   log_.set_level(config.log_level);
   return {};
 }

@@ -51,8 +51,8 @@ void SpawnerLink::remove(std::uint64_t pool) {
   std::erase_if(waiting_, [pool](const Request& request) { return request.key.pool == pool; });
 }
 
-void SpawnerLink::launch(const LaunchKey& key, const Launch& launch, Fd channel) {
-  waiting_.push_back(Request{key, encode_request(key, launch), std::move(channel)});
+void SpawnerLink::launch(const LaunchKey& key, const Launch& launch, Fd channel, Fd output) {
+  waiting_.push_back(Request{key, encode_request(key, launch), std::move(channel), std::move(output)});
   send_requests();
 }
 
@@ -64,7 +64,8 @@ Result<void> SpawnerLink::renounce_root() {
 void SpawnerLink::send_requests() {
   while (!waiting_.empty() && in_flight_.size() < kMaxInFlight && process_.socket.valid()) {
     Request& request = waiting_.front();
-    if (send_passing(process_.socket.get(), request.bytes, request.channel.get(), MSG_DONTWAIT) < 0) {
+    if (send_passing(process_.socket.get(), request.bytes, request.channel.get(), request.output.get(),
+                     MSG_DONTWAIT) < 0) {
       // Its answers make room. Without any under way, whatever is short now may not be in a moment.
       if (in_flight_.empty()) {
         log_.warn("the spawner cannot be asked for a worker now: {}", std::generic_category().message(errno));
@@ -111,7 +112,8 @@ void SpawnerLink::on_exit() {
     log_.error("the spawner process died; starting another");
   } else {
     log_.error(
-        "the spawner process died; starting another, which is no more than the supervisor itself: if that gave up "
+        "the spawner process died; starting another, which is no more than the supervisor itself: if that "
+        "gave up "
         "root, workers of other users can be started only after the supervisor is restarted");
   }
   if (age < kRetry) {
@@ -137,18 +139,21 @@ SpawnerState SpawnerLink::state() const {
   state.pid = process_.pid;
   state.started_at = started_at_;
   state.last_key = last_client_;
-  for (const LaunchKey& key : in_flight_) state.in_flight.push_back({key.pool, key.worker, "", Carried::kNone});
+  for (const LaunchKey& key : in_flight_)
+    state.in_flight.push_back({key.pool, key.worker, "", Carried::kNone, Carried::kNone});
   for (const Request& request : waiting_) {
-    state.waiting.push_back({request.key.pool, request.key.worker,
-                             std::string(reinterpret_cast<const char*>(request.bytes.data()), request.bytes.size()),
-                             Carried{request.channel.get()}});
+    state.waiting.push_back(
+        {request.key.pool, request.key.worker,
+         std::string(reinterpret_cast<const char*>(request.bytes.data()), request.bytes.size()),
+         Carried{request.channel.get()}, Carried{request.output.get()}});
   }
   return state;
 }
 
 SpawnerProcess SpawnerLink::process_of(const SpawnerState& state) {
   if (state.launch_format != kLaunchFormat || state.socket == Carried::kNone) return {};
-  return {Fd(static_cast<int>(state.socket)), Fd(static_cast<int>(state.pidfd)), static_cast<pid_t>(state.pid)};
+  return {Fd(static_cast<int>(state.socket)), Fd(static_cast<int>(state.pidfd)),
+          static_cast<pid_t>(state.pid)};
 }
 
 void SpawnerLink::adopt(const SpawnerState& state) {
@@ -158,12 +163,13 @@ void SpawnerLink::adopt(const SpawnerState& state) {
   for (const RequestState& request : state.waiting) {
     const LaunchKey key{request.pool, request.worker};
     Fd channel(static_cast<int>(request.channel));
+    Fd output(static_cast<int>(request.output));
     if (state.launch_format != kLaunchFormat) {
       in_flight_.push_back(key);  // nobody will answer
       continue;
     }
     const auto bytes = std::as_bytes(std::span(request.bytes));
-    waiting_.push_back({key, {bytes.begin(), bytes.end()}, std::move(channel)});
+    waiting_.push_back({key, {bytes.begin(), bytes.end()}, std::move(channel), std::move(output)});
   }
 }
 

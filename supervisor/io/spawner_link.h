@@ -45,15 +45,17 @@ class SpawnerLink {
 
   // For an upgrade in place. The spawner goes on as it is: it may hold what the supervisor has given up.
   [[nodiscard]] SpawnerState state() const;
-  /// The process that the state names, if this program understands its answers; otherwise none, and resume() starts
-  /// another.
+  /// The process that the state names, if this program understands its answers; otherwise none, and resume()
+  /// starts another.
   [[nodiscard]] static SpawnerProcess process_of(const SpawnerState& state);
-  /// Goes on where the link that wrote the state was. The clients follow, each under its key, and then resume().
+  /// Goes on where the link that wrote the state was. The clients follow, each under its key, and then
+  /// resume().
   void adopt(const SpawnerState& state);
   void resume();
 
-  /// Asks for a worker; the answer comes through the client, never before this returns.
-  void launch(const LaunchKey& key, const Launch& launch, Fd channel);
+  /// Asks for a worker; the answer comes through the client, never before this returns. `output` is what the
+  /// worker writes to, if `launch` wants that captured.
+  void launch(const LaunchKey& key, const Launch& launch, Fd channel, Fd output);
   /// From now on nobody is started as root, whoever asks.
   [[nodiscard]] Result<void> renounce_root();
   /// Handles all answers that have come.
@@ -71,7 +73,7 @@ class SpawnerLink {
   struct Request {
     LaunchKey key;
     std::vector<std::byte> bytes;
-    Fd channel;
+    Fd channel, output;
   };
 
   void watch();

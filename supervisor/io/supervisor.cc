@@ -16,10 +16,12 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
     : options_(std::move(options)),
       log_(log),
       spawner_(loop_, log, std::move(spawner), options_.worker_descriptors),
+      upgrade_check_(loop_, static_cast<UpgradeCheck::Owner&>(*this)),
       control_(loop_, log, static_cast<Operations&>(*this)),
       started_at_(std::chrono::steady_clock::now()),
       hup_(loop_),
       usr1_(loop_),
+      usr2_(loop_),
       ttin_(loop_),
       ttou_(loop_),
       term_(loop_),
@@ -32,6 +34,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       before_sleep_(loop_) {
   hup_.start(SIGHUP, Callback::to<&Supervisor::on_hup>(*this));
   usr1_.start(SIGUSR1, Callback::to<&Supervisor::on_usr1>(*this));
+  usr2_.start(SIGUSR2, Callback::to<&Supervisor::on_usr2>(*this));
   ttin_.start(SIGTTIN, Callback::to<&Supervisor::on_ttin>(*this));
   ttou_.start(SIGTTOU, Callback::to<&Supervisor::on_ttou>(*this));
   term_.start(SIGTERM, Callback::to<&Supervisor::on_term>(*this));
@@ -43,6 +46,10 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
 
 int Supervisor::run() {
   loop_.run();
+  while (upgrade_due_) {
+    hand_over();
+    loop_.run();
+  }
   return stopped_cleanly_ ? 0 : 1;
 }
 
@@ -160,7 +167,7 @@ void Supervisor::sweep_strangers() {
   // through their pidfds, each where it is known what its death means.
   const auto ours = [this](pid_t pid) {
     const auto known = [pid](const auto& pool) { return pool->knows_child(pid); };
-    return pid == spawner_.pid() || std::any_of(pools_.begin(), pools_.end(), known) ||
+    return pid == spawner_.pid() || pid == upgrade_check_.pid() || std::any_of(pools_.begin(), pools_.end(), known) ||
            std::any_of(leaving_.begin(), leaving_.end(), known);
   };
   const auto awaits = [](const auto& pool) { return pool->awaits_identity(); };
@@ -179,6 +186,6 @@ void Supervisor::sweep_strangers() {
   }
 }
 
-PoolRunner::Surroundings Supervisor::surroundings() { return {loop_, log_, spawner_, datagram_, control_}; }
+PoolRunner::Surroundings Supervisor::surroundings() { return {loop_, log_, spawner_, datagram_, control_, oom_}; }
 
 }  // namespace prefork

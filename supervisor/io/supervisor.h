@@ -11,26 +11,34 @@
 #include "config/load.h"
 #include "proto/channel.h"
 #include "supervisor/control/operations.h"
+#include "supervisor/io/adoption.h"
 #include "supervisor/io/control_socket.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
 #include "supervisor/io/pool_runner.h"
+#include "supervisor/io/program_path.h"
 #include "supervisor/io/spawner_link.h"
+#include "supervisor/io/upgrade_check.h"
+#include "supervisor/io/upgrade_state.h"
 
 namespace prefork {
 
-class Supervisor final : private Operations {
+class Supervisor final : private Operations, private UpgradeCheck::Owner {
  public:
   struct Options {
     std::string config_file;
     CommandSearch search;
     rlimit worker_descriptors;  ///< RLIMIT_NOFILE of workers
+    std::string program;        ///< where an upgrade finds the new version of this one
   };
 
   Supervisor(Options options, Log& log, SpawnerProcess spawner);
 
   /// Opens everything that `config` names. On an error nothing has been started and nothing is left open.
   [[nodiscard]] Result<void> start(const Config& config, Fd config_lock);
+  /// Instead: goes on from the state that an older program has left behind in this process. An error leaves it half
+  /// done.
+  [[nodiscard]] Result<void> adopt(const SupervisorState& state, const AdoptedConfigs& configs);
   /// Until stopped by a signal. The exit status: 0 when everything was finished, 1 when something was cut
   /// short.
   [[nodiscard]] int run();
@@ -46,6 +54,7 @@ class Supervisor final : private Operations {
   // Signals
   void on_hup();
   void on_usr1();
+  void on_usr2();
   void on_ttin() { resize_by(1); }
   void on_ttou() { resize_by(-1); }
   void on_term() { stop(/*quick=*/stopping_); }
@@ -59,6 +68,19 @@ class Supervisor final : private Operations {
   [[nodiscard]] Result<Scaled> scale(const PoolName& pool, std::size_t workers) override;
   [[nodiscard]] Result<PoolNames> reset_failed(const PoolName& pool) override;
   void stop(bool quick) override;
+
+  // UpgradeCheck::Owner
+  void upgrade_proven(const std::string& version) override;
+  void upgrade_refused(const std::string& why) override;
+
+  /// Begins to examine the new program; the outcome is told by the log.
+  [[nodiscard]] Result<void> upgrade();
+  /// Hands this process over to the program that has been examined. Comes back when that failed, or is not wanted any
+  /// more.
+  void hand_over();
+  [[nodiscard]] Result<void> replace_by_proven();
+  [[nodiscard]] SupervisorState state();
+  [[nodiscard]] Result<std::unique_ptr<PoolRunner>> adopt_pool(const PoolState& state, const Config& config);
 
   /// Those that a request means; never empty.
   [[nodiscard]] Result<std::vector<PoolRunner*>> pools_named(const PoolName& name) const;
@@ -102,8 +124,13 @@ class Supervisor final : private Operations {
   Loop loop_;
   Datagram datagram_;
   SpawnerLink spawner_;
+  OomCounter oom_;
+  UpgradeCheck upgrade_check_;
+  std::optional<FileIdentity> examined_;  ///< the file that upgrade_check_ has started
+  bool upgrade_due_ = false;              ///< it could take over, and nothing else has happened since
   ControlSocket control_;
   Fd config_lock_;
+  std::string config_text_;  ///< of the configuration in force
   std::vector<std::unique_ptr<PoolRunner>> pools_;    ///< as the configuration lists them
   std::vector<std::unique_ptr<PoolRunner>> leaving_;  ///< removed by a reload, not yet stopped
   Instant started_at_;
@@ -112,7 +139,7 @@ class Supervisor final : private Operations {
   bool stopping_ = false;
   int stop_requests_ = 0;
   bool stopped_cleanly_ = true;
-  SignalWatcher hup_, usr1_, ttin_, ttou_, term_, quit_, int_, chld_;
+  SignalWatcher hup_, usr1_, usr2_, ttin_, ttou_, term_, quit_, int_, chld_;
   TimerWatcher status_timer_, sweep_timer_, log_timer_;
   BeforeSleepWatcher before_sleep_;
 };

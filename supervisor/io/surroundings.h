@@ -13,9 +13,12 @@
 
 namespace prefork {
 
-/// Opens /dev/null on those of descriptors 0 to 2 that are closed, sets every signal to its default and
-/// unblocks it (but ignores SIGPIPE), and makes orphaned grandchildren ours to reap. First thing in main().
+/// Opens /dev/null on those of descriptors 0 to 2 that are closed, sets every signal to its default (but
+/// ignores SIGPIPE), and makes orphaned grandchildren ours to reap. First thing in main().
 void normalize_process();
+
+void block_signals();
+void unblock_signals();
 
 /// Raises the soft limit of descriptors to the hard one. Returns what it was: workers get that.
 [[nodiscard]] rlimit raise_descriptor_limit();

@@ -55,6 +55,8 @@ WorkerProcess::WorkerProcess(const Loop& loop, Owner& owner, const WorkerProcess
     channel_watcher_.start(channel_.descriptor(), Callback::to<&WorkerProcess::on_readable>(*this));
   }
   if (pidfd_.valid()) exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
+  if (state.output.pipe != Carried::kNone)
+    output_ = std::make_unique<WorkerOutput>(loop, owner_.log(), state.output);
 }
 
 WorkerProcessState WorkerProcess::state() const {
@@ -69,6 +71,7 @@ WorkerProcessState WorkerProcess::state() const {
   state.pending_signal = pending_signal_;
   state.start_error = start_error_;
   state.note = note_;
+  if (output_) state.output = output_->state();
   return state;
 }
 
@@ -88,6 +91,7 @@ void WorkerProcess::started(pid_t pid, Fd pidfd) {
     hear_last_words();
     return not_started();
   }
+  if (output_) output_->start(owner_.output_name(*this));
   exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
   owner_.has_process(*this);
   if (pending_signal_) signal(*pending_signal_);
@@ -112,6 +116,7 @@ void WorkerProcess::signal(action::SignalWorker::Signal signal) {
     return;
   }
   if (signal == Signal::kKill) {
+    kill_sent_ = true;
     (void)send_signal(pidfd_, SIGKILL);
     return;
   }
@@ -210,6 +215,7 @@ void WorkerProcess::on_exit() {
   exit_watcher_.stop();
   owner_.hear_spawner();
   hear_last_words();
+  if (output_) output_->finish();
   siginfo_t status{};
   int waited = 0;
   do {
@@ -218,7 +224,10 @@ void WorkerProcess::on_exit() {
   reaped_ = true;
   if (std::exchange(over_, true)) return;
   const bool known = waited == 0 && status.si_pid != 0;
-  owner_.tell(event::WorkerExited{id_, known ? to_exit(status) : Exit{Exit::Kind::kVanished, 0}});
+  Exit exit = known ? to_exit(status) : Exit{Exit::Kind::kVanished, 0};
+  const bool foreign_kill = exit.kind == Exit::Kind::kSignaled && exit.value == SIGKILL && !kill_sent_;
+  if (foreign_kill && owner_.take_oom_kill()) exit.kind = Exit::Kind::kOutOfMemory;
+  owner_.tell(event::WorkerExited{id_, exit});
 }
 
 }  // namespace prefork

@@ -7,8 +7,10 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "proto/channel.h"
 #include "supervisor/core/action.h"
@@ -17,6 +19,7 @@
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
 #include "supervisor/io/pool_state.h"
+#include "supervisor/io/worker_output.h"
 
 namespace prefork {
 
@@ -37,6 +40,10 @@ class WorkerProcess {
     [[nodiscard]] virtual Log& log() = 0;
     /// "pool web: worker 3 (pid 4711)".
     [[nodiscard]] virtual std::string name_of(const WorkerProcess& worker) const = 0;
+    /// "web[4711]": what stands before the lines that it writes.
+    [[nodiscard]] virtual std::string output_name(const WorkerProcess& worker) const = 0;
+    /// Whether the kernel has killed a process for want of memory, which nobody has been told yet.
+    [[nodiscard]] virtual bool take_oom_kill() = 0;
   };
 
   /// `forked_by_template`: who it is, is learned from its first datagram. Otherwise started() or failed()
@@ -50,6 +57,11 @@ class WorkerProcess {
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
+
+  /// What it writes is read from there. Before started().
+  void set_output(std::unique_ptr<WorkerOutput> output) { output_ = std::move(output); }
+  [[nodiscard]] const WorkerOutput* output() const { return output_.get(); }
+  [[nodiscard]] std::unique_ptr<WorkerOutput> take_output() { return std::move(output_); }
 
   /// The spawner's answer: there is a process.
   void started(pid_t pid, Fd pidfd);
@@ -100,6 +112,8 @@ class WorkerProcess {
   std::optional<action::SignalWorker::Signal> pending_signal_;
   std::string start_error_;
   std::string note_;
+  bool kill_sent_ = false;
+  std::unique_ptr<WorkerOutput> output_;  ///< null: it has none of its own
   ReadWatcher channel_watcher_;
   ReadWatcher exit_watcher_;
 };

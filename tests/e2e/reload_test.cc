@@ -211,7 +211,7 @@ TEST_CASE("a new command that does not work leaves the old workers serving, unti
   SUBCASE("it never gets ready") { pool.command = scripted({"gate:never"}); }
   supervisor.rewrite_config(pool);
   supervisor.signal(SIGHUP);
-  if (pool.command[0] == "/bin/false") supervisor.wait_for_log("starting workers fails", 3);
+  if (pool.command[0] == "/bin/false") supervisor.wait_for_log("rollout failed");
   load.wait_for_answers(100);
   const PoolTable meanwhile = supervisor.pool();
   for (const pid_t pid : pids) {

@@ -53,7 +53,7 @@ TEST_CASE(
     "FAULTS 38: started with SIGCHLD ignored, all signals blocked and descriptors 0 to 2 closed, it works") {
   const TestDirectory directory;
   const std::string path = directory.at("pool.sock");
-  SupervisorUnderTest supervisor(PoolText{.listen = {"unix:" + path}}.text(),
+  SupervisorUnderTest supervisor(PoolText{.listen = {"unix:" + path}, .more = R"("output": "inherit")"}.text(),
                                  {.await_start = false, .in_child = [] {
                                     for (const int number : {SIGCHLD, SIGHUP, SIGTERM, SIGUSR1, SIGPIPE})
                                       (void)::signal(number, SIG_IGN);

@@ -1,0 +1,156 @@
+// The commands that ask a running supervisor, as a person or a script uses them.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/load.h"
+#include "tests/support/client.h"
+#include "tests/support/command.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  const bool found = text.find(part) != std::string::npos;
+  if (!found) MESSAGE("\"" << part << "\" is not in: " << text);
+  return found;
+}
+
+std::string two_pools(unsigned workers_of_a) {
+  return pools_text({{"a", {.workers = workers_of_a}}, {"b", {.workers = 1}}}, kWithControl);
+}
+
+}  // namespace
+
+TEST_CASE("status prints the table, or everything as JSON") {
+  SupervisorUnderTest supervisor(PoolText{.workers = 2, .control = true});
+  supervisor.wait_for_idle(2);
+  const CommandResult table = run_supervisor({"status", "-c", supervisor.config_file()});
+  CHECK(table.status == 0);
+  CHECK(contains(table.output, "pool main: running, workers 2 ready of 2 wanted"));
+  CHECK(contains(table.output, "  scoreboard: [__]"));
+  const CommandResult json = run_supervisor({"status", "--json", "-c", supervisor.config_file()});
+  CHECK(json.status == 0);
+  CHECK(contains(json.output, "\"scoreboard\": \"__\""));
+  CHECK(json.errors.empty());
+}
+
+TEST_CASE("nothing listens: status 3; no control socket or no file: status 2") {
+  const TestDirectory directory;
+  const std::string path = directory.at("control.sock");
+  const std::string file = directory.write("pool.json", R"({"control": ")" + path + "\"}");
+  const CommandResult nobody = run_supervisor({"status", "-c", file});
+  CHECK(nobody.status == 3);
+  CHECK(nobody.errors == "supervisor: no supervisor listens at " + path + ": No such file or directory\n");
+  const std::string without = directory.write("without.json", "{}");
+  const CommandResult unnamed = run_supervisor({"health", "-c", without});
+  CHECK(unnamed.status == 2);
+  CHECK(contains(unnamed.errors, R"(has no "control")"));
+  CHECK(run_supervisor({"stop", "-c", directory.at("missing.json")}).status == 2);
+  CHECK(contains(run_supervisor({"reload"}).errors, "which supervisor? Say -c FILE"));
+  CHECK(run_supervisor({"reload"}).status == 2);
+  CHECK(run_supervisor({"relaod", "-c", file}).status == 2);
+  CHECK(run_supervisor({"scale", "-c", file}).status == 2);
+  CHECK(run_supervisor({"scale", "many", "-c", file}).status == 2);
+}
+
+TEST_CASE("help names every command and its exit statuses") {
+  const CommandResult help = run_supervisor({"--help"});
+  CHECK(help.status == 0);
+  for (const char* command : {"check", "schema", "status", "health", "events", "reload", "restart", "scale",
+                              "stop", "reset-failed"}) {
+    CHECK(contains(help.output, std::string("\n  ") + command));
+    const CommandResult one = run_supervisor({command, "--help"});
+    CHECK(one.status == 0);
+    CHECK(one.output.size() < 1000);
+  }
+  CHECK(contains(help.output, "3 nobody listens at the control socket"));
+}
+
+TEST_CASE("reload prints what changed, or every mistake with status 1") {
+  SupervisorUnderTest supervisor(two_pools(1), {.listeners = 2});
+  supervisor.rewrite_config(two_pools(3));
+  const CommandResult applied = run_supervisor({"reload", "-c", supervisor.config_file()});
+  CHECK(applied.status == 0);
+  CHECK(applied.output == "pool a: reloaded, workers 3\npool b: reloaded, unchanged\n");
+  supervisor.rewrite_config(std::string("{\"pools\": {\"a\": {\"wokers\": 1}}, ") + kWithControl + "}");
+  const CommandResult refused = run_supervisor({"reload", "-c", supervisor.config_file()});
+  CHECK(refused.status == 1);
+  CHECK(refused.output.empty());
+  CHECK(contains(refused.errors, "/pools/a/wokers: the key \"wokers\" is not known here"));
+  CHECK(contains(refused.errors, "supervisor: reload refused, nothing has changed\n"));
+}
+
+TEST_CASE("scale changes one pool until the next reload, within what is allowed") {
+  SupervisorUnderTest supervisor(two_pools(1), {.listeners = 2});
+  const auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--control", supervisor.control()});
+    return run_supervisor(arguments);
+  };
+  CHECK(run({"scale", "a", "3"}).output == "pool a: 3 workers from now on, 1 before\n");
+  eventually("three serve",
+             [&] { return contains(run({"health"}).output, "pool a: fine, 3 of 3 workers ready"); });
+  const CommandResult which = run({"scale", "3"});
+  CHECK(which.status == 1);
+  CHECK(which.errors == "supervisor: which pool? There are a, b\n");
+  CHECK(run({"scale", "c", "3"}).errors == "supervisor: there is no pool \"c\"; there are a, b\n");
+  CHECK(run({"scale", "a", "4097"}).errors == "supervisor: a pool can have 0 to 4096 workers, not 4097\n");
+  CHECK(run({"scale", "a", "0"}).status == 0);
+  const CommandResult health = run({"health"});
+  CHECK(health.status == 0);
+  CHECK(contains(health.output, "pool a: fine, meant to have no workers\n"));
+  CHECK(run({"reload"}).status == 0);
+  eventually("as the file says", [&] { return contains(run({"health"}).output, "pool a: fine, 1 of 1"); });
+}
+
+TEST_CASE("restart replaces the workers, under load and without a failed connection") {
+  SupervisorUnderTest supervisor(
+      PoolText{.command = {"supervisor-worker", "line"}, .workers = 2, .control = true});
+  const PoolTable before = supervisor.wait_for_idle(2);
+  Load load(supervisor.address(), "S 500\n", 3);
+  CHECK(run_supervisor({"scale", "3", "--control", supervisor.control()}).status == 0);
+  CHECK(run_supervisor({"restart", "main", "--control", supervisor.control()}).output ==
+        "pool main: workers are being replaced\n");
+  supervisor.wait_for_pool("all are new, and as many as before", [&](const PoolTable& now) {
+    bool renewed = now.workers.size() == 3 && now["workers"] == 3;
+    for (const WorkerText& worker : now.workers) renewed = renewed && worker.generation == 2;
+    return renewed;
+  });
+  load.wait_for_answers(10);
+  CHECK(load.stop().flawless());
+  CHECK(run_supervisor({"restart", "other", "--control", supervisor.control()}).status == 1);
+}
+
+TEST_CASE("stop returns when everything at hand is finished and the supervisor has gone") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  supervisor.wait_for_event("worker_ready");
+  Client client(supervisor.address());
+  supervisor.wait_for_pool("it is busy", [](const PoolTable& now) { return now.count("busy") == 1; });
+  Client control("unix:" + supervisor.control());
+  control.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stop\"}\n");
+  CHECK(contains(control.receive_some(), "\"stopping\":true"));
+  CHECK(run_supervisor({"health", "--control", supervisor.control()})
+            .output.starts_with("the supervisor is stopping\n"));
+  CHECK(run_supervisor({"scale", "2", "--control", supervisor.control()}).errors ==
+        "supervisor: the supervisor is stopping\n");
+  CHECK(run_supervisor({"reload", "--control", supervisor.control()}).status == 1);
+  client.send("hello");
+  client.finish();
+  CHECK(client.receive() == "hello");
+  CHECK(supervisor.await_exit() == 0);
+  CHECK(control.receive().empty());
+}
+
+TEST_CASE("stop --quick does not wait for what is busy") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  supervisor.wait_for_event("worker_ready");
+  const Client client(supervisor.address());
+  supervisor.wait_for_pool("it is busy", [](const PoolTable& now) { return now.count("busy") == 1; });
+  CHECK(run_supervisor({"stop", "--quick", "-c", supervisor.config_file()}).status == 0);
+  CHECK(supervisor.await_exit() == 1);
+  CHECK(run_supervisor({"events", "--control", supervisor.control()}).status == 3);
+}

@@ -1,0 +1,211 @@
+// The control socket: who gets in, what it does, and that nobody at it can harm the service.
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/support/client.h"
+#include "tests/support/command.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork;
+using namespace prefork::test;
+
+namespace {
+
+const std::string kStatus = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}\n";
+
+std::string request(const std::string& method, const std::string& parameters = "{}") {
+  return R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + parameters + "}\n";
+}
+
+/// One line of what the client gets.
+std::string line_from(Client& client) {
+  std::string line;
+  while (!line.ends_with('\n')) {
+    const std::string next = client.receive(1);
+    REQUIRE_MESSAGE(!next.empty(), "the connection ended after: ", line);
+    line += next;
+  }
+  return line;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  const bool found = text.find(part) != std::string::npos;
+  if (!found) MESSAGE("\"" << part << "\" is not in: " << text);
+  return found;
+}
+
+mode_t mode_of(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 ? status.st_mode & 07777U : 0;
+}
+
+bool serves(SupervisorUnderTest& supervisor) { return ask(supervisor.address(), "hello") == "hello"; }
+
+/// What user `uid` is answered at the control socket; runs in a process of its own.
+std::string asked_as(uid_t uid, const std::string& path) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setgid(uid) != 0 || ::setuid(uid) != 0) ::_exit(1);
+    Client client("unix:" + path);
+    client.send(kStatus);
+    const std::string answer = client.receive();
+    (void)!::write(ends[1], answer.data(), answer.size());
+    ::_exit(0);
+  }
+  const Fd out(ends[0]);
+  { const Fd ours(ends[1]); }
+  REQUIRE(::waitpid(child, nullptr, 0) == child);
+  std::string answer(4096, '\0');
+  const ssize_t size = ::read(out.get(), answer.data(), answer.size());
+  answer.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+  return answer;
+}
+
+}  // namespace
+
+TEST_CASE("the control socket is its owner's alone, and gone with the supervisor") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  CHECK(mode_of(supervisor.control()) == 0600);
+  Client client("unix:" + supervisor.control());
+  client.send(kStatus);
+  CHECK(contains(line_from(client), R"("pid":)" + std::to_string(supervisor.pid())));
+  CHECK(supervisor.stop() == 0);
+  CHECK(mode_of(supervisor.control()) == 0);
+}
+
+TEST_CASE("a stale control socket is taken over, one that is in use is refused") {
+  SupervisorUnderTest first(PoolText{.control = true});
+  const std::string path = first.control();
+  const std::string text = PoolText{.more = R"("control": ")" + path + '"'}.text();
+  SupervisorUnderTest second(text, {.await_start = false});
+  second.wait_for_log("control socket: listen unix:" + path + ": Address already in use");
+  CHECK(second.await_exit() == 1);
+  CHECK(serves(first));
+  first.allow_leftovers();
+  first.signal(SIGKILL);
+  CHECK(first.await_exit() == -SIGKILL);
+  CHECK(mode_of(path) != 0);
+  SupervisorUnderTest third(text, {});
+  CHECK(run_supervisor({"health", "--control", path}).status == 0);
+}
+
+TEST_CASE("a reload moves the control socket, and the connections to it stay") {
+  PoolText pool{.control = true};
+  SupervisorUnderTest supervisor(pool);
+  Client client("unix:" + supervisor.control());
+  const std::string elsewhere = supervisor.directory().at("elsewhere.sock");
+  supervisor.rewrite_config(PoolText{.more = R"("control": ")" + elsewhere + '"'});
+  client.send(request("reload"));
+  CHECK(contains(line_from(client), "control socket at " + elsewhere));
+  CHECK(mode_of(supervisor.control()) == 0);
+  CHECK(mode_of(elsewhere) == 0600);
+  client.send(kStatus);
+  CHECK(contains(line_from(client), R"("pools":)"));
+
+  supervisor.rewrite_config(PoolText{.workers = 3, .more = R"("control": "/no/such/directory/c.sock")"});
+  client.send(request("reload"));
+  const std::string verdict = line_from(client);
+  CHECK(contains(verdict, R"("applied":false)"));
+  CHECK(contains(verdict, "/no/such/directory"));
+  CHECK(mode_of(elsewhere) == 0600);
+  supervisor.wait_for_idle(1);
+
+  supervisor.rewrite_config(PoolText{});
+  client.send(request("reload"));
+  CHECK(contains(line_from(client), "control socket closed"));
+  CHECK(mode_of(elsewhere) == 0);
+  client.close();
+}
+
+TEST_CASE("FAULTS 67: a user who is neither root nor the supervisor's own is refused") {
+  if (::geteuid() != 0) return;  // only root can be somebody else
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  constexpr uid_t kNobody = 65534;
+  REQUIRE(::chmod(supervisor.directory().path().c_str(), 0755) == 0);
+  REQUIRE(::chmod(supervisor.control().c_str(), 0666) == 0);
+  const std::string answer = asked_as(kNobody, supervisor.control());
+  CHECK(contains(answer, R"("code":-32001)"));
+  CHECK(contains(answer, "user 65534 may not control this supervisor"));
+  CHECK(answer.find("pools") == std::string::npos);
+  supervisor.wait_for_log("a client is refused: user 65534");
+  CHECK(serves(supervisor));
+}
+
+TEST_CASE("FAULTS 67: a line of a megabyte is refused, and its sender closed") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  for (const std::string& end : {std::string(), std::string("\n")}) {
+    Client client("unix:" + supervisor.control());
+    client.send(std::string(std::size_t{1} << 20, 'x') + end);
+    CHECK(contains(client.receive(), R"("code":-32600)"));
+  }
+  Client client("unix:" + supervisor.control());
+  client.send("\n\xff\n[]\n" + kStatus);
+  CHECK(contains(line_from(client), R"("code":-32700)"));
+  CHECK(contains(line_from(client), R"("code":-32700)"));
+  CHECK(contains(line_from(client), "batches are not supported"));
+  CHECK(contains(line_from(client), R"("result":)"));
+  CHECK(serves(supervisor));
+}
+
+TEST_CASE("FAULTS 67: a client that asks and does not read is closed") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  Client client("unix:" + supervisor.control());
+  for (int i = 0; i < 5000; ++i) client.send(kStatus);
+  const std::string got = client.receive();
+  CHECK(got.size() > (std::size_t{1} << 20) / 2);
+  CHECK(got.size() < std::size_t{2} << 20);
+  CHECK(serves(supervisor));
+}
+
+TEST_CASE("FAULTS 67: a subscriber that does not read is closed, and the others go on") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  supervisor.wait_for_event("worker_ready");
+  Client silent("unix:" + supervisor.control());
+  silent.send(request("subscribe"));
+  std::string broken = R"({"environment": {)";
+  for (int i = 0; i < 60; ++i) broken += (i == 0 ? "\"K" : ", \"K") + std::to_string(i) + "\": 1";
+  supervisor.rewrite_config(broken + "}}");
+  Client client("unix:" + supervisor.control());
+  for (int i = 0; i < 400; ++i) {
+    client.send(request("reload"));
+    (void)line_from(client);
+  }
+  CHECK(silent.receive().size() < std::size_t{2} << 20);
+  CHECK(serves(supervisor));
+}
+
+TEST_CASE("FAULTS 67: of a thousand clients 64 are let in, and when they have gone there is room again") {
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 4096);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  supervisor.wait_for_idle(1);
+  const std::size_t before = descriptors_of(supervisor.pid());
+  {
+    std::vector<Client> clients;
+    for (int i = 0; i < 1000; ++i) clients.emplace_back("unix:" + supervisor.control());
+    for (std::size_t i = 64; i < clients.size(); ++i)
+      REQUIRE(clients[i].receive().find(R"("code":-32002)") != std::string::npos);
+    for (std::size_t i = 0; i < 64; ++i) {
+      clients[i].send(kStatus);
+      REQUIRE(line_from(clients[i]).find("pools") != std::string::npos);
+    }
+    CHECK(descriptors_of(supervisor.pid()) == before + 64);
+    const CommandResult late = run_supervisor({"status", "--control", supervisor.control()});
+    CHECK(late.status == 1);
+    CHECK(contains(late.errors, "64 clients are connected already"));
+    CHECK(serves(supervisor));
+  }
+  eventually("they are gone", [&] { return descriptors_of(supervisor.pid()) == before; });
+  CHECK(run_supervisor({"status", "--control", supervisor.control()}).status == 0);
+}

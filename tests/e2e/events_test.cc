@@ -1,0 +1,121 @@
+// What subscribers of the control socket are told.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <string>
+
+#include "tests/support/client.h"
+#include "tests/support/command.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+TEST_CASE("a worker's life is told from its start to the death that ends it") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  const EventText started = supervisor.wait_for_event("worker_started");
+  const EventText ready = supervisor.wait_for_event("worker_ready");
+  CHECK(started.text("pool") == "main");
+  CHECK(started.number("worker") == 1);
+  CHECK(started.text("role") == "worker");
+  CHECK(started.number("pid") == ready.number("pid"));
+  CHECK(started.number("seq") < ready.number("seq"));
+  REQUIRE(::kill(static_cast<pid_t>(ready.number("pid")), SIGKILL) == 0);
+  const EventText died = supervisor.wait_for_event("worker_died");
+  CHECK(died.number("pid") == ready.number("pid"));
+  CHECK(died.text("how") == "signaled");
+  CHECK(died.number("value") == SIGKILL);
+  CHECK_FALSE(died.flag("planned"));
+  CHECK(died.flag("was_ready"));
+  CHECK(died.text("text").starts_with("killed by signal 9 (SIGKILL)"));
+  CHECK(supervisor.wait_for_event("worker_ready").number("worker") == 2);
+}
+
+TEST_CASE("a worker that leaves because it shall has a planned death") {
+  SupervisorUnderTest supervisor(PoolText{.workers = 2, .control = true});
+  supervisor.wait_for_event("worker_ready");
+  supervisor.wait_for_event("worker_ready");
+  CHECK(run_supervisor({"scale", "1", "--control", supervisor.control()}).status == 0);
+  const EventText died = supervisor.wait_for_event("worker_died");
+  CHECK(died.flag("planned"));
+  CHECK(died.text("reason") == "pool made smaller");
+}
+
+TEST_CASE("a connection that goes to a second worker is told, with the worker that has it now") {
+  SupervisorUnderTest supervisor({.command = scripted({"ready", "recv", "only-first:victim", "die:KILL"}),
+                                  .workers = 2,
+                                  .control = true});
+  supervisor.wait_for_event("worker_ready");
+  supervisor.wait_for_event("worker_ready");
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+  const EventText told = supervisor.wait_for_event("connection_redispatched");
+  CHECK(told.number("times") == 1);
+  CHECK(told.number("worker") != supervisor.wait_for_event("worker_died").number("worker"));
+}
+
+TEST_CASE("saturation is told when somebody has to wait, and when nobody has for a moment") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  supervisor.wait_for_event("worker_ready");
+  Client first(supervisor.address());
+  Client second(supervisor.address());
+  const EventText begins = supervisor.wait_for_event("saturation");
+  CHECK(begins.flag("saturated"));
+  CHECK(begins.number("queued") == 1);
+  for (Client* client : {&first, &second}) {
+    client->send("hello");
+    client->finish();
+  }
+  CHECK(first.receive() == "hello");
+  CHECK(second.receive() == "hello");
+  CHECK_FALSE(supervisor.wait_for_event("saturation").flag("saturated"));
+}
+
+TEST_CASE("a pool that cannot start its workers says so, and that it can again") {
+  SupervisorUnderTest supervisor({.command = scripted({"only-first:broken,limit=3", "die:exit=3"}),
+                                  .control = true,
+                                  .more = R"("restart": {"backoff_min": "10ms", "backoff_max": "20ms"})"});
+  const EventText failed = supervisor.wait_for_event("pool_failed");
+  CHECK(failed.number("failures") == 1);
+  CHECK(supervisor.wait_for_event("pool_failed").number("failures") == 2);
+  supervisor.wait_for_event("pool_recovered");
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+}
+
+TEST_CASE("reset-failed ends a long wait at once") {
+  SupervisorUnderTest supervisor({.command = scripted({"only-first:broken", "die:exit=3"}),
+                                  .control = true,
+                                  .more = R"("restart": {"backoff_min": "10m", "backoff_max": "10m"})"});
+  supervisor.wait_for_event("pool_failed");
+  const CommandResult health = run_supervisor({"health", "--control", supervisor.control()});
+  CHECK(health.status == 1);
+  CHECK(health.output == "pool main: not healthy, 0 of 1 workers ready; starting fails, 1 in a row\n");
+  CHECK(run_supervisor({"reset-failed", "--control", supervisor.control()}).output ==
+        "pool main: failures are forgotten\n");
+  supervisor.wait_for_event("worker_ready");
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+}
+
+TEST_CASE("each reload's verdict is told, whoever asked for it") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  supervisor.rewrite_config(PoolText{.workers = 2, .control = true});
+  supervisor.signal(SIGHUP);
+  const EventText applied = supervisor.wait_for_event("reload");
+  CHECK(applied.flag("applied"));
+  CHECK(applied.list("changes") == std::vector<std::string>{"pool main: reloaded, workers 2"});
+  supervisor.rewrite_config(R"({"listen": ":0", "wokers": 2, "hold": "no"})");
+  supervisor.signal(SIGHUP);
+  const EventText refused = supervisor.wait_for_event("reload");
+  CHECK_FALSE(refused.flag("applied"));
+  CHECK(refused.list("mistakes").size() == 3);
+}
+
+TEST_CASE("who subscribes late catches up, and numbers have no gaps") {
+  SupervisorUnderTest supervisor(PoolText{.workers = 3, .control = true});
+  for (int i = 0; i < 3; ++i) supervisor.wait_for_event("worker_ready");
+  Client late("unix:" + supervisor.control());
+  late.send("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"subscribe\",\"params\":{\"since\":4}}\n");
+  std::string got;
+  while (got.find(R"("seq":6,)") == std::string::npos) got += late.receive_some();
+  CHECK(got.starts_with("{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"seq\":6}}\n"));
+  CHECK(got.find(R"("seq":4,)") == std::string::npos);
+  CHECK(got.find(R"("seq":5,)") < got.find(R"("seq":6,)"));
+}

@@ -1,0 +1,118 @@
+// Workers that hang, and what their clients see.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <string>
+
+#include "tests/support/client.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+namespace {
+
+const std::string kSorry = R"("crash_reply": "sorry\n")";
+
+}  // namespace
+
+TEST_CASE("FAULTS 8: a stopped worker gets nothing, and serves again when it is continued") {
+  SupervisorUnderTest supervisor({.workers = 2});
+  const PoolTable pool = supervisor.wait_for_idle(2);
+  const pid_t stopped = pool.workers.at(0).pid;
+  REQUIRE(::kill(stopped, SIGSTOP) == 0);
+  supervisor.wait_for_pool("it is noticed", [](const PoolTable& now) { return now.count("stopped") == 1; });
+  for (int i = 0; i < 5; ++i) CHECK(ask(supervisor.address(), "hello") == "hello");
+  CHECK(supervisor.pool().workers.at(0).served == 0);
+  REQUIRE(::kill(stopped, SIGCONT) == 0);
+  supervisor.wait_for_pool("it is noticed", [](const PoolTable& now) { return now.count("stopped") == 0; });
+  for (int i = 0; i < 2; ++i) CHECK(ask(supervisor.address(), "hello") == "hello");
+  CHECK(supervisor.pool().workers.at(0).served > 0);
+}
+
+TEST_CASE("FAULTS 10: a worker that hangs while it serves is ended and replaced, its client at once") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"only-first:victim", "ignore-term", "ready", "recv", "busy", "read:1", "hang"}),
+       .more = R"("hold": "done", "health": {"busy_timeout": "200ms", "kill_timeout": "300ms"}, )" + kSorry});
+  Client client(supervisor.address());
+  client.send("hello");
+  CHECK(client.receive() == "sorry\n");
+  CHECK(supervisor.count_in_log("died") == 0);  // the client did not have to wait for that
+  const std::string line = supervisor.wait_for_log("died: killed by signal 9");
+  CHECK(line.find("busy with one connection for longer than busy_timeout") != std::string::npos);
+  CHECK(ask(supervisor.address(), "and now?") == "and now?");
+  CHECK(supervisor.pool()["lost"] == 1);
+}
+
+TEST_CASE("FAULTS 10: Progress keeps a worker that takes its time alive") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"ready", "recv", "busy", "gate:a", "progress", "gate:b", "progress", "gate:c",
+                            "write:done", "shutdown", "close", "idle"}),
+       .more = R"("health": {"busy_timeout": "1s"})"});
+  Client client(supervisor.address());
+  supervisor.wait_for_pool("it is begun", [](const PoolTable& now) { return now["begun"] == 1; });
+  const auto start = std::chrono::steady_clock::now();
+  int gate = 0;
+  for (const char* name : {"a", "b", "c"}) {
+    ++gate;
+    eventually("0.7 s have passed", [&] {
+      return std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(700) * gate;
+    });
+    supervisor.gates().open(name);
+  }
+  CHECK(client.receive() == "done");
+  CHECK(supervisor.pool()["crashes"] == 0);
+}
+
+TEST_CASE("an idle worker that does not answer a Ping is ended and replaced") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"only-first:victim", "ready", "hang"}),
+       .more = R"("health": {"ping_interval": "50ms", "ping_timeout": "200ms", "kill_timeout": "200ms"})"});
+  const std::string line = supervisor.wait_for_log("died: ");
+  CHECK(line.find("no answer within ping_timeout") != std::string::npos);
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+  // The one that answers lives on.
+  supervisor.wait_for_pool("it has rested for long",
+                           [](const PoolTable& now) { return now.count("idle") == 1; });
+  CHECK(supervisor.count_in_log("died: ") == 1);
+}
+
+TEST_CASE("kill_signal ABRT comes before SIGKILL, for a core file") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"only-first:victim", "ready", "recv", "busy", "hang"}),
+       .more = R"("health": {"busy_timeout": "100ms", "kill_signal": "ABRT"}, "limits": {"core": 0})"});
+  Client client(supervisor.address());
+  CHECK(client.receive() == "");
+  CHECK(supervisor.wait_for_log("died: ").find("killed by signal 6 (SIGABRT)") != std::string::npos);
+}
+
+TEST_CASE("FAULTS 4: with crash_reply the client of a worker that died unanswered gets a last word") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"only-first:victim", "ready", "recv", "busy", "read:1", "die:KILL"}),
+       .more = R"("hold": "done", )" + kSorry});
+  Client client(supervisor.address());
+  client.send("hello");
+  CHECK(client.receive() == "sorry\n");
+  CHECK(client.end() == Client::End::kEof);
+  CHECK(supervisor.pool()["lost"] == 1);
+}
+
+TEST_CASE("FAULTS 5: after part of an answer there is no crash_reply") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"only-first:victim", "ready", "recv", "busy", "write:half", "die:KILL"}),
+       .more = R"("hold": "done", )" + kSorry});
+  Client client(supervisor.address());
+  CHECK(client.receive() == "half");
+}
+
+TEST_CASE(
+    "FAULTS 7: with hold done a request that two workers die of is closed, with crash_reply, and named") {
+  SupervisorUnderTest supervisor({.command = scripted({"ready", "recv", "busy", "mark:poisoned", "die:SEGV"}),
+                                  .workers = 4,
+                                  .more = R"("hold": "done", )" + kSorry});
+  supervisor.wait_for_idle(4);
+  Client client(supervisor.address());
+  client.send("poison");
+  CHECK(client.receive() == "sorry\n");
+  CHECK(supervisor.wait_for_log("may be what kills them").find("127.0.0.1:") != std::string::npos);
+  CHECK(supervisor.gates().marks("poisoned").size() == 2);
+}

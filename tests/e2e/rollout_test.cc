@@ -1,0 +1,104 @@
+// A new command is tried with one worker before the old ones leave.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/load.h"
+#include "tests/support/client.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+namespace {
+
+/// A pool under load, to which a command is rolled out that must not take over.
+void check_that_it_fails(std::vector<std::string> command, const std::string& more, const std::string& why) {
+  PoolText pool{.command = {"supervisor-worker", "line"}, .workers = 3, .more = more};
+  SupervisorUnderTest supervisor(pool);
+  const std::vector<pid_t> before = supervisor.wait_for_idle(3).pids();
+  Load load(supervisor.address(), "W 0\n", 4);
+  load.wait_for_answers(10);
+  pool.command = std::move(command);
+  pool.probation = R"({"time": "10s"})";
+  supervisor.rewrite_config(pool);
+  supervisor.signal(SIGHUP);
+  const std::string line = supervisor.wait_for_log("rollout failed, the workers that serve stay as they are");
+  CHECK(line.find("the first worker of generation 2") != std::string::npos);
+  CHECK_MESSAGE(line.find(why) != std::string::npos, line);
+  load.wait_for_answers(100);
+  const PoolTable after = supervisor.pool();
+  CHECK(after.pids() == before);
+  CHECK(after["generation"] == 1);
+  CHECK(supervisor.count_in_log("rollout failed") == 1);
+  // Their like is started from what they were started from.
+  REQUIRE(::kill(before[0], SIGKILL) == 0);
+  supervisor.wait_for_pool("the old generation heals itself", [](const PoolTable& now) {
+    return now["workers"] == 3 && now["generation"] == 1 && now.workers.size() == 3;
+  });
+  const Load::Tally tally = load.stop();
+  CHECK(tally.hung == 0);
+  CHECK(tally.refused == 0);
+  CHECK(tally.connected - tally.answered <= 1 + after["lost"]);  // the one that was killed may have had one
+}
+
+}  // namespace
+
+TEST_CASE("a rollout to a command that exits fails, and nothing else happens") {
+  check_that_it_fails({"/bin/false"}, "", "exited with status 1");
+}
+
+TEST_CASE("a rollout to a command that never gets ready fails at start_timeout") {
+  check_that_it_fails(scripted({"hang"}), R"("health": {"start_timeout": "300ms"})",
+                      "no Ready within start_timeout");
+}
+
+TEST_CASE("a rollout to a command that crashes at its first connection fails, and the connection is served") {
+  check_that_it_fails(scripted({"ready", "recv", "die:SEGV"}), "", "killed by signal 11 (SIGSEGV)");
+}
+
+TEST_CASE("a rollout to a command that is not there any more says so") {
+  const TestDirectory files;
+  const std::string program = files.write("program", "#!/bin/sh\nexit 3\n", 0755);
+  check_that_it_fails({program}, "", "exited with status 3");
+}
+
+TEST_CASE("a rollout that failed is tried again by the next reload") {
+  PoolText pool{.command = {"supervisor-worker", "line"}, .workers = 2};
+  SupervisorUnderTest supervisor(pool);
+  supervisor.wait_for_idle(2);
+  const TestDirectory files;
+  pool.command = {files.write("program", "#!/bin/sh\nexit 3\n", 0755), "line"};
+  supervisor.rewrite_config(pool);
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("rollout failed");
+  (void)files.write("program", "#!/bin/sh\nexec supervisor-worker \"$@\"\n", 0755);
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_pool("the mended program serves", [](const PoolTable& now) {
+    return now["generation"] == 3 && now.workers.size() == 2 && now.count("idle") == 2;
+  });
+  CHECK(ask(supervisor.address(), "W 0\n").starts_with("OK "));
+}
+
+TEST_CASE("under load, one rollout after the other: no connection fails") {
+  PoolText pool{.command = {"supervisor-worker", "line"}, .workers = 4};
+  SupervisorUnderTest supervisor(pool);
+  supervisor.wait_for_idle(4);
+  Load load(supervisor.address(), "S 1000\n", 6);
+  constexpr int kRollouts = 50;
+  for (int i = 1; i <= kRollouts; ++i) {
+    pool.more = R"("environment": {"RELEASE": ")" + std::to_string(i) + "\"}";
+    supervisor.rewrite_config(pool);
+    supervisor.signal(SIGHUP);
+    supervisor.wait_for_log("rollout: generation " + std::to_string(i + 1) + " takes over");
+  }
+  supervisor.wait_for_pool("only the last one is left", [](const PoolTable& now) {
+    const bool last = std::all_of(now.workers.begin(), now.workers.end(), [](const WorkerText& worker) {
+      return worker.generation == kRollouts + 1;
+    });
+    return last && now.workers.size() == 4;
+  });
+  CHECK(load.stop().flawless());
+}
