@@ -25,6 +25,7 @@ constexpr const char* kFooter =
     "Signals of a running supervisor:\n"
     "  HUP         read the configuration again and apply it\n"
     "  USR1        write the live status to stderr\n"
+    "  USR2        let a new program take over in this process, with all workers and connections\n"
     "  TTIN, TTOU  one worker more, one fewer, in each pool\n"
     "  TERM, QUIT  stop when everything at hand is finished; a second one stops at once\n"
     "  INT         stop at once\n\n"
@@ -35,14 +36,17 @@ constexpr const char* kFooter =
 class Parser {
  public:
   Parser() : app_(kDescription, "supervisor") {
-    app_.footer(kFooter);
     app_.set_version_flag("--version", std::string("supervisor ") + kVersion);
     app_.add_option("-c,--config", line_.config_file, "the configuration, a JSON file")->type_name("FILE");
     app_.add_flag("-t,--test", test_, "check the configuration and exit, as the command check does");
+    // Not for people: how a running supervisor starts the program that shall take its place.
+    adopt_ = app_.add_option("--adopt", line_.descriptor)->group("");
+    adopt_check_ = app_.add_option("--adopt-check", line_.descriptor)->group("");
     app_.require_subcommand(0, 1);
     add_file_commands();
     add_questions();
     add_orders();
+    app_.footer(kFooter);  // now: commands added later would have it, too
   }
 
   std::variant<CommandLine, int> parse(int argc, char** argv) {
@@ -54,6 +58,8 @@ class Parser {
     for (const auto& [command, meaning] : commands_) {
       if (command->parsed()) line_.command = meaning;
     }
+    if (*adopt_) line_.command = Command::kAdopt;
+    if (*adopt_check_) line_.command = Command::kAdoptCheck;
     if (test_ && line_.command == Command::kRun) line_.command = Command::kCheck;
     if (line_.command == Command::kScale && !read_size()) {
       return fail("scale: say how many workers, and of which pool if there are several: scale [POOL] N");
@@ -99,7 +105,7 @@ class Parser {
         ->add_flag("--json", line_.json, "all of it, as JSON");
     add_client(
         "health", Command::kHealth,
-        "A line for each pool; status 0 when each has a worker that is ready or is meant to have none.");
+        "A line for each pool; status 0 when each has a ready worker or is meant to have none.");
     add_client("events", Command::kEvents, "Print what happens from now on, a line each, until interrupted.")
         ->add_flag("--json", line_.json, "each as a JSON object");
   }
@@ -131,6 +137,8 @@ class Parser {
   CLI::App app_;
   CommandLine line_;
   bool test_ = false;
+  CLI::Option* adopt_ = nullptr;
+  CLI::Option* adopt_check_ = nullptr;
   std::vector<std::string> size_;
   std::vector<std::pair<CLI::App*, Command>> commands_;
 };

@@ -18,6 +18,8 @@ struct CommandLine {
     kRun,
     kCheck,
     kSchema,
+    kAdopt,       ///< takes the place of the program that has started it: an upgrade
+    kAdoptCheck,  ///< says whether it could
     // The rest asks a supervisor that runs.
     kStatus,
     kHealth,
@@ -34,6 +36,7 @@ struct CommandLine {
   std::string control;      ///< path of the control socket; empty: as the configuration says
   std::string pool;         ///< empty: not named
   std::size_t workers = 0;  ///< kScale
+  int descriptor = -1;      ///< kAdopt, kAdoptCheck: of the state
   bool json = false;        ///< kStatus, kEvents
   bool quick = false;       ///< kStop
 };

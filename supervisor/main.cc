@@ -12,9 +12,11 @@
 #include "config/load.h"
 #include "config/privileges.h"
 #include "config/schema.h"
+#include "supervisor/adopt.h"
 #include "supervisor/client/client_commands.h"
 #include "supervisor/command_line.h"
 #include "supervisor/io/log.h"
+#include "supervisor/io/program_path.h"
 #include "supervisor/io/supervisor.h"
 #include "supervisor/io/surroundings.h"
 #include "supervisor/spawner/spawner.h"
@@ -51,8 +53,9 @@ int check(const std::string& file) {
   return 0;
 }
 
-int run(const std::string& file) {
+int run(const std::string& file, const std::string& program) {
   normalize_process();
+  unblock_signals();
   // The spawner first: nothing has been opened yet, and nothing read that it would carry along.
   rlimit original{};
   (void)getrlimit(RLIMIT_NOFILE, &original);
@@ -68,15 +71,12 @@ int run(const std::string& file) {
   Log log(STDERR_FILENO);
   log.set_level(config->log_level);
   log.info("supervisor {} starts, pid {}, configuration {}", kVersion, getpid(), file);
-  Supervisor supervisor({file, command_search(), original}, log, std::move(spawner).value());
+  Supervisor supervisor({file, command_search(), original, program}, log, std::move(spawner).value());
   if (auto started = supervisor.start(*config, std::move(lock).value()); !started) {
     log.error("{}", started.error().message());
     return 1;
   }
-  const int status = supervisor.run();
-  log.info("stopped");
-  (void)log.write_pending();
-  return status;
+  return run_to_the_end(supervisor, log);
 }
 
 int print_schema() {
@@ -93,7 +93,9 @@ int main(int argc, char** argv) {
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   const auto& line = std::get<CommandLine>(parsed);
   switch (line.command) {
-    case CommandLine::Command::kRun: return run(line.config_file);
+    case CommandLine::Command::kRun: return run(line.config_file, program_path(argv[0]));
+    case CommandLine::Command::kAdopt: return adopt(line.descriptor, program_path(argv[0]), command_search());
+    case CommandLine::Command::kAdoptCheck: return adopt_check(line.descriptor, command_search());
     case CommandLine::Command::kCheck: return check(line.config_file);
     case CommandLine::Command::kSchema: return print_schema();
     case CommandLine::Command::kStatus:

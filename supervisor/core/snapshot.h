@@ -1,6 +1,6 @@
-// A state as plain values: numbers, texts, lists, and objects whose members have names. What is carried over into the
-// program that takes the supervisor's place is made of these. Names make it readable for a version that has a few more
-// members, or a few less.
+// A state as plain values: numbers, texts, lists, and objects whose members have names. What is carried over
+// into the program that takes the supervisor's place is made of these. Names make it readable for a version
+// that has a few more members, or a few less.
 //
 // A type takes part by listing its members once, for both directions:
 //
@@ -45,7 +45,9 @@ struct Ignore {
 };
 
 template <typename T>
-concept Listed = requires(T& value, Ignore& visit) { std::remove_const_t<T>::visit_state(value, visit); };
+concept Listed = requires(T& value, Ignore& visit) {
+  std::remove_const_t<T>::visit_state(value, visit);
+};
 
 template <typename T>
 inline constexpr bool kIsId = false;

@@ -1,5 +1,5 @@
-// Snapshot → values of the program's own types. A member that the snapshot does not have keeps the value it has; one
-// that nobody asks for is passed over; one that does not fit its type is an error.
+// Snapshot → values of the program's own types. A member that the snapshot does not have keeps the value it
+// has; one that nobody asks for is passed over; one that does not fit its type is an error.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,8 @@ std::string read(const Snapshot& from, T& value);
 /// Members by name, in the order in which they most likely stand.
 class Members {
  public:
-  Members(std::span<const std::string> names, std::span<const Snapshot> values) : names_(names), values_(values) {}
+  Members(std::span<const std::string> names, std::span<const Snapshot> values)
+      : names_(names), values_(values) {}
   [[nodiscard]] const Snapshot* find(std::string_view name) {
     const std::size_t count = std::min(names_.size(), values_.size());
     for (std::size_t i = 0; i < count; ++i) {
@@ -68,7 +69,8 @@ std::string read(const Snapshot& from, T& value) {
     const auto* number = std::get_if<double>(&from.value);
     if (number == nullptr) return expected("a real number");
     value = static_cast<T>(*number);
-  } else if constexpr (kIsInstant<T> || kIsDuration<T> || kIsId<T> || std::is_integral_v<T> || std::is_enum_v<T>) {
+  } else if constexpr (kIsInstant<T> || kIsDuration<T> || kIsId<T> || std::is_integral_v<T> ||
+                       std::is_enum_v<T>) {
     const auto* number = std::get_if<std::int64_t>(&from.value);
     if (number == nullptr) return expected("a number");
     if constexpr (kIsInstant<T>) {
@@ -108,7 +110,8 @@ std::string read(const Snapshot& from, std::optional<T>& value) {
   return from_snapshot(from, value.emplace());
 }
 
-/// Reads each of `rows` into a new element. The name of an element that is wrong stands before what is wrong with it.
+/// Reads each of `rows` into a new element. The name of an element that is wrong stands before what is wrong
+/// with it.
 template <typename T, typename Read>
 std::string read_each(std::span<const Snapshot> rows, std::vector<T>& values, Read read_one) {
   values.clear();
@@ -116,7 +119,8 @@ std::string read_each(std::span<const Snapshot> rows, std::vector<T>& values, Re
   for (const Snapshot& row : rows) {
     T value{};
     const std::string error = read_one(row, value);
-    if (!error.empty()) return "[" + std::to_string(values.size()) + "]" + (error[0] == ':' ? "" : ".") + error;
+    if (!error.empty())
+      return "[" + std::to_string(values.size()) + "]" + (error[0] == ':' ? "" : ".") + error;
     values.push_back(std::move(value));
   }
   return "";
@@ -143,7 +147,8 @@ std::string read(const Snapshot& from, std::vector<T>& values) {
   if constexpr (Listed<T>) {
     return read_table(*list, values);
   } else {
-    return read_each(std::span(*list), values, [](const Snapshot& row, T& value) { return from_snapshot(row, value); });
+    return read_each(std::span(*list), values,
+                     [](const Snapshot& row, T& value) { return from_snapshot(row, value); });
   }
 }
 

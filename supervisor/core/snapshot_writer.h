@@ -48,11 +48,13 @@ void write_table(const std::vector<T>& rows, Snapshot& to) {
   if (rows.empty()) return;
   table.reserve(rows.size() + 1);
   auto& names = table.emplace_back().value.template emplace<Snapshot::List>();
-  T::visit_state(rows.front(), [&names](const char* name, const auto&) { names.emplace_back().value = std::string(name); });
+  T::visit_state(rows.front(),
+                 [&names](const char* name, const auto&) { names.emplace_back().value = std::string(name); });
   for (const T& row : rows) {
     auto& members = table.emplace_back().value.template emplace<Snapshot::List>();
     members.reserve(names.size());
-    T::visit_state(row, [&members](const char*, const auto& member) { write(member, members.emplace_back()); });
+    T::visit_state(row,
+                   [&members](const char*, const auto& member) { write(member, members.emplace_back()); });
   }
 }
 
@@ -82,7 +84,8 @@ void write_members(const T& value, Snapshot& to) {
 template <typename T>
 void write(const T& value, Snapshot& to) {
   if constexpr (kIsInstant<T>) {
-    to.value = static_cast<std::int64_t>(std::chrono::duration_cast<Duration>(value.time_since_epoch()).count());
+    to.value =
+        static_cast<std::int64_t>(std::chrono::duration_cast<Duration>(value.time_since_epoch()).count());
   } else if constexpr (kIsDuration<T>) {
     to.value = static_cast<std::int64_t>(value.count());
   } else if constexpr (kIsId<T>) {

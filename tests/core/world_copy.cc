@@ -1,4 +1,5 @@
-// The pool's copy: one that was made of a snapshot in the midst of the history must not differ from it in anything.
+// The pool's copy: one that was made of a snapshot in the midst of the history must not differ from it in
+// anything.
 #include "tests/core/world.h"
 
 namespace prefork {
@@ -14,7 +15,8 @@ void World::compare_copy(const Event& event, const Actions& actions) {
   if (!copy_) return;
   Actions of_copy;
   copy_->handle(event, now_, of_copy);
-  demand(of_copy.size() == actions.size(), "a restored pool does more or less than the one it was copied from");
+  demand(of_copy.size() == actions.size(),
+         "a restored pool does more or less than the one it was copied from");
   for (std::size_t i = 0; i < actions.size(); ++i) {
     demand(of_copy[i].index() == actions[i].index(), "a restored pool does something else");
   }

@@ -1,0 +1,95 @@
+#include "supervisor/adopt.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "config/privileges.h"
+#include "supervisor/command_line.h"
+#include "supervisor/io/adoption.h"
+#include "supervisor/io/give_up_root.h"
+#include "supervisor/io/replace_program.h"
+#include "supervisor/io/state_file.h"
+#include "supervisor/io/surroundings.h"
+#include "supervisor/io/upgrade_check.h"
+#include "supervisor/spawner/launch.h"
+#include "supervisor/version.h"
+
+namespace prefork {
+namespace {
+
+struct Adoption {
+  SupervisorState state;
+  AdoptedConfigs configs;
+};
+
+Result<Adoption> read_adoption(int descriptor, const CommandSearch& search) {
+  const Fd file(descriptor);
+  auto bytes = read_state(file);
+  if (!bytes) return bytes.error();
+  auto state = decode_state(bytes.value());
+  if (!state) return state.error();
+  auto configs = examine_state(state.value(), search);
+  if (!configs) return configs.error();
+  return Adoption{std::move(state).value(), std::move(configs).value()};
+}
+
+/// Another spawner can be started, should this program not understand the one that runs.
+Result<void> check_spawner(const Adoption& adoption) {
+  if (adoption.state.spawner.launch_format == kLaunchFormat || can_change_user(0)) return {};
+  for (const PoolConfig& pool : adoption.configs.running.pools) {
+    if (!pool.surroundings.identity) continue;
+    return Error{
+        "this version starts workers in another way, for which it needs the root that the supervisor has "
+        "given up: "
+        "restart it instead"};
+  }
+  return {};
+}
+
+}  // namespace
+
+int adopt_check(int descriptor, const CommandSearch& search) {
+  const auto adoption = read_adoption(descriptor, search);
+  if (!adoption) return (void)fail(adoption.error().message()), kNo;
+  if (auto startable = check_spawner(adoption.value()); !startable)
+    return (void)fail(startable.error().message()), kNo;
+  (void)std::printf("%s%s %s\n", std::string(UpgradeCheck::kYes).c_str(), "supervisor", kVersion);
+  return kFine;
+}
+
+int adopt(int descriptor, const std::string& program, const CommandSearch& search) {
+  hide_from_own_user();
+  keep_descriptors_from_children();
+  normalize_process();
+  auto adoption = read_adoption(descriptor, search);
+  if (!adoption) return (void)fail("--adopt: " + adoption.error().message()), kNo;
+  const SupervisorState& state = adoption.value().state;
+  if (state.pid != ::getpid())
+    return fail("--adopt is for an upgrade in place: send SIGUSR2 to the supervisor");
+
+  Log log(STDERR_FILENO);
+  log.set_level(adoption.value().configs.running.log_level);
+  log.adopt(state.log_waiting, state.log_dropped);
+  const rlimit descriptors{state.descriptors_soft, state.descriptors_hard};
+  Supervisor supervisor({state.config_file, search, descriptors, program}, log,
+                        SpawnerLink::process_of(state.spawner));
+  if (auto adopted = supervisor.adopt(state, adoption.value().configs); !adopted) {
+    log.error("the state cannot be adopted: {}", adopted.error().message());
+    (void)log.write_pending();
+    ::_exit(kNo);  // without its destructors: they would end the workers, which finish what they have
+  }
+  adoption = Error{""};
+  unblock_signals();
+  return run_to_the_end(supervisor, log);
+}
+
+int run_to_the_end(Supervisor& supervisor, Log& log) {
+  const int status = supervisor.run();
+  log.info("stopped");
+  (void)log.write_pending();
+  return status;
+}
+
+}  // namespace prefork

@@ -1,0 +1,103 @@
+// The part of PoolRunner that is carried over by an upgrade in place.
+#include "supervisor/io/pool_state.h"
+
+#include <span>
+#include <utility>
+
+#include "supervisor/io/pool_runner.h"
+
+namespace prefork {
+namespace {
+
+std::string to_text(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+Fd to_fd(Carried descriptor) { return Fd(static_cast<int>(descriptor)); }
+
+Error not_understood(const PoolConfig& config, const std::string& what, const std::string& wrong) {
+  return Error{"pool " + config.name + ": " + what + wrong};
+}
+
+}  // namespace
+
+PoolState PoolRunner::state() {
+  on_before_sleep();  // what is gone must not be there when the next program looks
+  PoolState state;
+  state.name = config_.name;
+  state.stop_timeout = stop_timeout_;
+  state.stopped_cleanly = stopped_cleanly_;
+  state.rollout_failed = rollout_failed_;
+  state.spawner_key = spawner_key_;
+  state.core = pool_.snapshot();
+  for (const auto& [generation, launches] : launches_) {
+    state.launches.push_back({generation, to_text(encode_request({}, launches.worker)),
+                              to_text(encode_request({}, launches.fork_template))});
+  }
+  for (const auto& listener : listeners_) {
+    const ListenSocket& socket = listener->socket();
+    state.listeners.push_back({Carried{socket.descriptor()}, socket.file(), listener->accepted()});
+  }
+  for (const auto& worker : workers_) {
+    if (worker) state.workers.push_back(worker->state());
+  }
+  for (const auto& output : outputs_) state.outputs.push_back(output->state());
+  for (const Fork& fork : forks_)
+    state.forks.push_back({fork.worker, fork.from, Carried{fork.channel.get()}});
+  sockets_.write_state(state);
+  state.farewells = farewell_.state();
+  return state;
+}
+
+Result<void> PoolRunner::adopt(const PoolState& state) {
+  if (const std::string wrong = pool_.restore(state.core); !wrong.empty())
+    return not_understood(config_, "core.", wrong);
+  if (const std::string wrong = sockets_.adopt(state); !wrong.empty())
+    return not_understood(config_, "tickets", wrong);
+  stopped_cleanly_ = state.stopped_cleanly;
+  rollout_failed_ = state.rollout_failed;
+  farewell_.adopt(state.farewells);
+  adopt_launches(state.launches);
+  adopt_listeners(state.listeners);
+  for (const WorkerProcessState& worker : state.workers) {
+    if (worker.id.slot() >= workers_.size()) workers_.resize(worker.id.slot() + 1);
+    workers_[worker.id.slot()] =
+        std::make_unique<WorkerProcess>(around_.loop, static_cast<WorkerProcess::Owner&>(*this), worker);
+  }
+  for (const OutputState& output : state.outputs)
+    outputs_.push_back(std::make_unique<WorkerOutput>(around_.loop, around_.log, output));
+  for (const ForkState& fork : state.forks)
+    forks_.push_back(Fork{fork.worker, fork.from, to_fd(fork.channel)});
+  return {};
+}
+
+void PoolRunner::adopt_launches(const std::vector<LaunchState>& states) {
+  for (const LaunchState& state : states) {
+    Launches& launches = launches_[state.generation];
+    auto worker = decode_request(std::as_bytes(std::span(state.worker)));
+    auto fork_template = decode_request(std::as_bytes(std::span(state.fork_template)));
+    if (worker && fork_template) {
+      launches = {std::move(worker->launch), std::move(fork_template->launch)};
+    } else {
+      launches = to_launches(config_);  // written in another form; the same, unless a rollout is under way
+    }
+  }
+}
+
+void PoolRunner::adopt_listeners(const std::vector<ListenerState>& states) {
+  for (std::size_t i = 0; i < states.size() && i < config_.listen.size(); ++i) {
+    listeners_.push_back(std::make_unique<Listener>(
+        around_.loop, around_.log, static_cast<Listener::Owner&>(*this),
+        ListenSocket::adopt(config_.listen[i], to_fd(states[i].socket), states[i].file),
+        static_cast<ListenerIndex>(i)));
+    listeners_.back()->count_from(states[i].accepted);
+    listeners_.back()->set_accepting(pool_.accepting());
+  }
+}
+
+void PoolRunner::resume() {
+  send_forks();
+  tell(event::DeadlinePassed{});
+}
+
+}  // namespace prefork
