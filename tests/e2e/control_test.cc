@@ -29,7 +29,7 @@ std::string line_from(Client& client) {
   std::string line;
   while (!line.ends_with('\n')) {
     const std::string next = client.receive(1);
-    REQUIRE_MESSAGE(!next.empty(), "the connection ended after: ", line);
+    if (next.empty()) FAIL("the connection ended after: ", line);
     line += next;
   }
   return line;
@@ -95,7 +95,10 @@ TEST_CASE("a stale control socket is taken over, one that is in use is refused")
   CHECK(first.await_exit() == -SIGKILL);
   CHECK(mode_of(path) != 0);
   SupervisorUnderTest third(text, {});
+  third.wait_for_idle(1);
   CHECK(run_supervisor({"health", "--control", path}).status == 0);
+  CHECK(third.stop() == 0);
+  CHECK(mode_of(path) == 0);
 }
 
 TEST_CASE("a reload moves the control socket, and the connections to it stay") {
@@ -161,7 +164,8 @@ TEST_CASE("FAULTS 67: a client that asks and does not read is closed") {
   Client client("unix:" + supervisor.control());
   for (int i = 0; i < 5000; ++i) client.send(kStatus);
   const std::string got = client.receive();
-  CHECK(got.size() > (std::size_t{1} << 20) / 2);
+  CHECK(client.end() != Client::End::kNone);
+  CHECK(got.starts_with(R"({"jsonrpc":"2.0","id":1,"result":)"));
   CHECK(got.size() < std::size_t{2} << 20);
   CHECK(serves(supervisor));
 }
