@@ -1,4 +1,6 @@
 // The part of PoolRunner that tells people: log lines and the status.
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "supervisor/control/describe.h"
@@ -123,6 +125,18 @@ void PoolRunner::perform(const action::Stopped& action) {
   stopped_cleanly_ = action.clean;
   around_.log.info("pool {}: stopped{}", config_.name,
                    action.clean ? "" : "; workers were killed or connections cut, see above");
+}
+
+std::string PoolRunner::summary() const {
+  std::size_t ready = 0;
+  std::size_t busy = 0;
+  pool_.workers().for_each([&](const WorkerRow& row) {
+    if (row.role != WorkerRole::kWorker || row.status != WorkerStatus::kReady) return;
+    ++ready;
+    if (row.load > 0) ++busy;
+  });
+  return fmt::format("{}: {} of {} workers ready, {} busy, {} queued", config_.name, ready,
+                     pool_.lifecycle().target(), busy, pool_.connections().queued());
 }
 
 PoolStatus PoolRunner::status() const {

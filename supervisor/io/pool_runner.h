@@ -83,6 +83,8 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   /// is none.
   [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address);
   [[nodiscard]] PoolStatus status() const;
+  /// "web: 3 of 4 workers ready, 1 busy, 0 queued".
+  [[nodiscard]] std::string summary() const;
   /// A process was stopped by a signal, or goes on; nothing happens if it is none of this pool's.
   void process_stopped(pid_t pid, bool stopped);
   /// A child of the supervisor that this pool will reap itself, or may turn out to.

@@ -31,6 +31,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       status_timer_(loop_),
       sweep_timer_(loop_),
       log_timer_(loop_),
+      service_timer_(loop_),
       before_sleep_(loop_) {
   hup_.start(SIGHUP, Callback::to<&Supervisor::on_hup>(*this));
   usr1_.start(SIGUSR1, Callback::to<&Supervisor::on_usr1>(*this));
@@ -45,6 +46,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
 }
 
 int Supervisor::run() {
+  begin_service();
   loop_.run();
   while (upgrade_due_) {
     hand_over();
@@ -62,6 +64,7 @@ void Supervisor::stop(bool quick) {
   }
   log_.info("stopping{}", quick ? " at once" : "; a second signal stops at once");
   stopping_ = true;
+  notify_stopping();
   for (const auto& pools : {&pools_, &leaving_}) {
     for (const auto& pool : *pools) pool->stop(quick);
   }
@@ -79,6 +82,27 @@ void Supervisor::on_before_sleep() {
   if (stopping_) collect(pools_);
   if (stopping_ && pools_.empty() && leaving_.empty()) loop_.stop();
   if (log_.waits() && !log_timer_.active()) write_log();
+}
+
+void Supervisor::begin_service() {
+  if (!is_service()) return;
+  notify_ready(summary());
+  tell_service();
+}
+
+void Supervisor::tell_service() {
+  const Duration limit = watchdog_interval();
+  if (limit > Duration::zero()) notify_alive();
+  if (!stopping_) notify_status(summary());
+  const Duration interval =
+      limit > Duration::zero() ? std::min(limit / 2, kServiceInterval) : kServiceInterval;
+  service_timer_.start(interval, Callback::to<&Supervisor::tell_service>(*this));
+}
+
+std::string Supervisor::summary() const {
+  std::string text;
+  for (const auto& pool : pools_) text += (text.empty() ? "" : "; ") + pool->summary();
+  return text;
 }
 
 void Supervisor::write_log() {
@@ -167,7 +191,8 @@ void Supervisor::sweep_strangers() {
   // through their pidfds, each where it is known what its death means.
   const auto ours = [this](pid_t pid) {
     const auto known = [pid](const auto& pool) { return pool->knows_child(pid); };
-    return pid == spawner_.pid() || pid == upgrade_check_.pid() || std::any_of(pools_.begin(), pools_.end(), known) ||
+    return pid == spawner_.pid() || pid == upgrade_check_.pid() ||
+           std::any_of(pools_.begin(), pools_.end(), known) ||
            std::any_of(leaving_.begin(), leaving_.end(), known);
   };
   const auto awaits = [](const auto& pool) { return pool->awaits_identity(); };
@@ -186,6 +211,8 @@ void Supervisor::sweep_strangers() {
   }
 }
 
-PoolRunner::Surroundings Supervisor::surroundings() { return {loop_, log_, spawner_, datagram_, control_, oom_}; }
+PoolRunner::Surroundings Supervisor::surroundings() {
+  return {loop_, log_, spawner_, datagram_, control_, oom_};
+}
 
 }  // namespace prefork

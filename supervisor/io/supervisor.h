@@ -17,6 +17,7 @@
 #include "supervisor/io/loop.h"
 #include "supervisor/io/pool_runner.h"
 #include "supervisor/io/program_path.h"
+#include "supervisor/io/service_manager.h"
 #include "supervisor/io/spawner_link.h"
 #include "supervisor/io/upgrade_check.h"
 #include "supervisor/io/upgrade_state.h"
@@ -30,14 +31,15 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
     CommandSearch search;
     rlimit worker_descriptors;  ///< RLIMIT_NOFILE of workers
     std::string program;        ///< where an upgrade finds the new version of this one
+    ActivatedSockets activated = {};
   };
 
   Supervisor(Options options, Log& log, SpawnerProcess spawner);
 
   /// Opens everything that `config` names. On an error nothing has been started and nothing is left open.
   [[nodiscard]] Result<void> start(const Config& config, Fd config_lock);
-  /// Instead: goes on from the state that an older program has left behind in this process. An error leaves it half
-  /// done.
+  /// Instead: goes on from the state that an older program has left behind in this process. An error leaves
+  /// it half done.
   [[nodiscard]] Result<void> adopt(const SupervisorState& state, const AdoptedConfigs& configs);
   /// Until stopped by a signal. The exit status: 0 when everything was finished, 1 when something was cut
   /// short.
@@ -49,6 +51,7 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   static constexpr int kPatience = 3;
   static constexpr Duration kStatusInterval = std::chrono::milliseconds(100);
   static constexpr Duration kSweepDelay = std::chrono::seconds(1);
+  static constexpr Duration kServiceInterval = std::chrono::seconds(10);
   static constexpr Duration kLogRetry = std::chrono::milliseconds(50);
 
   // Signals
@@ -75,8 +78,8 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
 
   /// Begins to examine the new program; the outcome is told by the log.
   [[nodiscard]] Result<void> upgrade();
-  /// Hands this process over to the program that has been examined. Comes back when that failed, or is not wanted any
-  /// more.
+  /// Hands this process over to the program that has been examined. Comes back when that failed, or is not
+  /// wanted any more.
   void hand_over();
   [[nodiscard]] Result<void> replace_by_proven();
   [[nodiscard]] SupervisorState state();
@@ -93,12 +96,18 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   void sweep_strangers();
   void on_before_sleep();
   void write_log();
+  // What systemd is told.
+  void begin_service();
+  void tell_service();
+  [[nodiscard]] std::string summary() const;
   void renew_lock();
-  /// Warns of what is hardly meant, and gives up root when no pool needs it. When it fails a part may be given up.
+  /// Warns of what is hardly meant, and gives up root when no pool needs it. When it fails a part may be
+  /// given up.
   [[nodiscard]] Result<void> settle_privileges(const Config& config);
 
   using Sockets = std::vector<std::vector<ListenSocket>>;  ///< for each pool of the configuration
   /// All listening sockets of `config`: new ones, and those that run already, shared.
+  [[nodiscard]] Result<ListenSocket> open_socket(const ListenAddress& address) const;
   [[nodiscard]] Result<Sockets> open_sockets(const Config& config);
   /// Puts the configuration into force; adds a line for each pool to `changes`.
   [[nodiscard]] Result<void> apply(const Config& config, std::vector<std::string>& changes);
@@ -130,7 +139,7 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   bool upgrade_due_ = false;              ///< it could take over, and nothing else has happened since
   ControlSocket control_;
   Fd config_lock_;
-  std::string config_text_;  ///< of the configuration in force
+  std::string config_text_;                           ///< of the configuration in force
   std::vector<std::unique_ptr<PoolRunner>> pools_;    ///< as the configuration lists them
   std::vector<std::unique_ptr<PoolRunner>> leaving_;  ///< removed by a reload, not yet stopped
   Instant started_at_;
@@ -140,7 +149,7 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   int stop_requests_ = 0;
   bool stopped_cleanly_ = true;
   SignalWatcher hup_, usr1_, usr2_, ttin_, ttou_, term_, quit_, int_, chld_;
-  TimerWatcher status_timer_, sweep_timer_, log_timer_;
+  TimerWatcher status_timer_, sweep_timer_, log_timer_, service_timer_;
   BeforeSleepWatcher before_sleep_;
 };
 

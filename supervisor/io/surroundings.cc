@@ -75,12 +75,14 @@ std::size_t descriptors_needed(const Config& config) {
   std::size_t needed = kBaseDescriptors;
   if (!config.control.empty()) needed += ControlSocket::kMaxClients + 2;
   for (const PoolConfig& pool : config.pools) {
-    // While workers are replaced there may be a quarter more; each has a channel, a pidfd, and a pipe for its output.
+    // While workers are replaced there may be a quarter more; each has a channel, a pidfd, and a pipe for its
+    // output.
     const std::size_t processes = pool.workers + pool.workers / 4 + pool.recycle.at_once + 3;
     const std::size_t copies =
         std::size_t{pool.workers} * (pool.hold == Hold::kDone ? pool.connections_per_worker : 1);
     if (!pool.queue.reject_with.empty()) needed += Farewell::kMax;
-    needed += pool.listen.size() * 2 + processes * (pool.output == Output::kPrefix ? 3 : 2) + pool.queue.max + copies;
+    needed += pool.listen.size() * 2 + processes * (pool.output == Output::kPrefix ? 3 : 2) + pool.queue.max +
+              copies;
   }
   return needed;
 }

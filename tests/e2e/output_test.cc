@@ -85,7 +85,7 @@ TEST_CASE("with output: inherit, workers write where the supervisor does") {
 }
 
 TEST_CASE("FAULTS 58: a worker that writes without end is slowed down, and nobody else is") {
-  SupervisorUnderTest supervisor(PoolText{.command = after("yes & yes >&2 &"), .workers = 2});
+  SupervisorUnderTest supervisor(PoolText{.command = after("(yes & yes >&2 &)"), .workers = 2});
   supervisor.wait_for_idle(2);
   supervisor.wait_for_log(" lines dropped: more than 100 a second]");
   const double cpu_before = process_stat(supervisor.pid()).cpu_seconds;
@@ -125,7 +125,7 @@ TEST_CASE("why a worker died: a fault of its own, a limit, or a signal from else
   CHECK(
       cause("kill -KILL $$", R"("name": "a")").find("killed by signal 9 (SIGKILL) (not by the supervisor)") !=
       std::string::npos);
-  CHECK(cause("trap '' XFSZ; trap - XFSZ; echo 12345 >$TEST_DIRECTORY/big; kill -XFSZ $$",
+  CHECK(cause("trap '' XFSZ; trap - XFSZ; echo 12345 >TEST_DIRECTORY/big; kill -XFSZ $$",
               R"("limits": {"fsize": 1})")
             .find("killed by signal 25 (SIGXFSZ) (the limit fsize)") != std::string::npos);
 }
@@ -137,7 +137,7 @@ TEST_CASE("FAULTS 63: a worker that the kernel kills for want of memory is told 
       PoolText{
           .command =
               {"sh", "-c",
-               "if mkdir $TEST_DIRECTORY/once 2>/dev/null; then exec python3 -c 'x = bytearray(200 << 20)'; "
+               "if mkdir TEST_DIRECTORY/once 2>/dev/null; then exec python3 -c 'x = bytearray(200 << 20)'; "
                "fi; exec supervisor-worker echo"}}
           .text(),
       {.in_child = [&cgroup] { cgroup.enter(); }});

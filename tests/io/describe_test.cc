@@ -21,6 +21,7 @@ TEST_CASE("the end of a process has a name") {
   CHECK(describe(Exit{Exit::Kind::kSignaled, 200}) == "killed by signal 200");
   CHECK(describe(Exit{Exit::Kind::kNotStarted, 0}) == "could not be started");
   CHECK(describe(Exit{Exit::Kind::kVanished, 0}) == "left without an exit status");
+  CHECK(describe(Exit{Exit::Kind::kOutOfMemory, SIGKILL}) == "killed by the kernel (SIGKILL): out of memory");
 }
 
 TEST_CASE("a duration has the unit that suits it") {
@@ -39,7 +40,7 @@ TEST_CASE("a death tells how, for what reason, after what time, and what becomes
   record.was_ready = true;
   record.age = seconds(90);
   record.served = 12;
-  CHECK(describe(record, "") == "killed by signal 11 (SIGSEGV); age 90.0 s, served 12");
+  CHECK(describe(record, "") == "killed by signal 11 (SIGSEGV) (a fault of its own); age 90.0 s, served 12");
   record.held_begun = 1;
   CHECK(describe(record, "").ends_with("; had begun 1 connection"));
   record.held_unbegun = 1;
@@ -50,6 +51,22 @@ TEST_CASE("a death tells how, for what reason, after what time, and what becomes
   record.reason = StopReason::kReceiptTimeout;
   CHECK(describe(record, "")
             .starts_with("killed by signal 11 (SIGSEGV) (" + std::string(to_string(record.reason)) + ")"));
+}
+
+TEST_CASE("a signal that the supervisor did not send is told with its likely cause") {
+  DeathRecord record;
+  record.was_ready = true;
+  const auto cause = [&](int signal) {
+    record.exit = Exit{Exit::Kind::kSignaled, signal};
+    const std::string text = describe(record, "");
+    return text.substr(0, text.find(';'));
+  };
+  CHECK(cause(SIGKILL) == "killed by signal 9 (SIGKILL) (not by the supervisor)");
+  CHECK(cause(SIGABRT) == "killed by signal 6 (SIGABRT) (it gave itself up)");
+  CHECK(cause(SIGXCPU) == "killed by signal 24 (SIGXCPU) (the limit cpu)");
+  CHECK(cause(SIGSYS) == "killed by signal 31 (SIGSYS) (a system call that it may not make)");
+  record.reason = StopReason::kDrainTimeout;
+  CHECK(cause(SIGTERM) == "killed by signal 15 (SIGTERM) (not finished within stop_timeout)");
 }
 
 TEST_CASE("a worker that never got ready says so, or why its program did not run") {

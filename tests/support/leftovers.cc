@@ -32,7 +32,7 @@ void SupervisorUnderTest::check_running() {
     if (::access(control().c_str(), F_OK) == 0) ++explained;
     if (events_.connected()) ++explained;
     for (const PoolTable& pool : status.pools) {
-      explained += pool["queue: now"] + pool["with workers"] + pool.workers.size() * 2;
+      explained += pool["queue: now"] + pool["with workers"] + pool.workers.size() * 3;
       explained +=
           static_cast<std::size_t>(std::count_if(pool.lines.begin(), pool.lines.end(), [](const auto& line) {
             return line.find(" listen ") != std::string::npos;
