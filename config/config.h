@@ -18,12 +18,13 @@ using Milliseconds = std::chrono::milliseconds;
 
 /// Where a pool listens. Two addresses are equal when nothing about the socket would differ.
 struct ListenAddress {
-  enum class Kind { kTcp, kUnixPath, kUnixAbstract };
+  enum class Kind { kTcp, kUnixPath, kUnixAbstract, kSystemd };
 
   Kind kind = Kind::kTcp;
   std::string host;        ///< kTcp: a numeric address or a name; empty means all addresses, IPv4 and IPv6
   std::uint16_t port = 0;  ///< kTcp: 0 lets the kernel choose
-  std::string path;        ///< kUnixPath: the path; kUnixAbstract: the name without '@'
+  std::string path;        ///< kUnixPath: the path; kUnixAbstract: the name without '@';
+                           ///< kSystemd: the FileDescriptorName= of its .socket unit
   int backlog = 4096;      ///< connections the kernel may hold for us; it cuts this to net.core.somaxconn
   std::optional<mode_t> mode;  ///< kUnixPath: permissions of the socket file
   std::string owner;           ///< kUnixPath: user name or number; empty leaves it

@@ -74,6 +74,16 @@ Result<ListenAddress> parse_unix(std::string_view text) {
   return address;
 }
 
+Result<ListenAddress> parse_systemd(std::string_view name) {
+  const auto fine = [](char c) { return c > ' ' && c < 0x7f && c != ':'; };
+  if (name.empty() || name.size() > 255 || !std::all_of(name.begin(), name.end(), fine))
+    return Error{"after \"systemd:\" must follow the FileDescriptorName= of a .socket unit"};
+  ListenAddress address;
+  address.kind = ListenAddress::Kind::kSystemd;
+  address.path = name;
+  return address;
+}
+
 Result<ListenAddress> parse_bracketed(std::string_view text) {
   const std::size_t bracket = text.find(']');
   if (bracket == std::string_view::npos) return Error{"the \"]\" is missing"};
@@ -95,7 +105,7 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
   constexpr std::string_view kUnix = "unix:";
   constexpr std::string_view kSystemd = "systemd:";
   if (text.starts_with(kUnix)) return parse_unix(text.substr(kUnix.size()));
-  if (text.starts_with(kSystemd)) return Error{"sockets of systemd are not supported"};
+  if (text.starts_with(kSystemd)) return parse_systemd(text.substr(kSystemd.size()));
   if (text.starts_with('/')) return Error{"the path of a unix socket is written \"unix:/path\""};
   if (text.starts_with('[')) return parse_bracketed(text);
   const std::size_t colon = text.rfind(':');
@@ -119,6 +129,7 @@ std::string ListenAddress::text() const {
   switch (kind) {
     case Kind::kUnixPath: return "unix:" + path;
     case Kind::kUnixAbstract: return "unix:@" + path;
+    case Kind::kSystemd: return "systemd:" + path;
     case Kind::kTcp: break;
   }
   const bool brackets = host.find(':') != std::string::npos;

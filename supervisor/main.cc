@@ -54,6 +54,7 @@ int check(const std::string& file) {
 }
 
 int run(const std::string& file, const std::string& program) {
+  ActivatedSockets activated = ActivatedSockets::take();
   normalize_process();
   unblock_signals();
   // The spawner first: nothing has been opened yet, and nothing read that it would carry along.
@@ -71,7 +72,8 @@ int run(const std::string& file, const std::string& program) {
   Log log(STDERR_FILENO);
   log.set_level(config->log_level);
   log.info("supervisor {} starts, pid {}, configuration {}", kVersion, getpid(), file);
-  Supervisor supervisor({file, command_search(), original, program}, log, std::move(spawner).value());
+  Supervisor supervisor({file, command_search(), original, program, std::move(activated)}, log,
+                        std::move(spawner).value());
   if (auto started = supervisor.start(*config, std::move(lock).value()); !started) {
     log.error("{}", started.error().message());
     return 1;

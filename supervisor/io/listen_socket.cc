@@ -111,6 +111,13 @@ gid_t group_id(const std::string& name) {
 
 }  // namespace
 
+Result<ListenSocket> ListenSocket::activated(const ListenAddress& address, Fd socket) {
+  const int flags = ::fcntl(socket.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) < 0)
+    return listen_error(address, errno);
+  return ListenSocket(address, std::move(socket));
+}
+
 Result<ListenSocket> ListenSocket::open(const ListenAddress& address) {
   ListenSocket opened(address, Fd());
   const bool tcp = address.kind == ListenAddress::Kind::kTcp;

@@ -18,6 +18,9 @@ namespace prefork {
 class ListenSocket {
  public:
   [[nodiscard]] static Result<ListenSocket> open(const ListenAddress& address);
+  /// One that was handed over at start, already listening. It is not ours: what waits in its backlog when we
+  /// close it is for whoever serves next.
+  [[nodiscard]] static Result<ListenSocket> activated(const ListenAddress& address, Fd socket);
   /// The same socket for `address`, which is at the same place. The backlog's connections stay. Nothing
   /// changes for this one; the new one is whole when it has taken over.
   [[nodiscard]] Result<ListenSocket> share(const ListenAddress& address) const;
@@ -29,6 +32,10 @@ class ListenSocket {
   [[nodiscard]] ino_t file() const { return file_; }
   /// Another has taken over: what waits in the backlog is for that one.
   [[nodiscard]] bool given_away() const { return given_away_; }
+  /// Who connects after we are gone finds somebody who listens.
+  [[nodiscard]] bool outlives_us() const {
+    return given_away_ || address_.kind == ListenAddress::Kind::kSystemd;
+  }
 
   ListenSocket(ListenSocket&& other) noexcept
       : address_(std::move(other.address_)),

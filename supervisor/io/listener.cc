@@ -31,7 +31,7 @@ void Listener::on_readable() {
 }
 
 void Listener::accept_backlog() {
-  if (!socket_.given_away()) {
+  if (!socket_.outlives_us()) {
     (void)quiesce(socket_.descriptor());  // without it, who connects at the last moment is reset
     for (int i = 0; i < kAcceptsAtEnd && accept_one(); ++i) {
     }

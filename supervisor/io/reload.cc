@@ -40,7 +40,9 @@ void Supervisor::on_hup() {
 
 ReloadVerdict Supervisor::reload() {
   if (stopping_) return {false, {}, {"the supervisor is stopping"}};
+  if (is_service()) notify_reloading();
   ReloadVerdict verdict = apply_file();
+  if (is_service()) notify_ready(summary());
   control_.publish(control_event::Reloaded{verdict});
   // Parsing takes far more memory than the result.
   (void)::malloc_trim(0);
@@ -78,8 +80,7 @@ void Supervisor::use_control(const Config& config, std::optional<ListenSocket> s
                              std::vector<std::string>& changes) {
   if (config.control == control_.path()) return;
   control_.listen(std::move(socket));
-  changes.push_back(config.control.empty() ? "control socket closed"
-                                           : "control socket at " + config.control);
+  changes.push_back(config.control.empty() ? "control socket closed" : "control socket at " + config.control);
   log_.info("{}", changes.back());
 }
 
@@ -117,13 +118,20 @@ ListenSocket* Supervisor::listening_at(const ListenAddress& address, const std::
   return elsewhere;
 }
 
+Result<ListenSocket> Supervisor::open_socket(const ListenAddress& address) const {
+  if (address.kind != ListenAddress::Kind::kSystemd) return ListenSocket::open(address);
+  auto handed_over = options_.activated.find(address.path);
+  if (!handed_over) return handed_over.error();
+  return ListenSocket::activated(address, std::move(handed_over).value());
+}
+
 Result<Supervisor::Sockets> Supervisor::open_sockets(const Config& config) {
   Sockets sockets;
   for (const PoolConfig& pool : config.pools) {
     sockets.emplace_back();
     for (const ListenAddress& address : pool.listen) {
       const ListenSocket* running = listening_at(address, pool.name);
-      auto socket = running == nullptr ? ListenSocket::open(address) : running->share(address);
+      auto socket = running == nullptr ? open_socket(address) : running->share(address);
       if (!socket) return socket.error();
       sockets.back().push_back(std::move(socket).value());
     }

@@ -27,7 +27,14 @@ extern char** environ;
 namespace prefork {
 namespace {
 
-constexpr std::string_view kOwnVariables = "SUPERVISOR_";
+/// What is for the supervisor alone: from another supervisor, and from systemd.
+constexpr std::string_view kNotForWorkers[] = {"SUPERVISOR_", "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_PID=",
+                                               "LISTEN_FDS=", "LISTEN_FDNAMES="};
+
+bool is_for_workers(std::string_view entry) {
+  return std::none_of(std::begin(kNotForWorkers), std::end(kNotForWorkers),
+                      [entry](std::string_view start) { return entry.starts_with(start); });
+}
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
   std::vector<char*> all;
@@ -48,8 +55,7 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& addi
     return false;
   };
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (!std::string_view(*entry).starts_with(kOwnVariables) && !overridden(*entry))
-      merged.emplace_back(*entry);
+    if (is_for_workers(*entry) && !overridden(*entry)) merged.emplace_back(*entry);
   }
   merged.insert(merged.end(), additions.begin(), additions.end());
   return merged;

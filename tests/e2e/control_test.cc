@@ -24,11 +24,11 @@ std::string request(const std::string& method, const std::string& parameters = "
   return R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + parameters + "}\n";
 }
 
-/// One line of what the client gets.
+/// What the client gets next, which is one line.
 std::string line_from(Client& client) {
   std::string line;
   while (!line.ends_with('\n')) {
-    const std::string next = client.receive(1);
+    const std::string next = client.receive_some();
     if (next.empty()) FAIL("the connection ended after: ", line);
     line += next;
   }
@@ -152,10 +152,10 @@ TEST_CASE("FAULTS 67: a line of a megabyte is refused, and its sender closed") {
   }
   Client client("unix:" + supervisor.control());
   client.send("\n\xff\n[]\n" + kStatus);
-  CHECK(contains(line_from(client), R"("code":-32700)"));
-  CHECK(contains(line_from(client), R"("code":-32700)"));
-  CHECK(contains(line_from(client), "batches are not supported"));
-  CHECK(contains(line_from(client), R"("result":)"));
+  std::string answers;
+  while (answers.find(R"("result":)") == std::string::npos) answers += line_from(client);
+  CHECK(contains(answers, R"("code":-32700)"));
+  CHECK(contains(answers, "batches are not supported"));
   CHECK(serves(supervisor));
 }
 
@@ -176,10 +176,11 @@ TEST_CASE("FAULTS 67: a subscriber that does not read is closed, and the others 
   Client silent("unix:" + supervisor.control());
   silent.send(request("subscribe"));
   std::string broken = R"({"environment": {)";
-  for (int i = 0; i < 60; ++i) broken += (i == 0 ? "\"K" : ", \"K") + std::to_string(i) + "\": 1";
+  for (int i = 0; i < 60; ++i)
+    broken += (i == 0 ? "\"K" : ", \"K") + std::string(200, 'x') + std::to_string(i) + "\": 1";
   supervisor.rewrite_config(broken + "}}");
   Client client("unix:" + supervisor.control());
-  for (int i = 0; i < 400; ++i) {
+  for (int i = 0; i < 120; ++i) {
     client.send(request("reload"));
     (void)line_from(client);
   }
