@@ -42,6 +42,7 @@ struct Holder {
   [[nodiscard]] SupervisorUnderTest::Options options(bool await_start = true) const {
     SupervisorUnderTest::Options options;
     options.await_start = await_start;
+    options.handed_over = 1;
     const int descriptor = socket.get();
     options.in_child = [descriptor] {
       (void)::dup2(descriptor, 3);

@@ -28,7 +28,7 @@ void SupervisorUnderTest::check_running() {
   const bool no_leak = holds_within(std::chrono::seconds(5), [&] {
     if (!ask_for_status(status)) return false;
     held = descriptors_of(pid_);
-    explained = kOwnDescriptors + status.pools.size();
+    explained = kOwnDescriptors + handed_over_ + status.pools.size();
     if (::access(control().c_str(), F_OK) == 0) ++explained;
     if (events_.connected()) ++explained;
     for (const PoolTable& pool : status.pools) {

@@ -58,6 +58,7 @@ SupervisorUnderTest::SupervisorUnderTest(const std::string& config, const Option
 }
 
 void SupervisorUnderTest::start(const Options& options) {
+  handed_over_ = options.handed_over;
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
   log_end_.reset(ends[0]);
@@ -79,7 +80,7 @@ void SupervisorUnderTest::become_supervisor(const Options& options, int log) con
   for (const std::string& assignment : options.environment)
     (void)::putenv(const_cast<char*>(assignment.c_str()));
   std::vector<std::string> command = options.before;
-  command.insert(command.end(), {SUPERVISOR_PROGRAM, "-c", config_file_});
+  command.insert(command.end(), {options.program.empty() ? built_program() : options.program, "-c", config_file_});
   const std::vector<char*> argv = pointers(command);
   if (options.in_child) options.in_child();
   (void)::execvp(argv[0], argv.data());
@@ -114,6 +115,8 @@ std::string SupervisorUnderTest::address(std::size_t index) {
   REQUIRE(index < all.size());
   return all[index];
 }
+
+std::string SupervisorUnderTest::built_program() { return SUPERVISOR_PROGRAM; }
 
 void SupervisorUnderTest::signal(int number) const { REQUIRE(::kill(pid_, number) == 0); }
 

@@ -30,6 +30,8 @@ class SupervisorUnderTest {
     std::string config_file = {};         ///< empty: pool.json in a directory of its own, with the text given
     std::function<void()> in_child = {};  ///< runs in the child before exec: limits, signals, descriptors
     std::vector<std::string> environment = {};  ///< NAME=value, on top of the test's own
+    std::size_t handed_over = 0;  ///< sockets of socket activation, which it keeps
+    std::string program = {};              ///< what is run; empty: built_program()
     std::vector<std::string> before = {};  ///< a program in front of the command line, as {"strace", "-f"}
   };
 
@@ -38,6 +40,9 @@ class SupervisorUnderTest {
   SupervisorUnderTest(const SupervisorUnderTest&) = delete;
   SupervisorUnderTest& operator=(const SupervisorUnderTest&) = delete;
   ~SupervisorUnderTest();
+
+  /// The supervisor that was built.
+  [[nodiscard]] static std::string built_program();
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] const TestDirectory& directory() const { return directory_; }
@@ -104,6 +109,7 @@ class SupervisorUnderTest {
 
   TestDirectory directory_;
   Gates gates_;
+  std::size_t handed_over_ = 0;
   std::string config_file_;
   pid_t pid_ = -1;  ///< -1: not running any more
   Fd log_end_;
