@@ -19,3 +19,20 @@ TEST_CASE("a worker in plain Python serves under the supervisor, and leaves when
   supervisor.wait_for_idle(2);
   CHECK(supervisor.stop() == 0);
 }
+
+TEST_CASE("a template in plain Python forks workers that serve, and survives none of them being left") {
+  SupervisorUnderTest supervisor(
+      {.command = {"python3", std::string(SOURCE_ROOT) + "/tests/support/python_template.py"},
+       .workers = 3,
+       .more = R"("start": "fork")"});
+  const PoolTable before = supervisor.wait_for_idle(3);
+  for (int i = 0; i < 6; ++i) CHECK(ask(supervisor.address(), "hello") == "HELLO");
+  for (const WorkerText& worker : before.workers) {
+    if (worker.state != "template") REQUIRE(::kill(worker.pid, SIGKILL) == 0);
+  }
+  supervisor.wait_for_pool("three others serve", [](const PoolTable& now) {
+    return now.count("idle") == 3 && now["starts"] == 7;
+  });
+  CHECK(ask(supervisor.address(), "hello") == "HELLO");
+  CHECK(supervisor.stop() == 0);
+}
