@@ -113,7 +113,8 @@ void OutputLines::emit(std::string_view line, std::vector<std::string>& out) {
     ++dropped_;
     return;
   }
-  spend(1 + static_cast<double>(line.size() / kBytesPerUnit));
+  const std::size_t cost = 1 + line.size() / kBytesPerUnit;
+  spend(static_cast<double>(cost));
   if (has_dropped()) say_dropped(out);
   out.emplace_back(line);
 }

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <utility>
 
+#include "supervisor/io/give_up_root.h"
 #include "supervisor/io/surroundings.h"
 #include "supervisor/version.h"
 
@@ -46,6 +47,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
 }
 
 int Supervisor::run() {
+  hide_from_own_user();  // once more: the exec of an upgrade in place has undone it
   begin_service();
   loop_.run();
   while (upgrade_due_) {

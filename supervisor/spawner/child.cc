@@ -72,6 +72,9 @@ bool set_oom_score(std::int32_t score) {
     rest /= 10;
   } while (rest > 0);
   if (score < 0) *--begin = '-';
+  // Hidden from its own user, as a spawner is that comes from a hidden supervisor, it could not open its own
+  // file.
+  (void)::prctl(PR_SET_DUMPABLE, 1);
   const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   return file >= 0 && ::write(file, begin, static_cast<std::size_t>(text.end() - begin)) > 0;
 }
