@@ -2,50 +2,20 @@
 // named.
 #include <doctest/doctest.h>
 
-#include <cstddef>
 #include <limits>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "supervisor/core/counters.h"
 #include "supervisor/core/pool.h"
 #include "supervisor/core/snapshot_reader.h"
 #include "supervisor/core/snapshot_writer.h"
+#include "tests/core/members.h"
 #include "tests/core/pool_driver.h"
 
 namespace prefork {
 namespace {
-
-/// Stands for a member of any type.
-struct Any {
-  template <typename T>
-  operator T() const;  // NOLINT(google-explicit-constructor)
-};
-
-template <typename T, std::size_t... I>
-constexpr bool takes(std::index_sequence<I...> /*count*/) {
-  return requires { T{(static_cast<void>(I), Any{})...}; };
-}
-
-/// How many members an aggregate has.
-template <typename T, std::size_t Count = 0>
-constexpr std::size_t members_of() {
-  if constexpr (takes<T>(std::make_index_sequence<Count + 1>())) {
-    return members_of<T, Count + 1>();
-  } else {
-    return Count;
-  }
-}
-
-template <typename T>
-std::size_t listed_of() {
-  std::size_t count = 0;
-  T value{};
-  T::visit_state(value, [&count](const char*, auto&) { ++count; });
-  return count;
-}
 
 struct Sample {
   std::uint64_t large = 0;
