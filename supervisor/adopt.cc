@@ -73,8 +73,9 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
   log.set_level(adoption.value().configs.running.log_level);
   log.adopt(state.log_waiting, state.log_dropped);
   const rlimit descriptors{state.descriptors_soft, state.descriptors_hard};
-  Supervisor supervisor({state.config_file, search, descriptors, program}, log,
-                        SpawnerLink::process_of(state.spawner));
+  Supervisor supervisor(
+      {state.config_file, search, descriptors, program, ActivatedSockets::adopt(state.activated)}, log,
+      SpawnerLink::process_of(state.spawner));
   if (auto adopted = supervisor.adopt(state, adoption.value().configs); !adopted) {
     log.error("the state cannot be adopted: {}", adopted.error().message());
     (void)log.write_pending();

@@ -27,6 +27,19 @@ ActivatedSockets ActivatedSockets::take() {
   return taken;
 }
 
+std::vector<ActivatedState> ActivatedSockets::state() const {
+  std::vector<ActivatedState> state;
+  for (const Socket& socket : sockets_) state.push_back({socket.name, Carried{socket.descriptor.get()}});
+  return state;
+}
+
+ActivatedSockets ActivatedSockets::adopt(const std::vector<ActivatedState>& state) {
+  ActivatedSockets adopted;
+  for (const ActivatedState& socket : state)
+    adopted.sockets_.push_back({socket.name, Fd(static_cast<int>(socket.socket))});
+  return adopted;
+}
+
 Result<Fd> ActivatedSockets::find(const std::string& name) const {
   std::string known;
   const Socket* found = nullptr;

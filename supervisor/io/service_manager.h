@@ -9,6 +9,7 @@
 #include "proto/fd.h"
 #include "proto/result.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/io/upgrade_state.h"
 
 namespace prefork {
 
@@ -18,6 +19,10 @@ class ActivatedSockets {
   /// Takes them out of the environment: nobody who is started later takes them for his. To be called before
   /// anything is opened or started.
   [[nodiscard]] static ActivatedSockets take();
+
+  // For an upgrade in place.
+  [[nodiscard]] std::vector<ActivatedState> state() const;
+  [[nodiscard]] static ActivatedSockets adopt(const std::vector<ActivatedState>& state);
 
   /// A copy of the socket; the original stays, so that who connects while nobody serves waits in its backlog.
   [[nodiscard]] Result<Fd> find(const std::string& name) const;

@@ -83,6 +83,7 @@ SupervisorState Supervisor::state() {
   state.strangers_reaped = strangers_reaped_;
   state.spawner = spawner_.state();
   state.control = control_.state();
+  state.activated = options_.activated.state();
   state.running.config_text = config_text_;
   for (const auto& pool : pools_) state.running.pools.push_back(pool->state());
   for (const auto& pool : leaving_) state.leaving.push_back({pool->removed_from(), {pool->state()}});

@@ -60,6 +60,17 @@ struct ControlState {
   }
 };
 
+/// A listening socket that was handed over at start.
+struct ActivatedState {
+  std::string name;
+  Carried socket = Carried::kNone;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("name", self.name), visit("socket", self.socket);
+  }
+};
+
 /// Pools that run under one text of the configuration: all that it names, or those that a reload has removed.
 struct PoolsState {
   std::string config_text;
@@ -84,6 +95,7 @@ struct SupervisorState {
   std::uint64_t log_dropped = 0;
   SpawnerState spawner;
   ControlState control;
+  std::vector<ActivatedState> activated;
   PoolsState running;
   std::vector<PoolsState> leaving;
 
@@ -95,8 +107,8 @@ struct SupervisorState {
     visit("last_status", self.last_status), visit("written_at", self.written_at);
     visit("status_due", self.status_due), visit("strangers_reaped", self.strangers_reaped);
     visit("log_waiting", self.log_waiting), visit("log_dropped", self.log_dropped);
-    visit("spawner", self.spawner), visit("control", self.control), visit("running", self.running),
-        visit("leaving", self.leaving);
+    visit("spawner", self.spawner), visit("control", self.control), visit("activated", self.activated),
+        visit("running", self.running), visit("leaving", self.leaving);
   }
 };
 
