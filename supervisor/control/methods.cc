@@ -113,21 +113,26 @@ const char* allowed(const std::string& name) {
   return "a whole number, 0 or more";
 }
 
+/// "scale knows no parameter "worker"; it takes pool, workers".
+std::string unknown_parameter(const std::string& name, const Method& method) {
+  std::string known;
+  for (const std::string_view parameter : method.parameters) {
+    if (!known.empty()) known += ", ";
+    known += parameter;
+  }
+  return std::string(method.name) + " knows no parameter \"" + name + "\"; it takes " +
+         (known.empty() ? "none" : known);
+}
+
 std::variant<Parameters, Refusal> read_parameters(const Json& params, const Method& method) {
   Parameters read;
   if (!params.is_object()) return Refusal{ControlError::kInvalidParameters, "\"params\" must be an object"};
   for (const auto& [name, value] : params.items()) {
-    if (std::find(method.parameters.begin(), method.parameters.end(), name) == method.parameters.end()) {
-      std::string message = std::string(method.name) + " knows no parameter \"" + name + "\"; it takes ";
-      for (const std::string_view known : method.parameters) {
-        if (known != method.parameters.front()) message += ", ";
-        message += known;
-      }
-      return Refusal{ControlError::kInvalidParameters, message + (method.parameters.empty() ? "none" : "")};
-    }
-    if (!read_parameter(name, value, read)) {
+    const auto& all = method.parameters;
+    if (std::find(all.begin(), all.end(), name) == all.end())
+      return Refusal{ControlError::kInvalidParameters, unknown_parameter(name, method)};
+    if (!read_parameter(name, value, read))
       return Refusal{ControlError::kInvalidParameters, "\"" + name + "\" must be " + allowed(name)};
-    }
   }
   return read;
 }

@@ -90,7 +90,7 @@ TEST_CASE(
   PoolDriver d(pool_of(1));
   for (int i = 0; i < 6; ++i) {
     d.exit(d.started.back());
-    d.advance(std::chrono::seconds(3));
+    d.advance(std::chrono::seconds(40));
   }
   d.exit(d.started.back());
   const std::size_t starts = d.started.size();
