@@ -91,6 +91,24 @@ Json fields(const control_event::SaturationChanged& event) {
           {"queued", event.queued}};
 }
 
+const char* stage_name(control_event::RolloutStaged::Stage stage) {
+  using Stage = control_event::RolloutStaged::Stage;
+  switch (stage) {
+    case Stage::kTrial: return "trial";
+    case Stage::kTakesOver: return "takes_over";
+    case Stage::kFailed: return "failed";
+  }
+  return "?";
+}
+
+Json fields(const control_event::RolloutStaged& event) {
+  return {{"event", "rollout"},
+          {"pool", event.pool},
+          {"stage", stage_name(event.stage)},
+          {"generation", event.generation},
+          {"text", event.text}};
+}
+
 Json fields(const control_event::PoolFailed& event) {
   return {{"event", "pool_failed"},
           {"pool", event.pool},

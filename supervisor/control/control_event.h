@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "supervisor/core/action.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/core/worker_row.h"
 
@@ -47,7 +48,7 @@ struct WorkerDied {
   std::string pool;
   pid_t pid = 0;  ///< 0: there never was a process
   DeathRecord record;
-  std::string text;  ///< the record in words
+  std::string text;                      ///< the record in words
   std::vector<std::string> output = {};  ///< its last lines, as far as they were captured
 };
 struct Reloaded {
@@ -57,6 +58,13 @@ struct SaturationChanged {
   std::string pool;
   bool saturated = false;
   std::size_t queued = 0;
+};
+struct RolloutStaged {
+  using Stage = action::ReportRollout::Stage;
+  std::string pool;
+  Stage stage = Stage::kTrial;
+  Generation generation = 0;
+  std::string text;  ///< kFailed: why
 };
 struct PoolFailed {
   std::string pool;
@@ -72,7 +80,8 @@ struct PoolRecovered {
 using ControlEvent =
     std::variant<control_event::WorkerStarted, control_event::WorkerReady,
                  control_event::ConnectionRedispatched, control_event::WorkerDied, control_event::Reloaded,
-                 control_event::SaturationChanged, control_event::PoolFailed, control_event::PoolRecovered>;
+                 control_event::SaturationChanged, control_event::RolloutStaged, control_event::PoolFailed,
+                 control_event::PoolRecovered>;
 
 using WallTime = std::chrono::system_clock::time_point;
 

@@ -77,6 +77,8 @@ void PoolRunner::perform(const action::ReportViolation& action) {
 void PoolRunner::perform(const action::ReportRollout& action) {
   using Stage = action::ReportRollout::Stage;
   rollout_failed_ = action.stage == Stage::kFailed;
+  const std::string why = action.death ? describe(*action.death, failed_start(*action.death)) : "";
+  around_.events.publish(control_event::RolloutStaged{config_.name, action.stage, action.generation, why});
   switch (action.stage) {
     case Stage::kTrial:
       around_.log.info("pool {}: rollout: the first worker of generation {} is on trial", config_.name,
@@ -90,8 +92,7 @@ void PoolRunner::perform(const action::ReportRollout& action) {
           "pool {}: rollout failed, the workers that serve stay as they are: the first worker of generation "
           "{} "
           "died: {}",
-          config_.name, action.generation,
-          action.death ? describe(*action.death, failed_start(*action.death)) : "");
+          config_.name, action.generation, why);
       return;
   }
 }

@@ -37,6 +37,8 @@ TEST_CASE("an event has a number, the time, a name, and says whom it concerns") 
   CHECK(params(control_event::WorkerStarted{"web", 3, 4711, WorkerRole::kTemplate, 2})["role"] == "template");
   CHECK(params(control_event::ConnectionRedispatched{"web", 3, 4711, 2})["times"] == 2);
   CHECK(params(control_event::SaturationChanged{"web", true, 5})["queued"] == 5);
+  const auto failed = action::ReportRollout::Stage::kFailed;
+  CHECK(params(control_event::RolloutStaged{"web", failed, 2, "exited with status 1"})["stage"] == "failed");
   CHECK(params(control_event::PoolFailed{"web", 4, milliseconds(1600)})["next_attempt_ms"] == 1600.0);
   CHECK(params(control_event::PoolRecovered{"web"})["event"] == "pool_recovered");
   const json reload = params(control_event::Reloaded{{false, {}, {"a", "b"}}});

@@ -115,6 +115,8 @@ TEST_CASE("restart replaces the workers, under load and without a failed connect
   CHECK(run_supervisor({"scale", "3", "--control", supervisor.control()}).status == 0);
   CHECK(run_supervisor({"restart", "main", "--control", supervisor.control()}).output ==
         "pool main: workers are being replaced\n");
+  const auto takes_over = [](const EventText& event) { return event.text("stage") == "takes_over"; };
+  CHECK(supervisor.wait_for_event("rollout", takes_over).number("generation") == 2);
   supervisor.wait_for_pool("all are new, and as many as before", [&](const PoolTable& now) {
     bool renewed = now.workers.size() == 3 && now["workers"] == 3;
     for (const WorkerText& worker : now.workers) renewed = renewed && worker.generation == 2;
