@@ -123,9 +123,7 @@ Dispatcher::Held Dispatcher::take_back(WorkerRow& row, Instant now, Actions& out
     ++(begun ? held.begun : held.unbegun);
     if (!begun) {
       come_back(*connection, now, out);
-    } else if (connection->dismissed) {
-      end(connection->ticket, action::End::How::kClose, counters_.lost, out);
-    } else if (connection->copy_held) {
+    } else if (connection->copy_held && !connection->dismissed) {
       connection->state = ConnectionState::kInspected;
       out.push_back(action::Inspect{connection->ticket});
     } else {

@@ -113,6 +113,7 @@ class Lifecycle {
     bool template_ending = false;
   };
   [[nodiscard]] Census census() const;
+  static void count_present(const WorkerRow& row, bool ending, Census& census);
   static void count_template(const WorkerRow& row, bool ending, Census& census);
   [[nodiscard]] static bool goes_first(const WorkerRow& a, const WorkerRow& b);
 

@@ -19,15 +19,20 @@ void Lifecycle::count(const WorkerRow& row, Census& census) const {
     census.trial = census.trial || row.live();
   } else if (row.role == WorkerRole::kTemplate) {
     if (row.generation == generation_) count_template(row, ending, census);
+  } else if (present(row)) {
+    count_present(row, ending, census);
   } else if (row.live()) {
-    ++(present(row) ? census.live : census.old);
-    if (row.retiring && row.generation == generation_) ++census.retiring;
-    if (present(row) && row.status == WorkerStatus::kReady) ++census.ready;
-    if (present(row) && row.status == WorkerStatus::kStarting) ++census.starting;
-  } else if (present(row) && ending) {
-    ++census.ending;
-    if (row.stuck) ++census.stuck;
+    ++census.old;
+    if (row.generation == generation_) ++census.retiring;
   }
+}
+
+void Lifecycle::count_present(const WorkerRow& row, bool ending, Census& census) {
+  if (row.live()) ++census.live;
+  if (row.status == WorkerStatus::kReady) ++census.ready;
+  if (row.status == WorkerStatus::kStarting) ++census.starting;
+  if (ending) ++census.ending;
+  if (ending && row.stuck) ++census.stuck;
 }
 
 void Lifecycle::count_template(const WorkerRow& row, bool ending, Census& census) {
