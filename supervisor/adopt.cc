@@ -1,5 +1,6 @@
 #include "supervisor/adopt.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -30,7 +31,7 @@ Result<Adoption> read_adoption(int descriptor, const CommandSearch& search) {
   if (!bytes) return bytes.error();
   auto state = decode_state(bytes.value());
   if (!state) return state.error();
-  auto configs = examine_state(state.value(), search);
+  auto configs = configs_in(state.value(), search);
   if (!configs) return configs.error();
   return Adoption{std::move(state).value(), std::move(configs).value()};
 }
@@ -53,6 +54,8 @@ Result<void> check_spawner(const Adoption& adoption) {
 int adopt_check(int descriptor, const CommandSearch& search) {
   const auto adoption = read_adoption(descriptor, search);
   if (!adoption) return (void)fail(adoption.error().message()), kNo;
+  if (auto fine = examine_state(adoption.value().state, adoption.value().configs); !fine)
+    return (void)fail(fine.error().message()), kNo;
   if (auto startable = check_spawner(adoption.value()); !startable)
     return (void)fail(startable.error().message()), kNo;
   (void)std::printf("%s%s %s\n", std::string(UpgradeCheck::kYes).c_str(), "supervisor", kVersion);
@@ -82,6 +85,7 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
     ::_exit(kNo);  // without its destructors: they would end the workers, which finish what they have
   }
   adoption = Error{""};
+  (void)::malloc_trim(0);
   unblock_signals();
   return run_to_the_end(supervisor, log);
 }

@@ -81,21 +81,27 @@ const PoolConfig* find_pool(const Config& config, const std::string& name) {
   return found == config.pools.end() ? nullptr : &*found;
 }
 
-Result<AdoptedConfigs> examine_state(const SupervisorState& state, const CommandSearch& search) {
+Result<AdoptedConfigs> configs_in(const SupervisorState& state, const CommandSearch& search) {
   AdoptedConfigs configs;
-  if (auto fine = examine_descriptors(state); !fine) return fine.error();
   auto running = read_config(state.running.config_text, state.config_file, search);
   if (!running) return running.error();
   configs.running = std::move(running).value();
-  if (auto fine = examine_pools(state.running, configs.running, /*running=*/true); !fine) return fine.error();
   for (const PoolsState& pools : state.leaving) {
     auto config = read_config(pools.config_text, state.config_file, search);
     if (!config) return config.error();
     configs.leaving.push_back(std::move(config).value());
-    if (auto fine = examine_pools(pools, configs.leaving.back(), /*running=*/false); !fine)
-      return fine.error();
   }
   return configs;
+}
+
+Result<void> examine_state(const SupervisorState& state, const AdoptedConfigs& configs) {
+  if (auto fine = examine_descriptors(state); !fine) return fine;
+  if (auto fine = examine_pools(state.running, configs.running, /*running=*/true); !fine) return fine;
+  for (std::size_t i = 0; i < state.leaving.size(); ++i) {
+    if (auto fine = examine_pools(state.leaving[i], configs.leaving[i], /*running=*/false); !fine)
+      return fine;
+  }
+  return {};
 }
 
 }  // namespace prefork

@@ -17,9 +17,11 @@ struct AdoptedConfigs {
   std::vector<Config> leaving;
 };
 
-/// Reads the configurations that the state carries, restores every pool for trial, and looks whether all
-/// parts fit.
-[[nodiscard]] Result<AdoptedConfigs> examine_state(const SupervisorState& state, const CommandSearch& search);
+/// Reads the configurations that the state carries.
+[[nodiscard]] Result<AdoptedConfigs> configs_in(const SupervisorState& state, const CommandSearch& search);
+
+/// Restores every pool for trial, and looks whether all parts fit.
+[[nodiscard]] Result<void> examine_state(const SupervisorState& state, const AdoptedConfigs& configs);
 
 /// The pool of that name; null when there is none.
 [[nodiscard]] const PoolConfig* find_pool(const Config& config, const std::string& name);
