@@ -32,7 +32,8 @@ class ElasticSize {
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
-    visit("min", self.settings_.min), visit("limit", self.limit_), visit("burst", self.burst_), visit("credit", self.credit_);
+    visit("min", self.settings_.min), visit("limit", self.limit_), visit("burst", self.burst_),
+        visit("credit", self.credit_);
     visit("credit_at", self.credit_at_), visit("next_step", self.next_step_);
     visit("step_awaited", self.step_awaited_), visit("low_water", self.low_water_);
     visit("window_end", self.window_end_);

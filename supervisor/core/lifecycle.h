@@ -40,6 +40,7 @@ class Lifecycle {
   /// The worker has finished a connection.
   void served(WorkerRow& row, Instant now, Actions& out);
   void ponged(WorkerRow& row, Instant now);
+  void stopped(WorkerRow& row, bool stopped);
   void measured(WorkerRow& row, std::uint64_t rss);
   /// The worker gets nothing new for a while.
   void rest(WorkerRow& row, Instant until);
@@ -107,6 +108,7 @@ class Lifecycle {
     std::size_t old = 0;       ///< live, of older generations, or retiring
     std::size_t retiring = 0;  ///< of those, of the present generation
     std::size_t stuck = 0;     ///< of those that are ending, what SIGKILL did not end
+    std::size_t stopped = 0;   ///< of those that are ready, what is stopped by a signal
     bool trial = false;        ///< somebody of the generation on trial lives
     WorkerId fork_template;    ///< live template of the present generation
     bool template_ready = false;
@@ -134,7 +136,7 @@ class Lifecycle {
   [[nodiscard]] bool on_trial(const WorkerRow& row) const {
     return trial_ && row.generation == trial_->generation;
   }
-  /// How many workers that hang in the kernel are replaced.
+  /// How many workers are replaced that hang in the kernel, and how many that are stopped.
   [[nodiscard]] std::size_t max_stuck() const { return std::max<std::size_t>(1, limit_ / 4); }
   void count(const WorkerRow& row, Census& census) const;
   void follow_load(std::size_t queued, Instant now, Actions& out);

@@ -10,6 +10,10 @@ Lifecycle::Census Lifecycle::census() const {
   workers_.for_each([&](const WorkerRow& row) { count(row, census); });
   // Beyond the bound nobody is started in the place of one that hangs.
   census.ending -= std::min(census.stuck, max_stuck());
+  // The same of those that are stopped: when they go on there is one too many, and the idlest leaves.
+  const std::size_t replaced = std::min(census.stopped, max_stuck());
+  census.live -= replaced;
+  census.ready -= replaced;
   return census;
 }
 
@@ -30,6 +34,7 @@ void Lifecycle::count(const WorkerRow& row, Census& census) const {
 void Lifecycle::count_present(const WorkerRow& row, bool ending, Census& census) {
   if (row.live()) ++census.live;
   if (row.status == WorkerStatus::kReady) ++census.ready;
+  if (row.status == WorkerStatus::kReady && row.stopped) ++census.stopped;
   if (row.status == WorkerStatus::kStarting) ++census.starting;
   if (ending) ++census.ending;
   if (ending && row.stuck) ++census.stuck;

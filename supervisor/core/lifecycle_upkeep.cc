@@ -65,6 +65,11 @@ void Lifecycle::ponged(WorkerRow& row, Instant now) {
   row.ponged_at = now;
 }
 
+void Lifecycle::stopped(WorkerRow& row, bool stopped) {
+  workers_.set_stopped(row, stopped);
+  changed_ = true;
+}
+
 void Lifecycle::measured(WorkerRow& row, std::uint64_t rss) {
   if (settings_.recycle.rss == 0 || rss <= settings_.recycle.rss) return;
   row.recycle_due = true;

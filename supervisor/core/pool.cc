@@ -142,7 +142,7 @@ void Pool::on(const event::WorkerPong& event, Instant now, Actions& out) {
 }
 
 void Pool::on(const event::WorkerStopped& event, Instant /*now*/, Actions& /*out*/) {
-  if (WorkerRow* row = workers_.find(event.worker)) workers_.set_stopped(*row, event.stopped);
+  if (WorkerRow* row = workers_.find(event.worker)) lifecycle_.stopped(*row, event.stopped);
 }
 
 void Pool::on(const event::WorkerMeasured& event, Instant /*now*/, Actions& /*out*/) {

@@ -48,10 +48,10 @@ enum class StopReason {
 /// How a process ended.
 struct Exit {
   enum class Kind {
-    kExited,      ///< value is the exit status
-    kSignaled,    ///< value is the signal
-    kNotStarted,  ///< there never was a process
-    kVanished,    ///< a forked worker whose channel ended before it told who it was
+    kExited,       ///< value is the exit status
+    kSignaled,     ///< value is the signal
+    kNotStarted,   ///< there never was a process
+    kVanished,     ///< a forked worker whose channel ended before it told who it was
     kOutOfMemory,  ///< killed by the kernel because memory ran out; value is the signal
   };
   Kind kind = Kind::kExited;

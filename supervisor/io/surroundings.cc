@@ -75,9 +75,9 @@ std::size_t descriptors_needed(const Config& config) {
   std::size_t needed = kBaseDescriptors;
   if (!config.control.empty()) needed += ControlSocket::kMaxClients + 2;
   for (const PoolConfig& pool : config.pools) {
-    // While workers are replaced there may be a quarter more; each has a channel, a pidfd, and a pipe for its
-    // output.
-    const std::size_t processes = pool.workers + pool.workers / 4 + pool.recycle.at_once + 3;
+    // While workers are replaced there may be a quarter more, and one in the place of each that is stopped or
+    // hangs, up to a quarter; each has a channel, a pidfd, and a pipe for its output.
+    const std::size_t processes = pool.workers + pool.workers / 4 * 3 + pool.recycle.at_once + 5;
     const std::size_t copies =
         std::size_t{pool.workers} * (pool.hold == Hold::kDone ? pool.connections_per_worker : 1);
     if (!pool.queue.reject_with.empty()) needed += Farewell::kMax;

@@ -69,7 +69,8 @@ TEST_CASE("an address that is wrong is refused in words") {
   CHECK(fault("unix:/run/") == R"(the path of a socket cannot end in "/")");
   CHECK(fault("unix:@") == R"(the name after "unix:@" is missing)");
   CHECK(fault("/run/x.sock") == R"(the path of a unix socket is written "unix:/path")");
-  CHECK(fault("systemd:web") == "sockets of systemd are not supported");
+  CHECK(fault("systemd:") == R"(after "systemd:" must follow the FileDescriptorName= of a .socket unit)");
+  CHECK(fault("systemd:a:b") == R"(after "systemd:" must follow the FileDescriptorName= of a .socket unit)");
 }
 
 TEST_CASE("the path of a unix socket fits its address") {

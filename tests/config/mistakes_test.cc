@@ -13,7 +13,7 @@ using Lines = std::vector<std::string>;
 constexpr const char* kDuration =
     R"( is not allowed: a duration from "1ms" to "24h", such as "500ms", "30s", "5m" or "1h")";
 constexpr const char* kAddress =
-    R"(an address such as "127.0.0.1:8080", "[::1]:8080", ":8080", "unix:/run/web.sock" or "unix:@web")";
+    R"(an address such as "127.0.0.1:8080", "[::1]:8080", ":8080", "unix:/run/web.sock", "unix:@web" or "systemd:web")";
 
 std::string mistake_in(std::string_view members) { return mistake(pool_with(members)); }
 

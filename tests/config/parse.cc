@@ -9,7 +9,10 @@ CommandSearch system_programs() { return {"/usr/bin:/bin", ""}; }
 Config parsed(std::string_view text) {
   auto result = parse_config(text, "pool.json", system_programs());
   if (const auto* problems = std::get_if<ConfigProblems>(&result)) FAIL(problems->front().message());
-  return std::get<Config>(std::move(result));
+  Config config = std::get<Config>(std::move(result));
+  CHECK(config.text == text);
+  config.text.clear();  // equal configurations may be written in many ways
+  return config;
 }
 
 std::vector<std::string> mistakes(std::string_view text) {

@@ -164,6 +164,20 @@ TEST_CASE("FAULTS 8: a stopped worker gets nothing until it is continued") {
   CHECK(d.holder(second) == d.started[0]);
 }
 
+TEST_CASE("FAULTS 8: a stopped worker is replaced, up to a bound, and one leaves when it goes on") {
+  PoolDriver d(pool_of(4));
+  d.ready_all();
+  d.handle(event::WorkerStopped{d.started[0], true});
+  CHECK(d.started.size() == 5);
+  d.handle(event::WorkerStopped{d.started[1], true});
+  CHECK(d.started.size() == 5);  // a quarter of four
+  d.ready_all();
+  d.handle(event::WorkerStopped{d.started[1], false});
+  CHECK(d.count<action::SendDrain>() == 0);
+  d.handle(event::WorkerStopped{d.started[0], false});
+  CHECK(d.count<action::SendDrain>() == 1);
+}
+
 TEST_CASE("FAULTS 11: a worker that SIGKILL does not end is replaced, up to a bound") {
   PoolSettings settings = pool_of(4);
   settings.busy_timeout = seconds(1);

@@ -60,6 +60,7 @@ TEST_CASE("FAULTS 38: ignored and blocked signals are as they should be, and chi
     sigfillset(&all);
     (void)::sigprocmask(SIG_SETMASK, &all, nullptr);
     normalize_process();
+    unblock_signals();
     sigset_t blocked;
     (void)::sigprocmask(SIG_SETMASK, nullptr, &blocked);
     const pid_t child = ::fork();
