@@ -103,9 +103,8 @@ class Parser {
   void add_questions() {
     add_client("status", Command::kStatus, "Print the live status.")
         ->add_flag("--json", line_.json, "all of it, as JSON");
-    add_client(
-        "health", Command::kHealth,
-        "A line for each pool; status 0 when each has a ready worker or is meant to have none.");
+    add_client("health", Command::kHealth,
+               "A line for each pool; status 0 when each has a ready worker or is meant to have none.");
     add_client("events", Command::kEvents, "Print what happens from now on, a line each, until interrupted.")
         ->add_flag("--json", line_.json, "each as a JSON object");
   }

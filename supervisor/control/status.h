@@ -74,7 +74,8 @@ struct SupervisorStatus {
 [[nodiscard]] std::size_t ready_workers(const PoolStatus& pool);
 /// "idle", "busy", or the name of the status.
 [[nodiscard]] std::string state_of(const WorkerStatusLine& worker);
-/// One character a worker: `_` idle, `B` busy, `S` starting, `D` draining, `K` signalled, `T` template, `Z` stopped.
+/// One character a worker: `_` idle, `B` busy, `S` starting, `D` draining, `K` signalled, `T` template, `Z`
+/// stopped.
 [[nodiscard]] std::string scoreboard(const std::vector<WorkerStatusLine>& workers);
 
 }  // namespace prefork

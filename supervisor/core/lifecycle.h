@@ -157,7 +157,7 @@ class Lifecycle {
   void start_missing(Census& census, Instant now, Actions& out);
   /// Asked only when one is missing: remembers when to try again.
   bool may_start(const Census& census, Instant now);
-  void remove_surplus(const Census& census, Instant now, Actions& out);
+  void remove_surplus(Census census, Instant now, Actions& out);
   void drain_some(std::size_t count, bool old_ones, Instant now, Actions& out);
   void drain_old_templates(Instant now, Actions& out);
   void judge(const DeathRecord& record, const WorkerRow& row, Instant now, Actions& out);

@@ -77,8 +77,12 @@ void Lifecycle::follow_load(std::size_t queued, Instant now, Actions& out) {
   changed_ = true;
 }
 
-void Lifecycle::remove_surplus(const Census& census, Instant now, Actions& out) {
-  if (census.live > target_) drain_some(census.live - target_, /*old_ones=*/false, now, out);
+void Lifecycle::remove_surplus(Census census, Instant now, Actions& out) {
+  // Again when one has left that was stopped: somebody is there in its place.
+  while (census.live > target_) {
+    drain_some(census.live - target_, /*old_ones=*/false, now, out);
+    census = this->census();
+  }
   // Each worker of the present generation that is ready takes the place of an old one, and no sooner.
   const std::size_t places = target_ - std::min(target_, census.ready);
   if (census.old > places) drain_some(census.old - places, /*old_ones=*/true, now, out);
@@ -86,6 +90,7 @@ void Lifecycle::remove_surplus(const Census& census, Instant now, Actions& out) 
 
 bool Lifecycle::goes_first(const WorkerRow& a, const WorkerRow& b) {
   if (a.status != b.status) return a.status == WorkerStatus::kStarting;
+  if (a.stopped != b.stopped) return a.stopped;
   if (a.load != b.load) return a.load < b.load;
   return a.id > b.id;
 }

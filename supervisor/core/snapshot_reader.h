@@ -64,30 +64,44 @@ std::string read_members(Members members, T& value) {
 inline std::string expected(const char* what) { return std::string(": ") + what + " is expected"; }
 
 template <typename T>
+void from_number(std::int64_t number, T& value) {
+  if constexpr (kIsInstant<T>) {
+    value = T(std::chrono::duration_cast<typename T::duration>(Duration(number)));
+  } else if constexpr (kIsId<T>) {
+    value.value = static_cast<std::uint64_t>(number);
+  } else {
+    value = static_cast<T>(number);
+  }
+}
+
+template <typename T>
+inline constexpr bool kIsNumber =
+    kIsInstant<T> || kIsDuration<T> || kIsId<T> || std::is_integral_v<T> || std::is_enum_v<T>;
+
+template <typename T>
 std::string read(const Snapshot& from, T& value) {
-  if constexpr (std::is_floating_point_v<T>) {
-    const auto* number = std::get_if<double>(&from.value);
-    if (number == nullptr) return expected("a real number");
-    value = static_cast<T>(*number);
-  } else if constexpr (kIsInstant<T> || kIsDuration<T> || kIsId<T> || std::is_integral_v<T> ||
-                       std::is_enum_v<T>) {
+  if constexpr (kIsNumber<T>) {
     const auto* number = std::get_if<std::int64_t>(&from.value);
     if (number == nullptr) return expected("a number");
-    if constexpr (kIsInstant<T>) {
-      value = T(std::chrono::duration_cast<typename T::duration>(Duration(*number)));
-    } else if constexpr (kIsId<T>) {
-      value.value = static_cast<std::uint64_t>(*number);
-    } else {
-      value = static_cast<T>(*number);
-    }
-  } else if constexpr (std::is_same_v<T, std::minstd_rand>) {
-    const auto* text = std::get_if<std::string>(&from.value);
-    if (text == nullptr || !(std::istringstream(*text) >> value)) return expected("a random engine");
+    from_number(*number, value);
+    return "";
   } else {
     const auto* object = std::get_if<Snapshot::Object>(&from.value);
     if (object == nullptr) return expected("an object");
     return read_members(Members(object->names, object->values), value);
   }
+}
+
+inline std::string read(const Snapshot& from, double& value) {
+  const auto* number = std::get_if<double>(&from.value);
+  if (number == nullptr) return expected("a real number");
+  value = *number;
+  return "";
+}
+
+inline std::string read(const Snapshot& from, std::minstd_rand& value) {
+  const auto* text = std::get_if<std::string>(&from.value);
+  if (text == nullptr || !(std::istringstream(*text) >> value)) return expected("a random engine");
   return "";
 }
 
@@ -107,7 +121,10 @@ template <typename T>
 std::string read(const Snapshot& from, std::optional<T>& value) {
   value.reset();
   if (std::holds_alternative<std::monostate>(from.value)) return "";
-  return from_snapshot(from, value.emplace());
+  T present{};
+  std::string error = from_snapshot(from, present);
+  value.emplace(std::move(present));
+  return error;
 }
 
 /// Reads each of `rows` into a new element. The name of an element that is wrong stands before what is wrong
@@ -130,7 +147,7 @@ template <typename T>
 std::string read_table(const Snapshot::List& table, std::vector<T>& values) {
   std::vector<std::string> names;
   if (!table.empty()) {
-    if (const std::string error = from_snapshot(table.front(), names); !error.empty()) return error;
+    if (std::string error = from_snapshot(table.front(), names); !error.empty()) return error;
   }
   const auto rows = std::span(table).subspan(table.empty() ? 0 : 1);
   return read_each(rows, values, [&names](const Snapshot& row, T& value) {

@@ -32,7 +32,7 @@ std::string found_in_path(const std::string& name) {
   std::string_view rest = path == nullptr ? "" : path;
   while (!rest.empty()) {
     const std::size_t end = rest.find(':');
-    const std::string candidate = absolute(std::string(rest.substr(0, end)) + '/' + name);
+    std::string candidate = absolute(std::string(rest.substr(0, end)) + '/' + name);
     if (is_running_program(candidate)) return candidate;
     rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
   }
@@ -55,7 +55,7 @@ std::string as_the_kernel_says() {
 std::string program_path(const char* argv0) {
   const std::string name = argv0 == nullptr ? "" : argv0;
   if (!name.empty()) {
-    const std::string path = name.find('/') == std::string::npos ? found_in_path(name) : absolute(name);
+    std::string path = name.find('/') == std::string::npos ? found_in_path(name) : absolute(name);
     if (!path.empty() && is_running_program(path)) return path;
   }
   return as_the_kernel_says();

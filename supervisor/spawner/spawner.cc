@@ -28,8 +28,8 @@ namespace prefork {
 namespace {
 
 /// What is for the supervisor alone: from another supervisor, and from systemd.
-constexpr std::string_view kNotForWorkers[] = {"SUPERVISOR_", "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_PID=",
-                                               "LISTEN_FDS=", "LISTEN_FDNAMES="};
+constexpr std::string_view kNotForWorkers[] = {"SUPERVISOR_", "NOTIFY_SOCKET=", "WATCHDOG_",
+                                               "LISTEN_PID=", "LISTEN_FDS=",    "LISTEN_FDNAMES="};
 
 bool is_for_workers(std::string_view entry) {
   return std::none_of(std::begin(kNotForWorkers), std::end(kNotForWorkers),

@@ -30,9 +30,8 @@ TEST_CASE("a template in plain Python forks workers that serve, and survives non
   for (const WorkerText& worker : before.workers) {
     if (worker.state != "template") REQUIRE(::kill(worker.pid, SIGKILL) == 0);
   }
-  supervisor.wait_for_pool("three others serve", [](const PoolTable& now) {
-    return now.count("idle") == 3 && now["starts"] == 7;
-  });
+  supervisor.wait_for_pool("three others serve",
+                           [](const PoolTable& now) { return now.count("idle") == 3 && now["starts"] == 7; });
   CHECK(ask(supervisor.address(), "hello") == "HELLO");
   CHECK(supervisor.stop() == 0);
 }

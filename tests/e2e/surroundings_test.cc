@@ -53,15 +53,16 @@ TEST_CASE(
     "FAULTS 38: started with SIGCHLD ignored, all signals blocked and descriptors 0 to 2 closed, it works") {
   const TestDirectory directory;
   const std::string path = directory.at("pool.sock");
-  SupervisorUnderTest supervisor(PoolText{.listen = {"unix:" + path}, .more = R"("output": "inherit")"}.text(),
-                                 {.await_start = false, .in_child = [] {
-                                    for (const int number : {SIGCHLD, SIGHUP, SIGTERM, SIGUSR1, SIGPIPE})
-                                      (void)::signal(number, SIG_IGN);
-                                    sigset_t all;
-                                    sigfillset(&all);
-                                    (void)::sigprocmask(SIG_SETMASK, &all, nullptr);
-                                    for (const int number : {0, 1, 2}) (void)::close(number);
-                                  }});
+  SupervisorUnderTest supervisor(
+      PoolText{.listen = {"unix:" + path}, .more = R"("output": "inherit")"}.text(),
+      {.await_start = false, .in_child = [] {
+         for (const int number : {SIGCHLD, SIGHUP, SIGTERM, SIGUSR1, SIGPIPE})
+           (void)::signal(number, SIG_IGN);
+         sigset_t all;
+         sigfillset(&all);
+         (void)::sigprocmask(SIG_SETMASK, &all, nullptr);
+         for (const int number : {0, 1, 2}) (void)::close(number);
+       }});
   eventually("it listens", [&] { return connect_unix(path).valid(); });
   CHECK(ask("unix:" + path, "hello") == "hello");
   for (const int number : {0, 1, 2}) CHECK(descriptor_of(supervisor.pid(), number) == "/dev/null");

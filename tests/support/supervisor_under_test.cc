@@ -80,7 +80,8 @@ void SupervisorUnderTest::become_supervisor(const Options& options, int log) con
   for (const std::string& assignment : options.environment)
     (void)::putenv(const_cast<char*>(assignment.c_str()));
   std::vector<std::string> command = options.before;
-  command.insert(command.end(), {options.program.empty() ? built_program() : options.program, "-c", config_file_});
+  command.insert(command.end(),
+                 {options.program.empty() ? built_program() : options.program, "-c", config_file_});
   const std::vector<char*> argv = pointers(command);
   if (options.in_child) options.in_child();
   (void)::execvp(argv[0], argv.data());

@@ -30,8 +30,8 @@ class SupervisorUnderTest {
     std::string config_file = {};         ///< empty: pool.json in a directory of its own, with the text given
     std::function<void()> in_child = {};  ///< runs in the child before exec: limits, signals, descriptors
     std::vector<std::string> environment = {};  ///< NAME=value, on top of the test's own
-    std::size_t handed_over = 0;  ///< sockets of socket activation, which it keeps
-    std::string program = {};              ///< what is run; empty: built_program()
+    std::size_t handed_over = 0;                ///< sockets of socket activation, which it keeps
+    std::string program = {};                   ///< what is run; empty: built_program()
     std::vector<std::string> before = {};  ///< a program in front of the command line, as {"strace", "-f"}
   };
 
