@@ -62,7 +62,12 @@ std::optional<Identity> find_identity(const std::string& user, const std::string
   const std::string at_user = child_pointer(pointer, "user");
   const std::string at_group = child_pointer(pointer, "group");
   const auto found = find_user(user);
-  const auto gid = group.empty() ? (found ? found->gid : std::nullopt) : group_number(group);
+  std::optional<std::uint32_t> gid;
+  if (!group.empty()) {
+    gid = group_number(group);
+  } else if (found) {
+    gid = found->gid;
+  }
   if (!found) problems.add(at_user, in_quotes(user) + ": no such user");
   if (!group.empty() && !gid) problems.add(at_group, in_quotes(group) + ": no such group");
   if (found && found->uid == 0) {
@@ -73,8 +78,9 @@ std::optional<Identity> find_identity(const std::string& user, const std::string
     problems.add(at_user, in_quotes(user) + " has no account that would tell its group; say \"group\", too");
   }
   if (!found || !gid) return std::nullopt;
-  Identity identity{found->uid, *gid, {*gid}};
-  if (!found->name.empty()) identity.groups = groups_of(found->name, *gid);
+  const std::uint32_t number = gid.value_or(0);
+  Identity identity{found->uid, number, {number}};
+  if (!found->name.empty()) identity.groups = groups_of(found->name, number);
   return identity;
 }
 

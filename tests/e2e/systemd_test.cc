@@ -104,6 +104,20 @@ std::string unit(const std::string& name) {
 
 }  // namespace
 
+TEST_CASE("FAULTS 66: a socket that was handed over is served, and can be found again, after an upgrade") {
+  const Holder holder;
+  SupervisorUnderTest supervisor(file("systemd:web"), holder.options());
+  supervisor.signal(SIGUSR2);
+  supervisor.wait_for_log("has taken over from");
+  CHECK(ask(holder.name, "hello") == "hello");
+  for (const char* listen : {"127.0.0.1:0", "systemd:web"}) {
+    supervisor.rewrite_config(file(listen));
+    supervisor.signal(SIGHUP);
+    supervisor.wait_for_log("pool main: reloaded, listeners", *listen == 's' ? 2 : 1);
+  }
+  CHECK(ask(holder.name, "hello") == "hello");
+}
+
 TEST_CASE("a socket that was handed over is served, and its variables are not for workers") {
   const Holder holder;
   SupervisorUnderTest supervisor(file("systemd:web"), holder.options());
