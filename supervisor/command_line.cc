@@ -119,6 +119,8 @@ class Parser {
         ->type_name("[POOL] N")
         ->expected(1, 2)
         ->required();
+    add_client("upgrade", Command::kUpgrade,
+               "Replace the supervisor's own program by what is installed now; status 1 when it refuses.");
     add_client("stop", Command::kStop,
                "Stop when everything at hand is finished; returns when it has stopped.")
         ->add_flag("--quick", line_.quick, "stop at once");

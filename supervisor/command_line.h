@@ -28,6 +28,7 @@ struct CommandLine {
     kScale,
     kStop,
     kResetFailed,
+    kUpgrade,
     kEvents,
   };
 

@@ -107,6 +107,7 @@ int main(int argc, char** argv) {
     case CommandLine::Command::kScale:
     case CommandLine::Command::kStop:
     case CommandLine::Command::kResetFailed:
+    case CommandLine::Command::kUpgrade:
     case CommandLine::Command::kEvents: break;
   }
   return run_client_command(line);

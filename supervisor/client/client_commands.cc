@@ -93,6 +93,23 @@ int stop(ControlClient& client, const CommandLine& line) {
   return kFine;
 }
 
+/// The supervisor leaves its clients when the next program takes over, and that one answers at the same path.
+int upgrade(ControlClient& client, const std::string& path) {
+  if (auto subscribed = client.call("subscribe", Json::object()); !subscribed)
+    return say_no(subscribed.error().message());
+  if (auto begun = client.call("upgrade", Json::object()); !begun) return say_no(begun.error().message());
+  while (const auto event = client.next_event()) {
+    if (event->value("event", "") == "upgrade_refused") return say_no("refused: " + event->value("text", ""));
+  }
+  auto next = ControlClient::connect(path);
+  const auto status = next ? next.value().call("status", Json::object()) : Result<Json>(next.error());
+  if (!status) return say_no("the supervisor has gone: " + status.error().message());
+  return print("supervisor " + status.value().value("version", "") + " has taken over, pid " +
+               std::to_string(status.value().value("pid", 0)))
+             ? kFine
+             : kNo;
+}
+
 /// "2026-01-31T12:34:56.789Z 17 worker_ready pool=web worker=3 …"
 std::string describe(const Json& event) {
   std::string text =
@@ -119,7 +136,7 @@ int events(ControlClient& client, const CommandLine& line) {
   return kNotRunning;
 }
 
-int run(ControlClient& client, const CommandLine& line) {
+int run(ControlClient& client, const CommandLine& line, const std::string& path) {
   switch (line.command) {
     case Command::kStatus: return status(client, line);
     case Command::kHealth: return health(client);
@@ -128,6 +145,7 @@ int run(ControlClient& client, const CommandLine& line) {
     case Command::kScale: return scale(client, line);
     case Command::kStop: return stop(client, line);
     case Command::kResetFailed: return for_pools(client, "reset_failed", line, "failures are forgotten");
+    case Command::kUpgrade: return upgrade(client, path);
     case Command::kEvents: return events(client, line);
     case Command::kRun:
     case Command::kCheck:
@@ -156,7 +174,7 @@ int run_client_command(const CommandLine& line) {
     (void)fail("no supervisor listens at " + client.error().message());
     return kNotRunning;
   }
-  return run(client.value(), line);
+  return run(client.value(), line, path);
 }
 
 }  // namespace prefork

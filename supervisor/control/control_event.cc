@@ -109,6 +109,10 @@ Json fields(const control_event::RolloutStaged& event) {
           {"text", event.text}};
 }
 
+Json fields(const control_event::UpgradeRefused& event) {
+  return {{"event", "upgrade_refused"}, {"text", event.text}};
+}
+
 Json fields(const control_event::PoolFailed& event) {
   return {{"event", "pool_failed"},
           {"pool", event.pool},

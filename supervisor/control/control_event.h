@@ -66,6 +66,9 @@ struct RolloutStaged {
   Generation generation = 0;
   std::string text;  ///< kFailed: why
 };
+struct UpgradeRefused {
+  std::string text;  ///< why
+};
 struct PoolFailed {
   std::string pool;
   std::uint32_t failures = 0;  ///< in a row
@@ -80,8 +83,8 @@ struct PoolRecovered {
 using ControlEvent =
     std::variant<control_event::WorkerStarted, control_event::WorkerReady,
                  control_event::ConnectionRedispatched, control_event::WorkerDied, control_event::Reloaded,
-                 control_event::SaturationChanged, control_event::RolloutStaged, control_event::PoolFailed,
-                 control_event::PoolRecovered>;
+                 control_event::SaturationChanged, control_event::RolloutStaged,
+                 control_event::UpgradeRefused, control_event::PoolFailed, control_event::PoolRecovered>;
 
 using WallTime = std::chrono::system_clock::time_point;
 

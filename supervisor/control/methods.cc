@@ -64,6 +64,12 @@ Outcome stop(const Parameters& wanted, Operations& operations, Caller& /*caller*
   return Json::object({{"stopping", true}});
 }
 
+Outcome upgrade(const Parameters& /*wanted*/, Operations& operations, Caller& /*caller*/) {
+  if (auto begun = operations.upgrade(); !begun)
+    return Refusal{ControlError::kRefused, begun.error().message()};
+  return Json::object({{"examining", true}});
+}
+
 Outcome reset_failed(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
   return outcome(operations.reset_failed(wanted.pool), as_result);
 }
@@ -83,7 +89,7 @@ const std::vector<Method>& methods() {
       {"status", {"format"}, status},      {"reload", {}, reload},
       {"restart", {"pool"}, restart},      {"scale", {"pool", "workers"}, scale},
       {"stop", {"quick"}, stop},           {"reset_failed", {"pool"}, reset_failed},
-      {"subscribe", {"since"}, subscribe},
+      {"subscribe", {"since"}, subscribe}, {"upgrade", {}, upgrade},
   };
   return kMethods;
 }

@@ -33,6 +33,8 @@ class Operations {
   [[nodiscard]] virtual Result<Scaled> scale(const PoolName& pool, std::size_t workers) = 0;
   /// Tries at once to start what has failed to start. Which pools.
   [[nodiscard]] virtual Result<PoolNames> reset_failed(const PoolName& pool) = 0;
+  /// Begins an upgrade in place. When it succeeds all clients are left, and the next program answers them.
+  [[nodiscard]] virtual Result<void> upgrade() = 0;
   /// Graceful unless `quick`; a quick one after another is harder each time.
   virtual void stop(bool quick) = 0;
 };

@@ -1,5 +1,6 @@
 #include "supervisor/core/pool.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace prefork {
@@ -50,6 +51,11 @@ void Pool::settle_stop(Instant now, Actions& out) {
 }
 
 std::optional<Instant> Pool::next_deadline() {
+  const std::optional<Instant> earliest = earliest_deadline();
+  return earliest && grace_until_ ? std::max(*earliest, *grace_until_) : earliest;
+}
+
+std::optional<Instant> Pool::earliest_deadline() {
   std::optional<Instant> earliest;
   const auto calm = phase_ == Phase::kStopped ? std::nullopt : saturation_.next_deadline();
   for (const std::optional<Instant>& candidate :
@@ -177,6 +183,7 @@ void Pool::on(const event::WorkerExited& event, Instant now, Actions& out) {
 
 void Pool::on(const event::SettingsChanged& event, Instant now, Actions& out) {
   settings_ = event.settings;
+  settings_since_ = now;
   lifecycle_.configure(event.replace_workers, now, out);
 }
 
@@ -207,7 +214,20 @@ void Pool::on(const event::StopRequested& event, Instant now, Actions& out) {
   }
 }
 
+bool Pool::too_late_to_judge(Instant now) {
+  if (grace_until_) {
+    if (now < *grace_until_) return true;
+    grace_until_.reset();
+    return false;
+  }
+  const std::optional<Instant> due = earliest_deadline();
+  if (!due || now - std::max(*due, settings_since_) < kStandstill) return false;
+  grace_until_ = now + kGrace;
+  return true;
+}
+
 void Pool::on(const event::DeadlinePassed& /*event*/, Instant now, Actions& out) {
+  if (too_late_to_judge(now)) return;
   while (const auto worker = dispatcher_.overdue_receipt(now)) {
     WorkerRow& row = *workers_.find(*worker);
     dispatcher_.forget_receipts(row);

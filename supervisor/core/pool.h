@@ -32,6 +32,12 @@ class Pool {
     kStopped,
   };
 
+  /// A deadline that is noticed so late says nothing of workers and clients: the machine or the supervisor
+  /// stood still.
+  static constexpr Duration kStandstill = std::chrono::seconds(1);
+  /// How long after a standstill everybody has to catch up.
+  static constexpr Duration kGrace = std::chrono::seconds(1);
+
   /// `seed` decides the random part of delays. The first actions come with the first event; send a
   /// DeadlinePassed.
   Pool(const PoolSettings& settings, std::uint32_t seed, Instant now);
@@ -44,6 +50,8 @@ class Pool {
   [[nodiscard]] std::optional<Instant> next_deadline();
 
   [[nodiscard]] Phase phase() const { return phase_; }
+  /// After a standstill: deadlines do not count yet.
+  [[nodiscard]] bool catching_up() const { return grace_until_.has_value(); }
   [[nodiscard]] bool accepting() const { return accepting_; }
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }
   [[nodiscard]] const WorkerTable& workers() const { return workers_; }
@@ -65,6 +73,7 @@ class Pool {
     visit("phase", self.phase_), visit("saturation", self.saturation_);
     visit("accepting", self.accepting_), visit("stop_deadline", self.stop_deadline_);
     visit("stopping_quickly", self.stopping_quickly_);
+    visit("grace_until", self.grace_until_), visit("settings_since", self.settings_since_);
     visit("unserved_before_stop", self.unserved_before_stop_);
   }
 
@@ -95,6 +104,9 @@ class Pool {
   /// The row of a worker whose records count; null otherwise, after saying so where it is a violation.
   WorkerRow* speaker(WorkerId worker, Ticket ticket, Instant now, Actions& out);
   void settle(Instant now, Actions& out);
+  /// When the next deadline was due, or is.
+  [[nodiscard]] std::optional<Instant> earliest_deadline();
+  [[nodiscard]] bool too_late_to_judge(Instant now);
   /// In kFinishing: goes on to kLeaving when everything queued is in a worker's hands, or nobody will ever
   /// take it.
   void finish(Instant now, Actions& out);
@@ -110,6 +122,8 @@ class Pool {
   Saturation saturation_;
   bool accepting_ = false;
   std::optional<Instant> stop_deadline_;
+  Instant settings_since_;              ///< new settings may put a deadline into the past
+  std::optional<Instant> grace_until_;  ///< nobody is judged before: the machine, or we, stood still
   bool stopping_quickly_ = false;
   std::uint64_t unserved_before_stop_ = 0;
 };

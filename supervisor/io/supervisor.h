@@ -77,7 +77,7 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   void upgrade_refused(const std::string& why) override;
 
   /// Begins to examine the new program; the outcome is told by the log.
-  [[nodiscard]] Result<void> upgrade();
+  [[nodiscard]] Result<void> upgrade() override;
   /// Hands this process over to the program that has been examined. Comes back when that failed, or is not
   /// wanted any more.
   void hand_over();

@@ -32,6 +32,7 @@ Result<void> Supervisor::upgrade() {
 
 void Supervisor::upgrade_refused(const std::string& why) {
   log_.error("upgrade refused, supervisor {} goes on: {}", kVersion, why);
+  control_.publish(control_event::UpgradeRefused{why});
 }
 
 void Supervisor::upgrade_proven(const std::string& version) {

@@ -202,5 +202,36 @@ TEST_CASE("FAULTS 11: a worker that SIGKILL does not end is replaced, up to a bo
   CHECK(d.count_status(WorkerStatus::kReady) == 4);
 }
 
+TEST_CASE("FAULTS 45 and 60: after a standstill nobody is killed who has only not been heard") {
+  PoolDriver d(pool_of(2));
+  d.ready_all();
+  const Ticket silent = d.accept();
+  const Ticket working = d.accept();
+  d.busy(working);
+  d.now += std::chrono::hours(1);  // nobody looked at the clock meanwhile
+  d.forget();
+  d.handle(event::DeadlinePassed{});
+  CHECK(d.actions.empty());
+  // What they said in that hour is heard now.
+  d.busy(silent);
+  d.idle(silent);
+  d.idle(working);
+  d.advance(seconds(5));
+  CHECK(d.count<action::SignalWorker>() == 0);
+  CHECK(d.pool.counters().served == 2);
+}
+
+TEST_CASE("FAULTS 45 and 60: who says nothing after a standstill either is judged when the grace is over") {
+  PoolDriver d(pool_of(1));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  const WorkerId worker = d.holder(ticket);
+  d.now += std::chrono::hours(1);
+  d.handle(event::DeadlinePassed{});
+  CHECK_FALSE(d.killed(worker));
+  d.advance(Pool::kGrace);
+  CHECK(d.killed(worker));
+}
+
 }  // namespace
 }  // namespace prefork

@@ -45,7 +45,7 @@ void World::look_around() {
   const std::size_t queued = pool_.connections().queued();
   demand(queued == 0 || next, "connections wait and no deadline runs");
   if (queued > 0 && pool_.workers().least_busy(settings_.prefer) != nullptr && !stop_requested_) {
-    demand(*next <= now_ + Dispatcher::kResourcePause,
+    demand(pool_.catching_up() || *next <= now_ + Dispatcher::kResourcePause,
            "a worker is free, a connection waits, and nothing will happen");
   }
   const bool somebody_will_exit = std::any_of(processes_.begin(), processes_.end(),
@@ -56,6 +56,7 @@ void World::look_around() {
 }
 
 void World::nobody_is_overdue() {
+  if (pool_.catching_up()) return;
   for (const auto& [ticket, state] : open_) {
     const ConnectionRow& row = *pool_.connections().find(ticket);
     is_not_overdue(row);

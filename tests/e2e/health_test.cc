@@ -116,3 +116,23 @@ TEST_CASE(
   CHECK(supervisor.wait_for_log("may be what kills them").find("127.0.0.1:") != std::string::npos);
   CHECK(supervisor.gates().marks("poisoned").size() == 2);
 }
+
+TEST_CASE("FAULTS 45: a supervisor that was stopped kills nobody whom it has only not heard meanwhile") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"ready", "recv", "gate:go", "busy", "write:done", "shutdown", "close", "idle"}),
+       .more = R"("health": {"receipt_timeout": "1s"})"});
+  Client client(supervisor.address());
+  supervisor.wait_for_pool("it is dispatched", [](const PoolTable& now) { return now["dispatched"] == 1; });
+  supervisor.signal(SIGSTOP);
+  eventually("the supervisor stands still", [&] { return process_stat(supervisor.pid()).state == 'T'; });
+  const auto start = std::chrono::steady_clock::now();
+  supervisor.gates().open("go");
+  CHECK(client.receive(4) == "done");
+  eventually("all deadlines are long past",
+             [&] { return std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(2500); });
+  supervisor.signal(SIGCONT);
+  const PoolTable pool =
+      supervisor.wait_for_pool("it is served", [](const PoolTable& now) { return now["served"] == 1; });
+  CHECK(pool["lost"] == 0);
+  CHECK(pool["crashes"] == 0);
+}
