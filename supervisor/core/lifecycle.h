@@ -94,6 +94,7 @@ class Lifecycle {
     visit("generation", self.generation_), visit("last_generation", self.last_generation_);
     visit("start", self.start_), visit("trial", self.trial_), visit("trial_due", self.trial_due_);
     visit("upkeep_due", self.upkeep_due_), visit("generations", self.generations_);
+    visit("past", self.past_);
     visit("vacant", self.vacant_), visit("start_due", self.start_due_);
     visit("stopping", self.stopping_), visit("changed", self.changed_);
     visit("cut_short", self.cut_short_);
@@ -179,6 +180,7 @@ class Lifecycle {
   std::optional<Instant> trial_due_;           ///< when the one on trial may have passed
   std::optional<Instant> upkeep_due_;          ///< when to look after all workers
   std::vector<Generation> generations_ = {1};  ///< not forgotten yet, in order
+  std::vector<Generation> past_;               ///< the last ones that the present one has replaced, in order
   std::vector<Lineage> vacant_;                ///< of workers that died and have not been replaced
   std::optional<Instant> start_due_;           ///< when somebody is missing and the policy makes him wait
   bool stopping_ = false;

@@ -1,5 +1,6 @@
 // The part of Lifecycle that replaces one generation by the next: a trial, then all the others.
 #include <algorithm>
+#include <utility>
 
 #include "supervisor/core/lifecycle.h"
 
@@ -24,7 +25,7 @@ void Lifecycle::replace_all(Instant now, Actions& out) {
     return;
   }
   // Nobody serves: there is nothing to be careful of.
-  generation_ = next;
+  past_.push_back(std::exchange(generation_, next));
   start_ = settings_.start;
   end_oldest(now, out);
 }
@@ -64,7 +65,7 @@ bool Lifecycle::trial_passed(Instant now) {
 }
 
 void Lifecycle::take_over(Instant now, Actions& out) {
-  generation_ = trial_->generation;
+  past_.push_back(std::exchange(generation_, trial_->generation));
   start_ = trial_->start;
   trial_.reset();
   policy_.configure(settings_, now);
@@ -84,11 +85,11 @@ void Lifecycle::end_trial(StopReason reason, Instant now, Actions& out) {
 }
 
 void Lifecycle::end_oldest(Instant now, Actions& out) {
-  // Those that are known are the present one and what it replaced.
-  if (generations_.size() <= kOldGenerations + 1) return;
-  const Generation oldest_left = generations_[generations_.size() - 1 - kOldGenerations];
+  if (past_.size() <= kOldGenerations) return;
+  past_.erase(past_.begin());
+  // Those that still serve leave as the others do, one for each that is ready in their place.
   workers_.for_each([&](WorkerRow& row) {
-    if (row.generation < oldest_left) terminate(row, StopReason::kDrainTimeout, now, out);
+    if (row.generation < past_.front() && !row.live()) terminate(row, StopReason::kDrainTimeout, now, out);
   });
 }
 

@@ -90,6 +90,11 @@ Result<void> Supervisor::settle_privileges(const Config& config) {
     log_.warn("{}", warning);
   hide_from_own_user();
   if (!can_change_user(0) || !every_pool_has_user(config)) return {};
+  if (!pools_.empty()) {
+    // What runs may need root again, should it be restarted or the rollout of this fail.
+    log_.warn("every pool has a user now: restart the supervisor, and it gives up root");
+    return {};
+  }
   if (auto renounced = spawner_.renounce_root(); !renounced) return renounced;
   const Identity identity =
       config.supervisor_identity.value_or(identity_without_account(options_.config_file, config));

@@ -116,12 +116,12 @@ void SpawnerLink::on_exit() {
         "gave up "
         "root, workers of other users can be started only after the supervisor is restarted");
   }
+  give_up_requests();  // what the next one is sent is not lost
   if (age < kRetry) {
     pump_.start(kRetry, Callback::to<&SpawnerLink::restart>(*this));
   } else {
     restart();
   }
-  give_up_requests();
   send_requests();
 }
 
@@ -151,9 +151,10 @@ SpawnerState SpawnerLink::state() const {
 }
 
 SpawnerProcess SpawnerLink::process_of(const SpawnerState& state) {
-  if (state.launch_format != kLaunchFormat || state.socket == Carried::kNone) return {};
-  return {Fd(static_cast<int>(state.socket)), Fd(static_cast<int>(state.pidfd)),
-          static_cast<pid_t>(state.pid)};
+  SpawnerProcess process{Fd(static_cast<int>(state.socket)), Fd(static_cast<int>(state.pidfd)),
+                         static_cast<pid_t>(state.pid)};
+  // One that speaks another language ends when its socket closes.
+  return state.launch_format == kLaunchFormat ? std::move(process) : SpawnerProcess{};
 }
 
 void SpawnerLink::adopt(const SpawnerState& state) {
@@ -175,8 +176,8 @@ void SpawnerLink::adopt(const SpawnerState& state) {
 
 void SpawnerLink::resume() {
   if (process_.socket.valid()) return send_requests();
-  restart();
   give_up_requests();
+  restart();
   send_requests();
 }
 

@@ -178,6 +178,7 @@ void Supervisor::on_chld() {
 }
 
 void Supervisor::note_stopped() {
+  spawner_.hear();  // of whom it may tell that they have just begun
   for (;;) {
     siginfo_t child{};
     if (::waitid(P_ALL, 0, &child, WSTOPPED | WCONTINUED | WNOHANG) < 0 || child.si_pid == 0) return;

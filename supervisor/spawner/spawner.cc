@@ -81,7 +81,9 @@ pid_t clone_for_parent(Fd& pidfd) {
 LaunchStep fault_of(const std::optional<LaunchRequest>& request, const Passed& passed, bool root_allowed) {
   if (!request || !passed.descriptor.valid()) return LaunchStep::kRequest;
   if (request->launch.captured && !passed.second.valid()) return LaunchStep::kRequest;
-  const bool as_root = !request->launch.identity || request->launch.identity->uid == 0;
+  const auto& identity = request->launch.identity;
+  const bool as_root = !identity || identity->uid == 0 || identity->gid == 0 ||
+                       std::count(identity->groups.begin(), identity->groups.end(), 0U) > 0;
   return as_root && !root_allowed ? LaunchStep::kRefused : LaunchStep::kNone;
 }
 

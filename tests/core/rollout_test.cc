@@ -192,6 +192,24 @@ TEST_CASE("when a third generation takes over, what is left of the first is ende
   CHECK_FALSE(d.terminated(generations[2]));
 }
 
+TEST_CASE("trials that came to nothing do not make the generation that serves an old one") {
+  PoolSettings settings = pool_of(2);
+  settings.stop_timeout = std::chrono::hours(1);
+  PoolDriver d(settings);
+  d.ready_all();
+  const std::vector<WorkerId> serving = d.started;
+  std::vector<Ticket> tickets;
+  for (int i = 0; i < 5; ++i) {
+    tickets.push_back(d.accept());
+    if (d.holder(tickets.back())) d.busy(tickets.back());
+    d.handle(event::SettingsChanged{settings, true});
+    d.ready(d.started.back());
+  }
+  d.advance(seconds(6));
+  CHECK(d.pool.lifecycle().generation() == 6);
+  for (const WorkerId worker : serving) CHECK_FALSE(d.terminated(worker));
+}
+
 TEST_CASE("what nobody runs any more is forgotten, once") {
   Rollout d(pool_of(1));
   d.ready(d.candidate());
