@@ -36,6 +36,11 @@ class Remembers final : public Operations, public Caller {
     calls.push_back("reset_failed " + pool.value_or("all"));
     return PoolNames{"a"};
   }
+  Result<void> upgrade() override {
+    calls.emplace_back("upgrade");
+    if (calls.size() > 1) return Error{"another upgrade is under way"};
+    return {};
+  }
   void stop(bool quick) override { calls.emplace_back(quick ? "stop at once" : "stop"); }
   std::uint64_t subscribe(std::optional<std::uint64_t> since) override {
     calls.push_back("subscribe " + (since ? std::to_string(*since) : "from now on"));
@@ -158,6 +163,15 @@ TEST_CASE("FAULTS 67: 64 KiB of brackets are an answer, no crash") {
 TEST_CASE("a refusal is an error without an id") {
   CHECK(refusal(ControlError::kTooMany, "full") ==
         "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32002,\"message\":\"full\"}}\n");
+}
+
+TEST_CASE("an upgrade begins, or is refused with the reason") {
+  Desk desk;
+  CHECK(desk.result("upgrade")["examining"] == true);
+  const json refused = desk.call("upgrade");
+  CHECK(refused["error"]["code"] == -32000);
+  CHECK(refused["error"]["message"].get<std::string>().find("another upgrade is under way") !=
+        std::string::npos);
 }
 
 }  // namespace
