@@ -184,7 +184,11 @@ std::string to_line(const Json& id, const Outcome& outcome) {
 }  // namespace
 
 std::string answer(std::string_view line, Operations& operations, Caller& caller) {
-  const Json request = Json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
+  // No parameter has parts. What is nested deeper is dropped while it is read: to copy it would take a stack
+  // as deep.
+  constexpr int kDeepest = 8;
+  const auto shallow = [](int depth, Json::parse_event_t, const Json&) { return depth <= kDeepest; };
+  const Json request = Json::parse(line.begin(), line.end(), shallow, /*allow_exceptions=*/false);
   if (request.is_discarded()) return refusal(ControlError::kParse, "this line is not JSON");
   if (const std::string mistake = mistake_in(request); !mistake.empty()) {
     return refusal(ControlError::kInvalidRequest, mistake);

@@ -18,6 +18,15 @@ using namespace prefork::test;
 
 namespace {
 
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 /// A worker that does this before it serves.
 std::vector<std::string> after(const std::string& shell) {
   return {"sh", "-c", shell + "; exec supervisor-worker echo"};
@@ -94,10 +103,13 @@ TEST_CASE("FAULTS 58: a worker that writes without end is slowed down, and nobod
   const std::size_t said = supervisor.count_in_log(" lines dropped: more than 100 a second]");
   supervisor.wait_for_log(" lines dropped: more than 100 a second]", said + 6);  // each says it once a second
   const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
-  CHECK(process_stat(supervisor.pid()).cpu_seconds - cpu_before < wall * 0.5);
+  const double cpu = process_stat(supervisor.pid()).cpu_seconds - cpu_before;
   std::size_t memory = 0;
   std::ifstream("/proc/" + std::to_string(supervisor.pid()) + "/statm") >> memory >> memory;
-  CHECK(memory * 4096 < 32U * 1024 * 1024);
+  if (!kSanitized) {  // its bookkeeping takes many times as much of both
+    CHECK(cpu < wall * 0.5);
+    CHECK(memory * 4096 < 32U * 1024 * 1024);
+  }
   // Bursts, and 100 lines a second of each worker.
   CHECK(static_cast<double>(supervisor.count_in_log("]: y\n")) < 2 * (1000 + 100 * (wall + 30)));
 }

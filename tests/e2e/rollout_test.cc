@@ -56,7 +56,7 @@ TEST_CASE("a rollout to a command that never gets ready fails at start_timeout")
 }
 
 TEST_CASE("a rollout to a command that crashes at its first connection fails, and the connection is served") {
-  check_that_it_fails(scripted({"ready", "recv", "die:SEGV"}), "", "killed by signal 11 (SIGSEGV)");
+  check_that_it_fails(scripted({"ready", "recv", "die:KILL"}), "", "killed by signal 9 (SIGKILL)");
 }
 
 TEST_CASE("a rollout to a command that is not there any more says so") {
