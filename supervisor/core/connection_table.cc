@@ -76,7 +76,7 @@ void ConnectionTable::assign(ConnectionRow& row, WorkerId worker, Instant now) {
   row.since = now;
   row.worker = worker;
   append(held_by(worker), row.ticket.slot(), kByPlace);
-  append(receipts_, row.ticket.slot(), kByReceipt);
+  append(receipts_, row.ticket.slot(), kAwaited);
 }
 
 void ConnectionTable::unassign(ConnectionRow& row) {
@@ -95,14 +95,14 @@ void ConnectionTable::begin(ConnectionRow& row, Instant now) {
   ++begun_;
   row.state = ConnectionState::kBusy;
   row.since = now;
-  append(active_, row.ticket.slot(), kByReceipt);
+  append(active_, row.ticket.slot(), kAwaited);
 }
 
 void ConnectionTable::progress(ConnectionRow& row, Instant now) {
   row.since = now;
   if (row.dismissed) return;
   forget_progress(row);
-  append(active_, row.ticket.slot(), kByReceipt);
+  append(active_, row.ticket.slot(), kAwaited);
 }
 
 ConnectionRow* ConnectionTable::longest_active() { return at(active_.first); }
@@ -159,8 +159,8 @@ ConnectionTable::Contents ConnectionTable::contents() const {
   walk(came_back_, kByPlace, to_rows(contents.came_back));
   walk(waiting_, kByPlace, to_rows(contents.waiting));
   for (const List& list : held_) walk(list, kByPlace, to_rows(contents.held));
-  walk(receipts_, kByReceipt, to_tickets(contents.receipts));
-  walk(active_, kByReceipt, to_tickets(contents.active));
+  walk(receipts_, kAwaited, to_tickets(contents.receipts));
+  walk(active_, kAwaited, to_tickets(contents.active));
   return contents;
 }
 
@@ -172,10 +172,10 @@ void ConnectionTable::fill(const Contents& contents) {
     if (row.state == ConnectionState::kBusy) ++begun_;
   }
   for (const Ticket ticket : contents.receipts) {
-    if (find(ticket) != nullptr) append(receipts_, ticket.slot(), kByReceipt);
+    if (find(ticket) != nullptr) append(receipts_, ticket.slot(), kAwaited);
   }
   for (const Ticket ticket : contents.active) {
-    if (find(ticket) != nullptr) append(active_, ticket.slot(), kByReceipt);
+    if (find(ticket) != nullptr) append(active_, ticket.slot(), kAwaited);
   }
 }
 
@@ -197,7 +197,7 @@ const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-f
         entry.row.state == ConnectionState::kDispatched || entry.row.state == ConnectionState::kBusy;
     if (in_hands != static_cast<bool>(entry.row.worker))
       return "a connection's worker does not fit its state";
-    if (entry.links[kByReceipt].linked && !in_hands) {
+    if (entry.links[kAwaited].linked && !in_hands) {
       return "a receipt or progress is awaited for a connection that no worker holds";
     }
     if ((entry.place != nullptr) != (entry.row.state == ConnectionState::kQueued)) {

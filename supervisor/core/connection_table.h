@@ -75,12 +75,12 @@ class ConnectionTable {
   /// The worker has said that it is still at work on it.
   void progress(ConnectionRow& row, Instant now);
   /// The worker is stuck with it: it is not awaited any more.
-  void forget_progress(ConnectionRow& row) { unlink(active_, row.ticket.slot(), kByReceipt); }
+  void forget_progress(ConnectionRow& row) { unlink(active_, row.ticket.slot(), kAwaited); }
   /// The begun connection that has made no progress for the longest time; null when none is awaited.
   [[nodiscard]] ConnectionRow* longest_active();
   /// Its receipt is not awaited any more, though it is not begun.
   void forget_receipt(ConnectionRow& row) {
-    if (row.state == ConnectionState::kDispatched) unlink(receipts_, row.ticket.slot(), kByReceipt);
+    if (row.state == ConnectionState::kDispatched) unlink(receipts_, row.ticket.slot(), kAwaited);
   }
   /// The dispatched connection whose receipt has been awaited the longest; null when none is.
   [[nodiscard]] ConnectionRow* longest_awaited();
@@ -110,8 +110,8 @@ class ConnectionTable {
 
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;
-  static constexpr std::size_t kByPlace = 0;    ///< links of the queue or of the worker's list
-  static constexpr std::size_t kByReceipt = 1;  ///< links of the receipts or of the active ones
+  static constexpr std::size_t kByPlace = 0;  ///< links of the queue or of the worker's list
+  static constexpr std::size_t kAwaited = 1;  ///< links of the receipts or of the active ones
   struct List {
     std::uint32_t first = kNone;
     std::uint32_t last = kNone;

@@ -116,12 +116,23 @@ void Lifecycle::await_death(WorkerRow& row, Instant now) {
 }
 
 void Lifecycle::terminate(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
+  end(row, reason, action::SignalWorker::Signal::kTerminate, now, out);
+}
+
+void Lifecycle::end_stuck(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
+  const bool abort = settings_.stuck_signal == PoolSettings::StuckSignal::kAbort;
+  end(row, reason, abort ? action::SignalWorker::Signal::kAbort : action::SignalWorker::Signal::kTerminate,
+      now, out);
+}
+
+void Lifecycle::end(WorkerRow& row, StopReason reason, action::SignalWorker::Signal signal, Instant now,
+                    Actions& out) {
   if (row.status == WorkerStatus::kStopping && row.reason != StopReason::kNone) return;
   row.reason = reason;
   if (stopping_ && row.load > 0) cut_short_ = true;
   workers_.set_status(row, WorkerStatus::kStopping, now);
   workers_.set_deadline(row, now + settings_.kill_timeout);
-  out.push_back(action::SignalWorker{row.id, action::SignalWorker::Signal::kTerminate});
+  out.push_back(action::SignalWorker{row.id, signal});
   changed_ = true;
 }
 
@@ -134,14 +145,6 @@ void Lifecycle::kill(WorkerRow& row, StopReason reason, Instant now, Actions& ou
   workers_.set_deadline(row, now + settings_.kill_timeout);
   out.push_back(action::SignalWorker{row.id, action::SignalWorker::Signal::kKill});
   changed_ = true;
-}
-
-void Lifecycle::end_stuck(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
-  if (row.status == WorkerStatus::kStopping && row.reason != StopReason::kNone) return;
-  terminate(row, reason, now, out);
-  if (settings_.stuck_signal == PoolSettings::StuckSignal::kAbort) {
-    std::get<action::SignalWorker>(out.back()).signal = action::SignalWorker::Signal::kAbort;
-  }
 }
 
 void Lifecycle::drain_all(Instant now, Actions& out) {
@@ -220,7 +223,7 @@ void Lifecycle::exited(WorkerRow& row, const Exit& exit, const Dispatcher::Held&
   if (record.is_failure()) judge(record, row, now, out);
   out.push_back(action::ForgetWorker{row.id});
   workers_.remove(row.id);
-  if (trial_failed) end_trial(StopReason::kReload, now, out);
+  if (trial_failed) end_trial(now, out);
   changed_ = true;
 }
 

@@ -145,7 +145,9 @@ class Lifecycle {
   void run_trial(Instant now, Actions& out);
   [[nodiscard]] bool trial_passed(Instant now);
   void take_over(Instant now, Actions& out);
-  void end_trial(StopReason reason, Instant now, Actions& out);
+  void end_trial(Instant now, Actions& out);
+  /// `next` is the present generation from now on.
+  void succeed(Generation next, PoolSettings::Start start, Instant now, Actions& out);
   void end_oldest(Instant now, Actions& out);
   void forget_generations(Actions& out);
   void plan_recycling(WorkerRow& row, Instant now);
@@ -154,6 +156,7 @@ class Lifecycle {
   void look_after(WorkerRow& row, Instant now, Actions& out);
   [[nodiscard]] std::optional<Duration> upkeep_interval() const;
   void drain(WorkerRow& row, StopReason reason, Instant now, Actions& out);
+  void end(WorkerRow& row, StopReason reason, action::SignalWorker::Signal signal, Instant now, Actions& out);
   WorkerId start(WorkerRole role, WorkerId from, Generation generation, Instant now, Actions& out);
   void start_missing(Census& census, Instant now, Actions& out);
   /// Asked only when one is missing: remembers when to try again.

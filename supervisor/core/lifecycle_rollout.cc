@@ -15,7 +15,7 @@ constexpr int kPatience = 3;
 }  // namespace
 
 void Lifecycle::replace_all(Instant now, Actions& out) {
-  end_trial(StopReason::kReload, now, out);
+  end_trial(now, out);
   const Generation next = ++last_generation_;
   generations_.push_back(next);
   changed_ = true;
@@ -25,18 +25,23 @@ void Lifecycle::replace_all(Instant now, Actions& out) {
     return;
   }
   // Nobody serves: there is nothing to be careful of.
+  succeed(next, settings_.start, now, out);
+}
+
+void Lifecycle::succeed(Generation next, PoolSettings::Start start, Instant now, Actions& out) {
   past_.push_back(std::exchange(generation_, next));
-  start_ = settings_.start;
+  start_ = start;
   end_oldest(now, out);
 }
 
 void Lifecycle::run_trial(Instant now, Actions& out) {
-  if (!trial_ || workers_.full()) return;
+  if (!trial_) return;
   trial_due_.reset();
   if (trial_->worker) {
     if (trial_passed(now)) take_over(now, out);
     return;
   }
+  if (workers_.full()) return;
   WorkerId origin;
   if (trial_->start == PoolSettings::Start::kFork) {
     const WorkerRow* first = nullptr;
@@ -65,22 +70,21 @@ bool Lifecycle::trial_passed(Instant now) {
 }
 
 void Lifecycle::take_over(Instant now, Actions& out) {
-  past_.push_back(std::exchange(generation_, trial_->generation));
-  start_ = trial_->start;
+  const Trial passed = *trial_;
   trial_.reset();
   policy_.configure(settings_, now);
   policy_.on_ready(now);
-  out.push_back(action::ReportRollout{action::ReportRollout::Stage::kTakesOver, generation_, {}});
-  end_oldest(now, out);
+  out.push_back(action::ReportRollout{action::ReportRollout::Stage::kTakesOver, passed.generation, {}});
+  succeed(passed.generation, passed.start, now, out);
 }
 
-void Lifecycle::end_trial(StopReason reason, Instant now, Actions& out) {
+void Lifecycle::end_trial(Instant now, Actions& out) {
   if (!trial_) return;
   const Generation generation = trial_->generation;
   trial_.reset();
   trial_due_.reset();
   workers_.for_each([&](WorkerRow& row) {
-    if (row.generation == generation && row.live()) drain(row, reason, now, out);
+    if (row.generation == generation && row.live()) drain(row, StopReason::kReload, now, out);
   });
 }
 
