@@ -160,14 +160,13 @@ void PoolRunner::perform(const action::End& action) {
   if (sent) disarm_linger(socket);
   switch (action.how) {
     case action::End::How::kClose: break;
-    case action::End::How::kCut: (void)::shutdown(socket.get(), SHUT_RDWR); break;
     case action::End::How::kCrash:
-      if (config_.crash_reply.empty()) {
-        (void)::shutdown(socket.get(), SHUT_RDWR);
-      } else {
+      if (!config_.crash_reply.empty()) {
         farewell_.say(std::move(socket), config_.crash_reply);
+        break;
       }
-      break;
+      [[fallthrough]];
+    case action::End::How::kCut: (void)::shutdown(socket.get(), SHUT_RDWR); break;
     case action::End::How::kReject:
       if (!config_.queue.reject_with.empty()) farewell_.say(std::move(socket), config_.queue.reject_with);
       break;

@@ -89,9 +89,8 @@ void PoolRunner::perform(const action::ReportRollout& action) {
       return;
     case Stage::kFailed:
       around_.log.error(
-          "pool {}: rollout failed, the workers that serve stay as they are: the first worker of generation "
-          "{} "
-          "died: {}",
+          "pool {}: rollout failed, the workers that serve stay as they are: "
+          "the first worker of generation {} died: {}",
           config_.name, action.generation, why);
       return;
   }
