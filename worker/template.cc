@@ -123,6 +123,8 @@ void Template::fork_worker() {
   if (!worker.open()) return;
   if (fork_twice() == Side::kTemplate) return;
   channel_.close();
+  // The kernel puts this process's id on it. So the supervisor knows whom to signal if the application hangs.
+  (void)worker.send(encode_note("forked"));
   become_worker(worker, datagram_);
   end_.worker = std::move(worker);
 }

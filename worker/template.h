@@ -15,7 +15,7 @@ struct TemplateEnd {
 
 /// Sends Ready with 0 slots and obeys Fork until Drain or the end of the channel. Returns once in the
 /// template and once in each worker. A worker is forked twice, so that it is not the template's child but the
-/// supervisor's.
+/// supervisor's, and has introduced itself with a Note.
 [[nodiscard]] TemplateEnd run_template(Channel channel);
 
 }  // namespace prefork::worker

@@ -11,7 +11,7 @@ import sys
 import time
 
 RECORD = struct.Struct("<HHIQQII")  # kind, flags, value, ticket, time_ns, wait_us, zero
-READY, CONNECTION, BUSY, REFUSED, IDLE, PING, PONG, DRAIN, FORK = 1, 2, 3, 4, 5, 9, 10, 11, 12
+READY, CONNECTION, BUSY, REFUSED, IDLE, NOTE, PING, PONG, DRAIN, FORK = 1, 2, 3, 4, 5, 8, 9, 10, 11, 12
 
 
 def load_application(mebibytes, milliseconds):
@@ -29,6 +29,11 @@ class Channel:
 
     def tell(self, kind, ticket=0, value=0):
         self.socket.send(RECORD.pack(kind, 0, value, ticket, 0, 0, 0))
+
+    def introduce(self):
+        """By this datagram the supervisor learns which process this is."""
+        text = b"forked"
+        self.socket.send(RECORD.pack(NOTE, 0, len(text), 0, 0, 0, 0) + text.ljust(32, b"\0"))
 
     def records(self):
         """(kind, ticket, descriptor or None) until Drain, or until the supervisor is gone."""
@@ -70,7 +75,9 @@ def be_template(channel):
     channel.tell(READY, ticket=0, value=1)
     for kind, _, descriptor in channel.records():
         if kind == FORK and descriptor is not None and fork_worker(channel, descriptor):
-            return Channel(descriptor)
+            worker = Channel(descriptor)
+            worker.introduce()
+            return worker
     sys.exit(0)
 
 

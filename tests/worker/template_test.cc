@@ -10,11 +10,29 @@
 namespace prefork::test {
 namespace {
 
-/// A worker forked from a template, after its Ready.
+/// A worker forked from a template, after its introduction and its Ready.
 struct ForkedWorker {
   Host host;
   pid_t pid;
 };
+
+pid_t parent_of(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("PPid:")) return std::stoi(line.substr(5));
+  }
+  return -1;
+}
+
+/// Who it is that introduces himself; by then he is the supervisor's child.
+pid_t introduced(Channel& channel) {
+  const Arrived note(channel);
+  REQUIRE(note.records.size() == 1);
+  CHECK(note.records.front().kind == RecordKind::kNote);
+  REQUIRE(note.sender.has_value());
+  CHECK(parent_of(*note.sender) == ::getpid());
+  return *note.sender;
+}
 
 class Template : public HostedWorker {
  public:
@@ -30,23 +48,16 @@ class Template : public HostedWorker {
     REQUIRE(mine.identify_sender(true).ok());
     const Fd theirs = ends.value().second.release();
     REQUIRE(channel().send({.kind = RecordKind::kFork}, theirs) == SendStatus::kSent);
+    const pid_t pid = introduced(mine);
     const Arrived ready(mine);
     REQUIRE(ready.records.size() == 1);
     CHECK(ready.records.front() ==
           Record{.kind = RecordKind::kReady, .value = kProtocolVersion, .ticket = 1});
-    REQUIRE(ready.sender.has_value());
+    CHECK(ready.sender == pid);
     REQUIRE(mine.identify_sender(false).ok());
-    return {Host(std::move(mine)), *ready.sender};
+    return {Host(std::move(mine)), pid};
   }
 };
-
-pid_t parent_of(pid_t pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("PPid:")) return std::stoi(line.substr(5));
-  }
-  return -1;
-}
 
 void check_that_it_serves(Host& host) {
   Client client = host.dispatch(5);
@@ -56,7 +67,8 @@ void check_that_it_serves(Host& host) {
   CHECK(host.await() == Record{.kind = RecordKind::kIdle, .ticket = 5});
 }
 
-TEST_CASE("a template forks workers that are the supervisor's own children and serve") {
+TEST_CASE(
+    "a template forks workers that introduce themselves, are the supervisor's own children, and serve") {
   Template origin;
   for (int i = 0; i < 2; ++i) {
     ForkedWorker worker = origin.fork_worker();
@@ -105,10 +117,9 @@ TEST_CASE("several workers may be asked for before the first is ready") {
     channels.push_back(std::move(ends.value().first));
   }
   for (Channel& channel : channels) {
-    const Arrived ready(channel);
-    REQUIRE(ready.sender.has_value());
+    const pid_t worker = introduced(channel);
     channel.close();
-    CHECK(reap(*ready.sender) == 0);
+    CHECK(reap(worker) == 0);
   }
 }
 
