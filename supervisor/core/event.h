@@ -37,6 +37,11 @@ struct Inspected {
   bool answered = true;  ///< a byte was sent, or that cannot be known
 };
 
+/// There is a process where a template was asked for one: the worker has told who it is.
+struct WorkerIntroduced {
+  WorkerId worker;
+};
+
 // Records from a worker. None of them is trusted: the core checks each against its tables.
 struct WorkerReady {
   WorkerId worker;
@@ -110,10 +115,10 @@ struct DeadlinePassed {};
 namespace prefork {
 
 using Event =
-    std::variant<event::Accepted, event::DispatchFailed, event::Inspected, event::WorkerReady,
-                 event::WorkerBusy, event::WorkerIdle, event::WorkerRefused, event::WorkerProgress,
-                 event::WorkerPong, event::WorkerStopped, event::WorkerMeasured, event::WorkerViolated,
-                 event::ChannelClosed, event::WorkerExited, event::SettingsChanged, event::Resized,
-                 event::FailuresForgotten, event::StopRequested, event::DeadlinePassed>;
+    std::variant<event::Accepted, event::DispatchFailed, event::Inspected, event::WorkerIntroduced,
+                 event::WorkerReady, event::WorkerBusy, event::WorkerIdle, event::WorkerRefused,
+                 event::WorkerProgress, event::WorkerPong, event::WorkerStopped, event::WorkerMeasured,
+                 event::WorkerViolated, event::ChannelClosed, event::WorkerExited, event::SettingsChanged,
+                 event::Resized, event::FailuresForgotten, event::StopRequested, event::DeadlinePassed>;
 
 }  // namespace prefork

@@ -56,6 +56,7 @@ std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event
   if (row.status == WorkerStatus::kStopping) return std::nullopt;  // crossed with our signal
   if (row.status != WorkerStatus::kStarting) return Violation::kUnexpectedReady;
   if (event.version != kProtocolVersion) return Violation::kBadVersion;
+  introduced(row, now);
   const bool worker = row.role == WorkerRole::kWorker;
   if (worker == (event.slots == 0)) return Violation::kBadSlots;
   row.was_ready = true;
@@ -164,7 +165,7 @@ void Lifecycle::kill_all(Instant now, Actions& out) {
 void Lifecycle::deadline_passed(Instant now, Actions& out) {
   while (WorkerRow* row = workers_.overdue(now)) {
     switch (row->status) {
-      case WorkerStatus::kStarting: kill(*row, StopReason::kStartTimeout, now, out); break;
+      case WorkerStatus::kStarting: give_up_start(*row, now, out); break;
       case WorkerStatus::kReady:
         workers_.set_deadline(*row, std::nullopt);
         workers_.set_resting(*row, false);

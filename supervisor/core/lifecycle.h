@@ -34,6 +34,8 @@ class Lifecycle {
   /// What made starting fail is mended, or so the operator says.
   void forget_failures(Instant now);
 
+  /// Its template has forked it.
+  void introduced(WorkerRow& row, Instant now);
   std::optional<Violation> ready(WorkerRow& row, const event::WorkerReady& event, Instant now, Actions& out);
   /// The worker may have given its last connection back.
   void emptied(WorkerRow& row, Instant now);
@@ -158,6 +160,8 @@ class Lifecycle {
   void drain(WorkerRow& row, StopReason reason, Instant now, Actions& out);
   void end(WorkerRow& row, StopReason reason, action::SignalWorker::Signal signal, Instant now, Actions& out);
   WorkerId start(WorkerRole role, WorkerId from, Generation generation, Instant now, Actions& out);
+  /// It has not said Ready in time. When nobody has heard of it at all, it may be its template that hangs.
+  void give_up_start(WorkerRow& row, Instant now, Actions& out);
   void start_missing(Census& census, Instant now, Actions& out);
   /// Asked only when one is missing: remembers when to try again.
   bool may_start(const Census& census, Instant now);

@@ -153,10 +153,24 @@ WorkerId Lifecycle::start(WorkerRole role, WorkerId from, Generation generation,
     row.lineage = vacant_.back();
     vacant_.pop_back();
   }
+  row.from = from;
   workers_.set_deadline(row, now + settings_.start_timeout);
   ++counters_.starts;
   out.push_back(action::StartWorker{row.id, role, from, generation});
   return row.id;
+}
+
+void Lifecycle::introduced(WorkerRow& row, Instant now) {
+  if (WorkerRow* origin = workers_.find(row.from)) origin->forked_at = now;
+  row.from = {};
+}
+
+void Lifecycle::give_up_start(WorkerRow& row, Instant now, Actions& out) {
+  kill(row, StopReason::kStartTimeout, now, out);
+  WorkerRow* origin = workers_.find(row.from);
+  if (origin == nullptr || !origin->live()) return;
+  // One that has forked somebody meanwhile is merely behind.
+  if (origin->forked_at <= row.started_at) end_stuck(*origin, StopReason::kDoesNotFork, now, out);
 }
 
 std::size_t Lifecycle::scheduled() const {

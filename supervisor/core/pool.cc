@@ -85,6 +85,10 @@ void Pool::on(const event::Inspected& event, Instant now, Actions& out) {
   dispatcher_.inspected(event, now, out);
 }
 
+void Pool::on(const event::WorkerIntroduced& event, Instant now, Actions& /*out*/) {
+  if (WorkerRow* row = workers_.find(event.worker)) lifecycle_.introduced(*row, now);
+}
+
 void Pool::on(const event::WorkerReady& event, Instant now, Actions& out) {
   WorkerRow* row = workers_.find(event.worker);
   if (row == nullptr) return;

@@ -81,6 +81,7 @@ class Pool {
   void on(const event::Accepted& event, Instant now, Actions& out);
   void on(const event::DispatchFailed& event, Instant now, Actions& out);
   void on(const event::Inspected& event, Instant now, Actions& out);
+  void on(const event::WorkerIntroduced& event, Instant now, Actions& out);
   void on(const event::WorkerReady& event, Instant now, Actions& out);
   void on(const event::WorkerBusy& event, Instant now, Actions& out);
   void on(const event::WorkerIdle& event, Instant now, Actions& out);

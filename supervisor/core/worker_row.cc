@@ -26,6 +26,7 @@ std::string_view to_string(StopReason reason) {
     case StopReason::kPingTimeout: return "no answer within ping_timeout";
     case StopReason::kViolation: return "broke the protocol";
     case StopReason::kChannelClosed: return "closed its channel";
+    case StopReason::kDoesNotFork: return "did not fork within start_timeout";
   }
   return "?";
 }

@@ -37,6 +37,7 @@ enum class StopReason {
   kPingTimeout,     ///< was idle and did not answer within ping_timeout
   kViolation,       ///< broke the protocol
   kChannelClosed,   ///< closed its channel, or half of it, but lives
+  kDoesNotFork,     ///< a template that forked nobody for start_timeout, though asked
 };
 
 /// Leaving for this reason is a failure, to be mended; for the others it is planned.
@@ -104,6 +105,7 @@ struct WorkerRow {
   WorkerId id;
   WorkerRole role = WorkerRole::kWorker;
   Generation generation = 0;
+  WorkerId from;  ///< the template that shall fork it; none: it is not forked, or has told who it is
   WorkerStatus status = WorkerStatus::kStarting;
   StopReason reason = StopReason::kNone;
   std::uint32_t load = 0;   ///< connections dispatched to it and not finished
@@ -112,6 +114,7 @@ struct WorkerRow {
   Instant started_at;
   Instant since;                    ///< start of the present status; of being idle or busy, when it is ready
   Instant ready_at;                 ///< meaningful when was_ready
+  Instant forked_at;                ///< a template: when the last one that it forked told who it is
   std::optional<Instant> deadline;  ///< of the present status; passed: the next harder step
   bool resting = false;  ///< ready, but gets nothing until its deadline: it refused, or does not read
   bool stopped = false;  ///< by SIGSTOP or the like; gets nothing until it is continued
@@ -129,6 +132,7 @@ struct WorkerRow {
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("id", self.id), visit("role", self.role), visit("generation", self.generation);
+    visit("from", self.from), visit("forked_at", self.forked_at);
     visit("status", self.status), visit("reason", self.reason), visit("load", self.load);
     visit("slots", self.slots), visit("served", self.served), visit("started_at", self.started_at);
     visit("since", self.since), visit("ready_at", self.ready_at), visit("deadline", self.deadline);

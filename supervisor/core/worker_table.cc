@@ -185,6 +185,7 @@ const char* WorkerTable::broken_invariant() const {  // NOLINT(readability-funct
     if (row.deadline) ++deadlines;
     if (row.dispatchable() && row.load == 0) ++idle;
     if (is_starting(row)) ++starting;
+    if (row.from && row.status == WorkerStatus::kReady) return "a worker is ready that nobody has forked";
     if (row.status != WorkerStatus::kStarting && row.load > row.slots) return "load exceeds slots";
     if (links_[slot].level != (row.dispatchable() ? row.load : kNone)) return "a row is in the wrong list";
     if (row.dispatchable() && least_busy(PoolSettings::Prefer::kLongestIdle)->load > row.load) {

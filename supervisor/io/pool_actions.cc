@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "supervisor/io/pool_runner.h"
 #include "supervisor/io/process_memory.h"
@@ -73,19 +74,23 @@ void PoolRunner::launch(const action::StartWorker& action, WorkerProcess& proces
 }
 
 void PoolRunner::send_forks() {
-  while (!forks_.empty()) {
-    const Fork& fork = forks_.front();
+  std::vector<WorkerId> full;
+  std::vector<WorkerId> failed;
+  std::erase_if(forks_, [&](const Fork& fork) {
+    if (std::find(full.begin(), full.end(), fork.from) != full.end()) return false;
     WorkerProcess* origin = find(fork.from);
     const SendStatus status =
         origin == nullptr ? SendStatus::kGone : origin->send(Record{.kind = RecordKind::kFork}, fork.channel);
     if (status == SendStatus::kFull || status == SendStatus::kNoResources) {
-      // The template has enough to do; each fork makes room.
-      return fork_timer_.start(kForkRetry, Callback::to<&PoolRunner::send_forks>(*this));
+      full.push_back(fork.from);
+      return false;
     }
-    const WorkerId worker = fork.worker;
-    forks_.pop_front();
-    if (status != SendStatus::kSent) tell(event::WorkerExited{worker, Exit{Exit::Kind::kNotStarted, 0}});
-  }
+    if (status != SendStatus::kSent) failed.push_back(fork.worker);
+    return true;
+  });
+  // The template has enough to do; each fork makes room.
+  if (!full.empty()) fork_timer_.start(kForkRetry, Callback::to<&PoolRunner::send_forks>(*this));
+  for (const WorkerId worker : failed) tell(event::WorkerExited{worker, Exit{Exit::Kind::kNotStarted, 0}});
 }
 
 void PoolRunner::perform(const action::SendDrain& action) {
@@ -111,6 +116,7 @@ void PoolRunner::perform(const action::Measure& action) {
 void PoolRunner::perform(const action::ForgetGeneration& action) { launches_.erase(action.generation); }
 
 void PoolRunner::perform(const action::ForgetWorker& action) {
+  std::erase_if(forks_, [&action](const Fork& fork) { return fork.worker == action.worker; });
   WorkerProcess* process = find(action.worker);
   if (process == nullptr) return;
   // What a template has forked writes where it did: closed, that would end them.

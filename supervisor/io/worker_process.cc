@@ -144,10 +144,14 @@ bool WorkerProcess::receive_one() {
 
 void WorkerProcess::handle_datagram() {
   Datagram& datagram = owner_.datagram();
-  if (awaits_identity_) learn_identity();
+  bool introduces = awaits_identity_;
+  if (introduces) learn_identity();
   if (datagram.descriptors() > 0) return violated("a descriptor attached; workers may not send any");
   DatagramReader reader(datagram.bytes());
-  while (const auto message = reader.next()) handle(*message);
+  while (const auto message = reader.next()) {
+    // A Note that comes before all else is there for the sender's name on it.
+    if (!std::exchange(introduces, false) || message->record.kind != RecordKind::kNote) handle(*message);
+  }
   if (!reader.malformed().empty()) violated(reader.malformed());
 }
 
@@ -182,7 +186,10 @@ void WorkerProcess::learn_identity() {
   // The pid cannot have been given to a stranger: we are its parent, or will be, and while somebody's
   // identity is awaited no unknown child is reaped.
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, *sender, 0)));
-  if (pidfd.valid()) return started(*sender, std::move(pidfd));
+  if (pidfd.valid()) {
+    started(*sender, std::move(pidfd));
+    return owner_.tell(event::WorkerIntroduced{id_});
+  }
   channel_watcher_.stop();
   vanish();
 }

@@ -164,6 +164,71 @@ TEST_CASE("a pool that forks starts its template first, and the workers from it"
   CHECK(d.last<action::StartWorker>().from == d.started[0]);
 }
 
+/// Two workers that serve, and their template; a third is wanted of it.
+struct ForkingPool : PoolDriver {
+  ForkingPool() : PoolDriver(settings_of()) {
+    ready_all();
+    advance(seconds(2));
+    exit(started[1], kKilled);
+    wanted = started.back();
+  }
+  static PoolSettings settings_of() {
+    PoolSettings settings = pool_of(2);
+    settings.start = PoolSettings::Start::kFork;
+    return settings;
+  }
+  [[nodiscard]] WorkerId origin() const { return started[0]; }
+  WorkerId wanted;
+};
+
+TEST_CASE(
+    "FAULTS 69: a template that forks nobody when asked is ended and replaced, and its workers serve on") {
+  ForkingPool d;
+  d.handle(event::WorkerStopped{d.origin()});
+  d.advance(d.pool.settings().start_timeout - milliseconds(1));
+  CHECK_FALSE(d.terminated(d.origin()));
+  d.advance(milliseconds(1));
+  CHECK(d.killed(d.wanted));
+  CHECK(d.terminated(d.origin()));
+  d.exit(d.wanted, Exit{Exit::Kind::kVanished, 0});
+  d.serve_one();
+  d.advance(d.pool.settings().kill_timeout);
+  CHECK(d.killed(d.origin()));
+  d.exit(d.origin(), PoolDriver::kKilled);
+  CHECK(d.last<action::ReportDeath>().record.reason == StopReason::kDoesNotFork);
+  d.advance(seconds(1));
+  CHECK(d.last<action::StartWorker>().role == WorkerRole::kTemplate);
+  const WorkerId young = d.started.back();
+  d.ready(young, 0);
+  CHECK(d.last<action::StartWorker>().from == young);
+  d.ready(d.started.back());
+  CHECK(d.count_status(WorkerStatus::kReady) == 3);
+}
+
+TEST_CASE(
+    "FAULTS 12: a forked worker that has introduced itself and hangs is killed, and its template stays") {
+  ForkingPool d;
+  d.handle(event::WorkerIntroduced{d.wanted});
+  d.advance(d.pool.settings().start_timeout);
+  CHECK(d.killed(d.wanted));
+  CHECK_FALSE(d.terminated(d.origin()));
+  d.exit(d.wanted, PoolDriver::kKilled);
+  CHECK(d.last<action::ReportDeath>().record.reason == StopReason::kStartTimeout);
+  d.advance(seconds(1));
+  CHECK(d.last<action::StartWorker>().from == d.origin());
+}
+
+TEST_CASE("a template that is slow to fork many is not taken for one that hangs") {
+  ForkingPool d;
+  d.handle(event::Resized{4});
+  REQUIRE(d.count_status(WorkerStatus::kStarting) == 3);
+  d.advance(d.pool.settings().start_timeout - milliseconds(1));
+  d.ready(d.wanted);
+  d.advance(milliseconds(1));
+  CHECK(d.killed(d.started.back()));
+  CHECK_FALSE(d.terminated(d.origin()));
+}
+
 TEST_CASE("a template that dies is replaced, and its workers serve on") {
   PoolSettings settings = pool_of(2);
   settings.start = PoolSettings::Start::kFork;

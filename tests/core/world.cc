@@ -34,6 +34,7 @@ PoolSettings random_settings(Draws& draws) {
   settings.full = draws.one_in(2) ? PoolSettings::Full::kReject : PoolSettings::Full::kWait;
   settings.queue_max = 1 + draws.below(6);
   settings.queue_timeout = seconds(1 + draws.below(30));
+  settings.start_timeout = seconds(1 + draws.below(60));
   settings.receipt_timeout = seconds(1 + draws.below(10));
   settings.stop_timeout = seconds(1 + draws.below(30));
   add_random_care(draws, settings);
@@ -94,19 +95,36 @@ void World::accept() {
 }
 
 bool World::has_something_to_do(const Process& p) const {
-  if (p.dead) return false;
+  if (p.dead || waits_in_vain(p)) return false;
   return !p.ready || p.pinged || p.stopped || p.terminated || p.killed || p.channel_closed ||
          !p.hand.empty() || p.draining;
 }
 
+bool World::waits_in_vain(const Process& p) const {
+  const auto origin = processes_.find(p.from);
+  return origin != processes_.end() && origin->second.hangs;
+}
+
+void World::introduce(WorkerId worker) {
+  Process& p = process(worker);
+  if (const auto origin = processes_.find(p.from); origin != processes_.end())
+    origin->second.forked_at = now_;
+  p.from = {};
+  tell(event::WorkerIntroduced{worker});
+}
+
 void World::behave(WorkerId worker) {
   Process& p = process(worker);
-  if (p.dead) return;
+  if (p.dead || waits_in_vain(p)) return;
   if (p.killed || p.terminated || p.channel_closed) return die(worker, Exit{Exit::Kind::kSignaled, 15});
   if (p.stopped) {
     if (!friendly_ && !draws_.one_in(4)) return;
     p.stopped = false;
     return tell(event::WorkerStopped{worker, false});
+  }
+  if (p.from) {
+    introduce(worker);
+    if (draws_.one_in(2)) return;
   }
   if (!p.ready) {
     p.ready = true;
@@ -145,6 +163,11 @@ void World::work(WorkerId worker, Ticket ticket) {
 void World::misbehave(WorkerId worker) {
   const Process& p = process(worker);
   if (p.dead) return;
+  if (p.role == WorkerRole::kTemplate && draws_.one_in(2)) {
+    process(worker).hangs = true;
+    return;
+  }
+  if (p.from) return die(worker, Exit{Exit::Kind::kVanished, 0});
   switch (draws_.below(10)) {
     case 8: process(worker).pinged = false; return tell(event::WorkerPong{worker});
     case 9: process(worker).stopped = true; return tell(event::WorkerStopped{worker, true});
@@ -234,7 +257,7 @@ void World::step() {
   if (!worker) return;
   if (!has_something_to_do(process(worker))) worker = any_worker();
   if (choice == 11) return misbehave(worker);
-  if (choice == 12) return die(worker, Exit{Exit::Kind::kSignaled, 11});
+  if (choice == 12 && !waits_in_vain(process(worker))) return die(worker, Exit{Exit::Kind::kSignaled, 11});
   behave(worker);
 }
 

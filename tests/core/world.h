@@ -48,6 +48,10 @@ class World {
  private:
   struct Process {
     WorkerRole role = WorkerRole::kWorker;
+    WorkerId from;  ///< the template that has yet to fork it
+    Instant asked_at;
+    Instant forked_at;   ///< a template: the last time
+    bool hangs = false;  ///< a template: forks nobody any more
     bool ready = false;
     std::uint64_t slots = 0;
     bool draining = false;
@@ -100,6 +104,7 @@ class World {
 
   void accept();
   void behave(WorkerId worker);
+  void introduce(WorkerId worker);
   void work(WorkerId worker, Ticket ticket);
   void misbehave(WorkerId worker);
   void lie(WorkerId worker, Ticket ticket);
@@ -109,6 +114,10 @@ class World {
   void reach_deadline();
   void operate();
   [[nodiscard]] bool has_something_to_do(const Process& process) const;
+  /// Its template hangs, and it will never be.
+  [[nodiscard]] bool waits_in_vain(const Process& process) const;
+  /// A worker that nobody has heard of is given up, for which its template may have to leave.
+  void vanish(WorkerId worker);
   [[nodiscard]] bool whole() const;
   [[nodiscard]] bool held(Ticket ticket) const;
   Process& process(WorkerId worker);

@@ -95,6 +95,8 @@ void World::carry_out(const action::StartWorker& action) {
   }
   Process& started = processes_[action.worker];
   started.role = action.role;
+  started.from = action.from;
+  started.asked_at = now_;
   if (!friendly_ && draws_.one_in(20)) {
     started.dead = true;
     pending_.emplace_back(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 2}});
@@ -112,6 +114,28 @@ void World::carry_out(const action::SignalWorker& action) {
   bool& sent = action.signal == action::SignalWorker::Signal::kKill ? p.killed : p.terminated;
   demand(!sent, "the same signal is sent twice");
   sent = true;
+  const WorkerRow* row = pool_.workers().find(action.worker);
+  if (row->reason == StopReason::kDoesNotFork && !p.killed) {
+    demand(std::any_of(processes_.begin(), processes_.end(),
+                       [&](const auto& entry) {
+                         const Process& wanted = entry.second;
+                         return wanted.from == action.worker && wanted.killed &&
+                                wanted.asked_at >= p.forked_at;
+                       }),
+           "a template that forks is ended for not forking");
+  }
+  if (p.from && !p.dead) vanish(action.worker);
+}
+
+void World::vanish(WorkerId worker) {
+  Process& p = process(worker);
+  p.dead = true;
+  pending_.emplace_back(event::WorkerExited{worker, Exit{Exit::Kind::kVanished, 0}});
+  if (pool_.workers().find(worker)->reason != StopReason::kStartTimeout) return;
+  const auto origin = processes_.find(p.from);
+  if (origin == processes_.end() || origin->second.forked_at > p.asked_at) return;
+  const WorkerRow* row = pool_.workers().find(origin->first);
+  demand(row != nullptr && !row->live(), "a template that does not fork is not ended");
 }
 
 void World::carry_out(const action::SendPing& action) {
