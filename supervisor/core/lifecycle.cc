@@ -32,6 +32,9 @@ void Lifecycle::configure(bool replace, Instant now, Actions& out) {
   upkeep_due_.reset();
   policy_.configure(settings_, now);
   resize(settings_.workers, now);
+  workers_.for_each([&](WorkerRow& row) {
+    if (row.role == WorkerRole::kWorker && row.was_ready) plan_recycling(row);
+  });
   if (replace) replace_all(now, out);
 }
 
@@ -65,7 +68,7 @@ std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event
   workers_.set_slots(row, static_cast<std::uint32_t>(std::min<std::uint64_t>(event.slots, settings_.slots)));
   workers_.set_status(row, WorkerStatus::kReady, now);
   out.push_back(action::ReportReady{row.id, now - row.started_at});
-  if (worker) plan_recycling(row, now);
+  if (worker) plan_recycling(row);
   if (worker && row.generation == generation_) policy_.on_ready(now);
   changed_ = true;
   return std::nullopt;

@@ -152,7 +152,8 @@ class Lifecycle {
   void succeed(Generation next, PoolSettings::Start start, Instant now, Actions& out);
   void end_oldest(Instant now, Actions& out);
   void forget_generations(Actions& out);
-  void plan_recycling(WorkerRow& row, Instant now);
+  /// When it shall be recycled, by the settings as they are now.
+  void plan_recycling(WorkerRow& row);
   void retire_due();
   void look_after_all(Instant now, Actions& out);
   void look_after(WorkerRow& row, Instant now, Actions& out);

@@ -6,15 +6,18 @@
 
 namespace prefork {
 
-void Lifecycle::plan_recycling(WorkerRow& row, Instant now) {
+void Lifecycle::plan_recycling(WorkerRow& row) {
   const PoolSettings::Recycle& recycle = settings_.recycle;
   const double factor = std::uniform_real_distribution<double>(1.0, 1.0 + recycle.jitter)(jitter_);
+  row.recycle_served = 0;
+  row.recycle_at.reset();
   if (recycle.connections > 0) {
     row.recycle_served = std::max<std::uint64_t>(
         1, static_cast<std::uint64_t>(static_cast<double>(recycle.connections) * factor));
   }
   if (recycle.age > Duration::zero())
-    row.recycle_at = now + std::chrono::duration_cast<Duration>(recycle.age * factor);
+    row.recycle_at = row.ready_at + std::chrono::duration_cast<Duration>(recycle.age * factor);
+  row.recycle_due = row.retiring || (row.recycle_served != 0 && row.served >= row.recycle_served);
 }
 
 void Lifecycle::retire_due() {

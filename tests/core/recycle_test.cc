@@ -37,6 +37,33 @@ TEST_CASE("a worker that has served enough leaves when its successor is ready, a
   CHECK(d.pool.workers().size() == 2);
 }
 
+TEST_CASE("a reload that limits connections or age means the workers that serve already") {
+  PoolDriver d(pool_of(1));
+  d.ready_all();
+  for (int i = 0; i < 3; ++i) d.serve_one();
+  d.advance(seconds(60));
+  PoolSettings recycling = pool_of(1);
+  SUBCASE("by their connections") { recycling.recycle.connections = 3; }
+  SUBCASE("by their age") { recycling.recycle.age = seconds(50); }
+  d.handle(event::SettingsChanged{recycling, false});
+  d.advance(seconds(10));
+  CHECK(d.started.size() == 2);
+}
+
+TEST_CASE("a reload that takes the limits away spares those that had come near them") {
+  PoolSettings settings = pool_of(1);
+  settings.recycle.connections = 3;
+  settings.recycle.age = seconds(100);
+  PoolDriver d(settings);
+  d.ready_all();
+  for (int i = 0; i < 2; ++i) d.serve_one();
+  d.advance(seconds(60));
+  d.handle(event::SettingsChanged{pool_of(1), false});
+  for (int i = 0; i < 5; ++i) d.serve_one();
+  d.advance(seconds(60));
+  CHECK(d.started.size() == 1);
+}
+
 TEST_CASE("one whose successor cannot start goes on serving") {
   PoolSettings settings = pool_of(1);
   settings.recycle.connections = 1;
