@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdint>
 #include <exception>
 #include <iostream>
@@ -33,6 +34,19 @@ std::optional<sockaddr_in> parse_address(const std::string& text) {
   return address;
 }
 
+/// From now on SIGTERM ends nothing, and told_to_stop() says whether it has come.
+void keep_sigterm() {
+  sigset_t signals;
+  (void)::sigemptyset(&signals);
+  (void)::sigaddset(&signals, SIGTERM);
+  (void)::sigprocmask(SIG_BLOCK, &signals, nullptr);
+}
+
+bool told_to_stop() {
+  sigset_t pending;
+  return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGTERM) == 1;
+}
+
 struct Options {
   std::string server;
   double seconds = 5;
@@ -55,7 +69,7 @@ int run(int argc, char** argv) {
       app.add_subcommand("churn", "As many exchanges as possible: connect, 64 bytes, echo, close");
   churn->add_option("--clients", options.churn.clients, "How many at a time")->capture_default_str();
   CLI::App* open =
-      app.add_subcommand("open", "Random arrivals at a fixed rate; most requests short, some long");
+      app.add_subcommand("open", "Random arrivals at a fixed rate, some long; SIGTERM ends it early");
   open->add_option("--rate", options.open.rate, "Requests a second")->capture_default_str();
   open->add_option("--short-us", options.short_us, "Microseconds of a short request")->capture_default_str();
   open->add_option("--long-us", options.long_us, "Microseconds of a long request")->capture_default_str();
@@ -76,6 +90,8 @@ int run(int argc, char** argv) {
     return 1;
   }
   options.churn.duration = options.open.duration = Seconds(options.seconds);
+  keep_sigterm();
+  options.open.stopped = told_to_stop;
   options.open.short_time = std::chrono::microseconds(options.short_us);
   options.open.long_time = std::chrono::microseconds(options.long_us);
   const auto report = open->parsed() ? to_json(run_open(driver.value(), options.open))

@@ -56,13 +56,14 @@ OpenReport run_open(Driver& driver, const OpenOptions& options) {
 
   OpenReport report;
   const auto add = [&](const Finished& each) {
+    report.all.add(each);
     (each.kind == 0 ? report.short_ones : report.long_ones).add(each);
   };
   std::vector<Finished> finished;
   const Instant start = Clock::now();
   const Instant end = start + in_ticks(options.duration);
   Instant next = start + in_ticks(Seconds(gap(random)));
-  while (next < end) {
+  while (next < end && !options.stopped()) {
     for (const Instant now = Clock::now(); next <= now; next += in_ticks(Seconds(gap(random)))) {
       driver.begin(requests[is_long(random) ? 1 : 0], next);
     }

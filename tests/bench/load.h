@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 
 #include "tests/bench/driver.h"
 #include "tests/bench/tally.h"
@@ -31,11 +32,13 @@ struct OpenOptions {
   bool work = false;  ///< the worker uses CPU time instead of sleeping
   unsigned seed = 1;
   Seconds duration{10};
+  std::function<bool()> stopped = [] { return false; };  ///< asked all the time: ends the load before that
 };
 
 /// Requests arrive when a Poisson process says so, whatever became of the former ones. Latency counts from
 /// when a request was due, so that a slow server cannot slow down its own measurement.
 struct OpenReport {
+  Tally all;
   Tally short_ones;
   Tally long_ones;
   std::size_t peak = 0;  ///< most under way at once

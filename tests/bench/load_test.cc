@@ -95,6 +95,17 @@ TEST_CASE("open load sends as many requests as its rate says, in the given mix")
         doctest::Approx(0.2 * static_cast<double>(all)).epsilon(0.4));
 }
 
+TEST_CASE("open load that is told to stop ends early, and what is under way is counted") {
+  TestServer server(answer_ok);
+  Driver driver = driver_for(server.address());
+  const auto enough = [&] { return server.accepted() >= 20; };
+  const OpenReport report = run_open(driver, {.rate = 1000, .duration = Seconds(60), .stopped = enough});
+  CHECK(report.all.answered() >= 20);
+  CHECK(report.all.errors() == 0);
+  CHECK(report.elapsed < Seconds(30));
+  CHECK(driver.active() == 0);
+}
+
 TEST_CASE("the same seed makes the same share of long requests") {
   TestServer server(answer_ok);
   const auto sent_with = [&](unsigned seed) {

@@ -30,11 +30,9 @@ Json to_json(const ChurnReport& report) {
 
 Json to_json(const OpenReport& report) {
   return Json{
-      {"answered", report.short_ones.answered() + report.long_ones.answered()},
-      {"errors", report.short_ones.errors() + report.long_ones.errors()},
-      {"seconds", report.elapsed.count()},
-      {"peak", report.peak},
-      {"short", to_json(report.short_ones)},
+      {"answered", report.all.answered()}, {"errors", report.all.errors()},
+      {"seconds", report.elapsed.count()}, {"peak", report.peak},
+      {"all", to_json(report.all)},        {"short", to_json(report.short_ones)},
       {"long", to_json(report.long_ones)},
   };
 }
