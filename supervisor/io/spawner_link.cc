@@ -25,13 +25,16 @@ std::optional<LaunchReply> receive_reply(const Fd& socket, Fd& pidfd) {
 
 }  // namespace
 
-SpawnerLink::SpawnerLink(const Loop& loop, Log& log, SpawnerProcess process, const rlimit& descriptors)
+SpawnerLink::SpawnerLink(const Loop& loop, Log& log, const ClientDescriptors& clients, SpawnerProcess process,
+                         const rlimit& descriptors)
     : log_(log),
+      descriptors_of_clients_(clients),
       descriptors_(descriptors),
       process_(std::move(process)),
       reply_watcher_(loop),
       exit_watcher_(loop),
-      pump_(loop) {
+      pump_(loop),
+      standby_(loop, log, Callback::to<&SpawnerLink::ask_for_standby>(*this)) {
   if (process_.socket.valid()) watch();
 }
 
@@ -57,8 +60,13 @@ void SpawnerLink::launch(const LaunchKey& key, const Launch& launch, Fd channel,
 }
 
 Result<void> SpawnerLink::renounce_root() {
-  if (send_passing(process_.socket.get(), std::span(&kRenounceRoot, 1), -1, MSG_DONTWAIT) == 1) return {};
-  return system_error("spawner: renounce root");
+  if (send_passing(process_.socket.get(), std::span(&kRenounceRoot, 1), -1, MSG_DONTWAIT) != 1)
+    return system_error("spawner: renounce root");
+  return standby_.renounce_root();
+}
+
+void SpawnerLink::ask_for_standby() {
+  if (standby_.ask(process_.socket)) in_flight_.push_back(kStandbyKey);
 }
 
 void SpawnerLink::send_requests() {
@@ -90,6 +98,7 @@ void SpawnerLink::hear() {
 
 void SpawnerLink::handle(const LaunchReply& reply, Fd pidfd) {
   if (reply.from_spawner()) std::erase(in_flight_, reply.key);
+  if (reply.key == kStandbyKey) return standby_.answered(reply, std::move(pidfd));
   const auto client = clients_.find(reply.key.pool);
   if (client == clients_.end()) return;
   if (!reply.from_spawner()) {
@@ -106,27 +115,49 @@ void SpawnerLink::on_exit() {
   exit_watcher_.stop();
   reply_watcher_.stop();
   (void)::waitpid(process_.pid, nullptr, WNOHANG);
-  process_ = SpawnerProcess{};
+  const pid_t dead = std::exchange(process_, SpawnerProcess{}).pid;
   const Duration age = std::chrono::steady_clock::now() - started_at_;
-  if (::geteuid() == 0) {
-    log_.error("the spawner process died; starting another");
+  SpawnerProcess standby = standby_.take();
+  if (standby.pid != 0) {
+    log_.error("the spawner process {} died; the standby, pid {}, takes over", dead, standby.pid);
+    take_over(std::move(standby));
   } else {
-    log_.error(
-        "the spawner process died; starting another, which is no more than the supervisor itself: if that "
-        "gave up "
-        "root, workers of other users can be started only after the supervisor is restarted");
+    start_over(age);
   }
-  give_up_requests();  // what the next one is sent is not lost
+  ask_for_standby();
+  send_requests();
+}
+
+void SpawnerLink::take_over(SpawnerProcess standby) {
+  give_up_requests();  // what this one is sent is not lost
+  process_ = std::move(standby);
+  watch();
+}
+
+void SpawnerLink::start_over(Duration age) {
+  log_.error("the spawner process died, and its standby as well; starting others");
+  if (::geteuid() != 0) {
+    log_.error(
+        "the new spawner is no more than the supervisor itself: if that gave up root, workers of other users "
+        "can be started only after the supervisor is restarted");
+  }
+  if (descriptors_of_clients_.are_protected()) {
+    log_.error(
+        "the new spawner has the supervisor's seccomp filter, and so have the workers that it starts: they "
+        "cannot read from descriptors from {} on, nor use io_uring, until the supervisor is restarted",
+        descriptors_of_clients_.first());
+  }
+  give_up_requests();
   if (age < kRetry) {
     pump_.start(kRetry, Callback::to<&SpawnerLink::restart>(*this));
   } else {
     restart();
   }
-  send_requests();
 }
 
 void SpawnerLink::give_up_requests() {
   for (const LaunchKey& key : std::exchange(in_flight_, {})) {
+    if (key == kStandbyKey) continue;
     handle(LaunchReply{.key = key, .pid = 0, .step = LaunchStep::kRequest, .error = EPIPE}, Fd());
   }
 }
@@ -134,10 +165,8 @@ void SpawnerLink::give_up_requests() {
 SpawnerState SpawnerLink::state() const {
   SpawnerState state;
   state.launch_format = kLaunchFormat;
-  state.socket = Carried{process_.socket.get()};
-  state.pidfd = Carried{process_.pidfd.get()};
-  state.pid = process_.pid;
-  state.started_at = started_at_;
+  state.active = {Carried{process_.socket.get()}, Carried{process_.pidfd.get()}, process_.pid, started_at_};
+  state.standby = standby_.state();
   state.last_key = last_client_;
   for (const LaunchKey& key : in_flight_)
     state.in_flight.push_back({key.pool, key.worker, "", Carried::kNone, Carried::kNone});
@@ -151,15 +180,17 @@ SpawnerState SpawnerLink::state() const {
 }
 
 SpawnerProcess SpawnerLink::process_of(const SpawnerState& state) {
-  SpawnerProcess process{Fd(static_cast<int>(state.socket)), Fd(static_cast<int>(state.pidfd)),
-                         static_cast<pid_t>(state.pid)};
+  SpawnerProcess process{Fd(static_cast<int>(state.active.socket)), Fd(static_cast<int>(state.active.pidfd)),
+                         static_cast<pid_t>(state.active.pid)};
   // One that speaks another language ends when its socket closes.
   return state.launch_format == kLaunchFormat ? std::move(process) : SpawnerProcess{};
 }
 
 void SpawnerLink::adopt(const SpawnerState& state) {
-  started_at_ = state.started_at;
+  started_at_ = state.active.started_at;
   last_client_ = state.last_key;
+  standby_.adopt(state.standby);
+  if (state.launch_format != kLaunchFormat) (void)standby_.take();  // as of the active one
   for (const RequestState& sent : state.in_flight) in_flight_.push_back({sent.pool, sent.worker});
   for (const RequestState& request : state.waiting) {
     const LaunchKey key{request.pool, request.worker};
@@ -174,10 +205,12 @@ void SpawnerLink::adopt(const SpawnerState& state) {
   }
 }
 
-void SpawnerLink::resume() {
-  if (process_.socket.valid()) return send_requests();
-  give_up_requests();
-  restart();
+void SpawnerLink::begin() {
+  if (!process_.socket.valid()) {
+    give_up_requests();
+    restart();
+  }
+  ask_for_standby();
   send_requests();
 }
 
@@ -190,6 +223,7 @@ void SpawnerLink::restart() {
   }
   process_ = std::move(started).value();
   watch();
+  ask_for_standby();
   send_requests();
 }
 

@@ -1,5 +1,5 @@
 // The supervisor's side of the spawner: asks it to start workers, a few at a time, hears its answers, and
-// starts a new spawner when the old one dies.
+// puts the standby in its place when it dies.
 #pragma once
 
 #include <sys/resource.h>
@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "proto/fd.h"
+#include "supervisor/io/client_descriptors.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
+#include "supervisor/io/standby_spawner.h"
 #include "supervisor/io/upgrade_state.h"
 #include "supervisor/spawner/launch.h"
 #include "supervisor/spawner/spawner.h"
@@ -34,8 +36,11 @@ class SpawnerLink {
   };
 
   /// `process` was started before anything else was opened. `descriptors`: RLIMIT_NOFILE of later spawners'
-  /// workers.
-  SpawnerLink(const Loop& loop, Log& log, SpawnerProcess process, const rlimit& descriptors);
+  /// workers. Asks for nothing before begin().
+  SpawnerLink(const Loop& loop, Log& log, const ClientDescriptors& clients, SpawnerProcess process,
+              const rlimit& descriptors);
+  /// Has a standby made, and starts what is missing; after adopt(), goes on where that one was.
+  void begin();
 
   /// A key for a client's requests, never given before.
   [[nodiscard]] std::uint64_t next_key() { return ++last_client_; }
@@ -43,15 +48,14 @@ class SpawnerLink {
   std::uint64_t add(Client& client, std::uint64_t key);
   void remove(std::uint64_t pool);
 
-  // For an upgrade in place. The spawner goes on as it is: it may hold what the supervisor has given up.
+  // For an upgrade in place. The spawners go on as they are: they may hold what the supervisor has given up.
   [[nodiscard]] SpawnerState state() const;
-  /// The process that the state names, if this program understands its answers; otherwise none, and resume()
-  /// starts another.
+  /// The active process that the state names, if this program understands its answers; otherwise none, and
+  /// begin() starts another.
   [[nodiscard]] static SpawnerProcess process_of(const SpawnerState& state);
   /// Goes on where the link that wrote the state was. The clients follow, each under its key, and then
-  /// resume().
+  /// begin().
   void adopt(const SpawnerState& state);
-  void resume();
 
   /// Asks for a worker; the answer comes through the client, never before this returns. `output` is what the
   /// worker writes to, if `launch` wants that captured.
@@ -63,7 +67,8 @@ class SpawnerLink {
 
   /// Answers are awaited: there may be children that nobody knows yet.
   [[nodiscard]] bool awaits_answers() const { return !in_flight_.empty(); }
-  [[nodiscard]] pid_t pid() const { return process_.pid; }
+  [[nodiscard]] pid_t pid() const { return process_.pid; }  ///< of the active one; 0: none
+  [[nodiscard]] pid_t standby_pid() const { return standby_.pid(); }
 
  private:
   static constexpr std::size_t kMaxInFlight = 16;
@@ -78,12 +83,17 @@ class SpawnerLink {
 
   void watch();
   void send_requests();
+  void ask_for_standby();
   void on_exit();
+  void take_over(SpawnerProcess standby);
+  /// Without a standby: starts one of the supervisor's own kind.
+  void start_over(Duration age);
   void restart();
   void give_up_requests();
   void handle(const LaunchReply& reply, Fd pidfd);
 
   Log& log_;
+  const ClientDescriptors& descriptors_of_clients_;
   rlimit descriptors_;
   std::map<std::uint64_t, Client*> clients_;
   std::uint64_t last_client_ = 0;
@@ -94,6 +104,7 @@ class SpawnerLink {
   ReadWatcher reply_watcher_;
   ReadWatcher exit_watcher_;
   TimerWatcher pump_;
+  StandbySpawner standby_;
 };
 
 }  // namespace prefork

@@ -15,7 +15,7 @@ namespace prefork {
 /// Raised when a state can no longer be read as the version before wrote it: an enumerator has got another
 /// number, or a field another meaning. Fields that were added or left out do not need it: they are found by
 /// name.
-inline constexpr std::uint32_t kStateFormat = 1;
+inline constexpr std::uint32_t kStateFormat = 2;
 
 /// A memfd with the header and `bytes` in it, which nobody can change any more. Close-on-exec.
 [[nodiscard]] Result<Fd> seal_state(std::string_view bytes);

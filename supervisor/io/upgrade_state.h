@@ -30,20 +30,30 @@ struct RequestState {
   }
 };
 
+/// Of one of the two spawners.
+struct SpawnerProcessState {
+  Carried socket = Carried::kNone, pidfd = Carried::kNone;
+  std::int64_t pid = 0;  ///< 0: there is none; with a socket it has been asked for
+  Instant started_at;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("socket", self.socket), visit("pidfd", self.pidfd), visit("pid", self.pid);
+    visit("started_at", self.started_at);
+  }
+};
+
 struct SpawnerState {
   std::uint32_t launch_format = 0;  ///< of its requests and answers
-  Carried socket = Carried::kNone,
-          pidfd = Carried::kNone;  ///< none: it has died, and another is to be started
-  std::int64_t pid = 0;
-  Instant started_at;
+  SpawnerProcessState active, standby;
   std::uint64_t last_key = 0;
   std::vector<RequestState> in_flight;  ///< sent and unanswered; without bytes and channel
   std::vector<RequestState> waiting;
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
-    visit("launch_format", self.launch_format), visit("socket", self.socket), visit("pidfd", self.pidfd);
-    visit("pid", self.pid), visit("started_at", self.started_at), visit("last_key", self.last_key);
+    visit("launch_format", self.launch_format), visit("active", self.active);
+    visit("standby", self.standby), visit("last_key", self.last_key);
     visit("in_flight", self.in_flight), visit("waiting", self.waiting);
   }
 };
@@ -90,6 +100,7 @@ struct SupervisorState {
   std::uint64_t descriptors_soft = 0, descriptors_hard = 0;  ///< RLIMIT_NOFILE of workers
   Instant started_at, last_status, written_at;
   bool status_due = false;
+  std::uint64_t client_descriptors = 0;  ///< client sockets have this number and those above; 0: any
   std::uint64_t strangers_reaped = 0;
   std::string log_waiting;  ///< lines that nobody has read yet
   std::uint64_t log_dropped = 0;
@@ -105,7 +116,8 @@ struct SupervisorState {
     visit("config_lock", self.config_lock), visit("descriptors_soft", self.descriptors_soft);
     visit("descriptors_hard", self.descriptors_hard), visit("started_at", self.started_at);
     visit("last_status", self.last_status), visit("written_at", self.written_at);
-    visit("status_due", self.status_due), visit("strangers_reaped", self.strangers_reaped);
+    visit("status_due", self.status_due), visit("client_descriptors", self.client_descriptors);
+    visit("strangers_reaped", self.strangers_reaped);
     visit("log_waiting", self.log_waiting), visit("log_dropped", self.log_dropped);
     visit("spawner", self.spawner), visit("control", self.control), visit("activated", self.activated),
         visit("running", self.running), visit("leaving", self.leaving);

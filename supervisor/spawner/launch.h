@@ -36,7 +36,7 @@ struct LaunchLimit {
 };
 
 /// Which form of requests and answers the two ends speak: one more with each change of them.
-inline constexpr std::uint32_t kLaunchFormat = 1;
+inline constexpr std::uint32_t kLaunchFormat = 2;
 
 struct Launch {
   std::string executable;  ///< absolute path
@@ -102,6 +102,10 @@ struct LaunchReply {
 [[nodiscard]] std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch);
 /// Instead of a request, this one byte: from now on start nobody as root. It cannot be taken back.
 inline constexpr std::byte kRenounceRoot{'R'};
+/// The same, with a socket attached: become two. The other one serves that socket, and has renounced what
+/// this one has. The answer is one to kStandbyKey.
+inline constexpr std::byte kForkStandby{'S'};
+inline constexpr LaunchKey kStandbyKey{};  ///< no worker's: pools count from 1
 
 struct LaunchRequest {
   LaunchKey key;

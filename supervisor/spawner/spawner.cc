@@ -118,6 +118,36 @@ void serve_request(int socket, std::span<const std::byte> bytes, const Passed& p
   send_reply(socket, reply, pidfd);
 }
 
+/// What asks for more than a worker, and has one byte.
+bool is(const Passed& request, const std::vector<std::byte>& buffer, std::byte wanted) {
+  return request.size == 1 && buffer[0] == wanted;
+}
+
+/// Becomes two. The new one has the socket that was passed in the place of `socket`, and all else as it is
+/// here.
+void fork_standby(int socket, Passed& request) {
+  LaunchReply reply{.key = kStandbyKey, .pid = 0, .step = LaunchStep::kNone, .error = 0};
+  Fd pidfd;
+  if (!request.descriptor.valid()) {
+    reply.step = LaunchStep::kRequest;
+    reply.error = EMFILE;
+    return send_reply(socket, reply, pidfd);
+  }
+  reply.pid = clone_for_parent(pidfd);
+  if (reply.pid == 0) {
+    if (::dup3(request.descriptor.get(), socket, O_CLOEXEC) < 0) ::_exit(1);
+    request.descriptor.reset();
+    (void)::setsid();
+    return;
+  }
+  if (reply.pid < 0) {
+    reply.error = errno;
+    reply.pid = 0;
+    reply.step = LaunchStep::kClone;
+  }
+  send_reply(socket, reply, pidfd);
+}
+
 [[noreturn]] void run(int socket, const rlimit& descriptors) {
   (void)::prctl(PR_SET_NAME, "spawner");
   // Signals are for the supervisor; a terminal's, or those sent to the whole group, are not for us. Blocked,
@@ -131,10 +161,12 @@ void serve_request(int socket, std::span<const std::byte> bytes, const Passed& p
   std::vector<std::byte> buffer(kMaxLaunchSize);
   bool root_allowed = true;
   for (;;) {
-    const Passed request = receive_passing(socket, buffer, 0);
+    Passed request = receive_passing(socket, buffer, 0);
     if (request.size <= 0) ::_exit(0);
-    if (request.size == sizeof(kRenounceRoot) && buffer[0] == kRenounceRoot) {
+    if (is(request, buffer, kRenounceRoot)) {
       root_allowed = false;
+    } else if (is(request, buffer, kForkStandby)) {
+      fork_standby(socket, request);
     } else {
       serve_request(socket, std::span(buffer).first(static_cast<std::size_t>(request.size)), request,
                     root_allowed);
@@ -144,13 +176,21 @@ void serve_request(int socket, std::span<const std::byte> bytes, const Passed& p
 
 }  // namespace
 
-Result<SpawnerProcess> start_spawner(const rlimit& descriptors) {
+Result<std::pair<Fd, Fd>> make_spawner_socket() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
     return system_error("spawner: socketpair");
+  std::pair<Fd, Fd> socket{Fd(ends[0]), Fd(ends[1])};
+  if (::fcntl(socket.first.get(), F_SETFL, O_NONBLOCK) < 0) return system_error("spawner: fcntl");
+  return socket;
+}
+
+Result<SpawnerProcess> start_spawner(const rlimit& descriptors) {
+  auto socket_pair = make_spawner_socket();
+  if (!socket_pair) return socket_pair.error();
   SpawnerProcess process;
-  process.socket.reset(ends[0]);
-  Fd theirs(ends[1]);
+  Fd theirs = std::move(socket_pair.value().second);
+  process.socket = std::move(socket_pair.value().first);
   const pid_t pid = ::fork();
   if (pid < 0) return system_error("spawner: fork");
   if (pid == 0) {
@@ -163,7 +203,6 @@ Result<SpawnerProcess> start_spawner(const rlimit& descriptors) {
   process.pid = pid;
   process.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process.pidfd.valid()) return system_error("spawner: pidfd_open");
-  if (::fcntl(process.socket.get(), F_SETFL, O_NONBLOCK) < 0) return system_error("spawner: fcntl");
   return process;
 }
 

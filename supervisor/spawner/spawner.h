@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <utility>
+
 #include "proto/fd.h"
 #include "proto/result.h"
 
@@ -16,6 +18,9 @@ struct SpawnerProcess {
   Fd pidfd;
   pid_t pid = 0;
 };
+
+/// The two ends of a spawner's socket: ours, non-blocking, and its own.
+[[nodiscard]] Result<std::pair<Fd, Fd>> make_spawner_socket();
 
 /// Forks the spawner. `descriptors` is the RLIMIT_NOFILE that workers get.
 [[nodiscard]] Result<SpawnerProcess> start_spawner(const rlimit& descriptors);

@@ -106,6 +106,22 @@ void Spawning::renounce_root() {
   REQUIRE(send_passing(process_.socket.get(), std::span(&kRenounceRoot, 1), -1, 0) == 1);
 }
 
+void Spawning::fall_back() {
+  auto socket = make_spawner_socket();
+  REQUIRE(socket.ok());
+  REQUIRE(send_passing(process_.socket.get(), std::span(&kForkStandby, 1), socket.value().second.get(), 0) ==
+          1);
+  socket.value().second.reset();
+  Fd pidfd;
+  const auto reply = receive(pidfd);
+  REQUIRE(reply);
+  CHECK(reply->key == kStandbyKey);
+  REQUIRE(reply->pid > 0);
+  REQUIRE(::kill(process_.pid, SIGKILL) == 0);
+  REQUIRE(::waitpid(process_.pid, nullptr, 0) == process_.pid);
+  process_ = SpawnerProcess{std::move(socket.value().first), std::move(pidfd), reply->pid};
+}
+
 void Spawning::send(const std::vector<std::byte>& request, const Fd& channel, const Fd& output) {
   REQUIRE(send_passing(process_.socket.get(), request, channel.get(), output.get(), 0) ==
           static_cast<ssize_t>(request.size()));

@@ -61,6 +61,8 @@ class Spawning {
   /// The answer to any request.
   [[nodiscard]] std::optional<LaunchReply> ask(const std::vector<std::byte>& request);
   void renounce_root();
+  /// Goes on with a standby of the spawner, which is killed.
+  void fall_back();
   [[nodiscard]] pid_t pid() const { return process_.pid; }
 
  private:

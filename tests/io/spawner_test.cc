@@ -308,6 +308,33 @@ TEST_CASE("a signal that comes before the program runs is not lost") {
   }
 }
 
+TEST_CASE("FAULTS 70: a standby serves when the spawner is dead, and has a standby itself") {
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  limit.rlim_cur = 777;
+  Spawning spawning(limit);
+  for (int i = 0; i < 3; ++i) {
+    spawning.fall_back();
+    const Spawned process(spawning.start(sleeping()));
+    CHECK(process.status("PPid") == std::to_string(::getpid()));
+    CHECK(process.status("SigBlk") == "0000000000000000");
+    CHECK(holds_within(kPatience, [&] { return process.descriptors() == std::vector<int>{0, 1, 2, 3}; }));
+    rlimit given{};
+    REQUIRE(::prlimit(process.pid(), RLIMIT_NOFILE, nullptr, &given) == 0);
+    CHECK(given.rlim_cur == 777);
+  }
+}
+
+TEST_CASE("FAULTS 70: what the spawner has renounced its standby has renounced as well") {
+  if (::geteuid() != 0) return;
+  Spawning spawning;
+  spawning.renounce_root();
+  spawning.fall_back();
+  const auto reply = spawning.ask(encode_request(LaunchKey{.pool = 1, .worker = 2}, sleeping()));
+  REQUIRE(reply);
+  CHECK(reply->step == LaunchStep::kRefused);
+}
+
 TEST_CASE("the spawner ignores the signals that are meant for the supervisor") {
   Spawning spawning;
   const Spawned before(spawning.start(sleeping()));

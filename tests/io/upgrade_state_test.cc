@@ -24,7 +24,7 @@ SupervisorState sample() {
   state.pid = 4711;
   state.config_lock = Carried{3};
   state.log_waiting = std::string("any bytes: \xff\x00", 13);
-  state.spawner.socket = Carried{4};
+  state.spawner.active.socket = Carried{4};
   state.spawner.waiting.push_back({});
   state.spawner.waiting.back().channel = Carried{5};
   state.control.socket = Carried{6};
@@ -55,6 +55,7 @@ TEST_CASE("each member of the state is listed") {
   check_listed<LaunchState>("LaunchState");
   check_listed<PoolState>("PoolState");
   check_listed<RequestState>("RequestState");
+  check_listed<SpawnerProcessState>("SpawnerProcessState");
   check_listed<SpawnerState>("SpawnerState");
   check_listed<ControlState>("ControlState");
   check_listed<ActivatedState>("ActivatedState");
