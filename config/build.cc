@@ -189,6 +189,8 @@ Config build_config(const Document& document, const CommandSearch& search, Probl
   if (const std::string* user = find_string(document, "supervisor_user"); user != nullptr && !user->empty()) {
     config.supervisor_identity = find_supervisor_identity(*user, "/supervisor_user", problems);
   }
+  if (const Document* seccomp = find_key(document, "seccomp"); seccomp != nullptr && seccomp->is_boolean())
+    config.seccomp = seccomp->get<bool>();
   ListenReader listeners(problems);
   config.control = read_control_path(document, problems);
   if (!config.control.empty()) listeners.reserve(control_address(config.control), "/control");

@@ -157,6 +157,7 @@ struct Config {
   std::vector<PoolConfig> pools;                     ///< in the order of the file, at least one
   std::string control = {};                          ///< path of the control socket; empty: there is none
   std::optional<Identity> supervisor_identity = {};  ///< whom the supervisor becomes when it gives up root
+  std::optional<bool> seccomp = {};                  ///< client sockets unreadable; not set: if possible
   std::string text = {};                             ///< what it was made from
   bool operator==(const Config&) const = default;
 };

@@ -38,7 +38,13 @@ Result<Adoption> read_adoption(int descriptor, const CommandSearch& search) {
 
 /// Another spawner can be started, should this program not understand the one that runs.
 Result<void> check_spawner(const Adoption& adoption) {
-  if (adoption.state.spawner.launch_format == kLaunchFormat || can_change_user(0)) return {};
+  if (adoption.state.spawner.launch_format == kLaunchFormat) return {};
+  if (adoption.state.client_descriptors != 0) {
+    return Error{
+        "this version starts workers in another way, and what the supervisor starts for that would have its "
+        "seccomp filter, and so would the workers: restart it instead"};
+  }
+  if (can_change_user(0)) return {};
   for (const PoolConfig& pool : adoption.configs.running.pools) {
     if (!pool.surroundings.identity) continue;
     return Error{

@@ -15,8 +15,10 @@
 #include "supervisor/adopt.h"
 #include "supervisor/client/client_commands.h"
 #include "supervisor/command_line.h"
+#include "supervisor/io/descriptor_budget.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/program_path.h"
+#include "supervisor/io/read_filter.h"
 #include "supervisor/io/supervisor.h"
 #include "supervisor/io/surroundings.h"
 #include "supervisor/spawner/spawner.h"
@@ -46,6 +48,11 @@ int check(const std::string& file) {
   (void)raise_descriptor_limit();
   if (auto fits = check_descriptor_budget(*config, descriptor_limit()); !fits) {
     return fail(file + ": " + fits.error().message());
+  }
+  if (config->seccomp.value_or(false)) {
+    // Whether it can be had shows only when it is: this process has nothing more to read.
+    if (auto denied = deny_reading_from(choose_first_client(*config, descriptor_limit())); !denied)
+      return fail(file + ": /seccomp: cannot be had here: " + denied.error().message());
   }
   for (const std::string& warning : privilege_warnings(*config, file, geteuid() == 0))
     (void)std::fprintf(stderr, "supervisor: warning: %s\n", warning.c_str());

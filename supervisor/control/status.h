@@ -65,6 +65,8 @@ struct SupervisorStatus {
   Duration uptime{};
   std::uint64_t strangers_reaped = 0;
   bool stopping = false;
+  std::vector<pid_t> spawners;      ///< the active one, then the standby
+  std::optional<int> seccomp_from;  ///< it cannot read from this descriptor and those above: the clients'
   std::vector<PoolStatus> pools;
 };
 

@@ -29,7 +29,7 @@ ControlSocket::ControlSocket(const Loop& loop, Log& log, Operations& operations)
 void ControlSocket::listen(std::optional<ListenSocket> socket) {
   listener_.reset();
   if (!socket) return;
-  listener_.emplace(loop_, log_, static_cast<Listener::Owner&>(*this), std::move(*socket), 0);
+  listener_.emplace(loop_, log_, any_, static_cast<Listener::Owner&>(*this), std::move(*socket), 0);
   listener_->set_accepting(true);
 }
 

@@ -50,6 +50,7 @@ class ControlSocket final : public EventOutlet, private Listener::Owner {
   Operations& operations_;
   EventHistory history_;
   std::vector<std::unique_ptr<ControlConnection>> clients_;
+  ClientDescriptors any_;  ///< who connects here is read, and has any number
   std::optional<Listener> listener_;
   std::optional<Instant> last_complaint_;
   BeforeSleepWatcher before_sleep_;

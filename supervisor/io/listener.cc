@@ -10,14 +10,23 @@
 
 namespace prefork {
 
-Listener::Listener(const Loop& loop, Log& log, Owner& owner, ListenSocket socket, ListenerIndex index)
-    : log_(log), owner_(owner), socket_(std::move(socket)), index_(index), watcher_(loop), timer_(loop) {}
+Listener::Listener(const Loop& loop, Log& log, const ClientDescriptors& clients, Owner& owner,
+                   ListenSocket socket, ListenerIndex index)
+    : log_(log),
+      clients_(clients),
+      owner_(owner),
+      socket_(std::move(socket)),
+      index_(index),
+      watcher_(loop),
+      timer_(loop),
+      retirement_(loop) {}
 
 void Listener::set_accepting(bool accepting) {
   if (accepting_ == accepting) return;
   accepting_ = accepting;
   if (accepting) {
     watcher_.start(socket_.descriptor(), Callback::to<&Listener::on_readable>(*this));
+    if (unmoved_.valid()) timer_.start(kPause, Callback::to<&Listener::on_timer>(*this));
   } else {
     watcher_.stop();
     timer_.stop();
@@ -38,15 +47,38 @@ void Listener::accept_backlog() {
   }
   set_accepting(false);
   timer_.stop();
+  let_go();
+}
+
+void Listener::retire() {
+  // A unix socket has no handshakes.
+  const bool lasts = !socket_.outlives_us() && socket_.address().kind == ListenAddress::Kind::kTcp;
+  accept_backlog();
+  if (!lasts) return;
+  retiring_ = true;
+  set_accepting(true);
+  retirement_.start(kHandshake, Callback::to<&Listener::end_retirement>(*this));
+}
+
+void Listener::end_retirement() {
+  if (!retiring_) return;
+  retiring_ = false;
+  retirement_.stop();
+  set_accepting(false);
+  let_go();
+}
+
+void Listener::let_go() {
+  if (unmoved_.valid()) hand_over(std::move(unmoved_));
 }
 
 bool Listener::accept_one() {
-  Fd socket(::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
+  Fd socket = std::move(unmoved_);
+  if (!socket.valid()) socket.reset(::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
   if (socket.valid()) {
-    ++accepted_;
-    paused_ = false;
-    owner_.accepted(std::move(socket), index_);
-    return true;
+    if (clients_.take(socket)) return hand_over(std::move(socket)), true;
+    unmoved_ = std::move(socket);
+    return pause(EMFILE), false;
   }
   switch (errno) {
     case EAGAIN:
@@ -57,6 +89,12 @@ bool Listener::accept_one() {
     case ENOMEM: pause(errno); return false;
     default: return true;  // this one connection failed before it was accepted; the next may be fine
   }
+}
+
+void Listener::hand_over(Fd socket) {
+  ++accepted_;
+  paused_ = false;
+  owner_.accepted(std::move(socket), index_);
 }
 
 void Listener::pause(int error) {
@@ -71,7 +109,9 @@ void Listener::pause(int error) {
 }
 
 void Listener::on_timer() {
-  if (accepting_) watcher_.start(socket_.descriptor(), Callback::to<&Listener::on_readable>(*this));
+  if (!accepting_) return;
+  watcher_.start(socket_.descriptor(), Callback::to<&Listener::on_readable>(*this));
+  if (unmoved_.valid()) on_readable();  // nobody else may come
 }
 
 }  // namespace prefork

@@ -1,12 +1,13 @@
 // Accepts connections from one listening socket while it is told to, a bounded number per wake-up. When the
 // machine or the process is short of what a new socket takes, it pauses for a moment: the clients wait in the
-// kernel's backlog, and nobody spins.
+// kernel's backlog, one perhaps here, and nobody spins.
 #pragma once
 
 #include <cstdint>
 
 #include "proto/fd.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/io/client_descriptors.h"
 #include "supervisor/io/listen_socket.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
@@ -18,6 +19,8 @@ class Listener {
   static constexpr int kAcceptsPerWakeUp = 32;
   static constexpr int kAcceptsAtEnd = 65536;
   static constexpr Duration kPause = std::chrono::milliseconds(100);
+  /// How long the last byte of a TCP handshake that has begun may take.
+  static constexpr Duration kHandshake = std::chrono::milliseconds(100);
 
   /// Who takes the accepted sockets.
   class Owner {
@@ -27,12 +30,24 @@ class Listener {
     virtual void accepted(Fd socket, ListenerIndex listener) = 0;
   };
 
-  Listener(const Loop& loop, Log& log, Owner& owner, ListenSocket socket, ListenerIndex index);
+  Listener(const Loop& loop, Log& log, const ClientDescriptors& clients, Owner& owner, ListenSocket socket,
+           ListenerIndex index);
 
   void set_accepting(bool accepting);
   /// Lets nobody new connect and accepts who has, and then nothing more: the socket is going to be closed.
   /// What waits at a socket that was given away is left to its next owner.
   void accept_backlog();
+  /// The same, and goes on accepting those whose handshake is under way, until it has retired(). With full
+  /// queues, too: to them it seems that they have connected.
+  void retire();
+  [[nodiscard]] bool retired() const { return !retiring_; }
+  void end_retirement();
+  /// Hands over the client who waits here for a descriptor, if there is one, with the one that he has: this
+  /// listener is going to be closed.
+  void let_go();
+  /// The socket of that client. For an upgrade in place.
+  [[nodiscard]] const Fd& unmoved() const { return unmoved_; }
+  void adopt_unmoved(Fd socket) { unmoved_ = std::move(socket); }
   /// Goes on counting where the listener it replaces stopped.
   void count_from(std::uint64_t accepted) { accepted_ = accepted; }
   [[nodiscard]] ListenSocket& socket() { return socket_; }
@@ -46,18 +61,23 @@ class Listener {
   void on_timer();
   /// False: there is nothing more to accept now.
   bool accept_one();
+  void hand_over(Fd socket);
   void pause(int error);
 
   Log& log_;
+  const ClientDescriptors& clients_;
   Owner& owner_;
   ListenSocket socket_;
+  Fd unmoved_;  ///< accepted, when there was no descriptor left of those for clients
   ListenerIndex index_;
   std::uint64_t accepted_ = 0;
   bool accepting_ = false;
+  bool retiring_ = false;
   bool paused_ = false;  ///< the last attempt failed for want of something
   Instant last_complaint_;
   ReadWatcher watcher_;
   TimerWatcher timer_;
+  TimerWatcher retirement_;
 };
 
 }  // namespace prefork

@@ -42,6 +42,9 @@ Record connection_record(const action::Dispatch& action) {
 
 void PoolRunner::perform(const action::StartWorker& action) {
   auto ends = Channel::make_pair(send_buffer_for(config_.connections_per_worker));
+  if (ends) {
+    if (auto own = around_.clients.check_own(ends.value().first.descriptor()); !own) ends = own.error();
+  }
   if (!ends) {
     around_.log.error("{} cannot be started: {}", name_of(action.worker), ends.error().message());
     return tell(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 0}});
@@ -61,6 +64,9 @@ void PoolRunner::launch(const action::StartWorker& action, WorkerProcess& proces
   Fd theirs;
   if (launch.captured) {
     auto pipe = WorkerOutput::make_pipe();
+    if (pipe) {
+      if (auto own = around_.clients.check_own(pipe.value().ours.get()); !own) pipe = own.error();
+    }
     if (!pipe) {
       process.set_start_error(pipe.error().message());
       return process.not_started();
@@ -184,6 +190,7 @@ void PoolRunner::perform(const action::SetAccepting& action) {
 }
 
 void PoolRunner::perform(const action::CloseListeners& /*action*/) {
+  for (const auto& old : old_listeners_) old->end_retirement();
   for (auto& listener : listeners_) old_listeners_.push_back(std::move(listener));
   listeners_.clear();
 }

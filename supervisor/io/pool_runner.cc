@@ -52,23 +52,19 @@ void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::
 
 void PoolRunner::listen_on(std::vector<ListenSocket> sockets) {
   std::vector<std::unique_ptr<Listener>> listeners;
+  for (const auto& old : listeners_) old->let_go();
   for (ListenSocket& socket : sockets) {
     const auto index = static_cast<ListenerIndex>(listeners.size());
     const Listener* present = listener_at(socket.address());
     listeners.push_back(std::make_unique<Listener>(
-        around_.loop, around_.log, static_cast<Listener::Owner&>(*this), std::move(socket), index));
+        around_.loop, around_.log, around_.clients, static_cast<Listener::Owner&>(*this), std::move(socket),
+        index));
     if (present != nullptr) listeners.back()->count_from(present->accepted());
     listeners.back()->set_accepting(pool_.accepting());
   }
   std::swap(listeners_, listeners);
   for (auto& old : listeners) {
-    const bool shared = listener_at(old->socket().address()) != nullptr;
-    // What waits at a socket that is shared stays in its backlog; elsewhere it would be reset.
-    if (shared || !pool_.accepting()) {
-      old->set_accepting(false);
-    } else {
-      old->accept_backlog();
-    }
+    old->retire();
     old_listeners_.push_back(std::move(old));
   }
 }
@@ -97,6 +93,13 @@ Listener* PoolRunner::listener_at(const ListenAddress& address) const {
     if (same_place(listener->socket().address(), address)) return listener.get();
   }
   return nullptr;
+}
+
+void PoolRunner::vacate(const ListenAddress& address) {
+  for (const auto& old : old_listeners_) {
+    if (same_place(old->socket().address(), address)) old->end_retirement();
+  }
+  std::erase_if(old_listeners_, [](const auto& old) { return old->retired(); });
 }
 
 ListenSocket* PoolRunner::listening_at(const ListenAddress& address) {
@@ -146,7 +149,7 @@ void PoolRunner::on_timer() {
 void PoolRunner::on_before_sleep() {
   forgotten_.clear();
   std::erase_if(outputs_, [](const auto& output) { return output->ended(); });
-  old_listeners_.clear();
+  std::erase_if(old_listeners_, [](const auto& listener) { return listener->retired(); });
 }
 
 void PoolRunner::accepted(Fd socket, ListenerIndex listener) {

@@ -36,6 +36,7 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
     const Loop& loop;
     Log& log;
     SpawnerLink& spawner;
+    const ClientDescriptors& clients;
     Datagram& datagram;
     EventOutlet& events;
     OomCounter& oom;
@@ -82,6 +83,9 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   /// The listening socket at the same place as `address`, to be shared with its next owner; null when there
   /// is none.
   [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address);
+  /// Closes what is about to be closed there, at once: the address is wanted. Not inside a callback of a
+  /// listener.
+  void vacate(const ListenAddress& address);
   [[nodiscard]] PoolStatus status() const;
   /// "web: 3 of 4 workers ready, 1 busy, 0 queued".
   [[nodiscard]] std::string summary() const;
@@ -103,7 +107,9 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   Log& log() override { return around_.log; }
   [[nodiscard]] std::string name_of(const WorkerProcess& worker) const override;
   [[nodiscard]] std::string output_name(const WorkerProcess& worker) const override;
-  [[nodiscard]] bool take_oom_kill() override { return around_.oom.take_kill(); }
+  [[nodiscard]] bool take_oom_kill() override {
+    return around_.oom.take_kill(std::chrono::steady_clock::now());
+  }
   // SpawnerLink::Client
   void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;
   void not_started(std::uint64_t worker, const LaunchReply& reply) override;
@@ -181,7 +187,7 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<WorkerProcess>> workers_;    ///< by slot of the id
   std::vector<std::unique_ptr<WorkerProcess>> forgotten_;  ///< may still be in a callback of theirs
-  std::vector<std::unique_ptr<Listener>> old_listeners_;   ///< the same
+  std::vector<std::unique_ptr<Listener>> old_listeners_;   ///< the same, or have not retired yet
   std::vector<std::unique_ptr<WorkerOutput>> outputs_;  ///< of templates that are gone, for those they forked
   std::deque<Fork> forks_;
   TimerWatcher fork_timer_;

@@ -36,7 +36,8 @@ PoolState PoolRunner::state() {
   }
   for (const auto& listener : listeners_) {
     const ListenSocket& socket = listener->socket();
-    state.listeners.push_back({Carried{socket.descriptor()}, socket.file(), listener->accepted()});
+    state.listeners.push_back({Carried{socket.descriptor()}, socket.file(), listener->accepted(),
+                               Carried{listener->unmoved().get()}});
   }
   for (const auto& worker : workers_) {
     if (worker) state.workers.push_back(worker->state());
@@ -87,10 +88,11 @@ void PoolRunner::adopt_launches(const std::vector<LaunchState>& states) {
 void PoolRunner::adopt_listeners(const std::vector<ListenerState>& states) {
   for (std::size_t i = 0; i < states.size() && i < config_.listen.size(); ++i) {
     listeners_.push_back(std::make_unique<Listener>(
-        around_.loop, around_.log, static_cast<Listener::Owner&>(*this),
+        around_.loop, around_.log, around_.clients, static_cast<Listener::Owner&>(*this),
         ListenSocket::adopt(config_.listen[i], to_fd(states[i].socket), states[i].file),
         static_cast<ListenerIndex>(i)));
     listeners_.back()->count_from(states[i].accepted);
+    listeners_.back()->adopt_unmoved(to_fd(states[i].unmoved));
     listeners_.back()->set_accepting(pool_.accepting());
   }
 }

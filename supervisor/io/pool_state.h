@@ -88,10 +88,12 @@ struct ListenerState {
   Carried socket = Carried::kNone;
   std::uint64_t file = 0;  ///< inode of a unix socket's file that is ours to remove
   std::uint64_t accepted = 0;
+  Carried unmoved = Carried::kNone;  ///< a client's socket that waits for a number
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("socket", self.socket), visit("file", self.file), visit("accepted", self.accepted);
+    visit("unmoved", self.unmoved);
   }
 };
 

@@ -9,6 +9,7 @@
 #include "config/changes.h"
 #include "config/control_path.h"
 #include "config/privileges.h"
+#include "supervisor/io/descriptor_budget.h"
 #include "supervisor/io/give_up_root.h"
 #include "supervisor/io/supervisor.h"
 #include "supervisor/io/surroundings.h"
@@ -30,6 +31,7 @@ std::string describe(const PoolChanges& changes, const PoolConfig& pool) {
 
 Result<void> Supervisor::start(const Config& config, Fd config_lock) {
   config_lock_ = std::move(config_lock);
+  spawner_.begin();
   std::vector<std::string> changes;
   return apply(config, changes);
 }
@@ -103,6 +105,30 @@ Result<void> Supervisor::settle_privileges(const Config& config) {
   return {};
 }
 
+Result<void> Supervisor::protect_clients(const Config& config) {
+  if (!pools_.empty()) return {};  // what runs stays as it is
+  seccomp_wanted_ = config.seccomp.value_or(true);
+  if (!seccomp_wanted_) return {};
+  if (auto guarded = clients_.protect(choose_first_client(config, descriptor_limit())); !guarded) {
+    const std::string why = guarded.error().message();
+    if (config.seccomp)
+      return Error{"client sockets cannot be made unreadable, as \"seccomp\" demands: " + why};
+    log_.warn("client sockets are not made unreadable by the kernel: {}", why);
+    return {};
+  }
+  log_.info("client sockets cannot be read by the supervisor: seccomp, from descriptor {} on",
+            clients_.first());
+  return {};
+}
+
+void Supervisor::note_seccomp(const Config& config, std::vector<std::string>& changes) {
+  const bool wanted = config.seccomp.value_or(true);
+  if (wanted == std::exchange(seccomp_wanted_, wanted)) return;
+  changes.push_back(std::string("seccomp ") + (wanted ? "on" : "off") +
+                    ": takes effect when the supervisor is restarted");
+  log_.info("{}", changes.back());
+}
+
 void Supervisor::renew_lock() {
   if (locks(config_lock_, options_.config_file)) return;
   // The file was replaced by another of the same name.
@@ -111,6 +137,10 @@ void Supervisor::renew_lock() {
   } else {
     log_.warn("{}", lock.error().message());
   }
+}
+
+void Supervisor::vacate(const ListenAddress& address) {
+  for (const auto& pool : pools_) pool->vacate(address);
 }
 
 ListenSocket* Supervisor::listening_at(const ListenAddress& address, const std::string& pool_name) {
@@ -136,6 +166,7 @@ Result<Supervisor::Sockets> Supervisor::open_sockets(const Config& config) {
     sockets.emplace_back();
     for (const ListenAddress& address : pool.listen) {
       const ListenSocket* running = listening_at(address, pool.name);
+      if (running == nullptr) vacate(address);
       auto socket = running == nullptr ? open_socket(address) : running->share(address);
       if (!socket) return socket.error();
       sockets.back().push_back(std::move(socket).value());
@@ -145,15 +176,18 @@ Result<Supervisor::Sockets> Supervisor::open_sockets(const Config& config) {
 }
 
 Result<void> Supervisor::apply(const Config& config, std::vector<std::string>& changes) {
-  if (auto fits = check_descriptor_budget(config, descriptor_limit()); !fits) return fits;
+  const auto first_client = static_cast<std::size_t>(clients_.first());
+  if (auto fits = check_descriptor_budget(config, descriptor_limit(), first_client); !fits) return fits;
   if (auto users = check_users(config, spawner_.pid()); !users) return users;
   auto sockets = open_sockets(config);
   if (!sockets) return sockets.error();
   auto control = open_control(config);
   if (!control) return control.error();
   if (auto settled = settle_privileges(config); !settled) return settled;
+  if (auto guarded = protect_clients(config); !guarded) return guarded;
   // From here on nothing is refused any more. All listeners find their next owner before the first one is
   // closed.
+  note_seccomp(config, changes);
   use_control(config, std::move(control).value(), changes);
   for (std::size_t i = 0; i < config.pools.size(); ++i) take_over(config.pools[i], sockets.value()[i]);
   std::vector<std::unique_ptr<PoolRunner>> pools;

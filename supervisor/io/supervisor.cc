@@ -7,6 +7,7 @@
 #include <csignal>
 #include <utility>
 
+#include "supervisor/io/descriptor_budget.h"
 #include "supervisor/io/give_up_root.h"
 #include "supervisor/io/surroundings.h"
 #include "supervisor/version.h"
@@ -16,7 +17,7 @@ namespace prefork {
 Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
     : options_(std::move(options)),
       log_(log),
-      spawner_(loop_, log, std::move(spawner), options_.worker_descriptors),
+      spawner_(loop_, log, clients_, std::move(spawner), options_.worker_descriptors),
       upgrade_check_(loop_, static_cast<UpgradeCheck::Owner&>(*this)),
       control_(loop_, log, static_cast<Operations&>(*this)),
       started_at_(std::chrono::steady_clock::now()),
@@ -33,6 +34,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       sweep_timer_(loop_),
       log_timer_(loop_),
       service_timer_(loop_),
+      oom_timer_(loop_),
       before_sleep_(loop_) {
   hup_.start(SIGHUP, Callback::to<&Supervisor::on_hup>(*this));
   usr1_.start(SIGUSR1, Callback::to<&Supervisor::on_usr1>(*this));
@@ -49,6 +51,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
 int Supervisor::run() {
   hide_from_own_user();  // once more: the exec of an upgrade in place has undone it
   begin_service();
+  if (!oom_.file().empty()) look_for_oom_kills();
   loop_.run();
   while (upgrade_due_) {
     hand_over();
@@ -118,7 +121,7 @@ Result<void> Supervisor::fits(const PoolRunner& changed, std::size_t workers) co
     config.pools.push_back(pool->config());
     config.pools.back().workers = static_cast<unsigned>(pool.get() == &changed ? workers : pool->limit());
   }
-  return check_descriptor_budget(config, descriptor_limit());
+  return check_descriptor_budget(config, descriptor_limit(), static_cast<std::size_t>(clients_.first()));
 }
 
 void Supervisor::resize_by(int change) {
@@ -162,6 +165,10 @@ SupervisorStatus Supervisor::status() const {
   status.uptime = std::chrono::steady_clock::now() - started_at_;
   status.strangers_reaped = strangers_reaped_;
   status.stopping = stopping_;
+  for (const pid_t pid : {spawner_.pid(), spawner_.standby_pid()}) {
+    if (pid != 0) status.spawners.push_back(pid);
+  }
+  if (clients_.are_protected()) status.seccomp_from = clients_.first();
   for (const auto& pools : {&pools_, &leaving_}) {
     for (const auto& pool : *pools) {
       status.pools.push_back(pool->status());
@@ -194,7 +201,7 @@ void Supervisor::sweep_strangers() {
   // through their pidfds, each where it is known what its death means.
   const auto ours = [this](pid_t pid) {
     const auto known = [pid](const auto& pool) { return pool->knows_child(pid); };
-    return pid == spawner_.pid() || pid == upgrade_check_.pid() ||
+    return pid == spawner_.pid() || pid == spawner_.standby_pid() || pid == upgrade_check_.pid() ||
            std::any_of(pools_.begin(), pools_.end(), known) ||
            std::any_of(leaving_.begin(), leaving_.end(), known);
   };
@@ -214,8 +221,13 @@ void Supervisor::sweep_strangers() {
   }
 }
 
+void Supervisor::look_for_oom_kills() {
+  oom_.look(std::chrono::steady_clock::now());
+  oom_timer_.start(OomCounter::kRecent, Callback::to<&Supervisor::look_for_oom_kills>(*this));
+}
+
 PoolRunner::Surroundings Supervisor::surroundings() {
-  return {loop_, log_, spawner_, datagram_, control_, oom_};
+  return {loop_, log_, spawner_, clients_, datagram_, control_, oom_};
 }
 
 }  // namespace prefork

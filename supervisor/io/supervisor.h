@@ -12,6 +12,7 @@
 #include "proto/channel.h"
 #include "supervisor/control/operations.h"
 #include "supervisor/io/adoption.h"
+#include "supervisor/io/client_descriptors.h"
 #include "supervisor/io/control_socket.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
@@ -94,6 +95,7 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   /// A child was stopped or continued, perhaps.
   void note_stopped();
   void sweep_strangers();
+  void look_for_oom_kills();
   void on_before_sleep();
   void write_log();
   // What systemd is told.
@@ -104,6 +106,9 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   /// Warns of what is hardly meant, and gives up root when no pool needs it. When it fails a part may be
   /// given up.
   [[nodiscard]] Result<void> settle_privileges(const Config& config);
+  /// At the start: keeps the supervisor from reading client sockets, if the configuration wants that.
+  [[nodiscard]] Result<void> protect_clients(const Config& config);
+  void note_seccomp(const Config& config, std::vector<std::string>& changes);
 
   using Sockets = std::vector<std::vector<ListenSocket>>;  ///< for each pool of the configuration
   /// All listening sockets of `config`: new ones, and those that run already, shared.
@@ -126,12 +131,16 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   /// The listening socket at the same place as `address`, of that pool if it has one; null when there is
   /// none.
   [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address, const std::string& pool_name);
+  /// Has a listener that a reload has removed closed at last, if it was there.
+  void vacate(const ListenAddress& address);
   [[nodiscard]] PoolRunner::Surroundings surroundings();
 
   Options options_;
   Log& log_;
   Loop loop_;
   Datagram datagram_;
+  ClientDescriptors clients_;
+  bool seccomp_wanted_ = false;  ///< by the configuration in force
   SpawnerLink spawner_;
   OomCounter oom_;
   UpgradeCheck upgrade_check_;
@@ -149,7 +158,7 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   int stop_requests_ = 0;
   bool stopped_cleanly_ = true;
   SignalWatcher hup_, usr1_, usr2_, ttin_, ttou_, term_, quit_, int_, chld_;
-  TimerWatcher status_timer_, sweep_timer_, log_timer_, service_timer_;
+  TimerWatcher status_timer_, sweep_timer_, log_timer_, service_timer_, oom_timer_;
   BeforeSleepWatcher before_sleep_;
 };
 

@@ -61,6 +61,7 @@ Result<void> Supervisor::replace_by_proven() {
   const SupervisorState final_state = state();
   auto sealed = seal_state(encode_state(final_state));
   if (!sealed) return sealed.error();
+  if (auto own = clients_.check_own(sealed.value().get()); !own) return own;  // the new program reads it
   std::vector<int> descriptors = descriptors_in(final_state);
   descriptors.push_back(sealed.value().get());
   return replace_program(
@@ -81,6 +82,7 @@ SupervisorState Supervisor::state() {
   state.last_status = last_status_;
   state.written_at = std::chrono::steady_clock::now();
   state.status_due = status_timer_.active();
+  state.client_descriptors = static_cast<std::uint64_t>(clients_.first());
   state.strangers_reaped = strangers_reaped_;
   state.spawner = spawner_.state();
   state.control = control_.state();
@@ -101,6 +103,8 @@ Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfig
   last_status_ = state.last_status;
   strangers_reaped_ = state.strangers_reaped;
   control_.adopt(state.control, configs.running.control);
+  clients_.adopt(static_cast<int>(state.client_descriptors));
+  seccomp_wanted_ = configs.running.seccomp.value_or(true);
   spawner_.adopt(state.spawner);
   for (const PoolState& pool : state.running.pools) {
     auto adopted = adopt_pool(pool, configs.running);
@@ -117,7 +121,9 @@ Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfig
   }
   log_.info("supervisor {} has taken over from {} in the same process, pid {}, in {}", kVersion,
             state.version, ::getpid(), describe(std::chrono::steady_clock::now() - state.written_at));
-  spawner_.resume();
+  if (clients_.are_protected() && !seccomp_wanted_)
+    log_.info("seccomp stays until the supervisor is restarted: what is installed cannot be taken off");
+  spawner_.begin();
   for (const auto& pools : {&pools_, &leaving_}) {
     for (const auto& pool : *pools) pool->resume();
   }

@@ -1,7 +1,6 @@
 #include "supervisor/io/surroundings.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -14,17 +13,7 @@
 #include <csignal>
 #include <fstream>
 
-#include "supervisor/io/control_socket.h"
-#include "supervisor/io/farewell.h"
-
 namespace prefork {
-namespace {
-
-/// The loop, signals, log, lock, spawner and what libraries open for a moment.
-constexpr std::size_t kBaseDescriptors = 64;
-
-}  // namespace
-
 void normalize_process() {
   // First: a socket that became descriptor 2 would receive what a library prints there.
   int descriptor = 0;
@@ -69,31 +58,6 @@ std::size_t descriptor_limit() {
   rlimit limit{};
   (void)::getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
-}
-
-std::size_t descriptors_needed(const Config& config) {
-  std::size_t needed = kBaseDescriptors;
-  if (!config.control.empty()) needed += ControlSocket::kMaxClients + 2;
-  for (const PoolConfig& pool : config.pools) {
-    // While workers are replaced there may be a quarter more, and one in the place of each that is stopped or
-    // hangs, up to a quarter; each has a channel, a pidfd, and a pipe for its output.
-    const std::size_t processes = pool.workers + pool.workers / 4 * 3 + pool.recycle.at_once + 5;
-    const std::size_t copies =
-        std::size_t{pool.workers} * (pool.hold == Hold::kDone ? pool.connections_per_worker : 1);
-    if (!pool.queue.reject_with.empty()) needed += Farewell::kMax;
-    needed += pool.listen.size() * 2 + processes * (pool.output == Output::kPrefix ? 3 : 2) + pool.queue.max +
-              copies;
-  }
-  return needed;
-}
-
-Result<void> check_descriptor_budget(const Config& config, std::size_t limit) {
-  const std::size_t needed = descriptors_needed(config);
-  if (needed <= limit) return {};
-  return Error{fmt::format(
-      "the configuration can need {} descriptors at a time (workers, queue, connections held), but the "
-      "limit is {}; make workers or queue smaller, or raise the limit (ulimit -Hn, LimitNOFILE=)",
-      needed, limit)};
 }
 
 Result<Fd> lock_config(const std::string& file) {

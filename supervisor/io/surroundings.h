@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 
-#include "config/config.h"
 #include "proto/fd.h"
 #include "proto/result.h"
 
@@ -25,11 +24,6 @@ void unblock_signals();
 
 /// The soft limit of descriptors.
 [[nodiscard]] std::size_t descriptor_limit();
-
-/// How many descriptors the configuration can need at the same time.
-[[nodiscard]] std::size_t descriptors_needed(const Config& config);
-/// Refuses a configuration that cannot fit the limit of descriptors.
-[[nodiscard]] Result<void> check_descriptor_budget(const Config& config, std::size_t limit);
 
 /// Locks the configuration file against a second supervisor, for as long as the Fd lives. The lock goes with
 /// the file, not with its name: after the file was replaced it must be taken anew.

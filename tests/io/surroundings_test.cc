@@ -91,39 +91,6 @@ TEST_CASE("the limit of descriptors is raised to the hard one, and what it was i
   }));
 }
 
-Config config_of(unsigned workers, std::size_t queue) {
-  Config config;
-  config.pools.emplace_back();
-  config.pools[0].workers = workers;
-  config.pools[0].queue.max = queue;
-  config.pools[0].listen.emplace_back();
-  return config;
-}
-
-TEST_CASE(
-    "the descriptors that a configuration can need grow with workers, queue and the connections that are "
-    "held") {
-  const std::size_t base = descriptors_needed(config_of(4, 100));
-  CHECK(descriptors_needed(config_of(4, 200)) == base + 100);
-  CHECK(descriptors_needed(config_of(8, 100)) > base + 8);
-  Config holding = config_of(4, 100);
-  holding.pools[0].connections_per_worker = 50;
-  CHECK(descriptors_needed(holding) == base);
-  holding.pools[0].hold = Hold::kDone;
-  CHECK(descriptors_needed(holding) == base + 4 * 49);
-}
-
-TEST_CASE("FAULTS 61: a configuration over the limit of descriptors is refused with both numbers") {
-  const Config config = config_of(4, 1000);
-  const std::size_t needed = descriptors_needed(config);
-  CHECK(check_descriptor_budget(config, needed).ok());
-  const auto refused = check_descriptor_budget(config, needed - 1);
-  REQUIRE_FALSE(refused.ok());
-  CHECK(refused.error().message().find("can need " + std::to_string(needed) + " descriptors") !=
-        std::string::npos);
-  CHECK(refused.error().message().find("limit is " + std::to_string(needed - 1)) != std::string::npos);
-}
-
 TEST_CASE("FAULTS 68: a configuration is locked once, until the lock is given up") {
   const TempDirectory directory;
   const std::string file = directory.file("pool.json", "{}");
