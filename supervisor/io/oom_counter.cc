@@ -57,7 +57,7 @@ std::string find_file() {
 
 OomCounter::OomCounter() : OomCounter(find_file()) {}
 
-OomCounter::OomCounter(std::string file) : file_(std::move(file)), told_(read().value_or(0)) {}
+OomCounter::OomCounter(std::string file) : file_(std::move(file)), seen_(read().value_or(0)) {}
 
 std::optional<std::uint64_t> OomCounter::read() const {
   std::ifstream lines(file_);
@@ -68,10 +68,20 @@ std::optional<std::uint64_t> OomCounter::read() const {
   return std::nullopt;
 }
 
-bool OomCounter::take_kill() {
-  const auto count = read();
-  if (!count || *count <= told_) return false;
-  ++told_;
+void OomCounter::look(Instant now) {
+  if (now - risen_at_ > kRecent) untold_ = 0;
+  const std::uint64_t count = read().value_or(seen_);
+  if (count > seen_) {
+    untold_ += count - seen_;
+    risen_at_ = now;
+  }
+  seen_ = count;
+}
+
+bool OomCounter::take_kill(Instant now) {
+  look(now);
+  if (untold_ == 0) return false;
+  --untold_;
   return true;
 }
 

@@ -42,7 +42,7 @@ class WorkerProcess {
     [[nodiscard]] virtual std::string name_of(const WorkerProcess& worker) const = 0;
     /// "web[4711]": what stands before the lines that it writes.
     [[nodiscard]] virtual std::string output_name(const WorkerProcess& worker) const = 0;
-    /// Whether the kernel has killed a process for want of memory, which nobody has been told yet.
+    /// Whether the kernel has just killed a process for want of memory, which nobody has been told yet.
     [[nodiscard]] virtual bool take_oom_kill() = 0;
   };
 
