@@ -74,6 +74,49 @@ TEST_CASE("a template that dies is replaced, and its workers go on serving meanw
   check_that_it_serves(supervisor);
 }
 
+TEST_CASE("FAULTS 12: a forked worker that never says Ready is known all the same, and killed") {
+  std::string trouble;
+  SUBCASE("it hangs") { trouble = "hang"; }
+  SUBCASE("it is stopped") { trouble = "stop"; }
+  SupervisorUnderTest supervisor({.command = scripted({"template", "only-first:bad", "mark:bad", trouble}),
+                                  .workers = 2,
+                                  .more = kFork + R"(, "health": {"start_timeout": "500ms"})"});
+  const pid_t bad = supervisor.gates().wait_for_marks("bad").at(0);
+  CHECK(supervisor.wait_for_log("killed by signal 9 (SIGKILL) (no Ready within start_timeout)")
+            .find("(pid " + std::to_string(bad) + ")") != std::string::npos);
+  CHECK_FALSE(is_alive(bad));
+  supervisor.wait_for_idle(2);
+  CHECK(supervisor.count_in_log(": template ") == 0);
+  CHECK(supervisor.count_in_log("forked") == 0);  // what it introduces itself with is no note for the status
+  check_that_it_serves(supervisor);
+}
+
+TEST_CASE("FAULTS 69: a template that is stopped and wanted is replaced, and its workers serve meanwhile") {
+  SupervisorUnderTest supervisor({.workers = 2, .more = kFork + R"(, "health": {"start_timeout": "500ms"})"});
+  const PoolTable before = supervisor.wait_for_idle(2);
+  REQUIRE(::kill(template_of(before), SIGSTOP) == 0);
+  REQUIRE(::kill(workers_of(before).at(0), SIGKILL) == 0);
+  check_that_it_serves(supervisor);
+  CHECK(supervisor.wait_for_log("(SIGTERM) (did not fork within start_timeout)")
+            .find("(pid " + std::to_string(template_of(before)) + ")") != std::string::npos);
+  const PoolTable after = supervisor.wait_for_idle(2);
+  CHECK(template_of(after) != template_of(before));
+  const std::vector<pid_t> present = workers_of(after);
+  CHECK(std::count(present.begin(), present.end(), workers_of(before).at(1)) == 1);
+  check_that_it_serves(supervisor);
+}
+
+TEST_CASE("FAULTS 69: a template that hangs over a fork is killed and replaced") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"only-first:stuck", "send:kind=1,value=1", "take", "ignore-term", "hang"}),
+       .workers = 3,
+       .more = kFork + R"(, "health": {"start_timeout": "500ms", "kill_timeout": "200ms"})"});
+  supervisor.wait_for_log("(SIGKILL) (did not fork within start_timeout)");
+  supervisor.wait_for_idle(3);
+  CHECK(supervisor.count_in_log("(did not fork within start_timeout)") == 1);
+  check_that_it_serves(supervisor);
+}
+
 TEST_CASE("a reload that changes what a template is started from replaces it and all of its workers") {
   SupervisorUnderTest supervisor({.workers = 2, .more = kFork});
   const PoolTable before = supervisor.wait_for_idle(2);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "tests/support/gate.h"
+#include "worker/template.h"
 
 namespace prefork::test {
 namespace {
@@ -46,6 +47,17 @@ void Conversation::receive_connection() {
   }
 }
 
+void Conversation::receive_datagram() {
+  if (channel_.wait_and_receive(datagram_) != ReceiveStatus::kDatagram) std::exit(0);
+}
+
+void Conversation::be_template() {
+  if (std::getenv(kTemplateVariable) == nullptr) return;
+  worker::TemplateEnd end = worker::run_template(std::move(channel_));
+  if (!end.worker) std::exit(end.exit_code);
+  channel_ = std::move(*end.worker);
+}
+
 bool Conversation::is_connection(const Record& record) {
   if (record.kind == RecordKind::kPing) say(Record{.kind = RecordKind::kPong});
   if (record.kind == RecordKind::kDrain) std::exit(0);
@@ -57,6 +69,7 @@ bool Conversation::is_connection(const Record& record) {
 }
 
 void Conversation::serve() {
+  be_template();
   if (!ready_) say(Record{.kind = RecordKind::kReady, .value = kProtocolVersion, .ticket = 1});
   for (;;) {
     receive_connection();

@@ -27,7 +27,13 @@ class Conversation {
   /// Waits for the next connection and makes it the one at hand; answers Ping. Exits when told to, or at the
   /// channel's end. The connection that was at hand before stays open.
   void receive_connection();
-  /// Serves connection after connection with an echo, each leaving the mark "served".
+  /// Waits for one datagram and keeps it, whatever it says.
+  void receive_datagram();
+  /// As a template of `start: fork`, forks workers as the worker library does, and goes on in each of them;
+  /// in others does nothing.
+  void be_template();
+  /// Serves connection after connection with an echo, each leaving the mark "served"; a template, through the
+  /// workers that it forks.
   [[noreturn]] void serve();
   [[nodiscard]] bool ready() const { return ready_; }
 

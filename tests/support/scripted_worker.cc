@@ -9,11 +9,15 @@
 //   shutdown  close                    end the client's socket: SHUT_WR, close without
 //   die:KILL  die:SEGV  die:exit=N     end in this way
 //   stop  hang  ignore-term            SIGSTOP itself; wait for ever; ignore SIGTERM
+//   take                               wait for a datagram, and do nothing with it
+//   template                           with `start: fork`: fork workers; each goes on with the next step
 //   gate:NAME  mark:NAME               wait for the test, tell the test (see gate.h)
-//   send-zero  send-garbage:N  send-big  send-fd  flood:N      break the protocol; flood says Progress N
-//   times close-channel  shutdown-channel:rd shutdown-channel:wr     and live on fork-holder:GATE leave a
-//   grandchild that holds channel and client until the gate opens only-first:NAME  only-first:NAME,limit=N
-//   whoever is not the first (not among the first N) to come here serves at once loop go on after `ready`
+//   send-zero  send-garbage:N  send-big  send-fd        break the protocol
+//   flood:N                            say Progress N times
+//   close-channel  shutdown-channel:rd  shutdown-channel:wr        and live on
+//   fork-holder:GATE                   leave a grandchild that holds channel and client until the gate opens
+//   only-first:NAME  only-first:NAME,limit=N            whoever comes here later (than N) serves at once
+//   loop                               go on after `ready`
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -129,6 +133,8 @@ const std::map<std::string, Act>& acts() {
       {"hang", [](Conversation&, const Step&) { hang(); }},
       {"ignore-term",
        [](Conversation&, const Step&) { die_with_parent(), (void)::signal(SIGTERM, SIG_IGN); }},
+      {"take", [](Conversation& c, const Step&) { c.receive_datagram(); }},
+      {"template", [](Conversation& c, const Step&) { c.be_template(); }},
       {"gate", wait},
       {"mark", [](Conversation&, const Step& step) { leave_mark(step.text); }},
       {"send-zero", [](Conversation& c, const Step&) { c.say_bytes({}); }},
