@@ -117,8 +117,9 @@ TEST_CASE(
     "blamed") {
   for (const std::string error : {"ETOOMANYREFS", "ENOBUFS", "ENOMEM", "EAGAIN"}) {
     CAPTURE(error);
-    // The first call asks the spawner for the worker, the second hands it the connection.
-    SupervisorUnderTest supervisor(PoolText{}.text(), failing({"sendmsg:error=" + error + ":when=2..3"}));
+    // The first call asks the spawner for its standby, the second for the worker, the third hands it the
+    // connection.
+    SupervisorUnderTest supervisor(PoolText{}.text(), failing({"sendmsg:error=" + error + ":when=3..4"}));
     const pid_t worker = supervisor.wait_for_idle(1).pids().at(0);
     CHECK(ask(supervisor.address(), "hello") == "hello");
     const PoolTable pool =
@@ -162,5 +163,5 @@ TEST_CASE("FAULTS 36, 37: strangers that end together with workers are told apar
         return now["crashes"] + now["start_failures"] >= 4 && now.count("idle") == 4;
       });
   CHECK(pool["lost"] == 4);
-  eventually("all strangers are reaped", [&] { return children_of(supervisor.pid()).size() == 5; });
+  eventually("all strangers are reaped", [&] { return children_of(supervisor.pid()).size() == 6; });
 }

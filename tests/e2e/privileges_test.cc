@@ -207,18 +207,3 @@ TEST_CASE("workers that run as root are warned of") {
   SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_log("pool main: its workers run as root; give it a \"user\"");
 }
-
-TEST_CASE(
-    "when the spawner of a supervisor without root is killed, workers serve on and the log says what to do") {
-  if (!is_root()) return;
-  SupervisorUnderTest supervisor(PoolText{.more = kThem});
-  const pid_t worker = supervisor.wait_for_idle(1).pids().at(0);
-  for (const ProcessStat& child : children_of(supervisor.pid())) {
-    if (child.name == "spawner") REQUIRE(::kill(child.pid, SIGKILL) == 0);
-  }
-  supervisor.wait_for_log("workers of other users can be started only after the supervisor is restarted");
-  CHECK(ask(supervisor.address(), "hello") == "hello");
-  REQUIRE(::kill(worker, SIGKILL) == 0);
-  supervisor.wait_for_log("died: take on the groups of user 4711: Operation not permitted");
-  CHECK(supervisor.stop() == 0);
-}

@@ -136,8 +136,8 @@ TEST_CASE(
                now.workers[1].generation == now["generation"] &&
                now.workers[2].generation == now["generation"];
       });
-  eventually("nothing but the spawner and three workers is left",
-             [&] { return children_of(supervisor.pid()).size() == 4; });
+  eventually("nothing but the spawners and three workers is left",
+             [&] { return children_of(supervisor.pid()).size() == 5; });
   for (const pid_t pid : pool.pids()) {
     const auto last = processes_with("ROUND=last");
     CHECK(std::find(last.begin(), last.end(), pid) != last.end());

@@ -25,7 +25,7 @@ namespace {
 
 const std::string kEcho = "#!/bin/sh\nexec supervisor-worker echo\n";
 
-/// Processor time of the supervisor and its spawner, in seconds.
+/// Processor time of the supervisor and its spawners, in seconds.
 double cpu_seconds(pid_t supervisor) {
   const auto of = [](pid_t pid) {
     std::uint64_t nanoseconds = 0;
@@ -45,7 +45,7 @@ void await_failure(SupervisorUnderTest& supervisor, const std::string& why) {
   supervisor.wait_for_log("starting workers fails, ");
 }
 
-/// Lifts the limit of the supervisor's spawner, as its user: root may be without the right to.
+/// Lifts the limit of the supervisor's spawners, as its user: root may be without the right to.
 void allow_processes(pid_t supervisor, uid_t user) {
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
@@ -213,9 +213,9 @@ TEST_CASE(
   REQUIRE(::chown(files.at("gates").c_str(), nobody_else, nobody_else) == 0);
   const std::string config = files.write(
       "limited.json", PoolText{.workers = 3, .more = R"("restart": {"backoff_min": "10ms"})"}.text());
-  // The supervisor, its spawner, and two workers.
+  // The supervisor, its two spawners, and two workers.
   const auto limit = [nobody_else] {
-    const rlimit processes{.rlim_cur = 4, .rlim_max = 64};
+    const rlimit processes{.rlim_cur = 5, .rlim_max = 64};
     if (::setrlimit(RLIMIT_NPROC, &processes) < 0 || ::setgid(nobody_else) < 0 || ::setuid(nobody_else) < 0)
       ::_exit(125);
   };

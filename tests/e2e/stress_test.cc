@@ -139,5 +139,5 @@ TEST_CASE(
   CHECK(after["crashes"] + after["start_failures"] + after["violations"] == 0);
   CHECK(supervisor.count_in_log(" died: ") == 0);
   CHECK(supervisor.count_in_log(") left: ") + 4 == after["starts"]);
-  CHECK(children_of(supervisor.pid()).size() == 5);
+  CHECK(children_of(supervisor.pid()).size() == 6);
 }

@@ -79,12 +79,13 @@ std::string program_of(pid_t pid) {
   return size < 0 ? "" : std::string(target.data(), static_cast<std::size_t>(size));
 }
 
-/// Hands the state that it examines on to the real program, as one of another format.
-std::string other_format(const std::string& real) {
+/// Hands the state that it examines on to the real program, after `change` to its bytes.
+std::string with_changed_state(const std::string& real, const std::string& change) {
   return R"(#!/usr/bin/python3
-import fcntl, os, sys
+import fcntl, os, sys, zlib
 state = bytearray(os.pread(3, 1 << 24, 0))
-state[8] = 99
+)" + change +
+         R"(
 other = os.memfd_create("state", os.MFD_ALLOW_SEALING)
 os.write(other, state)
 fcntl.fcntl(other, 1033, 15)
@@ -93,6 +94,12 @@ os.execv(")" +
          real + R"(", ["supervisor", "--adopt-check", "3"])
 )";
 }
+
+constexpr const char* kOtherFormat = "state[8] = 99";
+/// The spawner speaks otherwise than the real program does.
+constexpr const char* kOtherSpawner = R"(name = b"launch_format"
+state[state.index(name) + len(name)] = 9
+state[12:16] = zlib.crc32(state[24:]).to_bytes(4, "little"))";
 
 /// Says what the real program says, and then does something to itself.
 std::string real_check_and(const std::string& command) {
@@ -128,7 +135,7 @@ TEST_CASE("FAULTS 65: a new program that cannot take over changes nothing, and t
     CHECK(ask(supervisor->address(), "hello") == "hello");
     CHECK(supervisor->pool().pids() == workers);
     eventually("nothing of it is left", [&] {
-      return children_of(supervisor->pid()).size() == 3 && descriptors_of(supervisor->pid()) == descriptors;
+      return children_of(supervisor->pid()).size() == 4 && descriptors_of(supervisor->pid()) == descriptors;
     });
   };
   program.remove();
@@ -153,8 +160,10 @@ TEST_CASE("FAULTS 65: a new program that cannot take over changes nothing, and t
   refused("exited with status 4");
   program.use_script("#!/bin/sh\nyes | head -c 3000000; exit 5\n");
   refused("exited with status 5: y");
-  program.use_script(other_format(SupervisorUnderTest::built_program()));
+  program.use_script(with_changed_state(SupervisorUnderTest::built_program(), kOtherFormat));
   refused("the state is of format 99, and this program understands format");
+  program.use_script(with_changed_state(SupervisorUnderTest::built_program(), kOtherSpawner));
+  refused("its seccomp filter, and so would the workers: restart it instead");
   program.use_script(real_check_and("touch \"$0\""));
   refused("was replaced once more while it was examined");
   program.use_script(real_check_and("rm \"$0\""));

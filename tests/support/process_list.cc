@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -69,6 +70,24 @@ std::size_t descriptors_of(pid_t pid) {
   std::error_code gone;
   const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid) + "/fd", gone);
   return gone ? 0 : static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+std::vector<int> descriptor_numbers_of(pid_t pid) {
+  std::vector<int> numbers;
+  std::error_code gone;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone))
+    numbers.push_back(std::atoi(entry.path().filename().c_str()));
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+std::string status_field_of(pid_t pid, const std::string& field) {
+  std::ifstream lines("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(field + ":\t")) return line.substr(field.size() + 2);
+  }
+  return "";
 }
 
 std::vector<pid_t> processes_with(const std::string& assignment) {

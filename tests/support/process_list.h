@@ -22,6 +22,10 @@ struct ProcessStat {
 [[nodiscard]] std::vector<ProcessStat> children_of(pid_t parent);
 [[nodiscard]] bool is_alive(pid_t pid);  ///< neither gone nor a zombie
 [[nodiscard]] std::size_t descriptors_of(pid_t pid);
+/// Their numbers, in order.
+[[nodiscard]] std::vector<int> descriptor_numbers_of(pid_t pid);
+/// A field of /proc/<pid>/status; empty when there is none.
+[[nodiscard]] std::string status_field_of(pid_t pid, const std::string& field);
 /// Processes with `assignment` ("NAME=value") in the environment they were started with.
 [[nodiscard]] std::vector<pid_t> processes_with(const std::string& assignment);
 

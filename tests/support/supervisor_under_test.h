@@ -96,7 +96,7 @@ class SupervisorUnderTest {
 
  private:
   /// Of an idle supervisor, beside those that the status accounts for.
-  static constexpr std::size_t kOwnDescriptors = 9;
+  static constexpr std::size_t kOwnDescriptors = 11;
 
   void start(const Options& options);
   [[noreturn]] void become_supervisor(const Options& options, int log) const;
