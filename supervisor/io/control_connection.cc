@@ -30,20 +30,18 @@ void ControlConnection::on_readable() {
     return;
   }
   if (received == 0) return finish();
-  input_.append(buffer.data(), static_cast<std::size_t>(received));
+  input_.append({buffer.data(), static_cast<std::size_t>(received)});
   handle_next();
 }
 
 void ControlConnection::handle_next() {
-  const std::size_t end = input_.find('\n');
-  if (end == std::string::npos ? input_.size() > kMaxLine : end > kMaxLine) return refuse_long_line();
-  if (end == std::string::npos) return;
-  const std::string line = input_.substr(0, end);
-  input_.erase(0, end + 1);
-  handle(line);
+  if (input_.too_long()) return refuse_long_line();
+  const auto line = input_.take();
+  if (!line) return;
+  handle(*line);
   if (over() || finishing_) return;
   // What is left of this read waits for the next time round the loop: others shall have their turn.
-  if (input_.find('\n') != std::string::npos) {
+  if (input_.ready() || input_.too_long()) {
     read_watcher_.stop();
     next_timer_.start(Duration::zero(), Callback::to<&ControlConnection::handle_next>(*this));
   } else if (!read_watcher_.active()) {
@@ -59,8 +57,8 @@ void ControlConnection::handle(std::string_view line) {
 }
 
 void ControlConnection::refuse_long_line() {
-  send(refusal(ControlError::kInvalidRequest,
-               "a request may have " + std::to_string(kMaxLine) + " bytes; this connection is closed"));
+  send(refusal(ControlError::kInvalidRequest, "a request may have " + std::to_string(RequestLines::kMaxLine) +
+                                                  " bytes; this connection is closed"));
   finish();
 }
 

@@ -1,6 +1,6 @@
 // One client of the control socket: reads requests, a line each, and sends answers and events. Bounded in
-// every direction: one request each time round the loop, lines of 64 KiB, and a client that does not read is
-// cut off.
+// every direction: one request each time round the loop, lines of RequestLines::kMaxLine, and a client that
+// does not read is cut off.
 #pragma once
 
 #include <cstddef>
@@ -12,13 +12,13 @@
 #include "proto/fd.h"
 #include "supervisor/control/event_history.h"
 #include "supervisor/control/methods.h"
+#include "supervisor/control/request_lines.h"
 #include "supervisor/io/loop.h"
 
 namespace prefork {
 
 class ControlConnection final : private Caller {
  public:
-  static constexpr std::size_t kMaxLine = std::size_t{64} << 10;
   /// What may wait to be read by the client when more is to be sent.
   static constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
 
@@ -52,7 +52,7 @@ class ControlConnection final : private Caller {
 
   Operations& operations_;
   const EventHistory& history_;
-  std::string input_;
+  RequestLines input_;
   std::string output_;
   bool subscribed_ = false;
   bool finishing_ = false;
@@ -60,7 +60,7 @@ class ControlConnection final : private Caller {
   Fd socket_;
   ReadWatcher read_watcher_;
   WriteWatcher write_watcher_;
-  TimerWatcher next_timer_;  ///< runs while input_ holds a whole line
+  TimerWatcher next_timer_;  ///< runs while input_ has a line
 };
 
 }  // namespace prefork
