@@ -17,6 +17,11 @@ namespace {
 /// What ends a connection that hangs.
 constexpr timeval kPatient{.tv_sec = 30, .tv_usec = 0};
 
+void be_patient(const Fd& socket) {
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatient, sizeof(kPatient));
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatient, sizeof(kPatient));
+}
+
 }  // namespace
 
 Fd connect_tcp(const std::string& address) {
@@ -26,8 +31,7 @@ Fd connect_tcp(const std::string& address) {
   name.sin_port = htons(static_cast<std::uint16_t>(std::strtoul(address.c_str() + colon + 1, nullptr, 10)));
   (void)::inet_pton(AF_INET, address.substr(0, colon).c_str(), &name.sin_addr);
   Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatient, sizeof(kPatient));
-  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatient, sizeof(kPatient));
+  be_patient(socket);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) < 0) socket.reset();
   return socket;
 }
@@ -37,6 +41,7 @@ Fd connect_unix(const std::string& path) {
   name.sun_family = AF_UNIX;
   std::memcpy(name.sun_path, path.data(), std::min(path.size(), sizeof(name.sun_path) - 1));
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  be_patient(socket);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) < 0) socket.reset();
   return socket;
 }

@@ -10,7 +10,7 @@ namespace prefork::test {
 /// Connects to HOST:PORT, numeric IPv4; the Fd is not valid when nobody listens there. Waits half a minute at
 /// most, when it connects, sends and receives.
 [[nodiscard]] Fd connect_tcp(const std::string& address);
-/// Connects to a unix socket.
+/// The same for a unix socket.
 [[nodiscard]] Fd connect_unix(const std::string& path);
 
 }  // namespace prefork::test

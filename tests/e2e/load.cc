@@ -5,6 +5,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <ctime>
+#include <string_view>
 #include <utility>
 
 #include "proto/fd.h"
@@ -12,6 +14,15 @@
 #include "tests/support/eventually.h"
 
 namespace prefork::test {
+namespace {
+
+Fd connect_to(const std::string& address) {
+  constexpr std::string_view kUnix = "unix:";
+  return address.starts_with(kUnix) ? connect_unix(address.substr(kUnix.size())) : connect_tcp(address);
+}
+
+}  // namespace
+
 void Load::Tally::add(const Tally& other) {
   connected += other.connected;
   answered += other.answered;
@@ -47,9 +58,12 @@ void Load::run(Tally& tally) {
 }
 
 void Load::ask(Tally& tally) {
-  const Fd socket = connect_tcp(address_);
+  const Fd socket = connect_to(address_);
   if (!socket.valid()) {
     ++tally.refused;
+    // As a client would; without it the threads would do nothing else.
+    const timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};
+    (void)::nanosleep(&pause, nullptr);
     return;
   }
   ++tally.connected;

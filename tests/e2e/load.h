@@ -27,7 +27,7 @@ class Load {
     [[nodiscard]] bool flawless() const { return answered == connected && hung == 0 && refused == 0; }
   };
 
-  /// `address`: HOST:PORT, numeric. The workers are `supervisor-worker line`.
+  /// `address`: HOST:PORT, numeric, or unix:/path. The workers are `supervisor-worker line`.
   Load(const std::string& address, std::string request, unsigned threads);
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;

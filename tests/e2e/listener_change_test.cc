@@ -1,0 +1,95 @@
+// Listeners that reloads add, remove and move to another pool while clients connect to all of them.
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <csignal>
+#include <string>
+
+#include "proto/fd.h"
+#include "tests/e2e/load.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork;
+using namespace prefork::test;
+
+namespace {
+
+/// A port of 127.0.0.9 that nobody uses. Clients call from 127.0.0.1, so none of them takes it meanwhile.
+std::string free_address() {
+  const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  REQUIRE(::inet_pton(AF_INET, "127.0.0.9", &name.sin_addr) == 1);
+  socklen_t size = sizeof(name);
+  REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&name), size) == 0);
+  REQUIRE(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&name), &size) == 0);
+  return "127.0.0.9:" + std::to_string(ntohs(name.sin_port));
+}
+
+/// Who could not connect because nobody listened there just then has lost nothing.
+bool nobody_lost(const Load::Tally& tally) { return tally.answered == tally.connected && tally.hung == 0; }
+
+/// Two pools: one listener stays, one moves to and fro between the pools, and two come and go.
+class Changes {
+ public:
+  Changes() : supervisor_(config(0), {.listeners = 3}) {}
+
+  SupervisorUnderTest& supervisor() { return supervisor_; }
+  [[nodiscard]] std::string stays() { return supervisor_.address(0); }
+  [[nodiscard]] std::string moves() { return supervisor_.address(1); }
+  [[nodiscard]] std::string tcp_that_comes() const { return tcp_; }
+  [[nodiscard]] std::string unix_that_comes() const { return "unix:" + files_.at("comes.sock"); }
+  [[nodiscard]] static bool has_come(int round) { return round % 2 == 1; }
+
+  void apply(int round) {
+    supervisor_.rewrite_config(config(round));
+    supervisor_.signal(SIGHUP);
+    CHECK(supervisor_.wait_for_event("reload").flag("applied"));
+  }
+
+ private:
+  [[nodiscard]] std::string config(int round) const {
+    PoolText one{.command = {"supervisor-worker", "line"}, .workers = 3};
+    PoolText other = one;
+    other.listen = {"127.0.0.3:0"};
+    (round / 2 % 2 == 0 ? one : other).listen.emplace_back("127.0.0.2:0");
+    if (has_come(round)) {
+      one.listen.push_back(tcp_);
+      other.listen.push_back(unix_that_comes());
+    }
+    return pools_text({{"one", one}, {"other", other}}, kWithControl);
+  }
+
+  TestDirectory files_;
+  std::string tcp_ = free_address();
+  SupervisorUnderTest supervisor_;
+};
+
+}  // namespace
+
+TEST_CASE("under load, twenty listener changes: at those that stay, move, come and go nobody is lost") {
+  Changes changes;
+  Load staying(changes.stays(), "S 500\n", 3);
+  Load moving(changes.moves(), "S 500\n", 3);
+  Load coming(changes.tcp_that_comes(), "S 500\n", 3);
+  Load coming_unix(changes.unix_that_comes(), "S 500\n", 3);
+  for (int round = 1; round <= 20; ++round) {
+    changes.apply(round);
+    staying.wait_for_answers(20);
+    moving.wait_for_answers(20);
+    if (!Changes::has_come(round)) continue;
+    coming.wait_for_answers(20);
+    coming_unix.wait_for_answers(20);
+  }
+  CHECK(staying.stop().flawless());
+  CHECK(moving.stop().flawless());
+  CHECK(nobody_lost(coming.stop()));
+  CHECK(nobody_lost(coming_unix.stop()));
+  for (const PoolTable& pool : changes.supervisor().status().pools) {
+    CHECK(pool["lost"] == 0);
+    CHECK(pool["discarded"] == 0);
+    CHECK(pool["crashes"] + pool["start_failures"] == 0);
+  }
+}
