@@ -103,7 +103,7 @@ struct RestartConfig {
 struct ElasticConfig {
   unsigned min = 1;
   unsigned spare = 1;        ///< idle workers to keep
-  unsigned spawn_rate = 32;  ///< starts a second, at most
+  unsigned spawn_rate = 64;  ///< starts a second, at most
   Milliseconds idle_timeout{60'000};
   bool operator==(const ElasticConfig&) const = default;
 };

@@ -20,7 +20,7 @@ struct PoolSettings {
   struct Elastic {
     std::size_t min = 0;
     std::size_t spare = 1;        ///< idle workers to keep
-    std::size_t spawn_rate = 32;  ///< starts a second, at most; at least 1
+    std::size_t spawn_rate = 64;  ///< starts a second, at most; at least 1
     Duration idle_timeout = std::chrono::seconds(60);
   };
   /// When a worker is replaced though nothing is wrong with it. 0: never.

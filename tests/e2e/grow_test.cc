@@ -32,9 +32,8 @@ std::vector<std::unique_ptr<Client>> burst(const std::string& address, int clien
 }  // namespace
 
 TEST_CASE("a burst makes one worker 64, and with start: fork nobody waits for a second") {
-  SupervisorUnderTest supervisor(file(R"({"min": 1, "max": 64, "spare": 0, "spawn_rate": 200})",
-                                      R"(, "start": "fork", "queue": {"timeout": "1s"})"),
-                                 {});
+  SupervisorUnderTest supervisor(
+      file(R"({"min": 1, "max": 64})", R"(, "start": "fork", "queue": {"timeout": "1s"})"), {});
   supervisor.wait_for_idle(1);
   const auto clients = burst(supervisor.address(), 64);
   for (const auto& client : clients) CHECK(client->receive().starts_with("OK "));
