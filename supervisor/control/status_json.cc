@@ -89,9 +89,12 @@ Json of(const PoolStatus& pool) {
 }  // namespace
 
 nlohmann::ordered_json to_json(const SupervisorStatus& status) {
-  return {{"version", status.version},         {"pid", status.pid},
-          {"config_file", status.config_file}, {"uptime_ms", milliseconds(status.uptime)},
-          {"stopping", status.stopping},       {"strangers_reaped", status.strangers_reaped},
+  return {{"version", status.version},
+          {"pid", status.pid},
+          {"config_file", status.config_file},
+          {"uptime_ms", milliseconds(status.uptime)},
+          {"stopping", status.stopping},
+          {"strangers_reaped", status.strangers_reaped},
           {"spawners", status.spawners},
           {"seccomp_from", status.seccomp_from ? Json(*status.seccomp_from) : Json(nullptr)},
           {"pools", list_of(status.pools)}};

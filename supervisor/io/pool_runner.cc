@@ -56,9 +56,9 @@ void PoolRunner::listen_on(std::vector<ListenSocket> sockets) {
   for (ListenSocket& socket : sockets) {
     const auto index = static_cast<ListenerIndex>(listeners.size());
     const Listener* present = listener_at(socket.address());
-    listeners.push_back(std::make_unique<Listener>(
-        around_.loop, around_.log, around_.clients, static_cast<Listener::Owner&>(*this), std::move(socket),
-        index));
+    listeners.push_back(std::make_unique<Listener>(around_.loop, around_.log, around_.clients,
+                                                   static_cast<Listener::Owner&>(*this), std::move(socket),
+                                                   index));
     if (present != nullptr) listeners.back()->count_from(present->accepted());
     listeners.back()->set_accepting(pool_.accepting());
   }

@@ -81,7 +81,7 @@ class Server:
             time.sleep(0.0005)
 
     def processes(self):
-        """The pids by role: the supervisor's own (with its spawner), and workers."""
+        """The pids by role: the supervisor's own (with its spawners), and workers."""
         own, workers = [], []
         tree, parent_of = [self.process.pid], parents()
         for pid in tree:
@@ -114,7 +114,7 @@ class Server:
         return sum(map(cpu_seconds, own)), sum(map(cpu_seconds, workers))
 
     def memory_kib(self):
-        """Resident memory of the supervisor and its spawner."""
+        """Resident memory of the supervisor and its spawners."""
         total = 0
         for pid in self.processes()[0]:
             with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:

@@ -32,6 +32,14 @@ Config pool_of(std::uint32_t uid, const std::string& program) {
 
 TEST_SUITE_BEGIN("privileges");
 
+TEST_CASE("seccomp is true, false, or what the kernel allows") {
+  CHECK(parsed(pool_with(R"("seccomp": true)")).seccomp == true);
+  CHECK(parsed(pool_with(R"("seccomp": false)")).seccomp == false);
+  CHECK_FALSE(parsed(pool_with("")).seccomp.has_value());
+  CHECK(mistake(pool_with(R"("seccomp": "yes")")) ==
+        R"(pool.json: /seccomp: "yes" is not allowed: true or false)");
+}
+
 TEST_CASE("a user brings its group and its further groups; a group takes the place of its own") {
   const passwd* entry = ::getpwnam("nobody");
   REQUIRE(entry != nullptr);

@@ -72,6 +72,7 @@ TEST_CASE("FAULTS 71: a supervisor has the filter once, after upgrades as well, 
   CHECK(high_descriptors(supervisor) == 0);
 
   std::vector<Client> clients;
+  clients.reserve(6);
   for (int i = 0; i < 5; ++i) clients.emplace_back(supervisor.address());
   const auto all_there = [&] { return high_descriptors(supervisor) == 5; };
   eventually("two are with workers, three wait, and none has a low descriptor", all_there);
@@ -92,7 +93,8 @@ TEST_CASE("FAULTS 71: a supervisor has the filter once, after upgrades as well, 
     client.finish();
   }
   std::size_t answered = 0;
-  for (Client& client : clients) if (client.receive() == "hello") ++answered;
+  for (Client& client : clients)
+    if (client.receive() == "hello") ++answered;
   CHECK(answered >= 5);
   for (const pid_t pid : supervisor.wait_for_idle(2).pids()) CHECK(filters_of(pid) == "0 0");
   eventually("all are closed", [&] { return high_descriptors(supervisor) == 0; });
@@ -180,6 +182,7 @@ TEST_CASE(
   REQUIRE(::prlimit(supervisor.pid(), RLIMIT_NOFILE, nullptr, &former) == 0);
   set_limit(supervisor.pid(), kFirst + 3, former.rlim_max);
   std::vector<Client> clients;
+  clients.reserve(10);
   for (int i = 0; i < 10; ++i) clients.emplace_back(supervisor.address());
   supervisor.wait_for_log("accepting is paused, clients wait in the backlog: Too many open files");
   SUBCASE("nothing else happens") {}

@@ -27,7 +27,7 @@ TEST_CASE(
   holding.pools[0].connections_per_worker = 50;
   CHECK(descriptors_needed(holding).all() == base);
   holding.pools[0].hold = Hold::kDone;
-  CHECK(descriptors_needed(holding).all() == base + 4 * 49);
+  CHECK(descriptors_needed(holding).all() == base + std::size_t{4} * 49);
 }
 
 TEST_CASE("FAULTS 61: a configuration over the limit of descriptors is refused with both numbers") {

@@ -75,8 +75,7 @@ std::size_t descriptors_of(pid_t pid) {
 std::vector<int> descriptor_numbers_of(pid_t pid) {
   std::vector<int> numbers;
   std::error_code gone;
-  for (const auto& entry :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone))
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone))
     numbers.push_back(std::atoi(entry.path().filename().c_str()));
   std::sort(numbers.begin(), numbers.end());
   return numbers;
