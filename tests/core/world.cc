@@ -113,6 +113,18 @@ void World::introduce(WorkerId worker) {
   tell(event::WorkerIntroduced{worker});
 }
 
+void World::begin(WorkerId worker) {
+  Process& p = process(worker);
+  if (p.from) {
+    introduce(worker);
+    if (draws_.one_in(2)) return;
+  }
+  p.ready = true;
+  const std::uint64_t offered = p.role == WorkerRole::kTemplate ? 0 : 1 + draws_.below(4);
+  p.slots = std::min<std::uint64_t>(offered, settings_.slots);
+  tell(event::WorkerReady{worker, 1, offered});
+}
+
 void World::behave(WorkerId worker) {
   Process& p = process(worker);
   if (p.dead || waits_in_vain(p)) return;
@@ -122,16 +134,7 @@ void World::behave(WorkerId worker) {
     p.stopped = false;
     return tell(event::WorkerStopped{worker, false});
   }
-  if (p.from) {
-    introduce(worker);
-    if (draws_.one_in(2)) return;
-  }
-  if (!p.ready) {
-    p.ready = true;
-    const std::uint64_t offered = p.role == WorkerRole::kTemplate ? 0 : 1 + draws_.below(4);
-    p.slots = std::min<std::uint64_t>(offered, settings_.slots);
-    return tell(event::WorkerReady{worker, 1, offered});
-  }
+  if (!p.ready) return begin(worker);
   if (p.pinged) {
     p.pinged = false;
     return tell(event::WorkerPong{worker});

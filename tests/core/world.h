@@ -105,6 +105,8 @@ class World {
   void accept();
   void behave(WorkerId worker);
   void introduce(WorkerId worker);
+  /// Introduces itself, if it was forked, and says Ready.
+  void begin(WorkerId worker);
   void work(WorkerId worker, Ticket ticket);
   void misbehave(WorkerId worker);
   void lie(WorkerId worker, Ticket ticket);
