@@ -48,7 +48,24 @@ struct Dispatch {
   Ticket ticket;
   ListenerIndex listener = 0;
   Instant accepted_at;
-  Duration waited{};
+  Duration waited{};          ///< in the queue, since the client wanted a worker
+  bool came_back = false;     ///< from a worker that may have set options of the socket
+  bool answered = false;      ///< a worker has answered on it before
+  bool look_first = false;    ///< it waited: when its client has left, nothing is sent (kClientLeft)
+  bool may_park = false;      ///< the worker may give it back between two requests
+  bool park_at_once = false;  ///< and should, without keeping it for a while
+};
+/// Others wait: ask the worker to park what it keeps for a next request.
+struct SendYield {
+  WorkerId worker;
+};
+/// Tell when the client has sent something or has left: event::ClientSeen, once.
+struct Watch {
+  Ticket ticket;
+};
+/// See what the client does; answer with event::ClientSeen at once.
+struct Look {
+  Ticket ticket;
 };
 /// Close our copy of the socket. The ticket lives on.
 struct CloseCopy {
@@ -157,10 +174,11 @@ namespace prefork {
 
 using Action =
     std::variant<action::StartWorker, action::SendDrain, action::SignalWorker, action::SendPing,
-                 action::Measure, action::ForgetWorker, action::Dispatch, action::CloseCopy, action::Inspect,
-                 action::Dismiss, action::End, action::SetAccepting, action::CloseListeners,
-                 action::ReportReady, action::ReportDeath, action::ReportStarts, action::ReportViolation,
-                 action::ReportRollout, action::ForgetGeneration, action::ReportStuck, action::ReportSize,
+                 action::Measure, action::ForgetWorker, action::Dispatch, action::SendYield, action::Watch,
+                 action::Look, action::CloseCopy, action::Inspect, action::Dismiss, action::End,
+                 action::SetAccepting, action::CloseListeners, action::ReportReady, action::ReportDeath,
+                 action::ReportStarts, action::ReportViolation, action::ReportRollout,
+                 action::ForgetGeneration, action::ReportStuck, action::ReportSize,
                  action::ReportRedispatched, action::ReportSaturation, action::ReportGaveUp, action::Stopped>;
 /// Owned by the caller and reused, so that deciding allocates nothing when warm.
 using Actions = std::vector<Action>;

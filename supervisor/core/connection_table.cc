@@ -12,7 +12,7 @@ ConnectionRow& ConnectionTable::add(Ticket ticket, ListenerIndex listener, Insta
   entry = Entry{};
   entry.row.ticket = ticket;
   entry.row.listener = listener;
-  entry.row.accepted_at = entry.row.since = now;
+  entry.row.accepted_at = entry.row.asked_at = entry.row.since = now;
   ++size_;
   return entry.row;
 }
@@ -36,10 +36,22 @@ ConnectionRow* ConnectionTable::find(Ticket ticket) {
   return const_cast<ConnectionRow*>(std::as_const(*this).find(ticket));
 }
 
+void ConnectionTable::wait(ConnectionRow& row, ConnectionState state, Instant now) {
+  List& list = lobby(state);
+  join(list, list.last, row, state, now);
+}
+
+void ConnectionTable::look_at(ConnectionRow& row) {
+  leave_place(row);
+  row.state = ConnectionState::kLookedAt;
+}
+
+ConnectionRow* ConnectionTable::longest_waiting(ConnectionState state) { return at(lobby(state).first); }
+
 void ConnectionTable::enqueue(ConnectionRow& row, Instant now, bool came_back) {
   row.queued_at = now;
   List& queue = came_back ? came_back_ : waiting_;
-  join(queue, queue.last, row, now);
+  join(queue, queue.last, row, ConnectionState::kQueued, now);
 }
 
 void ConnectionTable::requeue(ConnectionRow& row, Instant now) {
@@ -49,18 +61,21 @@ void ConnectionTable::requeue(ConnectionRow& row, Instant now) {
   while (previous != kNone && entries_[previous].row.queued_at > row.queued_at) {
     previous = entries_[previous].links[kByPlace].previous;
   }
-  join(came_back_, previous, row, now);
+  join(came_back_, previous, row, ConnectionState::kQueued, now);
 }
 
-void ConnectionTable::join(List& queue, std::uint32_t previous, ConnectionRow& row, Instant now) {
-  row.state = ConnectionState::kQueued;
+void ConnectionTable::join(List& list, std::uint32_t previous, ConnectionRow& row, ConnectionState state,
+                           Instant now) {
+  leave_place(row);
+  row.state = state;
   row.since = now;
-  entries_[row.ticket.slot()].place = &queue;
-  insert(queue, previous, row.ticket.slot(), kByPlace);
+  entries_[row.ticket.slot()].place = &list;
+  insert(list, previous, row.ticket.slot(), kByPlace);
 }
 
-ConnectionRow* ConnectionTable::front() {
-  return at(came_back_.first != kNone ? came_back_.first : waiting_.first);
+ConnectionRow* ConnectionTable::front(bool newest_first) {
+  if (came_back_.first != kNone) return at(came_back_.first);
+  return at(newest_first ? waiting_.last : waiting_.first);
 }
 
 ConnectionRow* ConnectionTable::longest_queued() {
@@ -94,7 +109,7 @@ void ConnectionTable::begin(ConnectionRow& row, Instant now) {
   forget_receipt(row);
   ++begun_;
   row.state = ConnectionState::kBusy;
-  row.since = now;
+  row.since = row.begun_at = now;
   append(active_, row.ticket.slot(), kAwaited);
 }
 
@@ -156,6 +171,8 @@ ConnectionTable::Contents ConnectionTable::contents() const {
   const auto to_tickets = [](std::vector<Ticket>& tickets) {
     return [&tickets](const ConnectionRow& row) { tickets.push_back(row.ticket); };
   };
+  walk(silent_, kByPlace, to_rows(contents.silent));
+  walk(parked_, kByPlace, to_rows(contents.parked));
   walk(came_back_, kByPlace, to_rows(contents.came_back));
   walk(waiting_, kByPlace, to_rows(contents.waiting));
   for (const List& list : held_) walk(list, kByPlace, to_rows(contents.held));
@@ -165,8 +182,13 @@ ConnectionTable::Contents ConnectionTable::contents() const {
 }
 
 void ConnectionTable::fill(const Contents& contents) {
-  for (const ConnectionRow& row : contents.came_back) join(came_back_, came_back_.last, put(row), row.since);
-  for (const ConnectionRow& row : contents.waiting) join(waiting_, waiting_.last, put(row), row.since);
+  const auto line_up = [this](List& list, const std::vector<ConnectionRow>& rows, ConnectionState state) {
+    for (const ConnectionRow& row : rows) join(list, list.last, put(row), state, row.since);
+  };
+  line_up(silent_, contents.silent, ConnectionState::kSilent);
+  line_up(parked_, contents.parked, ConnectionState::kParked);
+  line_up(came_back_, contents.came_back, ConnectionState::kQueued);
+  line_up(waiting_, contents.waiting, ConnectionState::kQueued);
   for (const ConnectionRow& row : contents.held) {
     append(held_by(row.worker), put(row).ticket.slot(), kByPlace);
     if (row.state == ConnectionState::kBusy) ++begun_;
@@ -187,7 +209,7 @@ ConnectionRow& ConnectionTable::put(const ConnectionRow& row) {
 
 // One loop over everything is plainer than its parts.
 const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-function-cognitive-complexity)
-  std::size_t counts[4] = {};
+  std::size_t counts[7] = {};
   std::size_t known = 0;
   for (const Entry& entry : entries_) {
     if (!entry.row.ticket) continue;
@@ -200,8 +222,11 @@ const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-f
     if (entry.links[kAwaited].linked && !in_hands) {
       return "a receipt or progress is awaited for a connection that no worker holds";
     }
-    if ((entry.place != nullptr) != (entry.row.state == ConnectionState::kQueued)) {
-      return "a connection is in the queue and elsewhere, or queued and in no queue";
+    const bool lined_up = entry.row.state == ConnectionState::kQueued ||
+                          entry.row.state == ConnectionState::kSilent ||
+                          entry.row.state == ConnectionState::kParked;
+    if ((entry.place != nullptr) != lined_up) {
+      return "a connection is in the lobby or the queue and elsewhere, or says so and is in neither";
     }
   }
   if (begun_ != counts[static_cast<std::size_t>(ConnectionState::kBusy)])
@@ -211,6 +236,9 @@ const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-f
   if (known != size_) return "the number of connections is wrong";
   if (queued() != counts[static_cast<std::size_t>(ConnectionState::kQueued)])
     return "the queue's length is wrong";
+  if (silent() != counts[static_cast<std::size_t>(ConnectionState::kSilent)] ||
+      parked() != counts[static_cast<std::size_t>(ConnectionState::kParked)])
+    return "the lobby's size is wrong";
   if (held != counts[static_cast<std::size_t>(ConnectionState::kDispatched)] +
                   counts[static_cast<std::size_t>(ConnectionState::kBusy)]) {
     return "the connections in workers' hands are miscounted";

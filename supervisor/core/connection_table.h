@@ -1,6 +1,7 @@
-// The connections that the pool knows of, and the lists they stand in: the queue (those that came back from a
-// worker before those that are new), the receipts that are awaited, and what each worker holds. All
-// operations but requeue() take constant time and, once the table has grown to its size, allocate nothing.
+// The connections that the pool knows of, and the lists they stand in: the lobby (those that have nothing to
+// say yet), the queue (those that came back from a worker before those that are new), the receipts that are
+// awaited, and what each worker holds. All operations but requeue() take constant time and, once the table
+// has grown to its size, allocate nothing.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +15,9 @@
 namespace prefork {
 
 enum class ConnectionState {
+  kSilent,      ///< in the lobby: has sent nothing yet
+  kParked,      ///< in the lobby: answered, and kept for its next request
+  kLookedAt,    ///< its time in the lobby is over; io is asked whether it has something to say after all
   kQueued,      ///< wants a worker
   kDispatched,  ///< sent to a worker that has not begun it
   kBusy,        ///< begun
@@ -28,8 +32,12 @@ struct ConnectionRow {
   std::uint8_t redispatches = 0;  ///< how often it came back from a worker
   std::uint8_t kills = 0;         ///< how many workers died that had begun it
   bool dismissed = false;         ///< ended for the client while its worker was stuck
+  bool answered = false;          ///< a worker has parked it before
+  bool may_park = false;          ///< its worker was told that it may
   Instant accepted_at;
-  bool sent = false;  ///< has been dispatched before, whatever became of it
+  Instant asked_at;   ///< when it wanted a worker: was accepted, or left the lobby
+  Instant begun_at;   ///< kBusy
+  bool sent = false;  ///< has been dispatched since asked_at, whatever became of it
   Instant since;      ///< start of the present state; kBusy: of the last sign of progress
   Instant queued_at;  ///< since when it has wanted a worker; a dispatch that failed does not interrupt that
   WorkerId worker;    ///< kDispatched, kBusy
@@ -39,6 +47,8 @@ struct ConnectionRow {
     visit("ticket", self.ticket), visit("state", self.state), visit("listener", self.listener);
     visit("copy_held", self.copy_held), visit("redispatches", self.redispatches);
     visit("kills", self.kills), visit("dismissed", self.dismissed);
+    visit("answered", self.answered), visit("may_park", self.may_park);
+    visit("asked_at", self.asked_at), visit("begun_at", self.begun_at);
     visit("accepted_at", self.accepted_at), visit("sent", self.sent), visit("since", self.since);
     visit("queued_at", self.queued_at), visit("worker", self.worker);
   }
@@ -56,12 +66,22 @@ class ConnectionTable {
   /// How many of them are kBusy.
   [[nodiscard]] std::size_t begun() const { return begun_; }
 
+  /// Into the lobby, at the end.
+  void wait(ConnectionRow& row, ConnectionState state, Instant now);
+  /// Out of the lobby, to be looked at.
+  void look_at(ConnectionRow& row);
+  /// The one that has been in the lobby in this state, kSilent or kParked, the longest; null when none is.
+  [[nodiscard]] ConnectionRow* longest_waiting(ConnectionState state);
+  /// How many are in the lobby.
+  [[nodiscard]] std::size_t silent() const { return silent_.size; }
+  [[nodiscard]] std::size_t parked() const { return parked_.size; }
+
   /// Into the queue: at the end, or, when it comes back from a worker, behind the others that came back.
   void enqueue(ConnectionRow& row, Instant now, bool came_back);
   /// Back into the queue as if it had never left: among those that came back, by the time of queued_at.
   void requeue(ConnectionRow& row, Instant now);
   /// The connection to be dispatched next; null when nobody waits.
-  [[nodiscard]] ConnectionRow* front();
+  [[nodiscard]] ConnectionRow* front(bool newest_first = false);
   /// The connection that has been in the queue the longest; null when nobody waits.
   [[nodiscard]] ConnectionRow* longest_queued();
   [[nodiscard]] std::size_t queued() const { return came_back_.size + waiting_.size; }
@@ -90,6 +110,7 @@ class ConnectionTable {
 
   /// All there is to know of a table, each list in its order.
   struct Contents {
+    std::vector<ConnectionRow> silent, parked;      ///< the lobby
     std::vector<ConnectionRow> came_back, waiting;  ///< the queue
     std::vector<ConnectionRow> held;                ///< in workers' hands
     std::vector<Ticket> receipts, active;
@@ -100,6 +121,7 @@ class ConnectionTable {
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     Contents contents = self.contents();
+    visit("silent", contents.silent), visit("parked", contents.parked);
     visit("came_back", contents.came_back), visit("waiting", contents.waiting), visit("held", contents.held);
     visit("receipts", contents.receipts), visit("active", contents.active);
     if constexpr (!std::is_const_v<Self>) self.fill(contents);
@@ -110,7 +132,7 @@ class ConnectionTable {
 
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;
-  static constexpr std::size_t kByPlace = 0;  ///< links of the queue or of the worker's list
+  static constexpr std::size_t kByPlace = 0;  ///< links of the lobby, the queue or the worker's list
   static constexpr std::size_t kAwaited = 1;  ///< links of the receipts or of the active ones
   struct List {
     std::uint32_t first = kNone;
@@ -125,14 +147,15 @@ class ConnectionTable {
   struct Entry {
     ConnectionRow row;
     Links links[2];
-    List* place = nullptr;  ///< the list of kByPlace: came_back_ or waiting_; null for a worker's
+    List* place = nullptr;  ///< the list of kByPlace, of the lobby or the queue; null for a worker's
   };
 
   void append(List& list, std::size_t slot, std::size_t which) { insert(list, list.last, slot, which); }
   /// Behind the slot `previous`; kNone: first.
   void insert(List& list, std::uint32_t previous, std::size_t slot, std::size_t which);
   void unlink(List& list, std::size_t slot, std::size_t which);
-  void join(List& queue, std::uint32_t previous, ConnectionRow& row, Instant now);
+  void join(List& list, std::uint32_t previous, ConnectionRow& row, ConnectionState state, Instant now);
+  List& lobby(ConnectionState state) { return state == ConnectionState::kSilent ? silent_ : parked_; }
   void leave_place(ConnectionRow& row);
   void forget_awaited(ConnectionRow& row);
   template <typename See>
@@ -146,6 +169,8 @@ class ConnectionTable {
 
   std::vector<Entry> entries_;  ///< by ticket slot; ticket 0 marks a free one
   std::vector<List> held_;      ///< by worker slot
+  List silent_;
+  List parked_;
   List came_back_;
   List waiting_;
   List receipts_;

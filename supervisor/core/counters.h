@@ -1,6 +1,7 @@
 // What a pool has counted since it was made. Numbers only grow.
 //
-//   accepted = served + lost + gave_up + rejected + expired + discarded + those still known to the pool
+//   accepted = served + lost + gave_up + rejected + expired + discarded + left + silent
+//              + those still known to the pool
 #pragma once
 
 #include <cstdint>
@@ -14,14 +15,18 @@ struct Counters {
   std::uint64_t dispatched = 0;    ///< Dispatch actions, repeats included
   std::uint64_t redispatched = 0;  ///< came back from a worker that had not begun, or not touched, them
   std::uint64_t begun = 0;         ///< receipts
-  std::uint64_t served = 0;
-  std::uint64_t lost = 0;       ///< their worker died after it had begun them
-  std::uint64_t gave_up = 0;    ///< came back too often
-  std::uint64_t rejected = 0;   ///< the queue was full
-  std::uint64_t expired = 0;    ///< waited longer than the queue's timeout
-  std::uint64_t discarded = 0;  ///< still queued when the pool was stopped, or not sendable at all
+  std::uint64_t served = 0;        ///< ended after their worker, or the last of them, was done
+  std::uint64_t parked = 0;        ///< answered and given back, each time
+  std::uint64_t evicted = 0;       ///< ended while they waited for data, to make room for others
+  std::uint64_t lost = 0;          ///< their worker died after it had begun them
+  std::uint64_t gave_up = 0;       ///< came back too often
+  std::uint64_t rejected = 0;      ///< the queue was full
+  std::uint64_t expired = 0;       ///< waited longer than the queue's timeout
+  std::uint64_t discarded = 0;     ///< still queued when the pool was stopped, or not sendable at all
+  std::uint64_t left = 0;          ///< their client went before a worker had begun them
+  std::uint64_t silent = 0;        ///< sent nothing while they were waited for
 
-  /// Connections that ended in any other way than served.
+  /// Connections that wanted something and ended in any other way than served.
   [[nodiscard]] std::uint64_t unserved() const { return lost + gave_up + rejected + expired + discarded; }
 
   std::uint64_t starts = 0;
@@ -30,17 +35,20 @@ struct Counters {
   std::uint64_t violations = 0;  ///< workers that broke the protocol
 
   std::uint64_t queue_high = 0;  ///< most connections that ever waited at a time
-  Histogram waits;               ///< time from acceptance to each first dispatch
+  Histogram waits;               ///< time in the queue, of each request or connection that was dispatched
+  Histogram busy_times;          ///< time from Busy to Idle or Park
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("accepted", self.accepted), visit("dispatched", self.dispatched);
     visit("redispatched", self.redispatched), visit("begun", self.begun), visit("served", self.served);
+    visit("parked", self.parked), visit("evicted", self.evicted);
     visit("lost", self.lost), visit("gave_up", self.gave_up), visit("rejected", self.rejected);
     visit("expired", self.expired), visit("discarded", self.discarded), visit("starts", self.starts);
+    visit("left", self.left), visit("silent", self.silent);
     visit("start_failures", self.start_failures), visit("crashes", self.crashes);
     visit("violations", self.violations), visit("queue_high", self.queue_high);
-    visit("waits", self.waits);
+    visit("waits", self.waits), visit("busy_times", self.busy_times);
   }
 };
 

@@ -10,15 +10,31 @@ void earlier(std::optional<Instant>& earliest, Instant candidate) {
   if (!earliest || candidate < *earliest) earliest = candidate;
 }
 
+// Those who are in the lobby when a reload closes it stay as long as they would by default.
+Duration silent_timeout(const PoolSettings& settings) {
+  return settings.first_byte_timeout.value_or(std::chrono::seconds(30));
+}
+Duration park_timeout(const PoolSettings& settings) {
+  return settings.keep_alive.value_or(PoolSettings::KeepAlive()).idle_timeout;
+}
+
 }  // namespace
 
 void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& out) {
   ++counters_.accepted;
   ConnectionRow& row = connections_.add(event.ticket, event.listener, now);
+  if (settings_.first_byte_timeout) return wait(row, ConnectionState::kSilent, now, out);
+  enqueue(row, now, out);
+}
+
+void Dispatcher::enqueue(ConnectionRow& row, Instant now, Actions& out) {
+  row.asked_at = now;
   // Where a worker is free the queue is empty, except in a pause: then it must not grow beyond its limit.
   if (connections_.queued() >= settings_.queue_max && settings_.full == PoolSettings::Full::kReject) {
-    end(event.ticket, action::End::How::kReject, counters_.rejected, out);
-    return;
+    // Newest first, the one that has waited the longest is the least likely to be waited for still.
+    ConnectionRow* oldest = newest_first(now) ? connections_.longest_queued() : nullptr;
+    end(oldest == nullptr ? row.ticket : oldest->ticket, action::End::How::kReject, counters_.rejected, out);
+    if (oldest == nullptr) return;
   }
   connections_.enqueue(row, now, /*came_back=*/false);
 }
@@ -26,26 +42,62 @@ void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& ou
 void Dispatcher::dispatch(Instant now, Actions& out) {
   if (paused_until_ && *paused_until_ <= now) paused_until_.reset();
   if (!paused_until_) hand_out(now, out);
+  if (connections_.queued() > 0) ask_keepers(out);
   counters_.queue_high = std::max<std::uint64_t>(counters_.queue_high, connections_.queued());
 }
 
 void Dispatcher::hand_out(Instant now, Actions& out) {
-  while (ConnectionRow* connection = connections_.front()) {
+  while (ConnectionRow* connection = connections_.front(newest_first(now))) {
     const WorkerRow* choice = workers_.least_busy(settings_.prefer);
     if (choice == nullptr) break;
-    WorkerRow& worker = *workers_.find(choice->id);
-    if (worker.load == 0) worker.since = now;
-    workers_.reserve(worker);
-    connections_.assign(*connection, worker.id, now);
-    const Duration waited = now - connection->accepted_at;
-    ++counters_.dispatched;
-    if (!std::exchange(connection->sent, true)) counters_.waits.add(waited);
-    out.push_back(action::Dispatch{worker.id, connection->ticket, connection->listener,
-                                   connection->accepted_at, waited});
-    if (connection->redispatches > 0) {
-      out.push_back(action::ReportRedispatched{worker.id, connection->ticket, connection->redispatches});
-    }
+    dispatch_to(*workers_.find(choice->id), *connection, now, out);
   }
+}
+
+bool Dispatcher::newest_first(Instant now) {
+  if (settings_.order != PoolSettings::Order::kAdaptive) return false;
+  const ConnectionRow* oldest = connections_.longest_queued();
+  standing_.observe(oldest == nullptr ? std::nullopt : std::optional(oldest->queued_at),
+                    settings_.queue_target, now);
+  return standing_.newest_first(now);
+}
+
+void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Instant now, Actions& out) {
+  if (worker.load == 0) worker.since = now;
+  workers_.reserve(worker);
+  connections_.assign(connection, worker.id, now);
+  const Duration waited = now - connection.asked_at;
+  ++counters_.dispatched;
+  if (!std::exchange(connection.sent, true)) counters_.waits.add(waited);
+  action::Dispatch action{.worker = worker.id,
+                          .ticket = connection.ticket,
+                          .listener = connection.listener,
+                          .accepted_at = connection.accepted_at,
+                          .waited = waited,
+                          .came_back = connection.redispatches > 0,
+                          .answered = connection.answered,
+                          .look_first = waited >= kLookAfter,
+                          .may_park = settings_.keep_alive.has_value()};
+  connection.may_park = action.may_park;
+  if (action.may_park) {
+    // While somebody is free nobody needs this worker's slot: it may wait a moment for the next request.
+    action.park_at_once = workers_.least_busy(settings_.prefer) == nullptr;
+    if (!action.park_at_once && !std::exchange(worker.may_keep, true)) keepers_.push_back(worker.id);
+  }
+  out.push_back(action);
+  if (connection.redispatches > 0) {
+    out.push_back(action::ReportRedispatched{worker.id, connection.ticket, connection.redispatches});
+  }
+}
+
+void Dispatcher::ask_keepers(Actions& out) {
+  for (const WorkerId keeper : keepers_) {
+    WorkerRow* worker = workers_.find(keeper);
+    if (worker == nullptr) continue;
+    worker->may_keep = false;
+    if (worker->load > 0) out.push_back(action::SendYield{keeper});
+  }
+  keepers_.clear();
 }
 
 void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& row, Instant now,
@@ -57,6 +109,9 @@ void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& 
   switch (event.cause) {
     case event::DispatchFailed::Cause::kBadConnection:
       end(event.ticket, action::End::How::kClose, counters_.discarded, out);
+      return;
+    case event::DispatchFailed::Cause::kClientLeft:
+      end(event.ticket, action::End::How::kClose, counters_.left, out);
       return;
     case event::DispatchFailed::Cause::kNoResources: paused_until_ = now + kResourcePause; break;
     case event::DispatchFailed::Cause::kWorkerFull:
@@ -78,21 +133,27 @@ std::optional<Dispatcher::Violation> Dispatcher::busy(WorkerRow& row, Ticket tic
   if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
   connections_.begin(*connection, now);
   ++counters_.begun;
-  if (settings_.hold == PoolSettings::Hold::kReceipt) {
+  if (settings_.hold == PoolSettings::Hold::kReceipt && !connection->may_park) {
     connection->copy_held = false;
     out.push_back(action::CloseCopy{ticket});
   }
   return std::nullopt;
 }
 
-std::optional<Dispatcher::Violation> Dispatcher::idle(WorkerRow& row, Ticket ticket, Actions& out) {
+std::optional<Dispatcher::Violation> Dispatcher::idle(WorkerRow& row, Ticket ticket, Instant now,
+                                                      Actions& out) {
   ConnectionRow* connection = held(row, ticket);
   if (connection == nullptr) return Violation::kUnknownTicket;
   if (connection->state != ConnectionState::kBusy) return Violation::kWrongState;
-  workers_.release(row);
-  ++row.served;
+  finish(row, *connection, now);
   end(ticket, action::End::How::kClose, counters_.served, out);
   return std::nullopt;
+}
+
+void Dispatcher::finish(WorkerRow& row, const ConnectionRow& connection, Instant now) {
+  workers_.release(row);
+  ++row.served;
+  counters_.busy_times.add(now - connection.begun_at);
 }
 
 std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket ticket, Instant now,
@@ -116,6 +177,7 @@ std::optional<Dispatcher::Violation> Dispatcher::progress(const WorkerRow& row, 
 
 Dispatcher::Held Dispatcher::take_back(WorkerRow& row, Instant now, Actions& out) {
   Held held;
+  if (row.may_keep) std::erase(keepers_, row.id);
   while (ConnectionRow* connection = connections_.first_held(row.id)) {
     const bool begun = connection->state == ConnectionState::kBusy;
     workers_.release(row);
@@ -170,6 +232,8 @@ void Dispatcher::expire(Instant now, Actions& out) {
     if (now < row->queued_at + settings_.queue_timeout) break;
     end(row->ticket, action::End::How::kReject, counters_.expired, out);
   }
+  expire_lobby(ConnectionState::kSilent, silent_timeout(settings_), now, out);
+  expire_lobby(ConnectionState::kParked, park_timeout(settings_), now, out);
 }
 
 void Dispatcher::discard_queue(Actions& out) {
@@ -203,6 +267,10 @@ std::optional<Instant> Dispatcher::next_deadline() {
   const ConnectionRow* active = connections_.longest_active();
   if (active != nullptr && settings_.busy_timeout > Duration::zero())
     earlier(earliest, active->since + settings_.busy_timeout);
+  if (const ConnectionRow* row = connections_.longest_waiting(ConnectionState::kSilent))
+    earlier(earliest, row->since + silent_timeout(settings_));
+  if (const ConnectionRow* row = connections_.longest_waiting(ConnectionState::kParked))
+    earlier(earliest, row->since + park_timeout(settings_));
   if (const ConnectionRow* row = connections_.longest_awaited())
     earlier(earliest, row->since + settings_.receipt_timeout);
   if (const ConnectionRow* row = connections_.longest_queued()) {

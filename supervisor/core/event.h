@@ -23,6 +23,7 @@ struct DispatchFailed {
     kWorkerFull,     ///< it does not read its channel
     kNoResources,    ///< this machine or user is short of something; nobody's fault
     kBadConnection,  ///< this socket cannot be sent
+    kClientLeft,     ///< it was looked at first, and its client has left or will not ask anything
   };
   WorkerId worker;
   Ticket ticket;
@@ -41,6 +42,19 @@ struct Inspected {
 struct WorkerIntroduced {
   WorkerId worker;
 };
+/// What can be seen of a client without reading from it.
+enum class ClientSign {
+  kSilent,  ///< it has sent nothing
+  kAsks,    ///< something of it is unread
+  kGone,    ///< it has left, or has ended without asking anything
+};
+/// What a Watch action waited for, once; or the answer to a Look action, at once.
+struct ClientSeen {
+  Ticket ticket;
+  ClientSign sign = ClientSign::kAsks;
+};
+/// No descriptor is free for the next connection.
+struct DescriptorsShort {};
 
 // Records from a worker. None of them is trusted: the core checks each against its tables.
 struct WorkerReady {
@@ -56,6 +70,11 @@ struct WorkerIdle {
   WorkerId worker;
   Ticket ticket;
 };
+/// It has answered, and gives the connection back until there is another request.
+struct WorkerParked {
+  WorkerId worker;
+  Ticket ticket;
+};
 struct WorkerRefused {
   WorkerId worker;
   Ticket ticket;
@@ -66,6 +85,11 @@ struct WorkerProgress {
 };
 struct WorkerPong {
   WorkerId worker;
+};
+/// How loaded the worker says it is, in thousandths of what it can bear.
+struct WorkerLoad {
+  WorkerId worker;
+  std::uint32_t load = 0;
 };
 /// The worker sent what no worker may send at any time. io has logged what.
 struct WorkerViolated {
@@ -115,9 +139,10 @@ struct DeadlinePassed {};
 namespace prefork {
 
 using Event =
-    std::variant<event::Accepted, event::DispatchFailed, event::Inspected, event::WorkerIntroduced,
-                 event::WorkerReady, event::WorkerBusy, event::WorkerIdle, event::WorkerRefused,
-                 event::WorkerProgress, event::WorkerPong, event::WorkerStopped, event::WorkerMeasured,
+    std::variant<event::Accepted, event::DispatchFailed, event::Inspected, event::ClientSeen,
+                 event::WorkerIntroduced, event::DescriptorsShort, event::WorkerReady, event::WorkerBusy,
+                 event::WorkerIdle, event::WorkerParked, event::WorkerRefused, event::WorkerProgress,
+                 event::WorkerPong, event::WorkerLoad, event::WorkerStopped, event::WorkerMeasured,
                  event::WorkerViolated, event::ChannelClosed, event::WorkerExited, event::SettingsChanged,
                  event::Resized, event::FailuresForgotten, event::StopRequested, event::DeadlinePassed>;
 

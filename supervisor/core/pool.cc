@@ -76,6 +76,7 @@ void Pool::on(const event::DispatchFailed& event, Instant now, Actions& out) {
   switch (event.cause) {
     case event::DispatchFailed::Cause::kWorkerGone: lifecycle_.await_death(*row, now); break;
     case event::DispatchFailed::Cause::kWorkerFull: lifecycle_.rest(*row, now + Dispatcher::kRest); break;
+    case event::DispatchFailed::Cause::kClientLeft: lifecycle_.emptied(*row, now); break;
     case event::DispatchFailed::Cause::kNoResources:
     case event::DispatchFailed::Cause::kBadConnection: break;
   }
@@ -87,6 +88,14 @@ void Pool::on(const event::Inspected& event, Instant now, Actions& out) {
 
 void Pool::on(const event::WorkerIntroduced& event, Instant now, Actions& /*out*/) {
   if (WorkerRow* row = workers_.find(event.worker)) lifecycle_.introduced(*row, now);
+}
+
+void Pool::on(const event::ClientSeen& event, Instant now, Actions& out) {
+  dispatcher_.seen(event, now, out);
+}
+
+void Pool::on(const event::DescriptorsShort& /*event*/, Instant /*now*/, Actions& out) {
+  dispatcher_.make_room(out);
 }
 
 void Pool::on(const event::WorkerReady& event, Instant now, Actions& out) {
@@ -115,7 +124,17 @@ void Pool::on(const event::WorkerBusy& event, Instant now, Actions& out) {
 void Pool::on(const event::WorkerIdle& event, Instant now, Actions& out) {
   WorkerRow* row = speaker(event.worker, event.ticket, now, out);
   if (row == nullptr) return;
-  if (const auto wrong = dispatcher_.idle(*row, event.ticket, out)) {
+  if (const auto wrong = dispatcher_.idle(*row, event.ticket, now, out)) {
+    violated(*row, *wrong, event.ticket.value, now, out);
+  } else {
+    lifecycle_.served(*row, now, out);
+  }
+}
+
+void Pool::on(const event::WorkerParked& event, Instant now, Actions& out) {
+  WorkerRow* row = speaker(event.worker, event.ticket, now, out);
+  if (row == nullptr) return;
+  if (const auto wrong = dispatcher_.parked(*row, event.ticket, now, out)) {
     violated(*row, *wrong, event.ticket.value, now, out);
   } else {
     lifecycle_.served(*row, now, out);
@@ -149,6 +168,11 @@ void Pool::on(const event::WorkerPong& event, Instant now, Actions& out) {
   } else {
     violated(*row, What::kUnexpectedPong, 0, now, out);
   }
+}
+
+void Pool::on(const event::WorkerLoad& event, Instant now, Actions& out) {
+  WorkerRow* row = speaker(event.worker, Ticket{}, now, out);
+  if (row != nullptr) workers_.set_reported_load(*row, event.load);
 }
 
 void Pool::on(const event::WorkerStopped& event, Instant /*now*/, Actions& /*out*/) {
@@ -206,6 +230,7 @@ void Pool::on(const event::StopRequested& event, Instant now, Actions& out) {
     out.push_back(action::CloseListeners{});
     stop_deadline_ = now + settings_.stop_timeout;
     unserved_before_stop_ = counters_.unserved();
+    dispatcher_.empty_lobby(out);
   }
   if (!event.quick) return;
   stop_deadline_.reset();
@@ -259,7 +284,7 @@ const char* Pool::broken_invariant() const {
   if (const char* broken = dispatcher_.connections().broken_invariant()) return broken;
   if (const char* broken = lifecycle_.broken_invariant()) return broken;
   const Counters& c = counters_;
-  if (c.accepted != c.served + c.unserved() + dispatcher_.connections().size())
+  if (c.accepted != c.served + c.unserved() + c.left + c.silent + dispatcher_.connections().size())
     return "the counters do not add up";
   if (phase_ != Phase::kStopped && accepting_ != (phase_ == Phase::kRunning && dispatcher_.has_room())) {
     return "accepting does not fit the room there is";

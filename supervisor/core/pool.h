@@ -82,12 +82,16 @@ class Pool {
   void on(const event::DispatchFailed& event, Instant now, Actions& out);
   void on(const event::Inspected& event, Instant now, Actions& out);
   void on(const event::WorkerIntroduced& event, Instant now, Actions& out);
+  void on(const event::ClientSeen& event, Instant now, Actions& out);
+  void on(const event::DescriptorsShort& event, Instant now, Actions& out);
   void on(const event::WorkerReady& event, Instant now, Actions& out);
   void on(const event::WorkerBusy& event, Instant now, Actions& out);
   void on(const event::WorkerIdle& event, Instant now, Actions& out);
+  void on(const event::WorkerParked& event, Instant now, Actions& out);
   void on(const event::WorkerRefused& event, Instant now, Actions& out);
   void on(const event::WorkerProgress& event, Instant now, Actions& out);
   void on(const event::WorkerPong& event, Instant now, Actions& out);
+  void on(const event::WorkerLoad& event, Instant now, Actions& out);
   void on(const event::WorkerStopped& event, Instant now, Actions& out);
   void on(const event::WorkerMeasured& event, Instant now, Actions& out);
   void on(const event::WorkerViolated& event, Instant now, Actions& out);

@@ -15,6 +15,16 @@ struct PoolSettings {
   enum class Prefer { kLongestIdle, kWarmest };
   enum class Hold { kReceipt, kDone };
   enum class Full { kWait, kReject };
+  enum class Order {
+    kFifo,
+    kAdaptive,  ///< oldest first while the queue drains, newest first while it stands
+  };
+
+  /// What workers give back between two requests is watched here and goes to whoever is least busy then.
+  struct KeepAlive {
+    Duration idle_timeout = std::chrono::seconds(60);
+    std::size_t max = 0;  ///< parked at a time, where the one parked the longest makes room; 0: any number
+  };
 
   /// What makes the number of workers follow the load.
   struct Elastic {
@@ -48,6 +58,12 @@ struct PoolSettings {
   std::size_t queue_max = 1024;  ///< at least 1
   Duration queue_timeout = std::chrono::seconds(30);
   Full full = Full::kWait;
+  Order order = Order::kFifo;
+  Duration queue_target = std::chrono::milliseconds(20);  ///< kAdaptive: how long it may stand
+
+  std::optional<Duration>
+      first_byte_timeout;               ///< set: a connection wants a worker when it has sent something
+  std::optional<KeepAlive> keep_alive;  ///< set: workers may park connections; needs Hold::kDone
 
   Duration start_timeout = std::chrono::seconds(60);
   Duration receipt_timeout = std::chrono::seconds(10);

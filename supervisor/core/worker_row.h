@@ -116,8 +116,10 @@ struct WorkerRow {
   Instant ready_at;                 ///< meaningful when was_ready
   Instant forked_at;                ///< a template: when the last one that it forked told who it is
   std::optional<Instant> deadline;  ///< of the present status; passed: the next harder step
-  bool resting = false;  ///< ready, but gets nothing until its deadline: it refused, or does not read
-  bool stopped = false;  ///< by SIGSTOP or the like; gets nothing until it is continued
+  bool resting = false;   ///< ready, but gets nothing until its deadline: it refused, or does not read
+  bool may_keep = false;  ///< may keep a connection for its next request, and has not been asked to park it
+  std::uint32_t reported_load = 0;  ///< what it says of itself, in thousandths
+  bool stopped = false;             ///< by SIGSTOP or the like; gets nothing until it is continued
   bool kill_sent = false;
   bool stuck = false;  ///< SIGKILL did not end it within kill_timeout
   bool was_ready = false;
@@ -141,7 +143,8 @@ struct WorkerRow {
     visit("recycle_served", self.recycle_served), visit("recycle_at", self.recycle_at);
     visit("recycle_due", self.recycle_due), visit("retiring", self.retiring);
     visit("pinged_at", self.pinged_at), visit("ponged_at", self.ponged_at);
-    visit("lineage", self.lineage);
+    visit("lineage", self.lineage), visit("may_keep", self.may_keep);
+    visit("reported_load", self.reported_load);
   }
 
   [[nodiscard]] bool dispatchable() const {

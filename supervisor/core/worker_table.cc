@@ -1,12 +1,10 @@
 #include "supervisor/core/worker_table.h"
 
-#include <bit>
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
 namespace prefork {
-
-static_assert(WorkerTable::kMaxSlots == 64 * 64, "one word of summary bits covers all levels");
 
 namespace {
 
@@ -16,7 +14,10 @@ bool is_starting(const WorkerRow& row) {
 
 }  // namespace
 
-WorkerTable::WorkerTable() : levels_(kMaxSlots) {}
+std::uint32_t WorkerTable::level_of(const WorkerRow& row) {
+  if (!row.dispatchable()) return kNone;
+  return row.load * kShares + row.reported_load * (kShares - 1) / kMaxReportedLoad;
+}
 
 WorkerRow& WorkerTable::add(WorkerRole role, Generation generation, Instant now) {
   const WorkerId id = ids_.allocate();
@@ -54,9 +55,8 @@ const WorkerRow* WorkerTable::find(WorkerId id) const {
 WorkerRow* WorkerTable::find(WorkerId id) { return const_cast<WorkerRow*>(std::as_const(*this).find(id)); }
 
 const WorkerRow* WorkerTable::least_busy(PoolSettings::Prefer prefer) const {
-  if (occupied_words_ == 0) return nullptr;
-  const auto word = static_cast<std::size_t>(std::countr_zero(occupied_words_));
-  const Level& level = levels_[word * 64 + static_cast<std::size_t>(std::countr_zero(occupied_[word]))];
+  if (occupied_.empty()) return nullptr;
+  const Level& level = levels_[occupied_.lowest()];
   return &rows_[prefer == PoolSettings::Prefer::kLongestIdle ? level.first : level.last];
 }
 
@@ -81,6 +81,11 @@ void WorkerTable::set_resting(WorkerRow& row, bool resting) {
 
 void WorkerTable::set_stopped(WorkerRow& row, bool stopped) {
   row.stopped = stopped;
+  relink(row);
+}
+
+void WorkerTable::set_reported_load(WorkerRow& row, std::uint32_t load) {
+  row.reported_load = std::min(load, kMaxReportedLoad);
   relink(row);
 }
 
@@ -114,20 +119,20 @@ WorkerRow* WorkerTable::overdue(Instant now) {
 
 void WorkerTable::relink(const WorkerRow& row) {
   const auto slot = static_cast<std::uint32_t>(row.id.slot());
-  const std::uint32_t level = row.dispatchable() ? row.load : kNone;
+  const std::uint32_t level = level_of(row);
   if (links_[slot].level == level) return;
   unlink(slot);
   if (level != kNone) link(slot, level);
 }
 
 void WorkerTable::link(std::uint32_t slot, std::uint32_t level) {
+  if (level >= levels_.size()) levels_.resize(level + 1);
   Level& list = levels_[level];
   links_[slot] = Links{.previous = list.last, .next = kNone, .level = level};
   (list.last == kNone ? list.first : links_[list.last].next) = slot;
   list.last = slot;
-  if (level == 0) ++idle_;
-  occupied_[level / 64] |= std::uint64_t{1} << (level % 64);
-  occupied_words_ |= std::uint64_t{1} << (level / 64);
+  if (level < kShares) ++idle_;
+  occupied_.insert(level);
 }
 
 void WorkerTable::unlink(std::uint32_t slot) {
@@ -137,10 +142,8 @@ void WorkerTable::unlink(std::uint32_t slot) {
   (old.previous == kNone ? list.first : links_[old.previous].next) = old.next;
   (old.next == kNone ? list.last : links_[old.next].previous) = old.previous;
   links_[slot] = Links{};
-  if (old.level == 0) --idle_;
-  if (list.first != kNone) return;
-  occupied_[old.level / 64] &= ~(std::uint64_t{1} << (old.level % 64));
-  if (occupied_[old.level / 64] == 0) occupied_words_ &= ~(std::uint64_t{1} << (old.level / 64));
+  if (old.level < kShares) --idle_;
+  if (list.first == kNone) occupied_.erase(old.level);
 }
 
 WorkerTable::Contents WorkerTable::contents() const {
@@ -187,8 +190,8 @@ const char* WorkerTable::broken_invariant() const {  // NOLINT(readability-funct
     if (is_starting(row)) ++starting;
     if (row.from && row.status == WorkerStatus::kReady) return "a worker is ready that nobody has forked";
     if (row.status != WorkerStatus::kStarting && row.load > row.slots) return "load exceeds slots";
-    if (links_[slot].level != (row.dispatchable() ? row.load : kNone)) return "a row is in the wrong list";
-    if (row.dispatchable() && least_busy(PoolSettings::Prefer::kLongestIdle)->load > row.load) {
+    if (links_[slot].level != level_of(row)) return "a row is in the wrong list";
+    if (row.dispatchable() && level_of(*least_busy(PoolSettings::Prefer::kLongestIdle)) > level_of(row)) {
       return "the least busy worker is not the least busy";
     }
   }

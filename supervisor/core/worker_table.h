@@ -1,11 +1,11 @@
 // The worker table: one row per worker, and the answer to "who is least busy?" in constant time.
 //
-// Rows that can take a connection are linked by load level, in the order in which they got there; a bitmap of
-// two levels finds the lowest level that has any. Whatever changes a row's place in these lists goes through
+// Rows that can take a connection are linked by level, in the order in which they got there; a bitmap finds
+// the lowest level that has any. A level is a number of connections and, among workers with equally many,
+// what they report of their load, in sixteenths. Whatever changes a row's place in these lists goes through
 // here.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "supervisor/core/level_bitmap.h"
 #include "supervisor/core/settings.h"
 #include "supervisor/core/worker_row.h"
 
@@ -23,8 +24,7 @@ class WorkerTable {
  public:
   /// Largest number of slots a worker can have.
   static constexpr std::uint32_t kMaxSlots = 4096;
-
-  WorkerTable();
+  static constexpr std::uint32_t kMaxReportedLoad = 1000;
 
   [[nodiscard]] bool full() const { return ids_.full(); }
   /// A new row in status kStarting. References to rows last until the next add().
@@ -53,7 +53,7 @@ class WorkerTable {
     }
   }
 
-  /// The worker that the next connection goes to: of those with the lowest load, the one that has been there
+  /// The worker that the next connection goes to: of those on the lowest level, the one that has been there
   /// the longest (kLongestIdle) or the shortest (kWarmest) time. Takes nothing. Null when nobody has room.
   [[nodiscard]] const WorkerRow* least_busy(PoolSettings::Prefer prefer) const;
 
@@ -61,6 +61,8 @@ class WorkerTable {
   void set_slots(WorkerRow& row, std::uint32_t slots);
   void set_resting(WorkerRow& row, bool resting);
   void set_stopped(WorkerRow& row, bool stopped);
+  /// In thousandths; what is above 1000 counts as 1000.
+  void set_reported_load(WorkerRow& row, std::uint32_t load);
   void set_deadline(WorkerRow& row, std::optional<Instant> deadline);
   /// Takes one of the row's free slots.
   void reserve(WorkerRow& row);
@@ -100,6 +102,10 @@ class WorkerTable {
     std::uint32_t last = kNone;
   };
 
+  static constexpr std::uint32_t kShares = 16;
+  static_assert(LevelBitmap::kSize == std::size_t{kMaxSlots} * kShares);
+  [[nodiscard]] static std::uint32_t level_of(const WorkerRow& row);
+
   void unlink(std::uint32_t slot);
   void link(std::uint32_t slot, std::uint32_t level);
   /// Brings the row's place in the lists up to date.
@@ -108,9 +114,8 @@ class WorkerTable {
   SlotAllocator<WorkerId> ids_;
   std::vector<WorkerRow> rows_;  ///< by slot; id 0 marks a free one
   std::vector<Links> links_;     ///< by slot
-  std::vector<Level> levels_;    ///< by load
-  std::array<std::uint64_t, kMaxSlots / 64> occupied_{};
-  std::uint64_t occupied_words_ = 0;
+  std::vector<Level> levels_;    ///< as many as have been in use
+  LevelBitmap occupied_;
   std::set<std::pair<Instant, WorkerId>> deadlines_;
   std::size_t size_ = 0;
   std::size_t idle_ = 0;

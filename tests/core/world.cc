@@ -38,6 +38,10 @@ PoolSettings random_settings(Draws& draws) {
   settings.receipt_timeout = seconds(1 + draws.below(10));
   settings.stop_timeout = seconds(1 + draws.below(30));
   add_random_care(draws, settings);
+  if (draws.one_in(3)) settings.order = PoolSettings::Order::kAdaptive;
+  if (draws.one_in(3)) settings.first_byte_timeout = seconds(1 + draws.below(20));
+  if (settings.hold == PoolSettings::Hold::kDone && !draws.one_in(3))
+    settings.keep_alive = PoolSettings::KeepAlive{seconds(1 + draws.below(20)), 1 + draws.below(8)};
   return settings;
 }
 
@@ -94,6 +98,31 @@ void World::accept() {
   tell(event::Accepted{ticket});
 }
 
+Ticket World::any_watched() const {
+  const auto found =
+      std::find_if(open_.begin(), open_.end(), [](const auto& entry) { return entry.second.watched; });
+  return found == open_.end() ? Ticket{} : found->first;
+}
+
+void World::stir() {
+  const Ticket ticket = any_watched();
+  if (!ticket) return;
+  connection(ticket).watched = false;
+  const event::ClientSign signs[] = {event::ClientSign::kAsks, event::ClientSign::kGone,
+                                     event::ClientSign::kSilent};
+  tell(event::ClientSeen{ticket, friendly_ ? event::ClientSign::kGone : signs[draws_.below(3)]});
+}
+
+void World::park(WorkerId worker, Ticket ticket) {
+  Connection& c = connection(ticket);
+  process(worker).hand.erase(ticket);
+  c.answered = true;
+  c.comebacks = c.kills = 0;
+  ++truth_.parked;
+  if (c.dismissed) ++truth_.served;
+  tell(event::WorkerParked{worker, ticket});
+}
+
 bool World::has_something_to_do(const Process& p) const {
   if (p.dead || waits_in_vain(p)) return false;
   return !p.ready || p.pinged || p.stopped || p.terminated || p.killed || p.channel_closed ||
@@ -148,6 +177,7 @@ void World::work(WorkerId worker, Ticket ticket) {
   bool& begun = p.hand[ticket];
   if (begun) {
     if (draws_.one_in(6)) return tell(event::WorkerProgress{worker, ticket});
+    if (connection(ticket).may_park && draws_.one_in(2)) return park(worker, ticket);
     p.hand.erase(ticket);
     ++truth_.served;
     return tell(event::WorkerIdle{worker, ticket});
@@ -171,7 +201,18 @@ void World::misbehave(WorkerId worker) {
     return;
   }
   if (p.from) return die(worker, Exit{Exit::Kind::kVanished, 0});
-  switch (draws_.below(10)) {
+  switch (draws_.below(13)) {
+    case 10: return tell(event::DescriptorsShort{});
+    case 11: {
+      if (!p.ready) return;
+      return tell(event::WorkerLoad{worker, draws_.below(2000)});
+    }
+    case 12: {  // too late: what it was watched for is over
+      const Ticket ticket = any_ticket();
+      const auto known = open_.find(ticket);
+      if (known != open_.end() && known->second.in_lobby) return;
+      return tell(event::ClientSeen{ticket, event::ClientSign::kAsks});
+    }
     case 8: process(worker).pinged = false; return tell(event::WorkerPong{worker});
     case 9: process(worker).stopped = true; return tell(event::WorkerStopped{worker, true});
     case 0: return tell(event::WorkerViolated{worker});
@@ -190,7 +231,10 @@ void World::lie(WorkerId worker, Ticket ticket) {
   const auto in_hand = hand.find(ticket);
   const bool dispatched = in_hand != hand.end() && !in_hand->second;
   const bool begun = in_hand != hand.end() && in_hand->second;
-  switch (draws_.below(4)) {
+  switch (draws_.below(5)) {
+    case 4:
+      if (!begun) return tell(event::WorkerParked{worker, ticket});
+      return connection(ticket).may_park ? park(worker, ticket) : tell(event::WorkerParked{worker, ticket});
     case 0: return dispatched ? work(worker, ticket) : tell(event::WorkerBusy{worker, ticket});
     case 1: return dispatched ? work(worker, ticket) : tell(event::WorkerRefused{worker, ticket});
     case 2: return begun ? work(worker, ticket) : tell(event::WorkerIdle{worker, ticket});
@@ -255,6 +299,7 @@ void World::step() {
   if (draws_.one_in(16)) copy_pool();
   if (choice < 7) return accept();
   if (choice < 9) return let_time_pass();
+  if (choice == 31) return stir();
   if (choice < 11) return operate();
   WorkerId worker = any_worker();
   if (!worker) return;
@@ -287,6 +332,8 @@ void World::recover() {
                                    [this](const auto& entry) { return has_something_to_do(entry.second); });
     if (busy != processes_.end()) {
       behave(busy->first);
+    } else if (any_watched()) {
+      stir();
     } else {
       demand(pool_.next_deadline().has_value(), "the pool is not whole and waits for nothing");
       reach_deadline();

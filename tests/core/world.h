@@ -67,12 +67,16 @@ class World {
     bool copy_open = true;
     bool touched = false;
     bool dismissed = false;
+    bool watched = false;  ///< whether its client has something to say will be told
+    bool in_lobby = false;
+    bool may_park = false;  ///< its worker was told so
+    bool answered = false;  ///< was parked before
     int comebacks = 0;
     int kills = 0;  ///< workers that died of it, begun and untouched
   };
   /// What must stand in the counters.
   struct Truth {
-    std::uint64_t accepted = 0, begun = 0, served = 0, lost = 0;
+    std::uint64_t accepted = 0, begun = 0, served = 0, lost = 0, parked = 0;
     std::uint64_t closed = 0, cut = 0, rejected = 0;
   };
 
@@ -92,6 +96,9 @@ class World {
   void carry_out(const action::Dismiss& action);
   void carry_out(const action::ForgetWorker& action);
   void carry_out(const action::Dispatch& action);
+  void carry_out(const action::SendYield& action);
+  void carry_out(const action::Watch& action);
+  void carry_out(const action::Look& action);
   void carry_out(const action::CloseCopy& action);
   void carry_out(const action::Inspect& action);
   void carry_out(const action::End& action);
@@ -103,6 +110,9 @@ class World {
   void carry_out(const Report& /*report*/) {}
 
   void accept();
+  /// The client of a connection in the lobby sends something, leaves, or was wrongly suspected to.
+  void stir();
+  void park(WorkerId worker, Ticket ticket);
   void behave(WorkerId worker);
   void introduce(WorkerId worker);
   /// Introduces itself, if it was forked, and says Ready.
@@ -124,6 +134,7 @@ class World {
   [[nodiscard]] bool held(Ticket ticket) const;
   Process& process(WorkerId worker);
   Connection& connection(Ticket ticket);
+  [[nodiscard]] Ticket any_watched() const;
   WorkerId any_worker();
   Ticket any_ticket();
 

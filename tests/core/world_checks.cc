@@ -6,6 +6,8 @@
 
 namespace prefork {
 
+using std::chrono::seconds;
+
 void World::demand(bool fulfilled, const char* what) {
   if (!fulfilled) throw std::logic_error(what);
 }
@@ -37,7 +39,8 @@ void World::look_around() {
   demand(c.accepted == truth_.accepted && c.begun == truth_.begun && c.served == truth_.served &&
              c.lost == truth_.lost,
          "accepted, begun, served or lost is counted wrong");
-  demand(c.rejected + c.expired + c.gave_up + c.discarded + c.served + c.lost ==
+  demand(c.parked == truth_.parked, "what was parked is counted wrong");
+  demand(c.rejected + c.expired + c.gave_up + c.discarded + c.served + c.lost + c.left + c.silent ==
              truth_.closed + truth_.cut + truth_.rejected,
          "the counters do not fit the connections that were ended");
   if (stopped_) return;
@@ -76,6 +79,13 @@ void World::is_not_overdue(const ConnectionRow& row) {
                         now_ < row.since + settings_.busy_timeout,
                     "a worker is busy for longer than it may and nobody ends it");
     }
+    case ConnectionState::kSilent:
+      return demand(now_ < row.since + settings_.first_byte_timeout.value_or(seconds(30)),
+                    "the first byte is awaited longer than it may");
+    case ConnectionState::kParked:
+      return demand(now_ < row.since + settings_.keep_alive.value_or(PoolSettings::KeepAlive()).idle_timeout,
+                    "a connection is parked longer than it may");
+    case ConnectionState::kLookedAt:
     case ConnectionState::kInspected: return;
   }
 }
@@ -170,16 +180,43 @@ void World::carry_out(const action::Dispatch& action) {
   demand(p.hand.size() < p.slots, "a dispatch to a worker that has no room");
   demand(connection(action.ticket).copy_open, "a dispatch of a connection of which there is no copy");
   demand(!held(action.ticket), "a dispatch of a connection that a living worker holds");
+  demand(action.came_back == (connection(action.ticket).comebacks > 0),
+         "a dispatch does not say whether a worker had the connection");
+  connection(action.ticket).may_park = action.may_park;
+  connection(action.ticket).in_lobby = false;
   demand(connection(action.ticket).comebacks <= Dispatcher::kMaxRedispatches,
          "a dispatch of a connection that came back too often");
   if (!friendly_ && draws_.one_in(12)) {
     using Cause = event::DispatchFailed::Cause;
     const Cause causes[] = {Cause::kWorkerGone, Cause::kWorkerFull, Cause::kNoResources,
-                            Cause::kBadConnection};
-    pending_.emplace_back(event::DispatchFailed{action.worker, action.ticket, causes[draws_.below(4)]});
+                            Cause::kBadConnection, Cause::kClientLeft};
+    const Cause cause = causes[draws_.below(action.look_first ? 5 : 4)];
+    pending_.emplace_back(event::DispatchFailed{action.worker, action.ticket, cause});
     return;
   }
   p.hand[action.ticket] = false;
+}
+
+void World::carry_out(const action::SendYield& action) {
+  demand(process(action.worker).ready, "a worker that is not ready is asked to park");
+}
+
+void World::carry_out(const action::Watch& action) {
+  Connection& c = connection(action.ticket);
+  demand(c.copy_open && !held(action.ticket) && !c.watched,
+         "a connection is watched that is elsewhere, or twice");
+  demand(!stop_requested_, "a connection is watched though the pool is being stopped");
+  c.watched = c.in_lobby = true;
+}
+
+void World::carry_out(const action::Look& action) {
+  Connection& c = connection(action.ticket);
+  demand(c.copy_open && !held(action.ticket), "a connection is looked at that is elsewhere");
+  c.watched = false;
+  c.in_lobby = true;
+  const event::ClientSign signs[] = {event::ClientSign::kSilent, event::ClientSign::kGone,
+                                     event::ClientSign::kAsks};
+  pending_.push_front(event::ClientSeen{action.ticket, signs[friendly_ ? 0 : draws_.below(3)]});
 }
 
 void World::carry_out(const action::CloseCopy& action) {
@@ -211,7 +248,10 @@ void World::carry_out(const action::End& action) {
   const Connection& c = connection(action.ticket);
   demand(!held(action.ticket), "a connection is ended that a living worker holds");
   switch (action.how) {
-    case How::kClose: ++truth_.closed; break;
+    case How::kClose:
+      ++truth_.closed;
+      if (c.in_lobby && c.answered) ++truth_.served;
+      break;
     case How::kCut:
     case How::kCrash:
       demand(c.touched || c.comebacks > Dispatcher::kMaxRedispatches || c.kills >= Dispatcher::kMaxKills,

@@ -1,0 +1,82 @@
+// The part of Dispatcher that waits for clients: for the first byte of a new connection, and for the next
+// request of one that a worker has parked. Nobody leaves the lobby for good without having been looked at:
+// what came in the last moment is served.
+#include "supervisor/core/dispatcher.h"
+
+namespace prefork {
+
+void Dispatcher::wait(ConnectionRow& row, ConnectionState state, Instant now, Actions& out) {
+  connections_.wait(row, state, now);
+  if (!waiting_) return leave_lobby(row, out);
+  out.push_back(action::Watch{row.ticket});
+}
+
+void Dispatcher::leave_lobby(ConnectionRow& row, Actions& out) {
+  connections_.look_at(row);
+  out.push_back(action::Look{row.ticket});
+}
+
+std::optional<Dispatcher::Violation> Dispatcher::parked(WorkerRow& row, Ticket ticket, Instant now,
+                                                        Actions& out) {
+  ConnectionRow* connection = held(row, ticket);
+  if (connection == nullptr) return Violation::kUnknownTicket;
+  if (connection->state != ConnectionState::kBusy || !connection->may_park) return Violation::kWrongState;
+  finish(row, *connection, now);
+  ++counters_.parked;
+  connections_.unassign(*connection);
+  if (connection->dismissed) {
+    end(ticket, action::End::How::kClose, counters_.served, out);
+    return std::nullopt;
+  }
+  connection->answered = true;
+  connection->sent = false;
+  connection->redispatches = connection->kills = 0;
+  wait(*connection, ConnectionState::kParked, now, out);
+  const std::size_t max = settings_.keep_alive ? settings_.keep_alive->max : 0;
+  if (max != 0 && connections_.parked() > max) {
+    ++counters_.evicted;
+    leave_lobby(*connections_.longest_waiting(ConnectionState::kParked), out);
+  }
+  return std::nullopt;
+}
+
+void Dispatcher::seen(const event::ClientSeen& event, Instant now, Actions& out) {
+  ConnectionRow* row = connections_.find(event.ticket);
+  if (row == nullptr) return;
+  const bool looked_at = row->state == ConnectionState::kLookedAt;
+  if (!looked_at && row->state != ConnectionState::kSilent && row->state != ConnectionState::kParked) return;
+  if (event.sign == event::ClientSign::kAsks) return enqueue(*row, now, out);
+  if (event.sign == event::ClientSign::kSilent && !looked_at) {
+    out.push_back(action::Watch{row->ticket});
+    return;
+  }
+  const bool gone = event.sign == event::ClientSign::kGone;
+  end(event.ticket, action::End::How::kClose,
+      row->answered ? counters_.served : (gone ? counters_.left : counters_.silent), out);
+}
+
+void Dispatcher::make_room(Actions& out) {
+  for (int i = 0; i < kMakeRoom; ++i) {
+    ConnectionRow* row = connections_.longest_waiting(ConnectionState::kSilent);
+    if (row == nullptr) row = connections_.longest_waiting(ConnectionState::kParked);
+    if (row == nullptr) return;
+    ++counters_.evicted;
+    leave_lobby(*row, out);
+  }
+}
+
+void Dispatcher::expire_lobby(ConnectionState state, Duration timeout, Instant now, Actions& out) {
+  for (ConnectionRow* row = connections_.longest_waiting(state);
+       row != nullptr && now >= row->since + timeout; row = connections_.longest_waiting(state)) {
+    leave_lobby(*row, out);
+  }
+}
+
+void Dispatcher::empty_lobby(Actions& out) {
+  waiting_ = false;
+  for (const ConnectionState state : {ConnectionState::kSilent, ConnectionState::kParked}) {
+    while (ConnectionRow* row = connections_.longest_waiting(state)) leave_lobby(*row, out);
+  }
+}
+
+}  // namespace prefork
