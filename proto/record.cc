@@ -36,7 +36,7 @@ constexpr std::size_t kZeroAt = 28;
 
 bool known(std::uint16_t kind) {
   return kind >= static_cast<std::uint16_t>(RecordKind::kReady) &&
-         kind <= static_cast<std::uint16_t>(RecordKind::kFork);
+         kind <= static_cast<std::uint16_t>(RecordKind::kYield);
 }
 
 }  // namespace
@@ -55,6 +55,8 @@ std::string_view to_string(RecordKind kind) {
     case RecordKind::kPong: return "Pong";
     case RecordKind::kDrain: return "Drain";
     case RecordKind::kFork: return "Fork";
+    case RecordKind::kLoad: return "Load";
+    case RecordKind::kYield: return "Yield";
   }
   return "unknown";
 }
@@ -64,7 +66,8 @@ bool carries_descriptor(RecordKind kind) {
 }
 
 bool from_supervisor(RecordKind kind) {
-  return carries_descriptor(kind) || kind == RecordKind::kPing || kind == RecordKind::kDrain;
+  return carries_descriptor(kind) || kind == RecordKind::kPing || kind == RecordKind::kDrain ||
+         kind == RecordKind::kYield;
 }
 
 void encode(const Record& record, std::span<std::byte, kRecordSize> out) {

@@ -44,7 +44,14 @@ enum class RecordKind : std::uint16_t {
   kPong = 10,     ///< worker
   kDrain = 11,    ///< supervisor: finish what you have, then exit
   kFork = 12,     ///< supervisor to template, + descriptor: fork a worker whose channel is this descriptor
+  kLoad = 13,     ///< worker: value = how loaded it is, 0 to 1000
+  kYield = 14,    ///< supervisor: park what you keep for a next request
 };
+
+/// Flags of a Connection: the worker may send Park for it; and is asked to do so as soon as it has answered,
+/// because others wait.
+inline constexpr std::uint16_t kMayPark = 1;
+inline constexpr std::uint16_t kParkAtOnce = 2;
 
 [[nodiscard]] std::string_view to_string(RecordKind kind);
 /// Whether the kind is one that only the supervisor sends.

@@ -61,6 +61,8 @@ TEST_CASE("every kind has its number, its name and its direction") {
       {"Pong", 10, RecordKind::kPong, false, false},
       {"Drain", 11, RecordKind::kDrain, true, false},
       {"Fork", 12, RecordKind::kFork, true, true},
+      {"Load", 13, RecordKind::kLoad, false, false},
+      {"Yield", 14, RecordKind::kYield, true, false},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
