@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "worker/session.h"
@@ -12,6 +13,7 @@ Connection::Connection(Session& session, Fd socket, const Record& record)
     : session_(&session),
       socket_(std::move(socket)),
       ticket_(record.ticket),
+      flags_(record.flags),
       listener_(record.value),
       accepted_(std::chrono::nanoseconds(record.time_ns)),
       waited_(record.wait_us) {}
@@ -20,6 +22,7 @@ Connection::Connection(Connection&& other) noexcept
     : session_(std::exchange(other.session_, nullptr)),
       socket_(std::move(other.socket_)),
       ticket_(other.ticket_),
+      flags_(other.flags_),
       listener_(other.listener_),
       accepted_(other.accepted_),
       waited_(other.waited_) {}
@@ -30,6 +33,7 @@ Connection& Connection::operator=(Connection&& other) noexcept {
   session_ = std::exchange(other.session_, nullptr);
   socket_ = std::move(other.socket_);
   ticket_ = other.ticket_;
+  flags_ = other.flags_;
   listener_ = other.listener_;
   accepted_ = other.accepted_;
   waited_ = other.waited_;
@@ -45,6 +49,26 @@ void Connection::progress() {
 }
 
 bool Connection::leaving() { return session_ == nullptr || session_->leaving(); }
+
+bool Connection::next_request(std::chrono::milliseconds time) {
+  if (session_ == nullptr) return false;
+  if (park_wanted()) return park(), false;
+  if (session_->await(socket_.get(), may_park() ? std::min(time, kKeepFor) : time)) return true;
+  if (may_park()) park();
+  return false;
+}
+
+bool Connection::may_park() const { return session_ != nullptr && (flags_ & kMayPark) != 0; }
+
+bool Connection::park_wanted() const {
+  return may_park() && ((flags_ & kParkAtOnce) != 0 || session_->yielding() || session_->draining());
+}
+
+void Connection::park() {
+  if (!may_park()) return finish();
+  socket_.reset();  // not shut down: the supervisor's copy keeps the connection alive
+  std::exchange(session_, nullptr)->parked(ticket_);
+}
 
 void Connection::finish() {
   if (session_ == nullptr) return;

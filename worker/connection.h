@@ -1,5 +1,7 @@
 // One connection that this worker has begun. Owns the socket. When it is destroyed (or finish() is called)
 // the client gets its end of file, the socket is closed, and the supervisor is told that the slot is free.
+// When it is parked instead, the client notices nothing, and its next request goes to whoever is least busy
+// then.
 #pragma once
 
 #include <chrono>
@@ -46,6 +48,25 @@ class Connection {
   /// slot.
   [[nodiscard]] bool leaving();
 
+  /// Waits up to `time` for the client's next request, when all that was read has been answered and nothing
+  /// that came after it is in a buffer. True: there is something to read (an end of file is something).
+  /// False: return from the handler: the connection has been parked, or the time is up.
+  ///
+  /// Where the pool parks (`keep_alive`), the worker keeps the connection for kKeepFor only while nobody else
+  /// needs it: a client that asks again at once costs nobody anything. For workers of one slot.
+  [[nodiscard]] bool next_request(std::chrono::milliseconds time);
+  static constexpr std::chrono::milliseconds kKeepFor{100};
+
+  /// Whether the supervisor takes the connection back between two requests.
+  [[nodiscard]] bool may_park() const;
+  /// Whether it should be parked as soon as it has been answered: others wait. Programs with several slots
+  /// ask when they have answered, and again when next() has returned nothing.
+  [[nodiscard]] bool park_wanted() const;
+  /// Gives the connection back until the client says more. Only when may_park(), all that was read has been
+  /// answered, nothing that came after it is in a buffer, and the socket is in no epoll any more. What the
+  /// worker has set on the socket stays for the next one.
+  void park();
+
   /// shutdown(SHUT_WR), close, Idle. shutdown() first, because while the supervisor holds a copy of the
   /// socket, close() alone ends nothing for the client. Does nothing the second time.
   void finish();
@@ -54,6 +75,7 @@ class Connection {
   Session* session_;
   Fd socket_;
   std::uint64_t ticket_;
+  std::uint16_t flags_;
   unsigned listener_;
   std::chrono::steady_clock::time_point accepted_;
   std::chrono::microseconds waited_;

@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <utility>
 
@@ -47,6 +50,7 @@ std::optional<Connection> Session::obey(const Record& record) {
     case RecordKind::kConnection: return begin(record);
     case RecordKind::kPing: (void)send({.kind = RecordKind::kPong}); break;
     case RecordKind::kDrain: draining_ = true; break;
+    case RecordKind::kYield: yielding_ = true; break;
     case RecordKind::kReady:
     case RecordKind::kBusy:
     case RecordKind::kRefused:
@@ -55,6 +59,7 @@ std::optional<Connection> Session::obey(const Record& record) {
     case RecordKind::kProgress:
     case RecordKind::kNote:
     case RecordKind::kPong:
+    case RecordKind::kLoad:
     case RecordKind::kFork: leave(1, "the supervisor sent a record that no worker expects"); break;
   }
   return std::nullopt;
@@ -74,12 +79,31 @@ void Session::receive(Wait wait) {
 
 bool Session::leaving() {
   if (slots_ > 1) return draining_;
+  catch_up();
+  return draining_ || stopped_ != 0;
+}
+
+void Session::catch_up() {
   do {
     // No slot is free: obeying a Connection begins none, it refuses.
     while (const std::optional<Message> message = next_message()) (void)obey(message->record);
     if (!draining_) receive(Wait::kNo);
   } while (reader_.has_value());
-  return draining_ || stopped_ != 0;
+}
+
+bool Session::await(int socket, std::chrono::milliseconds time) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point deadline = Clock::now() + time;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    pollfd fds[] = {{.fd = socket, .events = POLLIN, .revents = 0},
+                    {.fd = channel_.descriptor(), .events = POLLIN, .revents = 0}};
+    const int ready = ::poll(fds, 2, static_cast<int>(std::clamp<long>(left.count(), 0, INT_MAX)));
+    if (ready < 0 && errno != EINTR) return false;
+    if (ready > 0 && fds[0].revents != 0) return true;
+    if (ready > 0) catch_up();
+    if (yielding_ || draining_ || stopped_ != 0 || ready == 0) return false;
+  }
 }
 
 std::optional<Connection> Session::begin(const Record& record) {
@@ -97,6 +121,7 @@ std::optional<Connection> Session::begin(const Record& record) {
     return std::nullopt;
   }
   descriptors_lost_ = 0;
+  yielding_ = false;
   // A connection whose receipt cannot be sent must not be touched: as far as the supervisor knows, nobody has
   // it.
   if (!send({.kind = RecordKind::kBusy, .ticket = record.ticket})) return std::nullopt;
@@ -111,6 +136,11 @@ void Session::refuse(const Record& record) {
 void Session::finished(std::uint64_t ticket) {
   --open_;
   (void)send({.kind = RecordKind::kIdle, .ticket = ticket});
+}
+
+void Session::parked(std::uint64_t ticket) {
+  --open_;
+  (void)send({.kind = RecordKind::kPark, .ticket = ticket});
 }
 
 void Session::note(std::string_view text) {

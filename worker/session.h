@@ -3,6 +3,7 @@
 // protocol.
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <optional>
@@ -33,6 +34,11 @@ class Session {
   /// draining(), asked with a connection in hand. A worker of one slot does not call next() meanwhile, so
   /// this looks what the supervisor has said; with several slots next() is told in any case.
   [[nodiscard]] bool leaving();
+  /// The supervisor has asked for what is kept for a next request. Holds until the next connection comes.
+  [[nodiscard]] bool yielding() const { return yielding_; }
+  /// Waits up to `time` for something to read at `socket`, or until the supervisor wants the connection back
+  /// or this worker to leave. True: there is something to read. For workers of one slot.
+  [[nodiscard]] bool await(int socket, std::chrono::milliseconds time);
   /// Connections begun and not finished.
   [[nodiscard]] unsigned open_connections() const { return open_; }
   /// What main() should return once draining: 0, or 1 when the worker leaves because something is wrong.
@@ -55,6 +61,9 @@ class Session {
   bool send(const Record& record);
   void note(std::string_view text);
   void finished(std::uint64_t ticket);
+  void parked(std::uint64_t ticket);
+  /// Obeys what has come, while no slot is free: a Connection is refused.
+  void catch_up();
 
   Channel channel_;
   Datagram datagram_;
@@ -63,6 +72,7 @@ class Session {
   unsigned open_ = 0;
   unsigned descriptors_lost_ = 0;  ///< connections in a row that came without their descriptor
   bool draining_ = false;
+  bool yielding_ = false;
   int exit_code_ = 0;
   volatile std::sig_atomic_t stopped_ = 0;
 };

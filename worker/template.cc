@@ -111,7 +111,9 @@ Next Template::obey() {
       case RecordKind::kPark:
       case RecordKind::kProgress:
       case RecordKind::kNote:
-      case RecordKind::kPong: return leave("the supervisor sent a record that no template expects");
+      case RecordKind::kPong:
+      case RecordKind::kLoad:
+      case RecordKind::kYield: return leave("the supervisor sent a record that no template expects");
     }
   }
   return reader.malformed().empty() ? Next::kGoOn : leave(reader.malformed());

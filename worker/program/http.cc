@@ -92,14 +92,13 @@ enum class After { kGoOn, kClose };
 
 class Conversation {
  public:
-  Conversation(int socket, const HttpOptions& options, const Leaving& leaving)
-      : stream_(socket), options_(options), leaving_(leaving) {}
+  Conversation(int socket, const HttpOptions& options, Host& host)
+      : stream_(socket), options_(options), host_(host) {}
 
   void hold() {
     stream_.expires_after(options_.request_time);
     while (exchange() == After::kGoOn) {
-      stream_.expires_after(options_.keep_alive);
-      if (buffer_.size() == 0 && !stream_.wait_readable()) return;
+      if (buffer_.size() == 0 && !host_.next_request(options_.keep_alive)) return;
       stream_.expires_after(options_.request_time);
     }
   }
@@ -122,7 +121,7 @@ class Conversation {
     }
     const Request& request = parser.get();
     Response response = answer(request);
-    const bool stay = request.keep_alive() && options_.keep_alive.count() > 0 && !leaving_();
+    const bool stay = request.keep_alive() && options_.keep_alive.count() > 0 && !host_.leaving();
     response.keep_alive(stay);
     if (!send(response, request.method() == protocol::verb::head)) return After::kClose;
     if (stay) return After::kGoOn;
@@ -153,14 +152,12 @@ class Conversation {
 
   SocketStream stream_;
   const HttpOptions& options_;
-  const Leaving& leaving_;
+  Host& host_;
   beast::flat_static_buffer<kBufferSize> buffer_;
 };
 
 }  // namespace
 
-void http(int socket, const HttpOptions& options, const Leaving& leaving) {
-  Conversation(socket, options, leaving).hold();
-}
+void http(int socket, const HttpOptions& options, Host& host) { Conversation(socket, options, host).hold(); }
 
 }  // namespace prefork::worker

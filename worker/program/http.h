@@ -15,9 +15,9 @@ struct HttpOptions {
 };
 
 /// Answers GET and HEAD of `/`; `/?ms=N` waits N milliseconds first, at most 60000. Every answer names the
-/// worker in X-Pid. While a connection is kept alive it occupies the worker. Headers are limited to 8 KiB,
-/// bodies to 64 KiB (they are read and ignored). Requests that break the rules get 400, 404, 405, 413, 417 or
-/// 431, and those that are not HTTP lose the connection.
-void http(int socket, const HttpOptions& options, const Leaving& leaving);
+/// worker in X-Pid. While a connection is kept alive it occupies the worker, unless the pool parks. Headers
+/// are limited to 8 KiB, bodies to 64 KiB (they are read and ignored). Requests that break the rules get 400,
+/// 404, 405, 413, 417 or 431, and those that are not HTTP lose the connection.
+void http(int socket, const HttpOptions& options, Host& host);
 
 }  // namespace prefork::worker

@@ -1,5 +1,6 @@
 #include "worker/program/listen.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -16,12 +17,26 @@
 namespace prefork::worker {
 namespace {
 
+/// The client of a connection that this process accepted: nobody else would look after it.
+class Accepted final : public Host {
+ public:
+  explicit Accepted(int socket) : socket_(socket) {}
+  bool leaving() override { return false; }
+  bool next_request(std::chrono::milliseconds time) override {
+    pollfd readable{.fd = socket_, .events = POLLIN, .revents = 0};
+    return ::poll(&readable, 1, static_cast<int>(time.count())) > 0;
+  }
+
+ private:
+  int socket_;
+};
+
 [[noreturn]] void serve_for_ever(const Fd& listener, const Service& service) {
-  const Leaving never = [] { return false; };
   for (;;) {
     const Fd client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (client.valid()) {
-      service(client.get(), never);
+      Accepted host(client.get());
+      service(client.get(), host);
       continue;
     }
     // The client gave up, or the kernel is short of something for a moment; an end of the listener is

@@ -17,8 +17,8 @@
 namespace {
 
 using prefork::worker::Connection;
+using prefork::worker::Host;
 using prefork::worker::HttpOptions;
-using prefork::worker::Leaving;
 using prefork::worker::ListenOptions;
 using prefork::worker::Service;
 
@@ -26,6 +26,18 @@ constexpr const char* kAbout = R"(A worker for supervisor: serves the connection
 
 In a pool's configuration:  "command": ["supervisor-worker", "http"]
 Without a supervisor:       supervisor-worker http --listen 127.0.0.1:8080 --workers 4)";
+
+/// The client of a connection that a supervisor handed over.
+class HandedOver final : public Host {
+ public:
+  explicit HandedOver(Connection& connection) : connection_(connection) {}
+  /// One that may be parked need not end with this worker.
+  bool leaving() override { return !connection_.may_park() && connection_.leaving(); }
+  bool next_request(std::chrono::milliseconds time) override { return connection_.next_request(time); }
+
+ private:
+  Connection& connection_;
+};
 
 struct Invocation {
   Service service;
@@ -53,15 +65,14 @@ void add_service(CLI::App& app, Invocation& invocation, const std::string& name,
 
 void add_services(CLI::App& app, Invocation& invocation) {
   add_service(app, invocation, "echo", "Send back the first bytes that a client sends, then close",
-              [](int socket, const Leaving&) { prefork::worker::echo(socket); });
+              [](int socket, Host&) { prefork::worker::echo(socket); });
   add_service(
       app, invocation, "line",
       "Read one line: 'W <us>' uses that much CPU time, 'S <us>' sleeps; answer 'OK <pid>', then close",
-      [](int socket, const Leaving&) { prefork::worker::line(socket); });
-  add_service(app, invocation, "http", "A page that says hello; /?ms=N waits N milliseconds first",
-              [&invocation](int socket, const Leaving& leaving) {
-                prefork::worker::http(socket, invocation.http, leaving);
-              });
+      [](int socket, Host&) { prefork::worker::line(socket); });
+  add_service(
+      app, invocation, "http", "A page that says hello; /?ms=N waits N milliseconds first",
+      [&invocation](int socket, Host& host) { prefork::worker::http(socket, invocation.http, host); });
   app.get_subcommand("http")
       ->add_option_function<double>(
           "--keep-alive",
@@ -91,7 +102,8 @@ int run(int argc, char** argv) {
     return prefork::worker::listen_and_serve(invocation.listen, invocation.service);
   }
   return prefork::worker::serve([&](Connection& connection) {
-    invocation.service(connection.socket(), [&connection] { return connection.leaving(); });
+    HandedOver host(connection);
+    invocation.service(connection.socket(), host);
   });
 }
 

@@ -2,15 +2,23 @@
 // serves connections that were handed over and, with --listen, connections that the process accepted itself.
 #pragma once
 
+#include <chrono>
 #include <functional>
 
 namespace prefork::worker {
 
-/// Whether this process is asked to leave: a service that keeps a client for several exchanges ends then.
-using Leaving = std::function<bool()>;
+/// Where the client came from, as far as a service that keeps it for several requests must know.
+class Host {
+ public:
+  virtual ~Host() = default;
+  /// The client is to be told that this is its last answer.
+  [[nodiscard]] virtual bool leaving() = 0;
+  /// Waits for the client's next request. False: return, somebody else looks after it or the time is up.
+  [[nodiscard]] virtual bool next_request(std::chrono::milliseconds time) = 0;
+};
 
 /// Talks to the client on a blocking stream socket until it is done. Neither closes nor keeps the socket.
 /// Returns early when the client leaves or breaks the rules: a client is no reason for an exception.
-using Service = std::function<void(int socket, const Leaving& leaving)>;
+using Service = std::function<void(int socket, Host& host)>;
 
 }  // namespace prefork::worker

@@ -22,8 +22,6 @@ bool SocketStream::wait(short events) {
   }
 }
 
-bool SocketStream::wait_readable() { return wait(POLLIN); }
-
 void SocketStream::discard_unread() {
   constexpr std::size_t kAtMost = 65536;
   // With MSG_TRUNC the kernel throws the bytes away without copying them.

@@ -22,8 +22,6 @@ class SocketStream {
 
   /// Reads and writes fail with timed_out when `time` from now has passed.
   void expires_after(std::chrono::milliseconds time) { deadline_ = std::chrono::steady_clock::now() + time; }
-  /// False when the deadline passes before there is something to read (an end of file is something).
-  [[nodiscard]] bool wait_readable();
   /// Throws away what has arrived and was not read: closing over unread bytes resets the connection, and the
   /// client could lose the answer.
   void discard_unread();
@@ -42,7 +40,7 @@ class SocketStream {
   template <typename ConstBuffers>
   std::size_t write_some(const ConstBuffers& buffers, ErrorCode& error) {
     // Header and body in one call, so that a small answer is one segment.
-    std::array<iovec, 8> parts;
+    std::array<iovec, 32> parts;
     std::size_t count = 0;
     for (auto at = boost::asio::buffer_sequence_begin(buffers);
          at != boost::asio::buffer_sequence_end(buffers) && count < parts.size(); ++at) {
