@@ -40,6 +40,9 @@ void read_limits(const Document& object, PoolConfig& pool) {
   const Document& queue = section(object, "queue");
   read_integer(queue, "max", pool.queue.max);
   read_value(queue, "timeout", pool.queue.timeout);
+  read_choice<QueueOrder>(queue, "order", pool.queue.order,
+                          {{"fifo", QueueOrder::kFifo}, {"adaptive", QueueOrder::kAdaptive}});
+  read_value(queue, "target", pool.queue.target);
   read_choice<QueueFull>(queue, "full", pool.queue.full,
                          {{"wait", QueueFull::kWait}, {"reject", QueueFull::kReject}});
   read_value(queue, "reject_with", pool.queue.reject_with);
@@ -120,6 +123,24 @@ void read_replacing(const Document& object, PoolConfig& pool) {
   read_value(object, "crash_reply", pool.crash_reply);
 }
 
+void read_waiting(const Document& object, PoolConfig& pool, const std::string& pointer, Problems& problems) {
+  read_value(object, "wait_for_data", pool.wait_for_data);
+  read_value(object, "first_byte_timeout", pool.first_byte_timeout);
+  if (find_key(object, "first_byte_timeout") != nullptr && !pool.wait_for_data)
+    problems.add(child_pointer(pointer, "first_byte_timeout"), "needs \"wait_for_data\": true beside it");
+  const Document& keep_alive = section(object, "keep_alive");
+  read_value(keep_alive, "park", pool.keep_alive.park);
+  read_value(keep_alive, "idle_timeout", pool.keep_alive.idle_timeout);
+  read_integer(keep_alive, "max", pool.keep_alive.max);
+  if (!pool.keep_alive.park) return;
+  // A parked connection lives in the supervisor's copy.
+  if (pool.hold == Hold::kReceipt && find_key(object, "hold") != nullptr) {
+    problems.add(child_pointer(pointer, "hold"),
+                 "\"receipt\" is not allowed with keep_alive.park, which needs \"done\"");
+  }
+  pool.hold = Hold::kDone;
+}
+
 void check_restart(const Document& object, const PoolConfig& pool, const std::string& pointer,
                    Problems& problems) {
   if (pool.restart.backoff_min <= pool.restart.backoff_max) return;
@@ -145,6 +166,7 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   read_choice<Prefer>(object, "prefer", pool.prefer,
                       {{"longest-idle", Prefer::kLongestIdle}, {"warmest", Prefer::kWarmest}});
   read_choice<Hold>(object, "hold", pool.hold, {{"receipt", Hold::kReceipt}, {"done", Hold::kDone}});
+  read_waiting(object, pool, pointer, problems);
   read_limits(object, pool);
   read_replacing(object, pool);
   read_value(object, "directory", pool.directory);

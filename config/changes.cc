@@ -55,9 +55,12 @@ PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool) {
       old_pool.connections_per_worker != new_pool.connections_per_worker;
   changes.size = old_pool.workers != new_pool.workers || old_pool.elastic != new_pool.elastic;
   changes.policy = old_pool.prefer != new_pool.prefer || old_pool.hold != new_pool.hold ||
-                   old_pool.queue != new_pool.queue || old_pool.health != new_pool.health ||
-                   old_pool.restart != new_pool.restart || old_pool.recycle != new_pool.recycle ||
-                   old_pool.probation != new_pool.probation || old_pool.crash_reply != new_pool.crash_reply;
+                   old_pool.wait_for_data != new_pool.wait_for_data ||
+                   old_pool.first_byte_timeout != new_pool.first_byte_timeout ||
+                   old_pool.keep_alive != new_pool.keep_alive || old_pool.queue != new_pool.queue ||
+                   old_pool.health != new_pool.health || old_pool.restart != new_pool.restart ||
+                   old_pool.recycle != new_pool.recycle || old_pool.probation != new_pool.probation ||
+                   old_pool.crash_reply != new_pool.crash_reply;
   changes.listeners = compare_listeners(old_pool.listen, new_pool.listen);
   return changes;
 }

@@ -24,8 +24,8 @@ struct PoolChanges {
                                   ///< environment, scheduling, surroundings, output,
                                   ///< connections_per_worker
   bool size = false;              ///< workers
-  bool policy = false;  ///< prefer, hold, queue, health, restart, recycle, probation, crash_reply: true at
-                        ///< once for all workers
+  bool policy = false;  ///< prefer, hold, waiting, keep_alive, queue, health, restart, recycle, probation,
+                        ///< crash_reply: true at once for all workers
   ListenerChanges listeners;
   [[nodiscard]] bool any() const { return workers_replaced || size || policy || listeners.any(); }
 };

@@ -74,9 +74,13 @@ struct SurroundingsConfig {
   bool operator==(const SurroundingsConfig&) const = default;
 };
 
+enum class QueueOrder { kFifo, kAdaptive };
+
 struct QueueConfig {
   std::size_t max = 1024;
   Milliseconds timeout{30'000};
+  QueueOrder order = QueueOrder::kFifo;
+  Milliseconds target{20};  ///< kAdaptive: how long the oldest may wait before the queue is said to stand
   QueueFull full = QueueFull::kWait;
   std::string reject_with;  ///< bytes for a connection that is turned away; empty closes it silently
   bool operator==(const QueueConfig&) const = default;
@@ -97,6 +101,14 @@ struct RestartConfig {
   Milliseconds backoff_min{100};
   Milliseconds backoff_max{30'000};
   bool operator==(const RestartConfig&) const = default;
+};
+
+/// Connections that are kept for further requests.
+struct KeepAliveConfig {
+  bool park = false;  ///< workers give them back between two requests
+  Milliseconds idle_timeout{60'000};
+  std::size_t max = 0;  ///< parked at a time; 0: as many as there are descriptors for
+  bool operator==(const KeepAliveConfig&) const = default;
 };
 
 /// A number of workers that follows the load; PoolConfig::workers is the most.
@@ -136,6 +148,9 @@ struct PoolConfig {
   unsigned connections_per_worker = 1;
   Prefer prefer = Prefer::kLongestIdle;
   Hold hold = Hold::kReceipt;
+  bool wait_for_data = false;
+  Milliseconds first_byte_timeout{30'000};  ///< with wait_for_data
+  KeepAliveConfig keep_alive;
   QueueConfig queue;
   HealthConfig health;
   RestartConfig restart;
