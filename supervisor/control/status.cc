@@ -39,10 +39,17 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
                               describe(c.waits.percentile(0.99)), describe(c.waits.max())));
   lines.push_back(
       fmt::format("  connections: accepted {}, with workers {}, served {}, lost {}, gave_up {}, rejected {}, "
-                  "expired {}, discarded {}; "
-                  "dispatched {}, redispatched {}, begun {}",
+                  "expired {}, discarded {}, left {}, silent {}; dispatched {}, redispatched {}, begun {}",
                   c.accepted, pool.busy, c.served, c.lost, c.gave_up, c.rejected, c.expired, c.discarded,
-                  c.dispatched, c.redispatched, c.begun));
+                  c.left, c.silent, c.dispatched, c.redispatched, c.begun));
+  if (pool.silent + pool.parked + c.parked + c.evicted > 0) {
+    lines.push_back(fmt::format("  lobby: silent {}, parked {}; parked so far {}, evicted {}", pool.silent,
+                                pool.parked, c.parked, c.evicted));
+  }
+  if (c.busy_times.count() > 0) {
+    lines.push_back(fmt::format("  busy: p50 {}, p99 {}, max {}", describe(c.busy_times.percentile(0.5)),
+                                describe(c.busy_times.percentile(0.99)), describe(c.busy_times.max())));
+  }
   lines.push_back(fmt::format("  deaths: crashes {}, start_failures {}, violations {}; starts {}", c.crashes,
                               c.start_failures, c.violations, c.starts));
   lines.push_back("  scoreboard: [" + scoreboard(pool.workers) + "]");

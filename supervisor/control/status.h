@@ -23,6 +23,7 @@ struct WorkerStatusLine {
   WorkerStatus status = WorkerStatus::kStarting;
   bool stopped = false;  ///< by a signal such as SIGSTOP
   std::uint32_t load = 0;
+  std::uint32_t reported_load = 0;  ///< thousandths
   std::uint32_t slots = 0;
   std::uint64_t served = 0;
   Generation generation = 0;
@@ -52,6 +53,8 @@ struct PoolStatus {
   Generation generation = 0;
   std::optional<Generation> trial;  ///< the next one, while its first worker must prove itself
   std::size_t queued = 0;
+  std::size_t silent = 0;  ///< in the lobby, and have sent nothing yet
+  std::size_t parked = 0;  ///< in the lobby, between two requests
   std::size_t queue_max = 0;
   std::size_t busy = 0;  ///< connections in workers' hands
   Counters counters;

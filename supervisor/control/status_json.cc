@@ -14,6 +14,8 @@ Json of(const Counters& counters) {
   return {{"accepted", counters.accepted},
           {"dispatched", counters.dispatched},
           {"redispatched", counters.redispatched},
+          {"parked", counters.parked},
+          {"evicted", counters.evicted},
           {"begun", counters.begun},
           {"served", counters.served},
           {"lost", counters.lost},
@@ -21,6 +23,8 @@ Json of(const Counters& counters) {
           {"rejected", counters.rejected},
           {"expired", counters.expired},
           {"discarded", counters.discarded},
+          {"left", counters.left},
+          {"silent", counters.silent},
           {"starts", counters.starts},
           {"start_failures", counters.start_failures},
           {"crashes", counters.crashes},
@@ -37,6 +41,7 @@ Json of(const WorkerStatusLine& worker) {
           {"role", role_name(worker.role)},
           {"state", state_of(worker)},
           {"load", worker.load},
+          {"reported_load", worker.reported_load},
           {"slots", worker.slots},
           {"served", worker.served},
           {"generation", worker.generation},
@@ -55,6 +60,14 @@ Json queue_of(const PoolStatus& pool) {
           {"wait_p50_ms", milliseconds(waits.percentile(0.5))},
           {"wait_p99_ms", milliseconds(waits.percentile(0.99))},
           {"wait_max_ms", milliseconds(waits.max())}};
+}
+
+Json lobby_of(const PoolStatus& pool) { return {{"silent", pool.silent}, {"parked", pool.parked}}; }
+
+Json busy_of(const Histogram& times) {
+  return {{"p50_ms", milliseconds(times.percentile(0.5))},
+          {"p99_ms", milliseconds(times.percentile(0.99))},
+          {"max_ms", milliseconds(times.max())}};
 }
 
 Json of(const PoolStatus& pool);
@@ -79,7 +92,9 @@ Json of(const PoolStatus& pool) {
           {"generation", pool.generation},
           {"trial", pool.trial ? Json(*pool.trial) : Json(nullptr)},
           {"with_workers", pool.busy},
+          {"lobby", lobby_of(pool)},
           {"queue", queue_of(pool)},
+          {"busy_time", busy_of(pool.counters.busy_times)},
           {"counters", of(pool.counters)},
           {"scoreboard", scoreboard(pool.workers)},
           {"listeners", list_of(pool.listeners)},

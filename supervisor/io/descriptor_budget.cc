@@ -24,6 +24,8 @@ DescriptorNeed descriptors_needed(const Config& config) {
     const std::size_t processes = pool.workers + pool.workers / 4 * 3 + pool.recycle.at_once + 5;
     need.own += pool.listen.size() * 2 + processes * (pool.output == Output::kPrefix ? 3 : 2);
     need.clients += pool.queue.max;
+    // Without a number of its own the lobby takes what is left, and makes room when nothing is.
+    if (pool.keep_alive.park) need.clients += pool.keep_alive.max;
     need.clients += std::size_t{pool.workers} * (pool.hold == Hold::kDone ? pool.connections_per_worker : 1);
     if (!pool.queue.reject_with.empty()) need.clients += Farewell::kMax;
   }

@@ -28,6 +28,8 @@ class Listener {
     virtual ~Owner() = default;
     /// The listener may be told to stop accepting meanwhile, but not be destroyed.
     virtual void accepted(Fd socket, ListenerIndex listener) = 0;
+    /// There is no descriptor for the next one; it waits in the backlog.
+    virtual void short_of_descriptors() {}
   };
 
   Listener(const Loop& loop, Log& log, const ClientDescriptors& clients, Owner& owner, ListenSocket socket,

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "supervisor/io/client_sign.h"
 #include "supervisor/io/pool_runner.h"
 #include "supervisor/io/process_memory.h"
 #include "supervisor/io/socket.h"
@@ -31,6 +32,8 @@ Record connection_record(const action::Dispatch& action) {
   const auto wait_us = std::chrono::duration_cast<std::chrono::microseconds>(action.waited).count();
   Record record;
   record.kind = RecordKind::kConnection;
+  record.flags =
+      static_cast<std::uint16_t>((action.may_park ? kMayPark : 0) | (action.park_at_once ? kParkAtOnce : 0));
   record.value = action.listener;
   record.ticket = action.ticket.value;
   record.time_ns = static_cast<std::uint64_t>(action.accepted_at.time_since_epoch().count());
@@ -133,7 +136,13 @@ void PoolRunner::perform(const action::ForgetWorker& action) {
 
 void PoolRunner::perform(const action::Dispatch& action) {
   Fd& socket = sockets_.at(action.ticket);
-  if (sockets_.mark_sent(action.ticket)) restore_defaults(socket);
+  if (action.look_first && look_at(socket) == event::ClientSign::kGone) {
+    return tell(
+        event::DispatchFailed{action.worker, action.ticket, event::DispatchFailed::Cause::kClientLeft});
+  }
+  if (action.came_back) restore_defaults(socket);
+  if (action.answered) sockets_.progress(action.ticket) = progress_of(socket);
+  sockets_.sent(action.ticket) = true;
   WorkerProcess* worker = find(action.worker);
   const SendStatus status =
       worker == nullptr ? SendStatus::kGone : worker->send(connection_record(action), socket);
@@ -145,6 +154,25 @@ void PoolRunner::perform(const action::Dispatch& action) {
   tell(event::DispatchFailed{action.worker, action.ticket, to_cause(status)});
 }
 
+void PoolRunner::perform(const action::SendYield& action) {
+  // A worker that cannot be told parks a moment later by itself.
+  if (WorkerProcess* worker = find(action.worker)) (void)worker->send(Record{.kind = RecordKind::kYield});
+}
+
+void PoolRunner::watch(Ticket ticket) {
+  SocketTable::Watch& watch = sockets_.watch(ticket);
+  const bool again = watch != SocketTable::Watch::kNever;
+  watch = SocketTable::Watch::kArmed;
+  if (lobby_.watch(ticket, sockets_.at(ticket), again)) return;
+  // Who cannot be watched is given to a worker, which may find it silent.
+  watch = SocketTable::Watch::kSpent;
+  tell(event::ClientSeen{ticket, event::ClientSign::kAsks});
+}
+
+void PoolRunner::perform(const action::Look& action) {
+  tell(event::ClientSeen{action.ticket, look_at(sockets_.at(action.ticket))});
+}
+
 void PoolRunner::perform(const action::CloseCopy& action) {
   Fd& socket = sockets_.at(action.ticket);
   // The worker may have closed its copy already: then ours is the last, and must not wait for a linger it
@@ -154,21 +182,24 @@ void PoolRunner::perform(const action::CloseCopy& action) {
 }
 
 void PoolRunner::perform(const action::Inspect& action) {
-  const Traffic traffic = traffic_of(sockets_.at(action.ticket));
+  const Traffic traffic = traffic_of(sockets_.at(action.ticket), sockets_.progress(action.ticket));
   tell(event::Inspected{action.ticket, traffic.untouched(), traffic.sent});
 }
 
 void PoolRunner::perform(const action::Dismiss& action) {
   const Fd& socket = sockets_.at(action.ticket);
-  if (!config_.crash_reply.empty() && !traffic_of(socket).sent) send_last_words(socket, config_.crash_reply);
+  if (!config_.crash_reply.empty() && !traffic_of(socket, sockets_.progress(action.ticket)).sent)
+    send_last_words(socket, config_.crash_reply);
   // The worker's copy ends with it: should the worker wake up again, it finds the connection closed.
   (void)::shutdown(socket.get(), SHUT_RDWR);
 }
 
 void PoolRunner::perform(const action::End& action) {
   const bool sent = sockets_.sent(action.ticket);
+  const bool watched = sockets_.watch(action.ticket) == SocketTable::Watch::kArmed;
   Fd socket = sockets_.end(action.ticket);
   if (!socket.valid()) return;
+  if (watched) lobby_.forget(socket);
   if (sent) disarm_linger(socket);
   switch (action.how) {
     case action::End::How::kClose: break;

@@ -153,7 +153,9 @@ PoolStatus PoolRunner::status() const {
   status.trial = pool_.lifecycle().trial();
   status.queued = pool_.connections().queued();
   status.queue_max = config_.queue.max;
-  status.busy = pool_.connections().size() - status.queued;
+  status.silent = pool_.connections().silent();
+  status.parked = pool_.connections().parked();
+  status.busy = pool_.connections().size() - status.queued - status.silent - status.parked;
   status.counters = pool_.counters();
   for (const auto& listener : listeners_) {
     status.listeners.push_back({listener->socket().name(), listener->accepted(), listener->paused()});
@@ -171,6 +173,7 @@ WorkerStatusLine PoolRunner::status_of(const WorkerRow& row, Instant now) const 
   line.status = row.status;
   line.stopped = row.stopped;
   line.load = row.load;
+  line.reported_load = row.reported_load;
   line.slots = row.slots;
   line.served = row.served;
   line.generation = row.generation;

@@ -31,6 +31,7 @@ PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Mill
       stop_timeout_(stop_timeout),
       spawner_key_(surroundings.spawner.add(*this, spawner_key)),
       pool_(to_settings(config_, stop_timeout), std::random_device()(), current_time()),
+      lobby_(surroundings.loop, *this),
       farewell_(surroundings.loop),
       fork_timer_(surroundings.loop),
       timer_(surroundings.loop),
@@ -155,6 +156,15 @@ void PoolRunner::on_before_sleep() {
 void PoolRunner::accepted(Fd socket, ListenerIndex listener) {
   const Ticket ticket = sockets_.add(std::move(socket));
   if (ticket) tell(event::Accepted{ticket, listener});
+}
+
+void PoolRunner::seen(Ticket ticket, event::ClientSign sign) {
+  sockets_.watch(ticket) = SocketTable::Watch::kSpent;
+  tell(event::ClientSeen{ticket, sign});
+}
+
+int PoolRunner::watched_socket(Ticket ticket) {
+  return sockets_.knows(ticket) ? sockets_.at(ticket).get() : -1;
 }
 
 WorkerProcess* PoolRunner::find(WorkerId id) const {

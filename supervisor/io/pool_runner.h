@@ -18,6 +18,7 @@
 #include "supervisor/core/pool.h"
 #include "supervisor/io/farewell.h"
 #include "supervisor/io/listener.h"
+#include "supervisor/io/lobby.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
 #include "supervisor/io/oom_counter.h"
@@ -29,7 +30,10 @@
 
 namespace prefork {
 
-class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, private SpawnerLink::Client {
+class PoolRunner final : private Listener::Owner,
+                         private Lobby::Owner,
+                         private WorkerProcess::Owner,
+                         private SpawnerLink::Client {
  public:
   /// What pools share.
   struct Surroundings {
@@ -99,6 +103,10 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
  private:
   // Listener::Owner
   void accepted(Fd socket, ListenerIndex listener) override;
+  void short_of_descriptors() override { tell(event::DescriptorsShort{}); }
+  // Lobby::Owner
+  void seen(Ticket ticket, event::ClientSign sign) override;
+  [[nodiscard]] int watched_socket(Ticket ticket) override;
   // WorkerProcess::Owner
   void tell(const Event& event) override;
   void has_process(const WorkerProcess& worker) override;
@@ -122,6 +130,9 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   void perform(const action::Measure& action);
   void perform(const action::ForgetWorker& action);
   void perform(const action::Dispatch& action);
+  void perform(const action::SendYield& action);
+  void perform(const action::Watch& action) { watch(action.ticket); }
+  void perform(const action::Look& action);
   void perform(const action::CloseCopy& action);
   void perform(const action::Inspect& action);
   void perform(const action::Dismiss& action);
@@ -153,6 +164,7 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   [[nodiscard]] WorkerStatusLine status_of(const WorkerRow& row, Instant now) const;
   void listen_on(std::vector<ListenSocket> sockets);
   void set_start_error(WorkerProcess& process, const LaunchReply& reply) const;
+  void watch(Ticket ticket);
   void send_forks();
   /// Starts the process of one that is not forked.
   void launch(const action::StartWorker& action, WorkerProcess& process, Fd channel);
@@ -183,6 +195,7 @@ class PoolRunner final : private Listener::Owner, private WorkerProcess::Owner, 
   bool handling_ = false;
   bool stopped_cleanly_ = true;
   SocketTable sockets_;
+  Lobby lobby_;
   Farewell farewell_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<WorkerProcess>> workers_;    ///< by slot of the id

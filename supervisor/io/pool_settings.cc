@@ -17,6 +17,13 @@ PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
   settings.hold = config.hold == Hold::kDone ? PoolSettings::Hold::kDone : PoolSettings::Hold::kReceipt;
   settings.queue_max = config.queue.max;
   settings.queue_timeout = config.queue.timeout;
+  settings.order = config.queue.order == QueueOrder::kAdaptive ? PoolSettings::Order::kAdaptive
+                                                               : PoolSettings::Order::kFifo;
+  settings.queue_target = config.queue.target;
+  if (config.wait_for_data) settings.first_byte_timeout = config.first_byte_timeout;
+  if (config.keep_alive.park) {
+    settings.keep_alive = PoolSettings::KeepAlive{config.keep_alive.idle_timeout, config.keep_alive.max};
+  }
   settings.full =
       config.queue.full == QueueFull::kReject ? PoolSettings::Full::kReject : PoolSettings::Full::kWait;
   settings.start_timeout = config.health.start_timeout;

@@ -55,6 +55,9 @@ Result<void> PoolRunner::adopt(const PoolState& state) {
     return not_understood(config_, "core.", wrong);
   if (const std::string wrong = sockets_.adopt(state); !wrong.empty())
     return not_understood(config_, "tickets", wrong);
+  for (const SocketState& socket : state.sockets) {
+    if (socket.watched) watch(socket.ticket);
+  }
   stopped_cleanly_ = state.stopped_cleanly;
   rollout_failed_ = state.rollout_failed;
   farewell_.adopt(state.farewells);

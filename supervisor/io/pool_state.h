@@ -65,10 +65,14 @@ struct SocketState {
   Ticket ticket;
   Carried socket = Carried::kNone;  ///< none: our copy is closed
   bool sent = false;
+  bool watched = false;                              ///< for what its client says next
+  std::uint64_t bytes_consumed = 0, bytes_sent = 0;  ///< when it was last sent to a worker
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("ticket", self.ticket), visit("socket", self.socket), visit("sent", self.sent);
+    visit("watched", self.watched), visit("bytes_consumed", self.bytes_consumed);
+    visit("bytes_sent", self.bytes_sent);
   }
 };
 

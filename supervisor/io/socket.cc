@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace prefork {
 namespace {
@@ -39,20 +40,42 @@ void restore_defaults(const Fd& socket) {
   set_option(socket, IPPROTO_TCP, TCP_CORK, 0);
 }
 
-Traffic traffic_of(const Fd& socket) {
-  // The unread bytes before the counters: what arrives in between can only make an untouched connection look
-  // touched.
-  int unread = 0;
-  if (::ioctl(socket.get(), SIOCINQ, &unread) < 0) return {};
+namespace {
+
+/// With the client's FIN, which counts as one received byte, taken off.
+std::optional<tcp_info> counters_of(const Fd& socket) {
   tcp_info info{};
   socklen_t size = sizeof(info);
   if (::getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return {};
   if (size < offsetof(tcp_info, tcpi_bytes_sent) + sizeof(info.tcpi_bytes_sent)) return {};
   if (info.tcpi_state != kEstablished && info.tcpi_state != kCloseWait) return {};
-  // The client's FIN counts as one received byte.
-  const std::uint64_t fin = info.tcpi_state == kCloseWait ? 1 : 0;
-  return {.consumed = info.tcpi_bytes_received != static_cast<std::uint64_t>(unread) + fin,
-          .sent = info.tcpi_bytes_sent != 0};
+  if (info.tcpi_state == kCloseWait) --info.tcpi_bytes_received;
+  return info;
+}
+
+std::optional<std::uint64_t> unread_of(const Fd& socket) {
+  int unread = 0;
+  if (::ioctl(socket.get(), SIOCINQ, &unread) < 0) return {};
+  return static_cast<std::uint64_t>(unread);
+}
+
+}  // namespace
+
+Progress progress_of(const Fd& socket) {
+  // The counters before the unread bytes, and in traffic_of() the other way round: what arrives in between
+  // can only make an untouched connection look touched.
+  const auto info = counters_of(socket);
+  const auto unread = unread_of(socket);
+  if (!info || !unread) return {};
+  return {.consumed = info->tcpi_bytes_received - *unread, .sent = info->tcpi_bytes_sent};
+}
+
+Traffic traffic_of(const Fd& socket, const Progress& before) {
+  const auto unread = unread_of(socket);
+  const auto info = counters_of(socket);
+  if (!info || !unread) return {};
+  return {.consumed = info->tcpi_bytes_received != before.consumed + *unread,
+          .sent = info->tcpi_bytes_sent != before.sent};
 }
 
 std::string peer_name(const Fd& socket) {

@@ -11,7 +11,9 @@ Ticket SocketTable::add(Fd socket) {
   if (tickets_.full()) return Ticket{};
   const Ticket ticket = tickets_.allocate();
   if (ticket.slot() >= entries_.size()) entries_.resize(ticket.slot() + 1);
-  entries_[ticket.slot()] = Entry{.ticket = ticket, .socket = std::move(socket), .sent = false};
+  entries_[ticket.slot()] = Entry{};
+  entries_[ticket.slot()].ticket = ticket;
+  entries_[ticket.slot()].socket = std::move(socket);
   return ticket;
 }
 
@@ -24,7 +26,9 @@ Fd SocketTable::end(Ticket ticket) {
 void SocketTable::write_state(PoolState& state) const {
   state.tickets = to_snapshot(tickets_);
   for (const Entry& entry : entries_) {
-    if (entry.ticket) state.sockets.push_back({entry.ticket, Carried{entry.socket.get()}, entry.sent});
+    if (!entry.ticket) continue;
+    state.sockets.push_back({entry.ticket, Carried{entry.socket.get()}, entry.sent,
+                             entry.watch == Watch::kArmed, entry.progress.consumed, entry.progress.sent});
   }
 }
 
@@ -33,7 +37,11 @@ std::string SocketTable::adopt(const PoolState& state) {
   entries_.resize(tickets_.used_slots());
   for (const SocketState& socket : state.sockets) {
     if (socket.ticket.slot() >= entries_.size()) return ": a ticket that was never given";
-    entries_[socket.ticket.slot()] = Entry{socket.ticket, Fd(static_cast<int>(socket.socket)), socket.sent};
+    Entry& entry = entries_[socket.ticket.slot()];
+    entry.ticket = socket.ticket;
+    entry.socket.reset(static_cast<int>(socket.socket));
+    entry.sent = socket.sent;
+    entry.progress = {socket.bytes_consumed, socket.bytes_sent};
   }
   return "";
 }

@@ -169,8 +169,10 @@ void WorkerProcess::handle(const Message& message) {
     case RecordKind::kProgress: return owner_.tell(event::WorkerProgress{id_, ticket});
     case RecordKind::kNote: note_ = printable(message.text, kMaxNoteLength); return;
     case RecordKind::kPong: return owner_.tell(event::WorkerPong{id_});
-    case RecordKind::kPark:
+    case RecordKind::kPark: return owner_.tell(event::WorkerParked{id_, ticket});
+    case RecordKind::kLoad: return owner_.tell(event::WorkerLoad{id_, record.value});
     case RecordKind::kConnection:
+    case RecordKind::kYield:
     case RecordKind::kPing:
     case RecordKind::kDrain:
     case RecordKind::kFork:
