@@ -1,4 +1,5 @@
-// Durations counted in buckets that are at most 25 % wide: percentiles of any number of samples in 1 KiB.
+// Durations counted in buckets that are at most 1/16 wide: percentiles of any number of samples, within 6.25 %,
+// in 5 KiB.
 #pragma once
 
 #include <algorithm>
@@ -41,20 +42,22 @@ class Histogram {
   }
 
  private:
-  // Values below 4 µs have a bucket each; above, each power of two is cut into four.
+  // Values below 16 µs have a bucket each; above, each power of two is cut into sixteen.
   static constexpr std::size_t bucket_of(std::uint64_t us) {
-    if (us < 4) return static_cast<std::size_t>(us);
+    if (us < kParts) return static_cast<std::size_t>(us);
     const auto exponent = static_cast<std::size_t>(std::bit_width(us)) - 1;
-    const auto quarter = static_cast<std::size_t>((us >> (exponent - 2)) & 3);
-    return std::min(kBuckets - 1, (exponent - 1) * 4 + quarter);
+    const auto part = static_cast<std::size_t>((us >> (exponent - kPartBits)) % kParts);
+    return std::min(kBuckets - 1, (exponent - kPartBits + 1) * kParts + part);
   }
   static constexpr std::uint64_t upper_end(std::size_t bucket) {
-    if (bucket < 4) return bucket + 1;
-    const std::size_t exponent = bucket / 4 + 1;
-    return (std::uint64_t{4} + bucket % 4 + 1) << (exponent - 2);
+    if (bucket < kParts) return bucket + 1;
+    const std::size_t exponent = bucket / kParts + kPartBits - 1;
+    return (kParts + bucket % kParts + 1) << (exponent - kPartBits);
   }
 
-  static constexpr std::size_t kBuckets = 128;
+  static constexpr std::size_t kPartBits = 4;
+  static constexpr std::size_t kParts = std::size_t{1} << kPartBits;
+  static constexpr std::size_t kBuckets = 40 * kParts;  // to 2^43 µs, a hundred days
   std::array<std::uint64_t, kBuckets> buckets_{};
   std::uint64_t count_ = 0;
   Duration max_{};
