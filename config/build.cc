@@ -126,8 +126,6 @@ void read_replacing(const Document& object, PoolConfig& pool) {
 void read_waiting(const Document& object, PoolConfig& pool, const std::string& pointer, Problems& problems) {
   read_value(object, "wait_for_data", pool.wait_for_data);
   read_value(object, "first_byte_timeout", pool.first_byte_timeout);
-  if (find_key(object, "first_byte_timeout") != nullptr && !pool.wait_for_data)
-    problems.add(child_pointer(pointer, "first_byte_timeout"), "needs \"wait_for_data\": true beside it");
   const Document& keep_alive = section(object, "keep_alive");
   read_value(keep_alive, "park", pool.keep_alive.park);
   read_value(keep_alive, "idle_timeout", pool.keep_alive.idle_timeout);

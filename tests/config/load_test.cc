@@ -53,7 +53,10 @@ TEST_CASE("every key reaches the configuration") {
     "command": ["/bin/true", "a b", ""],
     "start": "fork", "protocol": "native", "workers": 0, "connections_per_worker": 8,
     "prefer": "warmest", "hold": "done",
-    "queue": {"max": 9, "timeout": "500ms", "full": "reject", "reject_with": "busy\n\u0000"},
+    "wait_for_data": true, "first_byte_timeout": "12s",
+    "keep_alive": {"park": true, "idle_timeout": "13s", "max": 14},
+    "queue": {"max": 9, "timeout": "500ms", "order": "adaptive", "target": "15ms", "full": "reject",
+              "reject_with": "busy\n\u0000"},
     "health": {"start_timeout": "1s", "receipt_timeout": "2s", "kill_timeout": "3s",
                "busy_timeout": "1m", "ping_interval": "2m", "ping_timeout": "3m", "kill_signal": "ABRT"},
     "restart": {"backoff_min": "4s", "backoff_max": "4s"},
@@ -80,7 +83,10 @@ TEST_CASE("every key reaches the configuration") {
   expected.prefer = Prefer::kWarmest;
   expected.hold = Hold::kDone;
   expected.scheduling = Scheduling::kNormal;
-  expected.queue = {9, 500ms, QueueFull::kReject, std::string("busy\n\0", 6)};
+  expected.wait_for_data = true;
+  expected.first_byte_timeout = 12s;
+  expected.keep_alive = {true, 13s, 14};
+  expected.queue = {9, 500ms, QueueOrder::kAdaptive, 15ms, QueueFull::kReject, std::string("busy\n\0", 6)};
   expected.health = {1s, 2s, 3s, 1min, 2min, 3min, KillSignal::kAbort};
   expected.recycle = {5, 6, 7h, std::uint64_t{8} << 20U, 9};
   expected.probation = {10s, 11};
@@ -94,6 +100,20 @@ TEST_CASE("every key reaches the configuration") {
                            -5};
   expected.output = Output::kInherit;
   CHECK(config == Config{"shop", LogLevel::kDebug, 1min, {expected}});
+}
+
+TEST_CASE("text that was accepted before is read the same without the schema") {
+  const std::string text =
+      pool_with(R"("workers": {"max": 9}, "queue": {"timeout": "5s"}, "recycle": {"rss": "1MiB"})");
+  const auto again = parse_accepted_config(text, "pool.json", system_programs());
+  REQUIRE(std::holds_alternative<Config>(again));
+  const auto once = parse_config(text, "pool.json", system_programs());
+  CHECK(std::get<Config>(again) == std::get<Config>(once));
+}
+
+TEST_CASE("what may have changed since a text was accepted is looked at again") {
+  const std::string text = R"({"listen": "127.0.0.1:0", "command": ["no-such-program"]})";
+  CHECK(std::holds_alternative<ConfigProblems>(parse_accepted_config(text, "pool.json", system_programs())));
 }
 
 TEST_CASE("a number of workers that follows the load") {

@@ -85,6 +85,8 @@ class PoolDriver {
   }
   void busy(Ticket ticket) { handle(event::WorkerBusy{holder(ticket), ticket}); }
   void idle(Ticket ticket) { handle(event::WorkerIdle{holder(ticket), ticket}); }
+  void park(Ticket ticket) { handle(event::WorkerParked{holder(ticket), ticket}); }
+  void see(Ticket ticket, event::ClientSign sign) { handle(event::ClientSeen{ticket, sign}); }
   void refuse(Ticket ticket) { handle(event::WorkerRefused{holder(ticket), ticket}); }
   /// A connection that is accepted, begun and finished; tells by whom.
   WorkerId serve_one() {

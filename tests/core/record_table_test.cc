@@ -9,9 +9,9 @@
 namespace prefork {
 namespace {
 
-enum class Record { kReady, kBusy, kIdle, kRefused, kProgress };
+enum class Record { kReady, kBusy, kIdle, kRefused, kProgress, kPark };
 constexpr Record kRecords[] = {Record::kReady, Record::kBusy, Record::kIdle, Record::kRefused,
-                               Record::kProgress};
+                               Record::kProgress, Record::kPark};
 
 enum class Speaker {
   kStarting,
@@ -56,6 +56,8 @@ struct Scene {
           PoolSettings settings;
           settings.workers = 3;
           settings.slots = 3;
+          settings.hold = PoolSettings::Hold::kDone;
+          settings.keep_alive.emplace();
           if (speaker == Speaker::kTemplate) settings.start = PoolSettings::Start::kFork;
           return settings;
         }()) {
@@ -122,6 +124,7 @@ struct Scene {
       case Record::kIdle: driver.handle(event::WorkerIdle{worker, ticket}); return;
       case Record::kRefused: driver.handle(event::WorkerRefused{worker, ticket}); return;
       case Record::kProgress: driver.handle(event::WorkerProgress{worker, ticket}); return;
+      case Record::kPark: driver.handle(event::WorkerParked{worker, ticket}); return;
     }
   }
 
@@ -161,6 +164,7 @@ void check(Record record, Speaker speaker, Subject subject) {
                      d.connection(ticket)->state == ConnectionState::kBusy &&
                      d.holder(ticket) == scene.worker;
   d.exit(scene.worker, PoolDriver::kKilled);
+  d.handle(event::Inspected{ticket});  // touched, as far as can be seen
   CHECK(d.pool.counters().lost == lost + (begun ? 1 : 0));
 }
 

@@ -1,0 +1,243 @@
+// Connections that have nothing to say: new ones that are silent, and parked ones between two requests.
+#include <doctest/doctest.h>
+
+#include "tests/core/pool_driver.h"
+
+namespace prefork {
+namespace {
+
+using event::ClientSign;
+using How = action::End::How;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+PoolSettings parking(std::size_t workers = 1, std::size_t max = 0) {
+  PoolSettings settings;
+  settings.workers = workers;
+  settings.hold = PoolSettings::Hold::kDone;
+  settings.keep_alive = PoolSettings::KeepAlive{seconds(60), max};
+  return settings;
+}
+
+PoolSettings waiting() {
+  PoolSettings settings;
+  settings.first_byte_timeout = seconds(10);
+  return settings;
+}
+
+ConnectionState state(const PoolDriver& d, Ticket ticket) { return d.connection(ticket)->state; }
+
+/// A connection that has been answered and parked.
+Ticket parked(PoolDriver& d) {
+  const Ticket ticket = d.accept();
+  d.busy(ticket);
+  d.park(ticket);
+  return ticket;
+}
+
+TEST_CASE("FAULTS 48: a new connection gets a worker when it has sent something, and none before") {
+  PoolDriver d(waiting());
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  CHECK(state(d, ticket) == ConnectionState::kSilent);
+  CHECK(d.last<action::Watch>().ticket == ticket);
+  CHECK(d.count<action::Dispatch>() == 0);
+  SUBCASE("it asks") {
+    d.advance(seconds(3));
+    d.see(ticket, ClientSign::kAsks);
+    CHECK(d.holder(ticket));
+    CHECK(d.last<action::Dispatch>().waited == Duration::zero());  // being silent is not waiting
+  }
+  SUBCASE("it leaves") {
+    d.see(ticket, ClientSign::kGone);
+    CHECK(d.ended(ticket) == How::kClose);
+    CHECK(d.pool.counters().left == 1);
+  }
+  SUBCASE("it was a false alarm") {
+    d.forget();
+    d.see(ticket, ClientSign::kSilent);
+    CHECK(d.last<action::Watch>().ticket == ticket);
+  }
+  SUBCASE("it says nothing in time, and is looked at before it is ended") {
+    d.advance(seconds(10));
+    CHECK(d.last<action::Look>().ticket == ticket);
+    CHECK_FALSE(d.ended(ticket));
+    SUBCASE("really nothing") {
+      d.see(ticket, ClientSign::kSilent);
+      CHECK(d.ended(ticket) == How::kClose);
+      CHECK(d.pool.counters().silent == 1);
+    }
+    SUBCASE("something came in the last moment") {
+      d.see(ticket, ClientSign::kAsks);
+      CHECK(d.holder(ticket));
+    }
+  }
+}
+
+TEST_CASE("a parked connection frees its worker, and its next request goes to whoever is least busy then") {
+  PoolDriver d(parking(2));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  const WorkerId first = d.holder(ticket);
+  d.busy(ticket);
+  CHECK(d.row(first).load == 1);
+  d.park(ticket);
+  CHECK(d.row(first).load == 0);
+  CHECK(d.row(first).served == 1);
+  CHECK(state(d, ticket) == ConnectionState::kParked);
+  d.see(ticket, ClientSign::kAsks);
+  CHECK(d.holder(ticket));
+  CHECK(d.holder(ticket) != first);
+  CHECK(d.last<action::Dispatch>().answered);
+  d.busy(ticket);
+  d.idle(ticket);
+  CHECK(d.pool.counters().served == 1);
+  CHECK(d.pool.counters().parked == 1);
+}
+
+TEST_CASE("who may not park and does breaks the protocol") {
+  PoolSettings settings = parking();
+  settings.keep_alive.reset();
+  PoolDriver d(settings);
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  CHECK_FALSE(d.last<action::Dispatch>().may_park);
+  d.busy(ticket);
+  d.park(ticket);
+  CHECK(d.killed(d.started[0]));
+}
+
+TEST_CASE("what a worker was told it may park it may park after a reload has forbidden it") {
+  PoolSettings settings = parking();
+  PoolDriver d(settings);
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  settings.keep_alive.reset();
+  settings.hold = PoolSettings::Hold::kReceipt;
+  d.handle(event::SettingsChanged{settings});
+  d.busy(ticket);
+  CHECK(d.count<action::CloseCopy>() == 0);
+  d.park(ticket);
+  CHECK(state(d, ticket) == ConnectionState::kParked);
+  CHECK_FALSE(d.killed(d.started[0]));
+}
+
+TEST_CASE("a worker may keep a connection while another is free, and is asked for it when somebody waits") {
+  PoolDriver d(parking(2));
+  d.ready_all();
+  const Ticket first = d.accept();
+  CHECK_FALSE(d.last<action::Dispatch>().park_at_once);
+  d.busy(first);
+  const Ticket second = d.accept();
+  CHECK(d.last<action::Dispatch>().park_at_once);
+  d.busy(second);
+  CHECK(d.count<action::SendYield>() == 0);
+  const Ticket third = d.accept();
+  CHECK(d.count<action::SendYield>() == 1);
+  CHECK(d.last<action::SendYield>().worker == d.holder(first));
+  d.accept();
+  CHECK(d.count<action::SendYield>() == 1);  // once is enough
+  d.park(first);
+  CHECK(d.holder(third));
+}
+
+TEST_CASE("a parked connection is ended when its client leaves or is silent for too long") {
+  PoolDriver d(parking());
+  d.ready_all();
+  const Ticket ticket = parked(d);
+  SUBCASE("it leaves") { d.see(ticket, ClientSign::kGone); }
+  SUBCASE("it is silent") {
+    d.advance(seconds(60));
+    d.see(d.last<action::Look>().ticket, ClientSign::kSilent);
+  }
+  CHECK(d.ended(ticket) == How::kClose);
+  CHECK(d.pool.counters().served == 1);
+  CHECK(d.pool.connections().size() == 0);
+}
+
+TEST_CASE("the connection that is parked the longest makes room for another") {
+  PoolDriver d(parking(1, 2));
+  d.ready_all();
+  const Ticket oldest = parked(d);
+  parked(d);
+  CHECK(d.count<action::Look>() == 0);
+  parked(d);
+  CHECK(d.last<action::Look>().ticket == oldest);
+  d.see(oldest, ClientSign::kSilent);
+  CHECK(d.ended(oldest) == How::kClose);
+  CHECK(d.pool.counters().evicted == 1);
+  CHECK(d.pool.connections().parked() == 2);
+}
+
+TEST_CASE("when no descriptor is free the silent make room, and after them the parked") {
+  PoolSettings settings = parking();
+  settings.first_byte_timeout = seconds(10);
+  PoolDriver d(settings);
+  d.ready_all();
+  const Ticket idle = d.accept();
+  d.see(idle, ClientSign::kAsks);
+  d.busy(idle);
+  d.park(idle);
+  const Ticket silent = d.accept();
+  d.forget();
+  d.handle(event::DescriptorsShort{});
+  REQUIRE(d.count<action::Look>() == 2);
+  CHECK(std::get<action::Look>(d.actions[0]).ticket == silent);
+  CHECK(d.last<action::Look>().ticket == idle);
+}
+
+TEST_CASE("FAULTS 46: at a stop who asks is served, and who is silent is closed") {
+  PoolSettings settings = parking();
+  PoolDriver d(settings);
+  d.ready_all();
+  const Ticket silent = parked(d);
+  const Ticket asking = parked(d);
+  const Ticket busy = d.accept();
+  d.busy(busy);
+  d.handle(event::StopRequested{});
+  CHECK(d.count<action::Look>() == 2);
+  d.see(silent, ClientSign::kSilent);
+  d.see(asking, ClientSign::kAsks);
+  CHECK(d.ended(silent) == How::kClose);
+  d.park(busy);  // nobody is waited for any more
+  d.see(busy, ClientSign::kSilent);
+  CHECK(d.ended(busy) == How::kClose);
+  d.busy(asking);
+  d.idle(asking);
+  d.leave_all();
+  CHECK(d.last<action::Stopped>().clean);
+}
+
+TEST_CASE("FAULTS 49: a client that left while it waited is dropped, and its worker is free for the next") {
+  PoolDriver d(waiting());
+  const Ticket gone = d.accept();
+  const Ticket patient = d.accept();
+  d.see(gone, ClientSign::kAsks);
+  d.see(patient, ClientSign::kAsks);
+  d.advance(milliseconds(5));
+  d.ready_all();
+  CHECK(d.last<action::Dispatch>().look_first);
+  d.handle(event::DispatchFailed{d.holder(gone), gone, event::DispatchFailed::Cause::kClientLeft});
+  CHECK(d.ended(gone) == How::kClose);
+  CHECK(d.holder(patient));
+  CHECK(d.pool.counters().left == 1);
+}
+
+TEST_CASE("a connection that comes back on its second request starts counting anew") {
+  PoolDriver d(parking(3));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  for (int request = 0; request < 3; ++request) {
+    d.exit(d.holder(ticket), PoolDriver::kKilled);
+    d.advance(seconds(5));
+    d.ready_all();
+    CHECK(d.last<action::Dispatch>().came_back);
+    d.busy(ticket);
+    d.park(ticket);
+    d.see(ticket, ClientSign::kAsks);
+    CHECK_FALSE(d.last<action::Dispatch>().came_back);
+  }
+}
+
+}  // namespace
+}  // namespace prefork
