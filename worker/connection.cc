@@ -53,8 +53,9 @@ bool Connection::leaving() { return session_ == nullptr || session_->leaving(); 
 bool Connection::next_request(std::chrono::milliseconds time) {
   if (session_ == nullptr) return false;
   if (park_wanted()) return park(), false;
-  if (session_->await(socket_.get(), may_park() ? std::min(time, kKeepFor) : time)) return true;
-  if (may_park()) park();
+  if (!may_park()) return session_->await(socket_.get(), time, UntilWanted::kNo);
+  if (session_->await(socket_.get(), std::min(time, kKeepFor), UntilWanted::kYes)) return true;
+  park();
   return false;
 }
 

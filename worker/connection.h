@@ -53,7 +53,8 @@ class Connection {
   /// False: return from the handler: the connection has been parked, or the time is up.
   ///
   /// Where the pool parks (`keep_alive`), the worker keeps the connection for kKeepFor only while nobody else
-  /// needs it: a client that asks again at once costs nobody anything. For workers of one slot.
+  /// needs it: a client that asks again at once costs nobody anything. Where it does not, a client that may
+  /// ask is waited for even when this worker is to leave: see leaving(). For workers of one slot.
   [[nodiscard]] bool next_request(std::chrono::milliseconds time);
   static constexpr std::chrono::milliseconds kKeepFor{100};
 

@@ -91,18 +91,19 @@ void Session::catch_up() {
   } while (reader_.has_value());
 }
 
-bool Session::await(int socket, std::chrono::milliseconds time) {
+bool Session::await(int socket, std::chrono::milliseconds time, UntilWanted until_wanted) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point deadline = Clock::now() + time;
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     pollfd fds[] = {{.fd = socket, .events = POLLIN, .revents = 0},
-                    {.fd = channel_.descriptor(), .events = POLLIN, .revents = 0}};
+                    {.fd = draining_ ? -1 : channel_.descriptor(), .events = POLLIN, .revents = 0}};
     const int ready = ::poll(fds, 2, static_cast<int>(std::clamp<long>(left.count(), 0, INT_MAX)));
     if (ready < 0 && errno != EINTR) return false;
     if (ready > 0 && fds[0].revents != 0) return true;
     if (ready > 0) catch_up();
-    if (yielding_ || draining_ || stopped_ != 0 || ready == 0) return false;
+    const bool wanted = yielding_ || draining_ || stopped_ != 0;
+    if (ready == 0 || (wanted && until_wanted == UntilWanted::kYes)) return false;
   }
 }
 
@@ -121,7 +122,8 @@ std::optional<Connection> Session::begin(const Record& record) {
     return std::nullopt;
   }
   descriptors_lost_ = 0;
-  yielding_ = false;
+  // One that is to be parked at once says that others wait still.
+  if ((record.flags & kParkAtOnce) == 0) yielding_ = false;
   // A connection whose receipt cannot be sent must not be touched: as far as the supervisor knows, nobody has
   // it.
   if (!send({.kind = RecordKind::kBusy, .ticket = record.ticket})) return std::nullopt;

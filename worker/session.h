@@ -14,6 +14,7 @@
 namespace prefork::worker {
 
 enum class Wait { kNo, kYes };
+enum class UntilWanted { kNo, kYes };
 
 class Session {
  public:
@@ -34,11 +35,12 @@ class Session {
   /// draining(), asked with a connection in hand. A worker of one slot does not call next() meanwhile, so
   /// this looks what the supervisor has said; with several slots next() is told in any case.
   [[nodiscard]] bool leaving();
-  /// The supervisor has asked for what is kept for a next request. Holds until the next connection comes.
+  /// The supervisor has asked for what is kept for a next request. Holds until a connection comes that need
+  /// not be parked at once.
   [[nodiscard]] bool yielding() const { return yielding_; }
-  /// Waits up to `time` for something to read at `socket`, or until the supervisor wants the connection back
-  /// or this worker to leave. True: there is something to read. For workers of one slot.
-  [[nodiscard]] bool await(int socket, std::chrono::milliseconds time);
+  /// Waits up to `time` for something to read at `socket`, with kYes only until the supervisor wants the
+  /// connection back or this worker to leave. True: there is something to read. For workers of one slot.
+  [[nodiscard]] bool await(int socket, std::chrono::milliseconds time, UntilWanted until_wanted);
   /// Connections begun and not finished.
   [[nodiscard]] unsigned open_connections() const { return open_; }
   /// What main() should return once draining: 0, or 1 when the worker leaves because something is wrong.

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <memory>
@@ -25,6 +26,11 @@ void Client::send(const std::string& text) {
 }
 
 void Client::shut_down() const { REQUIRE(::shutdown(socket_.get(), SHUT_WR) == 0); }
+
+bool Client::silent() const {
+  pollfd state{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&state, 1, 0) == 0;
+}
 
 std::pair<Client, Fd> make_connection() {
   const Fd listener = make_socket();
@@ -77,11 +83,16 @@ Record await_record(Channel& channel) {
 
 bool await_end(Channel& channel) { return Arrived(channel).status == ReceiveStatus::kEnd; }
 
-Client Host::dispatch(std::uint64_t ticket) {
+Client Host::dispatch(std::uint64_t ticket, std::uint16_t flags) {
   auto [client, copy] = make_connection();
-  REQUIRE(channel_.send({.kind = RecordKind::kConnection, .ticket = ticket}, copy) == SendStatus::kSent);
   copies_.push_back(std::move(copy));
+  dispatch_again(ticket, flags);
   return std::move(client);
+}
+
+void Host::dispatch_again(std::uint64_t ticket, std::uint16_t flags) {
+  const Record record{.kind = RecordKind::kConnection, .flags = flags, .ticket = ticket};
+  REQUIRE(channel_.send(record, copies_.back()) == SendStatus::kSent);
 }
 
 void Host::say(RecordKind kind) { REQUIRE(channel_.send({.kind = kind}) == SendStatus::kSent); }

@@ -21,6 +21,8 @@ class Client {
   void send(const std::string& text);
   void shut_down() const;
   void close() { socket_.reset(); }
+  /// Whether nothing has come and nothing has ended up to now.
+  [[nodiscard]] bool silent() const;
   /// Until the text is seen, or the connection ends.
   [[nodiscard]] std::string receive_until(const std::string& ending) {
     return read_until(socket_.get(), ending);
@@ -58,7 +60,9 @@ class Host {
 
   [[nodiscard]] Channel& channel() { return channel_; }
   /// Sends a new connection with this ticket, and returns its client. The supervisor's copy stays open.
-  Client dispatch(std::uint64_t ticket);
+  Client dispatch(std::uint64_t ticket, std::uint16_t flags = 0);
+  /// Sends the connection dispatched last once more: it has been parked.
+  void dispatch_again(std::uint64_t ticket, std::uint16_t flags);
   void say(RecordKind kind);
   [[nodiscard]] Record await() { return await_record(channel_); }
   /// Closes the copy of the connection dispatched last.

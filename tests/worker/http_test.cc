@@ -11,7 +11,8 @@ constexpr const char* kGetAndClose = "GET / HTTP/1.1\r\nHost: x\r\nConnection: c
 
 /// A worker that has said Ready, and one client.
 struct Served {
-  explicit Served(const std::vector<std::string>& options = {}) : Served(Prepared(options)) {}
+  explicit Served(const std::vector<std::string>& options = {}, std::uint16_t flags = 0)
+      : Served(Prepared(options), flags) {}
 
   HostedWorker worker;
   Client client;
@@ -27,10 +28,11 @@ struct Served {
     }
     std::vector<std::string> command{supervisor_worker(), "http"};
   };
-  explicit Served(const Prepared& prepared) : worker(prepared.command), client(first_client()) {}
-  Client first_client() {
+  Served(const Prepared& prepared, std::uint16_t flags)
+      : worker(prepared.command), client(first_client(flags)) {}
+  Client first_client(std::uint16_t flags) {
     CHECK(worker.await().kind == RecordKind::kReady);
-    Client dispatched = worker.dispatch(1);
+    Client dispatched = worker.dispatch(1, flags);
     CHECK(worker.await().kind == RecordKind::kBusy);
     return dispatched;
   }
@@ -160,6 +162,48 @@ TEST_CASE("a worker that is drained ends keep-alive with the next answer") {
   CHECK(served.client.receive_to_end().find("Connection: close") != std::string::npos);
   CHECK(served.worker.await().kind == RecordKind::kIdle);
   CHECK(served.worker.process().await_exit() == 0);
+}
+
+TEST_CASE(
+    "a connection that may be parked is parked after its answer, and answered again when it comes back") {
+  Served served({}, kMayPark);
+  served.client.send(kGet);
+  CHECK(served.client.receive_until(served.hello()).ends_with(served.hello()));
+  SUBCASE("after a moment") {}
+  SUBCASE("when the supervisor asks for it") { served.worker.say(RecordKind::kYield); }
+  CHECK(served.worker.await() == Record{.kind = RecordKind::kPark, .ticket = 1});
+  CHECK(served.client.silent());
+  served.client.send(kGet);
+  served.worker.dispatch_again(1, kMayPark | kParkAtOnce);
+  CHECK(served.worker.await().kind == RecordKind::kBusy);
+  CHECK(served.client.receive_until(served.hello()).find("Connection: close") == std::string::npos);
+  CHECK(served.worker.await().kind == RecordKind::kPark);
+}
+
+TEST_CASE("a worker that is drained parks its connection, and its client need not come back") {
+  Served served({}, kMayPark);
+  served.worker.say(RecordKind::kDrain);
+  served.client.send(kGet);
+  CHECK(served.client.receive_until(served.hello()).find("Connection: close") == std::string::npos);
+  CHECK(served.worker.await().kind == RecordKind::kPark);
+  CHECK(served.worker.process().await_exit() == 0);
+  CHECK(served.client.silent());
+}
+
+TEST_CASE("requests that have come together are answered before their connection is parked") {
+  Served served({}, kMayPark | kParkAtOnce);
+  served.client.send(std::string(kGet) + kGet + "GET /none HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string answers = served.client.receive_until("There is only one page: /\n");
+  CHECK(answers.find(served.hello()) != answers.rfind(served.hello()));
+  CHECK(served.worker.await().kind == RecordKind::kPark);
+}
+
+TEST_CASE("a client that closes, or asks to be let go, is not parked") {
+  Served served({}, kMayPark | kParkAtOnce);
+  SUBCASE("it asks") { served.client.send(kGetAndClose); }
+  SUBCASE("it is gone") { served.client.shut_down(); }
+  CHECK(served.worker.await().kind == RecordKind::kIdle);
+  (void)served.client.receive_to_end();
 }
 
 }  // namespace

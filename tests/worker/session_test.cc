@@ -8,28 +8,13 @@
 #include <array>
 
 #include "tests/worker/hosted_worker.h"
+#include "tests/worker/played.h"
 
 namespace prefork::test {
 namespace {
 
 using worker::Connection;
-using worker::Session;
 using worker::Wait;
-
-/// A session that offers `slots`, after its Ready.
-struct Played {
-  explicit Played(unsigned slots = 1) : Played(slots, Channel::make_pair()) {}
-
-  Host host;
-  Session session;
-
- private:
-  Played(unsigned slots, Result<std::pair<Channel, Channel>> ends)
-      : host(std::move(ends.value().first)), session(std::move(ends.value().second)) {
-    session.ready(slots);
-    CHECK(host.await() == Record{.kind = RecordKind::kReady, .value = 1, .ticket = slots});
-  }
-};
 
 int unread(const Fd& socket) {
   int size = -1;

@@ -96,5 +96,27 @@ TEST_CASE("an event loop may leave when the last connection is finished") {
   CHECK(slots->finished());
 }
 
+TEST_CASE("an event loop that is to leave parks what it keeps, and is finished") {
+  auto ends = Channel::make_pair();
+  Host host(std::move(ends.value().first));
+  const Environment environment(std::to_string(ends.value().second.release().release()), "2");
+  auto [slots, exit_code] = Slots::open(2);
+  REQUIRE(slots.has_value());
+  CHECK(host.await().kind == RecordKind::kReady);
+  const Client client = host.dispatch(1, kMayPark);
+  auto connection = slots->next();
+  REQUIRE(connection.has_value());
+  CHECK_FALSE(connection->park_wanted());
+  host.say(RecordKind::kDrain);
+  await_readable(slots->descriptor());
+  CHECK_FALSE(slots->next().has_value());
+  CHECK(connection->park_wanted());
+  connection->park();
+  CHECK(slots->finished());
+  CHECK(host.await().kind == RecordKind::kBusy);
+  CHECK(host.await() == Record{.kind = RecordKind::kPark, .ticket = 1});
+  CHECK(client.silent());
+}
+
 }  // namespace
 }  // namespace prefork::test
