@@ -34,5 +34,10 @@ struct CommandSearch {
 [[nodiscard]] std::variant<Config, ConfigProblems> parse_config(std::string_view text,
                                                                 const std::string& file,
                                                                 const CommandSearch& search);
+/// The same for text that this program has accepted before: the schema, which takes longest, is not asked
+/// again.
+[[nodiscard]] std::variant<Config, ConfigProblems> parse_accepted_config(std::string_view text,
+                                                                         const std::string& file,
+                                                                         const CommandSearch& search);
 
 }  // namespace prefork

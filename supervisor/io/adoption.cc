@@ -13,8 +13,9 @@
 namespace prefork {
 namespace {
 
-Result<Config> read_config(const std::string& text, const std::string& file, const CommandSearch& search) {
-  auto parsed = parse_config(text, file, search);
+Result<Config> read_config(const std::string& text, bool accepted, const std::string& file,
+                           const CommandSearch& search) {
+  auto parsed = accepted ? parse_accepted_config(text, file, search) : parse_config(text, file, search);
   if (auto* config = std::get_if<Config>(&parsed)) return std::move(*config);
   return Error{"the configuration in force is refused: " +
                std::get<ConfigProblems>(parsed).front().message()};
@@ -83,11 +84,11 @@ const PoolConfig* find_pool(const Config& config, const std::string& name) {
 
 Result<AdoptedConfigs> configs_in(const SupervisorState& state, const CommandSearch& search) {
   AdoptedConfigs configs;
-  auto running = read_config(state.running.config_text, state.config_file, search);
+  auto running = read_config(state.running.config_text, state.config_examined, state.config_file, search);
   if (!running) return running.error();
   configs.running = std::move(running).value();
   for (const PoolsState& pools : state.leaving) {
-    auto config = read_config(pools.config_text, state.config_file, search);
+    auto config = read_config(pools.config_text, /*accepted=*/false, state.config_file, search);
     if (!config) return config.error();
     configs.leaving.push_back(std::move(config).value());
   }

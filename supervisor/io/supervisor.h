@@ -145,6 +145,7 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   OomCounter oom_;
   UpgradeCheck upgrade_check_;
   std::optional<FileIdentity> examined_;  ///< the file that upgrade_check_ has started
+  std::string examined_config_;           ///< and the text that it has examined
   bool upgrade_due_ = false;              ///< it could take over, and nothing else has happened since
   ControlSocket control_;
   Fd config_lock_;

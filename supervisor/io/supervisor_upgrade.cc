@@ -26,6 +26,7 @@ Result<void> Supervisor::upgrade() {
   if (!sealed) return sealed.error();
   if (auto started = upgrade_check_.start(options_.program, sealed.value()); !started) return started;
   examined_ = file.value();
+  examined_config_ = config_text_;
   log_.info("upgrade: examining {}", options_.program);
   return {};
 }
@@ -58,7 +59,8 @@ Result<void> Supervisor::replace_by_proven() {
     return Error{options_.program + " was replaced once more while it was examined; try again"};
   }
   on_before_sleep();
-  const SupervisorState final_state = state();
+  SupervisorState final_state = state();
+  final_state.config_examined = config_text_ == examined_config_;
   auto sealed = seal_state(encode_state(final_state));
   if (!sealed) return sealed.error();
   if (auto own = clients_.check_own(sealed.value().get()); !own) return own;  // the new program reads it

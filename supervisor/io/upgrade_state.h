@@ -108,6 +108,7 @@ struct SupervisorState {
   ControlState control;
   std::vector<ActivatedState> activated;
   PoolsState running;
+  bool config_examined = false;  ///< the new program has said, as a child, that it accepts this configuration
   std::vector<PoolsState> leaving;
 
   template <typename Self, typename Visit>
@@ -120,7 +121,8 @@ struct SupervisorState {
     visit("strangers_reaped", self.strangers_reaped);
     visit("log_waiting", self.log_waiting), visit("log_dropped", self.log_dropped);
     visit("spawner", self.spawner), visit("control", self.control), visit("activated", self.activated),
-        visit("running", self.running), visit("leaving", self.leaving);
+        visit("running", self.running), visit("config_examined", self.config_examined),
+        visit("leaving", self.leaving);
   }
 };
 
