@@ -158,7 +158,7 @@ TEST_CASE("the documentation has every key, with its default") {
 }
 
 TEST_CASE("the examples of the documentation load") {
-  const std::string text = text_of("docs/configuration.md");
+  const std::string text = text_of("docs/configuration.md") + text_of("docs/balancing.md");
   const std::string begin = "\n```json\n";
   int examples = 0;
   for (std::size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at + 1)) {
