@@ -1,5 +1,5 @@
-// bench-client: puts load on a server that echoes, or on one that answers `line` requests, and reports as
-// JSON.
+// bench-client: puts load on a server that echoes, on one that answers `line` requests, or on one of HTTP,
+// and reports as JSON.
 #include <arpa/inet.h>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +12,7 @@
 #include <string>
 
 #include "tests/bench/driver.h"
+#include "tests/bench/http_command.h"
 #include "tests/bench/load.h"
 #include "tests/bench/report.h"
 
@@ -19,6 +20,7 @@ namespace {
 
 using prefork::bench::ChurnOptions;
 using prefork::bench::Driver;
+using prefork::bench::HttpCommand;
 using prefork::bench::OpenOptions;
 using prefork::bench::Seconds;
 
@@ -76,6 +78,7 @@ int run(int argc, char** argv) {
   open->add_option("--long-share", options.open.long_share, "Share of the long ones")->capture_default_str();
   open->add_option("--seed", options.open.seed, "Same seed, same arrivals")->capture_default_str();
   open->add_flag("--work", options.open.work, "Requests use CPU time instead of sleeping");
+  HttpCommand http(app);
   CLI11_PARSE(app, argc, argv);
 
   const std::optional<sockaddr_in> server = parse_address(options.server);
@@ -83,6 +86,7 @@ int run(int argc, char** argv) {
     std::cerr << "bench-client: " << options.server << ": not an IPv4 address and port\n";
     return 2;
   }
+  if (http.parsed()) return http.run(*server, Seconds(options.seconds), Seconds(options.timeout));
   auto driver = Driver::connect_to(
       *server, std::chrono::duration_cast<prefork::bench::Clock::duration>(Seconds(options.timeout)));
   if (!driver) {

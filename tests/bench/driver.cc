@@ -4,21 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <utility>
 
+#include "tests/bench/await.h"
+
 namespace prefork::bench {
-namespace {
-
-timespec time_left(Instant until) {
-  using std::chrono::nanoseconds;
-  using std::chrono::seconds;
-  const auto left = std::max(std::chrono::duration_cast<nanoseconds>(until - Clock::now()), nanoseconds(0));
-  const auto whole = std::chrono::duration_cast<seconds>(left);
-  return {.tv_sec = whole.count(), .tv_nsec = (left - whole).count()};
-}
-
-}  // namespace
 
 Result<Driver> Driver::connect_to(const sockaddr_in& server, Clock::duration timeout) {
   Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
@@ -44,12 +34,11 @@ void Driver::wait(Instant until, std::vector<Finished>& out) {
     advance(slot, out);
     if (slots_[slot].active()) watch(slot, EPOLL_CTL_ADD);
   }
-  const timespec left = out.empty() ? time_left(std::min(until, next_sweep_)) : timespec{};
   std::array<epoll_event, 256> events;
-  const int ready =
-      ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()), &left, nullptr);
-  for (int i = 0; i < ready; ++i) {
-    const std::size_t slot = events[static_cast<std::size_t>(i)].data.u64;
+  const std::size_t ready =
+      await_events(epoll_, events, out.empty() ? std::min(until, next_sweep_) : Instant::min());
+  for (std::size_t i = 0; i < ready; ++i) {
+    const std::size_t slot = events[i].data.u64;
     const bool waited_to_write = slots_[slot].waits_to_write();
     advance(slot, out);
     if (slots_[slot].active() && slots_[slot].waits_to_write() != waited_to_write) watch(slot, EPOLL_CTL_MOD);

@@ -21,8 +21,9 @@ enum class Outcome {
   kReset,       ///< the connection was reset
   kUnanswered,  ///< a clean end before enough bytes had come
   kTimedOut,
+  kTurnedAway,  ///< answered, but not with what was asked for: HTTP's 503, for instance
 };
-inline constexpr std::size_t kOutcomes = 6;
+inline constexpr std::size_t kOutcomes = 7;
 
 /// What to send and how long the answer is at least. `kind` is the caller's own.
 struct Request {

@@ -14,10 +14,12 @@ Json to_json(const Tally& tally) {
       {"reset", tally.count(Outcome::kReset)},
       {"unanswered", tally.count(Outcome::kUnanswered)},
       {"timed_out", tally.count(Outcome::kTimedOut)},
+      {"turned_away", tally.count(Outcome::kTurnedAway)},
       {"p50_ms", tally.percentile(0.5).count()},
       {"p99_ms", tally.percentile(0.99).count()},
       {"p999_ms", tally.percentile(0.999).count()},
       {"max_ms", tally.percentile(1).count()},
+      {"waited_p99_ms", tally.waited(0.99).count()},
   };
 }
 
@@ -34,6 +36,32 @@ Json to_json(const OpenReport& report) {
       {"seconds", report.elapsed.count()}, {"peak", report.peak},
       {"all", to_json(report.all)},        {"short", to_json(report.short_ones)},
       {"long", to_json(report.long_ones)},
+  };
+}
+
+Json to_json(const HttpReport& report) {
+  Json phases = Json::array();
+  std::size_t answered = 0;
+  std::size_t errors = 0;
+  for (const PhaseReport& phase : report.phases) {
+    answered += phase.all.answered();
+    errors += phase.all.errors();
+    phases.push_back({
+        {"seconds", phase.duration.count()},
+        {"per_second", static_cast<double>(phase.all.answered()) / phase.duration.count()},
+        {"all", to_json(phase.all)},
+        {"short", to_json(phase.short_ones)},
+        {"long", to_json(phase.long_ones)},
+    });
+  }
+  return Json{
+      {"answered", answered},
+      {"errors", errors},
+      {"clients", report.clients},
+      {"connections", report.connections},
+      {"least_share",
+       report.mean_answered > 0 ? static_cast<double>(report.least_answered) / report.mean_answered : 0},
+      {"phases", phases},
   };
 }
 

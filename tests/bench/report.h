@@ -3,6 +3,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "tests/bench/http_load.h"
 #include "tests/bench/load.h"
 
 namespace prefork::bench {
@@ -11,5 +12,6 @@ namespace prefork::bench {
 [[nodiscard]] nlohmann::ordered_json to_json(const Tally& tally);
 [[nodiscard]] nlohmann::ordered_json to_json(const ChurnReport& report);
 [[nodiscard]] nlohmann::ordered_json to_json(const OpenReport& report);
+[[nodiscard]] nlohmann::ordered_json to_json(const HttpReport& report);
 
 }  // namespace prefork::bench
