@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "supervisor/control/describe.h"
 
@@ -29,10 +30,15 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
   head += fmt::format(", generation {}", pool.generation);
   lines.push_back(pool.trial ? head + fmt::format(" ({} on trial)", *pool.trial) : head);
   for (const ListenerStatus& listener : pool.listeners) {
-    lines.push_back(fmt::format("  listen {}: accepted {}{}", listener.name, listener.accepted,
-                                listener.paused   ? ", paused: out of descriptors or memory"
-                                : !pool.accepting ? ", not accepting"
-                                                  : ""));
+    std::string line = fmt::format("  listen {}: accepted {}", listener.name, listener.accepted);
+    if (listener.backlog.value_or(0) > 0)
+      line += fmt::format(", waiting in the kernel {} of {}", *listener.backlog, *listener.backlog_limit);
+    if (listener.paused) {
+      line += ", paused: out of descriptors or memory";
+    } else if (!pool.accepting) {
+      line += ", not accepting";
+    }
+    lines.push_back(std::move(line));
   }
   lines.push_back(fmt::format("  queue: now {}, max {}, limit {}; wait p50 {}, p99 {}, max {}", pool.queued,
                               c.queue_high, pool.queue_max, describe(c.waits.percentile(0.5)),

@@ -38,6 +38,8 @@ struct ListenerStatus {
   std::string name;
   std::uint64_t accepted = 0;
   bool paused = false;  ///< out of descriptors or memory
+  /// TCP: connections that wait in the kernel to be accepted, and how many may.
+  std::optional<std::uint32_t> backlog = {}, backlog_limit = {};
 };
 
 struct PoolStatus {

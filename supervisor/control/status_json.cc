@@ -1,6 +1,8 @@
 #include "supervisor/control/status_json.h"
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "supervisor/control/json_text.h"
@@ -32,7 +34,12 @@ Json of(const Counters& counters) {
 }
 
 Json of(const ListenerStatus& listener) {
-  return {{"address", listener.name}, {"accepted", listener.accepted}, {"paused", listener.paused}};
+  const auto number = [](const std::optional<std::uint32_t>& known) { return known ? Json(*known) : Json(); };
+  return {{"address", listener.name},
+          {"accepted", listener.accepted},
+          {"paused", listener.paused},
+          {"backlog", number(listener.backlog)},
+          {"backlog_limit", number(listener.backlog_limit)}};
 }
 
 Json of(const WorkerStatusLine& worker) {

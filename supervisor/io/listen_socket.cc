@@ -21,6 +21,8 @@
 #include <memory>
 #include <utility>
 
+#include "supervisor/io/tcp_listener.h"
+
 namespace prefork {
 namespace {
 
@@ -115,6 +117,7 @@ Result<ListenSocket> ListenSocket::activated(const ListenAddress& address, Fd so
   const int flags = ::fcntl(socket.get(), F_GETFL);
   if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) < 0)
     return listen_error(address, errno);
+  notice_dead_clients(socket.get());
   return ListenSocket(address, std::move(socket));
 }
 
@@ -180,6 +183,7 @@ Result<void> ListenSocket::bind_tcp() {
   if (target->sa_family == AF_INET6) {
     (void)::setsockopt(socket_.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
   }
+  notice_dead_clients(socket_.get());
   if (::bind(socket_.get(), target, size) < 0) return bind_error(address_, errno);
   return listen();
 }

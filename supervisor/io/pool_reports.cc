@@ -6,6 +6,7 @@
 #include "supervisor/control/describe.h"
 #include "supervisor/io/pool_runner.h"
 #include "supervisor/io/socket.h"
+#include "supervisor/io/tcp_listener.h"
 
 namespace prefork {
 namespace {
@@ -159,6 +160,10 @@ PoolStatus PoolRunner::status() const {
   status.counters = pool_.counters();
   for (const auto& listener : listeners_) {
     status.listeners.push_back({listener->socket().name(), listener->accepted(), listener->paused()});
+    if (const auto backlog = backlog_of(listener->socket().descriptor())) {
+      status.listeners.back().backlog = backlog->waiting;
+      status.listeners.back().backlog_limit = backlog->limit;
+    }
   }
   pool_.workers().for_each([&](const WorkerRow& row) { status.workers.push_back(status_of(row, now)); });
   std::sort(status.workers.begin(), status.workers.end(),

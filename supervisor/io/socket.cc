@@ -47,10 +47,15 @@ std::optional<tcp_info> counters_of(const Fd& socket) {
   tcp_info info{};
   socklen_t size = sizeof(info);
   if (::getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return {};
-  if (size < offsetof(tcp_info, tcpi_bytes_sent) + sizeof(info.tcpi_bytes_sent)) return {};
+  if (size < offsetof(tcp_info, tcpi_bytes_retrans) + sizeof(info.tcpi_bytes_retrans)) return {};
   if (info.tcpi_state != kEstablished && info.tcpi_state != kCloseWait) return {};
   if (info.tcpi_state == kCloseWait) --info.tcpi_bytes_received;
   return info;
+}
+
+/// All that was ever written to it, each byte once, whether the client has it or not.
+std::uint64_t written_to(const tcp_info& info) {
+  return info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
 }
 
 std::optional<std::uint64_t> unread_of(const Fd& socket) {
@@ -67,7 +72,7 @@ Progress progress_of(const Fd& socket) {
   const auto info = counters_of(socket);
   const auto unread = unread_of(socket);
   if (!info || !unread) return {};
-  return {.consumed = info->tcpi_bytes_received - *unread, .sent = info->tcpi_bytes_sent};
+  return {.consumed = info->tcpi_bytes_received - *unread, .sent = written_to(*info)};
 }
 
 Traffic traffic_of(const Fd& socket, const Progress& before) {
@@ -75,7 +80,7 @@ Traffic traffic_of(const Fd& socket, const Progress& before) {
   const auto info = counters_of(socket);
   if (!info || !unread) return {};
   return {.consumed = info->tcpi_bytes_received != before.consumed + *unread,
-          .sent = info->tcpi_bytes_sent != before.sent};
+          .sent = written_to(*info) != before.sent};
 }
 
 std::string peer_name(const Fd& socket) {

@@ -17,15 +17,15 @@ void restore_defaults(const Fd& socket);
 /// How far a connection has got, by the kernel's counters, while nobody reads from it.
 struct Progress {
   std::uint64_t consumed = 0;  ///< bytes that somebody has read
-  std::uint64_t sent = 0;
+  std::uint64_t sent = 0;      ///< bytes that were written to it, whether the client has them or not
 };
-/// Nothing that comes later can make it look further than it was.
+/// What arrives meanwhile cannot make it look further than it was.
 [[nodiscard]] Progress progress_of(const Fd& socket);
 /// What has passed through a connection since `before`. Only TCP has such counters: of any other socket, and
 /// of one that is reset, both are true.
 struct Traffic {
   bool consumed = true;  ///< somebody has read a byte from it
-  bool sent = true;      ///< a byte was sent to the client
+  bool sent = true;      ///< a byte was written to it
   [[nodiscard]] bool untouched() const { return !consumed && !sent; }
 };
 [[nodiscard]] Traffic traffic_of(const Fd& socket, const Progress& before = {});

@@ -72,6 +72,65 @@ TEST_CASE("a connection is touched as soon as one byte is read or sent, or it is
   CHECK_FALSE(traffic_of(pair.server).untouched());
 }
 
+TEST_CASE("a connection that was answered before counts from there") {
+  TcpPair pair = tcp_pair();
+  send_all(pair.client, "hello");
+  await_unread(pair.server, 5);
+  for (int i = 0; i < 5; ++i) read_one_byte(pair.server);
+  send_all(pair.server, "answer");
+  send_all(pair.client, "again");
+  await_unread(pair.server, 5);
+  const Progress before = progress_of(pair.server);
+  CHECK(before.consumed == 5);
+  CHECK(before.sent == 6);
+  CHECK(traffic_of(pair.server, before).untouched());
+  CHECK_FALSE(traffic_of(pair.server).untouched());
+  SUBCASE("more comes, and the client has finished") {
+    send_all(pair.client, "more");
+    REQUIRE(::shutdown(pair.client.get(), SHUT_WR) == 0);
+    await_unread(pair.server, 9);
+    await_hang_up(pair.server);
+    CHECK(traffic_of(pair.server, before).untouched());
+  }
+  SUBCASE("one byte read") {
+    read_one_byte(pair.server);
+    CHECK(traffic_of(pair.server, before).consumed);
+    CHECK_FALSE(traffic_of(pair.server, before).sent);
+  }
+  SUBCASE("one byte sent") {
+    send_all(pair.server, "x");
+    CHECK_FALSE(traffic_of(pair.server, before).consumed);
+    CHECK(traffic_of(pair.server, before).sent);
+  }
+  SUBCASE("reset") {
+    reset_connection(pair.client);
+    await_hang_up(pair.server);
+    CHECK_FALSE(traffic_of(pair.server, before).untouched());
+  }
+}
+
+TEST_CASE("an answer that is still on its way when the next request comes is no part of the next answer") {
+  const TcpPair pair = tcp_pair();
+  // More than a client takes unread.
+  std::size_t left = std::size_t{1} << 20;
+  send_all(pair.server, std::string(left, 'x'));
+  const Progress before = progress_of(pair.server);
+  CHECK(before.sent == left);
+  SUBCASE("all of it arrives, and nothing more") {
+    std::string buffer(std::size_t{1} << 20, ' ');
+    while (left > 0) {
+      const ssize_t size = ::recv(pair.client.get(), buffer.data(), buffer.size(), 0);
+      REQUIRE(size > 0);
+      left -= static_cast<std::size_t>(size);
+    }
+    CHECK(traffic_of(pair.server, before).untouched());
+  }
+  SUBCASE("a byte is written behind it, which cannot be sent yet") {
+    REQUIRE(::send(pair.server.get(), "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1);
+    CHECK(traffic_of(pair.server, before).sent);
+  }
+}
+
 TEST_CASE("a unix connection is never said to be untouched: it has no counters") {
   int ends[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);

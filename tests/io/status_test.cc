@@ -109,6 +109,9 @@ TEST_CASE("a listener says when it does not accept, and why") {
   status.listeners[0].paused = false;
   status.accepting = false;
   CHECK(has_line(to_table(supervisor({status})), "accepted 1204, not accepting"));
+  status.listeners[0].backlog = 3;
+  status.listeners[0].backlog_limit = 128;
+  CHECK(has_line(to_table(supervisor({status})), "accepted 1204, waiting in the kernel 3 of 128, not acc"));
 }
 
 TEST_CASE("a pool whose workers fail to start says so in its line") {

@@ -36,7 +36,7 @@ SupervisorState sample() {
   worker.channel = Carried{8};
   worker.pending_signal = action::SignalWorker::Signal::kKill;
   pool.workers.push_back(worker);
-  pool.sockets.push_back({Ticket::make(1, 0), Carried{9}, true});
+  pool.sockets.push_back({Ticket::make(1, 0), Carried{9}, true, /*watched=*/true, 1ULL << 40, 7});
   pool.sockets.push_back({Ticket::make(2, 1), Carried::kNone, true});
   state.running.pools.push_back(pool);
   state.leaving.push_back({"{}", {pool}});
