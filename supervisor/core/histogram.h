@@ -1,5 +1,5 @@
-// Durations counted in buckets that are at most 1/16 wide: percentiles of any number of samples, within 6.25 %,
-// in 5 KiB.
+// Durations counted in buckets that are at most 1/16 wide: percentiles of any number of samples, within 6.25
+// %, in 5 KiB.
 #pragma once
 
 #include <algorithm>

@@ -10,8 +10,8 @@ namespace prefork {
 namespace {
 
 enum class Record { kReady, kBusy, kIdle, kRefused, kProgress, kPark };
-constexpr Record kRecords[] = {Record::kReady, Record::kBusy, Record::kIdle, Record::kRefused,
-                               Record::kProgress, Record::kPark};
+constexpr Record kRecords[] = {Record::kReady,   Record::kBusy,     Record::kIdle,
+                               Record::kRefused, Record::kProgress, Record::kPark};
 
 enum class Speaker {
   kStarting,

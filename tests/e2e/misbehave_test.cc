@@ -86,7 +86,10 @@ TEST_CASE("FAULTS 16: a worker that speaks of what it does not hold, or out of t
       {"Connection", {"ready", "recv", "send:kind=2"}, "record Connection"},
       {"Drain", {"ready", "recv", "send:kind=11"}, "record Drain"},
       {"Fork", {"ready", "recv", "send:kind=12"}, "record Fork"},
-      {"Park, which nobody asked for", {"ready", "recv", "send:kind=6"}, "record Park"},
+      {"Yield", {"ready", "recv", "send:kind=14"}, "record Yield"},
+      {"Park of a connection that it does not have",
+       {"ready", "recv", "send:kind=6,ticket=999"},
+       "a record for ticket 999"},
   });
 }
 

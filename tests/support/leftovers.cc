@@ -28,11 +28,15 @@ void SupervisorUnderTest::check_running() {
   const bool no_leak = holds_within(std::chrono::seconds(5), [&] {
     if (!ask_for_status(status)) return false;
     held = descriptors_of(pid_);
-    explained = kOwnDescriptors + handed_over_ + status.pools.size();
+    explained = kOwnDescriptors + handed_over_ + 2 * status.pools.size();
     if (::access(control().c_str(), F_OK) == 0) ++explained;
     if (events_.connected()) ++explained;
     for (const PoolTable& pool : status.pools) {
       explained += pool["queue: now"] + pool["with workers"] + pool.workers.size() * 3;
+      const bool lobby = std::any_of(pool.lines.begin(), pool.lines.end(), [](const auto& line) {
+        return line.find(" lobby: ") != std::string::npos;
+      });
+      if (lobby) explained += pool["lobby: silent"] + pool["parked"];
       explained +=
           static_cast<std::size_t>(std::count_if(pool.lines.begin(), pool.lines.end(), [](const auto& line) {
             return line.find(" listen ") != std::string::npos;
