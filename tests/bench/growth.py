@@ -41,7 +41,7 @@ def burst(server, watch):
     begin = time.monotonic()
     clients = [socket.create_connection((host, int(port)), 10) for _ in range(SIZE)]
     for client in clients:
-        client.sendall(b"S 5000000\n")
+        client.sendall(b"S 3000000\n")
     watch.wait_for(lambda event: event["event"] == "worker_ready", SIZE - 1)
     grown = time.monotonic() - begin
     status = server.wait_for(lambda: all_served(watch), "the last client to be served")
