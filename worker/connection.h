@@ -56,7 +56,7 @@ class Connection {
   /// needs it: a client that asks again at once costs nobody anything. Where it does not, a client that may
   /// ask is waited for even when this worker is to leave: see leaving(). For workers of one slot.
   [[nodiscard]] bool next_request(std::chrono::milliseconds time);
-  static constexpr std::chrono::milliseconds kKeepFor{100};
+  static constexpr std::chrono::milliseconds kKeepFor{10};
 
   /// Whether the supervisor takes the connection back between two requests.
   [[nodiscard]] bool may_park() const;

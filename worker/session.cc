@@ -100,10 +100,11 @@ bool Session::await(int socket, std::chrono::milliseconds time, UntilWanted unti
                     {.fd = draining_ ? -1 : channel_.descriptor(), .events = POLLIN, .revents = 0}};
     const int ready = ::poll(fds, 2, static_cast<int>(std::clamp<long>(left.count(), 0, INT_MAX)));
     if (ready < 0 && errno != EINTR) return false;
-    if (ready > 0 && fds[0].revents != 0) return true;
-    if (ready > 0) catch_up();
-    const bool wanted = yielding_ || draining_ || stopped_ != 0;
-    if (ready == 0 || (wanted && until_wanted == UntilWanted::kYes)) return false;
+    // The supervisor first: a client that is always quicker must not keep a worker that others wait for.
+    if (ready > 0 && fds[1].revents != 0) catch_up();
+    const bool give_way = until_wanted == UntilWanted::kYes;
+    if (ready > 0 && fds[0].revents != 0) return !(give_way && yielding_);
+    if (ready == 0 || (give_way && (yielding_ || draining_ || stopped_ != 0))) return false;
   }
 }
 
@@ -143,6 +144,10 @@ void Session::finished(std::uint64_t ticket) {
 void Session::parked(std::uint64_t ticket) {
   --open_;
   (void)send({.kind = RecordKind::kPark, .ticket = ticket});
+}
+
+void Session::report_load(unsigned thousandths) {
+  (void)send({.kind = RecordKind::kLoad, .value = thousandths});
 }
 
 void Session::note(std::string_view text) {

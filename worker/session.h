@@ -41,6 +41,9 @@ class Session {
   /// Waits up to `time` for something to read at `socket`, with kYes only until the supervisor wants the
   /// connection back or this worker to leave. True: there is something to read. For workers of one slot.
   [[nodiscard]] bool await(int socket, std::chrono::milliseconds time, UntilWanted until_wanted);
+  /// How loaded this worker is, in thousandths of what it can bear: among workers with equally many
+  /// connections the supervisor prefers the one that reports the least.
+  void report_load(unsigned thousandths);
   /// Connections begun and not finished.
   [[nodiscard]] unsigned open_connections() const { return open_; }
   /// What main() should return once draining: 0, or 1 when the worker leaves because something is wrong.

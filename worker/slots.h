@@ -31,6 +31,9 @@ class Slots {
   /// The next connection, whose receipt has just been sent; nothing when there is none now. Must be called
   /// until it returns nothing. Connections must be destroyed before the Slots.
   [[nodiscard]] std::optional<Connection> next() { return session_->next(Wait::kNo); }
+  /// How loaded this worker is, in thousandths of what it can bear: among workers with equally many
+  /// connections the supervisor prefers the one that reports the least. To be told when it has changed.
+  void report_load(unsigned thousandths) { session_->report_load(thousandths); }
   /// No connection comes any more. From now on descriptor() may be readable for ever: stop watching it.
   [[nodiscard]] bool draining() const { return session_->draining(); }
   /// Draining, and the last connection is finished.

@@ -34,6 +34,7 @@ struct ConnectionRow {
   bool dismissed = false;         ///< ended for the client while its worker was stuck
   bool answered = false;          ///< a worker has parked it before
   bool may_park = false;          ///< its worker was told that it may
+  bool evicted = false;           ///< is to leave the lobby to make room
   Instant accepted_at;
   Instant asked_at;   ///< when it wanted a worker: was accepted, or left the lobby
   Instant begun_at;   ///< kBusy
@@ -48,6 +49,7 @@ struct ConnectionRow {
     visit("copy_held", self.copy_held), visit("redispatches", self.redispatches);
     visit("kills", self.kills), visit("dismissed", self.dismissed);
     visit("answered", self.answered), visit("may_park", self.may_park);
+    visit("evicted", self.evicted);
     visit("asked_at", self.asked_at), visit("begun_at", self.begun_at);
     visit("accepted_at", self.accepted_at), visit("sent", self.sent), visit("since", self.since);
     visit("queued_at", self.queued_at), visit("worker", self.worker);

@@ -80,14 +80,20 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
                           .may_park = settings_.keep_alive.has_value()};
   connection.may_park = action.may_park;
   if (action.may_park) {
-    // While somebody is free nobody needs this worker's slot: it may wait a moment for the next request.
-    action.park_at_once = workers_.least_busy(settings_.prefer) == nullptr;
+    action.park_at_once = !may_keep();
     if (!action.park_at_once && !std::exchange(worker.may_keep, true)) keepers_.push_back(worker.id);
   }
   out.push_back(action);
   if (connection.redispatches > 0) {
     out.push_back(action::ReportRedispatched{worker.id, connection.ticket, connection.redispatches});
   }
+}
+
+bool Dispatcher::may_keep() const {
+  // While somebody is free nobody needs this worker's slot: it may wait a moment for the next request. But no
+  // worker is started for those that only wait.
+  if (settings_.elastic && workers_.idle() <= settings_.elastic->spare) return false;
+  return workers_.least_busy(settings_.prefer) != nullptr;
 }
 
 void Dispatcher::ask_keepers(Actions& out) {

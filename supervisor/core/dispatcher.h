@@ -31,6 +31,8 @@ class Dispatcher {
   static constexpr Duration kLookAfter = std::chrono::milliseconds(1);
   /// How many make room at a time when no descriptor is free.
   static constexpr int kMakeRoom = 16;
+  /// Who is silent for less may have a request under way: parked ones make room before him.
+  static constexpr Duration kFresh = std::chrono::seconds(1);
 
   using Violation = action::ReportViolation::What;
 
@@ -46,7 +48,7 @@ class Dispatcher {
   void accepted(const event::Accepted& event, Instant now, Actions& out);
   void seen(const event::ClientSeen& event, Instant now, Actions& out);
   /// Ends some of those that only wait for data: the descriptors are needed.
-  void make_room(Actions& out);
+  void make_room(Instant now, Actions& out);
   /// Undoes the dispatch. What follows for the worker is the caller's to decide.
   void dispatch_failed(const event::DispatchFailed& event, WorkerRow& row, Instant now, Actions& out);
   void inspected(const event::Inspected& event, Instant now, Actions& out);
@@ -100,6 +102,10 @@ class Dispatcher {
   /// Into the lobby.
   void wait(ConnectionRow& row, ConnectionState state, Instant now, Actions& out);
   void leave_lobby(ConnectionRow& row, Actions& out);
+  void evict(ConnectionRow& row, Actions& out);
+  /// Who makes room next.
+  [[nodiscard]] ConnectionRow* least_needed(Instant now);
+  [[nodiscard]] bool may_keep() const;
   void expire_lobby(ConnectionState state, Duration timeout, Instant now, Actions& out);
   void finish(WorkerRow& row, const ConnectionRow& connection, Instant now);
   void hand_out(Instant now, Actions& out);

@@ -7,6 +7,7 @@ namespace prefork {
 
 void Dispatcher::wait(ConnectionRow& row, ConnectionState state, Instant now, Actions& out) {
   connections_.wait(row, state, now);
+  row.evicted = false;
   if (!waiting_) return leave_lobby(row, out);
   out.push_back(action::Watch{row.ticket});
 }
@@ -34,8 +35,7 @@ std::optional<Dispatcher::Violation> Dispatcher::parked(WorkerRow& row, Ticket t
   wait(*connection, ConnectionState::kParked, now, out);
   const std::size_t max = settings_.keep_alive ? settings_.keep_alive->max : 0;
   if (max != 0 && connections_.parked() > max) {
-    ++counters_.evicted;
-    leave_lobby(*connections_.longest_waiting(ConnectionState::kParked), out);
+    evict(*connections_.longest_waiting(ConnectionState::kParked), out);
   }
   return std::nullopt;
 }
@@ -51,18 +51,29 @@ void Dispatcher::seen(const event::ClientSeen& event, Instant now, Actions& out)
     return;
   }
   const bool gone = event.sign == event::ClientSign::kGone;
+  if (row->evicted) ++counters_.evicted;
   end(event.ticket, action::End::How::kClose,
       row->answered ? counters_.served : (gone ? counters_.left : counters_.silent), out);
 }
 
-void Dispatcher::make_room(Actions& out) {
+void Dispatcher::make_room(Instant now, Actions& out) {
   for (int i = 0; i < kMakeRoom; ++i) {
-    ConnectionRow* row = connections_.longest_waiting(ConnectionState::kSilent);
-    if (row == nullptr) row = connections_.longest_waiting(ConnectionState::kParked);
+    ConnectionRow* row = least_needed(now);
     if (row == nullptr) return;
-    ++counters_.evicted;
-    leave_lobby(*row, out);
+    evict(*row, out);
   }
+}
+
+ConnectionRow* Dispatcher::least_needed(Instant now) {
+  ConnectionRow* silent = connections_.longest_waiting(ConnectionState::kSilent);
+  if (silent != nullptr && now - silent->since >= kFresh) return silent;
+  ConnectionRow* parked = connections_.longest_waiting(ConnectionState::kParked);
+  return parked != nullptr ? parked : silent;
+}
+
+void Dispatcher::evict(ConnectionRow& row, Actions& out) {
+  row.evicted = true;
+  leave_lobby(row, out);
 }
 
 void Dispatcher::expire_lobby(ConnectionState state, Duration timeout, Instant now, Actions& out) {

@@ -94,8 +94,8 @@ void Pool::on(const event::ClientSeen& event, Instant now, Actions& out) {
   dispatcher_.seen(event, now, out);
 }
 
-void Pool::on(const event::DescriptorsShort& /*event*/, Instant /*now*/, Actions& out) {
-  dispatcher_.make_room(out);
+void Pool::on(const event::DescriptorsShort& /*event*/, Instant now, Actions& out) {
+  dispatcher_.make_room(now, out);
 }
 
 void Pool::on(const event::WorkerReady& event, Instant now, Actions& out) {

@@ -100,8 +100,9 @@ void Listener::hand_over(Fd socket) {
 void Listener::pause(int error) {
   paused_ = true;
   watcher_.stop();
-  timer_.start(kPause, Callback::to<&Listener::on_timer>(*this));
-  if (error == EMFILE || error == ENFILE) owner_.short_of_descriptors();
+  const bool descriptors = error == EMFILE || error == ENFILE;
+  timer_.start(descriptors ? kShortPause : kPause, Callback::to<&Listener::on_timer>(*this));
+  if (descriptors) owner_.short_of_descriptors();
   const Instant now = std::chrono::steady_clock::now();
   if (now - last_complaint_ < std::chrono::seconds(10)) return;
   last_complaint_ = now;

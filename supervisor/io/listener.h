@@ -19,6 +19,8 @@ class Listener {
   static constexpr int kAcceptsPerWakeUp = 32;
   static constexpr int kAcceptsAtEnd = 65536;
   static constexpr Duration kPause = std::chrono::milliseconds(100);
+  /// Without a descriptor, when others are asked to make room.
+  static constexpr Duration kShortPause = std::chrono::milliseconds(5);
   /// How long the last byte of a TCP handshake that has begun may take.
   static constexpr Duration kHandshake = std::chrono::milliseconds(100);
 
