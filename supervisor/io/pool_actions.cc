@@ -202,7 +202,10 @@ void PoolRunner::perform(const action::End& action) {
   if (watched) lobby_.forget(socket);
   if (sent) disarm_linger(socket);
   switch (action.how) {
-    case action::End::How::kClose: break;
+    case action::End::How::kClose:
+      // Whoever has parked it may hold a copy all the same: the client shall not wait for that one.
+      if (watched && sent) (void)::shutdown(socket.get(), SHUT_RDWR);
+      break;
     case action::End::How::kCrash:
       if (!config_.crash_reply.empty()) {
         farewell_.say(std::move(socket), config_.crash_reply);
