@@ -169,7 +169,7 @@ TEST_CASE("the connection that is parked the longest makes room for another") {
   CHECK(d.pool.connections().parked() == 2);
 }
 
-TEST_CASE("when no descriptor is free the silent make room, and after them the parked") {
+TEST_CASE("when no descriptor is free those make room that have been silent for a while, and then the parked") {
   PoolSettings settings = parking();
   settings.first_byte_timeout = seconds(10);
   PoolDriver d(settings);
@@ -179,11 +179,26 @@ TEST_CASE("when no descriptor is free the silent make room, and after them the p
   d.busy(idle);
   d.park(idle);
   const Ticket silent = d.accept();
+  d.advance(seconds(1));
+  const Ticket fresh = d.accept();
   d.forget();
   d.handle(event::DescriptorsShort{});
-  REQUIRE(d.count<action::Look>() == 2);
+  REQUIRE(d.count<action::Look>() == 3);
   CHECK(std::get<action::Look>(d.actions[0]).ticket == silent);
-  CHECK(d.last<action::Look>().ticket == idle);
+  CHECK(std::get<action::Look>(d.actions[1]).ticket == idle);
+  CHECK(std::get<action::Look>(d.actions[2]).ticket == fresh);
+  d.see(silent, ClientSign::kSilent);
+  d.see(idle, ClientSign::kAsks);  // needed after all
+  CHECK(d.pool.counters().evicted == 1);
+}
+
+TEST_CASE("an elastic pool keeps no connection with its last idle workers, so none is started for it") {
+  PoolSettings settings = parking(4);
+  settings.elastic = PoolSettings::Elastic{.min = 2, .spare = 1};
+  PoolDriver d(settings);
+  d.ready_all();
+  d.accept();
+  CHECK(d.last<action::Dispatch>().park_at_once);
 }
 
 TEST_CASE("FAULTS 46: at a stop who asks is served, and who is silent is closed") {
