@@ -124,6 +124,7 @@ void read_replacing(const Document& object, PoolConfig& pool) {
 }
 
 void read_waiting(const Document& object, PoolConfig& pool, const std::string& pointer, Problems& problems) {
+  read_integer(object, "connections_per_address", pool.connections_per_address);
   read_value(object, "wait_for_data", pool.wait_for_data);
   read_value(object, "first_byte_timeout", pool.first_byte_timeout);
   const Document& keep_alive = section(object, "keep_alive");

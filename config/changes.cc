@@ -55,6 +55,7 @@ PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool) {
       old_pool.connections_per_worker != new_pool.connections_per_worker;
   changes.size = old_pool.workers != new_pool.workers || old_pool.elastic != new_pool.elastic;
   changes.policy = old_pool.prefer != new_pool.prefer || old_pool.hold != new_pool.hold ||
+                   old_pool.connections_per_address != new_pool.connections_per_address ||
                    old_pool.wait_for_data != new_pool.wait_for_data ||
                    old_pool.first_byte_timeout != new_pool.first_byte_timeout ||
                    old_pool.keep_alive != new_pool.keep_alive || old_pool.queue != new_pool.queue ||

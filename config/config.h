@@ -148,6 +148,7 @@ struct PoolConfig {
   unsigned connections_per_worker = 1;
   Prefer prefer = Prefer::kLongestIdle;
   Hold hold = Hold::kReceipt;
+  unsigned connections_per_address = 0;  ///< at a time, from one client; 0: any number
   bool wait_for_data = false;
   Milliseconds first_byte_timeout{30'000};  ///< with wait_for_data
   KeepAliveConfig keep_alive;

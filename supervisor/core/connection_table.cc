@@ -5,13 +5,16 @@
 
 namespace prefork {
 
-ConnectionRow& ConnectionTable::add(Ticket ticket, ListenerIndex listener, Instant now) {
+ConnectionRow& ConnectionTable::add(Ticket ticket, ListenerIndex listener, Instant now,
+                                    ClientAddress client) {
   if (ticket.slot() >= entries_.size()) entries_.resize(ticket.slot() + 1);
   Entry& entry = entries_[ticket.slot()];
   assert(!entry.row.ticket);
   entry = Entry{};
   entry.row.ticket = ticket;
   entry.row.listener = listener;
+  entry.row.client = client;
+  if (client != kNoAddress) ++clients_[client];
   entry.row.accepted_at = entry.row.asked_at = entry.row.since = now;
   ++size_;
   return entry.row;
@@ -22,8 +25,15 @@ void ConnectionTable::remove(Ticket ticket) {
   assert(row != nullptr);
   forget_awaited(*row);
   leave_place(*row);
+  if (const auto found = clients_.find(row->client); found != clients_.end() && --found->second == 0)
+    clients_.erase(found);
   row->ticket = Ticket{};
   --size_;
+}
+
+std::size_t ConnectionTable::from(ClientAddress client) const {
+  const auto found = clients_.find(client);
+  return found == clients_.end() ? 0 : found->second;
 }
 
 const ConnectionRow* ConnectionTable::find(Ticket ticket) const {
@@ -202,7 +212,7 @@ void ConnectionTable::fill(const Contents& contents) {
 }
 
 ConnectionRow& ConnectionTable::put(const ConnectionRow& row) {
-  ConnectionRow& own = add(row.ticket, row.listener, row.accepted_at);
+  ConnectionRow& own = add(row.ticket, row.listener, row.accepted_at, row.client);
   own = row;
   return own;
 }
@@ -211,9 +221,11 @@ ConnectionRow& ConnectionTable::put(const ConnectionRow& row) {
 const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-function-cognitive-complexity)
   std::size_t counts[7] = {};
   std::size_t known = 0;
+  std::size_t of_clients = 0;
   for (const Entry& entry : entries_) {
     if (!entry.row.ticket) continue;
     ++known;
+    if (entry.row.client != kNoAddress) ++of_clients;
     ++counts[static_cast<std::size_t>(entry.row.state)];
     const bool in_hands =
         entry.row.state == ConnectionState::kDispatched || entry.row.state == ConnectionState::kBusy;
@@ -231,6 +243,9 @@ const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-f
   }
   if (begun_ != counts[static_cast<std::size_t>(ConnectionState::kBusy)])
     return "the begun connections are miscounted";
+  std::size_t from_clients = 0;
+  for (const auto& [client, count] : clients_) from_clients += count;
+  if (from_clients != of_clients) return "the connections of the clients are miscounted";
   std::size_t held = 0;
   for (const List& list : held_) held += list.size;
   if (known != size_) return "the number of connections is wrong";

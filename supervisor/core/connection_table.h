@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <type_traits>
+#include <unordered_map>
 #include <vector>
 
 #include "supervisor/core/ids.h"
@@ -28,6 +29,7 @@ struct ConnectionRow {
   Ticket ticket;
   ConnectionState state = ConnectionState::kQueued;
   ListenerIndex listener = 0;
+  ClientAddress client = kNoAddress;
   bool copy_held = true;          ///< our copy of the socket is open
   std::uint8_t redispatches = 0;  ///< how often it came back from a worker
   std::uint8_t kills = 0;         ///< how many workers died that had begun it
@@ -46,6 +48,7 @@ struct ConnectionRow {
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("ticket", self.ticket), visit("state", self.state), visit("listener", self.listener);
+    visit("client", self.client);
     visit("copy_held", self.copy_held), visit("redispatches", self.redispatches);
     visit("kills", self.kills), visit("dismissed", self.dismissed);
     visit("answered", self.answered), visit("may_park", self.may_park);
@@ -59,12 +62,14 @@ struct ConnectionRow {
 class ConnectionTable {
  public:
   /// Adds a connection, in no list yet. `ticket` must be larger than all before it.
-  ConnectionRow& add(Ticket ticket, ListenerIndex listener, Instant now);
+  ConnectionRow& add(Ticket ticket, ListenerIndex listener, Instant now, ClientAddress client = kNoAddress);
   /// Takes the connection out of its lists and forgets it.
   void remove(Ticket ticket);
   [[nodiscard]] const ConnectionRow* find(Ticket ticket) const;
   [[nodiscard]] ConnectionRow* find(Ticket ticket);
   [[nodiscard]] std::size_t size() const { return size_; }
+  /// How many of them are from there.
+  [[nodiscard]] std::size_t from(ClientAddress client) const;
   /// How many of them are kBusy.
   [[nodiscard]] std::size_t begun() const { return begun_; }
 
@@ -177,6 +182,7 @@ class ConnectionTable {
   List waiting_;
   List receipts_;
   List active_;  ///< begun, by the time of their last sign of progress
+  std::unordered_map<ClientAddress, std::uint32_t> clients_;  ///< connections from there, where it is known
   std::size_t size_ = 0;
   std::size_t begun_ = 0;
 };

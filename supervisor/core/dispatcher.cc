@@ -22,7 +22,11 @@ Duration park_timeout(const PoolSettings& settings) {
 
 void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& out) {
   ++counters_.accepted;
-  ConnectionRow& row = connections_.add(event.ticket, event.listener, now);
+  ConnectionRow& row = connections_.add(event.ticket, event.listener, now, event.client);
+  if (settings_.per_address != 0 && connections_.from(event.client) > settings_.per_address) {
+    end(event.ticket, action::End::How::kReject, counters_.rejected, out);
+    return;
+  }
   if (settings_.first_byte_timeout) return wait(row, ConnectionState::kSilent, now, out);
   enqueue(row, now, out);
 }

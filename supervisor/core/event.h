@@ -14,6 +14,7 @@ namespace prefork::event {
 struct Accepted {
   Ticket ticket;
   ListenerIndex listener = 0;
+  ClientAddress client = kNoAddress;  ///< where connections of one address are counted
 };
 
 /// A Dispatch action could not be carried out; nothing reached the worker.

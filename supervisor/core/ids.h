@@ -40,6 +40,11 @@ using Generation = std::uint32_t;
 /// Position in the pool's list of listeners.
 using ListenerIndex = std::uint32_t;
 
+/// Stands for a client's network address: an IPv4 address, or the 64 bits of an IPv6 address that name a
+/// network.
+using ClientAddress = std::uint64_t;
+inline constexpr ClientAddress kNoAddress = 0;
+
 template <typename Id>
 class SlotAllocator {
  public:

@@ -59,6 +59,7 @@ struct PoolSettings {
   Duration queue_timeout = std::chrono::seconds(30);
   Full full = Full::kWait;
   Order order = Order::kFifo;
+  std::uint32_t per_address = 0;  ///< connections that one client address may have at a time; 0: any number
   Duration queue_target = std::chrono::milliseconds(20);  ///< kAdaptive: how long it may stand
 
   std::optional<Duration>

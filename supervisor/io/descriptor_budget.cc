@@ -37,7 +37,8 @@ Result<void> check_descriptor_budget(const Config& config, std::size_t limit, st
   if (need.all() > limit) {
     return Error{fmt::format(
         "the configuration can need {} descriptors at a time (workers, queue, connections held), but the "
-        "limit is {}; make workers, queue or keep_alive.max smaller, or raise the limit (ulimit -Hn, LimitNOFILE=)",
+        "limit is {}; make workers, queue or keep_alive.max smaller, or raise the limit (ulimit -Hn, "
+        "LimitNOFILE=)",
         need.all(), limit)};
   }
   if (first_client == 0) return {};
@@ -52,7 +53,8 @@ Result<void> check_descriptor_budget(const Config& config, std::size_t limit, st
     return Error{
         fmt::format("the queue and connections held can need {} descriptors at a time, but for clients there "
                     "are {}, from "
-                    "{} to the limit of {}, since the supervisor started with seccomp; make queue or keep_alive.max smaller, "
+                    "{} to the limit of {}, since the supervisor started with seccomp; make queue or "
+                    "keep_alive.max smaller, "
                     "or restart the "
                     "supervisor",
                     need.clients, limit - first_client, first_client, limit)};

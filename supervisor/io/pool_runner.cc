@@ -154,8 +154,9 @@ void PoolRunner::on_before_sleep() {
 }
 
 void PoolRunner::accepted(Fd socket, ListenerIndex listener) {
+  const ClientAddress client = config_.connections_per_address == 0 ? kNoAddress : client_address(socket);
   const Ticket ticket = sockets_.add(std::move(socket));
-  if (ticket) tell(event::Accepted{ticket, listener});
+  if (ticket) tell(event::Accepted{ticket, listener, client});
 }
 
 void PoolRunner::seen(Ticket ticket, event::ClientSign sign) {

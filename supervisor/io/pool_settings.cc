@@ -20,6 +20,7 @@ PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
   settings.order = config.queue.order == QueueOrder::kAdaptive ? PoolSettings::Order::kAdaptive
                                                                : PoolSettings::Order::kFifo;
   settings.queue_target = config.queue.target;
+  settings.per_address = config.connections_per_address;
   if (config.wait_for_data) settings.first_byte_timeout = config.first_byte_timeout;
   if (config.keep_alive.park) {
     settings.keep_alive = PoolSettings::KeepAlive{config.keep_alive.idle_timeout, config.keep_alive.max};

@@ -83,6 +83,21 @@ Traffic traffic_of(const Fd& socket, const Progress& before) {
           .sent = written_to(*info) != before.sent};
 }
 
+ClientAddress client_address(const Fd& socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0) return kNoAddress;
+  if (address.ss_family == AF_INET)
+    return ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr);
+  if (address.ss_family != AF_INET6) return kNoAddress;
+  const auto& bytes = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr.s6_addr;
+  const bool v4 = IN6_IS_ADDR_V4MAPPED(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
+  ClientAddress key = 0;
+  for (int i = 0; i < (v4 ? 4 : 8); ++i) key = key << 8U | bytes[v4 ? 12 + i : i];
+  // A network of zeros alone, as of ::1, must not look like no address.
+  return key == kNoAddress ? ~kNoAddress : key;
+}
+
 std::string peer_name(const Fd& socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);

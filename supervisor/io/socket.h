@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "proto/fd.h"
+#include "supervisor/core/ids.h"
 
 namespace prefork {
 
@@ -31,6 +32,8 @@ struct Traffic {
 [[nodiscard]] Traffic traffic_of(const Fd& socket, const Progress& before = {});
 /// "192.0.2.7:50000", "[2001:db8::1]:50000", "a unix socket" or "unknown".
 [[nodiscard]] std::string peer_name(const Fd& socket);
+/// Where connections of one address are counted; kNoAddress for a unix socket.
+[[nodiscard]] ClientAddress client_address(const Fd& socket);
 /// Sends as much of `bytes` as fits without waiting, and ends our direction.
 void send_last_words(const Fd& socket, std::string_view bytes);
 

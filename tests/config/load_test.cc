@@ -53,7 +53,7 @@ TEST_CASE("every key reaches the configuration") {
     "command": ["/bin/true", "a b", ""],
     "start": "fork", "protocol": "native", "workers": 0, "connections_per_worker": 8,
     "prefer": "warmest", "hold": "done",
-    "wait_for_data": true, "first_byte_timeout": "12s",
+    "connections_per_address": 16, "wait_for_data": true, "first_byte_timeout": "12s",
     "keep_alive": {"park": true, "idle_timeout": "13s", "max": 14},
     "queue": {"max": 9, "timeout": "500ms", "order": "adaptive", "target": "15ms", "full": "reject",
               "reject_with": "busy\n\u0000"},
@@ -83,6 +83,7 @@ TEST_CASE("every key reaches the configuration") {
   expected.prefer = Prefer::kWarmest;
   expected.hold = Hold::kDone;
   expected.scheduling = Scheduling::kNormal;
+  expected.connections_per_address = 16;
   expected.wait_for_data = true;
   expected.first_byte_timeout = 12s;
   expected.keep_alive = {true, 13s, 14};

@@ -169,7 +169,8 @@ TEST_CASE("the connection that is parked the longest makes room for another") {
   CHECK(d.pool.connections().parked() == 2);
 }
 
-TEST_CASE("when no descriptor is free those make room that have been silent for a while, and then the parked") {
+TEST_CASE(
+    "when no descriptor is free those make room that have been silent for a while, and then the parked") {
   PoolSettings settings = parking();
   settings.first_byte_timeout = seconds(10);
   PoolDriver d(settings);

@@ -70,9 +70,9 @@ class PoolDriver {
   }
 
   // Connections.
-  Ticket accept() {
+  Ticket accept(ClientAddress client = kNoAddress) {
     const Ticket ticket = tickets_.allocate();
-    handle(event::Accepted{ticket});
+    handle(event::Accepted{ticket, 0, client});
     return ticket;
   }
   [[nodiscard]] const ConnectionRow* connection(Ticket ticket) const {

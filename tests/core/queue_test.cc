@@ -20,6 +20,23 @@ PoolSettings queue_of(std::size_t max, PoolSettings::Full full) {
   return settings;
 }
 
+TEST_CASE("FAULTS 47: an address has as many connections as it may have at a time, and another address too") {
+  PoolSettings settings = queue_of(100, PoolSettings::Full::kWait);
+  settings.per_address = 2;
+  PoolDriver d(settings);
+  d.ready_all();
+  constexpr ClientAddress kGreedy = 1;
+  const Ticket first = d.accept(kGreedy);
+  d.accept(kGreedy);
+  CHECK(d.ended(d.accept(kGreedy)) == How::kReject);
+  CHECK_FALSE(d.ended(d.accept(2)));
+  CHECK_FALSE(d.ended(d.accept()));  // over a unix socket
+  d.busy(first);
+  d.idle(first);
+  CHECK_FALSE(d.ended(d.accept(kGreedy)));
+  CHECK(d.pool.counters().rejected == 1);
+}
+
 TEST_CASE("a pool accepts from its first event on") {
   PoolDriver d(queue_of(2, PoolSettings::Full::kWait));
   CHECK(d.last<action::SetAccepting>().accepting);

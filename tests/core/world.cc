@@ -39,6 +39,7 @@ PoolSettings random_settings(Draws& draws) {
   settings.stop_timeout = seconds(1 + draws.below(30));
   add_random_care(draws, settings);
   if (draws.one_in(3)) settings.order = PoolSettings::Order::kAdaptive;
+  if (draws.one_in(4)) settings.per_address = 1 + draws.below(4);
   if (draws.one_in(3)) settings.first_byte_timeout = seconds(1 + draws.below(20));
   if (settings.hold == PoolSettings::Hold::kDone && !draws.one_in(3))
     settings.keep_alive = PoolSettings::KeepAlive{seconds(1 + draws.below(20)), 1 + draws.below(8)};
@@ -95,7 +96,7 @@ void World::accept() {
   const Ticket ticket = tickets_.allocate();
   open_[ticket];
   ++truth_.accepted;
-  tell(event::Accepted{ticket});
+  tell(event::Accepted{ticket, 0, draws_.below(3)});
 }
 
 Ticket World::any_watched() const {

@@ -198,5 +198,17 @@ TEST_CASE("last words reach the client, and then the end of the connection") {
   CHECK(received.error == 0);
 }
 
+TEST_CASE("a client's address is a number, the same for all its connections, and a unix socket has none") {
+  const TcpPair first = tcp_pair();
+  const TcpPair second = tcp_pair();
+  CHECK(client_address(first.server) == 0x7f000001);
+  CHECK(client_address(second.server) == client_address(first.server));
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  const Fd one(ends[0]);
+  const Fd other(ends[1]);
+  CHECK(client_address(one) == kNoAddress);
+}
+
 }  // namespace
 }  // namespace prefork
