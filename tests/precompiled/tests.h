@@ -1,5 +1,5 @@
-// What nearly every test includes, read once for each test program. Nothing may rely on it: each file includes
-// what it uses.
+// What nearly every test includes, read once for each test program. Nothing may rely on it: each file
+// includes what it uses.
 #pragma once
 
 #include <doctest/doctest.h>
