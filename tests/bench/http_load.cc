@@ -90,6 +90,7 @@ HttpReport HttpLoad::run_closed(Seconds duration) {
 
 HttpReport HttpLoad::run_open(const std::vector<Phase>& phases) {
   std::vector<Seconds> durations;
+  durations.reserve(phases.size());
   for (const Phase& phase : phases) durations.push_back(phase.duration);
   begin_report(durations);
   Instant end = Clock::now();
@@ -139,7 +140,8 @@ HttpReport HttpLoad::end_report() {
   return std::move(report_);
 }
 
-void HttpLoad::give(std::size_t client, const Ask& ask) {
+void HttpLoad::give(std::size_t client, Ask ask) {
+  ask.late = !clients_[client].asks.empty();
   clients_[client].asks.push_back(ask);
   ++active_;
   if (clients_[client].asks.size() == 1) begin(client);
@@ -175,6 +177,7 @@ void HttpLoad::finish(std::size_t number, Outcome outcome) {
   PhaseReport& phase = report_.phases[ask.phase];
   phase.all.add(finished);
   (ask.kind == kLong ? phase.long_ones : phase.short_ones).add(finished);
+  if (ask.kind == kShort && !ask.late) phase.prompt.add(finished);
   (client.asks.empty() ? done_ : late_).push_back(number);
 }
 

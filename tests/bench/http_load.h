@@ -48,6 +48,7 @@ struct PhaseReport {
   Tally all = {};
   Tally short_ones = {};
   Tally long_ones = {};
+  Tally prompt = {};  ///< those of the short ones whose client was free when they were due
 };
 
 struct HttpReport {
@@ -75,6 +76,7 @@ class HttpLoad {
     Kind kind = kShort;
     std::size_t phase = 0;
     Instant due;
+    bool late = false;  ///< the client was not free then
   };
   struct Client {
     explicit Client(const Route& route) : http(route) {}
@@ -97,7 +99,7 @@ class HttpLoad {
 
   void begin_report(const std::vector<Seconds>& durations);
   HttpReport end_report();
-  void give(std::size_t client, const Ask& ask);
+  void give(std::size_t client, Ask ask);
   void begin(std::size_t client);
   /// `connections`: how many he had made when he was last seen to be watched.
   void advance(std::size_t client, std::size_t connections);

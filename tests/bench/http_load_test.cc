@@ -151,12 +151,13 @@ TEST_CASE("what is under way at the end, or waits behind it, counts with the tim
     done.wait(false);
     return "";
   });
-  HttpLoad load = load_of({.server = server.address(), .clients = 1, .grace = Seconds(0)});
+  HttpLoad load = load_of({.server = server.address(), .clients = 1, .long_share = 0, .grace = Seconds(0)});
   const HttpReport report = load.run_open({{.rate = 500, .duration = Seconds(0.1)}});
   done = true;
   done.notify_all();
   CHECK(report.phases[0].all.count(Outcome::kTimedOut) > 10);
   CHECK(report.phases[0].all.waited(1).count() > 20);
+  CHECK(report.phases[0].prompt.count(Outcome::kTimedOut) == 1);
   CHECK(server.requests() <= 1);
 }
 

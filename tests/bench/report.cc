@@ -52,6 +52,7 @@ Json to_json(const HttpReport& report) {
         {"all", to_json(phase.all)},
         {"short", to_json(phase.short_ones)},
         {"long", to_json(phase.long_ones)},
+        {"prompt", to_json(phase.prompt)},
     });
   }
   return Json{
