@@ -44,6 +44,7 @@ class PoolRunner final : private Listener::Owner,
     Datagram& datagram;
     EventOutlet& events;
     OomCounter& oom;
+    Callback short_of_descriptors;  ///< whoever can shall make_room()
   };
 
   PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
@@ -64,6 +65,8 @@ class PoolRunner final : private Listener::Owner,
   /// Tries at once to start what has failed to start.
   void forget_failures();
   void stop(bool quick);
+  /// Ends some of those that only wait.
+  void make_room() { tell(event::DescriptorsShort{}); }
 
   // For an upgrade in place. Not inside a callback of the pool's own.
   [[nodiscard]] PoolState state();
@@ -103,7 +106,7 @@ class PoolRunner final : private Listener::Owner,
  private:
   // Listener::Owner
   void accepted(Fd socket, ListenerIndex listener) override;
-  void short_of_descriptors() override { tell(event::DescriptorsShort{}); }
+  void short_of_descriptors() override { around_.short_of_descriptors(); }
   // Lobby::Owner
   void seen(Ticket ticket, event::ClientSign sign) override;
   [[nodiscard]] int watched_socket(Ticket ticket) override;

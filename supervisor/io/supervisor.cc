@@ -227,7 +227,17 @@ void Supervisor::look_for_oom_kills() {
 }
 
 PoolRunner::Surroundings Supervisor::surroundings() {
-  return {loop_, log_, spawner_, clients_, datagram_, control_, oom_};
+  return {loop_,     log_,     spawner_, clients_,
+          datagram_, control_, oom_,     Callback::to<&Supervisor::make_room>(*this)};
+}
+
+void Supervisor::make_room() {
+  // In the middle of a reload some are not in their place.
+  for (const auto& pools : {&pools_, &leaving_}) {
+    for (const auto& pool : *pools) {
+      if (pool) pool->make_room();
+    }
+  }
 }
 
 }  // namespace prefork

@@ -134,6 +134,8 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   /// Has a listener that a reload has removed closed at last, if it was there.
   void vacate(const ListenAddress& address);
   [[nodiscard]] PoolRunner::Surroundings surroundings();
+  /// A pool has no descriptor for who comes next.
+  void make_room();
 
   Options options_;
   Log& log_;

@@ -1,0 +1,176 @@
+// More comes than can be served: who waits is served in an order that makes sense, who cannot be is told so,
+// and who only holds a descriptor makes room.
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/http_client.h"
+#include "tests/support/client.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+namespace {
+
+using Clients = std::vector<std::unique_ptr<Client>>;
+
+/// Ends each connection when the gate is opened for it.
+const std::vector<std::string> kOneByOne =
+    scripted({"ready", "recv", "busy", "gate:go", "shutdown", "close", "idle", "loop"});
+
+void let_pass(std::chrono::milliseconds time) {
+  CHECK_FALSE(holds_within(time, [] { return false; }));
+}
+
+/// As many as it has, and `more`.
+void limit_descriptors(pid_t pid, unsigned more) {
+  rlimit limit{};
+  REQUIRE(::prlimit(pid, RLIMIT_NOFILE, nullptr, &limit) == 0);
+  limit.rlim_cur = static_cast<rlim_t>(descriptor_numbers_of(pid).back()) + 1 + more;
+  REQUIRE(::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr) == 0);
+}
+
+/// One more, in the queue.
+void add(SupervisorUnderTest& supervisor, Clients& clients) {
+  clients.push_back(std::make_unique<Client>(supervisor.address()));
+  supervisor.wait_for_pool("it is accepted",
+                           [&](const PoolTable& now) { return now["accepted"] == clients.size(); });
+}
+
+/// Whose connection ends when the worker is let go on once.
+std::size_t next_to_end(SupervisorUnderTest& supervisor, Clients& clients) {
+  supervisor.gates().open("go");
+  std::size_t ended = clients.size();
+  eventually("one is served", [&] {
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      if (clients[i] != nullptr && !clients[i]->silent()) ended = i;
+    }
+    return ended < clients.size();
+  });
+  CHECK(clients[ended]->receive() == "");
+  clients[ended].reset();
+  return ended;
+}
+
+}  // namespace
+
+TEST_CASE("order adaptive: in a queue that stands the newest is first, and in one that drains the oldest") {
+  SupervisorUnderTest supervisor(
+      {.command = kOneByOne, .more = R"("queue": {"order": "adaptive", "target": "10ms"})"});
+  Clients clients;
+  for (int i = 0; i < 3; ++i) add(supervisor, clients);
+  let_pass(std::chrono::milliseconds(150));
+  add(supervisor, clients);
+  let_pass(std::chrono::milliseconds(150));
+  add(supervisor, clients);
+  CHECK(next_to_end(supervisor, clients) == 0);
+  CHECK(next_to_end(supervisor, clients) == 4);
+  CHECK(next_to_end(supervisor, clients) == 3);
+  CHECK(next_to_end(supervisor, clients) == 2);
+  CHECK(next_to_end(supervisor, clients) == 1);
+  supervisor.wait_for_idle(1);
+  for (int i = 0; i < 3; ++i) clients.push_back(std::make_unique<Client>(supervisor.address()));
+  supervisor.wait_for_pool("they wait", [](const PoolTable& now) { return now["queue: now"] == 2; });
+  CHECK(next_to_end(supervisor, clients) == 5);
+  CHECK(next_to_end(supervisor, clients) == 6);
+  CHECK(next_to_end(supervisor, clients) == 7);
+}
+
+TEST_CASE("order adaptive with full reject: the oldest makes room for the newest, and is told so") {
+  const std::string words = "HTTP/1.1 503 Busy\r\n\r\n";
+  SupervisorUnderTest supervisor(
+      {.command = kOneByOne,
+       .more = R"("queue": {"order": "adaptive", "target": "10ms", "max": 2, "full": "reject",
+                            "reject_with": "HTTP/1.1 503 Busy\r\n\r\n"})"});
+  Clients clients;
+  for (int i = 0; i < 3; ++i) add(supervisor, clients);
+  // As long as the queue does not stand, who comes is turned away.
+  eventually("somebody else is turned away", [&] {
+    let_pass(std::chrono::milliseconds(20));
+    auto newest = std::make_unique<Client>(supervisor.address());
+    newest->send(std::string(10'000, 'x'));
+    eventually("one is turned away", [&] { return !newest->silent() || !clients[1]->silent(); });
+    if (!newest->silent()) {
+      CHECK(newest->receive() == words);
+      CHECK(newest->end() == Client::End::kEof);
+      return false;
+    }
+    clients.push_back(std::move(newest));
+    return true;
+  });
+  CHECK(clients[1]->receive() == words);
+  CHECK(clients[1]->end() == Client::End::kEof);
+  clients[1].reset();
+  CHECK(next_to_end(supervisor, clients) == 0);
+  CHECK(next_to_end(supervisor, clients) == 3);
+  CHECK(next_to_end(supervisor, clients) == 2);
+}
+
+TEST_CASE("FAULTS 30: out of descriptors, those who only wait make room for those who ask") {
+  PoolText text{.command = {"supervisor-worker", "http"},
+                .more = R"("wait_for_data": true, "keep_alive": {"park": true})"};
+  SUBCASE("with seccomp") {}
+  SUBCASE("without") { text.more += R"(, "seccomp": false)"; }
+  SupervisorUnderTest supervisor(text);
+  supervisor.wait_for_idle(1);
+  std::vector<std::unique_ptr<HttpClient>> parked;
+  for (int i = 0; i < 20; ++i) {
+    parked.push_back(std::make_unique<HttpClient>(supervisor.address()));
+    REQUIRE(parked.back()->get() != 0);
+  }
+  std::vector<std::unique_ptr<HttpClient>> silent;
+  for (int i = 0; i < 5; ++i) silent.push_back(std::make_unique<HttpClient>(supervisor.address()));
+  supervisor.wait_for_pool("all are in the lobby", [](const PoolTable& now) {
+    return lobby_of(now).silent == 5 && lobby_of(now).parked == 20;
+  });
+  // Not one more.
+  limit_descriptors(supervisor.pid(), 0);
+  std::vector<std::unique_ptr<HttpClient>> asking;
+  for (int i = 0; i < 10; ++i) {
+    asking.push_back(std::make_unique<HttpClient>(supervisor.address()));
+    CHECK(asking.back()->get() != 0);
+  }
+  CHECK(parked.front()->answer() == 0);
+  CHECK(parked.front()->connection().end() == Client::End::kEof);
+  CHECK(parked.back()->get() != 0);
+  CHECK(lobby_of(supervisor.pool()).evicted >= 10);
+}
+
+TEST_CASE(
+    "FAULTS 30: out of descriptors, a worker that has died is replaced in the place of who only waits") {
+  PoolText text{.command = {"supervisor-worker", "http"},
+                .more = R"("wait_for_data": true, "keep_alive": {"park": true})"};
+  SUBCASE("with seccomp") {}
+  SUBCASE("without") { text.more += R"(, "seccomp": false)"; }
+  SupervisorUnderTest supervisor(text);
+  const pid_t worker = supervisor.wait_for_idle(1).pids().at(0);
+  HttpClient first(supervisor.address());
+  CHECK(first.get() != 0);
+  limit_descriptors(supervisor.pid(), 20);
+  std::vector<std::unique_ptr<Client>> silent;
+  for (int i = 0; i < 50; ++i) silent.push_back(std::make_unique<Client>(supervisor.address()));
+  REQUIRE(::kill(worker, SIGKILL) == 0);
+  supervisor.wait_for_pool("another serves", [&](const PoolTable& now) {
+    return now.count("idle") == 1 && now.pids().at(0) != worker;
+  });
+  HttpClient client(supervisor.address());
+  CHECK(client.get() != 0);
+}
+
+TEST_CASE("FAULTS 30: those who wait in one pool make room for those who ask another") {
+  const PoolText crowded{.command = {"supervisor-worker", "http"},
+                         .more = R"("wait_for_data": true, "keep_alive": {"park": true})"};
+  SupervisorUnderTest supervisor(pools_text({{"crowded", crowded}, {"small", PoolText{}}}), {.listeners = 2});
+  std::vector<std::unique_ptr<Client>> silent;
+  for (int i = 0; i < 20; ++i) silent.push_back(std::make_unique<Client>(supervisor.address(0)));
+  eventually("all are in the lobby",
+             [&] { return lobby_of(supervisor.status().pool("crowded")).silent == 20; });
+  limit_descriptors(supervisor.pid(), 0);
+  CHECK(ask(supervisor.address(1), "hello") == "hello");
+  CHECK(lobby_of(supervisor.status().pool("crowded")).evicted > 0);
+}
