@@ -16,7 +16,8 @@ Connection::Connection(Session& session, Fd socket, const Record& record)
       flags_(record.flags),
       listener_(record.value),
       accepted_(std::chrono::nanoseconds(record.time_ns)),
-      waited_(record.wait_us) {}
+      waited_(record.wait_us),
+      last_sign_(std::chrono::steady_clock::now()) {}
 
 Connection::Connection(Connection&& other) noexcept
     : session_(std::exchange(other.session_, nullptr)),
@@ -25,7 +26,8 @@ Connection::Connection(Connection&& other) noexcept
       flags_(other.flags_),
       listener_(other.listener_),
       accepted_(other.accepted_),
-      waited_(other.waited_) {}
+      waited_(other.waited_),
+      last_sign_(other.last_sign_) {}
 
 Connection& Connection::operator=(Connection&& other) noexcept {
   if (this == &other) return *this;
@@ -37,6 +39,7 @@ Connection& Connection::operator=(Connection&& other) noexcept {
   listener_ = other.listener_;
   accepted_ = other.accepted_;
   waited_ = other.waited_;
+  last_sign_ = other.last_sign_;
   return *this;
 }
 
@@ -53,10 +56,18 @@ bool Connection::leaving() { return session_ == nullptr || session_->leaving(); 
 bool Connection::next_request(std::chrono::milliseconds time) {
   if (session_ == nullptr) return false;
   if (park_wanted()) return park(), false;
-  if (!may_park()) return session_->await(socket_.get(), time, UntilWanted::kNo);
-  if (session_->await(socket_.get(), std::min(time, kKeepFor), UntilWanted::kYes)) return true;
+  if (!may_park()) return session_->await(socket_.get(), time, UntilWanted::kNo) && goes_on();
+  if (session_->await(socket_.get(), std::min(time, kKeepFor), UntilWanted::kYes)) return goes_on();
   park();
   return false;
+}
+
+bool Connection::goes_on() {
+  // For the supervisor all requests in one worker's hands are one; without a word it would take many short
+  // ones for one that hangs.
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_sign_ >= kSignEvery) progress(), last_sign_ = now;
+  return true;
 }
 
 bool Connection::may_park() const { return session_ != nullptr && (flags_ & kMayPark) != 0; }

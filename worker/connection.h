@@ -52,6 +52,9 @@ class Connection {
   /// that came after it is in a buffer. True: there is something to read (an end of file is something).
   /// False: return from the handler: the connection has been parked, or the time is up.
   ///
+  /// The supervisor is told of further requests now and then (Progress), so that `busy_timeout` means one
+  /// that takes too long, not a client that stays.
+  ///
   /// Where the pool parks (`keep_alive`), the worker keeps the connection for kKeepFor only while nobody else
   /// needs it: a client that asks again at once costs nobody anything. Where it does not, a client that may
   /// ask is waited for even when this worker is to leave: see leaving(). For workers of one slot.
@@ -73,6 +76,10 @@ class Connection {
   void finish();
 
  private:
+  static constexpr std::chrono::milliseconds kSignEvery{100};
+  /// Another request: tells the supervisor now and then. True.
+  bool goes_on();
+
   Session* session_;
   Fd socket_;
   std::uint64_t ticket_;
@@ -80,6 +87,7 @@ class Connection {
   unsigned listener_;
   std::chrono::steady_clock::time_point accepted_;
   std::chrono::microseconds waited_;
+  std::chrono::steady_clock::time_point last_sign_;  ///< when the supervisor last heard of it
 };
 
 }  // namespace prefork::worker

@@ -96,8 +96,9 @@ bool Session::await(int socket, std::chrono::milliseconds time, UntilWanted unti
   const Clock::time_point deadline = Clock::now() + time;
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-    pollfd fds[] = {{.fd = socket, .events = POLLIN, .revents = 0},
-                    {.fd = draining_ ? -1 : channel_.descriptor(), .events = POLLIN, .revents = 0}};
+    pollfd fds[] = {
+        {.fd = socket, .events = POLLIN, .revents = 0},
+        {.fd = draining_ || slots_ > 1 ? -1 : channel_.descriptor(), .events = POLLIN, .revents = 0}};
     const int ready = ::poll(fds, 2, static_cast<int>(std::clamp<long>(left.count(), 0, INT_MAX)));
     if (ready < 0 && errno != EINTR) return false;
     // The supervisor first: a client that is always quicker must not keep a worker that others wait for.
