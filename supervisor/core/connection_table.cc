@@ -118,6 +118,7 @@ void ConnectionTable::forget_awaited(ConnectionRow& row) {
 void ConnectionTable::begin(ConnectionRow& row, Instant now) {
   forget_receipt(row);
   ++begun_;
+  if (row.may_park) ++parkable_;
   row.state = ConnectionState::kBusy;
   row.since = row.begun_at = now;
   append(active_, row.ticket.slot(), kAwaited);
@@ -152,7 +153,10 @@ void ConnectionTable::leave_place(ConnectionRow& row) {
     entry.place = nullptr;
   } else if (row.worker) {
     unlink(held_by(row.worker), row.ticket.slot(), kByPlace);
-    if (row.state == ConnectionState::kBusy) --begun_;
+    if (row.state == ConnectionState::kBusy) {
+      --begun_;
+      if (row.may_park) --parkable_;
+    }
   }
 }
 
@@ -201,7 +205,9 @@ void ConnectionTable::fill(const Contents& contents) {
   line_up(waiting_, contents.waiting, ConnectionState::kQueued);
   for (const ConnectionRow& row : contents.held) {
     append(held_by(row.worker), put(row).ticket.slot(), kByPlace);
-    if (row.state == ConnectionState::kBusy) ++begun_;
+    if (row.state != ConnectionState::kBusy) continue;
+    ++begun_;
+    if (row.may_park) ++parkable_;
   }
   for (const Ticket ticket : contents.receipts) {
     if (find(ticket) != nullptr) append(receipts_, ticket.slot(), kAwaited);
@@ -221,10 +227,12 @@ ConnectionRow& ConnectionTable::put(const ConnectionRow& row) {
 const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-function-cognitive-complexity)
   std::size_t counts[7] = {};
   std::size_t known = 0;
+  std::size_t parkable = 0;
   std::size_t of_clients = 0;
   for (const Entry& entry : entries_) {
     if (!entry.row.ticket) continue;
     ++known;
+    if (entry.row.state == ConnectionState::kBusy && entry.row.may_park) ++parkable;
     if (entry.row.client != kNoAddress) ++of_clients;
     ++counts[static_cast<std::size_t>(entry.row.state)];
     const bool in_hands =
@@ -241,6 +249,7 @@ const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-f
       return "a connection is in the lobby or the queue and elsewhere, or says so and is in neither";
     }
   }
+  if (parkable_ != parkable) return "the connections that may be parked are miscounted";
   if (begun_ != counts[static_cast<std::size_t>(ConnectionState::kBusy)])
     return "the begun connections are miscounted";
   std::size_t from_clients = 0;

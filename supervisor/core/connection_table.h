@@ -70,8 +70,9 @@ class ConnectionTable {
   [[nodiscard]] std::size_t size() const { return size_; }
   /// How many of them are from there.
   [[nodiscard]] std::size_t from(ClientAddress client) const;
-  /// How many of them are kBusy.
+  /// How many of them are kBusy, and how many of those may still be parked.
   [[nodiscard]] std::size_t begun() const { return begun_; }
+  [[nodiscard]] std::size_t parkable() const { return parkable_; }
 
   /// Into the lobby, at the end.
   void wait(ConnectionRow& row, ConnectionState state, Instant now);
@@ -185,6 +186,7 @@ class ConnectionTable {
   std::unordered_map<ClientAddress, std::uint32_t> clients_;  ///< connections from there, where it is known
   std::size_t size_ = 0;
   std::size_t begun_ = 0;
+  std::size_t parkable_ = 0;
 };
 
 }  // namespace prefork

@@ -31,6 +31,8 @@ class Dispatcher {
   static constexpr Duration kLookAfter = std::chrono::milliseconds(1);
   /// How many make room at a time when no descriptor is free.
   static constexpr int kMakeRoom = 16;
+  /// How many leave the lobby at a time when many are due at once.
+  static constexpr int kExpireAtOnce = 256;
   /// Who is silent for less may have a request under way: parked ones make room before him.
   static constexpr Duration kFresh = std::chrono::seconds(1);
 
@@ -84,8 +86,10 @@ class Dispatcher {
   [[nodiscard]] bool has_room() const {
     return settings_.full == PoolSettings::Full::kReject || connections_.queued() < settings_.queue_max;
   }
-  /// Nobody waits, or may do so again because its worker has not begun it or has left it.
-  [[nodiscard]] bool settled() const { return connections_.begun() == connections_.size(); }
+  /// Nobody waits, or may do so again because its worker has not begun it, has left it or may park it.
+  [[nodiscard]] bool settled() const {
+    return connections_.begun() == connections_.size() && (waiting_ || connections_.parkable() == 0);
+  }
   [[nodiscard]] const ConnectionTable& connections() const { return connections_; }
 
   template <typename Self, typename Visit>

@@ -77,14 +77,16 @@ void Dispatcher::evict(ConnectionRow& row, Actions& out) {
 }
 
 void Dispatcher::expire_lobby(ConnectionState state, Duration timeout, Instant now, Actions& out) {
-  for (ConnectionRow* row = connections_.longest_waiting(state);
-       row != nullptr && now >= row->since + timeout; row = connections_.longest_waiting(state)) {
+  for (int i = 0; i < kExpireAtOnce; ++i) {
+    ConnectionRow* row = connections_.longest_waiting(state);
+    if (row == nullptr || now < row->since + timeout) return;
     leave_lobby(*row, out);
   }
 }
 
 void Dispatcher::empty_lobby(Actions& out) {
   waiting_ = false;
+  ask_keepers(out);
   for (const ConnectionState state : {ConnectionState::kSilent, ConnectionState::kParked}) {
     while (ConnectionRow* row = connections_.longest_waiting(state)) leave_lobby(*row, out);
   }
