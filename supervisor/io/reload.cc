@@ -108,8 +108,10 @@ Result<void> Supervisor::settle_privileges(const Config& config) {
 Result<void> Supervisor::protect_clients(const Config& config) {
   if (!pools_.empty()) return {};  // what runs stays as it is
   seccomp_wanted_ = config.seccomp.value_or(true);
+  const int first = choose_first_client(config, descriptor_limit());
+  clients_.reserve(first);
   if (!seccomp_wanted_) return {};
-  if (auto guarded = clients_.protect(choose_first_client(config, descriptor_limit())); !guarded) {
+  if (auto guarded = clients_.protect(first); !guarded) {
     const std::string why = guarded.error().message();
     if (config.seccomp)
       return Error{"client sockets cannot be made unreadable, as \"seccomp\" demands: " + why};
@@ -176,8 +178,8 @@ Result<Supervisor::Sockets> Supervisor::open_sockets(const Config& config) {
 }
 
 Result<void> Supervisor::apply(const Config& config, std::vector<std::string>& changes) {
-  const auto first_client = static_cast<std::size_t>(clients_.first());
-  if (auto fits = check_descriptor_budget(config, descriptor_limit(), first_client); !fits) return fits;
+  if (auto fits = check_descriptor_budget(config, descriptor_limit(), clients_.unreadable_from()); !fits)
+    return fits;
   if (auto users = check_users(config, spawner_.pid()); !users) return users;
   auto sockets = open_sockets(config);
   if (!sockets) return sockets.error();

@@ -121,7 +121,7 @@ Result<void> Supervisor::fits(const PoolRunner& changed, std::size_t workers) co
     config.pools.push_back(pool->config());
     config.pools.back().workers = static_cast<unsigned>(pool.get() == &changed ? workers : pool->limit());
   }
-  return check_descriptor_budget(config, descriptor_limit(), static_cast<std::size_t>(clients_.first()));
+  return check_descriptor_budget(config, descriptor_limit(), clients_.unreadable_from());
 }
 
 void Supervisor::resize_by(int change) {

@@ -85,6 +85,7 @@ SupervisorState Supervisor::state() {
   state.written_at = std::chrono::steady_clock::now();
   state.status_due = status_timer_.active();
   state.client_descriptors = static_cast<std::uint64_t>(clients_.first());
+  state.clients_protected = clients_.are_protected();
   state.strangers_reaped = strangers_reaped_;
   state.spawner = spawner_.state();
   state.control = control_.state();
@@ -105,7 +106,7 @@ Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfig
   last_status_ = state.last_status;
   strangers_reaped_ = state.strangers_reaped;
   control_.adopt(state.control, configs.running.control);
-  clients_.adopt(static_cast<int>(state.client_descriptors));
+  clients_.adopt(static_cast<int>(state.client_descriptors), state.clients_protected);
   seccomp_wanted_ = configs.running.seccomp.value_or(true);
   spawner_.adopt(state.spawner);
   for (const PoolState& pool : state.running.pools) {

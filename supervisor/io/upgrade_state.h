@@ -100,6 +100,7 @@ struct SupervisorState {
   std::uint64_t descriptors_soft = 0, descriptors_hard = 0;  ///< RLIMIT_NOFILE of workers
   Instant started_at, last_status, written_at;
   bool status_due = false;
+  bool clients_protected = true;         ///< with client_descriptors: seccomp denies reading them
   std::uint64_t client_descriptors = 0;  ///< client sockets have this number and those above; 0: any
   std::uint64_t strangers_reaped = 0;
   std::string log_waiting;  ///< lines that nobody has read yet
@@ -118,6 +119,7 @@ struct SupervisorState {
     visit("descriptors_hard", self.descriptors_hard), visit("started_at", self.started_at);
     visit("last_status", self.last_status), visit("written_at", self.written_at);
     visit("status_due", self.status_due), visit("client_descriptors", self.client_descriptors);
+    visit("clients_protected", self.clients_protected);
     visit("strangers_reaped", self.strangers_reaped);
     visit("log_waiting", self.log_waiting), visit("log_dropped", self.log_dropped);
     visit("spawner", self.spawner), visit("control", self.control), visit("activated", self.activated),

@@ -106,7 +106,7 @@ TEST_CASE("without seccomp there is no filter; with a reload nothing of it chang
   CHECK(filters_of(supervisor.pid()) == "0 0");
   const Client client(supervisor.address());
   supervisor.wait_for_pool("it is served", [](const PoolTable& now) { return now.count("busy") == 1; });
-  CHECK(high_descriptors(supervisor) == 0);
+  CHECK(high_descriptors(supervisor) == 1);  // clients leave the low numbers to the supervisor all the same
   for (std::size_t i = 1; i <= 2; ++i) {
     supervisor.rewrite_config(PoolText{.more = R"("hold": "done", "seccomp": true)"});
     supervisor.signal(SIGHUP);
