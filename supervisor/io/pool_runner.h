@@ -199,6 +199,7 @@ class PoolRunner final : private Listener::Owner,
   bool stopped_cleanly_ = true;
   SocketTable sockets_;
   Lobby lobby_;
+  std::vector<Ticket> unwatched_;  ///< after an upgrade in place: to be watched again
   Farewell farewell_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<WorkerProcess>> workers_;    ///< by slot of the id

@@ -56,7 +56,7 @@ Result<void> PoolRunner::adopt(const PoolState& state) {
   if (const std::string wrong = sockets_.adopt(state); !wrong.empty())
     return not_understood(config_, "tickets", wrong);
   for (const SocketState& socket : state.sockets) {
-    if (socket.watched) watch(socket.ticket);
+    if (socket.watched) unwatched_.push_back(socket.ticket);
   }
   stopped_cleanly_ = state.stopped_cleanly;
   rollout_failed_ = state.rollout_failed;
@@ -101,6 +101,7 @@ void PoolRunner::adopt_listeners(const std::vector<ListenerState>& states) {
 }
 
 void PoolRunner::resume() {
+  for (const Ticket ticket : std::exchange(unwatched_, {})) watch(ticket);
   send_forks();
   tell(event::DeadlinePassed{});
 }

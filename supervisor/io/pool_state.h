@@ -35,7 +35,7 @@ struct WorkerProcessState {
   Carried channel = Carried::kNone, pidfd = Carried::kNone;
   std::int64_t pid = 0;
   bool listened_to = true;  ///< its channel is watched
-  bool awaits_identity = false, violated = false;
+  bool awaits_identity = false, violated = false, kill_sent = false;
   std::optional<action::SignalWorker::Signal> pending_signal;
   std::string start_error, note;
   OutputState output;  ///< without a pipe: not captured
@@ -44,7 +44,8 @@ struct WorkerProcessState {
   static void visit_state(Self& self, Visit&& visit) {
     visit("id", self.id), visit("channel", self.channel), visit("pidfd", self.pidfd), visit("pid", self.pid);
     visit("listened_to", self.listened_to), visit("awaits_identity", self.awaits_identity);
-    visit("violated", self.violated), visit("pending_signal", self.pending_signal);
+    visit("violated", self.violated), visit("kill_sent", self.kill_sent);
+    visit("pending_signal", self.pending_signal);
     visit("start_error", self.start_error), visit("note", self.note);
     visit("output", self.output);
   }

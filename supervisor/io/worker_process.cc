@@ -49,6 +49,7 @@ WorkerProcess::WorkerProcess(const Loop& loop, Owner& owner, const WorkerProcess
       pending_signal_(state.pending_signal),
       start_error_(state.start_error),
       note_(state.note),
+      kill_sent_(state.kill_sent),
       channel_watcher_(loop),
       exit_watcher_(loop) {
   if (state.listened_to) {
@@ -68,6 +69,7 @@ WorkerProcessState WorkerProcess::state() const {
   state.listened_to = channel_watcher_.active();
   state.awaits_identity = awaits_identity_;
   state.violated = violated_;
+  state.kill_sent = kill_sent_;
   state.pending_signal = pending_signal_;
   state.start_error = start_error_;
   state.note = note_;
