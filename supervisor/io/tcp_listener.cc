@@ -10,7 +10,6 @@ namespace {
 constexpr int kIdleSeconds = 60;
 constexpr int kProbeEverySeconds = 15;
 constexpr int kProbes = 4;
-constexpr int kUserTimeoutMs = 120'000;
 
 int option_of(int socket, int option) {
   int value = 0;
@@ -34,8 +33,6 @@ void notice_dead_clients(int listener) {
   set_tcp(listener, TCP_KEEPIDLE, kIdleSeconds);
   set_tcp(listener, TCP_KEEPINTVL, kProbeEverySeconds);
   set_tcp(listener, TCP_KEEPCNT, kProbes);
-  // The same when something waits to be sent, where probes are not used.
-  set_tcp(listener, TCP_USER_TIMEOUT, kUserTimeoutMs);
 }
 
 std::optional<Backlog> backlog_of(int listener) {

@@ -252,7 +252,6 @@ TEST_CASE("FAULTS 51: TCP clients that vanish are noticed by the kernel, whoever
     CHECK(option(accepted, IPPROTO_TCP, TCP_KEEPIDLE) == 60);
     CHECK(option(accepted, IPPROTO_TCP, TCP_KEEPINTVL) == 15);
     CHECK(option(accepted, IPPROTO_TCP, TCP_KEEPCNT) == 4);
-    CHECK(option(accepted, IPPROTO_TCP, TCP_USER_TIMEOUT) == 120'000);
   }
 }
 
@@ -268,7 +267,6 @@ TEST_CASE("a socket that was handed over with times of its own keeps them") {
   const Fd client = connect_to(activated.value());
   const Fd accepted = accept_from(activated.value());
   CHECK(option(accepted, IPPROTO_TCP, TCP_KEEPIDLE) == 7);
-  CHECK(option(accepted, IPPROTO_TCP, TCP_USER_TIMEOUT) == 0);
 }
 
 TEST_CASE("FAULTS 53: a TCP listener knows how many wait in its backlog, and how many may") {
