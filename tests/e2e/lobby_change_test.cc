@@ -1,9 +1,12 @@
 // Connections that only wait, silent or parked, through all that happens to a supervisor and its workers.
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/e2e/http_client.h"
@@ -140,6 +143,32 @@ TEST_CASE("FAULTS 66: an upgrade in place leaves those who wait where they are")
   CHECK(pool.pids() == kept.workers);
 }
 
+TEST_CASE("FAULTS 66: clients that ask again and again are all answered, whatever is replaced under them") {
+  Kept kept;
+  std::atomic<bool> stop = false;
+  std::atomic<int> answers = 0;
+  std::atomic<int> unanswered = 0;
+  std::vector<std::thread> threads;
+  threads.reserve(8);
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, address = kept.supervisor.address()] {
+      HttpClient client(address);
+      while (!stop && unanswered == 0) ++(client.get("/?ms=1") != 0 ? answers : unanswered);
+    });
+  }
+  for (std::size_t round = 1; round <= 3; ++round) {
+    const int before = answers;
+    kept.supervisor.signal(SIGUSR2);
+    kept.supervisor.wait_for_log("has taken over from", round);
+    CHECK(run_supervisor({"restart", "-c", kept.supervisor.config_file()}).status == 0);
+    eventually("they are answered", [&] { return answers > before + 20; });
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  CHECK(unanswered == 0);
+  for (const auto& client : kept.parked) CHECK(client->get() != 0);
+}
+
 TEST_CASE("after an upgrade in place those who waited before are let go in time") {
   Kept kept(
       R"("wait_for_data": true, "first_byte_timeout": "1s", "keep_alive": {"park": true, "idle_timeout": "1s"})");
@@ -161,8 +190,11 @@ TEST_CASE(
   kept.silent.front()->ask();
   kept.parked.front()->ask();
   kept.supervisor.signal(SIGTERM);
+  const auto begin = std::chrono::steady_clock::now();
   kept.supervisor.signal(SIGCONT);
   CHECK(kept.supervisor.await_exit() == 0);
+  // Nobody has waited for the worker's own patience with a client, five seconds.
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(4));
   for (const auto& clients : {&kept.parked, &kept.silent}) {
     CHECK(clients->front()->answer() != 0);
     for (const auto& client : *clients) {

@@ -19,9 +19,17 @@ namespace {
 
 using Clients = std::vector<std::unique_ptr<Client>>;
 
-/// Ends each connection when the gate is opened for it.
-const std::vector<std::string> kOneByOne =
-    scripted({"ready", "recv", "busy", "gate:go", "shutdown", "close", "idle", "loop"});
+/// Ends each of its first ten connections when the gate of that number is opened.
+std::vector<std::string> one_by_one() {
+  std::vector<std::string> steps = {"ready"};
+  for (int i = 1; i <= 10; ++i) {
+    const std::string gate = "gate:" + std::to_string(i);
+    for (const std::string& step : {std::string("recv"), std::string("busy"), gate, std::string("shutdown"),
+                                    std::string("close"), std::string("idle")})
+      steps.push_back(step);
+  }
+  return scripted(steps);
+}
 
 void let_pass(std::chrono::milliseconds time) {
   CHECK_FALSE(holds_within(time, [] { return false; }));
@@ -42,9 +50,9 @@ void add(SupervisorUnderTest& supervisor, Clients& clients) {
                            [&](const PoolTable& now) { return now["accepted"] == clients.size(); });
 }
 
-/// Whose connection ends when the worker is let go on once.
-std::size_t next_to_end(SupervisorUnderTest& supervisor, Clients& clients) {
-  supervisor.gates().open("go");
+/// Whose connection ends when the worker is let go on.
+std::size_t next_to_end(SupervisorUnderTest& supervisor, Clients& clients, int gate) {
+  supervisor.gates().open(std::to_string(gate));
   std::size_t ended = clients.size();
   eventually("one is served", [&] {
     for (std::size_t i = 0; i < clients.size(); ++i) {
@@ -61,30 +69,30 @@ std::size_t next_to_end(SupervisorUnderTest& supervisor, Clients& clients) {
 
 TEST_CASE("order adaptive: in a queue that stands the newest is first, and in one that drains the oldest") {
   SupervisorUnderTest supervisor(
-      {.command = kOneByOne, .more = R"("queue": {"order": "adaptive", "target": "10ms"})"});
+      {.command = one_by_one(), .more = R"("queue": {"order": "adaptive", "target": "10ms"})"});
   Clients clients;
   for (int i = 0; i < 3; ++i) add(supervisor, clients);
   let_pass(std::chrono::milliseconds(150));
   add(supervisor, clients);
   let_pass(std::chrono::milliseconds(150));
   add(supervisor, clients);
-  CHECK(next_to_end(supervisor, clients) == 0);
-  CHECK(next_to_end(supervisor, clients) == 4);
-  CHECK(next_to_end(supervisor, clients) == 3);
-  CHECK(next_to_end(supervisor, clients) == 2);
-  CHECK(next_to_end(supervisor, clients) == 1);
+  CHECK(next_to_end(supervisor, clients, 1) == 0);
+  CHECK(next_to_end(supervisor, clients, 2) == 4);
+  CHECK(next_to_end(supervisor, clients, 3) == 3);
+  CHECK(next_to_end(supervisor, clients, 4) == 2);
+  CHECK(next_to_end(supervisor, clients, 5) == 1);
   supervisor.wait_for_idle(1);
   for (int i = 0; i < 3; ++i) clients.push_back(std::make_unique<Client>(supervisor.address()));
   supervisor.wait_for_pool("they wait", [](const PoolTable& now) { return now["queue: now"] == 2; });
-  CHECK(next_to_end(supervisor, clients) == 5);
-  CHECK(next_to_end(supervisor, clients) == 6);
-  CHECK(next_to_end(supervisor, clients) == 7);
+  CHECK(next_to_end(supervisor, clients, 6) == 5);
+  CHECK(next_to_end(supervisor, clients, 7) == 6);
+  CHECK(next_to_end(supervisor, clients, 8) == 7);
 }
 
 TEST_CASE("order adaptive with full reject: the oldest makes room for the newest, and is told so") {
   const std::string words = "HTTP/1.1 503 Busy\r\n\r\n";
   SupervisorUnderTest supervisor(
-      {.command = kOneByOne,
+      {.command = one_by_one(),
        .more = R"("queue": {"order": "adaptive", "target": "10ms", "max": 2, "full": "reject",
                             "reject_with": "HTTP/1.1 503 Busy\r\n\r\n"})"});
   Clients clients;
@@ -106,9 +114,9 @@ TEST_CASE("order adaptive with full reject: the oldest makes room for the newest
   CHECK(clients[1]->receive() == words);
   CHECK(clients[1]->end() == Client::End::kEof);
   clients[1].reset();
-  CHECK(next_to_end(supervisor, clients) == 0);
-  CHECK(next_to_end(supervisor, clients) == 3);
-  CHECK(next_to_end(supervisor, clients) == 2);
+  CHECK(next_to_end(supervisor, clients, 1) == 0);
+  CHECK(next_to_end(supervisor, clients, 2) == 3);
+  CHECK(next_to_end(supervisor, clients, 3) == 2);
 }
 
 TEST_CASE("FAULTS 30: out of descriptors, those who only wait make room for those who ask") {

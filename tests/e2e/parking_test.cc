@@ -98,6 +98,21 @@ TEST_CASE("more than keep_alive.max are not parked: the one that has been the lo
   CHECK(pool["served"] == 2);
 }
 
+TEST_CASE("connections of a unix socket are parked in the same way") {
+  PoolText text = parking(1);
+  text.listen = {"unix:TEST_DIRECTORY/pool.sock"};
+  SupervisorUnderTest supervisor(text);
+  HttpClient client(supervisor.address());
+  for (int i = 0; i < 2; ++i) {
+    CHECK(client.get() != 0);
+    wait_for_parked(supervisor, 1);
+  }
+  client.connection().close();
+  const PoolTable pool =
+      supervisor.wait_for_pool("it has left", [](const PoolTable& now) { return now["served"] == 1; });
+  CHECK(pool["begun"] == 2);
+}
+
 TEST_CASE("a connection that is parked for longer than idle_timeout is closed cleanly") {
   SupervisorUnderTest supervisor(parking(1, R"(, "idle_timeout": "50ms"})"));
   HttpClient client(supervisor.address());
