@@ -132,6 +132,7 @@ TEST_CASE("FAULTS 30: out of descriptors, those who only wait make room for thos
     REQUIRE(parked.back()->get() != 0);
   }
   std::vector<std::unique_ptr<HttpClient>> silent;
+  silent.reserve(5);
   for (int i = 0; i < 5; ++i) silent.push_back(std::make_unique<HttpClient>(supervisor.address()));
   supervisor.wait_for_pool("all are in the lobby", [](const PoolTable& now) {
     return lobby_of(now).silent == 5 && lobby_of(now).parked == 20;
@@ -161,6 +162,7 @@ TEST_CASE(
   CHECK(first.get() != 0);
   limit_descriptors(supervisor.pid(), 20);
   std::vector<std::unique_ptr<Client>> silent;
+  silent.reserve(50);
   for (int i = 0; i < 50; ++i) silent.push_back(std::make_unique<Client>(supervisor.address()));
   REQUIRE(::kill(worker, SIGKILL) == 0);
   supervisor.wait_for_pool("another serves", [&](const PoolTable& now) {
@@ -175,6 +177,7 @@ TEST_CASE("FAULTS 30: those who wait in one pool make room for those who ask ano
                          .more = R"("wait_for_data": true, "keep_alive": {"park": true})"};
   SupervisorUnderTest supervisor(pools_text({{"crowded", crowded}, {"small", PoolText{}}}), {.listeners = 2});
   std::vector<std::unique_ptr<Client>> silent;
+  silent.reserve(20);
   for (int i = 0; i < 20; ++i) silent.push_back(std::make_unique<Client>(supervisor.address(0)));
   eventually("all are in the lobby",
              [&] { return lobby_of(supervisor.status().pool("crowded")).silent == 20; });

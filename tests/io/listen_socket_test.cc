@@ -276,6 +276,7 @@ TEST_CASE("FAULTS 53: a TCP listener knows how many wait in its backlog, and how
   CHECK(backlog_of(listener.descriptor())->waiting == 0);
   CHECK(backlog_of(listener.descriptor())->limit == 2);
   std::vector<Fd> clients;
+  clients.reserve(3);
   for (int i = 0; i < 3; ++i) clients.push_back(connect_to(listener));
   eventually("three wait", [&] { return backlog_of(listener.descriptor())->waiting == 3; });
   const Fd accepted = accept_from(listener);
