@@ -48,10 +48,11 @@ enum class RecordKind : std::uint16_t {
   kYield = 14,    ///< supervisor: park what you keep for a next request
 };
 
-/// Flags of a Connection: the worker may send Park for it; and is asked to do so as soon as it has answered,
-/// because others wait.
+/// Flags of a Connection: the worker may send Park for it; it is asked to do so as soon as it has answered,
+/// because others wait; the pool is being stopped, and the client should be told that this is its last answer.
 inline constexpr std::uint16_t kMayPark = 1;
 inline constexpr std::uint16_t kParkAtOnce = 2;
+inline constexpr std::uint16_t kLastRequest = 4;
 
 [[nodiscard]] std::string_view to_string(RecordKind kind);
 /// Whether the kind is one that only the supervisor sends.

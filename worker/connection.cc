@@ -51,7 +51,9 @@ void Connection::progress() {
   if (session_ != nullptr) (void)session_->send({.kind = RecordKind::kProgress, .ticket = ticket_});
 }
 
-bool Connection::leaving() { return session_ == nullptr || session_->leaving(); }
+bool Connection::leaving() {
+  return session_ == nullptr || (flags_ & kLastRequest) != 0 || session_->leaving();
+}
 
 bool Connection::next_request(std::chrono::milliseconds time) {
   if (session_ == nullptr) return false;

@@ -81,7 +81,8 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
                           .came_back = connection.redispatches > 0,
                           .answered = connection.answered,
                           .look_first = waited >= kLookAfter,
-                          .may_park = settings_.keep_alive && waiting_};
+                          .may_park = settings_.keep_alive && waiting_,
+                          .last = !waiting_};
   connection.may_park = action.may_park;
   if (action.may_park) {
     action.park_at_once = !may_keep();
