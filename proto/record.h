@@ -49,7 +49,8 @@ enum class RecordKind : std::uint16_t {
 };
 
 /// Flags of a Connection: the worker may send Park for it; it is asked to do so as soon as it has answered,
-/// because others wait; the pool is being stopped, and the client should be told that this is its last answer.
+/// because others wait; the pool is being stopped, and the client should be told that this is its last
+/// answer.
 inline constexpr std::uint16_t kMayPark = 1;
 inline constexpr std::uint16_t kParkAtOnce = 2;
 inline constexpr std::uint16_t kLastRequest = 4;

@@ -43,9 +43,9 @@ class Connection {
   /// Tells the supervisor that work on this connection still goes on.
   void progress();
 
-  /// Whether this worker is to leave: Drain, SIGTERM, or the supervisor is gone or about to go. A handler that keeps a
-  /// client for many requests asks between two of them, and ends. Costs a system call when the worker has one
-  /// slot.
+  /// Whether this worker is to leave: Drain, SIGTERM, or the supervisor is gone or about to go. A handler
+  /// that keeps a client for many requests asks between two of them, and ends. Costs a system call when the
+  /// worker has one slot.
   [[nodiscard]] bool leaving();
 
   /// Waits up to `time` for the client's next request, when all that was read has been answered and nothing

@@ -53,7 +53,7 @@ struct Dispatch {
   bool answered = false;      ///< a worker has answered on it before
   bool look_first = false;    ///< it waited: when its client has left, nothing is sent (kClientLeft)
   bool may_park = false;      ///< the worker may give it back between two requests
-  bool last = false;            ///< the pool is being stopped: the client shall not expect another answer
+  bool last = false;          ///< the pool is being stopped: the client shall not expect another answer
   bool park_at_once = false;  ///< and should, without keeping it for a while
 };
 /// Others wait: ask the worker to park what it keeps for a next request.

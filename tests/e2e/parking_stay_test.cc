@@ -25,9 +25,8 @@ TEST_CASE("busy_timeout is for one request, not for a client that goes on asking
 }
 
 TEST_CASE("FAULTS 46: a stop while clients go on asking cuts nobody off and is clean") {
-  SupervisorUnderTest supervisor(PoolText{.command = {"supervisor-worker", "http"},
-                                          .workers = 4,
-                                          .more = R"("keep_alive": {"park": true})"});
+  SupervisorUnderTest supervisor(PoolText{
+      .command = {"supervisor-worker", "http"}, .workers = 4, .more = R"("keep_alive": {"park": true})"});
   supervisor.wait_for_idle(4);
   std::atomic<int> answers = 0;
   std::vector<std::thread> clients;
