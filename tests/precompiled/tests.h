@@ -1,6 +1,5 @@
 // What nearly every test includes, read once for each test program. Nothing may rely on it: each file
-// includes what it uses.
-#pragma once
+// includes what it uses. Without `#pragma once`, which compilers reject in what they compile by itself.
 
 #include <doctest/doctest.h>
 
