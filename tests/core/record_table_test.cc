@@ -57,7 +57,7 @@ struct Scene {
           settings.workers = 3;
           settings.slots = 3;
           settings.hold = PoolSettings::Hold::kDone;
-          settings.keep_alive.emplace();
+          settings.keep_alive = PoolSettings::KeepAlive{};
           if (speaker == Speaker::kTemplate) settings.start = PoolSettings::Start::kFork;
           return settings;
         }()) {
