@@ -91,6 +91,10 @@ void Session::catch_up() {
   } while (reader_.has_value());
 }
 
+bool Session::wanted_back(bool has_request) const {
+  return yielding_ || (!has_request && (draining_ || stopped_ != 0));
+}
+
 bool Session::await(int socket, std::chrono::milliseconds time, UntilWanted until_wanted) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point deadline = Clock::now() + time;
@@ -103,9 +107,10 @@ bool Session::await(int socket, std::chrono::milliseconds time, UntilWanted unti
     if (ready < 0 && errno != EINTR) return false;
     // The supervisor first: a client that is always quicker must not keep a worker that others wait for.
     if (ready > 0 && fds[1].revents != 0) catch_up();
-    const bool give_way = until_wanted == UntilWanted::kYes;
-    if (ready > 0 && fds[0].revents != 0) return !(give_way && yielding_);
-    if (ready == 0 || (give_way && (yielding_ || draining_ || stopped_ != 0))) return false;
+    const bool readable = ready > 0 && fds[0].revents != 0;
+    if (until_wanted == UntilWanted::kYes && wanted_back(readable)) return false;
+    if (readable) return true;
+    if (ready == 0) return false;
   }
 }
 

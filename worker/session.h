@@ -67,6 +67,8 @@ class Session {
   void note(std::string_view text);
   void finished(std::uint64_t ticket);
   void parked(std::uint64_t ticket);
+  /// Whether a connection is to be parked now that its worker would keep.
+  [[nodiscard]] bool wanted_back(bool has_request) const;
   /// Obeys what has come, while no slot is free: a Connection is refused.
   void catch_up();
 
