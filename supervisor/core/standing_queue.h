@@ -19,13 +19,13 @@ class StandingQueue {
   /// is empty.
   void observe(std::optional<Instant> oldest, Duration target, Instant now) {
     if (!oldest || now - *oldest < target) {
-      standing_since_.reset();
-    } else if (!standing_since_) {
+      standing_since_ = kNever;
+    } else if (standing_since_ == kNever) {
       standing_since_ = now;
     }
   }
   [[nodiscard]] bool newest_first(Instant now) const {
-    return standing_since_ && now - *standing_since_ >= kInterval;
+    return standing_since_ != kNever && now - standing_since_ >= kInterval;
   }
 
   template <typename Self, typename Visit>
@@ -34,7 +34,8 @@ class StandingQueue {
   }
 
  private:
-  std::optional<Instant> standing_since_;
+  static constexpr Instant kNever = Instant::max();
+  Instant standing_since_ = kNever;
 };
 
 }  // namespace prefork
