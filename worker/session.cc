@@ -99,19 +99,22 @@ bool Session::await(int socket, std::chrono::milliseconds time, UntilWanted unti
   using Clock = std::chrono::steady_clock;
   const Clock::time_point deadline = Clock::now() + time;
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-    pollfd fds[] = {
-        {.fd = socket, .events = POLLIN, .revents = 0},
-        {.fd = draining_ || slots_ > 1 ? -1 : channel_.descriptor(), .events = POLLIN, .revents = 0}};
-    const int ready = ::poll(fds, 2, static_cast<int>(std::clamp<long>(left.count(), 0, INT_MAX)));
-    if (ready < 0 && errno != EINTR) return false;
-    // The supervisor first: a client that is always quicker must not keep a worker that others wait for.
-    if (ready > 0 && fds[1].revents != 0) catch_up();
-    const bool readable = ready > 0 && fds[0].revents != 0;
-    if (until_wanted == UntilWanted::kYes && wanted_back(readable)) return false;
-    if (readable) return true;
-    if (ready == 0) return false;
+    const Heard heard = listen(socket, std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()));
+    if (until_wanted == UntilWanted::kYes && wanted_back(heard == Heard::kClient)) return false;
+    if (heard != Heard::kOther) return heard == Heard::kClient;
   }
+}
+
+Session::Heard Session::listen(int socket, std::chrono::milliseconds time) {
+  const bool to_both = slots_ == 1 && !draining_;
+  pollfd fds[] = {{.fd = socket, .events = POLLIN, .revents = 0},
+                  {.fd = to_both ? channel_.descriptor() : -1, .events = POLLIN, .revents = 0}};
+  const int ready = ::poll(fds, 2, static_cast<int>(std::clamp<long>(time.count(), 0, INT_MAX)));
+  if (ready < 0) return errno == EINTR ? Heard::kOther : Heard::kNobody;
+  // The supervisor first: a client that is always quicker must not keep a worker that others wait for.
+  if (fds[1].revents != 0) catch_up();
+  if (fds[0].revents != 0) return Heard::kClient;
+  return ready == 0 ? Heard::kNobody : Heard::kOther;
 }
 
 std::optional<Connection> Session::begin(const Record& record) {

@@ -69,6 +69,10 @@ class Session {
   void parked(std::uint64_t ticket);
   /// Whether a connection is to be parked now that its worker would keep.
   [[nodiscard]] bool wanted_back(bool has_request) const;
+  enum class Heard { kNobody, kClient, kOther };
+  /// Waits up to `time` for the client and the supervisor, whom it obeys; kOther: not the client, or a
+  /// signal.
+  Heard listen(int socket, std::chrono::milliseconds time);
   /// Obeys what has come, while no slot is free: a Connection is refused.
   void catch_up();
 

@@ -129,6 +129,7 @@ TEST_CASE(
   pool.workers = 4;
   supervisor.rewrite_config(pool);
   supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("pool main: reloaded, ", reloads + 1);
   const Load::Tally tally = load.stop();
   const PoolTable after = supervisor.wait_for_idle(4);
   MESSAGE(tally.connected, " connections, ", after["starts"], " workers started");
