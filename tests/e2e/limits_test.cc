@@ -51,7 +51,8 @@ TEST_CASE("FAULTS 30: out of descriptors the supervisor stops accepting, does no
   supervisor.wait_for_log("accepting is paused, clients wait in the backlog: Too many open files");
   const double before = process_stat(supervisor.pid()).cpu_seconds;
   CHECK_FALSE(holds_within(std::chrono::seconds(1), [] { return false; }));  // a second passes
-  CHECK(process_stat(supervisor.pid()).cpu_seconds - before <= 0.02);  // counted in hundredths of a second
+  // One that spins uses all of it. Counted in hundredths of a second.
+  CHECK(process_stat(supervisor.pid()).cpu_seconds - before < 0.1);
   CHECK(supervisor.pool()["accepted"] < 20);
   limit_descriptors(supervisor.pid(), former.rlim_cur);
   for (Client& client : clients) {
