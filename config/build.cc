@@ -42,6 +42,8 @@ void read_limits(const Document& object, PoolConfig& pool) {
   read_value(queue, "timeout", pool.queue.timeout);
   read_choice<QueueOrder>(queue, "order", pool.queue.order,
                           {{"fifo", QueueOrder::kFifo}, {"adaptive", QueueOrder::kAdaptive}});
+  read_choice<QueueFairness>(queue, "fairness", pool.queue.fairness,
+                             {{"none", QueueFairness::kNone}, {"address", QueueFairness::kAddress}});
   read_value(queue, "target", pool.queue.target);
   read_choice<QueueFull>(queue, "full", pool.queue.full,
                          {{"wait", QueueFull::kWait}, {"reject", QueueFull::kReject}});

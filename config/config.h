@@ -75,11 +75,13 @@ struct SurroundingsConfig {
 };
 
 enum class QueueOrder { kFifo, kAdaptive };
+enum class QueueFairness { kNone, kAddress };
 
 struct QueueConfig {
   std::size_t max = 1024;
   Milliseconds timeout{30'000};
   QueueOrder order = QueueOrder::kFifo;
+  QueueFairness fairness = QueueFairness::kNone;
   Milliseconds target{20};  ///< kAdaptive: how long the oldest may wait before the queue is said to stand
   QueueFull full = QueueFull::kWait;
   std::string reject_with;  ///< bytes for a connection that is turned away; empty closes it silently

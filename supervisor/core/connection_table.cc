@@ -14,7 +14,7 @@ ConnectionRow& ConnectionTable::add(Ticket ticket, ListenerIndex listener, Insta
   entry.row.ticket = ticket;
   entry.row.listener = listener;
   entry.row.client = client;
-  if (client != kNoAddress) ++clients_[client];
+  entry.client = &clients_.entered(client);
   entry.row.accepted_at = entry.row.asked_at = entry.row.since = now;
   ++size_;
   return entry.row;
@@ -25,15 +25,9 @@ void ConnectionTable::remove(Ticket ticket) {
   assert(row != nullptr);
   forget_awaited(*row);
   leave_place(*row);
-  if (const auto found = clients_.find(row->client); found != clients_.end() && --found->second == 0)
-    clients_.erase(found);
+  clients_.left(*entries_[ticket.slot()].client);
   row->ticket = Ticket{};
   --size_;
-}
-
-std::size_t ConnectionTable::from(ClientAddress client) const {
-  const auto found = clients_.find(client);
-  return found == clients_.end() ? 0 : found->second;
 }
 
 const ConnectionRow* ConnectionTable::find(Ticket ticket) const {
@@ -47,7 +41,7 @@ ConnectionRow* ConnectionTable::find(Ticket ticket) {
 }
 
 void ConnectionTable::wait(ConnectionRow& row, ConnectionState state, Instant now) {
-  List& list = lobby(state);
+  SlotList& list = lobby(state);
   join(list, list.last, row, state, now);
 }
 
@@ -60,7 +54,7 @@ ConnectionRow* ConnectionTable::longest_waiting(ConnectionState state) { return 
 
 void ConnectionTable::enqueue(ConnectionRow& row, Instant now, bool came_back) {
   row.queued_at = now;
-  List& queue = came_back ? came_back_ : waiting_;
+  SlotList& queue = came_back ? came_back_ : waiting_;
   join(queue, queue.last, row, ConnectionState::kQueued, now);
 }
 
@@ -74,18 +68,29 @@ void ConnectionTable::requeue(ConnectionRow& row, Instant now) {
   join(came_back_, previous, row, ConnectionState::kQueued, now);
 }
 
-void ConnectionTable::join(List& list, std::uint32_t previous, ConnectionRow& row, ConnectionState state,
+void ConnectionTable::join(SlotList& list, std::uint32_t previous, ConnectionRow& row, ConnectionState state,
                            Instant now) {
   leave_place(row);
   row.state = state;
   row.since = now;
-  entries_[row.ticket.slot()].place = &list;
+  Entry& entry = entries_[row.ticket.slot()];
+  entry.place = &list;
   insert(list, previous, row.ticket.slot(), kByPlace);
+  if (&list != &waiting_) return;
+  append(entry.client->waiting, row.ticket.slot(), kByClient);
+  clients_.waits(*entry.client);
 }
 
-ConnectionRow* ConnectionTable::front(bool newest_first) {
-  if (came_back_.first != kNone) return at(came_back_.first);
-  return at(newest_first ? waiting_.last : waiting_.first);
+ConnectionRow* ConnectionTable::front(Order order) {
+  if (came_back_.first != kNone || waiting_.first == kNone) return at(came_back_.first);
+  const SlotList& list = order.by_turns ? clients_.next()->waiting : waiting_;
+  return at(order.newest_first ? list.last : list.first);
+}
+
+ConnectionRow* ConnectionTable::last_to_be_served(Order order) {
+  if (waiting_.first == kNone) return nullptr;
+  const SlotList& list = order.by_turns ? clients_.most_waiting()->waiting : waiting_;
+  return at(order.newest_first ? list.first : list.last);
 }
 
 ConnectionRow* ConnectionTable::longest_queued() {
@@ -96,6 +101,8 @@ ConnectionRow* ConnectionTable::longest_queued() {
 }
 
 void ConnectionTable::assign(ConnectionRow& row, WorkerId worker, Instant now) {
+  const Entry& entry = entries_[row.ticket.slot()];
+  if (entry.place == &waiting_) clients_.served(*entry.client);
   leave_place(row);
   row.state = ConnectionState::kDispatched;
   row.since = now;
@@ -141,7 +148,7 @@ ConnectionRow* ConnectionTable::next_held(const ConnectionRow& row) {
   return at(entries_[row.ticket.slot()].links[kByPlace].next);
 }
 
-ConnectionTable::List& ConnectionTable::held_by(WorkerId worker) {
+SlotList& ConnectionTable::held_by(WorkerId worker) {
   if (worker.slot() >= held_.size()) held_.resize(worker.slot() + 1);
   return held_[worker.slot()];
 }
@@ -150,6 +157,10 @@ void ConnectionTable::leave_place(ConnectionRow& row) {
   Entry& entry = entries_[row.ticket.slot()];
   if (entry.place != nullptr) {
     unlink(*entry.place, row.ticket.slot(), kByPlace);
+    if (entry.place == &waiting_) {
+      unlink(entry.client->waiting, row.ticket.slot(), kByClient);
+      clients_.waits_less(*entry.client);
+    }
     entry.place = nullptr;
   } else if (row.worker) {
     unlink(held_by(row.worker), row.ticket.slot(), kByPlace);
@@ -160,7 +171,7 @@ void ConnectionTable::leave_place(ConnectionRow& row) {
   }
 }
 
-void ConnectionTable::insert(List& list, std::uint32_t previous, std::size_t slot, std::size_t which) {
+void ConnectionTable::insert(SlotList& list, std::uint32_t previous, std::size_t slot, std::size_t which) {
   const auto own = static_cast<std::uint32_t>(slot);
   std::uint32_t& from_previous = previous == kNone ? list.first : entries_[previous].links[which].next;
   const std::uint32_t next = std::exchange(from_previous, own);
@@ -169,7 +180,7 @@ void ConnectionTable::insert(List& list, std::uint32_t previous, std::size_t slo
   ++list.size;
 }
 
-void ConnectionTable::unlink(List& list, std::size_t slot, std::size_t which) {
+void ConnectionTable::unlink(SlotList& list, std::size_t slot, std::size_t which) {
   const Links old = std::exchange(entries_[slot].links[which], Links{});
   if (!old.linked) return;
   (old.previous == kNone ? list.first : entries_[old.previous].links[which].next) = old.next;
@@ -189,14 +200,15 @@ ConnectionTable::Contents ConnectionTable::contents() const {
   walk(parked_, kByPlace, to_rows(contents.parked));
   walk(came_back_, kByPlace, to_rows(contents.came_back));
   walk(waiting_, kByPlace, to_rows(contents.waiting));
-  for (const List& list : held_) walk(list, kByPlace, to_rows(contents.held));
+  for (const SlotList& list : held_) walk(list, kByPlace, to_rows(contents.held));
   walk(receipts_, kAwaited, to_tickets(contents.receipts));
   walk(active_, kAwaited, to_tickets(contents.active));
+  contents.turns = clients_.turns();
   return contents;
 }
 
 void ConnectionTable::fill(const Contents& contents) {
-  const auto line_up = [this](List& list, const std::vector<ConnectionRow>& rows, ConnectionState state) {
+  const auto line_up = [this](SlotList& list, const std::vector<ConnectionRow>& rows, ConnectionState state) {
     for (const ConnectionRow& row : rows) join(list, list.last, put(row), state, row.since);
   };
   line_up(silent_, contents.silent, ConnectionState::kSilent);
@@ -215,6 +227,7 @@ void ConnectionTable::fill(const Contents& contents) {
   for (const Ticket ticket : contents.active) {
     if (find(ticket) != nullptr) append(active_, ticket.slot(), kAwaited);
   }
+  clients_.set_turns(contents.turns);
 }
 
 ConnectionRow& ConnectionTable::put(const ConnectionRow& row) {
@@ -228,12 +241,14 @@ const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-f
   std::size_t counts[7] = {};
   std::size_t known = 0;
   std::size_t parkable = 0;
-  std::size_t of_clients = 0;
   for (const Entry& entry : entries_) {
     if (!entry.row.ticket) continue;
     ++known;
     if (entry.row.state == ConnectionState::kBusy && entry.row.may_park) ++parkable;
-    if (entry.row.client != kNoAddress) ++of_clients;
+    if (entry.client->address != entry.row.client) return "a connection is another client's";
+    if (entry.links[kByClient].linked != (entry.place == &waiting_)) {
+      return "a client's waiting connections are not those that wait";
+    }
     ++counts[static_cast<std::size_t>(entry.row.state)];
     const bool in_hands =
         entry.row.state == ConnectionState::kDispatched || entry.row.state == ConnectionState::kBusy;
@@ -252,11 +267,9 @@ const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-f
   if (parkable_ != parkable) return "the connections that may be parked are miscounted";
   if (begun_ != counts[static_cast<std::size_t>(ConnectionState::kBusy)])
     return "the begun connections are miscounted";
-  std::size_t from_clients = 0;
-  for (const auto& [client, count] : clients_) from_clients += count;
-  if (from_clients != of_clients) return "the connections of the clients are miscounted";
+  if (const char* broken = clients_.broken_invariant()) return broken;
   std::size_t held = 0;
-  for (const List& list : held_) held += list.size;
+  for (const SlotList& list : held_) held += list.size;
   if (known != size_) return "the number of connections is wrong";
   if (queued() != counts[static_cast<std::size_t>(ConnectionState::kQueued)])
     return "the queue's length is wrong";

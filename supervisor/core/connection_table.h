@@ -8,10 +8,11 @@
 #include <cstdint>
 #include <optional>
 #include <type_traits>
-#include <unordered_map>
 #include <vector>
 
+#include "supervisor/core/client_table.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/core/slot_list.h"
 
 namespace prefork {
 
@@ -69,7 +70,7 @@ class ConnectionTable {
   [[nodiscard]] ConnectionRow* find(Ticket ticket);
   [[nodiscard]] std::size_t size() const { return size_; }
   /// How many of them are from there.
-  [[nodiscard]] std::size_t from(ClientAddress client) const;
+  [[nodiscard]] std::size_t from(ClientAddress client) const { return clients_.from(client); }
   /// How many of them are kBusy, and how many of those may still be parked.
   [[nodiscard]] std::size_t begun() const { return begun_; }
   [[nodiscard]] std::size_t parkable() const { return parkable_; }
@@ -88,8 +89,16 @@ class ConnectionTable {
   void enqueue(ConnectionRow& row, Instant now, bool came_back);
   /// Back into the queue as if it had never left: among those that came back, by the time of queued_at.
   void requeue(ConnectionRow& row, Instant now);
+  /// Who goes first. Those that came back always do.
+  struct Order {
+    bool newest_first = false;
+    bool by_turns = false;  ///< the clients' addresses take turns
+  };
   /// The connection to be dispatched next; null when nobody waits.
-  [[nodiscard]] ConnectionRow* front(bool newest_first = false);
+  [[nodiscard]] ConnectionRow* front(Order order);
+  /// The connection that can best be spared: of the client that waits with the most, or of all, the last to
+  /// be served. One that came back never is; null when no other waits.
+  [[nodiscard]] ConnectionRow* last_to_be_served(Order order);
   /// The connection that has been in the queue the longest; null when nobody waits.
   [[nodiscard]] ConnectionRow* longest_queued();
   [[nodiscard]] std::size_t queued() const { return came_back_.size + waiting_.size; }
@@ -122,6 +131,7 @@ class ConnectionTable {
     std::vector<ConnectionRow> came_back, waiting;  ///< the queue
     std::vector<ConnectionRow> held;                ///< in workers' hands
     std::vector<Ticket> receipts, active;
+    std::vector<ClientAddress> turns;
   };
   [[nodiscard]] Contents contents() const;
   /// Into a new table.
@@ -132,6 +142,7 @@ class ConnectionTable {
     visit("silent", contents.silent), visit("parked", contents.parked);
     visit("came_back", contents.came_back), visit("waiting", contents.waiting), visit("held", contents.held);
     visit("receipts", contents.receipts), visit("active", contents.active);
+    visit("turns", contents.turns);
     if constexpr (!std::is_const_v<Self>) self.fill(contents);
   }
 
@@ -139,14 +150,10 @@ class ConnectionTable {
   [[nodiscard]] const char* broken_invariant() const;
 
  private:
-  static constexpr std::uint32_t kNone = UINT32_MAX;
-  static constexpr std::size_t kByPlace = 0;  ///< links of the lobby, the queue or the worker's list
-  static constexpr std::size_t kAwaited = 1;  ///< links of the receipts or of the active ones
-  struct List {
-    std::uint32_t first = kNone;
-    std::uint32_t last = kNone;
-    std::size_t size = 0;
-  };
+  static constexpr std::uint32_t kNone = SlotList::kNone;
+  static constexpr std::size_t kByPlace = 0;   ///< links of the lobby, the queue or the worker's list
+  static constexpr std::size_t kAwaited = 1;   ///< links of the receipts or of the active ones
+  static constexpr std::size_t kByClient = 2;  ///< links of the client's waiting ones
   struct Links {
     std::uint32_t previous = kNone;
     std::uint32_t next = kNone;
@@ -154,36 +161,37 @@ class ConnectionTable {
   };
   struct Entry {
     ConnectionRow row;
-    Links links[2];
-    List* place = nullptr;  ///< the list of kByPlace, of the lobby or the queue; null for a worker's
+    Links links[3];
+    SlotList* place = nullptr;  ///< the list of kByPlace, of the lobby or the queue; null for a worker's
+    Client* client = nullptr;
   };
 
-  void append(List& list, std::size_t slot, std::size_t which) { insert(list, list.last, slot, which); }
+  void append(SlotList& list, std::size_t slot, std::size_t which) { insert(list, list.last, slot, which); }
   /// Behind the slot `previous`; kNone: first.
-  void insert(List& list, std::uint32_t previous, std::size_t slot, std::size_t which);
-  void unlink(List& list, std::size_t slot, std::size_t which);
-  void join(List& list, std::uint32_t previous, ConnectionRow& row, ConnectionState state, Instant now);
-  List& lobby(ConnectionState state) { return state == ConnectionState::kSilent ? silent_ : parked_; }
+  void insert(SlotList& list, std::uint32_t previous, std::size_t slot, std::size_t which);
+  void unlink(SlotList& list, std::size_t slot, std::size_t which);
+  void join(SlotList& list, std::uint32_t previous, ConnectionRow& row, ConnectionState state, Instant now);
+  SlotList& lobby(ConnectionState state) { return state == ConnectionState::kSilent ? silent_ : parked_; }
   void leave_place(ConnectionRow& row);
   void forget_awaited(ConnectionRow& row);
   template <typename See>
-  void walk(const List& list, std::size_t which, See see) const {
+  void walk(const SlotList& list, std::size_t which, See see) const {
     for (std::uint32_t slot = list.first; slot != kNone; slot = entries_[slot].links[which].next)
       see(entries_[slot].row);
   }
   ConnectionRow& put(const ConnectionRow& row);
   ConnectionRow* at(std::uint32_t slot) { return slot == kNone ? nullptr : &entries_[slot].row; }
-  List& held_by(WorkerId worker);
+  SlotList& held_by(WorkerId worker);
 
   std::vector<Entry> entries_;  ///< by ticket slot; ticket 0 marks a free one
-  std::vector<List> held_;      ///< by worker slot
-  List silent_;
-  List parked_;
-  List came_back_;
-  List waiting_;
-  List receipts_;
-  List active_;  ///< begun, by the time of their last sign of progress
-  std::unordered_map<ClientAddress, std::uint32_t> clients_;  ///< connections from there, where it is known
+  std::vector<SlotList> held_;  ///< by worker slot
+  SlotList silent_;
+  SlotList parked_;
+  SlotList came_back_;
+  SlotList waiting_;
+  SlotList receipts_;
+  SlotList active_;  ///< begun, by the time of their last sign of progress
+  ClientTable clients_;
   std::size_t size_ = 0;
   std::size_t begun_ = 0;
   std::size_t parkable_ = 0;

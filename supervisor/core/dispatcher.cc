@@ -33,14 +33,11 @@ void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& ou
 
 void Dispatcher::enqueue(ConnectionRow& row, Instant now, Actions& out) {
   row.asked_at = now;
-  // Where a worker is free the queue is empty, except in a pause: then it must not grow beyond its limit.
-  if (connections_.queued() >= settings_.queue_max && settings_.full == PoolSettings::Full::kReject) {
-    // Newest first, the one that has waited the longest is the least likely to be waited for still.
-    ConnectionRow* oldest = newest_first(now) ? connections_.longest_queued() : nullptr;
-    end(oldest == nullptr ? row.ticket : oldest->ticket, action::End::How::kReject, counters_.rejected, out);
-    if (oldest == nullptr) return;
-  }
   connections_.enqueue(row, now, /*came_back=*/false);
+  // Where a worker is free the queue is empty, except in a pause: then it must not grow beyond its limit.
+  if (connections_.queued() <= settings_.queue_max || settings_.full != PoolSettings::Full::kReject) return;
+  const ConnectionRow& spared = *connections_.last_to_be_served(order(now));
+  end(spared.ticket, action::End::How::kReject, counters_.rejected, out);
 }
 
 void Dispatcher::dispatch(Instant now, Actions& out) {
@@ -51,19 +48,21 @@ void Dispatcher::dispatch(Instant now, Actions& out) {
 }
 
 void Dispatcher::hand_out(Instant now, Actions& out) {
-  while (ConnectionRow* connection = connections_.front(newest_first(now))) {
+  while (ConnectionRow* connection = connections_.front(order(now))) {
     const WorkerRow* choice = workers_.least_busy(settings_.prefer);
     if (choice == nullptr) break;
     dispatch_to(*workers_.find(choice->id), *connection, now, out);
   }
 }
 
-bool Dispatcher::newest_first(Instant now) {
-  if (settings_.order != PoolSettings::Order::kAdaptive) return false;
+ConnectionTable::Order Dispatcher::order(Instant now) {
+  ConnectionTable::Order order{.by_turns = settings_.fairness == PoolSettings::Fairness::kAddress};
+  if (settings_.order != PoolSettings::Order::kAdaptive) return order;
   const ConnectionRow* oldest = connections_.longest_queued();
   standing_.observe(oldest == nullptr ? std::nullopt : std::optional(oldest->queued_at),
                     settings_.queue_target, now);
-  return standing_.newest_first(now);
+  order.newest_first = standing_.newest_first(now);
+  return order;
 }
 
 void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Instant now, Actions& out) {
@@ -122,7 +121,8 @@ void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& 
       end(event.ticket, action::End::How::kClose, counters_.discarded, out);
       return;
     case event::DispatchFailed::Cause::kClientLeft:
-      end(event.ticket, action::End::How::kClose, counters_.left, out);
+      end(event.ticket, action::End::How::kClose, connection->answered ? counters_.served : counters_.left,
+          out);
       return;
     case event::DispatchFailed::Cause::kNoResources: paused_until_ = now + kResourcePause; break;
     case event::DispatchFailed::Cause::kWorkerFull:
@@ -248,7 +248,7 @@ void Dispatcher::expire(Instant now, Actions& out) {
 }
 
 void Dispatcher::discard_queue(Actions& out) {
-  while (ConnectionRow* row = connections_.front()) {
+  while (ConnectionRow* row = connections_.longest_queued()) {
     end(row->ticket, action::End::How::kReject, counters_.discarded, out);
   }
 }

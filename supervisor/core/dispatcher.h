@@ -115,7 +115,7 @@ class Dispatcher {
   void hand_out(Instant now, Actions& out);
   void dispatch_to(WorkerRow& worker, ConnectionRow& connection, Instant now, Actions& out);
   void ask_keepers(Actions& out);
-  [[nodiscard]] bool newest_first(Instant now);
+  [[nodiscard]] ConnectionTable::Order order(Instant now);
   void come_back(ConnectionRow& row, Instant now, Actions& out);
   void give_up(ConnectionRow& row, Actions& out);
   void end(Ticket ticket, action::End::How how, std::uint64_t& counter, Actions& out);

@@ -19,6 +19,10 @@ struct PoolSettings {
     kFifo,
     kAdaptive,  ///< oldest first while the queue drains, newest first while it stands
   };
+  enum class Fairness {
+    kNone,
+    kAddress,  ///< the clients' addresses take turns, and who waits with the most makes room in a full queue
+  };
 
   /// What workers give back between two requests is watched here and goes to whoever is least busy then.
   struct KeepAlive {
@@ -59,6 +63,7 @@ struct PoolSettings {
   Duration queue_timeout = std::chrono::seconds(30);
   Full full = Full::kWait;
   Order order = Order::kFifo;
+  Fairness fairness = Fairness::kNone;
   std::uint32_t per_address = 0;  ///< connections that one client address may have at a time; 0: any number
   Duration queue_target = std::chrono::milliseconds(20);  ///< kAdaptive: how long it may stand
 

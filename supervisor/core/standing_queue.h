@@ -21,7 +21,7 @@ class StandingQueue {
     if (!oldest || now - *oldest < target) {
       standing_since_ = kNever;
     } else if (standing_since_ == kNever) {
-      standing_since_ = now;
+      standing_since_ = *oldest + target;
     }
   }
   [[nodiscard]] bool newest_first(Instant now) const {

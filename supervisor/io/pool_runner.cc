@@ -154,7 +154,9 @@ void PoolRunner::on_before_sleep() {
 }
 
 void PoolRunner::accepted(Fd socket, ListenerIndex listener) {
-  const ClientAddress client = config_.connections_per_address == 0 ? kNoAddress : client_address(socket);
+  const bool by_address =
+      config_.connections_per_address != 0 || config_.queue.fairness == QueueFairness::kAddress;
+  const ClientAddress client = by_address ? client_address(socket) : kNoAddress;
   const Ticket ticket = sockets_.add(std::move(socket));
   if (ticket) tell(event::Accepted{ticket, listener, client});
 }

@@ -19,6 +19,8 @@ PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
   settings.queue_timeout = config.queue.timeout;
   settings.order = config.queue.order == QueueOrder::kAdaptive ? PoolSettings::Order::kAdaptive
                                                                : PoolSettings::Order::kFifo;
+  settings.fairness = config.queue.fairness == QueueFairness::kAddress ? PoolSettings::Fairness::kAddress
+                                                                       : PoolSettings::Fairness::kNone;
   settings.queue_target = config.queue.target;
   settings.per_address = config.connections_per_address;
   if (config.wait_for_data) settings.first_byte_timeout = config.first_byte_timeout;

@@ -55,7 +55,7 @@ TEST_CASE("every key reaches the configuration") {
     "prefer": "warmest", "hold": "done",
     "connections_per_address": 16, "wait_for_data": true, "first_byte_timeout": "12s",
     "keep_alive": {"park": true, "idle_timeout": "13s", "max": 14},
-    "queue": {"max": 9, "timeout": "500ms", "order": "adaptive", "target": "15ms", "full": "reject",
+    "queue": {"max": 9, "timeout": "500ms", "order": "adaptive", "fairness": "address", "target": "15ms", "full": "reject",
               "reject_with": "busy\n\u0000"},
     "health": {"start_timeout": "1s", "receipt_timeout": "2s", "kill_timeout": "3s",
                "busy_timeout": "1m", "ping_interval": "2m", "ping_timeout": "3m", "kill_signal": "ABRT"},
@@ -87,7 +87,13 @@ TEST_CASE("every key reaches the configuration") {
   expected.wait_for_data = true;
   expected.first_byte_timeout = 12s;
   expected.keep_alive = {true, 13s, 14};
-  expected.queue = {9, 500ms, QueueOrder::kAdaptive, 15ms, QueueFull::kReject, std::string("busy\n\0", 6)};
+  expected.queue = {9,
+                    500ms,
+                    QueueOrder::kAdaptive,
+                    QueueFairness::kAddress,
+                    15ms,
+                    QueueFull::kReject,
+                    std::string("busy\n\0", 6)};
   expected.health = {1s, 2s, 3s, 1min, 2min, 3min, KillSignal::kAbort};
   expected.recycle = {5, 6, 7h, std::uint64_t{8} << 20U, 9};
   expected.probation = {10s, 11};

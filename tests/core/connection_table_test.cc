@@ -29,9 +29,9 @@ TEST_CASE("connections leave the queue in the order in which they came") {
   const Ticket first = t.enqueue();
   const Ticket second = t.enqueue();
   CHECK(t.table.queued() == 2);
-  CHECK(t.table.front()->ticket == first);
+  CHECK(t.table.front({})->ticket == first);
   t.table.assign(t.row(first), kWorker, kNow);
-  CHECK(t.table.front()->ticket == second);
+  CHECK(t.table.front({})->ticket == second);
   CHECK(t.table.queued() == 1);
   CHECK(t.table.broken_invariant() == nullptr);
 }
@@ -41,11 +41,11 @@ TEST_CASE("those that came back from a worker go before those that are new, in t
   const Ticket fresh = t.enqueue();
   const Ticket back = t.enqueue(/*came_back=*/true);
   const Ticket back_later = t.enqueue(/*came_back=*/true);
-  CHECK(t.table.front()->ticket == back);
+  CHECK(t.table.front({})->ticket == back);
   t.table.remove(back);
-  CHECK(t.table.front()->ticket == back_later);
+  CHECK(t.table.front({})->ticket == back_later);
   t.table.remove(back_later);
-  CHECK(t.table.front()->ticket == fresh);
+  CHECK(t.table.front({})->ticket == fresh);
 }
 
 TEST_CASE("a connection whose dispatch failed gets its old place back") {
@@ -60,7 +60,7 @@ TEST_CASE("a connection whose dispatch failed gets its old place back") {
     t.table.requeue(t.row(failed), kNow + std::chrono::seconds(3));
   }
   for (const Ticket expected : {first, second, back}) {
-    CHECK(t.table.front()->ticket == expected);
+    CHECK(t.table.front({})->ticket == expected);
     CHECK(t.table.longest_queued()->ticket == expected);
     t.table.remove(expected);
   }
@@ -86,7 +86,7 @@ TEST_CASE("a connection can be taken out of the middle of the queue") {
   t.table.remove(middle);
   CHECK(t.table.find(middle) == nullptr);
   t.table.remove(first);
-  CHECK(t.table.front()->ticket == last);
+  CHECK(t.table.front({})->ticket == last);
   CHECK(t.table.broken_invariant() == nullptr);
 }
 

@@ -40,6 +40,7 @@ PoolSettings random_settings(Draws& draws) {
   add_random_care(draws, settings);
   if (draws.one_in(3)) settings.order = PoolSettings::Order::kAdaptive;
   if (draws.one_in(4)) settings.per_address = 1 + draws.below(4);
+  if (draws.one_in(3)) settings.fairness = PoolSettings::Fairness::kAddress;
   if (draws.one_in(3)) settings.first_byte_timeout = seconds(1 + draws.below(20));
   if (settings.hold == PoolSettings::Hold::kDone && !draws.one_in(3))
     settings.keep_alive = PoolSettings::KeepAlive{seconds(1 + draws.below(20)), 1 + draws.below(8)};

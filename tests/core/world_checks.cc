@@ -191,6 +191,7 @@ void World::carry_out(const action::Dispatch& action) {
     const Cause causes[] = {Cause::kWorkerGone, Cause::kWorkerFull, Cause::kNoResources,
                             Cause::kBadConnection, Cause::kClientLeft};
     const Cause cause = causes[draws_.below(action.look_first ? 5 : 4)];
+    connection(action.ticket).left = cause == Cause::kClientLeft;
     pending_.emplace_back(event::DispatchFailed{action.worker, action.ticket, cause});
     return;
   }
@@ -250,7 +251,7 @@ void World::carry_out(const action::End& action) {
   switch (action.how) {
     case How::kClose:
       ++truth_.closed;
-      if (c.in_lobby && c.answered) ++truth_.served;
+      if ((c.in_lobby || c.left) && c.answered) ++truth_.served;
       break;
     case How::kCut:
     case How::kCrash:

@@ -44,8 +44,8 @@ void limit_descriptors(pid_t pid, unsigned more) {
 }
 
 /// One more, in the queue.
-void add(SupervisorUnderTest& supervisor, Clients& clients) {
-  clients.push_back(std::make_unique<Client>(supervisor.address()));
+void add(SupervisorUnderTest& supervisor, Clients& clients, const std::string& from = "") {
+  clients.push_back(std::make_unique<Client>(supervisor.address(), from));
   supervisor.wait_for_pool("it is accepted",
                            [&](const PoolTable& now) { return now["accepted"] == clients.size(); });
 }
@@ -184,4 +184,21 @@ TEST_CASE("FAULTS 30: those who wait in one pool make room for those who ask ano
   limit_descriptors(supervisor.pid(), 0);
   CHECK(ask(supervisor.address(1), "hello") == "hello");
   CHECK(lobby_of(supervisor.status().pool("crowded")).evicted > 0);
+}
+
+TEST_CASE(
+    "with fairness an address with many connections keeps no other from its turn, or out of the queue") {
+  SupervisorUnderTest supervisor(
+      {.command = one_by_one(), .more = R"("queue": {"max": 3, "full": "reject", "fairness": "address"})"});
+  Clients clients;
+  add(supervisor, clients);
+  supervisor.wait_for_pool("the worker is busy", [](const PoolTable& now) { return now["begun"] == 1; });
+  for (int i = 0; i < 3; ++i) add(supervisor, clients, "127.0.0.2");
+  add(supervisor, clients, "127.0.0.3");
+  CHECK(clients[3]->receive() == "");
+  clients[3].reset();
+  CHECK(next_to_end(supervisor, clients, 1) == 0);
+  CHECK(next_to_end(supervisor, clients, 2) == 1);
+  CHECK(next_to_end(supervisor, clients, 3) == 4);
+  CHECK(next_to_end(supervisor, clients, 4) == 2);
 }

@@ -1,7 +1,9 @@
 #include "tests/support/client.h"
 
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -43,7 +45,7 @@ Fd connect_unix(const std::string& path) {
   return socket;
 }
 
-Fd connect_tcp(const std::string& address) {
+Fd connect_tcp(const std::string& address, const std::string& from) {
   const std::size_t colon = address.rfind(':');
   REQUIRE(colon != std::string::npos);
   std::string host = address.substr(0, colon);
@@ -55,14 +57,20 @@ Fd connect_tcp(const std::string& address) {
   REQUIRE(::getaddrinfo(name, address.substr(colon + 1).c_str(), &wanted, &found) == 0);
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
   Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!from.empty()) {
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    REQUIRE(::inet_pton(AF_INET, from.c_str(), &own.sin_addr) == 1);
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&own), sizeof(own)) < 0) return Fd();
+  }
   if (::connect(socket.get(), found->ai_addr, found->ai_addrlen) < 0) return Fd();
   return socket;
 }
 
 }  // namespace
 
-Client::Client(const std::string& address)
-    : socket_(address.starts_with("unix:") ? connect_unix(address.substr(5)) : connect_tcp(address)) {
+Client::Client(const std::string& address, const std::string& from)
+    : socket_(address.starts_with("unix:") ? connect_unix(address.substr(5)) : connect_tcp(address, from)) {
   REQUIRE_MESSAGE(socket_.valid(), "cannot connect to ", address, ": ", std::strerror(errno));
 }
 

@@ -13,7 +13,8 @@ class Client {
  public:
   /// Connects. `address` as the supervisor names it: `127.0.0.1:4711`, `[::1]:4711`, `unix:/path`,
   /// `unix:@name`.
-  explicit Client(const std::string& address);
+  /// `from`: the IPv4 address that it connects from; empty: the one that the kernel chooses.
+  explicit Client(const std::string& address, const std::string& from = "");
 
   /// What a connection that ends ends with.
   enum class End { kNone, kEof, kReset };
