@@ -1,0 +1,94 @@
+// Once a supervisor is warm, a connection costs it no memory: what it needs is there from those before.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/fd.h"
+#include "tests/e2e/http_client.h"
+#include "tests/support/client.h"
+#include "tests/support/pool_text.h"
+#include "tests/support/supervisor_under_test.h"
+#include "tests/support/test_directory.h"
+
+using namespace prefork::test;
+
+namespace {
+
+/// What the preloaded library has counted.
+class AllocationCount {
+ public:
+  AllocationCount() : path_(directory_.at("count")) {
+    const prefork::Fd file(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    REQUIRE(::ftruncate(file.get(), sizeof(std::atomic<long>)) == 0);
+    void* shared = ::mmap(nullptr, sizeof(std::atomic<long>), PROT_READ, MAP_SHARED, file.get(), 0);
+    REQUIRE(shared != MAP_FAILED);
+    count_ = static_cast<const std::atomic<long>*>(shared);
+  }
+  AllocationCount(const AllocationCount&) = delete;
+  AllocationCount& operator=(const AllocationCount&) = delete;
+  ~AllocationCount() { ::munmap(const_cast<std::atomic<long>*>(count_), sizeof(*count_)); }
+
+  [[nodiscard]] std::vector<std::string> environment() const {
+    return {std::string("LD_PRELOAD=") + COUNT_ALLOCATIONS_LIBRARY, "COUNT_ALLOCATIONS=" + path_};
+  }
+  [[nodiscard]] long now() const { return *count_; }
+
+ private:
+  TestDirectory directory_;
+  std::string path_;
+  const std::atomic<long>* count_ = nullptr;
+};
+
+constexpr int kRounds = 100;
+
+/// More clients than workers come, ask, are parked, ask again and leave, one of them silently.
+void come_and_stay(const std::string& address) {
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (int i = 0; i < 8; ++i) clients.push_back(std::make_unique<HttpClient>(address));
+  for (int request = 0; request < 2; ++request) {
+    for (std::size_t i = 1; i < clients.size(); ++i) clients[i]->ask();
+    for (std::size_t i = 1; i < clients.size(); ++i) CHECK(clients[i]->answer() != 0);
+  }
+}
+
+/// More clients than workers come, ask once and leave.
+void come_and_go(const std::string& address) {
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 8; ++i) clients.push_back(std::make_unique<Client>(address));
+  for (const auto& client : clients) client->send("hello");
+  for (const auto& client : clients) CHECK(client->receive() == "hello");
+}
+
+template <typename Serve>
+void check_nothing_is_allocated(const PoolText& pool, Serve serve) {
+  const AllocationCount allocations;
+  SupervisorUnderTest supervisor(pool.text(), {.environment = allocations.environment()});
+  supervisor.wait_for_idle(2);
+  const std::string address = supervisor.address();
+  CHECK(allocations.now() > 0);
+  for (int round = 0; round < kRounds; ++round) serve(address);
+  const long warm = allocations.now();
+  for (int round = 0; round < kRounds; ++round) serve(address);
+  CHECK(allocations.now() == warm);
+}
+
+}  // namespace
+
+TEST_CASE("a warm supervisor allocates nothing for a connection that is queued and served") {
+  check_nothing_is_allocated({.workers = 2}, come_and_go);
+}
+
+TEST_CASE("a warm supervisor allocates nothing for a connection that is waited for, parked and counted") {
+  check_nothing_is_allocated(
+      {.command = {"supervisor-worker", "http"},
+       .workers = 2,
+       .more = R"("wait_for_data": true, "keep_alive": {"park": true}, "connections_per_address": 1000,
+                  "queue": {"order": "adaptive", "fairness": "address", "full": "reject"})"},
+      come_and_stay);
+}
