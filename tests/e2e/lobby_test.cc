@@ -11,23 +11,15 @@
 
 #include "tests/e2e/http_client.h"
 #include "tests/support/client.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
 
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-constexpr bool kSanitized = true;
-constexpr std::size_t kSilent = 500, kQueued = 900;
-#else
-constexpr bool kSanitized = false;
-constexpr std::size_t kSilent = 5000, kQueued = 9000;
-#endif
+constexpr std::size_t kSilent = kSanitized ? 500 : 5000;
+constexpr std::size_t kQueued = kSanitized ? 900 : 9000;
 
 constexpr const char* kWait = R"("wait_for_data": true)";
 

@@ -12,20 +12,12 @@
 #include <string>
 
 #include "tests/support/client.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
 
 namespace {
-
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 /// A worker that does this before it serves.
 std::vector<std::string> after(const std::string& shell) {
@@ -49,7 +41,7 @@ class SmallCgroup {
     }
     std::error_code error;
     usable_ = !path_.empty() && std::filesystem::create_directory(path_, error) &&
-              write_to(path_ + "/memory.limit_in_bytes", "64M");
+              write_to(path_ + "/memory.limit_in_bytes", "128M");
   }
   SmallCgroup(const SmallCgroup&) = delete;
   SmallCgroup& operator=(const SmallCgroup&) = delete;
