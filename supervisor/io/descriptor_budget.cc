@@ -51,9 +51,9 @@ Result<void> check_descriptor_budget(const Config& config, std::size_t limit, st
   }
   if (need.clients > limit - first_client) {
     return Error{fmt::format(
-        "the queue and connections held can need {} descriptors at a time, but for clients there are {}, from "
-        "{} to the limit of {}, since the supervisor started with seccomp; make queue or keep_alive.max "
-        "smaller, or restart the supervisor",
+        "the queue and connections held can need {} descriptors at a time, but for clients there are {}, "
+        "from {} to the limit of {}, since the supervisor started with seccomp; make queue or "
+        "keep_alive.max smaller, or restart the supervisor",
         need.clients, limit - first_client, first_client, limit)};
   }
   return {};
