@@ -44,22 +44,31 @@ void ClientTable::waits_less(Client& client) {
   if (before.empty() && most_ == level + 1) most_ = level;
 }
 
-Client* ClientTable::find(ClientAddress address) {
-  if (address == kNoAddress) return &unknown_;
+Client* ClientTable::find_waiting(ClientAddress address) {
   const auto found = known_.find(address);
-  return found == known_.end() ? nullptr : &found->second;
+  Client* client = found == known_.end() ? nullptr : &found->second;
+  if (address == kNoAddress) client = &unknown_;
+  return client == nullptr || client->waiting.size == 0 ? nullptr : client;
 }
 
-std::vector<ClientAddress> ClientTable::turns() const {
-  std::vector<ClientAddress> order;
-  for (const Client* client : turns_) order.push_back(client->address);
+ClientTable::Waiting ClientTable::waiting() const {
+  Waiting order;
+  for (const Client* client : turns_) order.turns.push_back(client->address);
+  for (const Clients& level : levels_) {
+    for (const Client* client : level) order.levels.push_back(client->address);
+  }
   return order;
 }
 
-void ClientTable::set_turns(const std::vector<ClientAddress>& order) {
-  for (const ClientAddress address : order) {
-    Client* client = find(address);
-    if (client != nullptr && client->waiting.size > 0) served(*client);
+void ClientTable::set_order(const Waiting& order) {
+  for (const ClientAddress address : order.turns) {
+    if (Client* client = find_waiting(address)) served(*client);
+  }
+  for (const ClientAddress address : order.levels) {
+    Client* client = find_waiting(address);
+    if (client == nullptr) continue;
+    Clients& level = levels_[client->waiting.size];
+    level.splice(level.end(), level, client->level);
   }
 }
 

@@ -43,10 +43,14 @@ class ClientTable {
   /// waits.
   [[nodiscard]] const Client* most_waiting() const { return most_ == 0 ? nullptr : levels_[most_].back(); }
 
-  /// Those that wait, in the order of their turns.
-  [[nodiscard]] std::vector<ClientAddress> turns() const;
+  /// Those that wait: in the order of their turns; and by how many they wait with, of equals the one first
+  /// that came to so many first.
+  struct Waiting {
+    std::vector<ClientAddress> turns, levels;
+  };
+  [[nodiscard]] Waiting waiting() const;
   /// Puts those that wait into this order.
-  void set_turns(const std::vector<ClientAddress>& order);
+  void set_order(const Waiting& order);
 
   /// What is wrong with the table, for tests and checking builds; null when nothing is.
   [[nodiscard]] const char* broken_invariant() const;
@@ -54,7 +58,7 @@ class ClientTable {
  private:
   using Clients = std::pmr::list<Client*>;
 
-  Client* find(ClientAddress address);
+  Client* find_waiting(ClientAddress address);
 
   std::pmr::unsynchronized_pool_resource memory_;
   Client unknown_;  ///< stands for all whose address is not known

@@ -203,7 +203,7 @@ ConnectionTable::Contents ConnectionTable::contents() const {
   for (const SlotList& list : held_) walk(list, kByPlace, to_rows(contents.held));
   walk(receipts_, kAwaited, to_tickets(contents.receipts));
   walk(active_, kAwaited, to_tickets(contents.active));
-  contents.turns = clients_.turns();
+  contents.clients = clients_.waiting();
   return contents;
 }
 
@@ -227,7 +227,7 @@ void ConnectionTable::fill(const Contents& contents) {
   for (const Ticket ticket : contents.active) {
     if (find(ticket) != nullptr) append(active_, ticket.slot(), kAwaited);
   }
-  clients_.set_turns(contents.turns);
+  clients_.set_order(contents.clients);
 }
 
 ConnectionRow& ConnectionTable::put(const ConnectionRow& row) {

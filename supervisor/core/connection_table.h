@@ -131,7 +131,7 @@ class ConnectionTable {
     std::vector<ConnectionRow> came_back, waiting;  ///< the queue
     std::vector<ConnectionRow> held;                ///< in workers' hands
     std::vector<Ticket> receipts, active;
-    std::vector<ClientAddress> turns;
+    ClientTable::Waiting clients;
   };
   [[nodiscard]] Contents contents() const;
   /// Into a new table.
@@ -142,7 +142,7 @@ class ConnectionTable {
     visit("silent", contents.silent), visit("parked", contents.parked);
     visit("came_back", contents.came_back), visit("waiting", contents.waiting), visit("held", contents.held);
     visit("receipts", contents.receipts), visit("active", contents.active);
-    visit("turns", contents.turns);
+    visit("client_turns", contents.clients.turns), visit("client_levels", contents.clients.levels);
     if constexpr (!std::is_const_v<Self>) self.fill(contents);
   }
 

@@ -19,6 +19,9 @@ void World::compare_copy(const Event& event, const Actions& actions) {
          "a restored pool does more or less than the one it was copied from");
   for (std::size_t i = 0; i < actions.size(); ++i) {
     demand(of_copy[i].index() == actions[i].index(), "a restored pool does something else");
+    const auto* ended = std::get_if<action::End>(&actions[i]);
+    demand(ended == nullptr || std::get<action::End>(of_copy[i]).ticket == ended->ticket,
+           "a restored pool ends another connection");
   }
   demand(copy_->next_deadline() == pool_.next_deadline(), "a restored pool has another deadline");
   constexpr std::uint64_t kLookInside = 8;  // it takes its time
