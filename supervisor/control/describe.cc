@@ -80,6 +80,9 @@ std::string describe(const action::ReportViolation& violation) {
     case What::kWrongState:
       return fmt::format("a record for ticket {} that does not fit what it said of it before",
                          violation.value);
+    case What::kMayNotPark:
+      return fmt::format("Park for ticket {}, whose Connection did not allow it (flag 1, keep_alive.park)",
+                         violation.value);
   }
   return "?";
 }

@@ -85,6 +85,7 @@ struct Dismiss {
 struct End {
   enum class How {
     kClose,   ///< close our copy, if it is still open
+    kHangUp,  ///< the same for one that a worker has parked; it is over whoever else holds a copy
     kCut,     ///< end it for the client whoever else holds a copy, then close
     kReject,  ///< send `reject_with` and close cleanly
     kCrash,   ///< nothing was answered: send `crash_reply` and close cleanly, or cut it when there is none
@@ -121,6 +122,7 @@ struct ReportViolation {
     kNotReady,
     kUnknownTicket,
     kWrongState,
+    kMayNotPark,
     kUnexpectedPong
   };
   WorkerId worker;

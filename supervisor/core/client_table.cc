@@ -62,7 +62,7 @@ ClientTable::Waiting ClientTable::waiting() const {
 
 void ClientTable::set_order(const Waiting& order) {
   for (const ClientAddress address : order.turns) {
-    if (Client* client = find_waiting(address)) served(*client);
+    if (Client* client = find_waiting(address)) served(*client, /*newest_first=*/false);
   }
   for (const ClientAddress address : order.levels) {
     Client* client = find_waiting(address);

@@ -35,13 +35,21 @@ class ClientTable {
   void waits(Client& client);
   /// `client.waiting` has just become one shorter.
   void waits_less(Client& client);
-  /// It has had its turn.
-  void served(Client& client) { turns_.splice(turns_.end(), turns_, client.turn); }
-  /// Whose turn it is; null when nobody waits.
-  [[nodiscard]] const Client* next() const { return turns_.empty() ? nullptr : turns_.front(); }
-  /// Who waits with the most connections, of several the one that came to so many last; null when nobody
-  /// waits.
-  [[nodiscard]] const Client* most_waiting() const { return most_ == 0 ? nullptr : levels_[most_].back(); }
+  /// It has had its turn: the next is after all the others'.
+  void served(Client& client, bool newest_first) {
+    turns_.splice(newest_first ? turns_.begin() : turns_.end(), turns_, client.turn);
+  }
+  /// Whose turn it is: who waits the longest for it or, newest first, the shortest; null when nobody waits.
+  [[nodiscard]] const Client* next(bool newest_first) const {
+    if (turns_.empty()) return nullptr;
+    return newest_first ? turns_.back() : turns_.front();
+  }
+  /// Who waits with the most connections: of several the one that came to so many last or, newest first,
+  /// first; null when nobody waits.
+  [[nodiscard]] const Client* most_waiting(bool newest_first) const {
+    if (most_ == 0) return nullptr;
+    return newest_first ? levels_[most_].front() : levels_[most_].back();
+  }
 
   /// Those that wait: in the order of their turns; and by how many they wait with, of equals the one first
   /// that came to so many first.
@@ -57,12 +65,24 @@ class ClientTable {
 
  private:
   using Clients = std::pmr::list<Client*>;
+  /// Clients choose their addresses: without the secret, which is where the program lies in memory, they
+  /// could choose such as fall into one bucket.
+  struct Hash {
+    std::size_t operator()(ClientAddress address) const {
+      static const char secret = 0;
+      std::uint64_t mixed = address + reinterpret_cast<std::uintptr_t>(&secret);
+      mixed = (mixed ^ (mixed >> 30U)) *
+              0xbf58476d1ce4e5b9U;  // the finalizer of SplitMix64 (Steele et al., 2014)
+      mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebU;
+      return mixed ^ (mixed >> 31U);
+    }
+  };
 
   Client* find_waiting(ClientAddress address);
 
   std::pmr::unsynchronized_pool_resource memory_;
   Client unknown_;  ///< stands for all whose address is not known
-  std::pmr::unordered_map<ClientAddress, Client> known_{&memory_};
+  std::pmr::unordered_map<ClientAddress, Client, Hash> known_{&memory_};
   Clients turns_{&memory_};
   std::vector<Clients> levels_;  ///< those that wait, by how many of their connections do
   std::size_t most_ = 0;         ///< the highest level that is not empty

@@ -83,13 +83,13 @@ void ConnectionTable::join(SlotList& list, std::uint32_t previous, ConnectionRow
 
 ConnectionRow* ConnectionTable::front(Order order) {
   if (came_back_.first != kNone || waiting_.first == kNone) return at(came_back_.first);
-  const SlotList& list = order.by_turns ? clients_.next()->waiting : waiting_;
+  const SlotList& list = order.by_turns ? clients_.next(order.newest_first)->waiting : waiting_;
   return at(order.newest_first ? list.last : list.first);
 }
 
 ConnectionRow* ConnectionTable::last_to_be_served(Order order) {
   if (waiting_.first == kNone) return nullptr;
-  const SlotList& list = order.by_turns ? clients_.most_waiting()->waiting : waiting_;
+  const SlotList& list = order.by_turns ? clients_.most_waiting(order.newest_first)->waiting : waiting_;
   return at(order.newest_first ? list.first : list.last);
 }
 
@@ -100,9 +100,9 @@ ConnectionRow* ConnectionTable::longest_queued() {
   return back->queued_at <= waiting->queued_at ? back : waiting;
 }
 
-void ConnectionTable::assign(ConnectionRow& row, WorkerId worker, Instant now) {
+void ConnectionTable::assign(ConnectionRow& row, WorkerId worker, Instant now, bool newest_first) {
   const Entry& entry = entries_[row.ticket.slot()];
-  if (entry.place == &waiting_) clients_.served(*entry.client);
+  if (entry.place == &waiting_) clients_.served(*entry.client, newest_first);
   leave_place(row);
   row.state = ConnectionState::kDispatched;
   row.since = now;

@@ -104,7 +104,7 @@ class ConnectionTable {
   [[nodiscard]] std::size_t queued() const { return came_back_.size + waiting_.size; }
 
   /// From the queue to a worker.
-  void assign(ConnectionRow& row, WorkerId worker, Instant now);
+  void assign(ConnectionRow& row, WorkerId worker, Instant now, bool newest_first = false);
   /// Back out of the worker's hands, into no list.
   void unassign(ConnectionRow& row);
   /// The worker has begun it: its receipt is no longer awaited.

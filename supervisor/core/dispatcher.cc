@@ -48,9 +48,13 @@ void Dispatcher::dispatch(Instant now, Actions& out) {
 }
 
 void Dispatcher::hand_out(Instant now, Actions& out) {
-  while (ConnectionRow* connection = connections_.front(order(now))) {
+  for (;;) {
+    const ConnectionTable::Order by = order(now);
+    ConnectionRow* connection = connections_.front(by);
+    if (connection == nullptr) break;
     const WorkerRow* choice = workers_.least_busy(settings_.prefer);
     if (choice == nullptr) break;
+    connections_.assign(*connection, choice->id, now, by.newest_first);
     dispatch_to(*workers_.find(choice->id), *connection, now, out);
   }
 }
@@ -68,7 +72,6 @@ ConnectionTable::Order Dispatcher::order(Instant now) {
 void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Instant now, Actions& out) {
   if (worker.load == 0) worker.since = now;
   workers_.reserve(worker);
-  connections_.assign(connection, worker.id, now);
   const Duration waited = now - connection.asked_at;
   ++counters_.dispatched;
   if (!std::exchange(connection.sent, true)) counters_.waits.add(waited);
@@ -121,8 +124,7 @@ void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& 
       end(event.ticket, action::End::How::kClose, counters_.discarded, out);
       return;
     case event::DispatchFailed::Cause::kClientLeft:
-      end(event.ticket, action::End::How::kClose, connection->answered ? counters_.served : counters_.left,
-          out);
+      end(event.ticket, action::End::How::kClose, counters_.left, out);
       return;
     case event::DispatchFailed::Cause::kNoResources: paused_until_ = now + kResourcePause; break;
     case event::DispatchFailed::Cause::kWorkerFull:
@@ -238,9 +240,9 @@ void Dispatcher::forget_receipts(const WorkerRow& row) {
 }
 
 void Dispatcher::expire(Instant now, Actions& out) {
-  for (ConnectionRow* row = connections_.longest_queued(); row != nullptr;
-       row = connections_.longest_queued()) {
-    if (now < row->queued_at + settings_.queue_timeout) break;
+  for (int i = 0; i < kExpireAtOnce; ++i) {
+    const ConnectionRow* row = connections_.longest_queued();
+    if (row == nullptr || now < row->queued_at + settings_.queue_timeout) break;
     end(row->ticket, action::End::How::kReject, counters_.expired, out);
   }
   expire_lobby(ConnectionState::kSilent, silent_timeout(settings_), now, out);

@@ -31,7 +31,7 @@ class Dispatcher {
   static constexpr Duration kLookAfter = std::chrono::milliseconds(1);
   /// How many make room at a time when no descriptor is free.
   static constexpr int kMakeRoom = 16;
-  /// How many leave the lobby at a time when many are due at once.
+  /// How many leave the lobby, and the queue, at a time when many are due at once.
   static constexpr int kExpireAtOnce = 256;
   /// Who is silent for less may have a request under way: parked ones make room before him.
   static constexpr Duration kFresh = std::chrono::seconds(1);
@@ -86,10 +86,10 @@ class Dispatcher {
   [[nodiscard]] bool has_room() const {
     return settings_.full == PoolSettings::Full::kReject || connections_.queued() < settings_.queue_max;
   }
-  /// Nobody waits, or may do so again because its worker has not begun it, has left it or may park it.
-  [[nodiscard]] bool settled() const {
-    return connections_.begun() == connections_.size() && (waiting_ || connections_.parkable() == 0);
-  }
+  /// Nobody waits for a worker, or may do so again because its worker has not begun it or has left it.
+  [[nodiscard]] bool all_begun() const { return connections_.begun() == connections_.size(); }
+  /// Somebody whom a worker has begun may be parked, and ask again.
+  [[nodiscard]] bool some_may_be_parked() const { return connections_.parkable() > 0; }
   [[nodiscard]] const ConnectionTable& connections() const { return connections_; }
 
   template <typename Self, typename Visit>

@@ -21,7 +21,8 @@ std::optional<Dispatcher::Violation> Dispatcher::parked(WorkerRow& row, Ticket t
                                                         Actions& out) {
   ConnectionRow* connection = held(row, ticket);
   if (connection == nullptr) return Violation::kUnknownTicket;
-  if (connection->state != ConnectionState::kBusy || !connection->may_park) return Violation::kWrongState;
+  if (connection->state != ConnectionState::kBusy) return Violation::kWrongState;
+  if (!connection->may_park) return Violation::kMayNotPark;
   finish(row, *connection, now);
   ++counters_.parked;
   connections_.unassign(*connection);
@@ -52,8 +53,8 @@ void Dispatcher::seen(const event::ClientSeen& event, Instant now, Actions& out)
   }
   const bool gone = event.sign == event::ClientSign::kGone;
   if (row->evicted) ++counters_.evicted;
-  end(event.ticket, action::End::How::kClose,
-      row->answered ? counters_.served : (gone ? counters_.left : counters_.silent), out);
+  if (row->answered) return end(event.ticket, action::End::How::kHangUp, counters_.served, out);
+  end(event.ticket, action::End::How::kClose, gone ? counters_.left : counters_.silent, out);
 }
 
 void Dispatcher::make_room(Instant now, Actions& out) {

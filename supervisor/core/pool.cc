@@ -35,7 +35,8 @@ void Pool::finish(Instant now, Actions& out) {
   if (phase_ != Phase::kFinishing) return;
   // Workers that die meanwhile are replaced: somebody must serve what is queued.
   const bool nobody_will = !lifecycle_.any_live() && lifecycle_.scheduled() == 0;
-  if (!dispatcher_.settled() && !nobody_will) return;
+  const bool some_may_ask = dispatcher_.some_may_be_parked() && park_until_.has_value();
+  if ((!dispatcher_.all_begun() || some_may_ask) && !nobody_will) return;
   leave();
   lifecycle_.drain_all(now, out);
 }
@@ -59,7 +60,7 @@ std::optional<Instant> Pool::earliest_deadline() {
   std::optional<Instant> earliest;
   const auto calm = phase_ == Phase::kStopped ? std::nullopt : saturation_.next_deadline();
   for (const std::optional<Instant>& candidate :
-       {lifecycle_.next_deadline(), dispatcher_.next_deadline(), stop_deadline_, calm}) {
+       {lifecycle_.next_deadline(), dispatcher_.next_deadline(), stop_deadline_, park_until_, calm}) {
     if (candidate && (!earliest || *candidate < *earliest)) earliest = candidate;
   }
   return earliest;
@@ -229,6 +230,7 @@ void Pool::on(const event::StopRequested& event, Instant now, Actions& out) {
     phase_ = Phase::kFinishing;
     out.push_back(action::CloseListeners{});
     stop_deadline_ = now + settings_.stop_timeout;
+    park_until_ = now + std::min<Duration>(kParkAtStop, settings_.stop_timeout / 2);
     unserved_before_stop_ = counters_.unserved();
     dispatcher_.empty_lobby(out);
   }
@@ -247,12 +249,15 @@ bool Pool::too_late_to_judge(Instant now) {
   if (grace_until_) {
     if (now < *grace_until_) return true;
     grace_until_.reset();
-    return false;
+  } else {
+    const std::optional<Instant> due = earliest_deadline();
+    if (due && now - std::max({*due, settings_since_, judged_at_}) >= kStandstill) {
+      grace_until_ = now + kGrace;
+      return true;
+    }
   }
-  const std::optional<Instant> due = earliest_deadline();
-  if (!due || now - std::max(*due, settings_since_) < kStandstill) return false;
-  grace_until_ = now + kGrace;
-  return true;
+  judged_at_ = now;
+  return false;
 }
 
 void Pool::on(const event::DeadlinePassed& /*event*/, Instant now, Actions& out) {
@@ -267,6 +272,7 @@ void Pool::on(const event::DeadlinePassed& /*event*/, Instant now, Actions& out)
   }
   lifecycle_.deadline_passed(now, out);
   dispatcher_.expire(now, out);
+  if (park_until_ && *park_until_ <= now) park_until_.reset();
   if (stop_deadline_ && *stop_deadline_ <= now) {
     stop_deadline_.reset();
     leave();
@@ -276,6 +282,7 @@ void Pool::on(const event::DeadlinePassed& /*event*/, Instant now, Actions& out)
 
 void Pool::leave() {
   phase_ = Phase::kLeaving;
+  park_until_.reset();
   lifecycle_.stop_starting();
 }
 

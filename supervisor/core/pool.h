@@ -32,6 +32,9 @@ class Pool {
     kStopped,
   };
 
+  /// How long a stop waits for connections that may be parked, and then ask once more, before workers are
+  /// told to leave; at most half of stop_timeout.
+  static constexpr Duration kParkAtStop = std::chrono::seconds(1);
   /// A deadline that is noticed so late says nothing of workers and clients: the machine or the supervisor
   /// stood still.
   static constexpr Duration kStandstill = std::chrono::seconds(1);
@@ -74,6 +77,7 @@ class Pool {
     visit("accepting", self.accepting_), visit("stop_deadline", self.stop_deadline_);
     visit("stopping_quickly", self.stopping_quickly_);
     visit("grace_until", self.grace_until_), visit("settings_since", self.settings_since_);
+    visit("judged_at", self.judged_at_), visit("park_until", self.park_until_);
     visit("unserved_before_stop", self.unserved_before_stop_);
   }
 
@@ -127,7 +131,9 @@ class Pool {
   Saturation saturation_;
   bool accepting_ = false;
   std::optional<Instant> stop_deadline_;
+  std::optional<Instant> park_until_;   ///< in kFinishing: workers are not told to leave before, but may park
   Instant settings_since_;              ///< new settings may put a deadline into the past
+  Instant judged_at_;                   ///< what was due then and is so still was too much at once
   std::optional<Instant> grace_until_;  ///< nobody is judged before: the machine, or we, stood still
   bool stopping_quickly_ = false;
   std::uint64_t unserved_before_stop_ = 0;

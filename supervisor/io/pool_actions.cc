@@ -166,7 +166,7 @@ void PoolRunner::watch(Ticket ticket) {
   watch = SocketTable::Watch::kArmed;
   if (lobby_.watch(ticket, sockets_.at(ticket), again)) return;
   // Who cannot be watched is given to a worker, which may find it silent.
-  watch = SocketTable::Watch::kSpent;
+  watch = again ? SocketTable::Watch::kSpent : SocketTable::Watch::kNever;
   tell(event::ClientSeen{ticket, event::ClientSign::kAsks});
 }
 
@@ -203,16 +203,14 @@ void PoolRunner::perform(const action::End& action) {
   if (watched) lobby_.forget(socket);
   if (sent) disarm_linger(socket);
   switch (action.how) {
-    case action::End::How::kClose:
-      // Whoever has parked it may hold a copy all the same: the client shall not wait for that one.
-      if (watched && sent) (void)::shutdown(socket.get(), SHUT_RDWR);
-      break;
+    case action::End::How::kClose: break;
     case action::End::How::kCrash:
       if (!config_.crash_reply.empty()) {
         farewell_.say(std::move(socket), config_.crash_reply);
         break;
       }
       [[fallthrough]];
+    case action::End::How::kHangUp:
     case action::End::How::kCut: (void)::shutdown(socket.get(), SHUT_RDWR); break;
     case action::End::How::kReject:
       if (!config_.queue.reject_with.empty()) farewell_.say(std::move(socket), config_.queue.reject_with);

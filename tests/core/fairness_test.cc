@@ -93,18 +93,28 @@ TEST_CASE("in a queue that is full of equals who comes is turned away") {
   CHECK(busy.d.ended(busy.d.accept(kOther)) == How::kReject);
 }
 
-TEST_CASE("while the queue stands an address is served newest first, and its oldest makes room") {
+TEST_CASE("while the queue stands the newest are served first, and who has waited the longest makes room") {
   PoolSettings settings = fair();
   settings.order = PoolSettings::Order::kAdaptive;
   Busy busy(settings);
-  const auto other = busy.accept(kOther, 2);
-  const auto crowd = busy.accept(kCrowd, 4);
-  busy.d.advance(std::chrono::seconds(1));
-  const Ticket newest = busy.d.accept(kOther);
-  CHECK(busy.d.ended(crowd[0]) == How::kReject);
-  CHECK(busy.serve() == newest);
-  CHECK(busy.serve() == crowd[3]);
-  CHECK(busy.serve() == other[1]);
+  SUBCASE("within an address and among addresses") {
+    const auto other = busy.accept(kOther, 2);
+    const auto crowd = busy.accept(kCrowd, 4);
+    busy.d.advance(std::chrono::seconds(1));
+    const Ticket newest = busy.d.accept(kThird);
+    CHECK(busy.d.ended(crowd[0]) == How::kReject);
+    for (const Ticket next : {newest, crowd[3], other[1], crowd[2], other[0], crowd[1]})
+      CHECK(busy.serve() == next);
+  }
+  SUBCASE("among clients that each have an address of their own") {
+    std::vector<Ticket> all;
+    for (ClientAddress client = 10; client < 16; ++client) all.push_back(busy.d.accept(client));
+    busy.d.advance(std::chrono::seconds(1));
+    const Ticket newest = busy.d.accept(kOther);
+    CHECK(busy.d.ended(all[0]) == How::kReject);
+    CHECK(busy.serve() == newest);
+    CHECK(busy.serve() == all[5]);
+  }
 }
 
 TEST_CASE("one that came back from a worker is not turned away to make room") {

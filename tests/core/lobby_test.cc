@@ -150,7 +150,7 @@ TEST_CASE("a parked connection is ended when its client leaves or is silent for 
     d.advance(seconds(60));
     d.see(d.last<action::Look>().ticket, ClientSign::kSilent);
   }
-  CHECK(d.ended(ticket) == How::kClose);
+  CHECK(d.ended(ticket) == How::kHangUp);
   CHECK(d.pool.counters().served == 1);
   CHECK(d.pool.connections().size() == 0);
 }
@@ -164,7 +164,7 @@ TEST_CASE("the connection that is parked the longest makes room for another") {
   parked(d);
   CHECK(d.last<action::Look>().ticket == oldest);
   d.see(oldest, ClientSign::kSilent);
-  CHECK(d.ended(oldest) == How::kClose);
+  CHECK(d.ended(oldest) == How::kHangUp);
   CHECK(d.pool.counters().evicted == 1);
   CHECK(d.pool.connections().parked() == 2);
 }
@@ -214,10 +214,10 @@ TEST_CASE("FAULTS 46: at a stop who asks is served, and who is silent is closed"
   CHECK(d.count<action::Look>() == 2);
   d.see(silent, ClientSign::kSilent);
   d.see(asking, ClientSign::kAsks);
-  CHECK(d.ended(silent) == How::kClose);
+  CHECK(d.ended(silent) == How::kHangUp);
   d.park(busy);  // nobody is waited for any more
   d.see(busy, ClientSign::kSilent);
-  CHECK(d.ended(busy) == How::kClose);
+  CHECK(d.ended(busy) == How::kHangUp);
   d.busy(asking);
   d.idle(asking);
   d.leave_all();
@@ -253,6 +253,21 @@ TEST_CASE("a connection that comes back on its second request starts counting an
     d.see(ticket, ClientSign::kAsks);
     CHECK_FALSE(d.last<action::Dispatch>().came_back);
   }
+}
+
+TEST_CASE(
+    "after a standstill those whose time is over leave in one go of bounded steps, not in one a second") {
+  PoolSettings settings = waiting();
+  PoolDriver d(settings);
+  d.ready_all();
+  const int many = 3 * Dispatcher::kExpireAtOnce;
+  for (int i = 0; i < many; ++i) d.accept();
+  d.now += std::chrono::hours(1);
+  d.handle(event::DeadlinePassed{});
+  CHECK(d.count<action::Look>() == 0);
+  d.now += Pool::kGrace;
+  for (int i = 0; i < 3; ++i) d.handle(event::DeadlinePassed{});
+  CHECK(d.count<action::Look>() == static_cast<std::size_t>(many));
 }
 
 }  // namespace

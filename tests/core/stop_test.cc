@@ -36,6 +36,23 @@ TEST_CASE("an idle pool that is stopped closes its listeners, drains its workers
   CHECK_FALSE(d.pool.next_deadline());
 }
 
+TEST_CASE("a worker that does not park what it may is told to leave in time to finish it") {
+  PoolSettings settings = pool_of(1);
+  settings.hold = PoolSettings::Hold::kDone;
+  settings.keep_alive = PoolSettings::KeepAlive{};
+  PoolDriver d(settings);
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  d.busy(ticket);
+  d.handle(kGraceful);
+  CHECK(d.count<action::SendDrain>() == 0);
+  d.advance(Pool::kParkAtStop);
+  CHECK(d.count<action::SendDrain>() == 1);
+  d.idle(ticket);
+  d.leave_all();
+  CHECK(d.last<action::Stopped>().clean);
+}
+
 TEST_CASE("a pool without workers stops at once") {
   PoolDriver d(pool_of(0));
   d.handle(kGraceful);

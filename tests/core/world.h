@@ -71,7 +71,6 @@ class World {
     bool in_lobby = false;
     bool may_park = false;  ///< its worker was told so
     bool answered = false;  ///< was parked before
-    bool left = false;      ///< its client was found to have gone when it was to be sent
     int comebacks = 0;
     int kills = 0;  ///< workers that died of it, begun and untouched
   };

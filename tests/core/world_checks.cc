@@ -191,7 +191,6 @@ void World::carry_out(const action::Dispatch& action) {
     const Cause causes[] = {Cause::kWorkerGone, Cause::kWorkerFull, Cause::kNoResources,
                             Cause::kBadConnection, Cause::kClientLeft};
     const Cause cause = causes[draws_.below(action.look_first ? 5 : 4)];
-    connection(action.ticket).left = cause == Cause::kClientLeft;
     pending_.emplace_back(event::DispatchFailed{action.worker, action.ticket, cause});
     return;
   }
@@ -251,7 +250,13 @@ void World::carry_out(const action::End& action) {
   switch (action.how) {
     case How::kClose:
       ++truth_.closed;
-      if ((c.in_lobby || c.left) && c.answered) ++truth_.served;
+      demand(!c.in_lobby || !c.answered, "a client that a worker has answered is not hung up on");
+      break;
+    case How::kHangUp:
+      demand(c.in_lobby && c.answered,
+             "a client is hung up on that no worker has answered, or not in the lobby");
+      ++truth_.closed;
+      ++truth_.served;
       break;
     case How::kCut:
     case How::kCrash:
