@@ -60,10 +60,11 @@ Result<void> check_descriptor_budget(const Config& config, std::size_t limit, st
 }
 
 int choose_first_client(const Config& config, std::size_t limit) {
-  constexpr std::size_t kLeast = 1024;
+  // Small limits are the clients' for the most part.
+  const std::size_t least = std::min<std::size_t>(1024, limit / 8);
   const DescriptorNeed need = descriptors_needed(config);
   const std::size_t most = limit - need.clients;
-  return static_cast<int>(std::min({std::max(2 * need.own, kLeast), most, std::size_t{1} << 30}));
+  return static_cast<int>(std::min({std::max(2 * need.own, least), most, std::size_t{1} << 30}));
 }
 
 }  // namespace prefork

@@ -154,9 +154,7 @@ void PoolRunner::on_before_sleep() {
 }
 
 void PoolRunner::accepted(Fd socket, ListenerIndex listener) {
-  const bool by_address =
-      config_.connections_per_address != 0 || config_.queue.fairness == QueueFairness::kAddress;
-  const ClientAddress client = by_address ? client_address(socket) : kNoAddress;
+  const ClientAddress client = client_address(socket);
   const Ticket ticket = sockets_.add(std::move(socket));
   if (ticket) tell(event::Accepted{ticket, listener, client});
 }
