@@ -42,7 +42,11 @@ void Listener::on_readable() {
 void Listener::accept_backlog() {
   if (!socket_.outlives_us()) {
     (void)quiesce(socket_.descriptor());  // without it, who connects at the last moment is reset
-    for (int i = 0; i < kAcceptsAtEnd && accept_one(); ++i) {
+    bool goes_on = true;
+    for (int i = 0; i < kAcceptsAtEnd && goes_on; ++i) {
+      // Out of descriptors, others have made room meanwhile, unless they could not.
+      const bool tried_again = paused_;
+      goes_on = accept_one() || (paused_ && !tried_again);
     }
   }
   set_accepting(false);
