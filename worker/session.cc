@@ -132,8 +132,8 @@ std::optional<Connection> Session::begin(const Record& record) {
     return std::nullopt;
   }
   descriptors_lost_ = 0;
-  // One that is to be parked at once says that others wait still.
-  if ((record.flags & kParkAtOnce) == 0) yielding_ = false;
+  // Only one that may be kept says that nobody waits any more.
+  if ((record.flags & kMayPark) != 0 && (record.flags & kParkAtOnce) == 0) yielding_ = false;
   // A connection whose receipt cannot be sent must not be touched: as far as the supervisor knows, nobody has
   // it.
   if (!send({.kind = RecordKind::kBusy, .ticket = record.ticket})) return std::nullopt;
