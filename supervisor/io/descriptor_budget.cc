@@ -61,7 +61,7 @@ Result<void> check_descriptor_budget(const Config& config, std::size_t limit, st
 
 int choose_first_client(const Config& config, std::size_t limit) {
   // Small limits are the clients' for the most part.
-  const std::size_t least = std::min<std::size_t>(1024, limit / 8);
+  const std::size_t least = std::min<std::size_t>(1024, limit / 4);
   const DescriptorNeed need = descriptors_needed(config);
   const std::size_t most = limit - need.clients;
   return static_cast<int>(std::min({std::max(2 * need.own, least), most, std::size_t{1} << 30}));

@@ -23,7 +23,7 @@ struct DescriptorNeed {
                                                    std::size_t first_client = 0);
 
 /// Where client sockets are to begin: so that the configuration fits, which it must within `limit`, and with
-/// room for one that has twice as many workers, if there is any; at least an eighth of `limit`, up to 1024.
+/// room for one that has twice as many workers, if there is any; at least a quarter of `limit`, up to 1024.
 [[nodiscard]] int choose_first_client(const Config& config, std::size_t limit);
 
 }  // namespace prefork

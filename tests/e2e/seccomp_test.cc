@@ -158,19 +158,19 @@ TEST_CASE("FAULTS 61: what does not fit on either side of the clients' first des
   supervisor.rewrite_config(larger);
   supervisor.signal(SIGHUP);
   const std::string own = supervisor.wait_for_log("reload refused");
-  CHECK_MESSAGE(own.find("but the supervisor has kept 1024 for them when it started") != std::string::npos,
+  CHECK_MESSAGE(own.find("but the supervisor has kept 500 for them when it started") != std::string::npos,
                 own);
   const CommandResult scaled = run_supervisor({"scale", "--control", supervisor.control(), "180"});
   CHECK(scaled.status == 1);
-  CHECK_MESSAGE(scaled.errors.find("but the supervisor has kept 1024 for them") != std::string::npos,
+  CHECK_MESSAGE(scaled.errors.find("but the supervisor has kept 500 for them") != std::string::npos,
                 scaled.errors);
   PoolText longer = pool;
-  longer.more = R"("queue": {"max": 1000})";
+  longer.more = R"("queue": {"max": 1600})";
   supervisor.rewrite_config(longer);
   supervisor.signal(SIGHUP);
   const std::string clients = supervisor.wait_for_log("reload refused", 2);
   CHECK_MESSAGE(
-      clients.find("for clients there are 976, from 1024 to the limit of 2000") != std::string::npos,
+      clients.find("for clients there are 1500, from 500 to the limit of 2000") != std::string::npos,
       clients);
   CHECK(ask(supervisor.address(), "hello") == "hello");
 }
