@@ -64,11 +64,25 @@ bool Connection::next_request(std::chrono::milliseconds time) {
   return false;
 }
 
+bool Connection::overstays() {
+  if (session_ == nullptr) return true;
+  if (!give_sign()) return false;
+  // leaving() hears a Yield, too.
+  return leaving() || park_wanted();
+}
+
 bool Connection::goes_on() {
+  (void)give_sign();  // when it was too early for one, the next request gives it
+  return true;
+}
+
+bool Connection::give_sign() {
   // For the supervisor all requests in one worker's hands are one; without a word it would take many short
   // ones for one that hangs.
   const auto now = std::chrono::steady_clock::now();
-  if (now - last_sign_ >= kSignEvery) progress(), last_sign_ = now;
+  if (now - last_sign_ < kSignEvery) return false;
+  progress();
+  last_sign_ = now;
   return true;
 }
 

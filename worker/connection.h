@@ -61,6 +61,11 @@ class Connection {
   [[nodiscard]] bool next_request(std::chrono::milliseconds time);
   static constexpr std::chrono::milliseconds kKeepFor{10};
 
+  /// For a handler that has answered a request and has more of the client's bytes in its buffer, so that it
+  /// does not come to next_request(): tells and hears the supervisor in its stead, every kSignEvery. True:
+  /// others wait, or this worker is to leave. It cannot be parked; let this answer be the last one, and end.
+  [[nodiscard]] bool overstays();
+
   /// Whether the supervisor takes the connection back between two requests.
   [[nodiscard]] bool may_park() const;
   /// Whether it should be parked as soon as it has been answered: others wait. Programs with several slots
@@ -79,6 +84,8 @@ class Connection {
   static constexpr std::chrono::milliseconds kSignEvery{100};
   /// Another request: tells the supervisor now and then. True.
   bool goes_on();
+  /// Sends Progress if the last sign is kSignEvery ago; whether it was.
+  bool give_sign();
 
   Session* session_;
   Fd socket_;

@@ -1,9 +1,14 @@
 // Clients that ask again at once, and so stay with one worker: what they must not be taken for.
 #include <doctest/doctest.h>
 
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <deque>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -11,6 +16,53 @@
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
+
+namespace {
+
+/// A client that asks and asks, without waiting for answers, until its connection ends or it is destroyed.
+class Pipeliner {
+ public:
+  explicit Pipeliner(const std::string& address) : client_(address), thread_([this] { run(); }) {}
+  Pipeliner(const Pipeliner&) = delete;
+  Pipeliner& operator=(const Pipeliner&) = delete;
+  ~Pipeliner() { stopped_ = true, thread_.join(); }
+
+  [[nodiscard]] int answers() const { return answers_; }
+  [[nodiscard]] bool ended() const { return ended_; }
+
+ private:
+  void run() {
+    // Its length is no divisor of any buffer's: the end of what the worker reads is never the end of a
+    // request.
+    const std::string request = "GET /?ms=1 HTTP/1.1\r\nHost: client\r\n\r\n";
+    std::string unsent;
+    while (!stopped_ && !ended_) {
+      pollfd state{.fd = client_.descriptor(), .events = POLLIN | POLLOUT, .revents = 0};
+      if (::poll(&state, 1, 50) <= 0) continue;
+      if ((state.revents & POLLIN) != 0) count_answers();
+      if ((state.revents & (POLLERR | POLLHUP)) != 0) ended_ = true;
+      while (unsent.size() < 4096) unsent += request;
+      const ssize_t sent =
+          ::send(client_.descriptor(), unsent.data(), unsent.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent > 0) unsent.erase(0, static_cast<std::size_t>(sent));
+    }
+  }
+
+  void count_answers() {
+    const std::string text = client_.receive_some();
+    if (text.empty()) ended_ = true;
+    // One that comes in two pieces may be missed.
+    for (std::size_t at = 0; (at = text.find("200 OK", at)) != std::string::npos; ++at) ++answers_;
+  }
+
+  Client client_;
+  std::atomic<bool> stopped_ = false;
+  std::atomic<bool> ended_ = false;
+  std::atomic<int> answers_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace
 
 TEST_CASE("busy_timeout is for one request, not for a client that goes on asking") {
   SupervisorUnderTest supervisor(
@@ -41,5 +93,37 @@ TEST_CASE("FAULTS 46: a stop while clients go on asking cuts nobody off and is c
   supervisor.signal(SIGTERM);
   CHECK(supervisor.await_exit() == 0);
   for (std::thread& client : clients) client.join();
+  CHECK(supervisor.count_in_log("workers were killed or connections cut") == 0);
+}
+
+TEST_CASE("clients that pipeline without end do not keep others from being served") {
+  SupervisorUnderTest supervisor(PoolText{
+      .command = {"supervisor-worker", "http"}, .workers = 2, .more = R"("keep_alive": {"park": true})"});
+  supervisor.wait_for_idle(2);
+  std::deque<Pipeliner> pipeliners;
+  for (int i = 0; i < 6; ++i) pipeliners.emplace_back(supervisor.address());
+  HttpClient client(supervisor.address());
+  CHECK(client.get() != 0);
+  for (const Pipeliner& each : pipeliners) {
+    eventually("each of them has had its turn", [&] { return each.answers() > 0; });
+  }
+}
+
+TEST_CASE("a client that pipelines without end is not stuck, and a stop is soon and clean") {
+  SupervisorUnderTest supervisor(
+      PoolText{.command = {"supervisor-worker", "http"},
+               .workers = 4,
+               .more = R"("keep_alive": {"park": true}, "health": {"busy_timeout": "400ms"})"});
+  supervisor.wait_for_idle(4);
+  std::deque<Pipeliner> pipeliners;
+  for (int i = 0; i < 2; ++i) pipeliners.emplace_back(supervisor.address());
+  // An answer takes a millisecond at least: this is twice the timeout.
+  for (const Pipeliner& each : pipeliners) {
+    eventually("it is at it for long", [&] { return each.answers() > 800 || each.ended(); });
+    CHECK_FALSE(each.ended());
+  }
+  CHECK(supervisor.pool()["crashes"] == 0);
+  supervisor.signal(SIGTERM);
+  CHECK(supervisor.await_exit() == 0);
   CHECK(supervisor.count_in_log("workers were killed or connections cut") == 0);
 }

@@ -1,6 +1,11 @@
 // The service http under a supervisor: answers, refusals, and what keep-alive does to the worker.
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "tests/worker/hosted_worker.h"
 
 namespace prefork::test {
@@ -191,11 +196,51 @@ TEST_CASE("a worker that is drained parks its connection, and its client need no
 }
 
 TEST_CASE("requests that have come together are answered before their connection is parked") {
-  Served served({}, kMayPark | kParkAtOnce);
+  Served served({}, kMayPark);
   served.client.send(std::string(kGet) + kGet + "GET /none HTTP/1.1\r\nHost: x\r\n\r\n");
   const std::string answers = served.client.receive_until("There is only one page: /\n");
   CHECK(answers.find(served.hello()) != answers.rfind(served.hello()));
   CHECK(served.worker.await().kind == RecordKind::kPark);
+}
+
+constexpr int kMany = 400;
+
+/// So many that answering them takes longer than a worker is silent for, and read by it at once.
+std::string many_requests() {
+  std::string text;
+  for (int i = 0; i < kMany; ++i) text += "GET /?ms=1 HTTP/1.1\r\nHost: x\r\n\r\n";
+  return text;
+}
+
+int answers_in(const std::string& text) {
+  int count = 0;
+  for (std::size_t at = 0; (at = text.find("HTTP/1.1 200 OK", at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
+TEST_CASE("a client that pipelines is let go, not parked, when others wait or the worker is to leave") {
+  std::uint16_t flags = kMayPark;
+  std::optional<RecordKind> said;
+  SUBCASE("others wait from the beginning") { flags |= kParkAtOnce; }
+  SUBCASE("others begin to wait") { said = RecordKind::kYield; }
+  SUBCASE("the worker is drained") { said = RecordKind::kDrain; }
+  Served served({}, flags);
+  if (said) served.worker.say(*said);
+  served.client.send(many_requests());
+  const std::string answers = served.client.receive_to_end();
+  CHECK(answers_in(answers) < kMany);
+  const std::size_t close = answers.find("Connection: close");
+  REQUIRE(close != std::string::npos);
+  CHECK(answers.find("HTTP/1.1 200 OK", close) == std::string::npos);
+  CHECK(served.worker.await() == Record{.kind = RecordKind::kProgress, .ticket = 1});
+  CHECK(served.worker.await() == Record{.kind = RecordKind::kIdle, .ticket = 1});
+}
+
+TEST_CASE("a client that pipelines while nobody waits is served, and the supervisor hears of it") {
+  Served served({}, kMayPark);
+  served.client.send(many_requests() + "GET /none HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(answers_in(served.client.receive_until("There is only one page: /\n")) == kMany);
+  CHECK(served.worker.await().kind == RecordKind::kProgress);
 }
 
 TEST_CASE("a client that closes, or asks to be let go, is not parked") {

@@ -121,13 +121,16 @@ class Conversation {
     }
     const Request& request = parser.get();
     Response response = answer(request);
-    const bool stay = request.keep_alive() && options_.keep_alive.count() > 0 && !host_.leaving();
+    const bool stay = request.keep_alive() && options_.keep_alive.count() > 0 && !leaving();
     response.keep_alive(stay);
     if (!send(response, request.method() == protocol::verb::head)) return After::kClose;
     if (stay) return After::kGoOn;
     stream_.discard_unread();
     return After::kClose;
   }
+
+  /// Asked when the work is done, as it may have taken long.
+  bool leaving() { return buffer_.size() > 0 ? host_.leaving_with_more() : host_.leaving(); }
 
   After close_with(Response response) {
     response.keep_alive(false);

@@ -33,6 +33,8 @@ class HandedOver final : public Host {
   explicit HandedOver(Connection& connection) : connection_(connection) {}
   /// One that may be parked need not end with this worker.
   bool leaving() override { return !connection_.may_park() && connection_.leaving(); }
+  /// What has been read of the next request is lost to whom it would be parked for.
+  bool leaving_with_more() override { return connection_.overstays() || leaving(); }
   bool next_request(std::chrono::milliseconds time) override { return connection_.next_request(time); }
 
  private:

@@ -13,6 +13,9 @@ class Host {
   virtual ~Host() = default;
   /// The client is to be told that this is its last answer.
   [[nodiscard]] virtual bool leaving() = 0;
+  /// The same, asked instead when more than the request in hand has been read: the client may never come to
+  /// next_request().
+  [[nodiscard]] virtual bool leaving_with_more() { return leaving(); }
   /// Waits for the client's next request. False: return, somebody else looks after it or the time is up.
   [[nodiscard]] virtual bool next_request(std::chrono::milliseconds time) = 0;
 };
