@@ -166,3 +166,27 @@ TEST_CASE("FAULTS 36, 37: strangers that end together with workers are told apar
   CHECK(pool["lost"] == 4);
   eventually("all strangers are reaped", [&] { return children_of(supervisor.pid()).size() == 6; });
 }
+
+TEST_CASE(
+    "FAULTS 30: a stop when it is out of descriptors serves those in the backlog, as others make room") {
+  SupervisorUnderTest supervisor({.more = R"("wait_for_data": true)"});
+  supervisor.wait_for_idle(1);
+  constexpr std::size_t kSilent = 60;
+  std::vector<Client> silent;
+  for (std::size_t i = 0; i < kSilent; ++i) silent.emplace_back(supervisor.address());
+  supervisor.wait_for_pool("all are in the lobby",
+                           [](const PoolTable& now) { return now["accepted"] == kSilent; });
+  limit_descriptors(supervisor.pid(),
+                    static_cast<std::size_t>(descriptor_numbers_of(supervisor.pid()).back()) + 3);
+  supervisor.signal(SIGSTOP);
+  std::vector<Client> asking;
+  for (int i = 0; i < 40; ++i) {
+    asking.emplace_back(supervisor.address());
+    asking.back().send("hello");
+    asking.back().finish();
+  }
+  supervisor.signal(SIGTERM);
+  supervisor.signal(SIGCONT);
+  for (Client& client : asking) CHECK(client.receive() == "hello");
+  CHECK(supervisor.await_exit() == 0);
+}
