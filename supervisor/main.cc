@@ -8,10 +8,12 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "config/load.h"
 #include "config/privileges.h"
 #include "config/schema.h"
+#include "config/warnings.h"
 #include "supervisor/adopt.h"
 #include "supervisor/client/client_commands.h"
 #include "supervisor/command_line.h"
@@ -42,6 +44,11 @@ std::optional<Config> load(const std::string& file) {
   return std::nullopt;
 }
 
+void print_warnings(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings)
+    (void)std::fprintf(stderr, "supervisor: warning: %s\n", warning.c_str());
+}
+
 int check(const std::string& file) {
   const auto config = load(file);
   if (!config) return kUsageOrConfig;
@@ -54,8 +61,8 @@ int check(const std::string& file) {
     if (auto denied = deny_reading_from(choose_first_client(*config, descriptor_limit())); !denied)
       return fail(file + ": /seccomp: cannot be had here: " + denied.error().message());
   }
-  for (const std::string& warning : privilege_warnings(*config, file, geteuid() == 0))
-    (void)std::fprintf(stderr, "supervisor: warning: %s\n", warning.c_str());
+  print_warnings(setting_warnings(*config, file));
+  print_warnings(privilege_warnings(*config, file, geteuid() == 0));
   (void)std::printf("%s: fine\n", file.c_str());
   return 0;
 }

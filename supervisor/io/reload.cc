@@ -9,6 +9,7 @@
 #include "config/changes.h"
 #include "config/control_path.h"
 #include "config/privileges.h"
+#include "config/warnings.h"
 #include "supervisor/io/descriptor_budget.h"
 #include "supervisor/io/give_up_root.h"
 #include "supervisor/io/supervisor.h"
@@ -187,6 +188,7 @@ Result<void> Supervisor::apply(const Config& config, std::vector<std::string>& c
   if (!control) return control.error();
   if (auto settled = settle_privileges(config); !settled) return settled;
   if (auto guarded = protect_clients(config); !guarded) return guarded;
+  for (const std::string& warning : setting_warnings(config, options_.config_file)) log_.warn("{}", warning);
   // From here on nothing is refused any more. All listeners find their next owner before the first one is
   // closed.
   note_seccomp(config, changes);

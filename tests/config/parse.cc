@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "config/warnings.h"
+
 namespace prefork {
 
 CommandSearch system_programs() { return {"/usr/bin:/bin", ""}; }
@@ -29,6 +31,12 @@ std::string mistake(std::string_view text) {
   for (const std::string& line : lines) INFO(line);
   REQUIRE(lines.size() == 1);
   return lines.front();
+}
+
+std::vector<std::string> warned_of(std::string_view text) {
+  Config config = parsed(text);
+  config.text = text;
+  return setting_warnings(config, "pool.json");
 }
 
 std::string pool_with(std::string_view members) {

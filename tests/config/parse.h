@@ -20,6 +20,9 @@ namespace prefork {
 /// The only line; fails the test when there is not exactly one.
 [[nodiscard]] std::string mistake(std::string_view text);
 
+/// The settings that a person would be warned of; fails the test when the text has a mistake.
+[[nodiscard]] std::vector<std::string> warned_of(std::string_view text);
+
 /// A pool in short form that is fine but for what `members` adds ("workers": …).
 [[nodiscard]] std::string pool_with(std::string_view members);
 

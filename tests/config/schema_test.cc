@@ -157,7 +157,7 @@ TEST_CASE("the documentation has every key, with its default") {
   }
 }
 
-TEST_CASE("the examples of the documentation load") {
+TEST_CASE("the examples of the documentation load, without a warning") {
   const std::string text = text_of("docs/configuration.md") + text_of("docs/balancing.md");
   const std::string begin = "\n```json\n";
   int examples = 0;
@@ -171,7 +171,8 @@ TEST_CASE("the examples of the documentation load") {
         example.replace(place, program.size(), "\"true\"");
       }
     }
-    CHECK(mistakes(example).empty());
+    REQUIRE(mistakes(example).empty());
+    CHECK(warned_of(example).empty());
     ++examples;
   }
   CHECK(examples > 0);

@@ -1,0 +1,107 @@
+#include "config/warnings.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "config/document.h"
+#include "config/file_order.h"
+#include "config/json_access.h"
+#include "config/problems.h"
+#include "config/schema_words.h"
+
+namespace prefork {
+namespace {
+
+/// A pool as it was understood, and as it stands in the file.
+struct WrittenPool {
+  const PoolConfig& config;
+  const Document& object;
+  std::string pointer;
+};
+
+std::string in_milliseconds(Milliseconds time) { return std::to_string(time.count()) + " ms"; }
+
+void look_at_lobby(const WrittenPool& pool, Problems& found) {
+  const Document& keep_alive = section(pool.object, "keep_alive");
+  for (const char* key : {"idle_timeout", "max"}) {
+    if (pool.config.keep_alive.park || find_key(keep_alive, key) == nullptr) continue;
+    found.add(child_pointer(child_pointer(pool.pointer, "keep_alive"), key),
+              "has no effect: no connection is parked without \"park\": true; add that, or remove this");
+  }
+  if (!pool.config.wait_for_data && find_key(pool.object, "first_byte_timeout") != nullptr) {
+    found.add(child_pointer(pool.pointer, "first_byte_timeout"),
+              "has no effect: nobody waits for the first byte without \"wait_for_data\": true; add that, or "
+              "remove this");
+  }
+}
+
+/// Nobody waits for longer than the timeout, so a queue with such a target never stands.
+void look_at_times(const WrittenPool& pool, Problems& found) {
+  const QueueConfig& queue = pool.config.queue;
+  const Document& written = section(pool.object, "queue");
+  const std::string pointer = child_pointer(pool.pointer, "queue");
+  const Document* target = find_key(written, "target");
+  if (queue.order == QueueOrder::kFifo) {
+    if (target == nullptr) return;
+    found.add(child_pointer(pointer, "target"),
+              "has no effect: it is for \"order\": \"adaptive\", and the order is \"fifo\"; change that, or "
+              "remove this");
+  } else if (queue.target >= queue.timeout && target != nullptr) {
+    found.add(child_pointer(pointer, "target"),
+              value_text(*target) + " is never reached: nobody waits longer than queue.timeout, which is " +
+                  in_milliseconds(queue.timeout) + "; make it shorter than that");
+  } else if (queue.target >= queue.timeout) {
+    found.add(child_pointer(pointer, "timeout"),
+              value_text(section(written, "timeout")) + " is over before queue.target is reached, which is " +
+                  in_milliseconds(queue.target) + "; make it longer than that, or set a shorter target");
+  }
+}
+
+bool only_unix_sockets(const PoolConfig& pool) {
+  return std::all_of(pool.listen.begin(), pool.listen.end(), [](const ListenAddress& address) {
+    return address.kind == ListenAddress::Kind::kUnixPath ||
+           address.kind == ListenAddress::Kind::kUnixAbstract;
+  });
+}
+
+void look_at_addresses(const WrittenPool& pool, Problems& found) {
+  const QueueConfig& queue = pool.config.queue;
+  const bool take_turns = queue.fairness == QueueFairness::kAddress;
+  const std::string fairness = child_pointer(child_pointer(pool.pointer, "queue"), "fairness");
+  if (only_unix_sockets(pool.config)) {
+    const std::string why =
+        "has no effect: the pool listens only on unix sockets, whose clients have no address; remove it";
+    if (pool.config.connections_per_address != 0)
+      found.add(child_pointer(pool.pointer, "connections_per_address"), why);
+    if (take_turns) found.add(fairness, why);
+  } else if (take_turns && queue.full == QueueFull::kWait) {
+    found.add(fairness,
+              "reaches only as far as the queue: with \"full\": \"wait\" a crowd fills the kernel's backlog, "
+              "too, where nobody has an address; say \"full\": \"reject\"");
+  }
+}
+
+std::string pointer_of(const Document& document, const std::string& pool) {
+  return find_key(document, "pools") == nullptr ? "" : child_pointer("/pools", printable(pool));
+}
+
+}  // namespace
+
+std::vector<std::string> setting_warnings(const Config& config, const std::string& file) {
+  Problems found(file);
+  const auto document = parse_document(config.text, found);
+  if (!document) return {};  // made from something else
+  for (const PoolConfig& pool : config.pools) {
+    const Document* pools = find_key(*document, "pools");
+    const Document& object = pools == nullptr ? *document : section(*pools, pool.name.c_str());
+    const WrittenPool written{pool, object, pointer_of(*document, pool.name)};
+    look_at_lobby(written, found);
+    look_at_times(written, found);
+    look_at_addresses(written, found);
+  }
+  std::vector<std::string> lines;
+  for (const ConfigProblem& one : in_file_order(found.take(), *document)) lines.push_back(one.message());
+  return lines;
+}
+
+}  // namespace prefork

@@ -1,0 +1,116 @@
+// What a file sets without effect is told, and nothing else.
+#include "config/warnings.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/config/parse.h"
+
+namespace prefork {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+Lines warned_in(std::string_view members) { return warned_of(pool_with(members)); }
+
+Lines warned_on(std::string_view listen, std::string_view members) {
+  return warned_of(R"({"listen": )" + std::string(listen) + R"(, "command": ["true"], )" +
+                   std::string(members) + "}");
+}
+
+constexpr const char* kNotParked =
+    R"( has no effect: no connection is parked without "park": true; add that, or remove this)";
+constexpr const char* kFifo =
+    R"( has no effect: it is for "order": "adaptive", and the order is "fifo"; change that, or remove this)";
+constexpr const char* kNoAddress =
+    " has no effect: the pool listens only on unix sockets, whose clients have no address; remove it";
+
+TEST_SUITE_BEGIN("warnings");
+
+TEST_CASE("a file that sets nothing is not warned of") { CHECK(warned_in("").empty()); }
+
+TEST_CASE("bounds for parked connections need parking") {
+  CHECK(warned_in(R"("keep_alive": {"idle_timeout": "2m"})") ==
+        Lines{std::string("pool.json: /keep_alive/idle_timeout:") + kNotParked});
+  CHECK(warned_in(R"("keep_alive": {"park": false, "max": 7})") ==
+        Lines{std::string("pool.json: /keep_alive/max:") + kNotParked});
+  CHECK(warned_in(R"("keep_alive": {"park": true, "idle_timeout": "2m", "max": 7})").empty());
+  CHECK(warned_in(R"("keep_alive": {})").empty());
+}
+
+TEST_CASE("a time for the first byte needs wait_for_data, even if it is the default that is written") {
+  CHECK(warned_in(R"("first_byte_timeout": "30s")") ==
+        Lines{"pool.json: /first_byte_timeout: has no effect: nobody waits for the first byte without "
+              "\"wait_for_data\": true; add that, or remove this"});
+  CHECK(warned_in(R"("wait_for_data": true, "first_byte_timeout": "30s")").empty());
+}
+
+TEST_CASE("a target needs the adaptive order") {
+  CHECK(warned_in(R"("queue": {"target": "20ms"})") ==
+        Lines{std::string("pool.json: /queue/target:") + kFifo});
+  CHECK(warned_in(R"("queue": {"order": "fifo", "target": "1h"})") ==
+        Lines{std::string("pool.json: /queue/target:") + kFifo});
+  CHECK(warned_in(R"("queue": {"order": "adaptive", "target": "50ms"})").empty());
+  CHECK(warned_in(R"("queue": {"order": "adaptive"})").empty());
+}
+
+TEST_CASE("a target is shorter than the time in the queue") {
+  const auto adaptive = [](const std::string& times) {
+    return warned_in(R"("queue": {"order": "adaptive", )" + times + "}");
+  };
+  CHECK(
+      adaptive(R"("target": "1m")") ==
+      Lines{
+          "pool.json: /queue/target: \"1m\" is never reached: nobody waits longer than queue.timeout, which "
+          "is 30000 ms; make it shorter than that"});
+  CHECK(adaptive(R"("timeout": "1s", "target": "1s")").size() == 1);
+  CHECK(adaptive(R"("timeout": "1s", "target": "999ms")").empty());
+  CHECK(
+      adaptive(R"("timeout": "20ms")") ==
+      Lines{
+          "pool.json: /queue/timeout: \"20ms\" is over before queue.target is reached, which is 20 ms; make "
+          "it longer than that, or set a shorter target"});
+  CHECK(warned_in(R"("queue": {"timeout": "20ms"})").empty());
+}
+
+TEST_CASE("what is for addresses needs a listener whose clients have one") {
+  const std::string bounded =
+      R"("connections_per_address": 9, "queue": {"fairness": "address", "full": "reject"})";
+  const Lines both{std::string("pool.json: /connections_per_address:") + kNoAddress,
+                   std::string("pool.json: /queue/fairness:") + kNoAddress};
+  CHECK(warned_on(R"("unix:/run/web.sock")", bounded) == both);
+  CHECK(warned_on(R"(["unix:/run/web.sock", "unix:@web"])", bounded) == both);
+  CHECK(warned_on(R"(["unix:/run/web.sock", ":0"])", bounded).empty());
+  CHECK(warned_on(R"("systemd:web")", bounded).empty());  // whatever that is
+  CHECK(warned_on(R"("unix:@web")", R"("queue": {"fairness": "none"})").empty());
+}
+
+TEST_CASE("addresses that take turns need a queue that rejects") {
+  const Lines line{
+      "pool.json: /queue/fairness: reaches only as far as the queue: with \"full\": \"wait\" a crowd fills "
+      "the "
+      "kernel's backlog, too, where nobody has an address; say \"full\": \"reject\""};
+  CHECK(warned_in(R"("queue": {"fairness": "address"})") == line);
+  CHECK(warned_in(R"("queue": {"fairness": "address", "full": "wait"})") == line);
+  CHECK(warned_in(R"("queue": {"fairness": "address", "full": "reject"})").empty());
+  CHECK(warned_in(R"("queue": {"fairness": "none", "full": "wait"})").empty());
+  // On unix sockets alone "reject" would not help.
+  CHECK(warned_on(R"("unix:@web")", R"("queue": {"fairness": "address"})") ==
+        Lines{std::string("pool.json: /queue/fairness:") + kNoAddress});
+}
+
+TEST_CASE("each of several pools is looked at, in the order of the file") {
+  const std::string text = R"({"pools": {
+    "web": {"listen": ":0", "command": ["true"], "queue": {"target": "1ms"}, "keep_alive": {"max": 7}},
+    "all-right": {"listen": ":0", "command": ["true"], "queue": {"timeout": "1m"}},
+    "app": {"queue": {"fairness": "address"}, "connections_per_address": 1, "listen": "unix:@a", "command": ["true"]}
+  }})";
+  CHECK(warned_of(text) == Lines{std::string("pool.json: /pools/web/queue/target:") + kFifo,
+                                 std::string("pool.json: /pools/web/keep_alive/max:") + kNotParked,
+                                 std::string("pool.json: /pools/app/queue/fairness:") + kNoAddress,
+                                 std::string("pool.json: /pools/app/connections_per_address:") + kNoAddress});
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace prefork
