@@ -83,11 +83,11 @@ Result<std::string> look_up(const std::string& name, const CommandSearch& search
     const auto fault = entry_fault(path);
     if (!fault) return path;
     if (!reason && *fault != "does not exist") {
-      reason = Error{in_quotes(name) + ": " + printable(path) + " " + *fault};
+      reason = Error{path_in_quotes(name) + ": " + printable(path) + " " + *fault};
     }
   }
   if (reason) return *reason;
-  return Error{in_quotes(name) + " is not found in PATH (" + printable(search.path) +
+  return Error{path_in_quotes(name) + " is not found in PATH (" + printable(search.path) +
                ") nor beside the supervisor's own program"};
 }
 
@@ -107,7 +107,7 @@ Result<std::string> find_program(const std::string& name, const std::string& dir
                .lexically_normal()
                .string();
   }
-  const std::string subject = in_quotes(name) + (path == name ? " " : ": " + printable(path) + " ");
+  const std::string subject = path_in_quotes(name) + (path == name ? " " : ": " + printable(path) + " ");
   if (const auto fault = entry_fault(path)) return Error{subject + *fault};
   if (const auto fault = content_fault(path)) return Error{subject + *fault};
   return path;

@@ -63,7 +63,7 @@ class Walk {
 
   [[nodiscard]] const json& select(const json& node, const Document& value);
   [[nodiscard]] bool fits(const json& node, const Document& value);
-  [[nodiscard]] std::string where_known(const std::string& key) const;
+  [[nodiscard]] std::string where_known(Place outermost, const std::string& key) const;
   void refuse(const json& node, const Document& value, const std::string& pointer);
 
   const json schema_;
@@ -179,20 +179,29 @@ void Walk::refuse(const json& node, const Document& value, const std::string& po
 
 void Walk::unknown_key(const json& node, const std::string& key, const std::string& pointer) {
   const std::vector<std::string> known = keys_of(node["properties"]);
+  const std::string place = where_known({form_, ""}, key);
+  const std::string near = nearest(key, known);
+  const std::vector<std::string> longer = with_part(key, known);
   std::string hint;
-  if (const std::string place = where_known(key); !place.empty()) {
-    hint = "; it belongs at " + place;
-  } else if (const std::string near = nearest(key, known); !near.empty()) {
+  if (place.empty() && !near.empty()) {
     hint = "; did you mean " + in_quotes(near) + "?";
+  } else if (!longer.empty()) {
+    // The key of that name elsewhere is hardly meant, unless it is inside of this object.
+    const std::string inside = where_known({&node, pointer.substr(0, pointer.rfind('/'))}, key);
+    for (const std::string& one : longer)
+      hint += (hint.empty() ? "; did you mean " : " or ") + in_quotes(one);
+    hint += inside.empty() ? "?" : ", or does it belong at " + inside + "?";
+  } else if (!place.empty()) {
+    hint = "; it belongs at " + place;
   } else {
     for (const std::string& one : known) hint += (hint.empty() ? "; known here: " : ", ") + one;
   }
   problems_.add(pointer, "the key " + in_quotes(key) + " is not known here" + hint);
 }
 
-/// Where in this form of the file a key of this name has its place, outermost first.
-std::string Walk::where_known(const std::string& key) const {
-  std::deque<Place> places{{form_, ""}};
+/// Where inside of a part of the schema a key of this name has its place, outermost first.
+std::string Walk::where_known(Place outermost, const std::string& key) const {
+  std::deque<Place> places{std::move(outermost)};
   while (!places.empty()) {
     const Place place = places.front();
     places.pop_front();

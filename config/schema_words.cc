@@ -9,10 +9,16 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxShown = 60;       ///< bytes of a string value
-constexpr std::size_t kMaxKeptBytes = 300;  ///< of any text
+constexpr std::size_t kMaxKeptBytes = 300;  ///< of any text, and of a path, whose end tells most
 
 std::string dumped(const nlohmann::ordered_json& value) {
   return value.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+/// Says how long the text is if not all of it is shown.
+std::string quoted(std::string_view text, std::size_t most) {
+  const std::string shown = '"' + printable(text.substr(0, most)) + '"';
+  return text.size() <= most ? shown : shown + "... (" + std::to_string(text.size()) + " bytes)";
 }
 
 std::string joined(const std::vector<std::string>& parts, const std::string& separator) {
@@ -79,15 +85,15 @@ std::string printable(std::string_view text) {
   return dump.substr(1, dump.size() - 2);
 }
 
-std::string in_quotes(std::string_view text) { return '"' + printable(text) + '"'; }
+std::string in_quotes(std::string_view text) { return quoted(text, kMaxShown); }
+
+std::string path_in_quotes(std::string_view path) { return quoted(path, kMaxKeptBytes); }
 
 std::string value_text(const nlohmann::ordered_json& value) {
   if (value.is_object()) return value.empty() ? "{}" : "an object";
   if (value.is_array()) return value.empty() ? "[]" : "an array";
   if (!value.is_string()) return dumped(value);
-  const auto& text = value.get_ref<const std::string&>();
-  if (text.size() <= kMaxShown) return in_quotes(text);
-  return in_quotes(text.substr(0, kMaxShown)) + "... (" + std::to_string(text.size()) + " bytes)";
+  return in_quotes(value.get_ref<const std::string&>());
 }
 
 const json& follow(const json& schema, const json& node) {
@@ -139,6 +145,15 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
     }
   }
   return best;
+}
+
+std::vector<std::string> with_part(std::string_view part, const std::vector<std::string>& known) {
+  const std::string wanted = '_' + folded(part) + '_';
+  std::vector<std::string> found;
+  for (const std::string& candidate : known) {
+    if (('_' + folded(candidate) + '_').find(wanted) != std::string::npos) found.push_back(candidate);
+  }
+  return found;
 }
 
 }  // namespace prefork

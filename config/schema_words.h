@@ -11,8 +11,10 @@ namespace prefork {
 
 /// Everything that is not printable ASCII becomes \u00xx, as in JSON; also no longer than a line should be.
 [[nodiscard]] std::string printable(std::string_view text);
-/// The same between quotation marks.
+/// The same between quotation marks; of a long text the beginning and how long it is.
 [[nodiscard]] std::string in_quotes(std::string_view text);
+/// The same for a path, of which more is shown.
+[[nodiscard]] std::string path_in_quotes(std::string_view path);
 /// A value as it stands in the file; objects and arrays only by their kind.
 [[nodiscard]] std::string value_text(const nlohmann::ordered_json& value);
 
@@ -26,5 +28,8 @@ namespace prefork {
 
 /// The one of `known` that `word` is a likely misspelling of, or "".
 [[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& known);
+/// Those of `known` of which `part` is a part between underscores, as "timeout" is of "idle_timeout".
+[[nodiscard]] std::vector<std::string> with_part(std::string_view part,
+                                                 const std::vector<std::string>& known);
 
 }  // namespace prefork

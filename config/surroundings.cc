@@ -26,9 +26,9 @@ bool is_number(const std::string& text) {
 void check_directory(const std::string& directory, const std::string& pointer, Problems& problems) {
   struct stat info = {};
   if (::stat(directory.c_str(), &info) != 0) {
-    problems.add(pointer, system_error(in_quotes(directory)).message());
+    problems.add(pointer, system_error(path_in_quotes(directory)).message());
   } else if (!S_ISDIR(info.st_mode)) {
-    problems.add(pointer, in_quotes(directory) + " is not a directory");
+    problems.add(pointer, path_in_quotes(directory) + " is not a directory");
   }
 }
 

@@ -24,37 +24,6 @@ std::string refused_variable(const std::string& name) {
 
 TEST_SUITE_BEGIN("mistakes");
 
-TEST_CASE("FAULTS 39: an unknown key is named with the nearest known one") {
-  CHECK(mistake_in(R"("wokers": 4)") ==
-        R"(pool.json: /wokers: the key "wokers" is not known here; did you mean "workers"?)");
-  CHECK(mistake_in(R"("Workers": 4)") ==
-        R"(pool.json: /Workers: the key "Workers" is not known here; did you mean "workers"?)");
-  CHECK(mistake_in(R"("connections-per-worker": 4)") ==
-        R"(pool.json: /connections-per-worker: the key "connections-per-worker" is not known here; )"
-        R"(did you mean "connections_per_worker"?)");
-  CHECK(mistake_in(R"("queue": {"tiemout": "1s"})") ==
-        R"(pool.json: /queue/tiemout: the key "tiemout" is not known here; did you mean "timeout"?)");
-}
-
-TEST_CASE("FAULTS 39: an unknown key that resembles none is answered with all known ones") {
-  CHECK(mistake_in(R"("queue": {"xyzzy": 1})") ==
-        R"(pool.json: /queue/xyzzy: the key "xyzzy" is not known here; known here: )"
-        "fairness, full, max, order, reject_with, target, timeout");
-}
-
-TEST_CASE("FAULTS 39: a known key in the wrong place is sent to the right one") {
-  CHECK(
-      mistake_in(R"("kill_timeout": "5s")") ==
-      R"(pool.json: /kill_timeout: the key "kill_timeout" is not known here; it belongs at /health/kill_timeout)");
-  CHECK(mistake_in(R"("queue": {"workers": 1})") ==
-        R"(pool.json: /queue/workers: the key "workers" is not known here; it belongs at /workers)");
-  CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"]}}, "workers": 4})") ==
-        R"(pool.json: /workers: the key "workers" is not known here; it belongs at /pools/NAME/workers)");
-  CHECK(
-      mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "stop_timeout": "1s"}}})") ==
-      R"(pool.json: /pools/web/stop_timeout: the key "stop_timeout" is not known here; it belongs at /stop_timeout)");
-}
-
 TEST_CASE("FAULTS 39: a number is an integer in its range") {
   const std::string range = " is not allowed: an integer from 0 to 4096";
   CHECK(mistake_in(R"("workers": -1)") == "pool.json: /workers: -1" + range);
@@ -177,6 +146,21 @@ TEST_CASE("FAULTS 39: reject_with is limited in bytes, not characters") {
   const std::string line = mistake_in(R"("queue": {"reject_with": ")" + text + "\"}");
   CHECK(line.starts_with("pool.json: /queue/reject_with: "));
   CHECK(line.ends_with("... (1402 bytes) is not allowed: a string of at most 1400 bytes"));
+}
+
+TEST_CASE("FAULTS 39: of a long value a message has the beginning and the length; of a path, more") {
+  const std::string shown = '"' + std::string(60, 'x') + "\"... (1401 bytes)";
+  const std::string value = '"' + std::string(1401, 'x') + '"';
+  CHECK(mistake_in(R"("queue": {"reject_with": )" + value + "}") ==
+        "pool.json: /queue/reject_with: " + shown + " is not allowed: a string of at most 1400 bytes");
+  CHECK(mistake(R"({"listen": )" + value + R"(, "command": ["true"]})")
+            .starts_with("pool.json: /listen: " + shown + " is not allowed: "));
+  const std::string user(200, 'x');
+  CHECK(mistake_in(R"("user": ")" + user + '"') ==
+        "pool.json: /user: \"" + user.substr(0, 60) + "\"... (200 bytes): no such user");
+  const std::string path = "/" + std::string(200, 'x');
+  CHECK(mistake_in(R"("directory": ")" + path + '"') ==
+        "pool.json: /directory: \"" + path + "\": No such file or directory");
 }
 
 TEST_CASE("FAULTS 39: the control socket has an absolute path of its own") {

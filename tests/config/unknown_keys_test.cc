@@ -1,0 +1,73 @@
+// What is answered to a key that the schema does not know.
+#include <doctest/doctest.h>
+
+#include "tests/config/parse.h"
+
+namespace prefork {
+namespace {
+
+std::string mistake_in(std::string_view members) { return mistake(pool_with(members)); }
+
+TEST_SUITE_BEGIN("unknown keys");
+
+TEST_CASE("FAULTS 39: an unknown key is named with the nearest known one") {
+  CHECK(mistake_in(R"("wokers": 4)") ==
+        R"(pool.json: /wokers: the key "wokers" is not known here; did you mean "workers"?)");
+  CHECK(mistake_in(R"("Workers": 4)") ==
+        R"(pool.json: /Workers: the key "Workers" is not known here; did you mean "workers"?)");
+  CHECK(mistake_in(R"("connections-per-worker": 4)") ==
+        R"(pool.json: /connections-per-worker: the key "connections-per-worker" is not known here; )"
+        R"(did you mean "connections_per_worker"?)");
+  CHECK(mistake_in(R"("queue": {"tiemout": "1s"})") ==
+        R"(pool.json: /queue/tiemout: the key "tiemout" is not known here; did you mean "timeout"?)");
+}
+
+TEST_CASE("FAULTS 39: an unknown key that resembles none is answered with all known ones") {
+  CHECK(mistake_in(R"("queue": {"xyzzy": 1})") ==
+        R"(pool.json: /queue/xyzzy: the key "xyzzy" is not known here; known here: )"
+        "fairness, full, max, order, reject_with, target, timeout");
+}
+
+TEST_CASE("FAULTS 39: a known key in the wrong place is sent to the right one") {
+  CHECK(
+      mistake_in(R"("kill_timeout": "5s")") ==
+      R"(pool.json: /kill_timeout: the key "kill_timeout" is not known here; it belongs at /health/kill_timeout)");
+  CHECK(mistake_in(R"("queue": {"workers": 1})") ==
+        R"(pool.json: /queue/workers: the key "workers" is not known here; it belongs at /workers)");
+  CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"]}}, "workers": 4})") ==
+        R"(pool.json: /workers: the key "workers" is not known here; it belongs at /pools/NAME/workers)");
+  CHECK(
+      mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "stop_timeout": "1s"}}})") ==
+      R"(pool.json: /pools/web/stop_timeout: the key "stop_timeout" is not known here; it belongs at /stop_timeout)");
+}
+
+TEST_CASE(
+    "FAULTS 39: a key that is a part of one that is known here means that one, not its like elsewhere") {
+  CHECK(
+      mistake_in(R"("keep_alive": {"timeout": "2m"})") ==
+      R"(pool.json: /keep_alive/timeout: the key "timeout" is not known here; did you mean "idle_timeout"?)");
+  CHECK(mistake_in(R"("restart": {"max": "2m"})") ==
+        R"(pool.json: /restart/max: the key "max" is not known here; did you mean "backoff_max"?)");
+  CHECK(mistake_in(R"("queue": {"reject": ""})") ==
+        R"(pool.json: /queue/reject: the key "reject" is not known here; did you mean "reject_with"?)");
+  CHECK(mistake_in(R"("health": {"ping": "1s"})") ==
+        R"(pool.json: /health/ping: the key "ping" is not known here; )"
+        R"(did you mean "ping_interval" or "ping_timeout"?)");
+  CHECK(mistake_in(R"("worker": 4)") ==
+        R"(pool.json: /worker: the key "worker" is not known here; did you mean "workers"?)");
+}
+
+TEST_CASE(
+    "FAULTS 39: a key that could be both, a part of one or one of an object inside, is answered with both") {
+  CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"]}}, "user": "nobody"})") ==
+        R"(pool.json: /user: the key "user" is not known here; )"
+        R"(did you mean "supervisor_user", or does it belong at /pools/NAME/user?)");
+  CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "timeout": "1s"}}})") ==
+        R"(pool.json: /pools/web/timeout: the key "timeout" is not known here; )"
+        R"(did you mean "first_byte_timeout", or does it belong at /pools/web/queue/timeout?)");
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace prefork
