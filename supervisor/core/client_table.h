@@ -69,8 +69,8 @@ class ClientTable {
   /// could choose such as fall into one bucket.
   struct Hash {
     std::size_t operator()(ClientAddress address) const {
-      static const char secret = 0;
-      std::uint64_t mixed = address + reinterpret_cast<std::uintptr_t>(&secret);
+      static constexpr char kSecret = 0;
+      std::uint64_t mixed = address + reinterpret_cast<std::uintptr_t>(&kSecret);
       mixed = (mixed ^ (mixed >> 30U)) *
               0xbf58476d1ce4e5b9U;  // the finalizer of SplitMix64 (Steele et al., 2014)
       mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebU;

@@ -156,3 +156,13 @@ TEST_CASE("stop --quick does not wait for what is busy") {
   CHECK(supervisor.await_exit() == 1);
   CHECK(run_supervisor({"events", "--control", supervisor.control()}).status == 3);
 }
+
+TEST_CASE("check says what has no effect and still calls the file fine; the log says it at the start") {
+  const PoolText text{.more = R"("keep_alive": {"max": 5})"};
+  SupervisorUnderTest supervisor(text);
+  const CommandResult check = run_supervisor({"check", "-c", supervisor.config_file()});
+  CHECK(check.status == 0);
+  CHECK(contains(check.output, ": fine"));
+  CHECK(contains(check.errors, "warning: " + supervisor.config_file() + ": /keep_alive/max: has no effect"));
+  CHECK(contains(supervisor.wait_for_log("/keep_alive/max: has no effect"), " warning "));
+}
