@@ -158,11 +158,13 @@ TEST_CASE("stop --quick does not wait for what is busy") {
 }
 
 TEST_CASE("check says what has no effect and still calls the file fine; the log says it at the start") {
-  const PoolText text{.more = R"("keep_alive": {"max": 5})"};
-  SupervisorUnderTest supervisor(text);
-  const CommandResult check = run_supervisor({"check", "-c", supervisor.config_file()});
+  const TestDirectory directory;
+  const std::string file = directory.write(
+      "pool.json", R"({"listen": "127.0.0.1:0", "command": ["/bin/cat"], "keep_alive": {"max": 5}})");
+  const CommandResult check = run_supervisor({"check", "-c", file});
   CHECK(check.status == 0);
   CHECK(contains(check.output, ": fine"));
-  CHECK(contains(check.errors, "warning: " + supervisor.config_file() + ": /keep_alive/max: has no effect"));
+  CHECK(contains(check.errors, "warning: " + file + ": /keep_alive/max: has no effect"));
+  SupervisorUnderTest supervisor(PoolText{.more = R"("keep_alive": {"max": 5})"});
   CHECK(contains(supervisor.wait_for_log("/keep_alive/max: has no effect"), " warning "));
 }
