@@ -36,10 +36,10 @@ class Pool:
         self.events.sendall(b'{"jsonrpc":"2.0","id":1,"method":"subscribe","params":{"since":0}}\n')
         self.lines = self.events.makefile("r", encoding="utf-8")
         self.known = set()
-        self.pids = [self.wait_for_worker() for _ in range(self.WORKERS)]
+        self.pids = [self.wait_for_worker()[0] for _ in range(self.WORKERS)]
 
     def wait_for_worker(self):
-        """The pid of the next worker that is ready; a template is none."""
+        """The pid of the next worker that is ready, and the milliseconds since it was asked for; a template is none."""
         while True:
             event = json.loads(self.lines.readline() or "null")
             if event is None:
@@ -48,7 +48,7 @@ class Pool:
             if told.get("event") == "worker_started" and told["role"] == "worker":
                 self.known.add(told["worker"])
             if told.get("event") == "worker_ready" and told["worker"] in self.known:
-                return told["pid"]
+                return told["pid"], told["took_ms"]
 
     def ask(self):
         host, port = self.server.address.rsplit(":", 1)
@@ -58,14 +58,15 @@ class Pool:
                 raise BenchError("a connection was not answered")
 
     def replacement_ms(self):
-        """From SIGKILL for the worker to the supervisor's word that the next one is ready."""
+        """From SIGKILL for the worker to the supervisor's word that the next one is ready; and since it asked for that."""
         for _ in range(self.WORKERS):
             self.ask()  # one that has served nothing would be a failed start
         time.sleep(self.PAUSE)
         start = time.monotonic()
         os.kill(self.pids.pop(0), signal.SIGKILL)
-        self.pids.append(self.wait_for_worker())
-        return (time.monotonic() - start) * 1000
+        pid, took = self.wait_for_worker()
+        self.pids.append(pid)
+        return (time.monotonic() - start) * 1000, took
 
     def private_share(self):
         """A worker's private part of its resident memory, and that in MiB."""
@@ -86,8 +87,8 @@ class Pool:
 
 def replacement(programs, command, start, count):
     with Pool(programs, command, start) as pool:
-        times = [pool.replacement_ms() for _ in range(count)]
+        since_death, since_asked = zip(*(pool.replacement_ms() for _ in range(count)))
         for _ in range(pool.WORKERS):
             pool.ask()
         share, resident = pool.private_share()
-    return statistics.median(times), share, resident
+    return statistics.median(since_death), statistics.median(since_asked), share, resident

@@ -16,7 +16,7 @@ READY, CONNECTION, BUSY, REFUSED, IDLE, NOTE, PING, PONG, DRAIN, FORK = 1, 2, 3,
 
 def load_application(mebibytes, milliseconds):
     end = time.monotonic() + milliseconds / 1000
-    records = {number: f"record {number}" for number in range(mebibytes * 9_000)}  # about 110 bytes each
+    records = [f"record {number}" for number in range(mebibytes * 14_000)]  # about 75 bytes each
     while time.monotonic() < end:
         pass
     return records
