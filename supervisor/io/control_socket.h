@@ -40,7 +40,7 @@ class ControlSocket final : public EventOutlet, private Listener::Owner {
   static constexpr Duration kComplaintInterval = std::chrono::seconds(10);
 
   // Listener::Owner
-  void accepted(Fd socket, ListenerIndex listener) override;
+  void accepted(Fd socket, ClientAddress client, ListenerIndex listener) override;
 
   void refuse(const Fd& socket, ControlError code, const std::string& why);
   void on_before_sleep();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "supervisor/io/quiesce.h"
+#include "supervisor/io/socket.h"
 
 namespace prefork {
 
@@ -73,15 +74,26 @@ void Listener::end_retirement() {
 }
 
 void Listener::let_go() {
-  if (unmoved_.valid()) hand_over(std::move(unmoved_));
+  if (unmoved_.valid()) hand_over(next_client());
+}
+
+Listener::Client Listener::next_client() {
+  if (unmoved_.valid()) {
+    const ClientAddress address = client_address(unmoved_);
+    return {std::move(unmoved_), address};
+  }
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  Fd socket(::accept4(socket_.descriptor(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC));
+  if (!socket.valid()) return {};
+  return {std::move(socket), client_address(address)};
 }
 
 bool Listener::accept_one() {
-  Fd socket = std::move(unmoved_);
-  if (!socket.valid()) socket.reset(::accept4(socket_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (socket.valid()) {
-    if (clients_.take(socket)) return hand_over(std::move(socket)), true;
-    unmoved_ = std::move(socket);
+  Client client = next_client();
+  if (client.socket.valid()) {
+    if (clients_.take(client.socket)) return hand_over(std::move(client)), true;
+    unmoved_ = std::move(client.socket);
     return pause(EMFILE), false;
   }
   switch (errno) {
@@ -95,10 +107,10 @@ bool Listener::accept_one() {
   }
 }
 
-void Listener::hand_over(Fd socket) {
+void Listener::hand_over(Client client) {
   ++accepted_;
   paused_ = false;
-  owner_.accepted(std::move(socket), index_);
+  owner_.accepted(std::move(client.socket), client.address, index_);
 }
 
 void Listener::pause(int error) {

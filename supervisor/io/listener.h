@@ -29,7 +29,7 @@ class Listener {
    public:
     virtual ~Owner() = default;
     /// The listener may be told to stop accepting meanwhile, but not be destroyed.
-    virtual void accepted(Fd socket, ListenerIndex listener) = 0;
+    virtual void accepted(Fd socket, ClientAddress client, ListenerIndex listener) = 0;
     /// There is no descriptor for the next one; it waits in the backlog.
     virtual void short_of_descriptors() {}
   };
@@ -63,9 +63,15 @@ class Listener {
  private:
   void on_readable();
   void on_timer();
+  struct Client {
+    Fd socket;
+    ClientAddress address = kNoAddress;
+  };
+  /// The one that waits here, or the next of the backlog. Without a socket: errno says why.
+  [[nodiscard]] Client next_client();
   /// False: there is nothing more to accept now.
   bool accept_one();
-  void hand_over(Fd socket);
+  void hand_over(Client client);
   void pause(int error);
 
   Log& log_;

@@ -153,8 +153,7 @@ void PoolRunner::on_before_sleep() {
   std::erase_if(old_listeners_, [](const auto& listener) { return listener->retired(); });
 }
 
-void PoolRunner::accepted(Fd socket, ListenerIndex listener) {
-  const ClientAddress client = client_address(socket);
+void PoolRunner::accepted(Fd socket, ClientAddress client, ListenerIndex listener) {
   const Ticket ticket = sockets_.add(std::move(socket));
   if (ticket) tell(event::Accepted{ticket, listener, client});
 }

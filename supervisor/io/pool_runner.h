@@ -105,7 +105,7 @@ class PoolRunner final : private Listener::Owner,
 
  private:
   // Listener::Owner
-  void accepted(Fd socket, ListenerIndex listener) override;
+  void accepted(Fd socket, ClientAddress client, ListenerIndex listener) override;
   void short_of_descriptors() override { around_.short_of_descriptors(); }
   // Lobby::Owner
   void seen(Ticket ticket, event::ClientSign sign) override;

@@ -87,6 +87,10 @@ ClientAddress client_address(const Fd& socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
   if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0) return kNoAddress;
+  return client_address(address);
+}
+
+ClientAddress client_address(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET)
     return ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr);
   if (address.ss_family != AF_INET6) return kNoAddress;

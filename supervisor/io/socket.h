@@ -1,6 +1,8 @@
 // What the supervisor does to a client's socket without ever reading from it.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,6 +35,7 @@ struct Traffic {
 /// "192.0.2.7:50000", "[2001:db8::1]:50000", "a unix socket" or "unknown".
 [[nodiscard]] std::string peer_name(const Fd& socket);
 /// Where connections of one address are counted; kNoAddress for a unix socket.
+[[nodiscard]] ClientAddress client_address(const sockaddr_storage& address);
 [[nodiscard]] ClientAddress client_address(const Fd& socket);
 /// Sends as much of `bytes` as fits without waiting, and ends our direction.
 void send_last_words(const Fd& socket, std::string_view bytes);
