@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <optional>
 #include <vector>
@@ -64,6 +65,7 @@ class Parser {
     if (line_.command == Command::kScale && !read_size()) {
       return fail("scale: say how many workers, and of which pool if there are several: scale [POOL] N");
     }
+    line_.interval = std::chrono::milliseconds(std::lround(interval_ * 1000));
     const bool needs_file = line_.command == Command::kRun || line_.command == Command::kCheck;
     if (needs_file && line_.config_file.empty())
       return fail("which configuration? Say: supervisor -c pool.json; --help tells more");
@@ -105,6 +107,10 @@ class Parser {
         ->add_flag("--json", line_.json, "all of it, as JSON");
     add_client("health", Command::kHealth,
                "A line for each pool; status 0 when each has a ready worker or is meant to have none.");
+    add_client("top", Command::kTop, "Show the live status, with what happens a second, until q is pressed.")
+        ->add_option("--interval", interval_, "how long from one look to the next, 1 unless told")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.1, 3600.0));
     add_client("events", Command::kEvents, "Print what happens from now on, a line each, until interrupted.")
         ->add_flag("--json", line_.json, "each as a JSON object");
   }
@@ -138,6 +144,7 @@ class Parser {
   CLI::App app_;
   CommandLine line_;
   bool test_ = false;
+  double interval_ = 1;  ///< in seconds
   CLI::Option* adopt_ = nullptr;
   CLI::Option* adopt_check_ = nullptr;
   std::vector<std::string> size_;

@@ -1,6 +1,7 @@
 // What the user has asked for on the command line. The only place that knows how it is parsed.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <variant>
@@ -30,16 +31,18 @@ struct CommandLine {
     kResetFailed,
     kUpgrade,
     kEvents,
+    kTop,
   };
 
   Command command = Command::kRun;
   std::string config_file;
-  std::string control;      ///< path of the control socket; empty: as the configuration says
-  std::string pool;         ///< empty: not named
-  std::size_t workers = 0;  ///< kScale
-  int descriptor = -1;      ///< kAdopt, kAdoptCheck: of the state
-  bool json = false;        ///< kStatus, kEvents
-  bool quick = false;       ///< kStop
+  std::string control;                       ///< path of the control socket; empty: as the configuration says
+  std::string pool;                          ///< empty: not named
+  std::size_t workers = 0;                   ///< kScale
+  int descriptor = -1;                       ///< kAdopt, kAdoptCheck: of the state
+  bool json = false;                         ///< kStatus, kEvents
+  bool quick = false;                        ///< kStop
+  std::chrono::milliseconds interval{1000};  ///< kTop
 };
 
 /// The exit status instead when there is nothing left to do: help was printed, or a mistake was.

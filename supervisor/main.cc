@@ -115,6 +115,7 @@ int main(int argc, char** argv) {
     case CommandLine::Command::kCheck: return check(line.config_file);
     case CommandLine::Command::kSchema: return print_schema();
     case CommandLine::Command::kStatus:
+    case CommandLine::Command::kTop:
     case CommandLine::Command::kHealth:
     case CommandLine::Command::kReload:
     case CommandLine::Command::kRestart:

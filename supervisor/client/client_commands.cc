@@ -8,6 +8,7 @@
 #include "config/control_path.h"
 #include "supervisor/client/control_client.h"
 #include "supervisor/client/health.h"
+#include "supervisor/client/top.h"
 
 namespace prefork {
 namespace {
@@ -147,6 +148,7 @@ int run(ControlClient& client, const CommandLine& line, const std::string& path)
     case Command::kResetFailed: return for_pools(client, "reset_failed", line, "failures are forgotten");
     case Command::kUpgrade: return upgrade(client, path);
     case Command::kEvents: return events(client, line);
+    case Command::kTop: return top(path, line.interval);
     case Command::kRun:
     case Command::kCheck:
     case Command::kSchema:

@@ -28,7 +28,12 @@ Result<void> send_all(const Fd& socket, std::string_view text) {
 
 }  // namespace
 
-Result<ControlClient> ControlClient::connect(const std::string& path) {
+ControlClient::ControlClient(Fd socket, std::chrono::seconds patience)
+    : socket_(std::move(socket)), patience_(patience) {
+  set_patience(patience);
+}
+
+Result<ControlClient> ControlClient::connect(const std::string& path, std::chrono::seconds patience) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   if (path.size() >= sizeof(name.sun_path)) return Error{path + ": too long for the path of a socket"};
@@ -37,9 +42,7 @@ Result<ControlClient> ControlClient::connect(const std::string& path) {
   if (!socket.valid()) return system_error("socket");
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) < 0)
     return system_error(path);
-  ControlClient client(std::move(socket));
-  client.set_patience(kPatience);
-  return client;
+  return ControlClient(std::move(socket), patience);
 }
 
 void ControlClient::set_patience(std::chrono::seconds patience) {
@@ -61,7 +64,7 @@ Result<std::string> ControlClient::read_line() {
     const ssize_t received = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
     if (received < 0 && errno == EINTR) continue;
     if (received < 0 && errno == EAGAIN)
-      return Error{"the supervisor has not answered for " + std::to_string(kPatience.count()) + " seconds"};
+      return Error{"the supervisor has not answered for " + std::to_string(patience_.count()) + " seconds"};
     if (received < 0) return system_error("the supervisor has closed the connection");
     if (received == 0) return Error{"the supervisor has closed the connection"};
     input_.append(buffer.data(), static_cast<std::size_t>(received));

@@ -14,11 +14,12 @@ namespace prefork {
 
 class ControlClient {
  public:
-  /// How long an answer may take.
   static constexpr std::chrono::seconds kPatience{60};
 
-  /// The error's code is ENOENT or ECONNREFUSED when nobody listens there.
-  [[nodiscard]] static Result<ControlClient> connect(const std::string& path);
+  /// `patience`: how long an answer may take. The error's code is ENOENT or ECONNREFUSED when nobody listens
+  /// there.
+  [[nodiscard]] static Result<ControlClient> connect(const std::string& path,
+                                                     std::chrono::seconds patience = kPatience);
 
   /// The result of a method; events that come before it are dropped.
   [[nodiscard]] Result<nlohmann::ordered_json> call(const std::string& method,
@@ -29,12 +30,13 @@ class ControlClient {
   void await_end();
 
  private:
-  explicit ControlClient(Fd socket) : socket_(std::move(socket)) {}
+  ControlClient(Fd socket, std::chrono::seconds patience);
   /// Without its newline.
   [[nodiscard]] Result<std::string> read_line();
   void set_patience(std::chrono::seconds patience);
 
   Fd socket_;
+  std::chrono::seconds patience_;
   std::string input_;
 };
 
