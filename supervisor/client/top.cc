@@ -46,7 +46,7 @@ class Top {
                           : "q: quit   space: pause   b: busiest first   arrows, page keys: scroll",
                   TopLine::Style::kPlain});
     if (!trouble_.empty()) {
-      lines.insert(lines.begin(), {"no answer since, asking again: " + trouble_, TopLine::Style::kAlarm});
+      lines.insert(lines.begin(), {"no answer, asking again: " + trouble_, TopLine::Style::kAlarm});
     }
     const std::size_t height = terminal_.height();
     last_ = lines.size() > height ? lines.size() - height : 0;
