@@ -200,8 +200,7 @@ void check_supervisor_user(const Config& config, Problems& problems) {
 
 }  // namespace
 
-Config build_config(const Document& document, const CommandSearch& search, Problems& problems) {
-  Config config;
+void read_file_keys(const Document& document, Config& config, Problems& problems) {
   read_value(document, "name", config.name);
   read_value(document, "stop_timeout", config.stop_timeout);
   read_choice<LogLevel>(section(document, "log"), "level", config.log_level,
@@ -214,8 +213,13 @@ Config build_config(const Document& document, const CommandSearch& search, Probl
   }
   if (const Document* seccomp = find_key(document, "seccomp"); seccomp != nullptr && seccomp->is_boolean())
     config.seccomp = seccomp->get<bool>();
-  ListenReader listeners(problems);
   config.control = read_control_path(document, problems);
+}
+
+Config build_config(const Document& document, const CommandSearch& search, Problems& problems) {
+  Config config;
+  read_file_keys(document, config, problems);
+  ListenReader listeners(problems);
   if (!config.control.empty()) listeners.reserve(control_address(config.control), "/control");
   const Document* pools = find_key(document, "pools");
   if (pools == nullptr) {

@@ -1,18 +1,155 @@
 #include "config/changes.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "config/listen_address.h"
 
 namespace prefork {
 namespace {
 
-/// Takes the first match out: two listeners with port 0 are two listeners.
+enum class Effect { kWorkersReplaced, kSize, kPolicy };
+
+template <typename Owner>
+using Differ = bool (*)(const Owner&, const Owner&);
+
+/// Whether two differ in the member that `Path` leads to: unequal<&PoolConfig::queue, &QueueConfig::max>.
+template <auto... Path, typename Owner>
+bool unequal(const Owner& a, const Owner& b) {
+  return (a.*....*Path) != (b.*....*Path);
+}
+
+bool other_program(const PoolConfig& a, const PoolConfig& b) {
+  return a.command != b.command || a.executable != b.executable;
+}
+
+bool other_number(const PoolConfig& a, const PoolConfig& b) {
+  if (a.elastic && b.elastic) return false;  // then workers.max says it
+  return a.workers != b.workers || a.elastic.has_value() != b.elastic.has_value();
+}
+
+bool other_maximum(const PoolConfig& a, const PoolConfig& b) {
+  return a.elastic && b.elastic && a.workers != b.workers;
+}
+
+template <auto Member>
+bool unequal_elastic(const PoolConfig& a, const PoolConfig& b) {
+  return a.elastic && b.elastic && unequal<Member>(*a.elastic, *b.elastic);
+}
+
+/// keep_alive.park sets it without the file saying so.
+bool other_hold(const PoolConfig& a, const PoolConfig& b) {
+  return a.hold != b.hold && a.keep_alive.park == b.keep_alive.park;
+}
+
+/// The numbers that a name stands for may be others, too.
+bool other_user(const PoolConfig& a, const PoolConfig& b) {
+  const SurroundingsConfig& before = a.surroundings;
+  const SurroundingsConfig& after = b.surroundings;
+  return before.user != after.user || (before.group == after.group && before.identity != after.identity);
+}
+
+struct PoolKey {
+  std::string_view name;
+  Effect effect;
+  Differ<PoolConfig> differ;
+};
+
+using Pool = PoolConfig;
+using Around = SurroundingsConfig;
+
+/// Every key of a pool, but for `listen`, which compare_listeners() knows, and `protocol`, which has one
+/// value.
+constexpr PoolKey kPoolKeys[] = {
+    {"command", Effect::kWorkersReplaced, other_program},
+    {"start", Effect::kWorkersReplaced, unequal<&Pool::start>},
+    {"workers", Effect::kSize, other_number},
+    {"workers.max", Effect::kSize, other_maximum},
+    {"workers.min", Effect::kSize, unequal_elastic<&ElasticConfig::min>},
+    {"workers.spare", Effect::kSize, unequal_elastic<&ElasticConfig::spare>},
+    {"workers.spawn_rate", Effect::kSize, unequal_elastic<&ElasticConfig::spawn_rate>},
+    {"workers.idle_timeout", Effect::kSize, unequal_elastic<&ElasticConfig::idle_timeout>},
+    {"connections_per_worker", Effect::kWorkersReplaced, unequal<&Pool::connections_per_worker>},
+    {"prefer", Effect::kPolicy, unequal<&Pool::prefer>},
+    {"hold", Effect::kPolicy, other_hold},
+    {"connections_per_address", Effect::kPolicy, unequal<&Pool::connections_per_address>},
+    {"wait_for_data", Effect::kPolicy, unequal<&Pool::wait_for_data>},
+    {"first_byte_timeout", Effect::kPolicy, unequal<&Pool::first_byte_timeout>},
+    {"keep_alive.park", Effect::kPolicy, unequal<&Pool::keep_alive, &KeepAliveConfig::park>},
+    {"keep_alive.idle_timeout", Effect::kPolicy, unequal<&Pool::keep_alive, &KeepAliveConfig::idle_timeout>},
+    {"keep_alive.max", Effect::kPolicy, unequal<&Pool::keep_alive, &KeepAliveConfig::max>},
+    {"queue.max", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::max>},
+    {"queue.timeout", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::timeout>},
+    {"queue.order", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::order>},
+    {"queue.target", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::target>},
+    {"queue.fairness", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::fairness>},
+    {"queue.full", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::full>},
+    {"queue.reject_with", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::reject_with>},
+    {"health.start_timeout", Effect::kPolicy, unequal<&Pool::health, &HealthConfig::start_timeout>},
+    {"health.receipt_timeout", Effect::kPolicy, unequal<&Pool::health, &HealthConfig::receipt_timeout>},
+    {"health.kill_timeout", Effect::kPolicy, unequal<&Pool::health, &HealthConfig::kill_timeout>},
+    {"health.busy_timeout", Effect::kPolicy, unequal<&Pool::health, &HealthConfig::busy_timeout>},
+    {"health.ping_interval", Effect::kPolicy, unequal<&Pool::health, &HealthConfig::ping_interval>},
+    {"health.ping_timeout", Effect::kPolicy, unequal<&Pool::health, &HealthConfig::ping_timeout>},
+    {"health.kill_signal", Effect::kPolicy, unequal<&Pool::health, &HealthConfig::kill_signal>},
+    {"restart.backoff_min", Effect::kPolicy, unequal<&Pool::restart, &RestartConfig::backoff_min>},
+    {"restart.backoff_max", Effect::kPolicy, unequal<&Pool::restart, &RestartConfig::backoff_max>},
+    {"recycle.connections", Effect::kPolicy, unequal<&Pool::recycle, &RecycleConfig::connections>},
+    {"recycle.jitter", Effect::kPolicy, unequal<&Pool::recycle, &RecycleConfig::jitter>},
+    {"recycle.age", Effect::kPolicy, unequal<&Pool::recycle, &RecycleConfig::age>},
+    {"recycle.rss", Effect::kPolicy, unequal<&Pool::recycle, &RecycleConfig::rss>},
+    {"recycle.at_once", Effect::kPolicy, unequal<&Pool::recycle, &RecycleConfig::at_once>},
+    {"probation.time", Effect::kPolicy, unequal<&Pool::probation, &ProbationConfig::time>},
+    {"probation.connections", Effect::kPolicy, unequal<&Pool::probation, &ProbationConfig::connections>},
+    {"crash_reply", Effect::kPolicy, unequal<&Pool::crash_reply>},
+    {"directory", Effect::kWorkersReplaced, unequal<&Pool::directory>},
+    {"environment", Effect::kWorkersReplaced, unequal<&Pool::environment>},
+    {"scheduling", Effect::kWorkersReplaced, unequal<&Pool::scheduling>},
+    {"user", Effect::kWorkersReplaced, other_user},
+    {"group", Effect::kWorkersReplaced, unequal<&Pool::surroundings, &Around::group>},
+    {"umask", Effect::kWorkersReplaced, unequal<&Pool::surroundings, &Around::umask>},
+    {"nice", Effect::kWorkersReplaced, unequal<&Pool::surroundings, &Around::nice>},
+    {"limits", Effect::kWorkersReplaced, unequal<&Pool::surroundings, &Around::limits>},
+    {"oom_score_adj", Effect::kWorkersReplaced, unequal<&Pool::surroundings, &Around::oom_score_adj>},
+    {"output", Effect::kWorkersReplaced, unequal<&Pool::output>},
+};
+
+template <typename Owner>
+struct Key {
+  std::string_view name;
+  Differ<Owner> differ;
+};
+
+/// What may be different at the same place.
+constexpr Key<ListenAddress> kListenerKeys[] = {
+    {"backlog", unequal<&ListenAddress::backlog>},       {"mode", unequal<&ListenAddress::mode>},
+    {"owner", unequal<&ListenAddress::owner>},           {"group", unequal<&ListenAddress::group>},
+    {"reuse_port", unequal<&ListenAddress::reuse_port>},
+};
+
+constexpr Key<Config> kFileKeys[] = {
+    {"name", unequal<&Config::name>},
+    {"log.level", unequal<&Config::log_level>},
+    {"stop_timeout", unequal<&Config::stop_timeout>},
+    {"control", unequal<&Config::control>},
+    {"supervisor_user", unequal<&Config::supervisor_identity>},
+    {"seccomp", unequal<&Config::seccomp>},
+};
+
+template <typename Table, typename Owner>
+Keys differing(const Table& table, const Owner& before, const Owner& after) {
+  Keys names;
+  for (const auto& key : table) {
+    if (key.differ(before, after)) names.push_back(key.name);
+  }
+  return names;
+}
+
+/// Takes the first match out, and to `taken`: two listeners with port 0 are two listeners.
 template <typename Matches>
-bool take(std::vector<ListenAddress>& from, const Matches& matches) {
+bool take(std::vector<ListenAddress>& from, const Matches& matches, ListenAddress* taken = nullptr) {
   const auto match = std::find_if(from.begin(), from.end(), matches);
   if (match == from.end()) return false;
+  if (taken != nullptr) *taken = *match;
   from.erase(match);
   return true;
 }
@@ -31,63 +168,35 @@ ListenerChanges compare_listeners(const std::vector<ListenAddress>& before,
     }
   }
   for (const ListenAddress* address : others) {
-    const bool there = take(changes.removed, [&](const auto& old) { return same_place(old, *address); });
-    (there ? changes.changed : changes.added).push_back(*address);
+    ListenAddress old;
+    const auto here = [&](const auto& one) { return same_place(one, *address); };
+    if (take(changes.removed, here, &old)) {
+      changes.changed.push_back({*address, differing(kListenerKeys, old, *address)});
+    } else {
+      changes.added.push_back(*address);
+    }
   }
   return changes;
-}
-
-const PoolConfig* find_pool(const Config& config, const std::string& name) {
-  const auto found = std::find_if(config.pools.begin(), config.pools.end(),
-                                  [&](const PoolConfig& pool) { return pool.name == name; });
-  return found == config.pools.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
 PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool) {
   PoolChanges changes;
-  changes.workers_replaced =
-      old_pool.command != new_pool.command || old_pool.executable != new_pool.executable ||
-      old_pool.start != new_pool.start || old_pool.directory != new_pool.directory ||
-      old_pool.environment != new_pool.environment || old_pool.scheduling != new_pool.scheduling ||
-      old_pool.surroundings != new_pool.surroundings || old_pool.output != new_pool.output ||
-      old_pool.connections_per_worker != new_pool.connections_per_worker;
-  changes.size = old_pool.workers != new_pool.workers || old_pool.elastic != new_pool.elastic;
-  changes.policy = old_pool.prefer != new_pool.prefer || old_pool.hold != new_pool.hold ||
-                   old_pool.connections_per_address != new_pool.connections_per_address ||
-                   old_pool.wait_for_data != new_pool.wait_for_data ||
-                   old_pool.first_byte_timeout != new_pool.first_byte_timeout ||
-                   old_pool.keep_alive != new_pool.keep_alive || old_pool.queue != new_pool.queue ||
-                   old_pool.health != new_pool.health || old_pool.restart != new_pool.restart ||
-                   old_pool.recycle != new_pool.recycle || old_pool.probation != new_pool.probation ||
-                   old_pool.crash_reply != new_pool.crash_reply;
+  for (const PoolKey& key : kPoolKeys) {
+    if (!key.differ(old_pool, new_pool)) continue;
+    switch (key.effect) {
+      case Effect::kWorkersReplaced: changes.workers_replaced.push_back(key.name); break;
+      case Effect::kSize: changes.size.push_back(key.name); break;
+      case Effect::kPolicy: changes.policy.push_back(key.name); break;
+    }
+  }
   changes.listeners = compare_listeners(old_pool.listen, new_pool.listen);
   return changes;
 }
 
-ConfigChanges compare(const Config& old_config, const Config& new_config) {
-  ConfigChanges changes;
-  for (const PoolConfig& pool : new_config.pools) {
-    if (const PoolConfig* before = find_pool(old_config, pool.name)) {
-      changes.kept.push_back({pool.name, compare(*before, pool)});
-    } else {
-      changes.added.push_back(pool.name);
-    }
-  }
-  for (const PoolConfig& pool : old_config.pools) {
-    if (find_pool(new_config, pool.name) == nullptr) changes.removed.push_back(pool.name);
-  }
-  changes.log_level = old_config.log_level != new_config.log_level;
-  changes.stop_timeout = old_config.stop_timeout != new_config.stop_timeout;
-  changes.control = old_config.control != new_config.control;
-  return changes;
-}
-
-bool ConfigChanges::any() const {
-  const bool pools =
-      std::any_of(kept.begin(), kept.end(), [](const Kept& pool) { return pool.changes.any(); });
-  return pools || !added.empty() || !removed.empty() || log_level || stop_timeout || control;
+Keys compare_file_keys(const Config& old_config, const Config& new_config) {
+  return differing(kFileKeys, old_config, new_config);
 }
 
 }  // namespace prefork

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "config/changes.h"
+#include "config/changes_words.h"
 #include "config/control_path.h"
 #include "config/privileges.h"
 #include "config/warnings.h"
@@ -18,14 +19,20 @@
 namespace prefork {
 namespace {
 
-std::string describe(const PoolChanges& changes, const PoolConfig& pool) {
-  std::string text;
-  const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
-  if (changes.size) add("workers " + std::to_string(pool.workers));
-  if (changes.workers_replaced) add("workers are replaced");
-  if (changes.listeners.any()) add("listeners");
-  if (changes.policy) add("settings");
-  return text.empty() ? "unchanged" : text;
+/// What differs beside the pools, a line each, but for what use_control() and note_seccomp() say.
+std::vector<std::string> describe_file_keys(const std::string& old_text, const Config& config) {
+  std::vector<std::string> lines;
+  if (old_text.empty()) return lines;  // the start
+  Keys at_once;
+  for (const std::string_view key : compare_file_keys(parse_file_keys(old_text), config)) {
+    if (key == "supervisor_user") {
+      lines.emplace_back("supervisor_user: takes effect when the supervisor is restarted");
+    } else if (key != "control" && key != "seccomp") {
+      at_once.push_back(key);
+    }
+  }
+  if (!at_once.empty()) lines.push_back("supervisor: reloaded, " + listed(at_once));
+  return lines;
 }
 
 }  // namespace
@@ -43,9 +50,9 @@ void Supervisor::on_hup() {
 
 ReloadVerdict Supervisor::reload() {
   if (stopping_) return {false, {}, {"the supervisor is stopping"}};
-  if (is_service()) notify_reloading();
+  service_.reloading();
   ReloadVerdict verdict = apply_file();
-  if (is_service()) notify_ready(summary());
+  service_.reloaded();
   control_.publish(control_event::Reloaded{verdict});
   // Parsing takes far more memory than the result.
   (void)::malloc_trim(0);
@@ -191,6 +198,10 @@ Result<void> Supervisor::apply(const Config& config, std::vector<std::string>& c
   for (const std::string& warning : setting_warnings(config, options_.config_file)) log_.warn("{}", warning);
   // From here on nothing is refused any more. All listeners find their next owner before the first one is
   // closed.
+  for (std::string& line : describe_file_keys(config_text_, config)) {
+    log_.info("{}", line);
+    changes.push_back(std::move(line));
+  }
   note_seccomp(config, changes);
   use_control(config, std::move(control).value(), changes);
   for (std::size_t i = 0; i < config.pools.size(); ++i) take_over(config.pools[i], sockets.value()[i]);
@@ -234,9 +245,9 @@ std::unique_ptr<PoolRunner> Supervisor::apply(const PoolConfig& config, Millisec
     return std::make_unique<PoolRunner>(surroundings(), config, stop_timeout, std::move(sockets));
   }
   const PoolChanges differences = compare((*present)->config(), config);
-  changes.push_back("pool " + config.name + ": reloaded, " + describe(differences, config));
+  changes.push_back("pool " + config.name + ": reloaded, " + in_words(differences, config));
   log_.info("{}", changes.back());
-  (*present)->reconfigure(config, stop_timeout, std::move(sockets), differences.workers_replaced);
+  (*present)->reconfigure(config, stop_timeout, std::move(sockets), !differences.workers_replaced.empty());
   return std::move(*present);
 }
 

@@ -113,7 +113,7 @@ TEST_CASE("FAULTS 66: a socket that was handed over is served, and can be found 
   for (const char* listen : {"127.0.0.1:0", "systemd:web"}) {
     supervisor.rewrite_config(file(listen));
     supervisor.signal(SIGHUP);
-    supervisor.wait_for_log("pool main: reloaded, listeners", *listen == 's' ? 2 : 1);
+    supervisor.wait_for_log("pool main: reloaded, listen ", *listen == 's' ? 2 : 1);
   }
   CHECK(ask(holder.name, "hello") == "hello");
 }
