@@ -10,6 +10,10 @@
 namespace prefork {
 namespace {
 
+bool is_ready(const WorkerStatusLine& worker) {
+  return worker.status == WorkerStatus::kReady && worker.role == WorkerRole::kWorker;
+}
+
 char score(const WorkerStatusLine& worker) {
   if (worker.role == WorkerRole::kTemplate) return 'T';
   switch (worker.status) {
@@ -81,10 +85,19 @@ void add_workers(const PoolStatus& pool, std::vector<std::string>& lines) {
 }  // namespace
 
 std::size_t ready_workers(const PoolStatus& pool) {
-  return static_cast<std::size_t>(
-      std::count_if(pool.workers.begin(), pool.workers.end(), [](const WorkerStatusLine& worker) {
-        return worker.status == WorkerStatus::kReady && worker.role == WorkerRole::kWorker;
-      }));
+  return static_cast<std::size_t>(std::count_if(pool.workers.begin(), pool.workers.end(), is_ready));
+}
+
+std::string summary(const SupervisorStatus& status) {
+  std::string text;
+  for (const PoolStatus& pool : status.pools) {
+    if (pool.removed) continue;
+    const auto busy = std::count_if(pool.workers.begin(), pool.workers.end(),
+                                    [](const auto& worker) { return is_ready(worker) && worker.load > 0; });
+    text += fmt::format("{}{}: {} of {} workers ready, {} busy, {} queued", text.empty() ? "" : "; ",
+                        pool.name, ready_workers(pool), pool.target, busy, pool.queued);
+  }
+  return text;
 }
 
 std::string state_of(const WorkerStatusLine& worker) {

@@ -77,6 +77,8 @@ struct SupervisorStatus {
 
 /// The table, line by line. Its columns are explained in docs/operations.md.
 [[nodiscard]] std::vector<std::string> to_table(const SupervisorStatus& status);
+/// One line: "web: 3 of 4 workers ready, 1 busy, 0 queued; api: …". Without pools that a reload has removed.
+[[nodiscard]] std::string summary(const SupervisorStatus& status);
 /// How many workers can be given connections.
 [[nodiscard]] std::size_t ready_workers(const PoolStatus& pool);
 /// "idle", "busy", or the name of the status.

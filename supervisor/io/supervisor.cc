@@ -20,6 +20,8 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       spawner_(loop_, log, clients_, std::move(spawner), options_.worker_descriptors),
       upgrade_check_(loop_, static_cast<UpgradeCheck::Owner&>(*this)),
       control_(loop_, log, static_cast<Operations&>(*this)),
+      service_(loop_, static_cast<const Operations&>(*this)),
+      status_writer_(loop_, log, static_cast<const Operations&>(*this)),
       started_at_(std::chrono::steady_clock::now()),
       hup_(loop_),
       usr1_(loop_),
@@ -30,14 +32,12 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       quit_(loop_),
       int_(loop_),
       chld_(loop_),
-      status_timer_(loop_),
       sweep_timer_(loop_),
       log_timer_(loop_),
-      service_timer_(loop_),
       oom_timer_(loop_),
       before_sleep_(loop_) {
   hup_.start(SIGHUP, Callback::to<&Supervisor::on_hup>(*this));
-  usr1_.start(SIGUSR1, Callback::to<&Supervisor::on_usr1>(*this));
+  usr1_.start(SIGUSR1, Callback::to<&StatusWriter::request>(status_writer_));
   usr2_.start(SIGUSR2, Callback::to<&Supervisor::on_usr2>(*this));
   ttin_.start(SIGTTIN, Callback::to<&Supervisor::on_ttin>(*this));
   ttou_.start(SIGTTOU, Callback::to<&Supervisor::on_ttou>(*this));
@@ -50,7 +50,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
 
 int Supervisor::run() {
   hide_from_own_user();  // once more: the exec of an upgrade in place has undone it
-  begin_service();
+  service_.begin();
   if (!oom_.file().empty()) look_for_oom_kills();
   loop_.run();
   while (upgrade_due_) {
@@ -69,7 +69,7 @@ void Supervisor::stop(bool quick) {
   }
   log_.info("stopping{}", quick ? " at once" : "; a second signal stops at once");
   stopping_ = true;
-  notify_stopping();
+  service_.stopping();
   for (const auto& pools : {&pools_, &leaving_}) {
     for (const auto& pool : *pools) pool->stop(quick);
   }
@@ -87,27 +87,6 @@ void Supervisor::on_before_sleep() {
   if (stopping_) collect(pools_);
   if (stopping_ && pools_.empty() && leaving_.empty()) loop_.stop();
   if (log_.waits() && !log_timer_.active()) write_log();
-}
-
-void Supervisor::begin_service() {
-  if (!is_service()) return;
-  notify_ready(summary());
-  tell_service();
-}
-
-void Supervisor::tell_service() {
-  const Duration limit = watchdog_interval();
-  if (limit > Duration::zero()) notify_alive();
-  if (!stopping_) notify_status(summary());
-  const Duration interval =
-      limit > Duration::zero() ? std::min(limit / 2, kServiceInterval) : kServiceInterval;
-  service_timer_.start(interval, Callback::to<&Supervisor::tell_service>(*this));
-}
-
-std::string Supervisor::summary() const {
-  std::string text;
-  for (const auto& pool : pools_) text += (text.empty() ? "" : "; ") + pool->summary();
-  return text;
 }
 
 void Supervisor::write_log() {
@@ -141,20 +120,6 @@ void Supervisor::resize_by(int change) {
     log_.info("pool {}: {} workers from now on, {} before", pool->config().name, wanted, present);
     pool->resize(wanted);
   }
-}
-
-void Supervisor::on_usr1() {
-  // At any rate of fire there are at most ten tables a second; the last signal is always answered.
-  if (status_timer_.active()) return;
-  const Instant now = std::chrono::steady_clock::now();
-  const Duration passed = now - last_status_;
-  if (passed >= kStatusInterval) return write_status();
-  status_timer_.start(kStatusInterval - passed, Callback::to<&Supervisor::write_status>(*this));
-}
-
-void Supervisor::write_status() {
-  last_status_ = std::chrono::steady_clock::now();
-  for (const std::string& line : to_table(status())) log_.write_line(line);
 }
 
 SupervisorStatus Supervisor::status() const {

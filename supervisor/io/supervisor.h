@@ -19,7 +19,9 @@
 #include "supervisor/io/pool_runner.h"
 #include "supervisor/io/program_path.h"
 #include "supervisor/io/service_manager.h"
+#include "supervisor/io/service_reporter.h"
 #include "supervisor/io/spawner_link.h"
+#include "supervisor/io/status_writer.h"
 #include "supervisor/io/upgrade_check.h"
 #include "supervisor/io/upgrade_state.h"
 
@@ -50,14 +52,11 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   static constexpr std::size_t kMaxWorkers = 4096;
   /// Requests to stop: graceful, quick, kill. One more, and what a dead disk keeps alive is left behind.
   static constexpr int kPatience = 3;
-  static constexpr Duration kStatusInterval = std::chrono::milliseconds(100);
   static constexpr Duration kSweepDelay = std::chrono::seconds(1);
-  static constexpr Duration kServiceInterval = std::chrono::seconds(10);
   static constexpr Duration kLogRetry = std::chrono::milliseconds(50);
 
   // Signals
   void on_hup();
-  void on_usr1();
   void on_usr2();
   void on_ttin() { resize_by(1); }
   void on_ttou() { resize_by(-1); }
@@ -91,17 +90,12 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   void resize_by(int change);
   /// Whether the descriptors suffice when that pool has so many workers.
   [[nodiscard]] Result<void> fits(const PoolRunner& changed, std::size_t workers) const;
-  void write_status();
   /// A child was stopped or continued, perhaps.
   void note_stopped();
   void sweep_strangers();
   void look_for_oom_kills();
   void on_before_sleep();
   void write_log();
-  // What systemd is told.
-  void begin_service();
-  void tell_service();
-  [[nodiscard]] std::string summary() const;
   void renew_lock();
   /// Warns of what is hardly meant, and gives up root when no pool needs it. When it fails a part may be
   /// given up.
@@ -150,18 +144,19 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   std::string examined_config_;           ///< and the text that it has examined
   bool upgrade_due_ = false;              ///< it could take over, and nothing else has happened since
   ControlSocket control_;
+  ServiceReporter service_;
+  StatusWriter status_writer_;
   Fd config_lock_;
   std::string config_text_;                           ///< of the configuration in force
   std::vector<std::unique_ptr<PoolRunner>> pools_;    ///< as the configuration lists them
   std::vector<std::unique_ptr<PoolRunner>> leaving_;  ///< removed by a reload, not yet stopped
   Instant started_at_;
-  Instant last_status_;
   std::uint64_t strangers_reaped_ = 0;
   bool stopping_ = false;
   int stop_requests_ = 0;
   bool stopped_cleanly_ = true;
   SignalWatcher hup_, usr1_, usr2_, ttin_, ttou_, term_, quit_, int_, chld_;
-  TimerWatcher status_timer_, sweep_timer_, log_timer_, service_timer_, oom_timer_;
+  TimerWatcher sweep_timer_, log_timer_, oom_timer_;
   BeforeSleepWatcher before_sleep_;
 };
 

@@ -81,9 +81,9 @@ SupervisorState Supervisor::state() {
   state.descriptors_soft = options_.worker_descriptors.rlim_cur;
   state.descriptors_hard = options_.worker_descriptors.rlim_max;
   state.started_at = started_at_;
-  state.last_status = last_status_;
+  state.last_status = status_writer_.last();
   state.written_at = std::chrono::steady_clock::now();
-  state.status_due = status_timer_.active();
+  state.status_due = status_writer_.due();
   state.client_descriptors = static_cast<std::uint64_t>(clients_.first());
   state.clients_protected = clients_.are_protected();
   state.strangers_reaped = strangers_reaped_;
@@ -103,7 +103,6 @@ Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfig
   config_lock_.reset(static_cast<int>(state.config_lock));
   config_text_ = state.running.config_text;
   started_at_ = state.started_at;
-  last_status_ = state.last_status;
   strangers_reaped_ = state.strangers_reaped;
   control_.adopt(state.control, configs.running.control);
   clients_.adopt(static_cast<int>(state.client_descriptors), state.clients_protected);
@@ -130,7 +129,7 @@ Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfig
   for (const auto& pools : {&pools_, &leaving_}) {
     for (const auto& pool : *pools) pool->resume();
   }
-  if (state.status_due) status_timer_.start(kStatusInterval, Callback::to<&Supervisor::write_status>(*this));
+  status_writer_.adopt(state.last_status, state.status_due);
   on_chld();  // whoever has died meanwhile
   return {};
 }

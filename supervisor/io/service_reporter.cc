@@ -1,0 +1,36 @@
+#include "supervisor/io/service_reporter.h"
+
+#include <algorithm>
+
+#include "supervisor/io/service_manager.h"
+
+namespace prefork {
+
+void ServiceReporter::begin() {
+  if (!is_service()) return;
+  notify_ready(summary(supervisor_.status()));
+  tell();
+}
+
+void ServiceReporter::reloading() const {
+  if (is_service()) notify_reloading();
+}
+
+void ServiceReporter::reloaded() const {
+  if (is_service()) notify_ready(summary(supervisor_.status()));
+}
+
+void ServiceReporter::stopping() const {
+  if (is_service()) notify_stopping();
+}
+
+void ServiceReporter::tell() {
+  const Duration limit = watchdog_interval();
+  if (limit > Duration::zero()) notify_alive();
+  const SupervisorStatus status = supervisor_.status();
+  if (!status.stopping) notify_status(summary(status));
+  const Duration interval = limit > Duration::zero() ? std::min(limit / 2, kInterval) : kInterval;
+  timer_.start(interval, Callback::to<&ServiceReporter::tell>(*this));
+}
+
+}  // namespace prefork
