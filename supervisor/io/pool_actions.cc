@@ -50,15 +50,14 @@ void PoolRunner::perform(const action::StartWorker& action) {
     if (auto own = around_.clients.check_own(ends.value().first.descriptor()); !own) ends = own.error();
   }
   if (!ends) {
-    around_.log.error("{} cannot be started: {}", name_of(action.worker), ends.error().message());
+    around_.log.error("{} cannot be started: {}", reporter_.name_of(action.worker), ends.error().message());
     return tell(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 0}});
   }
   auto [ours, theirs] = std::move(ends).value();
-  if (action.worker.slot() >= workers_.size()) workers_.resize(action.worker.slot() + 1);
   const bool forked = static_cast<bool>(action.from);
-  workers_[action.worker.slot()] = std::make_unique<WorkerProcess>(
-      around_.loop, static_cast<WorkerProcess::Owner&>(*this), action.worker, std::move(ours), forked);
-  if (!forked) return launch(action, *workers_[action.worker.slot()], theirs.release());
+  WorkerProcess& process = processes_.add(std::make_unique<WorkerProcess>(
+      around_.loop, static_cast<WorkerProcess::Owner&>(*this), action.worker, std::move(ours), forked));
+  if (!forked) return launch(action, process, theirs.release());
   forks_.push_back(Fork{action.worker, action.from, theirs.release()});
   send_forks();
 }
@@ -88,7 +87,7 @@ void PoolRunner::send_forks() {
   std::vector<WorkerId> failed;
   std::erase_if(forks_, [&](const Fork& fork) {
     if (std::find(full.begin(), full.end(), fork.from) != full.end()) return false;
-    WorkerProcess* origin = find(fork.from);
+    WorkerProcess* origin = processes_.find(fork.from);
     const SendStatus status =
         origin == nullptr ? SendStatus::kGone : origin->send(Record{.kind = RecordKind::kFork}, fork.channel);
     if (status == SendStatus::kFull || status == SendStatus::kNoResources) {
@@ -105,34 +104,34 @@ void PoolRunner::send_forks() {
 
 void PoolRunner::perform(const action::SendDrain& action) {
   // A worker that cannot be told will be signalled when its deadline passes.
-  if (WorkerProcess* worker = find(action.worker)) (void)worker->send(Record{.kind = RecordKind::kDrain});
+  if (WorkerProcess* worker = processes_.find(action.worker))
+    (void)worker->send(Record{.kind = RecordKind::kDrain});
 }
 
 void PoolRunner::perform(const action::SignalWorker& action) {
-  if (WorkerProcess* worker = find(action.worker)) worker->signal(action.signal);
+  if (WorkerProcess* worker = processes_.find(action.worker)) worker->signal(action.signal);
 }
 
 void PoolRunner::perform(const action::SendPing& action) {
   // Where there is no room for it the worker has not read what it was sent before: that tells the same.
-  if (WorkerProcess* worker = find(action.worker)) (void)worker->send(Record{.kind = RecordKind::kPing});
+  if (WorkerProcess* worker = processes_.find(action.worker))
+    (void)worker->send(Record{.kind = RecordKind::kPing});
 }
 
 void PoolRunner::perform(const action::Measure& action) {
-  const WorkerProcess* worker = find(action.worker);
+  const WorkerProcess* worker = processes_.find(action.worker);
   if (worker == nullptr || worker->pid() == 0) return;
   if (const auto rss = resident_memory(worker->pid())) tell(event::WorkerMeasured{action.worker, *rss});
 }
 
-void PoolRunner::perform(const action::ForgetGeneration& action) { launches_.erase(action.generation); }
-
 void PoolRunner::perform(const action::ForgetWorker& action) {
   std::erase_if(forks_, [&action](const Fork& fork) { return fork.worker == action.worker; });
-  WorkerProcess* process = find(action.worker);
+  std::unique_ptr<WorkerProcess> process = processes_.take(action.worker);
   if (process == nullptr) return;
   // What a template has forked writes where it did: closed, that would end them.
   if (process->output() != nullptr && process->output()->outlives_owner())
     outputs_.push_back(process->take_output());
-  forgotten_.push_back(std::move(workers_[action.worker.slot()]));
+  forgotten_.push_back(std::move(process));
 }
 
 void PoolRunner::perform(const action::Dispatch& action) {
@@ -144,7 +143,7 @@ void PoolRunner::perform(const action::Dispatch& action) {
   if (action.came_back) restore_defaults(socket);
   if (action.answered) sockets_.progress(action.ticket) = progress_of(socket);
   sockets_.sent(action.ticket) = true;
-  WorkerProcess* worker = find(action.worker);
+  WorkerProcess* worker = processes_.find(action.worker);
   const SendStatus status =
       worker == nullptr ? SendStatus::kGone : worker->send(connection_record(action), socket);
   if (status == SendStatus::kSent) return;
@@ -157,7 +156,8 @@ void PoolRunner::perform(const action::Dispatch& action) {
 
 void PoolRunner::perform(const action::SendYield& action) {
   // A worker that cannot be told parks a moment later by itself.
-  if (WorkerProcess* worker = find(action.worker)) (void)worker->send(Record{.kind = RecordKind::kYield});
+  if (WorkerProcess* worker = processes_.find(action.worker))
+    (void)worker->send(Record{.kind = RecordKind::kYield});
 }
 
 void PoolRunner::watch(Ticket ticket) {

@@ -6,8 +6,8 @@
 #include <variant>
 
 #include "config/listen_address.h"
-#include "supervisor/control/describe.h"
 #include "supervisor/io/pool_settings.h"
+#include "supervisor/io/pool_status.h"
 
 namespace prefork {
 namespace {
@@ -31,6 +31,7 @@ PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Mill
       stop_timeout_(stop_timeout),
       spawner_key_(surroundings.spawner.add(*this, spawner_key)),
       pool_(to_settings(config_, stop_timeout), std::random_device()(), current_time()),
+      reporter_(config_.name, surroundings.log, surroundings.events, {pool_.workers(), processes_, sockets_}),
       lobby_(surroundings.loop, *this),
       farewell_(surroundings.loop),
       fork_timer_(surroundings.loop),
@@ -167,29 +168,19 @@ int PoolRunner::watched_socket(Ticket ticket) {
   return sockets_.knows(ticket) ? sockets_.at(ticket).get() : -1;
 }
 
-WorkerProcess* PoolRunner::find(WorkerId id) const {
-  if (id.slot() >= workers_.size() || !workers_[id.slot()] || workers_[id.slot()]->id() != id) return nullptr;
-  return workers_[id.slot()].get();
-}
-
 void PoolRunner::started(std::uint64_t worker, pid_t pid, Fd pidfd) {
-  if (WorkerProcess* process = find(WorkerId{worker})) process->started(pid, std::move(pidfd));
-}
-
-pid_t PoolRunner::pid_of(WorkerId id) const {
-  const WorkerProcess* process = find(id);
-  return process == nullptr ? 0 : process->pid();
+  if (WorkerProcess* process = processes_.find(WorkerId{worker})) process->started(pid, std::move(pidfd));
 }
 
 void PoolRunner::not_started(std::uint64_t worker, const LaunchReply& reply) {
-  WorkerProcess* process = find(WorkerId{worker});
+  WorkerProcess* process = processes_.find(WorkerId{worker});
   if (process == nullptr) return;
   set_start_error(*process, reply);
   process->not_started();
 }
 
 void PoolRunner::start_failed(std::uint64_t worker, const LaunchReply& reply) {
-  if (WorkerProcess* process = find(WorkerId{worker})) set_start_error(*process, reply);
+  if (WorkerProcess* process = processes_.find(WorkerId{worker})) set_start_error(*process, reply);
 }
 
 void PoolRunner::set_start_error(WorkerProcess& process, const LaunchReply& reply) const {
@@ -199,38 +190,24 @@ void PoolRunner::set_start_error(WorkerProcess& process, const LaunchReply& repl
 }
 
 void PoolRunner::process_stopped(pid_t pid, bool stopped) {
-  for (const auto& worker : workers_) {
-    if (worker && worker->pid() == pid) return tell(event::WorkerStopped{worker->id(), stopped});
-  }
+  if (const WorkerProcess* process = processes_.find_pid(pid))
+    tell(event::WorkerStopped{process->id(), stopped});
 }
 
 std::string PoolRunner::output_name(const WorkerProcess& worker) const {
   return config_.name + "[" + std::to_string(worker.pid()) + "]";
 }
 
-std::string PoolRunner::name_of(const WorkerProcess& worker) const { return name_of(worker.id()); }
-
-std::string PoolRunner::name_of(WorkerId id) const {
-  const WorkerRow* row = pool_.workers().find(id);
-  return name_of(id, row == nullptr ? WorkerRole::kWorker : row->role);
+void PoolRunner::perform(const action::ReportRollout& action) {
+  rollout_failed_ = action.stage == action::ReportRollout::Stage::kFailed;
+  reporter_.report(action);
 }
 
-std::string PoolRunner::name_of(WorkerId id, WorkerRole role) const {
-  const WorkerProcess* process = find(id);
-  std::string name = "pool " + config_.name + (role == WorkerRole::kTemplate ? ": template " : ": worker ") +
-                     std::to_string(id.sequence());
-  if (process != nullptr && process->pid() != 0) name += " (pid " + std::to_string(process->pid()) + ")";
-  return name;
+void PoolRunner::perform(const action::Stopped& action) {
+  stopped_cleanly_ = action.clean;
+  reporter_.report(action);
 }
 
-bool PoolRunner::knows_child(pid_t pid) const {
-  return std::any_of(workers_.begin(), workers_.end(),
-                     [pid](const auto& worker) { return worker != nullptr && worker->pid() == pid; });
-}
-
-bool PoolRunner::awaits_identity() const {
-  return std::any_of(workers_.begin(), workers_.end(),
-                     [](const auto& worker) { return worker != nullptr && worker->awaits_identity(); });
-}
+PoolStatus PoolRunner::status() const { return status_of(config_, pool_, listeners_, processes_); }
 
 }  // namespace prefork

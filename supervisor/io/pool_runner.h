@@ -22,8 +22,10 @@
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
 #include "supervisor/io/oom_counter.h"
+#include "supervisor/io/pool_reporter.h"
 #include "supervisor/io/pool_settings.h"
 #include "supervisor/io/pool_state.h"
+#include "supervisor/io/process_table.h"
 #include "supervisor/io/socket_table.h"
 #include "supervisor/io/spawner_link.h"
 #include "supervisor/io/worker_process.h"
@@ -94,14 +96,12 @@ class PoolRunner final : private Listener::Owner,
   /// listener.
   void vacate(const ListenAddress& address);
   [[nodiscard]] PoolStatus status() const;
-  /// "web: 3 of 4 workers ready, 1 busy, 0 queued".
-  [[nodiscard]] std::string summary() const;
   /// A process was stopped by a signal, or goes on; nothing happens if it is none of this pool's.
   void process_stopped(pid_t pid, bool stopped);
   /// A child of the supervisor that this pool will reap itself, or may turn out to.
-  [[nodiscard]] bool knows_child(pid_t pid) const;
+  [[nodiscard]] bool knows_child(pid_t pid) const { return processes_.find_pid(pid) != nullptr; }
   /// A worker that a template forked has not yet told who it is.
-  [[nodiscard]] bool awaits_identity() const;
+  [[nodiscard]] bool awaits_identity() const { return processes_.awaits_identity(); }
 
  private:
   // Listener::Owner
@@ -112,11 +112,13 @@ class PoolRunner final : private Listener::Owner,
   [[nodiscard]] int watched_socket(Ticket ticket) override;
   // WorkerProcess::Owner
   void tell(const Event& event) override;
-  void has_process(const WorkerProcess& worker) override;
+  void has_process(const WorkerProcess& worker) override { reporter_.has_process(worker); }
   void hear_spawner() override { around_.spawner.hear(); }
   Datagram& datagram() override { return around_.datagram; }
   Log& log() override { return around_.log; }
-  [[nodiscard]] std::string name_of(const WorkerProcess& worker) const override;
+  [[nodiscard]] std::string name_of(const WorkerProcess& worker) const override {
+    return reporter_.name_of(worker.id());
+  }
   [[nodiscard]] std::string output_name(const WorkerProcess& worker) const override;
   [[nodiscard]] bool take_oom_kill() override {
     return around_.oom.take_kill(std::chrono::steady_clock::now());
@@ -142,29 +144,13 @@ class PoolRunner final : private Listener::Owner,
   void perform(const action::End& action);
   void perform(const action::SetAccepting& action);
   void perform(const action::CloseListeners& action);
-  void perform(const action::ReportReady& action);
-  void perform(const action::ReportDeath& action);
-  void perform(const action::ReportStarts& action);
-  void perform(const action::ReportViolation& action);
+  void perform(const action::ForgetGeneration& action) { launches_.erase(action.generation); }
   void perform(const action::ReportRollout& action);
-  void perform(const action::ForgetGeneration& action);
-  void perform(const action::ReportStuck& action);
-  void perform(const action::ReportSize& action);
-  void perform(const action::ReportRedispatched& action);
-  void perform(const action::ReportSaturation& action);
-  void perform(const action::ReportGaveUp& action);
   void perform(const action::Stopped& action);
+  /// The rest are mere facts.
+  void perform(const auto& report) { reporter_.report(report); }
 
-  [[nodiscard]] WorkerProcess* find(WorkerId id) const;
-  /// 0 while unknown.
-  [[nodiscard]] pid_t pid_of(WorkerId id) const;
   [[nodiscard]] Listener* listener_at(const ListenAddress& address) const;
-  [[nodiscard]] std::string name_of(WorkerId id) const;
-  /// Why its program did not run, while its process is known; empty otherwise.
-  [[nodiscard]] std::string failed_start(const DeathRecord& record) const;
-  /// For a worker whose row is gone already.
-  [[nodiscard]] std::string name_of(WorkerId id, WorkerRole role) const;
-  [[nodiscard]] WorkerStatusLine status_of(const WorkerRow& row, Instant now) const;
   void listen_on(std::vector<ListenSocket> sockets);
   void set_start_error(WorkerProcess& process, const LaunchReply& reply) const;
   void watch(Ticket ticket);
@@ -193,6 +179,7 @@ class PoolRunner final : private Listener::Owner,
   bool rollout_failed_ = false;              ///< what the configuration says is not what runs
   std::uint64_t spawner_key_;
   Pool pool_;
+  PoolReporter reporter_;
   Actions actions_;
   std::vector<Event> events_;  ///< told and not yet handled, in order
   bool handling_ = false;
@@ -202,7 +189,7 @@ class PoolRunner final : private Listener::Owner,
   std::vector<Ticket> unwatched_;  ///< after an upgrade in place: to be watched again
   Farewell farewell_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  std::vector<std::unique_ptr<WorkerProcess>> workers_;    ///< by slot of the id
+  ProcessTable processes_;
   std::vector<std::unique_ptr<WorkerProcess>> forgotten_;  ///< may still be in a callback of theirs
   std::vector<std::unique_ptr<Listener>> old_listeners_;   ///< the same, or have not retired yet
   std::vector<std::unique_ptr<WorkerOutput>> outputs_;  ///< of templates that are gone, for those they forked

@@ -39,9 +39,7 @@ PoolState PoolRunner::state() {
     state.listeners.push_back({Carried{socket.descriptor()}, socket.file(), listener->accepted(),
                                Carried{listener->unmoved().get()}});
   }
-  for (const auto& worker : workers_) {
-    if (worker) state.workers.push_back(worker->state());
-  }
+  state.workers = processes_.state();
   for (const auto& output : outputs_) state.outputs.push_back(output->state());
   for (const Fork& fork : forks_)
     state.forks.push_back({fork.worker, fork.from, Carried{fork.channel.get()}});
@@ -64,9 +62,8 @@ Result<void> PoolRunner::adopt(const PoolState& state) {
   adopt_launches(state.launches);
   adopt_listeners(state.listeners);
   for (const WorkerProcessState& worker : state.workers) {
-    if (worker.id.slot() >= workers_.size()) workers_.resize(worker.id.slot() + 1);
-    workers_[worker.id.slot()] =
-        std::make_unique<WorkerProcess>(around_.loop, static_cast<WorkerProcess::Owner&>(*this), worker);
+    processes_.add(
+        std::make_unique<WorkerProcess>(around_.loop, static_cast<WorkerProcess::Owner&>(*this), worker));
   }
   for (const OutputState& output : state.outputs)
     outputs_.push_back(std::make_unique<WorkerOutput>(around_.loop, around_.log, output));

@@ -28,6 +28,7 @@ class SocketTable {
   /// The socket, which may have been closed already. The ticket must be one that add() gave and end() has not
   /// seen.
   [[nodiscard]] Fd& at(Ticket ticket) { return entries_[ticket.slot()].socket; }
+  [[nodiscard]] const Fd& at(Ticket ticket) const { return entries_[ticket.slot()].socket; }
   [[nodiscard]] bool knows(Ticket ticket) const {
     return ticket && ticket.slot() < entries_.size() && entries_[ticket.slot()].ticket == ticket;
   }
