@@ -187,7 +187,7 @@ Result<Supervisor::Sockets> Supervisor::open_sockets(const Config& config) {
 
 Result<void> Supervisor::apply(const Config& config, std::vector<std::string>& changes) {
   if (auto fits = check_descriptor_budget(config, descriptor_limit(), clients_.unreadable_from()); !fits)
-    return fits;
+    return Error{options_.config_file + ": " + fits.error().message()};
   if (auto users = check_users(config, spawner_.pid()); !users) return users;
   auto sockets = open_sockets(config);
   if (!sockets) return sockets.error();

@@ -163,7 +163,9 @@ TEST_CASE("FAULTS 61: a size or a queue that the limit of descriptors does not a
   supervisor.wait_for_idle(1);
   supervisor.rewrite_config(PoolText{.workers = 1000});
   supervisor.signal(SIGHUP);
-  CHECK(supervisor.wait_for_log("reload refused").find("the limit is 2000") != std::string::npos);
+  const std::string line = supervisor.wait_for_log("reload refused");
+  CHECK_MESSAGE(line.find("/workers: 1000 is not allowed: ") != std::string::npos, line);
+  CHECK_MESSAGE(line.find("the limit is 2000") != std::string::npos, line);
   supervisor.rewrite_config(PoolText{.more = R"("queue": {"max": 5000})"});
   supervisor.signal(SIGHUP);
   supervisor.wait_for_log("reload refused", 2);

@@ -63,12 +63,59 @@ TEST_CASE(
       own.error().message() ==
       "workers, listeners and the control socket can need " + std::to_string(need.own) +
           " descriptors at a time, but the supervisor has kept " + std::to_string(need.own - 1) +
-          " for them when it started: those from there on are for clients, and seccomp keeps it from reading "
-          "them; make workers smaller, or restart the supervisor");
+          " for them when it started (those from there on are for clients, and seccomp keeps it from reading "
+          "them): 64 for the supervisor itself, 39 for workers, 2 for listen; make workers 3 or less, or "
+          "restart the supervisor");
   const auto clients = check_descriptor_budget(config, 1000, 1000 - need.clients + 1);
   REQUIRE_FALSE(clients.ok());
-  CHECK(clients.error().message().find("can need 104 descriptors at a time, but for clients there are 103") !=
-        std::string::npos);
+  const std::string text = clients.error().message();
+  CHECK(text.find("can need 104 descriptors at a time, but for clients there are 103") != std::string::npos);
+  CHECK(text.find(": 100 for queue.max, 4 for workers; make queue.max 99 or less") != std::string::npos);
+}
+
+TEST_CASE("FAULTS 61: the refusal of a file says where the largest number stands, and how much is allowed") {
+  Config config = config_of(4, 100);
+  config.pools[0].name = "web";
+  config.pools.push_back(config.pools[0]);
+  config.pools[1].name = "lines";
+  config.pools[1].queue.max = 5000;
+  config.text = R"({"pools": {"web": {}, "lines": {"queue": {"max": 5000}}}})";
+  const auto message = [&config](std::size_t limit) {
+    return check_descriptor_budget(config, limit).error().message();
+  };
+  CHECK(
+      message(1024) ==
+      "/pools/lines/queue/max: 5000 is not allowed: the configuration can need 5254 descriptors (open files "
+      "and connections) at a time, but the limit is 1024: 5000 for queue.max of pool lines, "
+      "100 for queue.max of pool web, 64 for the supervisor itself, 43 for workers of pool web, "
+      "47 for the rest; make queue.max of pool lines 770 or less, "
+      "or raise the limit (ulimit -Hn in a shell, LimitNOFILE= of systemd)");
+  config.pools[1].queue.max = 770;
+  CHECK(check_descriptor_budget(config, 1024).ok());
+  // Nothing in the file: the number is the default.
+  config.pools.pop_back();
+  config.pools[0].queue.max = 1024;
+  config.text = "{}";
+  CHECK(message(1024).starts_with("/queue/max: 1024 (the default) is not allowed: "));
+  CHECK(message(50).find("; make queue.max and others smaller, or raise the limit") != std::string::npos);
+}
+
+TEST_CASE("FAULTS 61: workers and what they hold are named, too, when they are the most") {
+  Config config = config_of(1000, 100);
+  config.text = R"({"workers": {"max": 1000}})";
+  config.pools[0].elastic.emplace();
+  const auto begins = [&config](const char* text) {
+    return check_descriptor_budget(config, 1000).error().message().starts_with(text);
+  };
+  CHECK(begins("/workers/max: 1000 is not allowed: "));
+  config.pools[0].workers = 10;
+  config.pools[0].hold = Hold::kDone;
+  config.pools[0].connections_per_worker = 300;
+  config.text = R"({"connections_per_worker": 300})";
+  CHECK(begins("/connections_per_worker: 300 is not allowed: "));
+  config.pools[0].keep_alive = {.park = true, .max = 10'000};
+  config.text = R"({"keep_alive": {"max": 10000}})";
+  CHECK(begins("/keep_alive/max: 10000 is not allowed: "));
 }
 
 }  // namespace
