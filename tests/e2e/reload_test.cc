@@ -102,6 +102,24 @@ TEST_CASE("FAULTS 39: a byte order mark and comments are no mistakes") {
   supervisor.wait_for_idle(1);
 }
 
+TEST_CASE("a reload says which keys differ, and no value that may be secret") {
+  SupervisorUnderTest supervisor(with(R"("workers": 1, "environment": {"KEY": "old"})"), {});
+  supervisor.wait_for_idle(1);
+  supervisor.rewrite_config(
+      with(R"("workers": 2, "environment": {"KEY": "hushed"}, "queue": {"timeout": "5s"},
+    "keep_alive": {"park": true}, "log": {"level": "debug"}, "stop_timeout": "20s", "supervisor_user": "4711")"));
+  supervisor.signal(SIGHUP);
+  const std::string line = supervisor.wait_for_log("pool main: reloaded, ");
+  CHECK(line.ends_with(
+      "pool main: reloaded, workers 2, keep_alive.park, queue.timeout; workers are replaced: environment"));
+  CHECK(supervisor.count_in_log("supervisor: reloaded, log.level, stop_timeout\n") == 1);
+  CHECK(supervisor.count_in_log("supervisor_user: takes effect when the supervisor is restarted\n") == 1);
+  CHECK(supervisor.count_in_log("hushed") == 0);
+  supervisor.signal(SIGHUP);
+  CHECK(supervisor.wait_for_log("pool main: reloaded, ", 2).ends_with("reloaded, unchanged"));
+  CHECK(supervisor.count_in_log("supervisor: reloaded, ") == 1);
+}
+
 TEST_CASE("FAULTS 40: a reload while workers are starting: only workers of the last configuration remain") {
   SupervisorUnderTest supervisor({.command = scripted({"mark:first", "gate:go"}), .workers = 3});
   supervisor.gates().wait_for_marks("first", 3);
