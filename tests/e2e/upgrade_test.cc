@@ -1,76 +1,24 @@
-// SIGUSR2: a new program takes over in the same process, and nobody notices; one that cannot changes nothing.
+// SIGUSR2: a new program takes over in the same process, and nobody notices.
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <climits>
 #include <csignal>
 #include <fstream>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "tests/e2e/load.h"
+#include "tests/e2e/program.h"
 #include "tests/support/client.h"
 #include "tests/support/supervisor_under_test.h"
-#include "tests/support/test_directory.h"
 
 using namespace prefork;
 using namespace prefork::test;
 
 namespace {
-
-/// A place for the program that a supervisor is started from, and in which another can be put.
-class Program {
- public:
-  Program() {
-    // A supervisor that has given up root must find it, too.
-    REQUIRE(::chmod(directory_.path().c_str(), 0755) == 0);
-    use_built();
-  }
-  [[nodiscard]] std::string path() const { return directory_.at("supervisor"); }
-
-  /// A symbolic link, as deployments have it.
-  void use_built() const { link_to(SupervisorUnderTest::built_program()); }
-  /// The same program as another file; returns its path.
-  std::string use_copy(const std::string& name) const {
-    const std::string copy = directory_.at(name);
-    REQUIRE(::system(("cp '" + SupervisorUnderTest::built_program() + "' '" + copy + "'").c_str()) == 0);
-    link_to(copy);
-    return copy;
-  }
-  void use_script(const std::string& text, mode_t mode = 0755) const {
-    (void)directory_.write("supervisor", text, mode);
-  }
-  void remove() const { (void)::unlink(path().c_str()); }
-
- private:
-  void link_to(const std::string& target) const {
-    const std::string fresh = directory_.at("fresh");
-    REQUIRE(::symlink(target.c_str(), fresh.c_str()) == 0);
-    REQUIRE(::rename(fresh.c_str(), path().c_str()) == 0);
-  }
-
-  TestDirectory directory_;
-};
-
-std::unique_ptr<SupervisorUnderTest> start(const Program& program, const std::string& config,
-                                           std::size_t listeners = 1) {
-  SupervisorUnderTest::Options options;
-  options.listeners = listeners;
-  options.program = program.path();
-  return std::make_unique<SupervisorUnderTest>(config, options);
-}
-
-void upgrade(SupervisorUnderTest& supervisor) {
-  const std::size_t before = supervisor.count_in_log("has taken over from");
-  supervisor.signal(SIGUSR2);
-  supervisor.wait_for_log("has taken over from", before + 1);
-}
 
 std::string program_of(pid_t pid) {
   std::array<char, PATH_MAX> target{};
@@ -79,152 +27,7 @@ std::string program_of(pid_t pid) {
   return size < 0 ? "" : std::string(target.data(), static_cast<std::size_t>(size));
 }
 
-/// Hands the state that it examines on to the real program, after `change` to its bytes.
-std::string with_changed_state(const std::string& real, const std::string& change) {
-  return R"(#!/usr/bin/python3
-import fcntl, os, sys, zlib
-state = bytearray(os.pread(3, 1 << 24, 0))
-)" + change +
-         R"(
-other = os.memfd_create("state", os.MFD_ALLOW_SEALING)
-os.write(other, state)
-fcntl.fcntl(other, 1033, 15)
-os.dup2(other, 3)
-os.execv(")" +
-         real + R"(", ["supervisor", "--adopt-check", "3"])
-)";
-}
-
-constexpr const char* kOtherFormat = "state[8] = 99";
-/// The spawner speaks otherwise than the real program does.
-constexpr const char* kOtherSpawner = R"(name = b"launch_format"
-state[state.index(name) + len(name)] = 9
-state[12:16] = zlib.crc32(state[24:]).to_bytes(4, "little"))";
-
-/// Says what the real program says, and then does something to itself.
-std::string real_check_and(const std::string& command) {
-  return "#!/bin/sh\n" + SupervisorUnderTest::built_program() + " \"$@\" || exit 1\n" + command + "\n";
-}
-
-/// Answers "a" to its first client's first byte, and "b" when the gate is open; then it serves as an echo.
-std::vector<std::string> waits_at_gate() {
-  return scripted(
-      {"ready", "recv", "busy", "read:1", "write:a", "gate:go", "write:b", "shutdown", "close", "idle"});
-}
-
-std::unique_ptr<Client> begin(const std::string& address) {
-  auto client = std::make_unique<Client>(address);
-  client->send("?");
-  REQUIRE(client->receive(1) == "a");
-  return client;
-}
-
 }  // namespace
-
-TEST_CASE("FAULTS 65: a new program that cannot take over changes nothing, and the log says why") {
-  const Program program;
-  const auto supervisor = start(program, PoolText{.workers = 2}.text());
-  const std::vector<pid_t> workers = supervisor->wait_for_idle(2).pids();
-  const std::size_t descriptors = descriptors_of(supervisor->pid());
-  std::size_t refusals = 0;
-  const auto refused = [&](const std::string& why) {
-    INFO(why);
-    supervisor->signal(SIGUSR2);
-    const std::string line = supervisor->wait_for_log("upgrade refused", ++refusals);
-    CHECK_MESSAGE(line.find(why) != std::string::npos, line);
-    CHECK(ask(supervisor->address(), "hello") == "hello");
-    CHECK(supervisor->pool().pids() == workers);
-    eventually("nothing of it is left", [&] {
-      return children_of(supervisor->pid()).size() == 4 && descriptors_of(supervisor->pid()) == descriptors;
-    });
-  };
-  program.remove();
-  refused("No such file or directory");
-  program.use_script("#!/bin/sh\n", 0644);
-  refused("Permission denied");
-  program.use_script("no program\n");
-  refused("Exec format error");
-  program.use_script("#!/no/such/interpreter\n");
-  refused("No such file or directory");
-  program.use_script("#!/bin/sh\nexit 3\n");
-  refused("exited with status 3 and said nothing");
-  program.use_script("#!/bin/sh\nexit 0\n");
-  refused("exited with status 0 and said nothing");
-  program.use_script("#!/bin/sh\necho adopts the state: but dies; exit 1\n");
-  refused("exited with status 1: adopts the state: but dies");
-  program.use_script("#!/bin/sh\necho libnew.so: cannot open shared object file >&2; exit 127\n");
-  refused("exited with status 127: libnew.so: cannot open shared object file");
-  program.use_script("#!/bin/sh\nkill -SEGV $$\n");
-  refused("killed by signal 11");
-  program.use_script("#!/bin/sh\nsleep 1000 & exit 4\n");
-  refused("exited with status 4");
-  program.use_script("#!/bin/sh\nyes | head -c 3000000; exit 5\n");
-  refused("exited with status 5: y");
-  program.use_script(with_changed_state(SupervisorUnderTest::built_program(), kOtherFormat));
-  refused("the state is of format 99, and this program understands format");
-  program.use_script(with_changed_state(SupervisorUnderTest::built_program(), kOtherSpawner));
-  refused("its seccomp filter, and so would the workers: restart it instead");
-  program.use_script(real_check_and("touch \"$0\""));
-  refused("was replaced once more while it was examined");
-  program.use_script(real_check_and("rm \"$0\""));
-  refused("No such file or directory");
-  program.use_built();
-  upgrade(*supervisor);
-  CHECK(supervisor->pool().pids() == workers);
-}
-
-TEST_CASE("FAULTS 65: when the exec itself fails everything is as before, and no worker inherits anything") {
-  const Program program;
-  const auto supervisor = start(program, PoolText{.workers = 2}.text());
-  const std::vector<pid_t> workers = supervisor->wait_for_idle(2).pids();
-  const std::size_t descriptors = descriptors_of(workers[0]);
-  program.use_script(real_check_and("chmod 000 \"$0\""));
-  supervisor->signal(SIGUSR2);
-  const std::string line = supervisor->wait_for_log("upgrade refused");
-  CHECK_MESSAGE(line.find("exec " + program.path() + ": Permission denied") != std::string::npos, line);
-  REQUIRE(::kill(workers[0], SIGKILL) == 0);
-  const PoolTable after = supervisor->wait_for_pool("another has taken its place", [](const PoolTable& pool) {
-    return pool["crashes"] + pool["start_failures"] == 1 && pool.count("idle") == 2;
-  });
-  for (const pid_t pid : after.pids()) CHECK(descriptors_of(pid) == descriptors);
-  CHECK(supervisor->stop() == 0);
-}
-
-TEST_CASE(
-    "FAULTS 65: a new program that hangs is ended after ten seconds; meanwhile all goes on, and no second "
-    "upgrade begins") {
-  const Program program;
-  const auto supervisor = start(program, PoolText{}.text());
-  supervisor->wait_for_idle(1);
-  program.use_script("#!/bin/sh\nexec >&- 2>&-\nsleep 1000\n");
-  supervisor->signal(SIGUSR2);
-  supervisor->wait_for_log("upgrade: examining");
-  supervisor->signal(SIGUSR2);
-  CHECK(supervisor->wait_for_log("upgrade refused").find("another upgrade is under way") !=
-        std::string::npos);
-  supervisor->rewrite_config({.workers = 2});
-  supervisor->signal(SIGHUP);
-  supervisor->wait_for_idle(2);
-  CHECK(ask(supervisor->address(), "hello") == "hello");
-  const std::string line = supervisor->wait_for_log("upgrade refused", 2);
-  CHECK_MESSAGE(line.find("has not answered within 10 s") != std::string::npos, line);
-  program.use_built();
-  upgrade(*supervisor);
-  CHECK(ask(supervisor->address(), "hello") == "hello");
-}
-
-TEST_CASE("FAULTS 65: a supervisor that is being stopped is not upgraded") {
-  const Program program;
-  const auto supervisor = start(program, PoolText{.command = waits_at_gate()}.text());
-  const auto client = begin(supervisor->address());
-  supervisor->signal(SIGTERM);
-  supervisor->wait_for_log("stopping");
-  supervisor->signal(SIGUSR2);
-  CHECK(supervisor->wait_for_log("upgrade refused").find("the supervisor is stopping") != std::string::npos);
-  supervisor->gates().open("go");
-  CHECK(client->receive() == "b");
-  CHECK(supervisor->await_exit() == 0);
-}
 
 TEST_CASE("FAULTS 66: queued, busy and idle: an upgrade loses nothing, and everything goes on afterwards") {
   PoolText busy{.command = waits_at_gate(), .workers = 2};
