@@ -2,9 +2,9 @@
 // sample here, and a configuration with that sample differs in that key and in no other.
 #include <doctest/doctest.h>
 
-#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/changes.h"
