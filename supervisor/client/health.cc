@@ -14,7 +14,7 @@ std::string describe(const Json& pool, bool fine) {
   if (pool.value("wanted", 0) == 0) return text + "meant to have no workers";
   text += number("ready") + " of " + number("wanted") + " workers ready";
   if (pool.value("start_failures", 0) > 0)
-    text += "; starting fails, " + number("start_failures") + " in a row";
+    text += "; new workers die, " + number("start_failures") + " in a row";
   return text;
 }
 

@@ -109,7 +109,7 @@ class Screen {
     std::string line = fmt::format("pool {}: {}, {} of {} workers ready, generation {}", text(pool, "name"),
                                    text(pool, "state"), ready, wanted, number(pool, "generation"));
     if (!member(pool, "trial").is_null()) line += fmt::format(" ({} on trial)", number(pool, "trial"));
-    if (failures > 0) line += fmt::format(", starting fails ({} in a row)", failures);
+    if (failures > 0) line += fmt::format(", new workers die ({} in a row)", failures);
     line += "  [" + text(pool, "scoreboard") + "]";
     const bool alarm = failures > 0 || (ready == 0 && wanted > 0);
     add(std::move(line), alarm ? TopLine::Style::kAlarm : TopLine::Style::kHead);

@@ -45,11 +45,11 @@ void PoolReporter::report(const action::ReportDeath& report) const {
 
 void PoolReporter::report(const action::ReportStarts& report) const {
   if (report.failures > 0) {
-    log_.error("pool {}: starting workers fails, {} in a row; next attempt in {}", pool_, report.failures,
-               describe(report.delay));
+    log_.error("pool {}: new workers die before they are of use, {} in a row; next attempt in {}", pool_,
+               report.failures, describe(report.delay));
     events_.publish(control_event::PoolFailed{pool_, report.failures, report.delay});
   } else {
-    log_.info("pool {}: workers start again", pool_);
+    log_.info("pool {}: new workers are of use again", pool_);
     events_.publish(control_event::PoolRecovered{pool_});
   }
 }

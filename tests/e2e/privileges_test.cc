@@ -199,7 +199,7 @@ TEST_CASE(
   if (!is_root()) return;
   SupervisorUnderTest supervisor(PoolText{.more = R"("limits": {"nofile": "unlimited"})"});
   supervisor.wait_for_log("died: set the limit nofile: Operation not permitted");
-  supervisor.wait_for_log("pool main: starting workers fails");
+  supervisor.wait_for_log("pool main: new workers die before they are of use");
 }
 
 TEST_CASE("workers that run as root are warned of") {

@@ -43,7 +43,7 @@ double cpu_seconds(pid_t supervisor) {
 /// Waits until the pool's worker was found out to be unable to start, for this reason.
 void await_failure(SupervisorUnderTest& supervisor, const std::string& why) {
   supervisor.wait_for_log("died: " + why);
-  supervisor.wait_for_log("starting workers fails, ");
+  supervisor.wait_for_log("new workers die before they are of use, ");
 }
 
 /// Lifts the limit of the supervisor's spawners, as its user: root may be without the right to.
@@ -99,15 +99,15 @@ TEST_CASE(
   const PoolTable looping = supervisor.pool();
   CHECK(looping["starts"] <= 10);
   CHECK(cpu < (kSanitized ? 0.1 : 0.02) * passed);
-  CHECK(supervisor.wait_for_log("starting workers fails, 2 in a row; next attempt in ").find(" error ") !=
-        std::string::npos);
+  CHECK(supervisor.wait_for_log("new workers die before they are of use, 2 in a row; next attempt in ")
+            .find(" error ") != std::string::npos);
   CHECK(client.silent());
 
   (void)files.write("program", kEcho, 0755);
   CHECK(client.receive() == "patience");
   // The next attempt was the first that could succeed, and it did.
   CHECK(supervisor.pool()["start_failures"] <= looping["start_failures"] + 1);
-  supervisor.wait_for_log("workers start again");
+  supervisor.wait_for_log("new workers are of use again");
   supervisor.wait_for_idle(8);
 }
 
@@ -116,7 +116,7 @@ TEST_CASE("FAULTS 13: a pool whose command exits at once does not disturb anothe
   const std::string program = files.write("program", "#!/bin/sh\nexit 0\n", 0755);
   SupervisorUnderTest supervisor(pools_text({{"bad", {.command = {program}}}, {"good", {}}}),
                                  {.listeners = 2});
-  supervisor.wait_for_log("pool bad: starting workers fails");
+  supervisor.wait_for_log("pool bad: new workers die before they are of use");
   CHECK(supervisor.wait_for_log("died: ").find("exited with status 0") != std::string::npos);
   for (int i = 0; i < 5; ++i) CHECK(ask(supervisor.address(1), "hello") == "hello");
   CHECK(supervisor.status().pool("good")["start_failures"] == 0);

@@ -102,7 +102,7 @@ TEST_CASE("a supervisor stops while its workers are still starting, or cannot st
   starting.gates().wait_for_marks("here", 3);
   CHECK(starting.stop() == 0);
   SupervisorUnderTest failing(PoolText{.command = {"/bin/false"}});
-  failing.wait_for_log("starting workers fails");
+  failing.wait_for_log("new workers die before they are of use");
   CHECK(failing.stop() == 0);
 }
 

@@ -126,11 +126,11 @@ TEST_CASE("a listener says when it does not accept, and why") {
   CHECK(has_line(to_table(supervisor({status})), "accepted 1204, waiting in the kernel 3 of 128, not acc"));
 }
 
-TEST_CASE("a pool whose workers fail to start says so in its line") {
+TEST_CASE("a pool whose new workers die says so in its line") {
   PoolStatus status = pool();
   status.start_failures = 7;
-  CHECK(
-      has_line(to_table(supervisor({status})), "1 to be started, starting fails (7 in a row), generation 3"));
+  CHECK(has_line(to_table(supervisor({status})),
+                 "1 to be started, new workers die (7 in a row), generation 3"));
 }
 
 }  // namespace
