@@ -30,6 +30,7 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
   std::string head =
       fmt::format("pool {}: {}, workers {} ready of {} wanted (configured {}), {} to be started", pool.name,
                   pool.state, ready_workers(pool), pool.target, pool.configured, pool.scheduled);
+  if (pool.saturated) head += ", saturated";
   if (pool.start_failures > 0) head += fmt::format(", new workers die ({} in a row)", pool.start_failures);
   head += fmt::format(", generation {}", pool.generation);
   lines.push_back(pool.trial ? head + fmt::format(" ({} on trial)", *pool.trial) : head);

@@ -48,6 +48,7 @@ struct PoolStatus {
   bool removed = false;  ///< not in the configuration any more; it is stopping
   std::vector<ListenerStatus> listeners;
   bool accepting = false;
+  bool saturated = false;            ///< somebody waits for a worker, or has until a moment ago
   std::size_t configured = 0;        ///< workers as in the file
   std::size_t target = 0;            ///< workers wanted now
   std::size_t scheduled = 0;         ///< of those, not started yet

@@ -91,6 +91,7 @@ Json of(const PoolStatus& pool) {
           {"state", pool.state},
           {"removed", pool.removed},
           {"accepting", pool.accepting},
+          {"saturated", pool.saturated},
           {"configured", pool.configured},
           {"wanted", pool.target},
           {"ready", ready_workers(pool)},

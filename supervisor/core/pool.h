@@ -56,6 +56,8 @@ class Pool {
   /// After a standstill: deadlines do not count yet.
   [[nodiscard]] bool catching_up() const { return grace_until_.has_value(); }
   [[nodiscard]] bool accepting() const { return accepting_; }
+  /// Somebody waits for a worker, or has until a moment ago.
+  [[nodiscard]] bool saturated() const { return phase_ != Phase::kStopped && saturation_.saturated(); }
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }
   [[nodiscard]] const WorkerTable& workers() const { return workers_; }
   [[nodiscard]] const ConnectionTable& connections() const { return dispatcher_.connections(); }

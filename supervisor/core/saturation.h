@@ -18,6 +18,8 @@ class Saturation {
 
   /// `queued`: how many still wait when everything that can be handed out has been.
   void observe(std::size_t queued, Instant now, Actions& out);
+  /// What was reported last.
+  [[nodiscard]] bool saturated() const { return saturated_; }
   /// When to observe once more, whatever happens.
   [[nodiscard]] std::optional<Instant> next_deadline() const;
 

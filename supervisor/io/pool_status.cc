@@ -59,6 +59,7 @@ PoolStatus status_of(const PoolConfig& config, const Pool& pool,
   status.name = config.name;
   status.state = to_string(pool.phase());
   status.accepting = pool.accepting();
+  status.saturated = pool.saturated();
   status.configured = config.workers;
   status.target = pool.lifecycle().target();
   status.scheduled = pool.lifecycle().scheduled();

@@ -29,6 +29,7 @@ TEST_CASE("the status says everything that the table says") {
   pool.state = "running";
   pool.target = 5;
   pool.configured = 4;
+  pool.saturated = true;
   pool.queue_max = 1024;
   pool.counters.accepted = 7;
   pool.counters.waits.add(milliseconds(3));
@@ -52,6 +53,7 @@ TEST_CASE("the status says everything that the table says") {
   CHECK(web["configured"] == 4);
   CHECK(web["ready"] == 2);
   CHECK(web["removed"] == false);
+  CHECK(web["saturated"] == true);
   CHECK(web["queue"]["limit"] == 1024);
   CHECK(web["queue"]["wait_max_ms"] == 3.0);
   CHECK(web["counters"]["accepted"] == 7);
@@ -62,6 +64,12 @@ TEST_CASE("the status says everything that the table says") {
   CHECK(web["workers"][1]["state"] == "busy");
   CHECK(web["workers"][1]["pid"] == 4002);
   CHECK(web["workers"][1]["age_ms"] == 1500.0);
+}
+
+TEST_CASE("a pool that nobody waits for is not saturated") {
+  SupervisorStatus status;
+  status.pools.emplace_back();
+  CHECK(to_json(status)["pools"][0]["saturated"] == false);
 }
 
 TEST_CASE("a supervisor without pools has an empty list of them") {

@@ -26,7 +26,9 @@ TEST_CASE("a connection that finds a free worker is no saturation, one that must
   d.ready_all();
   (void)d.accept();
   CHECK(d.count<action::ReportSaturation>() == 0);
+  CHECK_FALSE(d.pool.saturated());
   (void)d.accept();
+  CHECK(d.pool.saturated());
   CHECK(reports(d, true) == 1);
   CHECK(d.last<action::ReportSaturation>().queued == 1);
   (void)d.accept();
@@ -49,8 +51,10 @@ TEST_CASE("saturation ends when nobody has waited for a tenth of a second, and n
   CHECK(reports(d, false) == 0);
   d.advance(milliseconds(49));
   CHECK(reports(d, false) == 0);
+  CHECK(d.pool.saturated());
   d.advance(milliseconds(1));
   CHECK(reports(d, false) == 1);
+  CHECK_FALSE(d.pool.saturated());
   CHECK_FALSE(d.pool.next_deadline());
   d.serve_one();
   d.advance(milliseconds(200));

@@ -50,7 +50,14 @@ TEST_CASE("a connection that goes to a second worker is told, with the worker th
   CHECK(told.number("worker") == 2);
 }
 
-TEST_CASE("saturation is told when somebody has to wait, and when nobody has for a moment") {
+TEST_CASE("saturation is told, and shown, when somebody has to wait, until nobody has for a moment") {
+  const auto shown = [](SupervisorUnderTest& supervisor) {
+    const std::string json = run_supervisor({"status", "--json", "--control", supervisor.control()}).output;
+    const bool saturated = json.find("\"saturated\": true") != std::string::npos;
+    CHECK((json.find("\"saturated\": false") == std::string::npos) == saturated);
+    CHECK((supervisor.pool().lines.front().find(", saturated, ") != std::string::npos) == saturated);
+    return saturated;
+  };
   SupervisorUnderTest supervisor(PoolText{.control = true});
   supervisor.wait_for_event("worker_ready");
   Client first(supervisor.address());
@@ -58,6 +65,7 @@ TEST_CASE("saturation is told when somebody has to wait, and when nobody has for
   const EventText begins = supervisor.wait_for_event("saturation");
   CHECK(begins.flag("saturated"));
   CHECK(begins.number("queued") == 1);
+  CHECK(shown(supervisor));
   for (Client* client : {&first, &second}) {
     client->send("hello");
     client->finish();
@@ -65,6 +73,7 @@ TEST_CASE("saturation is told when somebody has to wait, and when nobody has for
   CHECK(first.receive() == "hello");
   CHECK(second.receive() == "hello");
   CHECK_FALSE(supervisor.wait_for_event("saturation").flag("saturated"));
+  CHECK_FALSE(shown(supervisor));
 }
 
 TEST_CASE("a pool that cannot start its workers says so, and that it can again") {

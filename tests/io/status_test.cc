@@ -126,6 +126,12 @@ TEST_CASE("a listener says when it does not accept, and why") {
   CHECK(has_line(to_table(supervisor({status})), "accepted 1204, waiting in the kernel 3 of 128, not acc"));
 }
 
+TEST_CASE("a pool that somebody waits for says so in its line") {
+  PoolStatus status = pool();
+  status.saturated = true;
+  CHECK(has_line(to_table(supervisor({status})), "1 to be started, saturated, generation 3"));
+}
+
 TEST_CASE("a pool whose new workers die says so in its line") {
   PoolStatus status = pool();
   status.start_failures = 7;
