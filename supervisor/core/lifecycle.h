@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "supervisor/core/action.h"
+#include "supervisor/core/census.h"
 #include "supervisor/core/counters.h"
 #include "supervisor/core/dispatcher.h"
 #include "supervisor/core/elastic_size.h"
@@ -103,23 +104,7 @@ class Lifecycle {
   }
 
  private:
-  struct Census {
-    std::size_t live = 0;      ///< of the present generation
-    std::size_t ready = 0;     ///< of those
-    std::size_t starting = 0;  ///< of those, template included
-    std::size_t ending = 0;    ///< of the present generation, ended by us for a failure and not reaped yet
-    std::size_t old = 0;       ///< live, of older generations, or retiring
-    std::size_t retiring = 0;  ///< of those, of the present generation
-    std::size_t stuck = 0;     ///< of those that are ending, what SIGKILL did not end
-    std::size_t stopped = 0;   ///< of those that are ready, what is stopped by a signal
-    bool trial = false;        ///< somebody of the generation on trial lives
-    WorkerId fork_template;    ///< live template of the present generation
-    bool template_ready = false;
-    bool template_ending = false;
-  };
-  [[nodiscard]] Census census() const;
-  static void count_present(const WorkerRow& row, bool ending, Census& census);
-  static void count_template(const WorkerRow& row, bool ending, Census& census);
+  [[nodiscard]] Census census() const { return {workers_, generation_, trial(), max_stuck()}; }
   [[nodiscard]] static bool goes_first(const WorkerRow& a, const WorkerRow& b);
 
   /// A generation of which one worker must prove itself before it takes over.
@@ -141,7 +126,6 @@ class Lifecycle {
   }
   /// How many workers are replaced that hang in the kernel, and how many that are stopped.
   [[nodiscard]] std::size_t max_stuck() const { return std::max<std::size_t>(1, limit_ / 4); }
-  void count(const WorkerRow& row, Census& census) const;
   void follow_load(std::size_t queued, Instant now, Actions& out);
   void replace_all(Instant now, Actions& out);
   void run_trial(Instant now, Actions& out);

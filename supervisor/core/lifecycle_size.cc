@@ -5,49 +5,6 @@
 
 namespace prefork {
 
-Lifecycle::Census Lifecycle::census() const {
-  Census census;
-  workers_.for_each([&](const WorkerRow& row) { count(row, census); });
-  // Beyond the bound nobody is started in the place of one that hangs.
-  census.ending -= std::min(census.stuck, max_stuck());
-  // The same of those that are stopped: when they go on there is one too many, and the idlest leaves.
-  const std::size_t replaced = std::min(census.stopped, max_stuck());
-  census.live -= replaced;
-  census.ready -= replaced;
-  return census;
-}
-
-void Lifecycle::count(const WorkerRow& row, Census& census) const {
-  const bool ending = row.status == WorkerStatus::kStopping && is_failure(row.reason);
-  if (on_trial(row)) {
-    census.trial = census.trial || row.live();
-  } else if (row.role == WorkerRole::kTemplate) {
-    if (row.generation == generation_) count_template(row, ending, census);
-  } else if (present(row)) {
-    count_present(row, ending, census);
-  } else if (row.live()) {
-    ++census.old;
-    if (row.generation == generation_) ++census.retiring;
-  }
-}
-
-void Lifecycle::count_present(const WorkerRow& row, bool ending, Census& census) {
-  if (row.live()) ++census.live;
-  if (row.status == WorkerStatus::kReady) ++census.ready;
-  if (row.status == WorkerStatus::kReady && row.stopped) ++census.stopped;
-  if (row.status == WorkerStatus::kStarting) ++census.starting;
-  if (ending) ++census.ending;
-  if (ending && row.stuck) ++census.stuck;
-}
-
-void Lifecycle::count_template(const WorkerRow& row, bool ending, Census& census) {
-  if (ending && !row.stuck) census.template_ending = true;
-  if (!row.live()) return;
-  if (row.status == WorkerStatus::kStarting) ++census.starting;
-  census.fork_template = row.id;
-  census.template_ready = row.status == WorkerStatus::kReady;
-}
-
 void Lifecycle::settle(std::size_t queued, Instant now, Actions& out) {
   if (stopping_) return;
   if (settings_.elastic) follow_load(queued, now, out);
@@ -180,7 +137,7 @@ std::size_t Lifecycle::scheduled() const {
 
 bool Lifecycle::any_live() const {
   const Census counted = census();
-  return counted.live + counted.old > 0 || counted.trial;
+  return counted.live + counted.old > 0 || counted.on_trial;
 }
 
 const char* Lifecycle::broken_invariant() const {

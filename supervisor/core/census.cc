@@ -1,0 +1,60 @@
+#include "supervisor/core/census.h"
+
+#include <algorithm>
+
+namespace prefork {
+namespace {
+
+/// Ended by us for a failure, and not reaped yet.
+bool is_ending(const WorkerRow& row) {
+  return row.status == WorkerStatus::kStopping && is_failure(row.reason);
+}
+
+}  // namespace
+
+Census::Census(const WorkerTable& workers, Generation present, std::optional<Generation> trial,
+               std::size_t max_replaced) {
+  workers.for_each([&](const WorkerRow& row) {
+    if (trial && row.generation == *trial) {
+      on_trial = on_trial || row.live();
+    } else {
+      count(row, present);
+    }
+  });
+  // Beyond the bound nobody is started in the place of one that hangs.
+  ending -= std::min(stuck, max_replaced);
+  // The same of those that are stopped: when they go on there is one too many, and the idlest leaves.
+  const std::size_t replaced = std::min(stopped, max_replaced);
+  live -= replaced;
+  ready -= replaced;
+}
+
+void Census::count(const WorkerRow& row, Generation present) {
+  if (row.role == WorkerRole::kTemplate) {
+    if (row.generation == present) count_template(row);
+  } else if (row.generation == present && !row.retiring) {
+    count_present(row);
+  } else if (row.live()) {
+    ++old;
+    if (row.generation == present) ++retiring;
+  }
+}
+
+void Census::count_present(const WorkerRow& row) {
+  if (row.live()) ++live;
+  if (row.status == WorkerStatus::kReady) ++ready;
+  if (row.status == WorkerStatus::kReady && row.stopped) ++stopped;
+  if (row.status == WorkerStatus::kStarting) ++starting;
+  if (is_ending(row)) ++ending;
+  if (is_ending(row) && row.stuck) ++stuck;
+}
+
+void Census::count_template(const WorkerRow& row) {
+  if (is_ending(row) && !row.stuck) template_ending = true;
+  if (!row.live()) return;
+  if (row.status == WorkerStatus::kStarting) ++starting;
+  fork_template = row.id;
+  template_ready = row.status == WorkerStatus::kReady;
+}
+
+}  // namespace prefork
