@@ -218,14 +218,4 @@ void PoolRunner::perform(const action::End& action) {
   }
 }
 
-void PoolRunner::perform(const action::SetAccepting& action) {
-  for (const auto& listener : listeners_) listener->set_accepting(action.accepting);
-}
-
-void PoolRunner::perform(const action::CloseListeners& /*action*/) {
-  for (const auto& old : old_listeners_) old->end_retirement();
-  for (auto& listener : listeners_) old_listeners_.push_back(std::move(listener));
-  listeners_.clear();
-}
-
 }  // namespace prefork

@@ -1,11 +1,9 @@
 #include "supervisor/io/pool_runner.h"
 
-#include <algorithm>
 #include <random>
 #include <utility>
 #include <variant>
 
-#include "config/listen_address.h"
 #include "supervisor/io/pool_settings.h"
 #include "supervisor/io/pool_status.h"
 
@@ -20,7 +18,7 @@ PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Mill
                        std::vector<ListenSocket> sockets)
     : PoolRunner(surroundings, std::move(config), stop_timeout, surroundings.spawner.next_key()) {
   launches_.emplace(pool_.lifecycle().generation(), to_launches(config_));
-  listen_on(std::move(sockets));
+  listeners_.replace(std::move(sockets));
   tell(event::DeadlinePassed{});
 }
 
@@ -34,6 +32,7 @@ PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Mill
       reporter_(config_.name, surroundings.log, surroundings.events, {pool_.workers(), processes_, sockets_}),
       lobby_(surroundings.loop, *this),
       farewell_(surroundings.loop),
+      listeners_(surroundings.loop, surroundings.log, surroundings.clients, *this),
       fork_timer_(surroundings.loop),
       timer_(surroundings.loop),
       before_sleep_(surroundings.loop) {
@@ -48,27 +47,8 @@ void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::
   stop_timeout_ = stop_timeout;
   const bool replace = replace_workers || rollout_failed_;
   if (replace) launches_.emplace(pool_.lifecycle().next_generation(), to_launches(config_));
-  listen_on(std::move(sockets));
+  listeners_.replace(std::move(sockets));
   tell(event::SettingsChanged{to_settings(config_, stop_timeout_), replace});
-}
-
-void PoolRunner::listen_on(std::vector<ListenSocket> sockets) {
-  std::vector<std::unique_ptr<Listener>> listeners;
-  for (const auto& old : listeners_) old->let_go();
-  for (ListenSocket& socket : sockets) {
-    const auto index = static_cast<ListenerIndex>(listeners.size());
-    const Listener* present = listener_at(socket.address());
-    listeners.push_back(std::make_unique<Listener>(around_.loop, around_.log, around_.clients,
-                                                   static_cast<Listener::Owner&>(*this), std::move(socket),
-                                                   index));
-    if (present != nullptr) listeners.back()->count_from(present->accepted());
-    listeners.back()->set_accepting(pool_.accepting());
-  }
-  std::swap(listeners_, listeners);
-  for (auto& old : listeners) {
-    old->retire();
-    old_listeners_.push_back(std::move(old));
-  }
 }
 
 void PoolRunner::resize(std::size_t workers) { tell(event::Resized{workers}); }
@@ -84,29 +64,8 @@ void PoolRunner::forget_failures() { tell(event::FailuresForgotten{}); }
 
 void PoolRunner::stop(bool quick) {
   // What is in the backlog has connected already: it is served with what is queued.
-  if (!quick && pool_.phase() == Pool::Phase::kRunning) {
-    for (const auto& listener : listeners_) listener->accept_backlog();
-  }
+  if (!quick && pool_.phase() == Pool::Phase::kRunning) listeners_.accept_backlog();
   tell(event::StopRequested{quick});
-}
-
-Listener* PoolRunner::listener_at(const ListenAddress& address) const {
-  for (const auto& listener : listeners_) {
-    if (same_place(listener->socket().address(), address)) return listener.get();
-  }
-  return nullptr;
-}
-
-void PoolRunner::vacate(const ListenAddress& address) {
-  for (const auto& old : old_listeners_) {
-    if (same_place(old->socket().address(), address)) old->end_retirement();
-  }
-  std::erase_if(old_listeners_, [](const auto& old) { return old->retired(); });
-}
-
-ListenSocket* PoolRunner::listening_at(const ListenAddress& address) {
-  Listener* listener = listener_at(address);
-  return listener == nullptr ? nullptr : &listener->socket();
 }
 
 void PoolRunner::tell(const Event& event) {
@@ -151,7 +110,7 @@ void PoolRunner::on_timer() {
 void PoolRunner::on_before_sleep() {
   forgotten_.clear();
   std::erase_if(outputs_, [](const auto& output) { return output->ended(); });
-  std::erase_if(old_listeners_, [](const auto& listener) { return listener->retired(); });
+  listeners_.forget_retired();
 }
 
 void PoolRunner::accepted(Fd socket, ClientAddress client, ListenerIndex listener) {
@@ -208,6 +167,6 @@ void PoolRunner::perform(const action::Stopped& action) {
   reporter_.report(action);
 }
 
-PoolStatus PoolRunner::status() const { return status_of(config_, pool_, listeners_, processes_); }
+PoolStatus PoolRunner::status() const { return status_of(config_, pool_, listeners_.present(), processes_); }
 
 }  // namespace prefork

@@ -17,7 +17,7 @@
 #include "supervisor/control/status.h"
 #include "supervisor/core/pool.h"
 #include "supervisor/io/farewell.h"
-#include "supervisor/io/listener.h"
+#include "supervisor/io/listener_set.h"
 #include "supervisor/io/lobby.h"
 #include "supervisor/io/log.h"
 #include "supervisor/io/loop.h"
@@ -91,10 +91,12 @@ class PoolRunner final : private Listener::Owner,
   [[nodiscard]] bool stopped_cleanly() const { return stopped_cleanly_; }
   /// The listening socket at the same place as `address`, to be shared with its next owner; null when there
   /// is none.
-  [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address);
+  [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address) const {
+    return listeners_.socket_at(address);
+  }
   /// Closes what is about to be closed there, at once: the address is wanted. Not inside a callback of a
   /// listener.
-  void vacate(const ListenAddress& address);
+  void vacate(const ListenAddress& address) { listeners_.vacate(address); }
   [[nodiscard]] PoolStatus status() const;
   /// A process was stopped by a signal, or goes on; nothing happens if it is none of this pool's.
   void process_stopped(pid_t pid, bool stopped);
@@ -142,16 +144,14 @@ class PoolRunner final : private Listener::Owner,
   void perform(const action::Inspect& action);
   void perform(const action::Dismiss& action);
   void perform(const action::End& action);
-  void perform(const action::SetAccepting& action);
-  void perform(const action::CloseListeners& action);
+  void perform(const action::SetAccepting& action) { listeners_.set_accepting(action.accepting); }
+  void perform(const action::CloseListeners& /*action*/) { listeners_.close(); }
   void perform(const action::ForgetGeneration& action) { launches_.erase(action.generation); }
   void perform(const action::ReportRollout& action);
   void perform(const action::Stopped& action);
   /// The rest are mere facts.
   void perform(const auto& report) { reporter_.report(report); }
 
-  [[nodiscard]] Listener* listener_at(const ListenAddress& address) const;
-  void listen_on(std::vector<ListenSocket> sockets);
   void set_start_error(WorkerProcess& process, const LaunchReply& reply) const;
   void watch(Ticket ticket);
   void send_forks();
@@ -160,7 +160,6 @@ class PoolRunner final : private Listener::Owner,
   void on_timer();
   void on_before_sleep();
   void arm_timer(Instant now);
-  void adopt_listeners(const std::vector<ListenerState>& states);
   void adopt_launches(const std::vector<LaunchState>& states);
 
   /// A request to a template that it has not been sent yet.
@@ -188,10 +187,9 @@ class PoolRunner final : private Listener::Owner,
   Lobby lobby_;
   std::vector<Ticket> unwatched_;  ///< after an upgrade in place: to be watched again
   Farewell farewell_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  ListenerSet listeners_;
   ProcessTable processes_;
   std::vector<std::unique_ptr<WorkerProcess>> forgotten_;  ///< may still be in a callback of theirs
-  std::vector<std::unique_ptr<Listener>> old_listeners_;   ///< the same, or have not retired yet
   std::vector<std::unique_ptr<WorkerOutput>> outputs_;  ///< of templates that are gone, for those they forked
   std::deque<Fork> forks_;
   TimerWatcher fork_timer_;

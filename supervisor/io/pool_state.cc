@@ -34,11 +34,7 @@ PoolState PoolRunner::state() {
     state.launches.push_back({generation, to_text(encode_request({}, launches.worker)),
                               to_text(encode_request({}, launches.fork_template))});
   }
-  for (const auto& listener : listeners_) {
-    const ListenSocket& socket = listener->socket();
-    state.listeners.push_back({Carried{socket.descriptor()}, socket.file(), listener->accepted(),
-                               Carried{listener->unmoved().get()}});
-  }
+  state.listeners = listeners_.state();
   state.workers = processes_.state();
   for (const auto& output : outputs_) state.outputs.push_back(output->state());
   for (const Fork& fork : forks_)
@@ -60,7 +56,8 @@ Result<void> PoolRunner::adopt(const PoolState& state) {
   rollout_failed_ = state.rollout_failed;
   farewell_.adopt(state.farewells);
   adopt_launches(state.launches);
-  adopt_listeners(state.listeners);
+  listeners_.adopt(config_.listen, state.listeners);
+  listeners_.set_accepting(pool_.accepting());
   for (const WorkerProcessState& worker : state.workers) {
     processes_.add(
         std::make_unique<WorkerProcess>(around_.loop, static_cast<WorkerProcess::Owner&>(*this), worker));
@@ -82,18 +79,6 @@ void PoolRunner::adopt_launches(const std::vector<LaunchState>& states) {
     } else {
       launches = to_launches(config_);  // written in another form; the same, unless a rollout is under way
     }
-  }
-}
-
-void PoolRunner::adopt_listeners(const std::vector<ListenerState>& states) {
-  for (std::size_t i = 0; i < states.size() && i < config_.listen.size(); ++i) {
-    listeners_.push_back(std::make_unique<Listener>(
-        around_.loop, around_.log, around_.clients, static_cast<Listener::Owner&>(*this),
-        ListenSocket::adopt(config_.listen[i], to_fd(states[i].socket), states[i].file),
-        static_cast<ListenerIndex>(i)));
-    listeners_.back()->count_from(states[i].accepted);
-    listeners_.back()->adopt_unmoved(to_fd(states[i].unmoved));
-    listeners_.back()->set_accepting(pool_.accepting());
   }
 }
 
