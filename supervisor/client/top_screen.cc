@@ -109,6 +109,7 @@ class Screen {
     std::string line = fmt::format("pool {}: {}, {} of {} workers ready, generation {}", text(pool, "name"),
                                    text(pool, "state"), ready, wanted, number(pool, "generation"));
     if (!member(pool, "trial").is_null()) line += fmt::format(" ({} on trial)", number(pool, "trial"));
+    if (member(pool, "saturated") == true) line += ", saturated";
     if (failures > 0) line += fmt::format(", new workers die ({} in a row)", failures);
     line += "  [" + text(pool, "scoreboard") + "]";
     const bool alarm = failures > 0 || (ready == 0 && wanted > 0);

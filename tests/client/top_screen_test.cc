@@ -123,6 +123,8 @@ TEST_CASE("what nobody wants is told when it has happened, and stands out while 
 TEST_CASE("a pool without a ready worker stands out, unless it is meant to have none") {
   Json now = status(100, {});
   CHECK(line_with(screen(now, {}), "pool web").style == Style::kHead);
+  now["pools"][0]["saturated"] = true;
+  CHECK(line_with(screen(now, {}), "pool web").text.find("generation 1, saturated  [") != std::string::npos);
   now["pools"][0]["ready"] = 0;
   CHECK(line_with(screen(now, {}), "pool web").style == Style::kAlarm);
   now["pools"][0]["wanted"] = 0;
