@@ -35,7 +35,8 @@ struct Share {
   }
 };
 
-void add_shares_of(const PoolConfig& pool, std::size_t index, std::vector<Share>& shares) {
+std::vector<Share> shares_of(const PoolConfig& pool, std::size_t index) {
+  std::vector<Share> shares;
   const auto add = [&](Setting setting, std::size_t own, std::size_t clients) {
     shares.push_back({setting, index, {.own = own, .clients = clients}});
   };
@@ -51,14 +52,25 @@ void add_shares_of(const PoolConfig& pool, std::size_t index, std::vector<Share>
   // Without a number of its own the lobby takes what is left, and makes room when nothing is.
   add(Setting::kParked, 0, pool.keep_alive.park ? pool.keep_alive.max : 0);
   add(Setting::kRejects, 0, pool.queue.reject_with.empty() ? 0 : Farewell::kMax);
+  return shares;
 }
 
 std::vector<Share> shares_of(const Config& config) {
   const std::size_t control = config.control.empty() ? 0 : ControlSocket::kMaxClients + 2;
   std::vector<Share> shares{{Setting::kSupervisor, 0, {.own = kBaseDescriptors + control, .clients = 0}}};
-  for (std::size_t i = 0; i < config.pools.size(); ++i) add_shares_of(config.pools[i], i, shares);
+  for (std::size_t i = 0; i < config.pools.size(); ++i) {
+    for (const Share& share : shares_of(config.pools[i], i)) shares.push_back(share);
+  }
   return shares;
 }
+
+DescriptorNeed sum_of(const std::vector<Share>& shares) {
+  DescriptorNeed sum;
+  for (const Share& share : shares) sum = sum.plus(share.need);
+  return sum;
+}
+
+DescriptorNeed need_of(const PoolConfig& pool) { return sum_of(shares_of(pool, 0)); }
 
 const char* key_of(Setting setting, const PoolConfig& pool) {
   switch (setting) {
@@ -87,54 +99,76 @@ std::optional<Side> overfull(const DescriptorNeed& need, const Limits& limits) {
   return std::nullopt;
 }
 
-std::size_t get(const PoolConfig& pool, Setting setting) {
-  if (setting == Setting::kQueue) return pool.queue.max;
-  if (setting == Setting::kParked) return pool.keep_alive.max;
-  return setting == Setting::kHeld ? pool.connections_per_worker : pool.workers;
-}
+/// What would make it fit, all else as it is: this number at `most`.
+struct Remedy {
+  Share share;
+  std::size_t value;
+  std::size_t most;
+};
 
-void set(PoolConfig& pool, Setting setting, std::size_t value) {
-  if (setting == Setting::kQueue) pool.queue.max = value;
-  if (setting == Setting::kParked) pool.keep_alive.max = value;
-  if (setting == Setting::kHeld) pool.connections_per_worker = static_cast<unsigned>(value);
-  if (setting == Setting::kWorkers) pool.workers = static_cast<unsigned>(value);
-}
-
-/// The most that this number may be, all else as it is; 0 when none is small enough.
-std::size_t most_that_fits(Config config, const Share& share, const Limits& limits) {
-  PoolConfig& pool = config.pools[share.pool];
-  std::size_t fits = 0;
-  for (std::size_t beyond = get(pool, share.setting); beyond - fits > 1;) {
-    const std::size_t middle = fits + (beyond - fits) / 2;
-    set(pool, share.setting, middle);
-    (overfull(descriptors_needed(config), limits) ? beyond : fits) = middle;
+/// Nothing when `least` does not fit either. Leaves `number` changed.
+template <typename Integer, typename Fits>
+std::optional<Remedy> lowered(const Share& share, Integer& number, std::size_t least, const Fits& fits) {
+  const std::size_t value = number;
+  const auto fits_with = [&](std::size_t other) {
+    number = static_cast<Integer>(other);
+    return fits();
+  };
+  std::size_t most = least;
+  if (!fits_with(most)) return std::nullopt;
+  for (std::size_t beyond = value; beyond - most > 1;) {
+    const std::size_t middle = most + (beyond - most) / 2;
+    (fits_with(middle) ? most : beyond) = middle;
   }
-  return fits;
+  return Remedy{share, value, most};
 }
 
-/// What a person can make smaller and needs the most of what is short.
-const Share& largest_number(const std::vector<Share>& shares) {
-  return *std::find_if(shares.begin(), shares.end(),
-                       [](const Share& share) { return share.setting <= Setting::kWorkers; });
+/// Nothing when the share is not a number, or none that is allowed is small enough. `rest`: what everything
+/// but this pool needs.
+std::optional<Remedy> remedy_at(const Share& share, PoolConfig pool, const DescriptorNeed& rest,
+                                const Limits& limits) {
+  const auto fits = [&] { return !overfull(rest.plus(need_of(pool)), limits); };
+  switch (share.setting) {
+    case Setting::kQueue: return lowered(share, pool.queue.max, 1, fits);
+    case Setting::kParked: return lowered(share, pool.keep_alive.max, 1, fits);
+    case Setting::kHeld: return lowered(share, pool.connections_per_worker, 1, fits);
+    case Setting::kWorkers:  // a pool without workers is no remedy
+      return lowered(share, pool.workers, pool.elastic ? std::max(pool.elastic->min, 1U) : 1, fits);
+    case Setting::kListeners:
+    case Setting::kRejects:
+    case Setting::kSupervisor: break;
+  }
+  return std::nullopt;
+}
+
+/// The first of them that can make it fit alone.
+std::optional<Remedy> first_remedy(const Config& config, const std::vector<Share>& shares,
+                                   const Limits& limits) {
+  const DescriptorNeed all = sum_of(shares);
+  for (const Share& share : shares) {
+    const PoolConfig& pool = config.pools[share.pool];
+    if (auto remedy = remedy_at(share, pool, all.minus(need_of(pool)), limits)) return remedy;
+  }
+  return std::nullopt;
 }
 
 /// "/pools/web/queue/max: 1024 (the default) is not allowed: "; nothing for what is not from a file.
-std::string place_of(const Config& config, const Share& share) {
+std::string place_of(const Config& config, const Remedy& remedy) {
   Problems ignored("");
   const auto document = parse_document(config.text, ignored);
   if (!document) return "";
-  const PoolConfig& pool = config.pools[share.pool];
+  const PoolConfig& pool = config.pools[remedy.share.pool];
   const Document* pools = find_key(*document, "pools");
   std::string pointer = pools == nullptr ? "" : child_pointer("/pools", pool.name);
   const Document* value = pools == nullptr ? &*document : &section(*pools, pool.name.c_str());
-  std::string rest = key_of(share.setting, pool);
+  std::string rest = key_of(remedy.share.setting, pool);
   while (!rest.empty()) {
     const std::string key = rest.substr(0, rest.find('.'));
     rest.erase(0, key.size() + 1);
     pointer = child_pointer(pointer, key);
     if (value != nullptr) value = find_key(*value, key.c_str());
   }
-  return fmt::format("{}: {}{} is not allowed: ", pointer, get(pool, share.setting),
+  return fmt::format("{}: {}{} is not allowed: ", pointer, remedy.value,
                      value == nullptr ? " (the default)" : "");
 }
 
@@ -145,7 +179,7 @@ std::string name_of(const Config& config, const Share& share) {
   return fmt::format("{} of pool {}", key, pool.name);
 }
 
-/// "1024 for queue.max, 70 for workers and 64 for the supervisor itself".
+/// "1024 for queue.max, 70 for workers, 64 for the supervisor itself".
 std::string breakdown(const Config& config, const std::vector<Share>& shares, Side side) {
   std::vector<std::string> parts;
   std::size_t others = 0;
@@ -186,26 +220,22 @@ std::string refusal(const Config& config, const Limits& limits, Side side) {
   std::vector<Share> shares = shares_of(config);
   std::stable_sort(shares.begin(), shares.end(),
                    [side](const Share& a, const Share& b) { return a.on(side) > b.on(side); });
-  const Share& largest = largest_number(shares);
-  const std::size_t most = most_that_fits(config, largest, limits);
-  return fmt::format("{}{}: {}; make {} {}, or {}", place_of(config, largest),
-                     shortage(descriptors_needed(config), limits, side), breakdown(config, shares, side),
-                     name_of(config, largest),
-                     most == 0 ? "and others smaller" : fmt::format("{} or less", most),
-                     side == Side::kAll ? "raise the limit (ulimit -Hn in a shell, LimitNOFILE= of systemd)"
-                                        : "restart the supervisor");
+  const std::string what =
+      fmt::format("{}: {}", shortage(sum_of(shares), limits, side), breakdown(config, shares, side));
+  const std::string otherwise = side == Side::kAll
+                                    ? "raise the limit (ulimit -Hn in a shell, LimitNOFILE= of systemd)"
+                                    : "restart the supervisor";
+  const auto remedy = first_remedy(config, shares, limits);
+  if (!remedy)
+    return fmt::format("{}; no single number can be small enough: make several smaller, or {}", what,
+                       otherwise);
+  return fmt::format("{}{}; make {} {} or less, or {}", place_of(config, *remedy), what,
+                     name_of(config, remedy->share), remedy->most, otherwise);
 }
 
 }  // namespace
 
-DescriptorNeed descriptors_needed(const Config& config) {
-  DescriptorNeed sum;
-  for (const Share& share : shares_of(config)) {
-    sum.own += share.need.own;
-    sum.clients += share.need.clients;
-  }
-  return sum;
-}
+DescriptorNeed descriptors_needed(const Config& config) { return sum_of(shares_of(config)); }
 
 Result<void> check_descriptor_budget(const Config& config, std::size_t limit, std::size_t first_client) {
   const Limits limits{limit, first_client};

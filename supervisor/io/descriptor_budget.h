@@ -13,6 +13,12 @@ struct DescriptorNeed {
   std::size_t own = 0;      ///< what the supervisor reads from, and what it listens at
   std::size_t clients = 0;  ///< those that wait, and the copies that are held
   [[nodiscard]] std::size_t all() const { return own + clients; }
+  [[nodiscard]] DescriptorNeed plus(const DescriptorNeed& other) const {
+    return {own + other.own, clients + other.clients};
+  }
+  [[nodiscard]] DescriptorNeed minus(const DescriptorNeed& other) const {
+    return {own - other.own, clients - other.clients};
+  }
 };
 
 [[nodiscard]] DescriptorNeed descriptors_needed(const Config& config);

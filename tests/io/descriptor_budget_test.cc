@@ -97,7 +97,40 @@ TEST_CASE("FAULTS 61: the refusal of a file says where the largest number stands
   config.pools[0].queue.max = 1024;
   config.text = "{}";
   CHECK(message(1024).starts_with("/queue/max: 1024 (the default) is not allowed: "));
-  CHECK(message(50).find("; make queue.max and others smaller, or raise the limit") != std::string::npos);
+}
+
+TEST_CASE("FAULTS 61: the number that is blamed is one that helps, and as small as advised it is accepted") {
+  Config config = config_of(8, 100);
+  config.pools[0].elastic.emplace().min = 5;
+  config.text = R"({"workers": {"max": 8, "min": 5}, "queue": {"max": 100}})";
+  const auto message = [&config](std::size_t limit) {
+    const auto checked = check_descriptor_budget(config, limit);
+    return checked.ok() ? "" : checked.error().message();
+  };
+  const auto workers_need = [&config](unsigned workers) {
+    config.pools[0].workers = workers;
+    const std::size_t need = descriptors_needed(config).all();
+    config.pools[0].workers = 8;
+    return need;
+  };
+  config.pools[0].queue.max = 10;
+  CHECK(message(workers_need(5)).starts_with("/workers/max: 8 is not allowed: "));
+  CHECK(message(workers_need(5)).find("; make workers.max 5 or less, or raise") != std::string::npos);
+  // Four would be fewer than min.
+  CHECK(message(workers_need(5) - 1).starts_with("the configuration can need "));
+  config.pools[0].queue.max = 60;
+  CHECK(message(workers_need(5) - 1).starts_with("/queue/max: 60 is not allowed: "));
+}
+
+TEST_CASE("FAULTS 61: where no number is to blame, none is") {
+  Config config = config_of(1, 1);
+  config.pools[0].queue.reject_with = "x";
+  config.text = R"({"workers": 1, "queue": {"max": 1, "reject_with": "x"}})";
+  CHECK(check_descriptor_budget(config, 1000).error().message() ==
+        "the configuration can need 1113 descriptors (open files and connections) at a time, but the limit "
+        "is 1000: 1024 for queue.reject_with, 64 for the supervisor itself, 22 for workers, 2 for listen, "
+        "1 for the rest; no single number can be small enough: make several smaller, or raise the limit "
+        "(ulimit -Hn in a shell, LimitNOFILE= of systemd)");
 }
 
 TEST_CASE("FAULTS 61: workers and what they hold are named, too, when they are the most") {
@@ -113,6 +146,7 @@ TEST_CASE("FAULTS 61: workers and what they hold are named, too, when they are t
   config.pools[0].connections_per_worker = 300;
   config.text = R"({"connections_per_worker": 300})";
   CHECK(begins("/connections_per_worker: 300 is not allowed: "));
+  config.pools[0].connections_per_worker = 1;
   config.pools[0].keep_alive = {.park = true, .max = 10'000};
   config.text = R"({"keep_alive": {"max": 10000}})";
   CHECK(begins("/keep_alive/max: 10000 is not allowed: "));
