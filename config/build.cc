@@ -187,6 +187,22 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   return pool;
 }
 
+void read_file_keys(const Document& document, FileKeys& keys, Problems& problems) {
+  read_value(document, "name", keys.name);
+  read_value(document, "stop_timeout", keys.stop_timeout);
+  read_choice<LogLevel>(section(document, "log"), "level", keys.log_level,
+                        {{"debug", LogLevel::kDebug},
+                         {"info", LogLevel::kInfo},
+                         {"warning", LogLevel::kWarning},
+                         {"error", LogLevel::kError}});
+  if (const std::string* user = find_string(document, "supervisor_user"); user != nullptr && !user->empty()) {
+    keys.supervisor_identity = find_supervisor_identity(*user, "/supervisor_user", problems);
+  }
+  if (const Document* seccomp = find_key(document, "seccomp"); seccomp != nullptr && seccomp->is_boolean())
+    keys.seccomp = seccomp->get<bool>();
+  keys.control = read_control_path(document, problems);
+}
+
 /// Workers of the supervisor's own user could stop it, and fill its share of the kernel's tables.
 void check_supervisor_user(const Config& config, Problems& problems) {
   for (const PoolConfig& pool : config.pools) {
@@ -199,22 +215,6 @@ void check_supervisor_user(const Config& config, Problems& problems) {
 }
 
 }  // namespace
-
-void read_file_keys(const Document& document, Config& config, Problems& problems) {
-  read_value(document, "name", config.name);
-  read_value(document, "stop_timeout", config.stop_timeout);
-  read_choice<LogLevel>(section(document, "log"), "level", config.log_level,
-                        {{"debug", LogLevel::kDebug},
-                         {"info", LogLevel::kInfo},
-                         {"warning", LogLevel::kWarning},
-                         {"error", LogLevel::kError}});
-  if (const std::string* user = find_string(document, "supervisor_user"); user != nullptr && !user->empty()) {
-    config.supervisor_identity = find_supervisor_identity(*user, "/supervisor_user", problems);
-  }
-  if (const Document* seccomp = find_key(document, "seccomp"); seccomp != nullptr && seccomp->is_boolean())
-    config.seccomp = seccomp->get<bool>();
-  config.control = read_control_path(document, problems);
-}
 
 Config build_config(const Document& document, const CommandSearch& search, Problems& problems) {
   Config config;

@@ -8,8 +8,6 @@
 
 namespace prefork {
 
-/// The keys beside the pools alone.
-void read_file_keys(const Document& document, Config& config, Problems& problems);
 [[nodiscard]] Config build_config(const Document& document, const CommandSearch& search, Problems& problems);
 
 }  // namespace prefork

@@ -126,13 +126,12 @@ constexpr Key<ListenAddress> kListenerKeys[] = {
     {"reuse_port", unequal<&ListenAddress::reuse_port>},
 };
 
-constexpr Key<Config> kFileKeys[] = {
-    {"name", unequal<&Config::name>},
-    {"log.level", unequal<&Config::log_level>},
-    {"stop_timeout", unequal<&Config::stop_timeout>},
-    {"control", unequal<&Config::control>},
-    {"supervisor_user", unequal<&Config::supervisor_identity>},
-    {"seccomp", unequal<&Config::seccomp>},
+constexpr Key<FileKeys> kFileKeys[] = {
+    {"log.level", unequal<&FileKeys::log_level>},
+    {"stop_timeout", unequal<&FileKeys::stop_timeout>},
+    {"control", unequal<&FileKeys::control>},
+    {"supervisor_user", unequal<&FileKeys::supervisor_identity>},
+    {"seccomp", unequal<&FileKeys::seccomp>},
 };
 
 template <typename Table, typename Owner>
@@ -195,8 +194,8 @@ PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool) {
   return changes;
 }
 
-Keys compare_file_keys(const Config& old_config, const Config& new_config) {
-  return differing(kFileKeys, old_config, new_config);
+Keys compare_file_keys(const FileKeys& old_keys, const FileKeys& new_keys) {
+  return differing(kFileKeys, old_keys, new_keys);
 }
 
 }  // namespace prefork

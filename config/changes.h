@@ -38,7 +38,8 @@ struct PoolChanges {
 
 [[nodiscard]] PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool);
 
-/// The keys beside the pools in which the two differ.
-[[nodiscard]] Keys compare_file_keys(const Config& old_config, const Config& new_config);
+/// The keys beside the pools in which the two differ, but for `name`: in the short form it makes another
+/// pool, which is told as such, and beside `pools` nothing depends on it.
+[[nodiscard]] Keys compare_file_keys(const FileKeys& old_keys, const FileKeys& new_keys);
 
 }  // namespace prefork

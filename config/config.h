@@ -168,15 +168,20 @@ struct PoolConfig {
   bool operator==(const PoolConfig&) const = default;
 };
 
-struct Config {
-  std::string name = "main";
+/// The keys beside the pools.
+struct FileKeys {
+  std::string name = "main";  ///< in the short form the pool's
   LogLevel log_level = LogLevel::kInfo;
   Milliseconds stop_timeout{30'000};
-  std::vector<PoolConfig> pools;                     ///< in the order of the file, at least one
   std::string control = {};                          ///< path of the control socket; empty: there is none
   std::optional<Identity> supervisor_identity = {};  ///< whom the supervisor becomes when it gives up root
   std::optional<bool> seccomp = {};                  ///< client sockets unreadable; not set: if possible
-  std::string text = {};                             ///< what it was made from
+  bool operator==(const FileKeys&) const = default;
+};
+
+struct Config : FileKeys {
+  std::vector<PoolConfig> pools;  ///< in the order of the file, at least one
+  std::string text = {};          ///< what it was made from
   bool operator==(const Config&) const = default;
 };
 

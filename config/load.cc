@@ -42,11 +42,4 @@ std::variant<Config, ConfigProblems> parse_accepted_config(std::string_view text
   return parse(text, file, search, /*ask_schema=*/false);
 }
 
-Config parse_file_keys(std::string_view text) {
-  Problems ignored("");
-  Config config;
-  if (const auto document = parse_document(text, ignored)) read_file_keys(*document, config, ignored);
-  return config;
-}
-
 }  // namespace prefork

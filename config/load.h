@@ -39,8 +39,5 @@ struct CommandSearch {
 [[nodiscard]] std::variant<Config, ConfigProblems> parse_accepted_config(std::string_view text,
                                                                          const std::string& file,
                                                                          const CommandSearch& search);
-/// The keys beside the pools alone, of text that was accepted before; a name that leads nowhere any more
-/// counts as absent.
-[[nodiscard]] Config parse_file_keys(std::string_view text);
 
 }  // namespace prefork

@@ -19,20 +19,16 @@
 namespace prefork {
 namespace {
 
-/// What differs beside the pools, a line each, but for what use_control() and note_seccomp() say.
-std::vector<std::string> describe_file_keys(const std::string& old_text, const Config& config) {
-  std::vector<std::string> lines;
-  if (old_text.empty()) return lines;  // the start
-  Keys at_once;
-  for (const std::string_view key : compare_file_keys(parse_file_keys(old_text), config)) {
-    if (key == "supervisor_user") {
-      lines.emplace_back("supervisor_user: takes effect when the supervisor is restarted");
-    } else if (key != "control" && key != "seccomp") {
-      at_once.push_back(key);
-    }
-  }
-  if (!at_once.empty()) lines.push_back("supervisor: reloaded, " + listed(at_once));
-  return lines;
+/// Whom the supervisor becomes when it gives up root.
+Identity own_identity(const Config& config, const std::string& config_file) {
+  if (config.supervisor_identity) return *config.supervisor_identity;
+  return identity_without_account(config_file, config);
+}
+
+/// Whether this process has given up root, and become somebody else.
+bool became_another_than(const Identity& identity, pid_t spawner) {
+  return can_change_user(spawner) && !can_change_user(0) &&
+         (identity.uid != ::geteuid() || identity.gid != ::getegid());
 }
 
 }  // namespace
@@ -40,6 +36,7 @@ std::vector<std::string> describe_file_keys(const std::string& old_text, const C
 Result<void> Supervisor::start(const Config& config, Fd config_lock) {
   config_lock_ = std::move(config_lock);
   spawner_.begin();
+  file_keys_ = config;
   std::vector<std::string> changes;
   return apply(config, changes);
 }
@@ -106,19 +103,16 @@ Result<void> Supervisor::settle_privileges(const Config& config) {
     return {};
   }
   if (auto renounced = spawner_.renounce_root(); !renounced) return renounced;
-  const Identity identity =
-      config.supervisor_identity.value_or(identity_without_account(options_.config_file, config));
-  if (auto given_up = give_up_root(identity); !given_up) return given_up;
+  if (auto given_up = give_up_root(own_identity(config, options_.config_file)); !given_up) return given_up;
   log_.info("gave up root: user {}, group {} from now on", ::geteuid(), ::getegid());
   return {};
 }
 
 Result<void> Supervisor::protect_clients(const Config& config) {
   if (!pools_.empty()) return {};  // what runs stays as it is
-  seccomp_wanted_ = config.seccomp.value_or(true);
   const int first = choose_first_client(config, descriptor_limit());
   clients_.reserve(first);
-  if (!seccomp_wanted_) return {};
+  if (!config.seccomp.value_or(true)) return {};
   if (auto guarded = clients_.protect(first); !guarded) {
     const std::string why = guarded.error().message();
     if (config.seccomp)
@@ -131,12 +125,23 @@ Result<void> Supervisor::protect_clients(const Config& config) {
   return {};
 }
 
-void Supervisor::note_seccomp(const Config& config, std::vector<std::string>& changes) {
-  const bool wanted = config.seccomp.value_or(true);
-  if (wanted == std::exchange(seccomp_wanted_, wanted)) return;
-  changes.push_back(std::string("seccomp ") + (wanted ? "on" : "off") +
-                    ": takes effect when the supervisor is restarted");
-  log_.info("{}", changes.back());
+void Supervisor::note_file_keys(const Config& config, std::vector<std::string>& changes) {
+  const auto say = [&](std::string line) {
+    log_.info("{}", line);
+    changes.push_back(std::move(line));
+  };
+  const std::string later = ": takes effect when the supervisor is restarted";
+  const bool seccomp = config.seccomp.value_or(true);
+  Keys at_once;
+  for (const std::string_view key : compare_file_keys(file_keys_, config)) {
+    if (key == "log.level" || key == "stop_timeout") at_once.push_back(key);
+    if (key == "seccomp" && seccomp != clients_.are_protected())
+      say(std::string("seccomp ") + (seccomp ? "on" : "off") + later);
+    if (key == "supervisor_user" &&
+        became_another_than(own_identity(config, options_.config_file), spawner_.pid()))
+      say("supervisor_user" + later);
+  }
+  if (!at_once.empty()) say("supervisor: reloaded, " + listed(at_once));
 }
 
 void Supervisor::renew_lock() {
@@ -150,7 +155,9 @@ void Supervisor::renew_lock() {
 }
 
 void Supervisor::vacate(const ListenAddress& address) {
-  for (const auto& pool : pools_) pool->vacate(address);
+  for (const auto& pools : {&pools_, &leaving_}) {
+    for (const auto& pool : *pools) pool->vacate(address);
+  }
 }
 
 ListenSocket* Supervisor::listening_at(const ListenAddress& address, const std::string& pool_name) {
@@ -198,11 +205,7 @@ Result<void> Supervisor::apply(const Config& config, std::vector<std::string>& c
   for (const std::string& warning : setting_warnings(config, options_.config_file)) log_.warn("{}", warning);
   // From here on nothing is refused any more. All listeners find their next owner before the first one is
   // closed.
-  for (std::string& line : describe_file_keys(config_text_, config)) {
-    log_.info("{}", line);
-    changes.push_back(std::move(line));
-  }
-  note_seccomp(config, changes);
+  note_file_keys(config, changes);
   use_control(config, std::move(control).value(), changes);
   for (std::size_t i = 0; i < config.pools.size(); ++i) take_over(config.pools[i], sockets.value()[i]);
   std::vector<std::unique_ptr<PoolRunner>> pools;
@@ -213,11 +216,11 @@ Result<void> Supervisor::apply(const Config& config, std::vector<std::string>& c
     if (!removed) continue;
     changes.push_back("pool " + removed->config().name + ": not in the configuration any more; stopping");
     log_.info("{}", changes.back());
-    removed->remember_config(config_text_);
-    removed->stop(/*quick=*/false);
+    removed->leave(config_text_);
     leaving_.push_back(std::move(removed));
   }
   pools_ = std::move(pools);
+  file_keys_ = config;
   config_text_ = config.text;
   log_.set_level(config.log_level);
   return {};

@@ -102,13 +102,15 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   [[nodiscard]] Result<void> settle_privileges(const Config& config);
   /// At the start: keeps the supervisor from reading client sockets, if the configuration wants that.
   [[nodiscard]] Result<void> protect_clients(const Config& config);
-  void note_seccomp(const Config& config, std::vector<std::string>& changes);
+  /// Says which keys beside the pools differ from those in force, but for `control`, which use_control()
+  /// says.
+  void note_file_keys(const Config& config, std::vector<std::string>& changes);
 
   using Sockets = std::vector<std::vector<ListenSocket>>;  ///< for each pool of the configuration
   /// All listening sockets of `config`: new ones, and those that run already, shared.
   [[nodiscard]] Result<ListenSocket> open_socket(const ListenAddress& address) const;
   [[nodiscard]] Result<Sockets> open_sockets(const Config& config);
-  /// Puts the configuration into force; adds a line for each pool to `changes`.
+  /// Puts the configuration into force; adds to `changes` what differs, a line for each pool.
   [[nodiscard]] Result<void> apply(const Config& config, std::vector<std::string>& changes);
   /// The control socket that `config` names, unless it is open already or there shall be none.
   [[nodiscard]] Result<std::optional<ListenSocket>> open_control(const Config& config);
@@ -136,7 +138,6 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   Loop loop_;
   Datagram datagram_;
   ClientDescriptors clients_;
-  bool seccomp_wanted_ = false;  ///< by the configuration in force
   SpawnerLink spawner_;
   OomCounter oom_;
   UpgradeCheck upgrade_check_;
@@ -147,7 +148,8 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   ServiceReporter service_;
   StatusWriter status_writer_;
   Fd config_lock_;
-  std::string config_text_;                           ///< of the configuration in force
+  FileKeys file_keys_;                                ///< of the configuration in force
+  std::string config_text_;                           ///< the same, as it was read
   std::vector<std::unique_ptr<PoolRunner>> pools_;    ///< as the configuration lists them
   std::vector<std::unique_ptr<PoolRunner>> leaving_;  ///< removed by a reload, not yet stopped
   Instant started_at_;

@@ -106,7 +106,7 @@ Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfig
   strangers_reaped_ = state.strangers_reaped;
   control_.adopt(state.control, configs.running.control);
   clients_.adopt(static_cast<int>(state.client_descriptors), state.clients_protected);
-  seccomp_wanted_ = configs.running.seccomp.value_or(true);
+  file_keys_ = configs.running;
   spawner_.adopt(state.spawner);
   for (const PoolState& pool : state.running.pools) {
     auto adopted = adopt_pool(pool, configs.running);
@@ -123,7 +123,7 @@ Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfig
   }
   log_.info("supervisor {} has taken over from {} in the same process, pid {}, in {}", kVersion,
             state.version, ::getpid(), describe(std::chrono::steady_clock::now() - state.written_at));
-  if (clients_.are_protected() && !seccomp_wanted_)
+  if (clients_.are_protected() && !file_keys_.seccomp.value_or(true))
     log_.info("seccomp stays until the supervisor is restarted: what is installed cannot be taken off");
   spawner_.begin();
   for (const auto& pools : {&pools_, &leaving_}) {

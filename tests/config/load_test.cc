@@ -39,7 +39,7 @@ TEST_CASE("the smallest file makes one pool with the defaults") {
   expected.executable = "/usr/bin/true";
   expected.workers = 4;
   CHECK(config.pools.front() == expected);
-  CHECK(config == Config{"main", LogLevel::kInfo, 30s, {expected}});
+  CHECK(config == Config{{"main", LogLevel::kInfo, 30s}, {expected}});
 }
 
 TEST_CASE("every key reaches the configuration") {
@@ -106,7 +106,7 @@ TEST_CASE("every key reaches the configuration") {
                            mode_t{077}, 7,        {{RLIMIT_CORE, "core", 0, 0}},
                            -5};
   expected.output = Output::kInherit;
-  CHECK(config == Config{"shop", LogLevel::kDebug, 1min, {expected}});
+  CHECK(config == Config{{"shop", LogLevel::kDebug, 1min}, {expected}});
 }
 
 TEST_CASE("text that was accepted before is read the same without the schema") {

@@ -85,6 +85,17 @@ TEST_CASE("reload prints what changed, or every mistake with status 1") {
   CHECK(contains(refused.errors, "supervisor: reload refused, nothing has changed\n"));
 }
 
+TEST_CASE("reload says of another name that another pool takes the place of the one that was") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  supervisor.wait_for_event("worker_ready");
+  supervisor.rewrite_config(PoolText{.control = true, .more = R"("name": "shop", "stop_timeout": "20s")"});
+  const CommandResult renamed = run_supervisor({"reload", "-c", supervisor.config_file()});
+  CHECK(renamed.status == 0);
+  CHECK(renamed.output ==
+        "supervisor: reloaded, stop_timeout\npool shop: new\n"
+        "pool main: not in the configuration any more; stopping\n");
+}
+
 TEST_CASE("scale changes one pool until the next reload, within what is allowed") {
   SupervisorUnderTest supervisor(two_pools(1), {.listeners = 2});
   const auto run = [&](std::vector<std::string> arguments) {

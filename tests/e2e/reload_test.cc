@@ -107,17 +107,49 @@ TEST_CASE("a reload says which keys differ, and no value that may be secret") {
   supervisor.wait_for_idle(1);
   supervisor.rewrite_config(
       with(R"("workers": 2, "environment": {"KEY": "hushed"}, "queue": {"timeout": "5s"},
-    "keep_alive": {"park": true}, "log": {"level": "debug"}, "stop_timeout": "20s", "supervisor_user": "4711")"));
+    "keep_alive": {"park": true}, "log": {"level": "debug"}, "stop_timeout": "20s", "supervisor_user": "5001")"));
   supervisor.signal(SIGHUP);
   const std::string line = supervisor.wait_for_log("pool main: reloaded, ");
   CHECK(line.ends_with(
       "pool main: reloaded, workers 2, keep_alive.park, queue.timeout; workers are replaced: environment"));
   CHECK(supervisor.count_in_log("supervisor: reloaded, log.level, stop_timeout\n") == 1);
-  CHECK(supervisor.count_in_log("supervisor_user: takes effect when the supervisor is restarted\n") == 1);
   CHECK(supervisor.count_in_log("hushed") == 0);
   supervisor.signal(SIGHUP);
   CHECK(supervisor.wait_for_log("pool main: reloaded, ", 2).ends_with("reloaded, unchanged"));
   CHECK(supervisor.count_in_log("supervisor: reloaded, ") == 1);
+  // It is root, or never was: a restart would not make it another user either.
+  CHECK(supervisor.count_in_log("supervisor_user: ") == 0);
+}
+
+TEST_CASE("a reload says what waits for a restart only as long as a restart would change it") {
+  if (::geteuid() != 0) return;
+  const auto file = [](const std::string& user) {
+    return with(R"("workers": 1, "user": "4711", "group": "4712", "supervisor_user": ")" + user + "\"");
+  };
+  SupervisorUnderTest supervisor(file("5001"), {});
+  supervisor.wait_for_log("gave up root: user 5001");
+  REQUIRE(::chmod(supervisor.directory().path().c_str(), 0755) == 0);
+  supervisor.rewrite_config(file("5002"));
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("pool main: reloaded, unchanged");
+  CHECK(supervisor.count_in_log("supervisor_user: takes effect when the supervisor is restarted\n") == 1);
+  supervisor.rewrite_config(file("5001"));
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("pool main: reloaded, unchanged", 2);
+  CHECK(supervisor.count_in_log("supervisor_user: ") == 1);
+}
+
+TEST_CASE("after an upgrade in place a reload compares with the configuration in force") {
+  SupervisorUnderTest supervisor(with(R"("workers": 1, "stop_timeout": "20s")"), {});
+  supervisor.wait_for_idle(1);
+  supervisor.signal(SIGUSR2);
+  supervisor.wait_for_log("has taken over from");
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("pool main: reloaded, unchanged");
+  CHECK(supervisor.count_in_log("supervisor: reloaded, ") == 0);
+  supervisor.rewrite_config(with(R"("workers": 1, "stop_timeout": "25s")"));
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("supervisor: reloaded, stop_timeout");
 }
 
 TEST_CASE("FAULTS 40: a reload while workers are starting: only workers of the last configuration remain") {
