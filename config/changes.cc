@@ -36,16 +36,26 @@ bool unequal_elastic(const PoolConfig& a, const PoolConfig& b) {
   return a.elastic && b.elastic && unequal<Member>(*a.elastic, *b.elastic);
 }
 
+/// Where the file does not say, it follows workers.min.
+bool other_spare(const PoolConfig& a, const PoolConfig& b) {
+  const auto follows_min = [](const ElasticConfig& size) { return size.spare == std::min(size.min, 1U); };
+  return unequal_elastic<&ElasticConfig::spare>(a, b) &&
+         !(follows_min(*a.elastic) && follows_min(*b.elastic));
+}
+
 /// keep_alive.park sets it without the file saying so.
 bool other_hold(const PoolConfig& a, const PoolConfig& b) {
   return a.hold != b.hold && a.keep_alive.park == b.keep_alive.park;
 }
 
-/// The numbers that a name stands for may be others, too.
+/// The numbers that a name stands for may be others, too; another group alone is not another user.
 bool other_user(const PoolConfig& a, const PoolConfig& b) {
   const SurroundingsConfig& before = a.surroundings;
   const SurroundingsConfig& after = b.surroundings;
-  return before.user != after.user || (before.group == after.group && before.identity != after.identity);
+  if (before.user != after.user) return true;
+  const bool numbers = before.identity && after.identity;
+  if (numbers && before.group != after.group) return before.identity->uid != after.identity->uid;
+  return before.identity != after.identity;
 }
 
 struct PoolKey {
@@ -65,7 +75,7 @@ constexpr PoolKey kPoolKeys[] = {
     {"workers", Effect::kSize, other_number},
     {"workers.max", Effect::kSize, other_maximum},
     {"workers.min", Effect::kSize, unequal_elastic<&ElasticConfig::min>},
-    {"workers.spare", Effect::kSize, unequal_elastic<&ElasticConfig::spare>},
+    {"workers.spare", Effect::kSize, other_spare},
     {"workers.spawn_rate", Effect::kSize, unequal_elastic<&ElasticConfig::spawn_rate>},
     {"workers.idle_timeout", Effect::kSize, unequal_elastic<&ElasticConfig::idle_timeout>},
     {"connections_per_worker", Effect::kWorkersReplaced, unequal<&Pool::connections_per_worker>},

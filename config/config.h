@@ -116,7 +116,7 @@ struct KeepAliveConfig {
 /// A number of workers that follows the load; PoolConfig::workers is the most.
 struct ElasticConfig {
   unsigned min = 1;
-  unsigned spare = 1;        ///< idle workers to keep
+  unsigned spare = 1;        ///< idle workers to keep; where the file does not say: 0 if min is 0
   unsigned spawn_rate = 64;  ///< starts a second, at most
   Milliseconds idle_timeout{60'000};
   bool operator==(const ElasticConfig&) const = default;

@@ -120,6 +120,33 @@ TEST_CASE("parking, which implies hold, is one change") {
   CHECK(changes.policy == Keys{"keep_alive.park"});
 }
 
+TEST_CASE("another minimum is one change, though the number of spare workers follows it") {
+  const auto from_to = [](ElasticConfig before, ElasticConfig now) {
+    PoolConfig old_pool = pool();
+    old_pool.elastic = before;
+    PoolConfig new_pool = pool();
+    new_pool.elastic = now;
+    return compare(old_pool, new_pool).size;
+  };
+  CHECK(from_to({.min = 1, .spare = 1}, {.min = 0, .spare = 0}) == Keys{"workers.min"});
+  CHECK(from_to({.min = 0, .spare = 0}, {.min = 2, .spare = 1}) == Keys{"workers.min"});
+  CHECK(from_to({.min = 1, .spare = 1}, {.min = 0, .spare = 1}) == Keys{"workers.min"});
+  CHECK(from_to({.min = 1, .spare = 1}, {.min = 0, .spare = 2}) == Keys{"workers.min", "workers.spare"});
+  CHECK(from_to({.min = 1, .spare = 1}, {.min = 1, .spare = 0}) == Keys{"workers.spare"});
+}
+
+TEST_CASE("another group is one change, and a user whose number is another at the same time is a second") {
+  PoolConfig before = pool();
+  before.surroundings.user = "shop";
+  before.surroundings.identity = Identity{1, 1, {1}};
+  PoolConfig now = before;
+  now.surroundings.group = "web";
+  now.surroundings.identity = Identity{1, 2, {2}};
+  CHECK(compare(before, now).workers_replaced == Keys{"group"});
+  now.surroundings.identity = Identity{3, 2, {2}};
+  CHECK(compare(before, now).workers_replaced == Keys{"user", "group"});
+}
+
 TEST_CASE("a user whose numbers are others now is another user") {
   PoolConfig before = pool();
   before.surroundings.user = "shop";
