@@ -110,7 +110,7 @@ struct ReportDeath {
   DeathRecord record;
 };
 struct ReportStarts {
-  std::uint32_t failures = 0;  ///< consecutive; 0: workers start again
+  std::uint32_t failures = 0;  ///< new workers that died in a row; 0: they are of use again
   Duration delay{};            ///< until the next attempt
 };
 /// A record that does not fit the tables.

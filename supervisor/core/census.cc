@@ -15,7 +15,7 @@ bool is_ending(const WorkerRow& row) {
 Census::Census(const WorkerTable& workers, Generation present, std::optional<Generation> trial,
                std::size_t max_replaced) {
   workers.for_each([&](const WorkerRow& row) {
-    if (trial && row.generation == *trial) {
+    if (row.on_trial(trial)) {
       on_trial = on_trial || row.live();
     } else {
       count(row, present);
@@ -32,7 +32,7 @@ Census::Census(const WorkerTable& workers, Generation present, std::optional<Gen
 void Census::count(const WorkerRow& row, Generation present) {
   if (row.role == WorkerRole::kTemplate) {
     if (row.generation == present) count_template(row);
-  } else if (row.generation == present && !row.retiring) {
+  } else if (row.present(present)) {
     count_present(row);
   } else if (row.live()) {
     ++old;

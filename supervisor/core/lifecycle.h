@@ -118,12 +118,8 @@ class Lifecycle {
       visit("generation", self.generation), visit("start", self.start), visit("worker", self.worker);
     }
   };
-  [[nodiscard]] bool present(const WorkerRow& row) const {
-    return row.generation == generation_ && !row.retiring;
-  }
-  [[nodiscard]] bool on_trial(const WorkerRow& row) const {
-    return trial_ && row.generation == trial_->generation;
-  }
+  [[nodiscard]] bool present(const WorkerRow& row) const { return row.present(generation_); }
+  [[nodiscard]] bool on_trial(const WorkerRow& row) const { return row.on_trial(trial()); }
   /// How many workers are replaced that hang in the kernel, and how many that are stopped.
   [[nodiscard]] std::size_t max_stuck() const { return std::max<std::size_t>(1, limit_ / 4); }
   void follow_load(std::size_t queued, Instant now, Actions& out);

@@ -151,6 +151,10 @@ struct WorkerRow {
     return status == WorkerStatus::kReady && role == WorkerRole::kWorker && !resting && !stopped &&
            load < slots;
   }
+  /// Of the generation that serves, and not being replaced.
+  [[nodiscard]] bool present(Generation serving) const { return generation == serving && !retiring; }
+  /// Of the generation on trial, if there is one.
+  [[nodiscard]] bool on_trial(std::optional<Generation> trial) const { return generation == trial; }
   /// Counts towards the size of the pool.
   [[nodiscard]] bool live() const {
     return status == WorkerStatus::kStarting || status == WorkerStatus::kReady;
