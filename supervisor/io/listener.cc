@@ -69,8 +69,7 @@ void Listener::end_retirement() {
   if (!retiring_) return;
   retiring_ = false;
   retirement_.stop();
-  set_accepting(false);
-  let_go();
+  accept_backlog();
 }
 
 void Listener::let_go() {

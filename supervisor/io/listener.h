@@ -45,6 +45,7 @@ class Listener {
   /// queues, too: to them it seems that they have connected.
   void retire();
   [[nodiscard]] bool retired() const { return !retiring_; }
+  /// Now, with who has connected until now.
   void end_retirement();
   /// Hands over the client who waits here for a descriptor, if there is one, with the one that he has: this
   /// listener is going to be closed.

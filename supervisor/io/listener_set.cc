@@ -1,5 +1,6 @@
 #include "supervisor/io/listener_set.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proto/fd.h"
@@ -35,6 +36,11 @@ void ListenerSet::set_accepting(bool accepting) {
 
 void ListenerSet::accept_backlog() {
   for (const auto& listener : present_) listener->accept_backlog();
+  for (const auto& old : old_) old->end_retirement();
+}
+
+bool ListenerSet::retiring() const {
+  return std::any_of(old_.begin(), old_.end(), [](const auto& listener) { return !listener->retired(); });
 }
 
 void ListenerSet::close() {

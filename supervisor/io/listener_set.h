@@ -26,8 +26,10 @@ class ListenerSet {
   /// goes on counting.
   void replace(std::vector<ListenSocket> sockets);
   void set_accepting(bool accepting);
-  /// Lets nobody new connect, and accepts who has.
+  /// Lets nobody new connect, and accepts who has: with those that retire, too.
   void accept_backlog();
+  /// Some accept those whose handshake is under way.
+  [[nodiscard]] bool retiring() const;
   /// All of them, for good.
   void close();
   /// Destroys those that have retired. This and vacate() not inside a callback of a listener.
@@ -40,7 +42,7 @@ class ListenerSet {
   /// The socket of the one at the same place as `address`; null when there is none.
   [[nodiscard]] ListenSocket* socket_at(const ListenAddress& address) const;
 
-  // For an upgrade in place.
+  // For an upgrade in place. Those that retire are not carried over: it waits until there are none.
   [[nodiscard]] std::vector<ListenerState> state() const;
   void adopt(const std::vector<ListenAddress>& addresses, const std::vector<ListenerState>& states);
 

@@ -35,6 +35,7 @@ PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Mill
       listeners_(surroundings.loop, surroundings.log, surroundings.clients, *this),
       fork_timer_(surroundings.loop),
       timer_(surroundings.loop),
+      leave_timer_(surroundings.loop),
       before_sleep_(surroundings.loop) {
   before_sleep_.start(Callback::to<&PoolRunner::on_before_sleep>(*this));
 }
@@ -62,7 +63,16 @@ void PoolRunner::restart() {
 
 void PoolRunner::forget_failures() { tell(event::FailuresForgotten{}); }
 
+void PoolRunner::leave(std::string text) {
+  removed_from_ = std::move(text);
+  listeners_.replace({});
+  // What retires hands over to workers that are not told to leave yet.
+  if (!listeners_.retiring()) return stop(/*quick=*/false);
+  leave_timer_.start(Listener::kHandshake, Callback::to<&PoolRunner::on_leave_timer>(*this));
+}
+
 void PoolRunner::stop(bool quick) {
+  leave_timer_.stop();
   // What is in the backlog has connected already: it is served with what is queued.
   if (!quick && pool_.phase() == Pool::Phase::kRunning) listeners_.accept_backlog();
   tell(event::StopRequested{quick});

@@ -67,16 +67,23 @@ class PoolRunner final : private Listener::Owner,
   /// Tries at once to start what has failed to start.
   void forget_failures();
   void stop(bool quick);
+  /// A reload has removed the pool from what was configured by `text`: it takes in who is connecting, and
+  /// stops.
+  void leave(std::string text);
+  [[nodiscard]] const std::string& removed_from() const { return removed_from_; }
+  /// Some of its listeners take in who is connecting and are then closed; for at most Listener::kHandshake
+  /// from the reload that has removed them.
+  [[nodiscard]] bool retiring() const { return leave_timer_.active() || listeners_.retiring(); }
   /// Ends some of those that only wait.
   void make_room() { tell(event::DescriptorsShort{}); }
 
-  // For an upgrade in place. Not inside a callback of the pool's own.
+  // For an upgrade in place. Not inside a callback of the pool's own, nor, when the state is to be gone on
+  // from, while it is retiring().
   [[nodiscard]] PoolState state();
   /// Goes on where the runner that wrote the state was. An error leaves it half done.
   [[nodiscard]] Result<void> adopt(const PoolState& state);
   /// The text of the configuration that a reload has removed the pool from.
   void remember_config(std::string text) { removed_from_ = std::move(text); }
-  [[nodiscard]] const std::string& removed_from() const { return removed_from_; }
   /// When everything has been adopted.
   void resume();
 
@@ -158,6 +165,7 @@ class PoolRunner final : private Listener::Owner,
   /// Starts the process of one that is not forked.
   void launch(const action::StartWorker& action, WorkerProcess& process, Fd channel);
   void on_timer();
+  void on_leave_timer() { stop(/*quick=*/false); }
   void on_before_sleep();
   void arm_timer(Instant now);
   void adopt_launches(const std::vector<LaunchState>& states);
@@ -195,6 +203,7 @@ class PoolRunner final : private Listener::Owner,
   TimerWatcher fork_timer_;
   TimerWatcher timer_;
   Instant timer_at_;
+  TimerWatcher leave_timer_;
   BeforeSleepWatcher before_sleep_;
 };
 

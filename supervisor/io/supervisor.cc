@@ -69,6 +69,7 @@ void Supervisor::stop(bool quick) {
   }
   log_.info("stopping{}", quick ? " at once" : "; a second signal stops at once");
   stopping_ = true;
+  if (std::exchange(upgrade_due_, false)) upgrade_refused("the supervisor is stopping");
   service_.stopping();
   for (const auto& pools : {&pools_, &leaving_}) {
     for (const auto& pool : *pools) pool->stop(quick);
@@ -86,6 +87,7 @@ void Supervisor::on_before_sleep() {
   collect(leaving_);
   if (stopping_) collect(pools_);
   if (stopping_ && pools_.empty() && leaving_.empty()) loop_.stop();
+  if (upgrade_due_ && !listeners_retire()) loop_.stop();
   if (log_.waits() && !log_timer_.active()) write_log();
 }
 

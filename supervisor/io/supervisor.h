@@ -79,8 +79,10 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   /// Begins to examine the new program; the outcome is told by the log.
   [[nodiscard]] Result<void> upgrade() override;
   /// Hands this process over to the program that has been examined. Comes back when that failed, or is not
-  /// wanted any more.
+  /// wanted any more, or not at once.
   void hand_over();
+  /// Somebody may be connecting to a listener that a reload has removed: the next program would not have it.
+  [[nodiscard]] bool listeners_retire() const;
   [[nodiscard]] Result<void> replace_by_proven();
   [[nodiscard]] SupervisorState state();
   [[nodiscard]] Result<std::unique_ptr<PoolRunner>> adopt_pool(const PoolState& state, const Config& config);
@@ -143,7 +145,7 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   UpgradeCheck upgrade_check_;
   std::optional<FileIdentity> examined_;  ///< the file that upgrade_check_ has started
   std::string examined_config_;           ///< and the text that it has examined
-  bool upgrade_due_ = false;              ///< it could take over, and nothing else has happened since
+  bool upgrade_due_ = false;              ///< it could take over, and does when listeners_retire() no more
   ControlSocket control_;
   ServiceReporter service_;
   StatusWriter status_writer_;

@@ -2,6 +2,7 @@
 // there.
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "supervisor/control/describe.h"
@@ -38,8 +39,13 @@ void Supervisor::upgrade_refused(const std::string& why) {
 
 void Supervisor::upgrade_proven(const std::string& version) {
   log_.info("upgrade: {} takes over", version);
-  upgrade_due_ = true;
-  loop_.stop();
+  upgrade_due_ = true;  // on_before_sleep() leaves the loop for it
+}
+
+bool Supervisor::listeners_retire() const {
+  const auto retires = [](const auto& pool) { return pool->retiring(); };
+  return std::any_of(pools_.begin(), pools_.end(), retires) ||
+         std::any_of(leaving_.begin(), leaving_.end(), retires);
 }
 
 void Supervisor::hand_over() {
@@ -47,7 +53,11 @@ void Supervisor::hand_over() {
   // From here on signals wait for the next program. Those that have been caught already are handled first.
   block_signals();
   loop_.run_once();
-  if (auto replaced = replace_by_proven(); !replaced) upgrade_refused(replaced.error().message());
+  if (listeners_retire()) {
+    upgrade_due_ = true;  // a reload was among them
+  } else if (auto replaced = replace_by_proven(); !replaced) {
+    upgrade_refused(replaced.error().message());
+  }
   unblock_signals();
 }
 

@@ -1,14 +1,19 @@
-// Listeners that reloads add, remove and move to another pool while clients connect to all of them.
+// Listeners that reloads add, remove and move to another pool while clients connect to all of them; and an
+// upgrade in place that comes then.
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <chrono>
 #include <csignal>
 #include <string>
 
 #include "proto/fd.h"
 #include "tests/e2e/load.h"
+#include "tests/e2e/program.h"
+#include "tests/support/handshake.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork;
@@ -67,7 +72,85 @@ class Changes {
   SupervisorUnderTest supervisor_;
 };
 
+/// For so long a listener that is removed waits for who is connecting.
+constexpr std::chrono::milliseconds kRetirement{100};
+
+/// A client that is connecting when a reload removes its listener.
+class Connecting {
+ public:
+  explicit Connecting(const std::string& address) : socket_(begin_handshake(address)) {}
+
+  /// To be called before the reload is asked for.
+  void removal_begins() { begun_ = std::chrono::steady_clock::now(); }
+  [[nodiscard]] std::chrono::nanoseconds since_removal() const {
+    return std::chrono::steady_clock::now() - begun_;
+  }
+  /// An echo answers. On a machine that was too slow to come this far in time nothing is checked.
+  void completes() const {
+    REQUIRE(::send(socket_.get(), "late", 4, MSG_NOSIGNAL) == 4);
+    if (since_removal() >= kRetirement) return;
+    REQUIRE(::shutdown(socket_.get(), SHUT_WR) == 0);
+    std::array<char, 8> answer{};
+    const ssize_t size = ::recv(socket_.get(), answer.data(), answer.size(), 0);
+    REQUIRE(size > 0);
+    CHECK(std::string(answer.data(), static_cast<std::size_t>(size)) == "late");
+  }
+
+ private:
+  Fd socket_;
+  std::chrono::steady_clock::time_point begun_;
+};
+
 }  // namespace
+
+TEST_CASE("who is connecting to a pool that a reload removes is served") {
+  const PoolText stays{};
+  const PoolText leaves{.listen = {"127.0.0.2:0"}};
+  SupervisorUnderTest supervisor(pools_text({{"leaves", leaves}, {"stays", stays}}), {.listeners = 2});
+  eventually("it serves", [&] { return supervisor.status().pool("leaves").count("idle") == 1; });
+  Connecting client(supervisor.address(0));
+  supervisor.rewrite_config(pools_text({{"stays", stays}}));
+  client.removal_begins();
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("pool leaves: not in the configuration any more");
+  client.completes();
+  CHECK(supervisor.wait_for_log("pool leaves: stopped").ends_with("stopped"));
+}
+
+TEST_CASE("FAULTS 66: an upgrade waits for who is connecting to a listener that a reload has removed") {
+  const Program program;
+  const PoolText pool{};
+  PoolText both = pool;
+  both.listen = {"127.0.0.2:0", "127.0.0.1:0"};
+  const auto supervisor = start(program, both.text(), 2);
+  supervisor->wait_for_idle(1);
+  Connecting client(supervisor->address(0));
+  supervisor->rewrite_config(pool);
+  client.removal_begins();
+  supervisor->signal(SIGHUP);
+  supervisor->signal(SIGUSR2);
+  supervisor->wait_for_log("takes over");
+  client.completes();
+  supervisor->wait_for_log("has taken over from");
+  CHECK(client.since_removal() >= kRetirement);
+  CHECK(supervisor->stop() == 0);
+}
+
+TEST_CASE("FAULTS 66: a supervisor that is told to stop while its upgrade waits stops, once") {
+  const Program program;
+  const PoolText pool{};
+  PoolText both = pool;
+  both.listen = {"127.0.0.2:0", "127.0.0.1:0"};
+  const auto supervisor = start(program, both.text(), 2);
+  supervisor->wait_for_idle(1);
+  supervisor->rewrite_config(pool);
+  supervisor->signal(SIGHUP);
+  supervisor->signal(SIGUSR2);
+  supervisor->wait_for_log("takes over");
+  CHECK(supervisor->stop() == 0);
+  // On a slow machine the wait may be over before.
+  CHECK(supervisor->count_in_log("upgrade refused") + supervisor->count_in_log("has taken over from") == 1);
+}
 
 TEST_CASE("under load, twenty listener changes: at those that stay, move, come and go nobody is lost") {
   Changes changes;
