@@ -89,14 +89,11 @@ std::size_t ready_workers(const PoolStatus& pool) {
   return static_cast<std::size_t>(std::count_if(pool.workers.begin(), pool.workers.end(), is_ready));
 }
 
-std::string summary(const SupervisorStatus& status) {
+std::string summary(const std::vector<PoolSummary>& pools) {
   std::string text;
-  for (const PoolStatus& pool : status.pools) {
-    if (pool.removed) continue;
-    const auto busy = std::count_if(pool.workers.begin(), pool.workers.end(),
-                                    [](const auto& worker) { return is_ready(worker) && worker.load > 0; });
+  for (const PoolSummary& pool : pools) {
     text += fmt::format("{}{}: {} of {} workers ready, {} busy, {} queued", text.empty() ? "" : "; ",
-                        pool.name, ready_workers(pool), pool.target, busy, pool.queued);
+                        pool.name, pool.ready, pool.target, pool.busy, pool.queued);
   }
   return text;
 }

@@ -64,6 +64,15 @@ struct PoolStatus {
   std::vector<WorkerStatusLine> workers;  ///< oldest first
 };
 
+/// What one line says of a pool.
+struct PoolSummary {
+  std::string name;
+  std::size_t ready = 0;  ///< workers that can be given connections
+  std::size_t busy = 0;   ///< of those
+  std::size_t target = 0;
+  std::size_t queued = 0;
+};
+
 struct SupervisorStatus {
   std::string version;
   pid_t pid = 0;
@@ -78,8 +87,8 @@ struct SupervisorStatus {
 
 /// The table, line by line. Its columns are explained in docs/operations.md.
 [[nodiscard]] std::vector<std::string> to_table(const SupervisorStatus& status);
-/// One line: "web: 3 of 4 workers ready, 1 busy, 0 queued; api: …". Without pools that a reload has removed.
-[[nodiscard]] std::string summary(const SupervisorStatus& status);
+/// One line: "web: 3 of 4 workers ready, 1 busy, 0 queued; api: …".
+[[nodiscard]] std::string summary(const std::vector<PoolSummary>& pools);
 /// How many workers can be given connections.
 [[nodiscard]] std::size_t ready_workers(const PoolStatus& pool);
 /// "idle", "busy", or the name of the status.

@@ -179,4 +179,6 @@ void PoolRunner::perform(const action::Stopped& action) {
 
 PoolStatus PoolRunner::status() const { return status_of(config_, pool_, listeners_.present(), processes_); }
 
+PoolSummary PoolRunner::summary() const { return summary_of(config_, pool_); }
+
 }  // namespace prefork

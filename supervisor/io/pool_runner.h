@@ -105,6 +105,7 @@ class PoolRunner final : private Listener::Owner,
   /// listener.
   void vacate(const ListenAddress& address) { listeners_.vacate(address); }
   [[nodiscard]] PoolStatus status() const;
+  [[nodiscard]] PoolSummary summary() const;
   /// A process was stopped by a signal, or goes on; nothing happens if it is none of this pool's.
   void process_stopped(pid_t pid, bool stopped);
   /// A child of the supervisor that this pool will reap itself, or may turn out to.

@@ -52,8 +52,8 @@ WorkerStatusLine status_of(const WorkerRow& row, const WorkerProcess* process, I
 
 }  // namespace
 
-PoolStatus status_of(const PoolConfig& config, const Pool& pool,
-                     const std::vector<std::unique_ptr<Listener>>& listeners, const ProcessTable& processes) {
+PoolStatus status_of(const PoolConfig& config, const Pool& pool, const ListenerSet::Listeners& listeners,
+                     const ProcessTable& processes) {
   const Instant now = std::chrono::steady_clock::now();
   PoolStatus status;
   status.name = config.name;
@@ -78,6 +78,19 @@ PoolStatus status_of(const PoolConfig& config, const Pool& pool,
   std::sort(status.workers.begin(), status.workers.end(),
             [](const WorkerStatusLine& a, const WorkerStatusLine& b) { return a.number < b.number; });
   return status;
+}
+
+PoolSummary summary_of(const PoolConfig& config, const Pool& pool) {
+  PoolSummary summary;
+  summary.name = config.name;
+  summary.target = pool.lifecycle().target();
+  summary.queued = pool.connections().queued();
+  pool.workers().for_each([&](const WorkerRow& row) {
+    if (row.role != WorkerRole::kWorker || row.status != WorkerStatus::kReady) return;
+    ++summary.ready;
+    if (row.load > 0) ++summary.busy;
+  });
+  return summary;
 }
 
 }  // namespace prefork

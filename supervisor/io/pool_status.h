@@ -2,19 +2,17 @@
 // and processes.
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include "config/config.h"
 #include "supervisor/control/status.h"
 #include "supervisor/core/pool.h"
-#include "supervisor/io/listener.h"
+#include "supervisor/io/listener_set.h"
 #include "supervisor/io/process_table.h"
 
 namespace prefork {
 
 [[nodiscard]] PoolStatus status_of(const PoolConfig& config, const Pool& pool,
-                                   const std::vector<std::unique_ptr<Listener>>& listeners,
-                                   const ProcessTable& processes);
+                                   const ListenerSet::Listeners& listeners, const ProcessTable& processes);
+/// The little that one line of all pools says of it.
+[[nodiscard]] PoolSummary summary_of(const PoolConfig& config, const Pool& pool);
 
 }  // namespace prefork

@@ -8,8 +8,8 @@ namespace prefork {
 
 void ServiceReporter::begin() {
   if (!is_service()) return;
-  notify_ready(summary(supervisor_.status()));
-  tell();
+  notify_ready(summary(supervisor_.pool_summaries()));
+  go_on();
 }
 
 void ServiceReporter::reloading() const {
@@ -17,18 +17,22 @@ void ServiceReporter::reloading() const {
 }
 
 void ServiceReporter::reloaded() const {
-  if (is_service()) notify_ready(summary(supervisor_.status()));
+  if (is_service()) notify_ready(summary(supervisor_.pool_summaries()));
 }
 
-void ServiceReporter::stopping() const {
+void ServiceReporter::stopping() {
+  stopping_ = true;
   if (is_service()) notify_stopping();
 }
 
 void ServiceReporter::tell() {
+  if (!stopping_) notify_status(summary(supervisor_.pool_summaries()));
+  go_on();
+}
+
+void ServiceReporter::go_on() {
   const Duration limit = watchdog_interval();
   if (limit > Duration::zero()) notify_alive();
-  const SupervisorStatus status = supervisor_.status();
-  if (!status.stopping) notify_status(summary(status));
   const Duration interval = limit > Duration::zero() ? std::min(limit / 2, kInterval) : kInterval;
   timer_.start(interval, Callback::to<&ServiceReporter::tell>(*this));
 }

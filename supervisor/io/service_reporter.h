@@ -2,7 +2,9 @@
 // its pools do, and that it lives. Where nobody listens, nothing.
 #pragma once
 
-#include "supervisor/control/operations.h"
+#include <vector>
+
+#include "supervisor/control/status.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/io/loop.h"
 
@@ -10,22 +12,33 @@ namespace prefork {
 
 class ServiceReporter {
  public:
-  /// `supervisor` is asked for its status only.
-  ServiceReporter(const Loop& loop, const Operations& supervisor) : supervisor_(supervisor), timer_(loop) {}
+  /// Whom it speaks of.
+  class Subject {
+   public:
+    virtual ~Subject() = default;
+    /// Those that the configuration names.
+    [[nodiscard]] virtual std::vector<PoolSummary> pool_summaries() const = 0;
+  };
+
+  ServiceReporter(const Loop& loop, const Subject& supervisor) : supervisor_(supervisor), timer_(loop) {}
 
   /// It is ready; from now on its state is told again and again.
   void begin();
   void reloading() const;
   /// Whatever came of it.
   void reloaded() const;
-  void stopping() const;
+  /// From now on it is only told that it lives.
+  void stopping();
 
  private:
   static constexpr Duration kInterval = std::chrono::seconds(10);
 
   void tell();
+  /// It lives; and tell() in a while.
+  void go_on();
 
-  const Operations& supervisor_;
+  const Subject& supervisor_;
+  bool stopping_ = false;
   TimerWatcher timer_;
 };
 

@@ -20,7 +20,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       spawner_(loop_, log, clients_, std::move(spawner), options_.worker_descriptors),
       upgrade_check_(loop_, static_cast<UpgradeCheck::Owner&>(*this)),
       control_(loop_, log, static_cast<Operations&>(*this)),
-      service_(loop_, static_cast<const Operations&>(*this)),
+      service_(loop_, static_cast<const ServiceReporter::Subject&>(*this)),
       status_writer_(loop_, log, static_cast<const Operations&>(*this)),
       started_at_(std::chrono::steady_clock::now()),
       hup_(loop_),
@@ -143,6 +143,12 @@ SupervisorStatus Supervisor::status() const {
     }
   }
   return status;
+}
+
+std::vector<PoolSummary> Supervisor::pool_summaries() const {
+  std::vector<PoolSummary> summaries;
+  for (const auto& pool : pools_) summaries.push_back(pool->summary());
+  return summaries;
 }
 
 void Supervisor::on_chld() {

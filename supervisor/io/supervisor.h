@@ -27,7 +27,7 @@
 
 namespace prefork {
 
-class Supervisor final : private Operations, private UpgradeCheck::Owner {
+class Supervisor final : private Operations, private UpgradeCheck::Owner, private ServiceReporter::Subject {
  public:
   struct Options {
     std::string config_file;
@@ -71,6 +71,9 @@ class Supervisor final : private Operations, private UpgradeCheck::Owner {
   [[nodiscard]] Result<Scaled> scale(const PoolName& pool, std::size_t workers) override;
   [[nodiscard]] Result<PoolNames> reset_failed(const PoolName& pool) override;
   void stop(bool quick) override;
+
+  // ServiceReporter::Subject
+  [[nodiscard]] std::vector<PoolSummary> pool_summaries() const override;
 
   // UpgradeCheck::Owner
   void upgrade_proven(const std::string& version) override;
