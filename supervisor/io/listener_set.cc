@@ -60,14 +60,14 @@ void ListenerSet::vacate(const ListenAddress& address) {
   forget_retired();
 }
 
-Listener* ListenerSet::find(const ListenAddress& address) const {
+Listener* ListenerSet::find(const ListenAddress& address) {
   for (const auto& listener : present_) {
     if (same_place(listener->socket().address(), address)) return listener.get();
   }
   return nullptr;
 }
 
-ListenSocket* ListenerSet::socket_at(const ListenAddress& address) const {
+ListenSocket* ListenerSet::socket_at(const ListenAddress& address) {
   Listener* listener = find(address);
   return listener == nullptr ? nullptr : &listener->socket();
 }

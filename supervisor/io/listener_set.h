@@ -40,14 +40,14 @@ class ListenerSet {
   /// Those that the configuration names.
   [[nodiscard]] const Listeners& present() const { return present_; }
   /// The socket of the one at the same place as `address`; null when there is none.
-  [[nodiscard]] ListenSocket* socket_at(const ListenAddress& address) const;
+  [[nodiscard]] ListenSocket* socket_at(const ListenAddress& address);
 
   // For an upgrade in place. Those that retire are not carried over: it waits until there are none.
   [[nodiscard]] std::vector<ListenerState> state() const;
   void adopt(const std::vector<ListenAddress>& addresses, const std::vector<ListenerState>& states);
 
  private:
-  [[nodiscard]] Listener* find(const ListenAddress& address) const;
+  [[nodiscard]] Listener* find(const ListenAddress& address);
   /// One more of `listeners`.
   Listener& add_to(Listeners& listeners, ListenSocket socket);
 

@@ -98,7 +98,7 @@ class PoolRunner final : private Listener::Owner,
   [[nodiscard]] bool stopped_cleanly() const { return stopped_cleanly_; }
   /// The listening socket at the same place as `address`, to be shared with its next owner; null when there
   /// is none.
-  [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address) const {
+  [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address) {
     return listeners_.socket_at(address);
   }
   /// Closes what is about to be closed there, at once: the address is wanted. Not inside a callback of a
@@ -187,7 +187,6 @@ class PoolRunner final : private Listener::Owner,
   bool rollout_failed_ = false;              ///< what the configuration says is not what runs
   std::uint64_t spawner_key_;
   Pool pool_;
-  PoolReporter reporter_;
   Actions actions_;
   std::vector<Event> events_;  ///< told and not yet handled, in order
   bool handling_ = false;
@@ -198,6 +197,7 @@ class PoolRunner final : private Listener::Owner,
   Farewell farewell_;
   ListenerSet listeners_;
   ProcessTable processes_;
+  PoolReporter reporter_;
   std::vector<std::unique_ptr<WorkerProcess>> forgotten_;  ///< may still be in a callback of theirs
   std::vector<std::unique_ptr<WorkerOutput>> outputs_;  ///< of templates that are gone, for those they forked
   std::deque<Fork> forks_;

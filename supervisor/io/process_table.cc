@@ -16,13 +16,18 @@ std::unique_ptr<WorkerProcess> ProcessTable::take(WorkerId id) {
   return find(id) == nullptr ? nullptr : std::move(processes_[id.slot()]);
 }
 
-WorkerProcess* ProcessTable::find(WorkerId id) const {
+const WorkerProcess* ProcessTable::find(WorkerId id) const {
   if (id.slot() >= processes_.size()) return nullptr;
-  WorkerProcess* process = processes_[id.slot()].get();
+  const WorkerProcess* process = processes_[id.slot()].get();
   return process != nullptr && process->id() == id ? process : nullptr;
 }
 
-WorkerProcess* ProcessTable::find_pid(pid_t pid) const {
+WorkerProcess* ProcessTable::find(WorkerId id) {
+  const bool found = std::as_const(*this).find(id) != nullptr;
+  return found ? processes_[id.slot()].get() : nullptr;
+}
+
+const WorkerProcess* ProcessTable::find_pid(pid_t pid) const {
   const auto found = std::find_if(processes_.begin(), processes_.end(), [pid](const auto& process) {
     return process != nullptr && process->pid() == pid;
   });

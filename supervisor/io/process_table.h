@@ -20,8 +20,9 @@ class ProcessTable {
   /// Out of the table; null when it is not there.
   [[nodiscard]] std::unique_ptr<WorkerProcess> take(WorkerId id);
   /// Null when it is not there.
-  [[nodiscard]] WorkerProcess* find(WorkerId id) const;
-  [[nodiscard]] WorkerProcess* find_pid(pid_t pid) const;
+  [[nodiscard]] const WorkerProcess* find(WorkerId id) const;
+  [[nodiscard]] WorkerProcess* find(WorkerId id);
+  [[nodiscard]] const WorkerProcess* find_pid(pid_t pid) const;
   /// 0 while unknown.
   [[nodiscard]] pid_t pid_of(WorkerId id) const;
   /// One that a template forked has not yet told who it is.
