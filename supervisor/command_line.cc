@@ -65,6 +65,7 @@ class Parser {
     if (line_.command == Command::kScale && !read_size()) {
       return fail("scale: say how many workers, and of which pool if there are several: scale [POOL] N");
     }
+    if (!(interval_ >= 0.1 && interval_ <= 3600)) return fail("top: --interval: 0.1 to 3600 seconds");
     line_.interval = std::chrono::milliseconds(std::lround(interval_ * 1000));
     const bool needs_file = line_.command == Command::kRun || line_.command == Command::kCheck;
     if (needs_file && line_.config_file.empty())
@@ -109,8 +110,7 @@ class Parser {
                "A line for each pool; status 0 when each has a ready worker or is meant to have none.");
     add_client("top", Command::kTop, "Show the live status, with what happens a second, until q is pressed.")
         ->add_option("--interval", interval_, "how long from one look to the next, 1 unless told")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(0.1, 3600.0));
+        ->type_name("SECONDS");
     add_client("events", Command::kEvents, "Print what happens from now on, a line each, until interrupted.")
         ->add_flag("--json", line_.json, "each as a JSON object");
   }

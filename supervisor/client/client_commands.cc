@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "config/control_path.h"
 #include "supervisor/client/control_client.h"
@@ -137,7 +138,7 @@ int events(ControlClient& client, const CommandLine& line) {
   return kNotRunning;
 }
 
-int run(ControlClient& client, const CommandLine& line, const std::string& path) {
+int run(ControlClient client, const CommandLine& line, const std::string& path) {
   switch (line.command) {
     case Command::kStatus: return status(client, line);
     case Command::kHealth: return health(client);
@@ -148,7 +149,7 @@ int run(ControlClient& client, const CommandLine& line, const std::string& path)
     case Command::kResetFailed: return for_pools(client, "reset_failed", line, "failures are forgotten");
     case Command::kUpgrade: return upgrade(client, path);
     case Command::kEvents: return events(client, line);
-    case Command::kTop: return top(path, line.interval);
+    case Command::kTop: return top(std::move(client), path, line.interval);
     case Command::kRun:
     case Command::kCheck:
     case Command::kSchema:
@@ -169,14 +170,19 @@ int run_client_command(const CommandLine& line) {
     if (!named) return fail(named.error().message());
     path = std::move(named).value();
   }
-  auto client = ControlClient::connect(path);
+  auto client =
+      ControlClient::connect(path, line.command == Command::kTop ? kTopPatience : ControlClient::kPatience);
   if (!client) {
     const int error = client.error().code.value();
     if (error != ENOENT && error != ECONNREFUSED) return say_no(client.error().message());
     (void)fail("no supervisor listens at " + client.error().message());
     return kNotRunning;
   }
-  return run(client.value(), line, path);
+  try {
+    return run(std::move(client).value(), line, path);
+  } catch (const Json::exception& strange) {
+    return say_no("what answers at " + path + " is no supervisor: " + strange.what());
+  }
 }
 
 }  // namespace prefork

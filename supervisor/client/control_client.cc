@@ -9,12 +9,28 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace prefork {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr const char* kNoReply = "the supervisor's answer is not JSON-RPC";
+
+/// Of a reply.
+Result<Json> result_of(const Json& reply) {
+  if (const auto error = reply.find("error"); error != reply.end() && error->is_object())
+    return Error{error->value("message", "refused")};
+  if (const auto result = reply.find("result"); result != reply.end()) return *result;
+  return Error{kNoReply};
+}
+
+Error no_answer(std::chrono::seconds patience) {
+  return {"the supervisor has not answered for " + std::to_string(patience.count()) + " seconds",
+          std::make_error_code(std::errc::timed_out)};
+}
 
 Result<void> send_all(const Fd& socket, std::string_view text) {
   while (!text.empty()) {
@@ -30,7 +46,8 @@ Result<void> send_all(const Fd& socket, std::string_view text) {
 
 ControlClient::ControlClient(Fd socket, std::chrono::seconds patience)
     : socket_(std::move(socket)), patience_(patience) {
-  set_patience(patience);
+  set_patience(SO_RCVTIMEO, patience);
+  set_patience(SO_SNDTIMEO, patience);
 }
 
 Result<ControlClient> ControlClient::connect(const std::string& path, std::chrono::seconds patience) {
@@ -40,14 +57,16 @@ Result<ControlClient> ControlClient::connect(const std::string& path, std::chron
   std::memcpy(name.sun_path, path.data(), path.size());
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return system_error("socket");
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) < 0)
-    return system_error(path);
-  return ControlClient(std::move(socket), patience);
+  ControlClient client(std::move(socket), patience);
+  // A supervisor that is stopped, say, has a full backlog sooner or later.
+  if (::connect(client.socket_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) < 0)
+    return errno == EAGAIN ? no_answer(patience) : system_error(path);
+  return client;
 }
 
-void ControlClient::set_patience(std::chrono::seconds patience) {
+void ControlClient::set_patience(int which, std::chrono::seconds patience) {
   const timeval limit{.tv_sec = patience.count(), .tv_usec = 0};
-  (void)::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  (void)::setsockopt(socket_.get(), SOL_SOCKET, which, &limit, sizeof(limit));
 }
 
 Result<std::string> ControlClient::read_line() {
@@ -63,8 +82,7 @@ Result<std::string> ControlClient::read_line() {
     searched = input_.size();
     const ssize_t received = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
     if (received < 0 && errno == EINTR) continue;
-    if (received < 0 && errno == EAGAIN)
-      return Error{"the supervisor has not answered for " + std::to_string(patience_.count()) + " seconds"};
+    if (received < 0 && errno == EAGAIN) return no_answer(patience_);
     if (received < 0) return system_error("the supervisor has closed the connection");
     if (received == 0) return Error{"the supervisor has closed the connection"};
     input_.append(buffer.data(), static_cast<std::size_t>(received));
@@ -72,24 +90,35 @@ Result<std::string> ControlClient::read_line() {
 }
 
 Result<Json> ControlClient::call(const std::string& method, const Json& parameters) {
-  const Json request = {{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", parameters}};
+  const auto asked = ask(method, parameters);
+  const auto reply = read_reply();
   // One that is refused may find the connection closed already; the reason can still be read.
-  const auto sent = send_all(socket_, request.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n');
+  if (!reply) return asked ? reply.error() : asked.error();
+  return result_of(reply.value());
+}
+
+Result<void> ControlClient::ask(const std::string& method, const Json& parameters) {
+  const Json request = {{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", parameters}};
+  return send_all(socket_, request.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n');
+}
+
+Result<Json> ControlClient::answer() {
+  const auto reply = read_reply();
+  return reply ? result_of(reply.value()) : reply.error();
+}
+
+Result<Json> ControlClient::read_reply() {
   for (;;) {
     const auto line = read_line();
-    if (!line) return sent ? line.error() : sent.error();
-    const Json answer = Json::parse(line.value(), nullptr, /*allow_exceptions=*/false);
-    if (!answer.is_object()) return Error{"the supervisor's answer is not JSON-RPC"};
-    if (answer.contains("method")) continue;  // an event
-    if (const auto error = answer.find("error"); error != answer.end() && error->is_object())
-      return Error{error->value("message", "refused")};
-    if (const auto result = answer.find("result"); result != answer.end()) return *result;
-    return Error{"the supervisor's answer is not JSON-RPC"};
+    if (!line) return line.error();
+    Json reply = Json::parse(line.value(), nullptr, /*allow_exceptions=*/false);
+    if (!reply.is_object()) return Error{kNoReply};
+    if (!reply.contains("method")) return reply;  // otherwise an event
   }
 }
 
 std::optional<Json> ControlClient::next_event() {
-  set_patience(std::chrono::seconds(0));
+  set_patience(SO_RCVTIMEO, std::chrono::seconds(0));
   for (;;) {
     const auto line = read_line();
     if (!line) return std::nullopt;

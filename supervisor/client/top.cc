@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "supervisor/client/control_client.h"
 #include "supervisor/client/terminal.h"
 #include "supervisor/client/top_screen.h"
 #include "supervisor/command_line.h"
@@ -17,41 +16,43 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
-/// A supervisor that is stopped, say, shall not make the keys dead for long.
-constexpr std::chrono::seconds kPatience{2};
-
 class Top {
  public:
-  Top(Terminal& terminal, std::string path) : terminal_(terminal), path_(std::move(path)) {}
+  Top(Terminal& terminal, ControlClient client, std::string path)
+      : terminal_(terminal), client_(std::move(client)), path_(std::move(path)) {}
 
-  void ask() {
-    if (!client_) connect();
-    if (!client_) return;
-    auto answer = client_->call("status", Json::object());
-    if (!answer) {
-      trouble_ = answer.error().message();
-      client_.reset();
+  /// Asks for the status, or waits on for an answer that is owed.
+  void look() {
+    auto answer = ask();
+    if (answer) {
+      trouble_.clear();
+      owed_ = false;
+      before_ = std::exchange(now_, std::move(answer).value());
+      const Clock::time_point looked = Clock::now();
+      between_ = looked - std::exchange(looked_, looked);
       return;
     }
-    trouble_.clear();
-    before_ = std::exchange(now_, std::move(answer).value());
-    const Clock::time_point asked = Clock::now();
-    between_ = asked - std::exchange(asked_, asked);
+    trouble_ = answer.error().what;
+    // A supervisor that stands still shall not find a connection for each time it was asked.
+    owed_ = client_ && answer.error().code == std::errc::timed_out;
+    if (!owed_) client_.reset();
   }
 
   void show() {
-    std::vector<TopLine> lines = top_screen(now_, before_, between_, order_);
-    lines.insert(lines.begin() + 1,
-                 {paused_ ? "paused; space: go on   q: quit"
-                          : "q: quit   space: pause   b: busiest first   arrows, page keys: scroll",
-                  TopLine::Style::kPlain});
-    if (!trouble_.empty()) {
-      lines.insert(lines.begin(), {"no answer, asking again: " + trouble_, TopLine::Style::kAlarm});
-    }
+    std::vector<TopLine> head;
+    if (!trouble_.empty()) head.push_back({"no answer, asking again: " + trouble_, TopLine::Style::kAlarm});
+    head.push_back({paused_ ? "paused   space: go on   q: quit"
+                            : "q: quit   space: pause   b: busiest first   arrows, page keys: scroll",
+                    TopLine::Style::kPlain});
+    const std::vector<TopLine> body =
+        now_.is_null() ? std::vector<TopLine>() : top_screen(now_, before_, between_, order_);
     const std::size_t height = terminal_.height();
-    last_ = lines.size() > height ? lines.size() - height : 0;
+    room_ = height > head.size() ? height - head.size() : 1;
+    last_ = body.size() > room_ ? body.size() - room_ : 0;
     first_ = std::min(first_, last_);
-    terminal_.show(lines, first_);
+    std::vector<TopLine> lines = std::move(head);
+    lines.insert(lines.end(), body.begin() + static_cast<std::ptrdiff_t>(first_), body.end());
+    terminal_.show(lines);
   }
 
   [[nodiscard]] bool paused() const { return paused_; }
@@ -66,52 +67,57 @@ class Top {
         break;
       case Terminal::Key::kUp: scroll_up(1); break;
       case Terminal::Key::kDown: scroll_down(1); break;
-      case Terminal::Key::kPageUp: scroll_up(terminal_.height()); break;
-      case Terminal::Key::kPageDown: scroll_down(terminal_.height()); break;
+      case Terminal::Key::kPageUp: scroll_up(room_); break;
+      case Terminal::Key::kPageDown: scroll_down(room_); break;
       case Terminal::Key::kResized: break;
     }
     return true;
   }
 
  private:
-  void connect() {
-    auto again = ControlClient::connect(path_, kPatience);
-    if (again) {
+  Result<Json> ask() {
+    if (!client_) {
+      auto again = ControlClient::connect(path_, kTopPatience);
+      if (!again) return Error{again.error().message()};
       client_ = std::move(again).value();
-    } else {
-      trouble_ = again.error().message();
     }
+    if (!owed_) {
+      if (auto asked = client_->ask("status", Json::object()); !asked) return Error{asked.error().message()};
+    }
+    return client_->answer();
   }
   void scroll_up(std::size_t lines) { first_ -= std::min(first_, lines); }
   void scroll_down(std::size_t lines) { first_ = std::min(first_ + lines, last_); }
 
   Terminal& terminal_;
-  std::optional<ControlClient> client_;  ///< none: it did not answer
+  std::optional<ControlClient> client_;  ///< none: it has gone
   std::string path_;
+  bool owed_ = false;    ///< it was asked, and has not answered yet
   std::string trouble_;  ///< why there is nothing newer; empty while there is
   Json now_;
   Json before_;
-  Clock::time_point asked_;
+  Clock::time_point looked_;
   Clock::duration between_{};
   TopOrder order_ = TopOrder::kByNumber;
   bool paused_ = false;
-  std::size_t first_ = 0;  ///< line at the top
+  std::size_t first_ = 0;  ///< line of the status at the top
   std::size_t last_ = 0;   ///< the most that first_ may be
+  std::size_t room_ = 1;   ///< lines of the status that fit
 };
 
 }  // namespace
 
-int top(const std::string& path, std::chrono::milliseconds interval) {
+int top(ControlClient client, const std::string& path, std::chrono::milliseconds interval) {
   auto terminal = Terminal::open();
   if (!terminal) return fail("top: " + terminal.error().message());
-  Top top(*terminal.value(), path);
+  Top top(terminal.value(), std::move(client), path);
   for (;;) {
-    if (!top.paused()) top.ask();
+    if (!top.paused()) top.look();
     const Clock::time_point next = Clock::now() + interval;
     for (auto left = interval; left.count() > 0;
          left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now())) {
       top.show();
-      const auto key = terminal.value()->wait_for_key(left);
+      const auto key = terminal.value().wait_for_key(left);
       if (key && !top.press(*key)) return kFine;
     }
   }

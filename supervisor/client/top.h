@@ -4,10 +4,15 @@
 #include <chrono>
 #include <string>
 
+#include "supervisor/client/control_client.h"
+
 namespace prefork {
 
-/// Until the user quits; the exit status. `path` is the control socket; when the supervisor leaves, as for an
-/// upgrade in place, top waits for the next one there.
-[[nodiscard]] int top(const std::string& path, std::chrono::milliseconds interval);
+/// How long top waits for an answer: meanwhile its keys are dead.
+inline constexpr std::chrono::seconds kTopPatience{2};
+
+/// Until the user quits; the exit status. `client` is connected to `path`, the control socket, with
+/// kTopPatience. When the supervisor leaves, as for an upgrade in place, top waits for the next one there.
+[[nodiscard]] int top(ControlClient client, const std::string& path, std::chrono::milliseconds interval);
 
 }  // namespace prefork

@@ -58,6 +58,7 @@ class TopUnderTest {
   void wait_for(const std::string& text) {
     eventually("\"" + text + "\" on the screen", [&] { return written().find(text) != std::string::npos; });
   }
+  void signal(int number) const { REQUIRE(::kill(pid_, number) == 0); }
   void type(const std::string& keys) {
     REQUIRE(::write(keyboard_.get(), keys.data(), keys.size()) == static_cast<ssize_t>(keys.size()));
   }
@@ -117,6 +118,30 @@ TEST_CASE("top ends when it is interrupted, too, and leaves the terminal as it w
   CHECK(top.is_as_it_was());
 }
 
+TEST_CASE("top gives the terminal back whatever ends it") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  for (const int number : {SIGTERM, SIGHUP, SIGQUIT}) {
+    CAPTURE(number);
+    TopUnderTest top(supervisor.control());
+    top.wait_for("pool main");
+    top.signal(number);
+    CHECK(top.exit_status() == 0);
+    CHECK(top.is_as_it_was());
+  }
+}
+
+TEST_CASE("top of a supervisor that stands still says so, and can be ended") {
+  SupervisorUnderTest supervisor(PoolText{.control = true});
+  TopUnderTest top(supervisor.control());
+  top.wait_for("pool main");
+  supervisor.signal(SIGSTOP);
+  top.wait_for("the supervisor has not answered for 2 seconds");
+  top.type("q");
+  CHECK(top.exit_status() == 0);
+  CHECK(top.is_as_it_was());
+  supervisor.signal(SIGCONT);
+}
+
 TEST_CASE("top waits for the next supervisor when this one goes") {
   const TestDirectory directory;
   const std::string socket = directory.at("socket");
@@ -139,6 +164,14 @@ TEST_CASE("top without a terminal says so") {
   const CommandResult result = run_supervisor({"top", "--control", supervisor.control()});
   CHECK(result.status == 2);
   CHECK(result.errors == "supervisor: top: it needs a terminal; the command status prints the same once\n");
+}
+
+TEST_CASE("top is told how often to look, within reason") {
+  for (const char* seconds : {"0", "-1", "3601", "nan"}) {
+    const CommandResult result = run_supervisor({"top", "--control", "/nowhere", "--interval", seconds});
+    CHECK(result.status == 2);
+    CHECK(result.errors == "supervisor: top: --interval: 0.1 to 3600 seconds\n");
+  }
 }
 
 TEST_CASE("top where no supervisor runs says so, as every command does") {
