@@ -67,9 +67,14 @@ void OutputLines::refill(Instant now) {
   const double seconds = std::chrono::duration<double>(now - refilled_at_).count();
   budget_ = std::min(kBurst, budget_ + std::max(seconds, 0.0) * kPerSecond);
   refilled_at_ = now;
+  // Not line by line: then each would bring another word on how many were dropped before it.
+  if (budget_ >= kPerSecond) exhausted_ = false;
 }
 
-void OutputLines::spend(double cost) { budget_ = std::max(0.0, budget_ - cost); }
+void OutputLines::spend(double cost) {
+  budget_ = std::max(0.0, budget_ - cost);
+  if (budget_ < 1) exhausted_ = true;
+}
 
 void OutputLines::feed(std::string_view bytes, Instant now, std::vector<std::string>& out) {
   refill(now);

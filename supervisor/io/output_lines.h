@@ -31,8 +31,8 @@ class OutputLines {
 
   /// A line that has begun and not ended.
   [[nodiscard]] const std::string& begun() const { return line_; }
-  /// More has come than the rate allows.
-  [[nodiscard]] bool exhausted() const { return budget_ < 1; }
+  /// More has come than the rate allows: nothing is logged until it allows a second's worth again.
+  [[nodiscard]] bool exhausted() const { return exhausted_; }
   [[nodiscard]] bool has_dropped() const { return dropped_ > 0; }
   /// The last lines, logged or dropped, each shortened.
   [[nodiscard]] std::vector<std::string> last() const { return {last_.begin(), last_.end()}; }
@@ -47,6 +47,7 @@ class OutputLines {
   std::string line_;       ///< begun and not ended
   bool skipping_ = false;  ///< until the end of a line that was cut
   double budget_ = kBurst;
+  bool exhausted_ = false;
   Instant refilled_at_{};
   std::uint64_t dropped_ = 0;
   std::deque<std::string> last_;

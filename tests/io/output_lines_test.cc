@@ -68,6 +68,19 @@ TEST_CASE("FAULTS 58: more lines than the rate allows are dropped and counted, a
   CHECK(finished(lines) == Lines{"[4901 lines dropped: more than 100 a second]"});
 }
 
+TEST_CASE("FAULTS 58: while more comes than the rate allows, what was dropped is said once a second") {
+  OutputLines lines;
+  std::string flood;
+  for (int i = 0; i < 2000; ++i) flood += "y\n";
+  Lines out;
+  for (int i = 0; i <= 500; ++i) {
+    for (std::string& line : fed(lines, flood, kStart + i * 10ms)) out.push_back(std::move(line));
+  }
+  const auto said = std::count_if(out.begin(), out.end(), [](const auto& line) { return line != "y"; });
+  CHECK(said == 5);
+  CHECK(out.size() == 1000 + 5 * 101);
+}
+
 TEST_CASE("FAULTS 58: long lines use up the rate faster") {
   OutputLines lines;
   std::string flood;
