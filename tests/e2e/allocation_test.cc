@@ -46,6 +46,7 @@ class AllocationCount {
 };
 
 constexpr int kRounds = 100;
+constexpr int kAttempts = 6;
 
 /// More clients than workers come, ask, are parked, ask again and leave, one of them silently.
 void come_and_stay(const std::string& address) {
@@ -72,10 +73,16 @@ void check_nothing_is_allocated(const PoolText& pool, Serve serve) {
   supervisor.wait_for_idle(2);
   const std::string address = supervisor.address();
   CHECK(allocations.now() > 0);
-  for (int round = 0; round < kRounds; ++round) serve(address);
-  const long warm = allocations.now();
-  for (int round = 0; round < kRounds; ++round) serve(address);
-  CHECK(allocations.now() == warm);
+  // On a busy machine more than ever before may come together late, and take room once. What a connection
+  // costs would show each time.
+  long allocated = 0;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const long before = allocations.now();
+    for (int round = 0; round < kRounds; ++round) serve(address);
+    allocated = allocations.now() - before;
+    if (allocated == 0) break;
+  }
+  CHECK(allocated == 0);
 }
 
 }  // namespace
