@@ -39,18 +39,17 @@ class Top {
   }
 
   void show() {
-    std::vector<TopLine> head;
-    if (!trouble_.empty()) head.push_back({"no answer, asking again: " + trouble_, TopLine::Style::kAlarm});
-    head.push_back({paused_ ? "paused   space: go on   q: quit"
-                            : "q: quit   space: pause   b: busiest first   arrows, page keys: scroll",
-                    TopLine::Style::kPlain});
+    std::vector<TopLine> lines;
+    if (!trouble_.empty()) lines.push_back({"no answer, asking again: " + trouble_, TopLine::Style::kAlarm});
+    lines.push_back({paused_ ? "paused   space: go on   q: quit"
+                             : "q: quit   space: pause   b: busiest first   arrows, page keys: scroll",
+                     TopLine::Style::kPlain});
     const std::vector<TopLine> body =
         now_.is_null() ? std::vector<TopLine>() : top_screen(now_, before_, between_, order_);
     const std::size_t height = terminal_.height();
-    room_ = height > head.size() ? height - head.size() : 1;
+    room_ = height > lines.size() ? height - lines.size() : 1;
     last_ = body.size() > room_ ? body.size() - room_ : 0;
     first_ = std::min(first_, last_);
-    std::vector<TopLine> lines = std::move(head);
     lines.insert(lines.end(), body.begin() + static_cast<std::ptrdiff_t>(first_), body.end());
     terminal_.show(lines);
   }
