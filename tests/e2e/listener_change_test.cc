@@ -102,6 +102,9 @@ class Connecting {
   std::chrono::steady_clock::time_point begun_;
 };
 
+/// The first of them is not in a PoolText that says nothing.
+const PoolText kBoth{.listen = {"127.0.0.2:0", "127.0.0.1:0"}};
+
 }  // namespace
 
 TEST_CASE("who is connecting to a pool that a reload removes is served") {
@@ -120,13 +123,10 @@ TEST_CASE("who is connecting to a pool that a reload removes is served") {
 
 TEST_CASE("FAULTS 66: an upgrade waits for who is connecting to a listener that a reload has removed") {
   const Program program;
-  const PoolText pool{};
-  PoolText both = pool;
-  both.listen = {"127.0.0.2:0", "127.0.0.1:0"};
-  const auto supervisor = start(program, both.text(), 2);
+  const auto supervisor = start(program, kBoth.text(), 2);
   supervisor->wait_for_idle(1);
   Connecting client(supervisor->address(0));
-  supervisor->rewrite_config(pool);
+  supervisor->rewrite_config(PoolText{});
   client.removal_begins();
   supervisor->signal(SIGHUP);
   supervisor->signal(SIGUSR2);
@@ -139,12 +139,9 @@ TEST_CASE("FAULTS 66: an upgrade waits for who is connecting to a listener that 
 
 TEST_CASE("FAULTS 66: a supervisor that is told to stop while its upgrade waits stops, once") {
   const Program program;
-  const PoolText pool{};
-  PoolText both = pool;
-  both.listen = {"127.0.0.2:0", "127.0.0.1:0"};
-  const auto supervisor = start(program, both.text(), 2);
+  const auto supervisor = start(program, kBoth.text(), 2);
   supervisor->wait_for_idle(1);
-  supervisor->rewrite_config(pool);
+  supervisor->rewrite_config(PoolText{});
   supervisor->signal(SIGHUP);
   supervisor->signal(SIGUSR2);
   supervisor->wait_for_log("takes over");
