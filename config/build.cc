@@ -11,9 +11,9 @@
 #include "config/identity.h"
 #include "config/json_access.h"
 #include "config/listen_reader.h"
+#include "config/machine_check.h"
 #include "config/resource_limits.h"
 #include "config/schema_words.h"
-#include "config/surroundings.h"
 
 namespace prefork {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "config/json_access.h"
 #include "config/listen_address.h"
+#include "config/machine_check.h"
 #include "config/schema_words.h"
-#include "config/surroundings.h"
 
 namespace prefork {
 

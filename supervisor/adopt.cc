@@ -7,14 +7,14 @@
 #include <utility>
 
 #include "config/privileges.h"
-#include "supervisor/command_line.h"
-#include "supervisor/io/adoption.h"
-#include "supervisor/io/give_up_root.h"
-#include "supervisor/io/replace_program.h"
-#include "supervisor/io/state_file.h"
-#include "supervisor/io/surroundings.h"
-#include "supervisor/io/upgrade_check.h"
+#include "supervisor/commands/command_line.h"
 #include "supervisor/spawner/launch.h"
+#include "supervisor/state/state_file.h"
+#include "supervisor/system/give_up_root.h"
+#include "supervisor/system/own_process.h"
+#include "supervisor/system/replace_program.h"
+#include "supervisor/upgrade/adoption.h"
+#include "supervisor/upgrade/upgrade_check.h"
 #include "supervisor/version.h"
 
 namespace prefork {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "config/load.h"
-#include "supervisor/io/log.h"
-#include "supervisor/io/supervisor.h"
+#include "supervisor/app/supervisor.h"
+#include "supervisor/loop/log.h"
 
 namespace prefork {
 

@@ -1,4 +1,4 @@
-// What the core needs to know of a pool's configuration. Plain values; io/pool_settings makes them from a
+// What the core needs to know of a pool's configuration. Plain values; pool/pool_settings makes them from a
 // Config.
 #pragma once
 

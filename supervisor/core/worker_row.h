@@ -1,5 +1,5 @@
 // One row of the worker table: the grown-up form of the classic {pid, fd, status}. The pid and the channel
-// live in io/worker_process under the same id.
+// live in workers/worker_process under the same id.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,49 @@
+#include "supervisor/clients/socket_table.h"
+
+#include <utility>
+
+#include "supervisor/core/snapshot_reader.h"
+#include "supervisor/core/snapshot_writer.h"
+
+namespace prefork {
+
+Ticket SocketTable::add(Fd socket) {
+  if (tickets_.full()) return Ticket{};
+  const Ticket ticket = tickets_.allocate();
+  if (ticket.slot() >= entries_.size()) entries_.resize(ticket.slot() + 1);
+  entries_[ticket.slot()] = Entry{};
+  entries_[ticket.slot()].ticket = ticket;
+  entries_[ticket.slot()].socket = std::move(socket);
+  return ticket;
+}
+
+Fd SocketTable::end(Ticket ticket) {
+  tickets_.release(ticket);
+  entries_[ticket.slot()].ticket = Ticket{};
+  return std::move(entries_[ticket.slot()].socket);
+}
+
+void SocketTable::write_state(PoolState& state) const {
+  state.tickets = to_snapshot(tickets_);
+  for (const Entry& entry : entries_) {
+    if (!entry.ticket) continue;
+    state.sockets.push_back({entry.ticket, Carried{entry.socket.get()}, entry.sent,
+                             entry.watch == Watch::kArmed, entry.progress.consumed, entry.progress.sent});
+  }
+}
+
+std::string SocketTable::adopt(const PoolState& state) {
+  if (std::string wrong = from_snapshot(state.tickets, tickets_); !wrong.empty()) return wrong;
+  entries_.resize(tickets_.used_slots());
+  for (const SocketState& socket : state.sockets) {
+    if (socket.ticket.slot() >= entries_.size()) return ": a ticket that was never given";
+    Entry& entry = entries_[socket.ticket.slot()];
+    entry.ticket = socket.ticket;
+    entry.socket.reset(static_cast<int>(socket.socket));
+    entry.sent = socket.sent;
+    entry.progress = {socket.bytes_consumed, socket.bytes_sent};
+  }
+  return "";
+}
+
+}  // namespace prefork

@@ -1,0 +1,188 @@
+#include "supervisor/commands/client_commands.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include "config/control_path.h"
+#include "supervisor/commands/control_client.h"
+#include "supervisor/commands/health.h"
+#include "supervisor/commands/top.h"
+
+namespace prefork {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Command = CommandLine::Command;
+
+int say_no(const std::string& message) {
+  (void)fail(message);
+  return kNo;
+}
+
+/// False: nobody reads any more.
+bool print(const std::string& line) {
+  return std::printf("%s\n", line.c_str()) >= 0 && std::fflush(stdout) == 0;
+}
+
+std::string dump(const Json& value, int indent = -1) {
+  return value.dump(indent, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
+Json pool_parameter(const CommandLine& line) {
+  Json parameters = Json::object();
+  if (!line.pool.empty()) parameters["pool"] = line.pool;
+  return parameters;
+}
+
+/// Calls, and prints "pool NAME: `what`" for each pool of the answer.
+int for_pools(ControlClient& client, const std::string& method, const CommandLine& line,
+              const std::string& what) {
+  const auto result = client.call(method, pool_parameter(line));
+  if (!result) return say_no(result.error().message());
+  for (const Json& pool : result.value().value("pools", Json::array())) {
+    (void)print("pool " + pool.get<std::string>() + ": " + what);
+  }
+  return kFine;
+}
+
+int status(ControlClient& client, const CommandLine& line) {
+  const Json parameters = Json::object({{"format", line.json ? "values" : "table"}});
+  const auto result = client.call("status", parameters);
+  if (!result) return say_no(result.error().message());
+  if (line.json) return print(dump(result.value(), 2)) ? kFine : kNo;
+  for (const Json& text : result.value().value("lines", Json::array())) (void)print(text.get<std::string>());
+  return kFine;
+}
+
+int health(ControlClient& client) {
+  const auto result = client.call("status", Json::object());
+  if (!result) return say_no(result.error().message());
+  const Health found = judge_health(result.value());
+  for (const std::string& text : found.lines) (void)print(text);
+  return found.healthy ? kFine : kNo;
+}
+
+int reload(ControlClient& client) {
+  const auto result = client.call("reload", Json::object());
+  if (!result) return say_no(result.error().message());
+  for (const Json& change : result.value().value("changes", Json::array()))
+    (void)print(change.get<std::string>());
+  if (result.value().value("applied", false)) return kFine;
+  for (const Json& mistake : result.value().value("mistakes", Json::array()))
+    (void)fail(mistake.get<std::string>());
+  return say_no("reload refused, nothing has changed");
+}
+
+int scale(ControlClient& client, const CommandLine& line) {
+  Json parameters = pool_parameter(line);
+  parameters["workers"] = line.workers;
+  const auto result = client.call("scale", parameters);
+  if (!result) return say_no(result.error().message());
+  const Json& scaled = result.value();
+  return print("pool " + scaled.value("pool", "") + ": " + std::to_string(scaled.value("workers", 0)) +
+               " workers from now on, " + std::to_string(scaled.value("before", 0)) + " before")
+             ? kFine
+             : kNo;
+}
+
+int stop(ControlClient& client, const CommandLine& line) {
+  const auto result = client.call("stop", Json::object({{"quick", line.quick}}));
+  if (!result) return say_no(result.error().message());
+  client.await_end();
+  return kFine;
+}
+
+/// The supervisor leaves its clients when the next program takes over, and that one answers at the same path.
+int upgrade(ControlClient& client, const std::string& path) {
+  if (auto subscribed = client.call("subscribe", Json::object()); !subscribed)
+    return say_no(subscribed.error().message());
+  if (auto begun = client.call("upgrade", Json::object()); !begun) return say_no(begun.error().message());
+  while (const auto event = client.next_event()) {
+    if (event->value("event", "") == "upgrade_refused") return say_no("refused: " + event->value("text", ""));
+  }
+  auto next = ControlClient::connect(path);
+  const auto status = next ? next.value().call("status", Json::object()) : Result<Json>(next.error());
+  if (!status) return say_no("the supervisor has gone: " + status.error().message());
+  return print("supervisor " + status.value().value("version", "") + " has taken over, pid " +
+               std::to_string(status.value().value("pid", 0)))
+             ? kFine
+             : kNo;
+}
+
+/// "2026-01-31T12:34:56.789Z 17 worker_ready pool=web worker=3 …"
+std::string describe(const Json& event) {
+  std::string text =
+      event.value("time", "") + ' ' + std::to_string(event.value("seq", 0)) + ' ' + event.value("event", "");
+  for (const auto& [key, value] : event.items()) {
+    if (key == "time" || key == "seq" || key == "event") continue;
+    const bool bare = value.is_string() && !value.get_ref<const std::string&>().empty() &&
+                      value.get_ref<const std::string&>().find_first_of(" \"=\n") == std::string::npos;
+    text += ' ';
+    text += key;
+    text += '=';
+    text += bare ? value.get<std::string>() : dump(value);
+  }
+  return text;
+}
+
+int events(ControlClient& client, const CommandLine& line) {
+  const auto result = client.call("subscribe", Json::object());
+  if (!result) return say_no(result.error().message());
+  while (const auto event = client.next_event()) {
+    if (!print(line.json ? dump(*event) : describe(*event))) return kFine;  // whoever read it has had enough
+  }
+  (void)fail("the supervisor has stopped");
+  return kNotRunning;
+}
+
+int run(ControlClient client, const CommandLine& line, const std::string& path) {
+  switch (line.command) {
+    case Command::kStatus: return status(client, line);
+    case Command::kHealth: return health(client);
+    case Command::kReload: return reload(client);
+    case Command::kRestart: return for_pools(client, "restart", line, "workers are being replaced");
+    case Command::kScale: return scale(client, line);
+    case Command::kStop: return stop(client, line);
+    case Command::kResetFailed: return for_pools(client, "reset_failed", line, "failures are forgotten");
+    case Command::kUpgrade: return upgrade(client, path);
+    case Command::kEvents: return events(client, line);
+    case Command::kTop: return top(std::move(client), path, line.interval);
+    case Command::kRun:
+    case Command::kCheck:
+    case Command::kSchema:
+    case Command::kAdopt:
+    case Command::kAdoptCheck: break;
+  }
+  return kUsageOrConfig;
+}
+
+}  // namespace
+
+int run_client_command(const CommandLine& line) {
+  std::string path = line.control;
+  if (path.empty() && line.config_file.empty())
+    return fail("which supervisor? Say -c FILE, its configuration, or --control PATH, its control socket");
+  if (path.empty()) {
+    auto named = control_path_of(line.config_file);
+    if (!named) return fail(named.error().message());
+    path = std::move(named).value();
+  }
+  auto client =
+      ControlClient::connect(path, line.command == Command::kTop ? kTopPatience : ControlClient::kPatience);
+  if (!client) {
+    const int error = client.error().code.value();
+    if (error != ENOENT && error != ECONNREFUSED) return say_no(client.error().message());
+    (void)fail("no supervisor listens at " + client.error().message());
+    return kNotRunning;
+  }
+  try {
+    return run(std::move(client).value(), line, path);
+  } catch (const Json::exception& strange) {
+    return say_no("what answers at " + path + " is no supervisor: " + strange.what());
+  }
+}
+
+}  // namespace prefork

@@ -1,0 +1,165 @@
+#include "supervisor/commands/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <optional>
+#include <vector>
+
+#include "supervisor/version.h"
+
+namespace prefork {
+namespace {
+
+using Command = CommandLine::Command;
+
+constexpr const char* kDescription =
+    "Keeps a pool of worker processes, accepts connections for them and hands each, as an open socket, to\n"
+    "the least busy worker.\n\n"
+    "  supervisor -c pool.json             runs it, in the foreground\n"
+    "  supervisor status -c pool.json      asks the one that runs with this file";
+
+constexpr const char* kFooter =
+    "Commands from status on talk to a running supervisor through its control socket: the one that the\n"
+    "configuration names (-c FILE), or any (--control PATH). \"supervisor COMMAND --help\" tells more.\n\n"
+    "Signals of a running supervisor:\n"
+    "  HUP         read the configuration again and apply it\n"
+    "  USR1        write the live status to stderr\n"
+    "  USR2        let a new program take over in this process, with all workers and connections\n"
+    "  TTIN, TTOU  one worker more, one fewer, in each pool\n"
+    "  TERM, QUIT  stop when everything at hand is finished; a second one stops at once\n"
+    "  INT         stop at once\n\n"
+    "Exit status: 0 fine, 1 it was not (the answer is no; an address in use; connections cut while "
+    "stopping),\n"
+    "2 usage or configuration, 3 nobody listens at the control socket.";
+
+class Parser {
+ public:
+  Parser() : app_(kDescription, "supervisor") {
+    app_.set_version_flag("--version", std::string("supervisor ") + kVersion);
+    app_.add_option("-c,--config", line_.config_file, "the configuration, a JSON file")->type_name("FILE");
+    app_.add_flag("-t,--test", test_, "check the configuration and exit, as the command check does");
+    // Not for people: how a running supervisor starts the program that shall take its place.
+    adopt_ = app_.add_option("--adopt", line_.descriptor)->group("");
+    adopt_check_ = app_.add_option("--adopt-check", line_.descriptor)->group("");
+    app_.require_subcommand(0, 1);
+    add_file_commands();
+    add_questions();
+    add_orders();
+    app_.footer(kFooter);  // now: commands added later would have it, too
+  }
+
+  std::variant<CommandLine, int> parse(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return app_.exit(error) == 0 ? kFine : kUsageOrConfig;
+    }
+    for (const auto& [command, meaning] : commands_) {
+      if (command->parsed()) line_.command = meaning;
+    }
+    if (*adopt_) line_.command = Command::kAdopt;
+    if (*adopt_check_) line_.command = Command::kAdoptCheck;
+    if (test_ && line_.command == Command::kRun) line_.command = Command::kCheck;
+    if (line_.command == Command::kScale && !read_size()) {
+      return fail("scale: say how many workers, and of which pool if there are several: scale [POOL] N");
+    }
+    if (!(interval_ >= 0.1 && interval_ <= 3600)) return fail("top: --interval: 0.1 to 3600 seconds");
+    line_.interval = std::chrono::milliseconds(std::lround(interval_ * 1000));
+    const bool needs_file = line_.command == Command::kRun || line_.command == Command::kCheck;
+    if (needs_file && line_.config_file.empty())
+      return fail("which configuration? Say: supervisor -c pool.json; --help tells more");
+    return line_;
+  }
+
+ private:
+  CLI::App* add(const char* name, Command meaning, const char* description) {
+    CLI::App* command = app_.add_subcommand(name, description);
+    commands_.emplace_back(command, meaning);
+    return command;
+  }
+
+  /// A command that talks to a supervisor.
+  CLI::App* add_client(const char* name, Command meaning, const char* description) {
+    CLI::App* command = add(name, meaning, description);
+    command
+        ->add_option("-c,--config", line_.config_file,
+                     "the supervisor's configuration; its \"control\" counts")
+        ->type_name("FILE");
+    command->add_option("--control", line_.control, "the supervisor's control socket")->type_name("PATH");
+    return command;
+  }
+
+  void add_pool(CLI::App* command) {
+    command->add_option("pool", line_.pool, "the name of a pool; all of them if there is none")
+        ->type_name("");
+  }
+
+  void add_file_commands() {
+    add("check", Command::kCheck, "Check a configuration and exit: status 0 when it is fine, 2 when not.")
+        ->add_option("-c,--config", line_.config_file, "the configuration, a JSON file")
+        ->type_name("FILE");
+    add("schema", Command::kSchema, "Print the JSON schema of the configuration, for editors.");
+  }
+
+  void add_questions() {
+    add_client("status", Command::kStatus, "Print the live status.")
+        ->add_flag("--json", line_.json, "all of it, as JSON");
+    add_client("health", Command::kHealth,
+               "A line for each pool; status 0 when each has a ready worker or is meant to have none.");
+    add_client("top", Command::kTop, "Show the live status, with what happens a second, until q is pressed.")
+        ->add_option("--interval", interval_, "how long from one look to the next, 1 unless told")
+        ->type_name("SECONDS");
+    add_client("events", Command::kEvents, "Print what happens from now on, a line each, until interrupted.")
+        ->add_flag("--json", line_.json, "each as a JSON object");
+  }
+
+  void add_orders() {
+    add_client("reload", Command::kReload,
+               "Read the configuration again; print what changed, or every mistake (status 1).");
+    add_pool(add_client("restart", Command::kRestart,
+                        "Replace the workers by new ones, without losing a connection."));
+    add_client("scale", Command::kScale, "Another number of workers, until the next reload: scale [POOL] N.")
+        ->add_option("size", size_, "the pool, unless there is only one, and the number of workers")
+        ->type_name("[POOL] N")
+        ->expected(1, 2)
+        ->required();
+    add_client("upgrade", Command::kUpgrade,
+               "Replace the supervisor's own program by what is installed now; status 1 when it refuses.");
+    add_client("stop", Command::kStop,
+               "Stop when everything at hand is finished; returns when it has stopped.")
+        ->add_flag("--quick", line_.quick, "stop at once");
+    add_pool(add_client("reset-failed", Command::kResetFailed,
+                        "Try at once to start workers that have failed to start."));
+  }
+
+  bool read_size() {
+    const std::string& number = size_.back();
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), line_.workers);
+    if (size_.size() == 2) line_.pool = size_.front();
+    return error == std::errc() && end == number.data() + number.size();
+  }
+
+  CLI::App app_;
+  CommandLine line_;
+  bool test_ = false;
+  double interval_ = 1;  ///< in seconds
+  CLI::Option* adopt_ = nullptr;
+  CLI::Option* adopt_check_ = nullptr;
+  std::vector<std::string> size_;
+  std::vector<std::pair<CLI::App*, Command>> commands_;
+};
+
+}  // namespace
+
+std::variant<CommandLine, int> parse_command_line(int argc, char** argv) {
+  return Parser().parse(argc, argv);
+}
+
+int fail(const std::string& message) {
+  (void)std::fprintf(stderr, "supervisor: %s\n", message.c_str());
+  return kUsageOrConfig;
+}
+
+}  // namespace prefork

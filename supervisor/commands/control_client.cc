@@ -1,0 +1,135 @@
+#include "supervisor/commands/control_client.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace prefork {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kNoReply = "the supervisor's answer is not JSON-RPC";
+
+/// Of a reply.
+Result<Json> result_of(const Json& reply) {
+  if (const auto error = reply.find("error"); error != reply.end() && error->is_object())
+    return Error{error->value("message", "refused")};
+  if (const auto result = reply.find("result"); result != reply.end()) return *result;
+  return Error{kNoReply};
+}
+
+Error no_answer(std::chrono::seconds patience) {
+  return {"the supervisor has not answered for " + std::to_string(patience.count()) + " seconds",
+          std::make_error_code(std::errc::timed_out)};
+}
+
+Result<void> send_all(const Fd& socket, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t sent = ::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return system_error("the supervisor takes no request");
+    text.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return {};
+}
+
+}  // namespace
+
+ControlClient::ControlClient(Fd socket, std::chrono::seconds patience)
+    : socket_(std::move(socket)), patience_(patience) {
+  set_patience(SO_RCVTIMEO, patience);
+  set_patience(SO_SNDTIMEO, patience);
+}
+
+Result<ControlClient> ControlClient::connect(const std::string& path, std::chrono::seconds patience) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(name.sun_path)) return Error{path + ": too long for the path of a socket"};
+  std::memcpy(name.sun_path, path.data(), path.size());
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return system_error("socket");
+  ControlClient client(std::move(socket), patience);
+  // A supervisor that is stopped, say, has a full backlog sooner or later.
+  if (::connect(client.socket_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) < 0)
+    return errno == EAGAIN ? no_answer(patience) : system_error(path);
+  return client;
+}
+
+void ControlClient::set_patience(int which, std::chrono::seconds patience) {
+  const timeval limit{.tv_sec = patience.count(), .tv_usec = 0};
+  (void)::setsockopt(socket_.get(), SOL_SOCKET, which, &limit, sizeof(limit));
+}
+
+Result<std::string> ControlClient::read_line() {
+  std::array<char, 65536> buffer;
+  std::size_t searched = 0;
+  for (;;) {
+    const std::size_t end = input_.find('\n', searched);
+    if (end != std::string::npos) {
+      std::string line = input_.substr(0, end);
+      input_.erase(0, end + 1);
+      return line;
+    }
+    searched = input_.size();
+    const ssize_t received = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (received < 0 && errno == EINTR) continue;
+    if (received < 0 && errno == EAGAIN) return no_answer(patience_);
+    if (received < 0) return system_error("the supervisor has closed the connection");
+    if (received == 0) return Error{"the supervisor has closed the connection"};
+    input_.append(buffer.data(), static_cast<std::size_t>(received));
+  }
+}
+
+Result<Json> ControlClient::call(const std::string& method, const Json& parameters) {
+  const auto asked = ask(method, parameters);
+  const auto reply = read_reply();
+  // One that is refused may find the connection closed already; the reason can still be read.
+  if (!reply) return asked ? reply.error() : asked.error();
+  return result_of(reply.value());
+}
+
+Result<void> ControlClient::ask(const std::string& method, const Json& parameters) {
+  const Json request = {{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", parameters}};
+  return send_all(socket_, request.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n');
+}
+
+Result<Json> ControlClient::answer() {
+  const auto reply = read_reply();
+  return reply ? result_of(reply.value()) : reply.error();
+}
+
+Result<Json> ControlClient::read_reply() {
+  for (;;) {
+    const auto line = read_line();
+    if (!line) return line.error();
+    Json reply = Json::parse(line.value(), nullptr, /*allow_exceptions=*/false);
+    if (!reply.is_object()) return Error{kNoReply};
+    if (!reply.contains("method")) return reply;  // otherwise an event
+  }
+}
+
+std::optional<Json> ControlClient::next_event() {
+  set_patience(SO_RCVTIMEO, std::chrono::seconds(0));
+  for (;;) {
+    const auto line = read_line();
+    if (!line) return std::nullopt;
+    const Json event = Json::parse(line.value(), nullptr, /*allow_exceptions=*/false);
+    if (event.is_object() && event.contains("method") && event.contains("params")) return event["params"];
+  }
+}
+
+void ControlClient::await_end() {
+  while (next_event()) {
+  }
+}
+
+}  // namespace prefork

@@ -1,0 +1,125 @@
+#include "supervisor/commands/top.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "supervisor/commands/command_line.h"
+#include "supervisor/commands/terminal.h"
+#include "supervisor/commands/top_screen.h"
+
+namespace prefork {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+class Top {
+ public:
+  Top(Terminal& terminal, ControlClient client, std::string path)
+      : terminal_(terminal), client_(std::move(client)), path_(std::move(path)) {}
+
+  /// Asks for the status, or waits on for an answer that is owed.
+  void look() {
+    auto answer = ask();
+    if (answer) {
+      trouble_.clear();
+      owed_ = false;
+      before_ = std::exchange(now_, std::move(answer).value());
+      const Clock::time_point looked = Clock::now();
+      between_ = looked - std::exchange(looked_, looked);
+      return;
+    }
+    trouble_ = answer.error().what;
+    // A supervisor that stands still shall not find a connection for each time it was asked.
+    owed_ = client_ && answer.error().code == std::errc::timed_out;
+    if (!owed_) client_.reset();
+  }
+
+  void show() {
+    std::vector<TopLine> lines;
+    if (!trouble_.empty()) lines.push_back({"no answer, asking again: " + trouble_, TopLine::Style::kAlarm});
+    lines.push_back({paused_ ? "paused   space: go on   q: quit"
+                             : "q: quit   space: pause   b: busiest first   arrows, page keys: scroll",
+                     TopLine::Style::kPlain});
+    const std::vector<TopLine> body =
+        now_.is_null() ? std::vector<TopLine>() : top_screen(now_, before_, between_, order_);
+    const std::size_t height = terminal_.height();
+    room_ = height > lines.size() ? height - lines.size() : 1;
+    last_ = body.size() > room_ ? body.size() - room_ : 0;
+    first_ = std::min(first_, last_);
+    lines.insert(lines.end(), body.begin() + static_cast<std::ptrdiff_t>(first_), body.end());
+    terminal_.show(lines);
+  }
+
+  [[nodiscard]] bool paused() const { return paused_; }
+
+  /// False: the user wants no more.
+  bool press(Terminal::Key key) {
+    switch (key) {
+      case Terminal::Key::kQuit: return false;
+      case Terminal::Key::kPause: paused_ = !paused_; break;
+      case Terminal::Key::kOrder:
+        order_ = order_ == TopOrder::kByNumber ? TopOrder::kBusiestFirst : TopOrder::kByNumber;
+        break;
+      case Terminal::Key::kUp: scroll_up(1); break;
+      case Terminal::Key::kDown: scroll_down(1); break;
+      case Terminal::Key::kPageUp: scroll_up(room_); break;
+      case Terminal::Key::kPageDown: scroll_down(room_); break;
+      case Terminal::Key::kResized: break;
+    }
+    return true;
+  }
+
+ private:
+  Result<Json> ask() {
+    if (!client_) {
+      auto again = ControlClient::connect(path_, kTopPatience);
+      if (!again) return Error{again.error().message()};
+      client_ = std::move(again).value();
+    }
+    if (!owed_) {
+      if (auto asked = client_->ask("status", Json::object()); !asked) return Error{asked.error().message()};
+    }
+    return client_->answer();
+  }
+  void scroll_up(std::size_t lines) { first_ -= std::min(first_, lines); }
+  void scroll_down(std::size_t lines) { first_ = std::min(first_ + lines, last_); }
+
+  Terminal& terminal_;
+  std::optional<ControlClient> client_;  ///< none: it has gone
+  std::string path_;
+  bool owed_ = false;    ///< it was asked, and has not answered yet
+  std::string trouble_;  ///< why there is nothing newer; empty while there is
+  Json now_;
+  Json before_;
+  Clock::time_point looked_;
+  Clock::duration between_{};
+  TopOrder order_ = TopOrder::kByNumber;
+  bool paused_ = false;
+  std::size_t first_ = 0;  ///< line of the status at the top
+  std::size_t last_ = 0;   ///< the most that first_ may be
+  std::size_t room_ = 1;   ///< lines of the status that fit
+};
+
+}  // namespace
+
+int top(ControlClient client, const std::string& path, std::chrono::milliseconds interval) {
+  auto terminal = Terminal::open();
+  if (!terminal) return fail("top: " + terminal.error().message());
+  Top top(terminal.value(), std::move(client), path);
+  for (;;) {
+    if (!top.paused()) top.look();
+    const Clock::time_point next = Clock::now() + interval;
+    for (auto left = interval; left.count() > 0;
+         left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now())) {
+      top.show();
+      const auto key = terminal.value().wait_for_key(left);
+      if (key && !top.press(*key)) return kFine;
+    }
+  }
+}
+
+}  // namespace prefork

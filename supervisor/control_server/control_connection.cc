@@ -1,0 +1,112 @@
+#include "supervisor/control_server/control_connection.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace prefork {
+
+ControlConnection::ControlConnection(const Loop& loop, Operations& operations, const EventHistory& history,
+                                     Fd socket)
+    : operations_(operations),
+      history_(history),
+      socket_(std::move(socket)),
+      read_watcher_(loop),
+      write_watcher_(loop),
+      next_timer_(loop) {
+  read_watcher_.start(socket_.get(), Callback::to<&ControlConnection::on_readable>(*this));
+}
+
+void ControlConnection::on_readable() {
+  std::array<char, kBytesPerRead> buffer;
+  ssize_t received = 0;
+  do {
+    received = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0) {
+    if (errno != EAGAIN) close();
+    return;
+  }
+  if (received == 0) return finish();
+  input_.append({buffer.data(), static_cast<std::size_t>(received)});
+  handle_next();
+}
+
+void ControlConnection::handle_next() {
+  if (input_.too_long()) return refuse_long_line();
+  const auto line = input_.take();
+  if (!line) return;
+  handle(*line);
+  if (over() || finishing_) return;
+  // What is left of this read waits for the next time round the loop: others shall have their turn.
+  if (input_.ready() || input_.too_long()) {
+    read_watcher_.stop();
+    next_timer_.start(Duration::zero(), Callback::to<&ControlConnection::handle_next>(*this));
+  } else if (!read_watcher_.active()) {
+    read_watcher_.start(socket_.get(), Callback::to<&ControlConnection::on_readable>(*this));
+  }
+}
+
+void ControlConnection::handle(std::string_view line) {
+  send(answer(line, operations_, *this));
+  if (const auto since = std::exchange(replay_since_, std::nullopt)) {
+    history_.for_each_since(*since, [this](const std::string& event) { send(event); });
+  }
+}
+
+void ControlConnection::refuse_long_line() {
+  send(refusal(ControlError::kInvalidRequest, "a request may have " + std::to_string(RequestLines::kMaxLine) +
+                                                  " bytes; this connection is closed"));
+  finish();
+}
+
+std::uint64_t ControlConnection::subscribe(std::optional<std::uint64_t> since) {
+  subscribed_ = true;
+  replay_since_ = since;
+  return history_.last();
+}
+
+void ControlConnection::send(std::string_view text) {
+  if (over()) return;
+  if (output_.size() >= kMaxOutput) return close();  // it does not read
+  output_.append(text);
+  flush();
+}
+
+void ControlConnection::flush() {
+  std::size_t sent = 0;
+  while (sent < output_.size()) {
+    const ssize_t size =
+        ::send(socket_.get(), output_.data() + sent, output_.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno != EAGAIN) return close();
+    if (size < 0) break;
+    sent += static_cast<std::size_t>(size);
+  }
+  output_.erase(0, sent);
+  if (!output_.empty()) {
+    if (!write_watcher_.active())
+      write_watcher_.start(socket_.get(), Callback::to<&ControlConnection::flush>(*this));
+  } else {
+    write_watcher_.stop();
+    if (finishing_) close();
+  }
+}
+
+void ControlConnection::finish() {
+  finishing_ = true;
+  subscribed_ = false;
+  read_watcher_.stop();
+  flush();
+}
+
+void ControlConnection::close() {
+  read_watcher_.stop();
+  write_watcher_.stop();
+  next_timer_.stop();
+  socket_.reset();
+}
+
+}  // namespace prefork

@@ -1,0 +1,92 @@
+#include "supervisor/control_server/control_socket.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "config/control_path.h"
+
+namespace prefork {
+namespace {
+
+/// Nothing when the kernel does not tell who is at the other end.
+std::optional<ucred> peer_of(const Fd& socket) {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) return std::nullopt;
+  return peer;
+}
+
+}  // namespace
+
+ControlSocket::ControlSocket(const Loop& loop, Log& log, Operations& operations)
+    : loop_(loop), log_(log), operations_(operations), before_sleep_(loop) {
+  before_sleep_.start(Callback::to<&ControlSocket::on_before_sleep>(*this));
+}
+
+void ControlSocket::listen(std::optional<ListenSocket> socket) {
+  listener_.reset();
+  if (!socket) return;
+  listener_.emplace(loop_, log_, any_, static_cast<Listener::Owner&>(*this), std::move(*socket), 0);
+  listener_->set_accepting(true);
+}
+
+ControlState ControlSocket::state() const {
+  ControlState state;
+  state.last_event = history_.last();
+  if (!listener_) return state;
+  state.socket = Carried{listener_->socket().descriptor()};
+  state.file = listener_->socket().file();
+  return state;
+}
+
+void ControlSocket::adopt(const ControlState& state, const std::string& path) {
+  history_.count_from(state.last_event);
+  if (state.socket == Carried::kNone) return;
+  listen(ListenSocket::adopt(control_address(path), Fd(static_cast<int>(state.socket)), state.file));
+}
+
+std::string ControlSocket::path() const { return listener_ ? listener_->socket().address().path : ""; }
+
+void ControlSocket::accepted(Fd socket, ClientAddress /*client*/, ListenerIndex /*listener*/) {
+  const auto peer = peer_of(socket);
+  if (!peer || (peer->uid != 0 && peer->uid != ::geteuid())) {
+    const std::string who = peer ? "user " + std::to_string(peer->uid) : "an unknown user";
+    return refuse(
+        socket, ControlError::kNotAllowed,
+        who + " may not control this supervisor; only root and user " + std::to_string(::geteuid()) + " may");
+  }
+  const auto open = static_cast<std::size_t>(
+      std::count_if(clients_.begin(), clients_.end(), [](const auto& client) { return !client->over(); }));
+  if (open >= kMaxClients) {
+    return refuse(socket, ControlError::kTooMany,
+                  std::to_string(kMaxClients) + " clients are connected already; no more are allowed");
+  }
+  clients_.push_back(std::make_unique<ControlConnection>(loop_, operations_, history_, std::move(socket)));
+}
+
+void ControlSocket::refuse(const Fd& socket, ControlError code, const std::string& why) {
+  const std::string line = refusal(code, why);
+  (void)::send(socket.get(), line.data(), line.size(),
+               MSG_DONTWAIT | MSG_NOSIGNAL);  // who does not read, does not
+  const Instant now = std::chrono::steady_clock::now();
+  if (last_complaint_ && now - *last_complaint_ < kComplaintInterval) return;
+  last_complaint_ = now;
+  log_.warn("control socket: a client is refused: {}", why);
+}
+
+void ControlSocket::publish(ControlEvent event) {
+  if (!listener_ && clients_.empty()) return;
+  const std::string& line = history_.add(std::move(event), std::chrono::system_clock::now());
+  for (const auto& client : clients_) {
+    if (client->subscribed()) client->tell(line);
+  }
+}
+
+void ControlSocket::on_before_sleep() {
+  std::erase_if(clients_, [](const auto& client) { return client->over(); });
+}
+
+}  // namespace prefork

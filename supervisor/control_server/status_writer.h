@@ -1,0 +1,37 @@
+// Writes the status table to the log when it is asked for: at any rate of asking at most ten a second, and
+// the last request is always answered.
+#pragma once
+
+#include "supervisor/control/operations.h"
+#include "supervisor/core/ids.h"
+#include "supervisor/loop/log.h"
+#include "supervisor/loop/loop.h"
+
+namespace prefork {
+
+class StatusWriter {
+ public:
+  /// `supervisor` is asked for its status only.
+  StatusWriter(const Loop& loop, Log& log, const Operations& supervisor)
+      : log_(log), supervisor_(supervisor), timer_(loop) {}
+
+  void request();
+
+  // For an upgrade in place.
+  [[nodiscard]] Instant last() const { return last_; }
+  [[nodiscard]] bool due() const { return timer_.active(); }
+  void adopt(Instant last, bool due);
+
+ private:
+  static constexpr Duration kInterval = std::chrono::milliseconds(100);
+
+  void write_after(Duration delay);
+  void write();
+
+  Log& log_;
+  const Operations& supervisor_;
+  Instant last_;  ///< when the last table was written
+  TimerWatcher timer_;
+};
+
+}  // namespace prefork

@@ -1,0 +1,247 @@
+#include "supervisor/listen/listen_socket.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <grp.h>
+#include <netdb.h>
+#include <pwd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <memory>
+#include <utility>
+
+#include "supervisor/system/tcp_listener.h"
+
+namespace prefork {
+namespace {
+
+Error listen_error(const ListenAddress& address, int error, const std::string& advice = "") {
+  Error failure = system_error("listen " + address.text(), error);
+  if (advice.empty()) return failure;
+  return Error{failure.message() + "; " + advice};
+}
+
+Error bind_error(const ListenAddress& address, int error) {
+  if (error == EACCES && address.kind == ListenAddress::Kind::kTcp && address.port < 1024) {
+    return listen_error(address, error, "ports below 1024 need root or CAP_NET_BIND_SERVICE");
+  }
+  if (error == EADDRINUSE)
+    return listen_error(address, error, "something else listens there, or on an address that overlaps");
+  if (error == EADDRNOTAVAIL)
+    return listen_error(address, error, "no interface of this machine has that address");
+  return listen_error(address, error);
+}
+
+int open_socket(int family) { return ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
+
+void switch_on(int descriptor, int level, int option) {
+  const int on = 1;
+  (void)::setsockopt(descriptor, level, option, &on, sizeof(on));
+}
+
+sockaddr_un unix_address(const ListenAddress& address, socklen_t& size) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  const bool abstract = address.kind == ListenAddress::Kind::kUnixAbstract;
+  std::memcpy(name.sun_path + (abstract ? 1 : 0), address.path.data(),
+              std::min(address.path.size(), sizeof(name.sun_path) - 1));
+  // An abstract name is as long as it is said to be; a path ends at its zero byte.
+  size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.path.size() + 1);
+  return name;
+}
+
+/// Fine when there is nothing at the path, or a socket that nobody listens on, which is removed.
+Result<void> clear_path(const ListenAddress& address) {
+  struct stat status {};
+  if (::lstat(address.path.c_str(), &status) < 0) {
+    return errno == ENOENT ? Result<void>() : Result<void>(listen_error(address, errno));
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return Error{"listen " + address.text() +
+                 ": there is something else at that path, which is not a socket; " +
+                 "remove it or choose another path"};
+  }
+  const Fd probe(open_socket(AF_UNIX));
+  if (!probe.valid()) return listen_error(address, errno);
+  socklen_t size = 0;
+  const sockaddr_un name = unix_address(address, size);
+  const bool answered =
+      ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), size) == 0 || errno == EAGAIN;
+  if (answered) return bind_error(address, EADDRINUSE);
+  if (errno != ECONNREFUSED) return listen_error(address, errno);
+  if (::unlink(address.path.c_str()) < 0)
+    return listen_error(address, errno, "cannot remove the stale socket");
+  return {};
+}
+
+/// Held while a path in the directory is looked at and bound. Waits a second for whoever holds it.
+Result<Fd> lock_directory(const ListenAddress& address) {
+  const std::size_t slash = address.path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : address.path.substr(0, slash + 1);
+  Fd lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!lock.valid()) return system_error("listen " + address.text() + ": " + directory);
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      return listen_error(address, errno, "cannot lock its directory");
+    const timespec pause{.tv_sec = 0, .tv_nsec = 10'000'000};
+    (void)::nanosleep(&pause, nullptr);
+  }
+  return Error{"listen " + address.text() + ": another program holds a lock on " + directory};
+}
+
+uid_t user_id(const std::string& name) {
+  const passwd* entry = ::getpwnam(name.c_str());
+  return entry != nullptr ? entry->pw_uid : static_cast<uid_t>(std::strtoul(name.c_str(), nullptr, 10));
+}
+
+gid_t group_id(const std::string& name) {
+  const group* entry = ::getgrnam(name.c_str());
+  return entry != nullptr ? entry->gr_gid : static_cast<gid_t>(std::strtoul(name.c_str(), nullptr, 10));
+}
+
+}  // namespace
+
+Result<ListenSocket> ListenSocket::activated(const ListenAddress& address, Fd socket) {
+  const int flags = ::fcntl(socket.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) < 0)
+    return listen_error(address, errno);
+  notice_dead_clients(socket.get());
+  return ListenSocket(address, std::move(socket));
+}
+
+Result<ListenSocket> ListenSocket::open(const ListenAddress& address) {
+  ListenSocket opened(address, Fd());
+  const bool tcp = address.kind == ListenAddress::Kind::kTcp;
+  if (auto bound = tcp ? opened.bind_tcp() : opened.bind_unix(); !bound) return bound.error();
+  return opened;
+}
+
+ListenSocket ListenSocket::adopt(ListenAddress address, Fd socket, ino_t file) {
+  ListenSocket adopted(std::move(address), std::move(socket));
+  adopted.file_ = file;
+  return adopted;
+}
+
+Result<ListenSocket> ListenSocket::share(const ListenAddress& address) const {
+  ListenSocket shared(address, Fd(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0)));
+  if (!shared.socket_.valid()) return listen_error(address, errno);
+  return shared;
+}
+
+Result<void> ListenSocket::take_over(ListenSocket& shared_from) {
+  file_ = std::exchange(shared_from.file_, 0);
+  shared_from.given_away_ = true;
+  if (address_ == shared_from.address_) return {};
+  if (auto set = set_permissions(); !set) return set;
+  return listen();
+}
+
+ListenSocket::~ListenSocket() {
+  struct stat status {};
+  if (file_ == 0 || ::lstat(address_.path.c_str(), &status) < 0 || status.st_ino != file_) return;
+  (void)::unlink(address_.path.c_str());
+}
+
+Result<void> ListenSocket::bind_tcp() {
+  addrinfo wanted{};
+  wanted.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  wanted.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const char* host = address_.host.empty() ? "::" : address_.host.c_str();
+  const int failure = ::getaddrinfo(host, std::to_string(address_.port).c_str(), &wanted, &found);
+  if (failure != 0) return Error{"listen " + address_.text() + ": " + ::gai_strerror(failure)};
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+
+  sockaddr_in any{};
+  any.sin_family = AF_INET;
+  any.sin_port = htons(address_.port);
+  const auto* target = found->ai_addr;
+  socklen_t size = found->ai_addrlen;
+  socket_.reset(open_socket(found->ai_family));
+  if (!socket_.valid() && address_.host.empty()) {
+    // A machine without IPv6.
+    socket_.reset(open_socket(AF_INET));
+    target = reinterpret_cast<const sockaddr*>(&any);
+    size = sizeof(any);
+  }
+  if (!socket_.valid()) return listen_error(address_, errno);
+  switch_on(socket_.get(), SOL_SOCKET, SO_REUSEADDR);
+  if (address_.reuse_port) switch_on(socket_.get(), SOL_SOCKET, SO_REUSEPORT);
+  const int only = address_.host.empty() ? 0 : 1;
+  if (target->sa_family == AF_INET6) {
+    (void)::setsockopt(socket_.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
+  }
+  notice_dead_clients(socket_.get());
+  if (::bind(socket_.get(), target, size) < 0) return bind_error(address_, errno);
+  return listen();
+}
+
+Result<void> ListenSocket::bind_unix() {
+  socket_.reset(open_socket(AF_UNIX));
+  if (!socket_.valid()) return listen_error(address_, errno);
+  socklen_t size = 0;
+  const sockaddr_un name = unix_address(address_, size);
+  if (address_.kind == ListenAddress::Kind::kUnixAbstract) {
+    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&name), size) < 0)
+      return bind_error(address_, errno);
+    return listen();
+  }
+  // Two that start at the same time must not each take the other's new socket for a stale one.
+  auto lock = lock_directory(address_);
+  if (!lock) return lock.error();
+  if (auto cleared = clear_path(address_); !cleared) return cleared;
+  // Nobody may connect before owner and mode are as configured.
+  const mode_t mask = ::umask(0177);
+  const int bound = ::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&name), size);
+  const int error = errno;
+  ::umask(mask);
+  if (bound < 0) return bind_error(address_, error);
+  struct stat status {};
+  if (::lstat(address_.path.c_str(), &status) == 0) file_ = status.st_ino;
+  if (auto set = set_permissions(); !set) return set;
+  return listen();
+}
+
+Result<void> ListenSocket::set_permissions() const {
+  if (address_.kind != ListenAddress::Kind::kUnixPath) return {};
+  const uid_t owner = address_.owner.empty() ? static_cast<uid_t>(-1) : user_id(address_.owner);
+  const gid_t group = address_.group.empty() ? static_cast<gid_t>(-1) : group_id(address_.group);
+  const bool owned = ::lchown(address_.path.c_str(), owner, group) == 0;
+  if (!owned) return listen_error(address_, errno, "cannot change the socket's owner");
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  if (::chmod(address_.path.c_str(), address_.mode.value_or(0777 & ~mask)) < 0) {
+    return listen_error(address_, errno, "cannot change the socket's mode");
+  }
+  return {};
+}
+
+Result<void> ListenSocket::listen() const {
+  if (::listen(socket_.get(), address_.backlog) < 0) return bind_error(address_, errno);
+  return {};
+}
+
+std::string ListenSocket::name() const {
+  if (address_.kind != ListenAddress::Kind::kTcp || address_.port != 0) return address_.text();
+  sockaddr_storage bound{};
+  socklen_t size = sizeof(bound);
+  if (::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&bound), &size) < 0) return address_.text();
+  ListenAddress actual = address_;
+  actual.port = ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
+                                                  : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+  return actual.text();
+}
+
+}  // namespace prefork

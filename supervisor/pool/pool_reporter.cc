@@ -1,0 +1,129 @@
+#include "supervisor/pool/pool_reporter.h"
+
+#include <utility>
+#include <vector>
+
+#include "supervisor/control/describe.h"
+#include "supervisor/system/socket.h"
+
+namespace prefork {
+
+PoolReporter::PoolReporter(std::string pool, Log& log, EventOutlet& events, Sources sources)
+    : pool_(std::move(pool)), log_(log), events_(events), from_(sources) {}
+
+void PoolReporter::has_process(const WorkerProcess& worker) const {
+  const WorkerRow* row = from_.workers.find(worker.id());
+  if (row == nullptr) return;
+  events_.publish(
+      control_event::WorkerStarted{pool_, row->id.sequence(), worker.pid(), row->role, row->generation});
+}
+
+void PoolReporter::report(const action::ReportReady& report) const {
+  log_.debug("{} is ready after {}", name_of(report.worker), describe(report.took));
+  events_.publish(control_event::WorkerReady{pool_, report.worker.sequence(),
+                                             from_.processes.pid_of(report.worker), report.took});
+}
+
+void PoolReporter::report(const action::ReportDeath& report) const {
+  const DeathRecord& record = report.record;
+  const std::string text = describe(record, failed_start(record));
+  const std::string name = name_of(record.worker, record.role);
+  if (record.is_failure()) {
+    log_.warn("{} died: {}", name, text);
+  } else {
+    log_.debug("{} left: {}", name, text);
+  }
+  const WorkerProcess* process = from_.processes.find(record.worker);
+  const bool captured = process != nullptr && process->output() != nullptr;
+  std::vector<std::string> lines = captured ? process->output()->last_lines() : std::vector<std::string>();
+  if (record.is_failure()) {
+    for (const std::string& line : lines) log_.warn("{} last wrote: {}", name, line);
+  }
+  events_.publish(control_event::WorkerDied{pool_, from_.processes.pid_of(record.worker), record, text,
+                                            std::move(lines)});
+}
+
+void PoolReporter::report(const action::ReportStarts& report) const {
+  if (report.failures > 0) {
+    log_.error("pool {}: new workers die before they are of use, {} in a row; next attempt in {}", pool_,
+               report.failures, describe(report.delay));
+    events_.publish(control_event::PoolFailed{pool_, report.failures, report.delay});
+  } else {
+    log_.info("pool {}: new workers are of use again", pool_);
+    events_.publish(control_event::PoolRecovered{pool_});
+  }
+}
+
+void PoolReporter::report(const action::ReportViolation& report) const {
+  log_.error("{} broke the protocol and is killed: it sent {}", name_of(report.worker), describe(report));
+}
+
+void PoolReporter::report(const action::ReportRollout& report) const {
+  using Stage = action::ReportRollout::Stage;
+  const std::string why = report.death ? describe(*report.death, failed_start(*report.death)) : "";
+  events_.publish(control_event::RolloutStaged{pool_, report.stage, report.generation, why});
+  switch (report.stage) {
+    case Stage::kTrial:
+      log_.info("pool {}: rollout: the first worker of generation {} is on trial", pool_, report.generation);
+      return;
+    case Stage::kTakesOver:
+      log_.info("pool {}: rollout: generation {} takes over", pool_, report.generation);
+      return;
+    case Stage::kFailed:
+      log_.error(
+          "pool {}: rollout failed, the workers that serve stay as they are: "
+          "the first worker of generation {} died: {}",
+          pool_, report.generation, why);
+      return;
+  }
+}
+
+void PoolReporter::report(const action::ReportStuck& report) const {
+  log_.error("{} is not ended by SIGKILL: it hangs in the kernel{}", name_of(report.worker),
+             report.replaced ? ", and another takes its place" : "; too many do to be replaced");
+}
+
+void PoolReporter::report(const action::ReportSize& report) const {
+  log_.debug("pool {}: {} workers wanted, {} before", pool_, report.workers, report.before);
+}
+
+void PoolReporter::report(const action::ReportRedispatched& report) const {
+  events_.publish(control_event::ConnectionRedispatched{pool_, report.worker.sequence(),
+                                                        from_.processes.pid_of(report.worker), report.times});
+}
+
+void PoolReporter::report(const action::ReportSaturation& report) const {
+  events_.publish(control_event::SaturationChanged{pool_, report.saturated, report.queued});
+}
+
+void PoolReporter::report(const action::ReportGaveUp& report) const {
+  log_.error(
+      "pool {}: a connection from {} came back from workers {} times and is closed: it may be what kills "
+      "them",
+      pool_, peer_name(from_.sockets.at(report.ticket)), report.times);
+}
+
+void PoolReporter::report(const action::Stopped& report) const {
+  log_.info("pool {}: stopped{}", pool_,
+            report.clean ? "" : "; workers were killed or connections cut, see above");
+}
+
+std::string PoolReporter::failed_start(const DeathRecord& record) const {
+  const WorkerProcess* process = from_.processes.find(record.worker);
+  return process == nullptr ? "" : process->start_error();
+}
+
+std::string PoolReporter::name_of(WorkerId id) const {
+  const WorkerRow* row = from_.workers.find(id);
+  return name_of(id, row == nullptr ? WorkerRole::kWorker : row->role);
+}
+
+std::string PoolReporter::name_of(WorkerId id, WorkerRole role) const {
+  const pid_t pid = from_.processes.pid_of(id);
+  std::string name = "pool " + pool_ + (role == WorkerRole::kTemplate ? ": template " : ": worker ") +
+                     std::to_string(id.sequence());
+  if (pid != 0) name += " (pid " + std::to_string(pid) + ")";
+  return name;
+}
+
+}  // namespace prefork

@@ -1,0 +1,211 @@
+// Carries out what a Pool decides: holds its listeners, sockets and worker processes, turns what happens to
+// them into events, and its actions into system calls. Decides nothing itself.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "proto/channel.h"
+#include "proto/result.h"
+#include "supervisor/clients/lingering_close.h"
+#include "supervisor/clients/lobby.h"
+#include "supervisor/clients/socket_table.h"
+#include "supervisor/control/control_event.h"
+#include "supervisor/control/status.h"
+#include "supervisor/core/pool.h"
+#include "supervisor/listen/listener_set.h"
+#include "supervisor/loop/log.h"
+#include "supervisor/loop/loop.h"
+#include "supervisor/pool/pool_reporter.h"
+#include "supervisor/pool/pool_settings.h"
+#include "supervisor/state/pool_state.h"
+#include "supervisor/system/oom_counter.h"
+#include "supervisor/workers/process_table.h"
+#include "supervisor/workers/spawner_link.h"
+#include "supervisor/workers/worker_process.h"
+
+namespace prefork {
+
+class PoolRunner final : private Listener::Owner,
+                         private Lobby::Owner,
+                         private WorkerProcess::Owner,
+                         private SpawnerLink::Client {
+ public:
+  /// What pools share.
+  struct Surroundings {
+    const Loop& loop;
+    Log& log;
+    SpawnerLink& spawner;
+    const ClientDescriptors& clients;
+    Datagram& datagram;
+    EventOutlet& events;
+    OomCounter& oom;
+    Callback short_of_descriptors;  ///< whoever can shall make_room()
+  };
+
+  PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
+             std::vector<ListenSocket> sockets);
+  /// For an upgrade in place: does nothing before adopt().
+  PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
+             std::uint64_t spawner_key);
+  ~PoolRunner() override;
+  PoolRunner(const PoolRunner&) = delete;
+  PoolRunner& operator=(const PoolRunner&) = delete;
+
+  /// `sockets` as `config` lists them. `replace_workers`: what they are started from has changed.
+  void reconfigure(PoolConfig config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
+                   bool replace_workers);
+  void resize(std::size_t workers);
+  /// Replaces the workers by new ones.
+  void restart();
+  /// Tries at once to start what has failed to start.
+  void forget_failures();
+  void stop(bool quick);
+  /// A reload has removed the pool from what was configured by `text`: it takes in who is connecting, and
+  /// stops.
+  void leave(std::string text);
+  [[nodiscard]] const std::string& removed_from() const { return removed_from_; }
+  /// Some of its listeners take in who is connecting and are then closed; for at most Listener::kHandshake
+  /// from the reload that has removed them.
+  [[nodiscard]] bool retiring() const { return leave_timer_.active() || listeners_.retiring(); }
+  /// Ends some of those that only wait.
+  void make_room() { tell(event::DescriptorsShort{}); }
+
+  // For an upgrade in place. Not inside a callback of the pool's own, nor, when the state is to be gone on
+  // from, while it is retiring().
+  [[nodiscard]] PoolState state();
+  /// Goes on where the runner that wrote the state was. An error leaves it half done.
+  [[nodiscard]] Result<void> adopt(const PoolState& state);
+  /// The text of the configuration that a reload has removed the pool from.
+  void remember_config(std::string text) { removed_from_ = std::move(text); }
+  /// When everything has been adopted.
+  void resume();
+
+  [[nodiscard]] const PoolConfig& config() const { return config_; }
+  /// The most workers there may be.
+  [[nodiscard]] std::size_t limit() const { return pool_.lifecycle().limit(); }
+  /// Nothing is left of the pool, and nobody is being told his last words.
+  [[nodiscard]] bool finished() const {
+    return pool_.phase() == Pool::Phase::kStopped && farewell_.size() == 0;
+  }
+  /// With finished(): nobody was killed and no connection was cut.
+  [[nodiscard]] bool stopped_cleanly() const { return stopped_cleanly_; }
+  /// The listening socket at the same place as `address`, to be shared with its next owner; null when there
+  /// is none.
+  [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address) {
+    return listeners_.socket_at(address);
+  }
+  /// Closes what is about to be closed there, at once: the address is wanted. Not inside a callback of a
+  /// listener.
+  void vacate(const ListenAddress& address) { listeners_.vacate(address); }
+  [[nodiscard]] PoolStatus status() const;
+  [[nodiscard]] PoolSummary summary() const;
+  /// A process was stopped by a signal, or goes on; nothing happens if it is none of this pool's.
+  void process_stopped(pid_t pid, bool stopped);
+  /// A child of the supervisor that this pool will reap itself, or may turn out to.
+  [[nodiscard]] bool knows_child(pid_t pid) const { return processes_.find_pid(pid) != nullptr; }
+  /// A worker that a template forked has not yet told who it is.
+  [[nodiscard]] bool awaits_identity() const { return processes_.awaits_identity(); }
+
+ private:
+  // Listener::Owner
+  void accepted(Fd socket, ClientAddress client, ListenerIndex listener) override;
+  void short_of_descriptors() override { around_.short_of_descriptors(); }
+  // Lobby::Owner
+  void seen(Ticket ticket, event::ClientSign sign) override;
+  [[nodiscard]] int watched_socket(Ticket ticket) override;
+  // WorkerProcess::Owner
+  void tell(const Event& event) override;
+  void has_process(const WorkerProcess& worker) override { reporter_.has_process(worker); }
+  void hear_spawner() override { around_.spawner.hear(); }
+  Datagram& datagram() override { return around_.datagram; }
+  Log& log() override { return around_.log; }
+  [[nodiscard]] std::string name_of(const WorkerProcess& worker) const override {
+    return reporter_.name_of(worker.id());
+  }
+  [[nodiscard]] std::string output_name(const WorkerProcess& worker) const override;
+  [[nodiscard]] bool take_oom_kill() override {
+    return around_.oom.take_kill(std::chrono::steady_clock::now());
+  }
+  // SpawnerLink::Client
+  void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;
+  void not_started(std::uint64_t worker, const LaunchReply& reply) override;
+  void start_failed(std::uint64_t worker, const LaunchReply& reply) override;
+
+  void perform(const action::StartWorker& action);
+  void perform(const action::SendDrain& action);
+  void perform(const action::SignalWorker& action);
+  void perform(const action::SendPing& action);
+  void perform(const action::Measure& action);
+  void perform(const action::ForgetWorker& action);
+  void perform(const action::Dispatch& action);
+  void perform(const action::SendYield& action);
+  void perform(const action::Watch& action) { watch(action.ticket); }
+  void perform(const action::Look& action);
+  void perform(const action::CloseCopy& action);
+  void perform(const action::Inspect& action);
+  void perform(const action::Dismiss& action);
+  void perform(const action::End& action);
+  void perform(const action::SetAccepting& action) { listeners_.set_accepting(action.accepting); }
+  void perform(const action::CloseListeners& /*action*/) { listeners_.close(); }
+  void perform(const action::ForgetGeneration& action) { launches_.erase(action.generation); }
+  void perform(const action::ReportRollout& action);
+  void perform(const action::Stopped& action);
+  /// The rest are mere facts.
+  void perform(const auto& report) { reporter_.report(report); }
+
+  void set_start_error(WorkerProcess& process, const LaunchReply& reply) const;
+  void watch(Ticket ticket);
+  void send_forks();
+  /// Starts the process of one that is not forked.
+  void launch(const action::StartWorker& action, WorkerProcess& process, Fd channel);
+  void on_timer();
+  void on_leave_timer() { stop(/*quick=*/false); }
+  void on_before_sleep();
+  void arm_timer(Instant now);
+  void adopt_launches(const std::vector<LaunchState>& states);
+
+  /// A request to a template that it has not been sent yet.
+  struct Fork {
+    WorkerId worker;
+    WorkerId from;
+    Fd channel;
+  };
+  static constexpr Duration kForkRetry = std::chrono::milliseconds(2);
+
+  Surroundings around_;
+  PoolConfig config_;
+  std::string removed_from_;
+  Milliseconds stop_timeout_;
+  std::map<Generation, Launches> launches_;  ///< of the generations that are in use
+  bool rollout_failed_ = false;              ///< what the configuration says is not what runs
+  std::uint64_t spawner_key_;
+  Pool pool_;
+  Actions actions_;
+  std::vector<Event> events_;  ///< told and not yet handled, in order
+  bool handling_ = false;
+  bool stopped_cleanly_ = true;
+  SocketTable sockets_;
+  Lobby lobby_;
+  std::vector<Ticket> unwatched_;  ///< after an upgrade in place: to be watched again
+  Farewell farewell_;
+  ListenerSet listeners_;
+  ProcessTable processes_;
+  PoolReporter reporter_;
+  std::vector<std::unique_ptr<WorkerProcess>> forgotten_;  ///< may still be in a callback of theirs
+  std::vector<std::unique_ptr<WorkerOutput>> outputs_;  ///< of templates that are gone, for those they forked
+  std::deque<Fork> forks_;
+  TimerWatcher fork_timer_;
+  TimerWatcher timer_;
+  Instant timer_at_;
+  TimerWatcher leave_timer_;
+  BeforeSleepWatcher before_sleep_;
+};
+
+}  // namespace prefork

@@ -1,0 +1,94 @@
+#include "supervisor/pool/pool_settings.h"
+
+#include <string>
+
+#include "proto/record.h"
+#include "supervisor/system/own_process.h"
+
+namespace prefork {
+
+PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
+  PoolSettings settings;
+  settings.workers = config.workers;
+  settings.slots = config.connections_per_worker;
+  settings.start = config.start == StartForm::kFork ? PoolSettings::Start::kFork : PoolSettings::Start::kExec;
+  settings.prefer =
+      config.prefer == Prefer::kWarmest ? PoolSettings::Prefer::kWarmest : PoolSettings::Prefer::kLongestIdle;
+  settings.hold = config.hold == Hold::kDone ? PoolSettings::Hold::kDone : PoolSettings::Hold::kReceipt;
+  settings.queue_max = config.queue.max;
+  settings.queue_timeout = config.queue.timeout;
+  settings.order = config.queue.order == QueueOrder::kAdaptive ? PoolSettings::Order::kAdaptive
+                                                               : PoolSettings::Order::kFifo;
+  settings.fairness = config.queue.fairness == QueueFairness::kAddress ? PoolSettings::Fairness::kAddress
+                                                                       : PoolSettings::Fairness::kNone;
+  settings.queue_target = config.queue.target;
+  settings.per_address = config.connections_per_address;
+  if (config.wait_for_data) settings.first_byte_timeout = config.first_byte_timeout;
+  if (config.keep_alive.park) {
+    settings.keep_alive = PoolSettings::KeepAlive{config.keep_alive.idle_timeout, config.keep_alive.max};
+  }
+  settings.full =
+      config.queue.full == QueueFull::kReject ? PoolSettings::Full::kReject : PoolSettings::Full::kWait;
+  settings.start_timeout = config.health.start_timeout;
+  settings.receipt_timeout = config.health.receipt_timeout;
+  settings.kill_timeout = config.health.kill_timeout;
+  settings.stop_timeout = stop_timeout;
+  settings.busy_timeout = config.health.busy_timeout.value_or(Milliseconds(0));
+  settings.ping_interval = config.health.ping_interval.value_or(Milliseconds(0));
+  settings.ping_timeout = config.health.ping_timeout;
+  settings.stuck_signal = config.health.kill_signal == KillSignal::kAbort
+                              ? PoolSettings::StuckSignal::kAbort
+                              : PoolSettings::StuckSignal::kTerminate;
+  if (config.elastic) {
+    settings.elastic = PoolSettings::Elastic{config.elastic->min, config.elastic->spare,
+                                             config.elastic->spawn_rate, config.elastic->idle_timeout};
+  }
+  settings.recycle = {config.recycle.connections, config.recycle.jitter / 100.0,
+                      config.recycle.age.value_or(Milliseconds(0)), config.recycle.rss,
+                      config.recycle.at_once};
+  settings.probation = {config.probation.time, config.probation.connections};
+  settings.backoff_min = config.restart.backoff_min;
+  settings.backoff_max = config.restart.backoff_max;
+  return settings;
+}
+
+Launches to_launches(const PoolConfig& config) {
+  return {to_launch(config, WorkerRole::kWorker), to_launch(config, WorkerRole::kTemplate)};
+}
+
+namespace {
+
+void set_surroundings(const SurroundingsConfig& config, Launch& launch) {
+  if (config.identity) {
+    launch.identity =
+        LaunchIdentity{config.user, config.identity->uid, config.identity->gid, config.identity->groups};
+  }
+  launch.umask = config.umask;
+  launch.nice = config.nice;
+  launch.oom_score_adj = config.oom_score_adj ? config.oom_score_adj : default_oom_score_adj();
+  for (const ResourceLimit& limit : config.limits)
+    launch.limits.push_back({limit.resource, limit.name, limit.soft, limit.hard});
+}
+
+}  // namespace
+
+Launch to_launch(const PoolConfig& config, WorkerRole role) {
+  Launch launch;
+  set_surroundings(config.surroundings, launch);
+  launch.executable = config.executable;
+  launch.argv = config.command;
+  launch.directory = config.directory;
+  launch.batch = config.scheduling == Scheduling::kBatch;
+  launch.captured = config.output == Output::kPrefix;
+  for (const auto& [name, value] : config.environment) {
+    launch.environment.push_back(name + '=');
+    launch.environment.back() += value;
+  }
+  launch.environment.push_back(std::string(kChannelVariable) + "=" + std::to_string(kChannelDescriptor));
+  launch.environment.push_back(std::string(kSlotsVariable) + "=" +
+                               std::to_string(config.connections_per_worker));
+  if (role == WorkerRole::kTemplate) launch.environment.push_back(std::string(kTemplateVariable) + "=1");
+  return launch;
+}
+
+}  // namespace prefork

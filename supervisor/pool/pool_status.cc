@@ -1,0 +1,96 @@
+#include "supervisor/pool/pool_status.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "supervisor/control/describe.h"
+#include "supervisor/system/tcp_listener.h"
+
+namespace prefork {
+namespace {
+
+std::string_view to_string(Pool::Phase phase) {
+  switch (phase) {
+    case Pool::Phase::kRunning: return "running";
+    case Pool::Phase::kFinishing: return "stopping, serving its queue";
+    case Pool::Phase::kLeaving: return "stopping, waiting for its workers";
+    case Pool::Phase::kStopped: return "stopped";
+  }
+  return "?";
+}
+
+ListenerStatus status_of(const Listener& listener) {
+  ListenerStatus status{listener.socket().name(), listener.accepted(), listener.paused()};
+  if (const auto backlog = backlog_of(listener.socket().descriptor())) {
+    status.backlog = backlog->waiting;
+    status.backlog_limit = backlog->limit;
+  }
+  return status;
+}
+
+WorkerStatusLine status_of(const WorkerRow& row, const WorkerProcess* process, Instant now) {
+  WorkerStatusLine line;
+  line.number = row.id.sequence();
+  line.role = row.role;
+  line.status = row.status;
+  line.stopped = row.stopped;
+  line.load = row.load;
+  line.reported_load = row.reported_load;
+  line.slots = row.slots;
+  line.served = row.served;
+  line.generation = row.generation;
+  line.age = now - row.started_at;
+  line.in_status = now - row.since;
+  line.restarts = row.lineage.restarts;
+  if (row.lineage.last_death) line.last_death = describe(*row.lineage.last_death, "");
+  if (process != nullptr) {
+    line.pid = process->pid();
+    line.note = process->note();
+  }
+  return line;
+}
+
+}  // namespace
+
+PoolStatus status_of(const PoolConfig& config, const Pool& pool, const ListenerSet::Listeners& listeners,
+                     const ProcessTable& processes) {
+  const Instant now = std::chrono::steady_clock::now();
+  PoolStatus status;
+  status.name = config.name;
+  status.state = to_string(pool.phase());
+  status.accepting = pool.accepting();
+  status.saturated = pool.saturated();
+  status.configured = config.workers;
+  status.target = pool.lifecycle().target();
+  status.scheduled = pool.lifecycle().scheduled();
+  status.start_failures = pool.lifecycle().failures();
+  status.generation = pool.lifecycle().generation();
+  status.trial = pool.lifecycle().trial();
+  status.queued = pool.connections().queued();
+  status.queue_max = config.queue.max;
+  status.silent = pool.connections().silent();
+  status.parked = pool.connections().parked();
+  status.busy = pool.connections().size() - status.queued - status.silent - status.parked;
+  status.counters = pool.counters();
+  for (const auto& listener : listeners) status.listeners.push_back(status_of(*listener));
+  pool.workers().for_each(
+      [&](const WorkerRow& row) { status.workers.push_back(status_of(row, processes.find(row.id), now)); });
+  std::sort(status.workers.begin(), status.workers.end(),
+            [](const WorkerStatusLine& a, const WorkerStatusLine& b) { return a.number < b.number; });
+  return status;
+}
+
+PoolSummary summary_of(const PoolConfig& config, const Pool& pool) {
+  PoolSummary summary;
+  summary.name = config.name;
+  summary.target = pool.lifecycle().target();
+  summary.queued = pool.connections().queued();
+  pool.workers().for_each([&](const WorkerRow& row) {
+    if (row.role != WorkerRole::kWorker || row.status != WorkerStatus::kReady) return;
+    ++summary.ready;
+    if (row.load > 0) ++summary.busy;
+  });
+  return summary;
+}
+
+}  // namespace prefork

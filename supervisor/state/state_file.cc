@@ -1,0 +1,98 @@
+#include "supervisor/state/state_file.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/crc.hpp>
+#include <cerrno>
+#include <cstring>
+
+namespace prefork {
+namespace {
+
+constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+struct Header {
+  char magic[8] = {'P', 'R', 'E', 'F', 'O', 'R', 'K', '\n'};
+  std::uint32_t format = kStateFormat;
+  std::uint32_t checksum = 0;  ///< CRC-32 of the bytes
+  std::uint64_t length = 0;    ///< of the bytes
+};
+
+std::uint32_t checksum_of(std::string_view bytes) {
+  boost::crc_32_type sum;
+  sum.process_bytes(bytes.data(), bytes.size());
+  return sum.checksum();
+}
+
+bool write_all(int descriptor, const void* data, std::size_t size) {
+  const auto* next = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t written = ::write(descriptor, next, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    next += written;
+    size -= static_cast<std::size_t>(written);
+  }
+  return true;
+}
+
+/// False when the file ends before.
+bool read_all(int descriptor, void* data, std::size_t size, off_t offset) {
+  auto* next = static_cast<char*>(data);
+  while (size > 0) {
+    const ssize_t got = ::pread(descriptor, next, size, offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    next += got;
+    offset += got;
+    size -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<Fd> seal_state(std::string_view bytes) {
+  Fd file(::memfd_create("supervisor-state", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file.valid()) return system_error("memfd_create");
+  Header header;
+  header.checksum = checksum_of(bytes);
+  header.length = bytes.size();
+  if (!write_all(file.get(), &header, sizeof(header)) || !write_all(file.get(), bytes.data(), bytes.size())) {
+    return system_error("write the state");
+  }
+  if (::fcntl(file.get(), F_ADD_SEALS, kSeals) < 0) return system_error("seal the state");
+  return file;
+}
+
+Result<std::string> read_state(const Fd& file) {
+  // Unsealed, it could change under our eyes; any other kind of file has no seals.
+  const int seals = ::fcntl(file.get(), F_GET_SEALS);
+  if (seals < 0 || (seals & kSeals) != kSeals) return Error{"the state is not a sealed memfd"};
+  struct stat status {};
+  if (::fstat(file.get(), &status) < 0) return system_error("the state");
+  Header header;
+  const Header expected;
+  if (!read_all(file.get(), &header, sizeof(header), 0) ||
+      std::memcmp(header.magic, expected.magic, sizeof(header.magic)) != 0) {
+    return Error{"the state is not one of a supervisor"};
+  }
+  if (header.format != kStateFormat) {
+    return Error{fmt::format("the state is of format {}, and this program understands format {}",
+                             header.format, kStateFormat)};
+  }
+  if (static_cast<std::uint64_t>(status.st_size) != sizeof(header) + header.length) {
+    return Error{fmt::format("the state is {} bytes long and should be {}", status.st_size,
+                             sizeof(header) + header.length)};
+  }
+  std::string bytes(header.length, '\0');
+  if (!read_all(file.get(), bytes.data(), bytes.size(), sizeof(header))) return Error{"the state is cut off"};
+  if (checksum_of(bytes) != header.checksum) return Error{"the state is damaged: its checksum is wrong"};
+  return bytes;
+}
+
+}  // namespace prefork

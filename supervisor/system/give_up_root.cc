@@ -1,0 +1,158 @@
+#include "supervisor/system/give_up_root.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+namespace prefork {
+namespace {
+
+constexpr std::array<cap_value_t, 2> kKept{CAP_KILL, CAP_NET_BIND_SERVICE};
+
+Error failure(const char* step) { return system_error(std::string("giving up root: ") + step); }
+
+bool is_kept(cap_value_t capability) {
+  return std::find(kKept.begin(), kKept.end(), capability) != kKept.end();
+}
+
+bool is_workers(std::uint32_t uid, const Config& config) {
+  return std::any_of(config.pools.begin(), config.pools.end(), [uid](const PoolConfig& pool) {
+    return pool.surroundings.identity && pool.surroundings.identity->uid == uid;
+  });
+}
+
+/// What no program that is executed from here can have again.
+Result<void> empty_bounding_set() {
+  for (cap_value_t capability = 0; cap_get_bound(capability) >= 0; ++capability) {
+    if (is_kept(capability) || cap_drop_bound(capability) == 0) continue;
+    // Without CAP_SETPCAP it stays; no_new_privs and the empty permitted set keep everything from coming
+    // back.
+    if (errno != EPERM) return failure("the bounding set");
+  }
+  return {};
+}
+
+using Capabilities = std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)>;
+
+/// Those of kKept that this process has.
+std::vector<cap_value_t> capabilities_to_keep() {
+  const Capabilities present(cap_get_proc(), cap_free);
+  std::vector<cap_value_t> keep;
+  for (const cap_value_t capability : kKept) {
+    cap_flag_value_t value = CAP_CLEAR;
+    if (present) (void)cap_get_flag(present.get(), capability, CAP_PERMITTED, &value);
+    if (value == CAP_SET) keep.push_back(capability);
+  }
+  return keep;
+}
+
+Result<void> keep_only(const std::vector<cap_value_t>& keep) {
+  const Capabilities set(cap_init(), cap_free);
+  for (const cap_flag_t flag : {CAP_PERMITTED, CAP_EFFECTIVE, CAP_INHERITABLE}) {
+    const bool done = set && (keep.empty() || cap_set_flag(set.get(), flag, static_cast<int>(keep.size()),
+                                                           keep.data(), CAP_SET) == 0);
+    if (!done) return failure("capabilities");
+  }
+  // Lowering the inheritable set empties the ambient one as far.
+  if (cap_set_proc(set.get()) < 0) return failure("capabilities");
+  for (const cap_value_t capability : keep) {
+    if (cap_set_ambient(capability, CAP_SET) < 0) return failure("ambient capabilities");
+  }
+  return {};
+}
+
+Result<void> change_user(const Identity& identity) {
+  if (::prctl(PR_SET_KEEPCAPS, 1) < 0) return failure("PR_SET_KEEPCAPS");
+  if (::setgroups(0, nullptr) < 0) return failure("groups");
+  if (::setresgid(identity.gid, identity.gid, identity.gid) < 0) return failure("group");
+  if (::setresuid(identity.uid, identity.uid, identity.uid) < 0) return failure("user");
+  return {};
+}
+
+std::string status_field(pid_t process, const std::string& field) {
+  std::ifstream lines("/proc/" + (process == 0 ? "self" : std::to_string(process)) + "/status");
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(field + ":\t")) return line.substr(field.size() + 2);
+  }
+  return "";
+}
+
+}  // namespace
+
+Identity identity_without_account(const std::string& config_file, const Config& config) {
+  constexpr std::uint32_t kFirst = 61184;
+  constexpr std::uint32_t kCount = 65520 - kFirst;
+  std::error_code ignored;  // a name that leads nowhere is as good as any
+  const std::string path = std::filesystem::absolute(config_file, ignored).string();
+  const auto start = static_cast<std::uint32_t>(std::hash<std::string>()(path) % kCount);
+  for (std::uint32_t i = 0; i < kCount; ++i) {
+    const std::uint32_t id = kFirst + (start + i) % kCount;
+    if (is_workers(id, config) || ::getpwuid(id) != nullptr || ::getgrgid(id) != nullptr) continue;
+    return Identity{id, id, {}};
+  }
+  return Identity{kFirst, kFirst, {}};
+}
+
+Result<void> give_up_root(const Identity& identity) {
+  if (auto emptied = empty_bounding_set(); !emptied) return emptied;
+  const std::vector<cap_value_t> keep = capabilities_to_keep();
+  if (::geteuid() == 0) {
+    if (auto changed = change_user(identity); !changed) return changed;
+  }
+  if (auto kept = keep_only(keep); !kept) return kept;
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return failure("PR_SET_NO_NEW_PRIVS");
+  hide_from_own_user();
+  if (::setuid(0) == 0 || ::geteuid() == 0) return Error{"giving up root: it is still there"};
+  return {};
+}
+
+void hide_from_own_user() {
+  // Fails never, says prctl(2).
+  (void)::prctl(PR_SET_DUMPABLE, 0);
+}
+
+bool can_change_user(pid_t process) {
+  constexpr std::uint64_t kNeeded = (1U << CAP_SETUID) | (1U << CAP_SETGID);
+  const std::string effective = status_field(process, "CapEff");
+  return (std::strtoull(effective.c_str(), nullptr, 16) & kNeeded) == kNeeded;
+}
+
+Result<void> check_users(const Config& config, pid_t spawner) {
+  const bool any_user = can_change_user(spawner);
+  const bool given_up = any_user && !can_change_user(0);
+  for (const PoolConfig& pool : config.pools) {
+    const auto& identity = pool.surroundings.identity;
+    const bool own = identity && identity->uid == ::geteuid();
+    if (identity && !own && !any_user) {
+      return Error{
+          fmt::format("pool {}: workers cannot run as user \"{}\": the supervisor is not root; start it as "
+                      "root, or as that user",
+                      pool.name, pool.surroundings.user)};
+    }
+    if (given_up && (!identity || own)) {
+      return Error{
+          fmt::format("pool {}: its workers would run as {}, but the supervisor has given up root; restart "
+                      "it, or give the pool "
+                      "another \"user\"",
+                      pool.name, own ? "the supervisor's own user" : "root")};
+    }
+  }
+  return {};
+}
+
+}  // namespace prefork

@@ -1,0 +1,129 @@
+#include "supervisor/system/socket.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace prefork {
+namespace {
+
+// States of RFC 9293 as tcp_info numbers them; <netinet/tcp.h>, which names them, does not go with
+// <linux/tcp.h>.
+constexpr std::uint8_t kEstablished = 1;
+constexpr std::uint8_t kCloseWait = 8;
+
+template <typename T>
+void set_option(const Fd& socket, int level, int option, const T& value) {
+  // Options that a kind of socket does not have are refused, and need no undoing.
+  (void)::setsockopt(socket.get(), level, option, &value, sizeof(value));
+}
+
+}  // namespace
+
+void disarm_linger(const Fd& socket) { set_option(socket, SOL_SOCKET, SO_LINGER, linger{}); }
+
+void restore_defaults(const Fd& socket) {
+  (void)::fcntl(socket.get(), F_SETFL, 0);
+  disarm_linger(socket);
+  set_option(socket, SOL_SOCKET, SO_RCVTIMEO, timeval{});
+  set_option(socket, SOL_SOCKET, SO_SNDTIMEO, timeval{});
+  set_option(socket, SOL_SOCKET, SO_RCVLOWAT, 1);
+  set_option(socket, IPPROTO_TCP, TCP_CORK, 0);
+}
+
+namespace {
+
+/// With the client's FIN, which counts as one received byte, taken off.
+std::optional<tcp_info> counters_of(const Fd& socket) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (::getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return {};
+  if (size < offsetof(tcp_info, tcpi_bytes_retrans) + sizeof(info.tcpi_bytes_retrans)) return {};
+  if (info.tcpi_state != kEstablished && info.tcpi_state != kCloseWait) return {};
+  if (info.tcpi_state == kCloseWait) --info.tcpi_bytes_received;
+  return info;
+}
+
+/// All that was ever written to it, each byte once, whether the client has it or not.
+std::uint64_t written_to(const tcp_info& info) {
+  return info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
+}
+
+std::optional<std::uint64_t> unread_of(const Fd& socket) {
+  int unread = 0;
+  if (::ioctl(socket.get(), SIOCINQ, &unread) < 0) return {};
+  return static_cast<std::uint64_t>(unread);
+}
+
+}  // namespace
+
+Progress progress_of(const Fd& socket) {
+  // The counters before the unread bytes, and in traffic_of() the other way round: what arrives in between
+  // can only make an untouched connection look touched.
+  const auto info = counters_of(socket);
+  const auto unread = unread_of(socket);
+  if (!info || !unread) return {};
+  return {.consumed = info->tcpi_bytes_received - *unread, .sent = written_to(*info)};
+}
+
+Traffic traffic_of(const Fd& socket, const Progress& before) {
+  const auto unread = unread_of(socket);
+  const auto info = counters_of(socket);
+  if (!info || !unread) return {};
+  return {.consumed = info->tcpi_bytes_received != before.consumed + *unread,
+          .sent = written_to(*info) != before.sent};
+}
+
+ClientAddress client_address(const Fd& socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0) return kNoAddress;
+  return client_address(address);
+}
+
+ClientAddress client_address(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET)
+    return ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr);
+  if (address.ss_family != AF_INET6) return kNoAddress;
+  const auto& bytes = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr.s6_addr;
+  const bool v4 = IN6_IS_ADDR_V4MAPPED(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
+  ClientAddress key = 0;
+  for (int i = 0; i < (v4 ? 4 : 8); ++i) key = key << 8U | bytes[v4 ? 12 + i : i];
+  // A network of zeros alone, as of ::1, must not look like no address.
+  return key == kNoAddress ? ~kNoAddress : key;
+}
+
+std::string peer_name(const Fd& socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0) return "unknown";
+  char text[INET6_ADDRSTRLEN] = {};
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return std::string(::inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text))) + ":" +
+           std::to_string(ntohs(v4.sin_port));
+  }
+  if (address.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    return "[" + std::string(::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text))) +
+           "]:" + std::to_string(ntohs(v6.sin6_port));
+  }
+  return "a unix socket";
+}
+
+void send_last_words(const Fd& socket, std::string_view bytes) {
+  // One segment at most (the configuration sees to it): it fits the empty send buffer or the client is gone.
+  (void)::send(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  (void)::shutdown(socket.get(), SHUT_WR);
+}
+
+}  // namespace prefork

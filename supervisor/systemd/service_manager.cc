@@ -1,0 +1,87 @@
+#include "supervisor/systemd/service_manager.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include <cstdlib>
+#include <ctime>
+
+namespace prefork {
+namespace {
+
+// A service manager that does not listen is not worth a line of log each time: systemd will say so itself.
+void notify(const std::string& state) { (void)::sd_notify(0, state.c_str()); }
+
+}  // namespace
+
+ActivatedSockets ActivatedSockets::take() {
+  ActivatedSockets taken;
+  char** names = nullptr;
+  const int count = ::sd_listen_fds_with_names(/*unset_environment=*/1, &names);
+  for (int i = 0; i < count; ++i) {
+    taken.sockets_.push_back({names[i], Fd(SD_LISTEN_FDS_START + i)});
+    std::free(names[i]);
+  }
+  std::free(names);
+  return taken;
+}
+
+std::vector<ActivatedState> ActivatedSockets::state() const {
+  std::vector<ActivatedState> state;
+  for (const Socket& socket : sockets_) state.push_back({socket.name, Carried{socket.descriptor.get()}});
+  return state;
+}
+
+ActivatedSockets ActivatedSockets::adopt(const std::vector<ActivatedState>& state) {
+  ActivatedSockets adopted;
+  for (const ActivatedState& socket : state)
+    adopted.sockets_.push_back({socket.name, Fd(static_cast<int>(socket.socket))});
+  return adopted;
+}
+
+Result<Fd> ActivatedSockets::find(const std::string& name) const {
+  std::string known;
+  const Socket* found = nullptr;
+  for (const Socket& socket : sockets_) {
+    known += (known.empty() ? "" : ", ") + socket.name;
+    if (socket.name != name) continue;
+    if (found != nullptr) {
+      return Error{"listen systemd:" + name +
+                   ": there are several sockets of this name; give each a FileDescriptorName= of its own"};
+    }
+    found = &socket;
+  }
+  if (found == nullptr) {
+    return Error{
+        "listen systemd:" + name + ": no such socket was handed over; " +
+        (known.empty() ? "there is none at all: is the .socket unit started?" : "there are: " + known)};
+  }
+  if (::sd_is_socket(found->descriptor.get(), AF_UNSPEC, SOCK_STREAM, /*listening=*/1) <= 0)
+    return Error{"listen systemd:" + name + ": this is no listening stream socket (ListenStream=)"};
+  Fd copy(::fcntl(found->descriptor.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy.valid()) return system_error("listen systemd:" + name);
+  return copy;
+}
+
+void notify_ready(const std::string& status) { notify("READY=1\nSTATUS=" + status); }
+
+void notify_reloading() {
+  timespec now{};
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto us = static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
+  notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us) + "\nSTATUS=reloading");
+}
+
+void notify_stopping() { notify("STOPPING=1\nSTATUS=stopping"); }
+void notify_status(const std::string& status) { notify("STATUS=" + status); }
+void notify_alive() { notify("WATCHDOG=1"); }
+bool is_service() { return std::getenv("NOTIFY_SOCKET") != nullptr; }
+
+Duration watchdog_interval() {
+  std::uint64_t us = 0;
+  if (::sd_watchdog_enabled(0, &us) <= 0) return Duration::zero();
+  return std::chrono::microseconds(us);
+}
+
+}  // namespace prefork

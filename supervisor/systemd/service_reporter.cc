@@ -1,0 +1,40 @@
+#include "supervisor/systemd/service_reporter.h"
+
+#include <algorithm>
+
+#include "supervisor/systemd/service_manager.h"
+
+namespace prefork {
+
+void ServiceReporter::begin() {
+  if (!is_service()) return;
+  notify_ready(summary(supervisor_.pool_summaries()));
+  go_on();
+}
+
+void ServiceReporter::reloading() const {
+  if (is_service()) notify_reloading();
+}
+
+void ServiceReporter::reloaded() const {
+  if (is_service()) notify_ready(summary(supervisor_.pool_summaries()));
+}
+
+void ServiceReporter::stopping() {
+  stopping_ = true;
+  if (is_service()) notify_stopping();
+}
+
+void ServiceReporter::tell() {
+  if (!stopping_) notify_status(summary(supervisor_.pool_summaries()));
+  go_on();
+}
+
+void ServiceReporter::go_on() {
+  const Duration limit = watchdog_interval();
+  if (limit > Duration::zero()) notify_alive();
+  const Duration interval = limit > Duration::zero() ? std::min(limit / 2, kInterval) : kInterval;
+  timer_.start(interval, Callback::to<&ServiceReporter::tell>(*this));
+}
+
+}  // namespace prefork

@@ -1,0 +1,108 @@
+#include "supervisor/upgrade/adoption.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <variant>
+
+#include "supervisor/core/pool.h"
+#include "supervisor/pool/pool_settings.h"
+
+namespace prefork {
+namespace {
+
+Result<Config> read_config(const std::string& text, bool accepted, const std::string& file,
+                           const CommandSearch& search) {
+  auto parsed = accepted ? parse_accepted_config(text, file, search) : parse_config(text, file, search);
+  if (auto* config = std::get_if<Config>(&parsed)) return std::move(*config);
+  return Error{"the configuration in force is refused: " +
+               std::get<ConfigProblems>(parsed).front().message()};
+}
+
+/// Each worker of the table has its process, each connection its socket.
+std::string missing_part(const Pool& pool, const PoolState& state) {
+  std::set<WorkerId> processes;
+  for (const WorkerProcessState& worker : state.workers) processes.insert(worker.id);
+  bool complete = processes.size() == pool.workers().size();
+  std::set<Generation> generations;
+  for (const LaunchState& launch : state.launches) generations.insert(launch.generation);
+  bool launchable = generations.contains(pool.lifecycle().generation());
+  pool.workers().for_each([&](const WorkerRow& row) {
+    complete = complete && processes.contains(row.id);
+    launchable = launchable && generations.contains(row.generation);
+  });
+  if (!complete) return "a worker has no process, or a process no worker";
+  if (!launchable) return "a generation of workers is not known";
+  const auto known = [&pool](const SocketState& socket) {
+    return pool.connections().find(socket.ticket) != nullptr;
+  };
+  if (state.sockets.size() != pool.connections().size() ||
+      !std::all_of(state.sockets.begin(), state.sockets.end(), known)) {
+    return "a connection has no socket, or a socket no connection";
+  }
+  return "";
+}
+
+Result<void> examine_pool(const PoolState& state, const Config& config, bool running) {
+  const PoolConfig* found = find_pool(config, state.name);
+  if (found == nullptr) return Error{"pool " + state.name + ": the configuration does not name it"};
+  Pool pool(to_settings(*found, std::chrono::duration_cast<Milliseconds>(state.stop_timeout)), 0, Instant());
+  std::string wrong = pool.restore(state.core);
+  if (wrong.empty()) wrong = missing_part(pool, state);
+  const bool listens = pool.phase() == Pool::Phase::kRunning;
+  if (wrong.empty() && running && listens && state.listeners.size() != found->listen.size())
+    wrong = "not as many listeners as the configuration names";
+  if (!wrong.empty()) return Error{"pool " + state.name + ": " + wrong};
+  return {};
+}
+
+Result<void> examine_pools(const PoolsState& state, const Config& config, bool running) {
+  for (const PoolState& pool : state.pools) {
+    if (auto fine = examine_pool(pool, config, running); !fine) return fine;
+  }
+  if (running && state.pools.size() != config.pools.size())
+    return Error{"a pool of the configuration is missing"};
+  return {};
+}
+
+Result<void> examine_descriptors(const SupervisorState& state) {
+  const std::vector<int> all = descriptors_in(state);
+  const std::set<int> different(all.begin(), all.end());
+  if (different.size() == all.size() && (all.empty() || *different.begin() > STDERR_FILENO)) return {};
+  return Error{"two things share a descriptor"};
+}
+
+}  // namespace
+
+const PoolConfig* find_pool(const Config& config, const std::string& name) {
+  const auto found = std::find_if(config.pools.begin(), config.pools.end(),
+                                  [&name](const PoolConfig& pool) { return pool.name == name; });
+  return found == config.pools.end() ? nullptr : &*found;
+}
+
+Result<AdoptedConfigs> configs_in(const SupervisorState& state, const CommandSearch& search) {
+  AdoptedConfigs configs;
+  auto running = read_config(state.running.config_text, state.config_examined, state.config_file, search);
+  if (!running) return running.error();
+  configs.running = std::move(running).value();
+  for (const PoolsState& pools : state.leaving) {
+    auto config = read_config(pools.config_text, /*accepted=*/false, state.config_file, search);
+    if (!config) return config.error();
+    configs.leaving.push_back(std::move(config).value());
+  }
+  return configs;
+}
+
+Result<void> examine_state(const SupervisorState& state, const AdoptedConfigs& configs) {
+  if (auto fine = examine_descriptors(state); !fine) return fine;
+  if (auto fine = examine_pools(state.running, configs.running, /*running=*/true); !fine) return fine;
+  for (std::size_t i = 0; i < state.leaving.size(); ++i) {
+    if (auto fine = examine_pools(state.leaving[i], configs.leaving[i], /*running=*/false); !fine)
+      return fine;
+  }
+  return {};
+}
+
+}  // namespace prefork

@@ -1,0 +1,37 @@
+// The processes of one pool's workers, by the workers' ids. Whoever destroys them sees to it that they are in
+// no callback of theirs.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <vector>
+
+#include "supervisor/core/ids.h"
+#include "supervisor/state/pool_state.h"
+#include "supervisor/workers/worker_process.h"
+
+namespace prefork {
+
+class ProcessTable {
+ public:
+  /// Its id is not in the table.
+  WorkerProcess& add(std::unique_ptr<WorkerProcess> process);
+  /// Out of the table; null when it is not there.
+  [[nodiscard]] std::unique_ptr<WorkerProcess> take(WorkerId id);
+  /// Null when it is not there.
+  [[nodiscard]] const WorkerProcess* find(WorkerId id) const;
+  [[nodiscard]] WorkerProcess* find(WorkerId id);
+  [[nodiscard]] const WorkerProcess* find_pid(pid_t pid) const;
+  /// 0 while unknown.
+  [[nodiscard]] pid_t pid_of(WorkerId id) const;
+  /// One that a template forked has not yet told who it is.
+  [[nodiscard]] bool awaits_identity() const;
+  /// For an upgrade in place.
+  [[nodiscard]] std::vector<WorkerProcessState> state() const;
+
+ private:
+  std::vector<std::unique_ptr<WorkerProcess>> processes_;  ///< by slot of the id
+};
+
+}  // namespace prefork

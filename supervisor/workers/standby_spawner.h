@@ -1,0 +1,57 @@
+// The second spawner: idle until the first one dies, and then in its place at once. It is forked by the first
+// one: what the supervisor is after its start, without root and with a filter of system calls, workers should
+// not be started from.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "proto/fd.h"
+#include "proto/result.h"
+#include "supervisor/loop/log.h"
+#include "supervisor/loop/loop.h"
+#include "supervisor/spawner/launch.h"
+#include "supervisor/spawner/spawner.h"
+#include "supervisor/state/upgrade_state.h"
+
+namespace prefork {
+
+class StandbySpawner {
+ public:
+  /// `wanted` is called when it is time to ask() once more.
+  StandbySpawner(const Loop& loop, Log& log, Callback wanted);
+
+  /// Asks the active spawner behind that socket to fork one, unless there is one or one is asked for. True:
+  /// it has been asked, and its answer is for answered().
+  [[nodiscard]] bool ask(const Fd& active);
+  void answered(const LaunchReply& reply, Fd pidfd);
+  /// From now on it starts nobody as root.
+  [[nodiscard]] Result<void> renounce_root();
+  /// Gives it up, to serve. None when there is none; one that was only asked for ends by itself.
+  [[nodiscard]] SpawnerProcess take();
+  [[nodiscard]] pid_t pid() const { return process_.pid; }  ///< 0: none
+
+  [[nodiscard]] SpawnerProcessState state() const;
+  void adopt(const SpawnerProcessState& state);
+
+ private:
+  /// Between two attempts, and between two that die at once.
+  static constexpr Duration kRetry = std::chrono::seconds(1);
+
+  void watch();
+  void on_exit();
+  void want() { wanted_(); }
+  void try_later() { retry_.start(kRetry, Callback::to<&StandbySpawner::want>(*this)); }
+  void complain(const std::string& why);
+
+  Log& log_;
+  Callback wanted_;
+  bool complained_ = false;
+  Instant started_at_;
+  SpawnerProcess process_;  ///< a socket without a pid: asked for
+  ReadWatcher exit_watcher_;
+  TimerWatcher retry_;
+};
+
+}  // namespace prefork

@@ -1,0 +1,88 @@
+#include "supervisor/workers/worker_output.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace prefork {
+namespace {
+
+Instant current_time() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+Result<WorkerOutput::Ends> WorkerOutput::make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) return system_error("pipe for its output");
+  Ends pipe{Fd(ends[0]), Fd(ends[1])};
+  // Of a pipe each end has a status of its own: the worker's stays blocking.
+  if (::fcntl(pipe.ours.get(), F_SETFL, O_NONBLOCK) < 0) return system_error("pipe for its output");
+  return pipe;
+}
+
+WorkerOutput::WorkerOutput(const Loop& loop, Log& log, Fd pipe, bool shared)
+    : log_(log), shared_(shared), pipe_(std::move(pipe)), watcher_(loop), pause_(loop), say_(loop) {}
+
+WorkerOutput::WorkerOutput(const Loop& loop, Log& log, const OutputState& state)
+    : WorkerOutput(loop, log, Fd(static_cast<int>(state.pipe)), state.shared) {
+  std::vector<std::string> none;
+  lines_.feed(state.begun, current_time(), none);
+  if (!state.name.empty()) start(state.name);
+}
+
+void WorkerOutput::start(std::string name) {
+  name_ = std::move(name);
+  if (pipe_.valid()) watcher_.start(pipe_.get(), Callback::to<&WorkerOutput::on_readable>(*this));
+}
+
+bool WorkerOutput::read_some() {
+  std::array<char, kChunk> buffer;
+  ssize_t size = 0;
+  do {
+    size = ::read(pipe_.get(), buffer.data(), buffer.size());
+  } while (size < 0 && errno == EINTR);
+  std::vector<std::string> lines;
+  if (size > 0) {
+    lines_.feed(std::string_view(buffer.data(), static_cast<std::size_t>(size)), current_time(), lines);
+  } else if (size == 0 || errno != EAGAIN) {
+    watcher_.stop();
+    pipe_.reset();
+    lines_.finish(current_time(), lines);
+  }
+  write(lines);
+  return size > 0;
+}
+
+void WorkerOutput::on_readable() {
+  if (!read_some() || !lines_.exhausted()) return;
+  watcher_.stop();
+  pause_.start(kPause, Callback::to<&WorkerOutput::on_pause_over>(*this));
+  if (!say_.active()) say_.start(kSayDropped, Callback::to<&WorkerOutput::on_say_dropped>(*this));
+}
+
+void WorkerOutput::on_pause_over() {
+  if (pipe_.valid()) watcher_.start(pipe_.get(), Callback::to<&WorkerOutput::on_readable>(*this));
+}
+
+void WorkerOutput::on_say_dropped() {
+  std::vector<std::string> lines;
+  lines_.say_dropped(lines);
+  write(lines);
+}
+
+void WorkerOutput::finish() {
+  for (int i = 0; i < kChunksAtDeath && pipe_.valid() && read_some(); ++i) {
+  }
+  std::vector<std::string> lines;
+  lines_.finish(current_time(), lines);
+  write(lines);
+}
+
+void WorkerOutput::write(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) log_.worker_line(name_, line);
+}
+
+}  // namespace prefork

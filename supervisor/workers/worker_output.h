@@ -1,0 +1,71 @@
+// The supervisor's end of the pipe that is a worker's standard output and standard error. Writes to the log
+// what comes, line by line. Reads a bounded amount each time round the loop, and pauses when more comes than
+// is logged: then the worker that writes waits, and nobody else.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/fd.h"
+#include "proto/result.h"
+#include "supervisor/loop/log.h"
+#include "supervisor/loop/loop.h"
+#include "supervisor/state/pool_state.h"
+#include "supervisor/workers/output_lines.h"
+
+namespace prefork {
+
+class WorkerOutput {
+ public:
+  /// The end to keep, non-blocking, and the worker's end.
+  struct Ends {
+    Fd ours, theirs;
+  };
+  [[nodiscard]] static Result<Ends> make_pipe();
+
+  /// `shared`: a template's, whose workers write there, too, and live longer.
+  WorkerOutput(const Loop& loop, Log& log, Fd pipe, bool shared);
+  /// One that is read already, at an upgrade in place.
+  WorkerOutput(const Loop& loop, Log& log, const OutputState& state);
+  [[nodiscard]] OutputState state() const { return {Carried{pipe_.get()}, name_, lines_.begun(), shared_}; }
+  WorkerOutput(const WorkerOutput&) = delete;
+  WorkerOutput& operator=(const WorkerOutput&) = delete;
+
+  /// Begins to read. `name` stands before each line: "web[4711]".
+  void start(std::string name);
+  /// The worker is dead: reads and logs what is left, as far as that is bounded. Who else holds the pipe may
+  /// go on.
+  void finish();
+
+  /// Nobody holds the other end any more.
+  [[nodiscard]] bool ended() const { return !pipe_.valid(); }
+  /// Somebody else than the process that it was made for may still write.
+  [[nodiscard]] bool outlives_owner() const { return shared_ && !ended(); }
+  [[nodiscard]] std::vector<std::string> last_lines() const { return lines_.last(); }
+
+ private:
+  static constexpr std::size_t kChunk = std::size_t{64} * 1024;
+  static constexpr int kChunksAtDeath = 16;  ///< no pipe holds more than 1 MiB, unless root wants it
+  static constexpr Duration kPause = std::chrono::milliseconds(10);
+  static constexpr Duration kSayDropped = std::chrono::seconds(1);
+
+  void on_readable();
+  void on_pause_over();
+  void on_say_dropped();
+  /// Reads once. False: there is nothing more now, or ever.
+  bool read_some();
+  void write(const std::vector<std::string>& lines);
+
+  Log& log_;
+  bool shared_;
+  std::string name_;
+  OutputLines lines_;
+  Fd pipe_;
+  ReadWatcher watcher_;
+  TimerWatcher pause_;
+  TimerWatcher say_;
+};
+
+}  // namespace prefork

@@ -1,0 +1,110 @@
+// What can be seen of a client without reading: whether it asks something, may ask something yet, or is gone.
+#include "supervisor/clients/client_sign.h"
+
+#include <doctest/doctest.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "tests/support/eventually.h"
+#include "tests/support/sockets.h"
+
+namespace prefork {
+namespace {
+
+using namespace test;
+using event::ClientSign;
+
+std::pair<Fd, Fd> unix_pair() {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+void finish(const Fd& client) { REQUIRE(::shutdown(client.get(), SHUT_WR) == 0); }
+
+TEST_CASE("a TCP client that says nothing is silent, and one that has sent something asks") {
+  TcpPair pair = tcp_pair();
+  CHECK(look_at(pair.server) == ClientSign::kSilent);
+  send_all(pair.client, "x");
+  await_unread(pair.server, 1);
+  CHECK(look_at(pair.server) == ClientSign::kAsks);
+  char byte = 0;
+  REQUIRE(::recv(pair.server.get(), &byte, 1, 0) == 1);
+  CHECK(look_at(pair.server) == ClientSign::kSilent);
+}
+
+TEST_CASE("FAULTS 49: a TCP client that has ended without a request, or was reset, is gone") {
+  TcpPair pair = tcp_pair();
+  SUBCASE("ended") { finish(pair.client); }
+  SUBCASE("closed") { pair.client.reset(); }
+  SUBCASE("reset") { reset_connection(pair.client); }
+  SUBCASE("reset after a request") {
+    send_all(pair.client, "hello");
+    await_unread(pair.server, 5);
+    reset_connection(pair.client);
+  }
+  await_hang_up(pair.server);
+  CHECK(look_at(pair.server) == ClientSign::kGone);
+}
+
+TEST_CASE("FAULTS 50: a TCP client that has ended after its request still asks") {
+  TcpPair pair = tcp_pair();
+  send_all(pair.client, "hello");
+  SUBCASE("it waits for the answer") { finish(pair.client); }
+  SUBCASE("it has closed, which looks the same") { pair.client.reset(); }
+  await_hang_up(pair.server);
+  CHECK(look_at(pair.server) == ClientSign::kAsks);
+}
+
+TEST_CASE("a TCP client that has ended after its request and then resets is gone") {
+  TcpPair pair = tcp_pair();
+  send_all(pair.client, "hello");
+  finish(pair.client);
+  await_hang_up(pair.server);
+  reset_connection(pair.client);
+  eventually("the reset arrives", [&] { return look_at(pair.server) == ClientSign::kGone; });
+}
+
+TEST_CASE("FAULTS 49 and 50: clients of unix sockets are told apart in the same way") {
+  auto [client, server] = unix_pair();
+  CHECK(look_at(server) == ClientSign::kSilent);
+  SUBCASE("it ends without a request") {
+    finish(client);
+    CHECK(look_at(server) == ClientSign::kGone);
+  }
+  SUBCASE("it ends after a request") {
+    send_all(client, "hello");
+    finish(client);
+    CHECK(look_at(server) == ClientSign::kAsks);
+  }
+  SUBCASE("it asks") {
+    send_all(client, "hello");
+    CHECK(look_at(server) == ClientSign::kAsks);
+  }
+  SUBCASE("it has closed after a request: what it sent may be all it wanted, as over TCP") {
+    send_all(client, "hello");
+    client.reset();
+    CHECK(look_at(server) == ClientSign::kAsks);
+  }
+  SUBCASE("it has closed") {
+    client.reset();
+    CHECK(look_at(server) == ClientSign::kGone);
+  }
+}
+
+TEST_CASE("the events of a watch are judged as they were reported") {
+  TcpPair pair = tcp_pair();
+  CHECK(sign_of(pair.server.get(), 0) == ClientSign::kSilent);
+  CHECK(sign_of(pair.server.get(), EPOLLIN) == ClientSign::kAsks);
+  CHECK(sign_of(pair.server.get(), EPOLLIN | EPOLLRDHUP) == ClientSign::kGone);
+  CHECK(sign_of(pair.server.get(), EPOLLIN | EPOLLRDHUP | EPOLLHUP) == ClientSign::kGone);
+  CHECK(sign_of(pair.server.get(), EPOLLERR) == ClientSign::kGone);
+  send_all(pair.client, "hello");
+  await_unread(pair.server, 5);
+  CHECK(sign_of(pair.server.get(), EPOLLIN | EPOLLRDHUP) == ClientSign::kAsks);
+}
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,140 @@
+// Connections that are told why they are turned away: they see the words and a clean end, whatever they have
+// sent.
+#include "supervisor/clients/lingering_close.h"
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "supervisor/loop/loop.h"
+#include "tests/proto/open_descriptors.h"
+#include "tests/support/sockets.h"
+
+namespace prefork {
+namespace {
+
+using namespace test;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// Runs the loop until nobody is being taken leave of, or the time is over.
+class Runner {
+ public:
+  Runner(Loop& loop, const Farewell& farewell) : loop_(loop), farewell_(farewell), end_(loop), look_(loop) {}
+  void run(Duration limit) {
+    end_.start(limit, Callback::to<&Runner::stop>(*this));
+    look_.start(Callback::to<&Runner::look>(*this));
+    loop_.run();
+  }
+
+ private:
+  void stop() { loop_.stop(); }
+  void look() {
+    if (farewell_.size() == 0) loop_.stop();
+  }
+  Loop& loop_;
+  const Farewell& farewell_;
+  TimerWatcher end_;
+  BeforeSleepWatcher look_;
+};
+
+TEST_CASE("a client sees all words and a clean end, however much of what it sent is unread") {
+  for (const std::size_t unread : {0U, 50U, 40'000U}) {
+    CAPTURE(unread);
+    Loop loop;
+    Farewell farewell(loop);
+    Runner runner(loop, farewell);
+    TcpPair pair = tcp_pair();
+    send_all(pair.client, std::string(unread, 'x'));
+    await_unread(pair.server, unread);
+    const std::string words(1000, 'w');
+    farewell.say(std::move(pair.server), words);
+    CHECK(farewell.size() == 1);
+    Received received;
+    std::thread client([&] {
+      received = receive_all(pair.client);
+      pair.client.reset();
+    });
+    runner.run(std::chrono::seconds(20));
+    client.join();
+    CHECK(received.text == words);
+    CHECK(received.error == 0);
+    CHECK(farewell.size() == 0);
+  }
+}
+
+TEST_CASE("a client that goes on sending still sees the words") {
+  Loop loop;
+  Farewell farewell(loop);
+  Runner runner(loop, farewell);
+  TcpPair pair = tcp_pair();
+  farewell.say(std::move(pair.server), "busy\n");
+  Received received;
+  std::thread client([&] {
+    send_all(pair.client, std::string(100'000, 'x'));
+    received = receive_all(pair.client);
+    pair.client.reset();
+  });
+  runner.run(std::chrono::seconds(20));
+  client.join();
+  CHECK(received.text == "busy\n");
+  CHECK(received.error == 0);
+}
+
+TEST_CASE("a client that does not close is left after a second") {
+  Loop loop;
+  Farewell farewell(loop);
+  Runner runner(loop, farewell);
+  const std::size_t before = open_descriptors();
+  const auto begin = steady_clock::now();
+  TcpPair silent = tcp_pair();
+  farewell.say(std::move(silent.server), "busy\n");
+  runner.run(std::chrono::seconds(20));
+  const auto took = steady_clock::now() - begin;
+  CHECK(farewell.size() == 0);
+  CHECK(open_descriptors() == before + 1);
+  CHECK(took >= milliseconds(990));
+  CHECK(took < std::chrono::seconds(10));
+}
+
+TEST_CASE("a client that is gone already is left at once") {
+  Loop loop;
+  Farewell farewell(loop);
+  Runner runner(loop, farewell);
+  TcpPair pair = tcp_pair();
+  SUBCASE("closed") { pair.client.reset(); }
+  SUBCASE("reset") { reset_connection(pair.client); }
+  await_hang_up(pair.server);
+  const auto begin = steady_clock::now();
+  farewell.say(std::move(pair.server), "busy\n");
+  runner.run(std::chrono::seconds(20));
+  CHECK(farewell.size() == 0);
+  CHECK(steady_clock::now() - begin < milliseconds(900));
+}
+
+TEST_CASE("more than the limit at a time: the oldest is left at once") {
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  limit.rlim_cur = limit.rlim_max;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  REQUIRE(limit.rlim_cur > 3 * Farewell::kMax);
+  const Loop loop;
+  Farewell farewell(loop);
+  std::vector<Fd> clients;
+  const std::size_t before = open_descriptors();
+  for (std::size_t i = 0; i < Farewell::kMax + 10; ++i) {
+    TcpPair pair = tcp_pair();
+    farewell.say(std::move(pair.server), "busy\n");
+    clients.push_back(std::move(pair.client));
+  }
+  CHECK(farewell.size() == Farewell::kMax);
+  CHECK(open_descriptors() == before + clients.size() + Farewell::kMax);
+  CHECK(receive_all(clients.front()).text == "busy\n");
+}
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,188 @@
+// The lobby: each watch tells once what its client does, however early or late it does it.
+#include "supervisor/clients/lobby.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "tests/support/eventually.h"
+#include "tests/support/sockets.h"
+
+namespace prefork {
+namespace {
+
+using namespace test;
+using event::ClientSign;
+using Seen = std::vector<std::pair<std::uint64_t, ClientSign>>;
+
+/// A lobby, and the sockets in it by the numbers of their tickets.
+class Watched final : private Lobby::Owner {
+ public:
+  /// In the lobby from now on.
+  TcpPair& enter(std::uint64_t number) {
+    TcpPair& pair = add(number);
+    watch(number);
+    return pair;
+  }
+  TcpPair& add(std::uint64_t number) { return pairs_[number] = tcp_pair(); }
+  void watch(std::uint64_t number, bool again = false) {
+    const auto watched = lobby_.watch(Ticket{number}, pairs_.at(number).server, again);
+    REQUIRE_MESSAGE(watched.ok(), watched.error().message());
+  }
+  [[nodiscard]] bool can_watch(std::uint64_t number, bool again) {
+    return lobby_.watch(Ticket{number}, pairs_.at(number).server, again).ok();
+  }
+  void forget(std::uint64_t number) { lobby_.forget(pairs_.at(number).server); }
+  [[nodiscard]] TcpPair& at(std::uint64_t number) { return pairs_.at(number); }
+
+  /// What is seen until `count` have been.
+  Seen see(std::size_t count) {
+    wanted_ = count;
+    seen_.clear();
+    timeout_.start(kPatience, Callback::to<&Watched::give_up>(*this));
+    loop_.run();
+    REQUIRE_FALSE(gave_up_);
+    return std::exchange(seen_, {});
+  }
+  /// What is seen until a client that comes now has been: all there is to see.
+  Seen see_all() {
+    TcpPair& last = enter(kLast);
+    send_all(last.client, "x");
+    await_unread(last.server, 1);
+    until_ = kLast;
+    Seen all = see(SIZE_MAX);
+    until_ = 0;
+    all.pop_back();
+    lobby_.forget(last.server);
+    return all;
+  }
+
+ private:
+  static constexpr std::uint64_t kLast = 1'000'000;
+
+  void seen(Ticket ticket, ClientSign sign) override {
+    seen_.emplace_back(ticket.value, sign);
+    if (seen_.size() >= wanted_ || ticket.value == until_) loop_.stop();
+  }
+  int watched_socket(Ticket ticket) override {
+    const auto found = pairs_.find(ticket.value);
+    return found == pairs_.end() ? -1 : found->second.server.get();
+  }
+  void give_up() {
+    gave_up_ = true;
+    loop_.stop();
+  }
+
+  std::map<std::uint64_t, TcpPair> pairs_;
+  Loop loop_;
+  Lobby lobby_{loop_, *this};
+  TimerWatcher timeout_{loop_};
+  Seen seen_;
+  std::size_t wanted_ = 1;
+  std::uint64_t until_ = 0;
+  bool gave_up_ = false;
+};
+
+TEST_CASE("a client that sends something is told of once, and one that does not is not") {
+  Watched lobby;
+  lobby.enter(1);
+  send_all(lobby.enter(2).client, "hello");
+  CHECK(lobby.see(1) == Seen{{2, ClientSign::kAsks}});
+  send_all(lobby.at(2).client, "more");
+  await_unread(lobby.at(2).server, 9);
+  CHECK(lobby.see_all().empty());
+}
+
+TEST_CASE("a client that leaves is told of once, and as what it is") {
+  Watched lobby;
+  TcpPair& pair = lobby.enter(1);
+  ClientSign sign = ClientSign::kGone;
+  SUBCASE("it ends") { REQUIRE(::shutdown(pair.client.get(), SHUT_WR) == 0); }
+  SUBCASE("it closes") { pair.client.reset(); }
+  SUBCASE("it is reset") { reset_connection(pair.client); }
+  SUBCASE("it ends after a request") {
+    send_all(pair.client, "hello");
+    REQUIRE(::shutdown(pair.client.get(), SHUT_WR) == 0);
+    await_hang_up(pair.server);
+    sign = ClientSign::kAsks;
+  }
+  CHECK(lobby.see(1) == Seen{{1, sign}});
+  CHECK(lobby.see_all().empty());
+}
+
+TEST_CASE("FAULTS 72: what a client did before it is watched is told of all the same") {
+  Watched lobby;
+  send_all(lobby.add(1).client, "hello");
+  lobby.add(2).client.reset();
+  await_unread(lobby.at(1).server, 5);
+  await_hang_up(lobby.at(2).server);
+  lobby.watch(1);
+  lobby.watch(2);
+  CHECK(lobby.see_all() == Seen{{1, ClientSign::kAsks}, {2, ClientSign::kGone}});
+}
+
+TEST_CASE("a client is watched again after it has been told of, or before it has been") {
+  Watched lobby;
+  TcpPair& pair = lobby.enter(1);
+  lobby.watch(1, /*again=*/true);
+  CHECK(lobby.see_all().empty());
+  send_all(pair.client, "hello");
+  CHECK(lobby.see(1) == Seen{{1, ClientSign::kAsks}});
+  lobby.watch(1, /*again=*/true);
+  CHECK(lobby.see(1) == Seen{{1, ClientSign::kAsks}});
+  char bytes[5];
+  REQUIRE(::recv(pair.server.get(), bytes, sizeof(bytes), MSG_WAITALL) == 5);
+  lobby.watch(1, /*again=*/true);
+  CHECK(lobby.see_all().empty());
+  pair.client.reset();
+  CHECK(lobby.see(1) == Seen{{1, ClientSign::kGone}});
+}
+
+TEST_CASE("a socket that is forgotten is silent, though somebody else holds a copy of it") {
+  Watched lobby;
+  TcpPair& pair = lobby.enter(1);
+  const Fd copy(::fcntl(pair.server.get(), F_DUPFD_CLOEXEC, 0));
+  lobby.forget(1);
+  send_all(pair.client, "hello");
+  await_unread(copy, 5);
+  CHECK(lobby.see_all().empty());
+  CHECK(lobby.can_watch(1, /*again=*/false));
+  CHECK(lobby.see(1) == Seen{{1, ClientSign::kAsks}});
+}
+
+TEST_CASE("a socket that has been told of may be closed while somebody else holds a copy of it") {
+  Watched lobby;
+  TcpPair& pair = lobby.enter(1);
+  const Fd copy(::fcntl(pair.server.get(), F_DUPFD_CLOEXEC, 0));
+  send_all(pair.client, "hello");
+  CHECK(lobby.see(1).size() == 1);
+  pair.server.reset();
+  pair.client.reset();
+  await_hang_up(copy);
+  CHECK(lobby.see_all().empty());
+}
+
+TEST_CASE("all who stir at the same time are told of, however many, each once") {
+  Watched lobby;
+  constexpr std::uint64_t kMany = Lobby::kSeenPerWakeUp * 2 + 3;
+  for (std::uint64_t number = 1; number <= kMany; ++number) send_all(lobby.enter(number).client, "x");
+  for (std::uint64_t number = 1; number <= kMany; ++number) await_unread(lobby.at(number).server, 1);
+  std::map<std::uint64_t, int> times;
+  for (const auto& [number, sign] : lobby.see(kMany)) ++times[number];
+  CHECK(times.size() == kMany);
+  CHECK(lobby.see_all().empty());
+}
+
+TEST_CASE("a socket that the lobby does not know cannot be watched again") {
+  Watched lobby;
+  lobby.add(1);
+  CHECK_FALSE(lobby.can_watch(1, /*again=*/true));
+  CHECK(lobby.can_watch(1, /*again=*/false));
+}
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,155 @@
+// What `supervisor top` shows.
+#include "supervisor/commands/top_screen.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace prefork {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using std::chrono::seconds;
+using Style = TopLine::Style;
+
+Json worker(int number, int served) {
+  return {{"worker", number}, {"pid", 4000 + number}, {"role", "worker"}, {"state", "idle"},
+          {"load", 0},        {"slots", 1},           {"served", served}, {"generation", 1},
+          {"age_ms", 1500.0}, {"in_state_ms", 2.0},   {"restarts", 0},    {"last_death", ""},
+          {"note", ""}};
+}
+
+Json status(int served, const Json& workers) {
+  return {{"version", "1.2.3"},
+          {"pid", 4711},
+          {"config_file", "pool.json"},
+          {"uptime_ms", 1000.0 + served},
+          {"stopping", false},
+          {"pools",
+           {{{"name", "web"},
+             {"state", "running"},
+             {"wanted", 2},
+             {"ready", 2},
+             {"start_failures", 0},
+             {"generation", 1},
+             {"trial", nullptr},
+             {"with_workers", 1},
+             {"lobby", {{"silent", 3}, {"parked", 4}}},
+             {"queue", {{"now", 5}, {"most", 6}, {"limit", 7}, {"wait_p50_ms", 0.5}, {"wait_p99_ms", 8.0}}},
+             {"busy_time", {{"p50_ms", 1.0}, {"p99_ms", 20.0}, {"max_ms", 21.0}}},
+             {"counters", {{"accepted", served}, {"dispatched", served}, {"lost", 0}, {"crashes", 0}}},
+             {"scoreboard", "_B"},
+             {"workers", workers}}}}};
+}
+
+/// The only line that has `part`.
+TopLine line_with(const std::vector<TopLine>& lines, const std::string& part) {
+  const auto has = [&](const TopLine& line) { return line.text.find(part) != std::string::npos; };
+  REQUIRE_MESSAGE(std::count_if(lines.begin(), lines.end(), has) == 1, part);
+  return *std::find_if(lines.begin(), lines.end(), has);
+}
+
+/// The words of the only line that has `part`.
+std::vector<std::string> words_with(const std::vector<TopLine>& lines, const std::string& part) {
+  std::istringstream text(line_with(lines, part).text);
+  return {std::istream_iterator<std::string>(text), {}};
+}
+
+std::vector<TopLine> screen(const Json& now, const Json& before, TopOrder order = TopOrder::kByNumber) {
+  return top_screen(now, before, seconds(2), order);
+}
+
+TEST_CASE("the first look tells what is, and no rates") {
+  const auto lines = screen(status(100, {worker(1, 60), worker(2, 40)}), {});
+  CHECK(lines[0].text == "supervisor 1.2.3, pid 4711, up 1.1 s, pool.json");
+  CHECK(line_with(lines, "pool web").text == "pool web: running, 2 of 2 workers ready, generation 1  [_B]");
+  CHECK(line_with(lines, "a second").text ==
+        "  a second: accepted -, dispatched -; with workers 1, silent 3, parked 4");
+  CHECK(line_with(lines, "queue").text ==
+        "  queue: now 5, max 6, limit 7; wait p50 500 µs, p99 8.0 ms; busy p50 1.0 ms, p99 20.0 ms");
+  CHECK(words_with(lines, "4001")[4] == "-");
+}
+
+TEST_CASE("what has been counted since the look before is a rate") {
+  const auto lines =
+      screen(status(130, {worker(1, 85), worker(2, 41)}), status(100, {worker(1, 60), worker(2, 40)}));
+  CHECK(line_with(lines, "a second").text.starts_with("  a second: accepted 15, dispatched 15;"));
+  CHECK(words_with(lines, "4001")[4] == "12");
+  CHECK(words_with(lines, "4002")[4] == "0.5");
+}
+
+TEST_CASE("rates are unknown of what was not there before, and of a supervisor that has started anew") {
+  const Json before = status(100, {worker(1, 60)});
+  const Json now = status(130, {worker(1, 70), worker(2, 41)});
+  CHECK(words_with(screen(now, before), "4002")[4] == "-");
+  SUBCASE("another pool") {
+    Json renamed = before;
+    renamed["pools"][0]["name"] = "app";
+    CHECK(words_with(screen(now, renamed), "4001")[4] == "-");
+  }
+  SUBCASE("another process") {
+    Json other = before;
+    other["pid"] = 4712;
+    CHECK(words_with(screen(now, other), "4001")[4] == "-");
+  }
+  SUBCASE("the same pid again") {
+    Json longer = before;
+    longer["uptime_ms"] = 100'000.0;
+    CHECK(words_with(screen(now, longer), "4001")[4] == "-");
+  }
+}
+
+TEST_CASE("what nobody wants is told when it has happened, and stands out while it does") {
+  Json before = status(100, {});
+  Json now = status(130, {});
+  for (const TopLine& line : screen(now, before)) CHECK(line.text.find("so far") == std::string::npos);
+  now["pools"][0]["counters"]["lost"] = 3;
+  now["pools"][0]["counters"]["crashes"] = 1;
+  before["pools"][0]["counters"]["crashes"] = 1;
+  const TopLine rising = line_with(screen(now, before), "so far");
+  CHECK(rising.text == "  so far: lost 3 (1.5 a second), crashes 1");
+  CHECK(rising.style == Style::kAlarm);
+  const TopLine past = line_with(screen(now, now), "so far");
+  CHECK(past.text == "  so far: lost 3, crashes 1");
+  CHECK(past.style == Style::kPlain);
+}
+
+TEST_CASE("a pool without a ready worker stands out, unless it is meant to have none") {
+  Json now = status(100, {});
+  CHECK(line_with(screen(now, {}), "pool web").style == Style::kHead);
+  now["pools"][0]["saturated"] = true;
+  CHECK(line_with(screen(now, {}), "pool web").text.find("generation 1, saturated  [") != std::string::npos);
+  now["pools"][0]["ready"] = 0;
+  CHECK(line_with(screen(now, {}), "pool web").style == Style::kAlarm);
+  now["pools"][0]["wanted"] = 0;
+  CHECK(line_with(screen(now, {}), "pool web").style == Style::kHead);
+}
+
+TEST_CASE("the busiest workers come first when that is asked for") {
+  const Json before = status(100, {worker(1, 0), worker(2, 0), worker(3, 0)});
+  const Json now = status(130, {worker(1, 5), worker(2, 20), worker(3, 5)});
+  const auto pids = [&](TopOrder order) {
+    std::vector<std::string> found;
+    for (const TopLine& line : screen(now, before, order)) {
+      if (const auto at = line.text.find("400"); at != std::string::npos)
+        found.push_back(line.text.substr(at, 4));
+    }
+    return found;
+  };
+  CHECK(pids(TopOrder::kByNumber) == std::vector<std::string>{"4001", "4002", "4003"});
+  CHECK(pids(TopOrder::kBusiestFirst) == std::vector<std::string>{"4002", "4001", "4003"});
+}
+
+TEST_CASE("an answer that lacks what is expected is shown as far as it goes") {
+  CHECK_FALSE(screen(Json::object(), Json::object()).empty());
+  CHECK_FALSE(screen({{"pools", {{{"name", "web"}}}}}, {{"pools", 3}}).empty());
+}
+
+}  // namespace
+}  // namespace prefork

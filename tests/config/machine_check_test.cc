@@ -1,0 +1,91 @@
+// What a file may say by the schema, but not on this machine, or not together.
+#include "config/machine_check.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/config/parse.h"
+#include "tests/config/temp_directory.h"
+
+namespace prefork {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+std::string listening_at(std::string_view listen) {
+  return R"({"command": ["true"], "listen": )" + std::string(listen) + "}";
+}
+
+TEST_SUITE_BEGIN("surroundings");
+
+TEST_CASE("two listeners of a pool cannot be at one place") {
+  CHECK(mistake(listening_at(R"(["127.0.0.1:80", "[::1]:80", "127.0.0.1:80"])")) ==
+        R"(pool.json: /listen/2: "127.0.0.1:80" is not allowed: /listen/0 listens there already)");
+  CHECK(mistake(listening_at(R"(["[::1]:80", {"address": "[0::1]:80", "backlog": 5}])")) ==
+        R"(pool.json: /listen/1/address: "[0::1]:80" is not allowed: /listen/0 listens there already)");
+}
+
+TEST_CASE("two pools cannot listen at one place") {
+  CHECK(mistake(R"({"pools": {"a": {"listen": "unix:@x", "command": ["true"]},
+                              "b": {"listen": ["unix:@y", "unix:@x"], "command": ["true"]}}})") ==
+        R"(pool.json: /pools/b/listen/1: "unix:@x" is not allowed: /pools/a/listen listens there already)");
+}
+
+TEST_CASE("FAULTS 29: an owner or group that does not exist is refused") {
+  CHECK(mistakes(listening_at(
+            R"({"address": "unix:/tmp/x", "owner": "no-such-user", "group": "no-such-group"})")) ==
+        Lines{R"(pool.json: /listen/owner: "no-such-user": no such user)",
+              R"(pool.json: /listen/group: "no-such-group": no such group)"});
+  CHECK(mistakes(listening_at(R"({"address": "unix:/tmp/x", "owner": "root", "group": "4711"})")).empty());
+}
+
+TEST_CASE("attributes that a listener cannot have are refused") {
+  CHECK(mistake(listening_at(R"({"address": "127.0.0.1:80", "mode": "0660"})")) ==
+        R"(pool.json: /listen: mode, owner and group are only for unix:/path; this is "127.0.0.1:80")");
+  CHECK(mistake(listening_at(R"({"address": "unix:@x", "group": "root"})")) ==
+        R"(pool.json: /listen: mode, owner and group are only for unix:/path; this is "unix:@x")");
+  CHECK(mistake(listening_at(R"({"address": "unix:/tmp/x", "reuse_port": true})")) ==
+        R"(pool.json: /listen: reuse_port is only for TCP; this is "unix:/tmp/x")");
+  CHECK(mistake(listening_at(R"({"address": "unix:/tmp/x", "mode": "rw"})")) ==
+        R"(pool.json: /listen/mode: "rw" is not allowed: octal permissions such as "0660")");
+  CHECK(mistake(listening_at(R"({"address": "127.0.0.1:80", "backlog": 0})")) ==
+        R"(pool.json: /listen/backlog: 0 is not allowed: an integer from 1 to 65535)");
+}
+
+TEST_CASE("the directory must be one") {
+  CHECK(mistake(pool_with(R"("directory": "/nonexistent")")) ==
+        R"(pool.json: /directory: "/nonexistent": No such file or directory)");
+  CHECK(mistake(pool_with(R"("directory": "/etc/passwd")")) ==
+        R"(pool.json: /directory: "/etc/passwd" is not a directory)");
+  CHECK(mistake(pool_with(R"("directory": "")")) ==
+        R"(pool.json: /directory: "" is not allowed: the path of a directory)");
+}
+
+TEST_CASE("a relative program is looked for in the pool's directory") {
+  const TempDirectory directory;
+  directory.file("w", "#!/bin/sh\n", 0755);
+  const std::string text =
+      R"({"listen": "127.0.0.1:0", "command": ["./w"], "directory": ")" + directory.path() + "\"}";
+  CHECK(parsed(text).pools.front().executable == directory.at("w"));
+  CHECK(parsed(text).pools.front().command.front() == "./w");
+}
+
+TEST_CASE("the shortest backoff is not longer than the longest") {
+  CHECK(
+      mistake(pool_with(R"("restart": {"backoff_min": "1m"})")) ==
+      R"(pool.json: /restart/backoff_min: "1m" is not allowed: backoff_min must not be longer than backoff_max)");
+  CHECK(
+      mistake(pool_with(R"("restart": {"backoff_max": "50ms"})")) ==
+      R"(pool.json: /restart/backoff_max: "50ms" is not allowed: backoff_min must not be longer than backoff_max)");
+}
+
+TEST_CASE("command and environment fit the message that starts a worker") {
+  const std::string value(61'000, 'x');
+  CHECK(mistakes(pool_with(R"("environment": {"A": ")" + value + "\"}")).empty());
+  CHECK(mistake(pool_with(R"("environment": {"A": ")" + value + "\", \"B\": \"" + value + "\"}")) ==
+        "pool.json: command and environment have 122024 bytes together; at most 61440 are allowed");
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,288 @@
+// What a pool listens on: opened, taken over from the dead, refused from the living, given on at a reload.
+#include "supervisor/listen/listen_socket.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "config/listen_address.h"
+#include "supervisor/system/tcp_listener.h"
+#include "tests/config/temp_directory.h"
+#include "tests/proto/open_descriptors.h"
+#include "tests/support/eventually.h"
+#include "tests/support/sockets.h"
+
+namespace prefork {
+namespace {
+
+using namespace test;
+
+ListenAddress address_of(const std::string& text) {
+  auto parsed = parse_listen_address(text);
+  REQUIRE(parsed.ok());
+  return parsed.value();
+}
+
+ListenSocket opened(const ListenAddress& address) {
+  auto socket = ListenSocket::open(address);
+  if (!socket) FAIL(socket.error().message());
+  return std::move(socket).value();
+}
+ListenSocket opened(const std::string& text) { return opened(address_of(text)); }
+
+std::string refusal(const std::string& text) {
+  const std::size_t before = open_descriptors();
+  const auto socket = ListenSocket::open(address_of(text));
+  REQUIRE_FALSE(socket.ok());
+  CHECK(open_descriptors() == before);
+  return socket.error().message();
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+mode_t mode_of(const std::string& path) {
+  struct stat status {};
+  REQUIRE(::lstat(path.c_str(), &status) == 0);
+  return status.st_mode & 07777;
+}
+
+bool exists(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+/// A socket file that nobody listens on any more.
+void leave_stale_socket(const std::string& path) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::memcpy(name.sun_path, path.data(), path.size());
+  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0);
+}
+
+TEST_CASE("a listening socket on port 0 says which port the kernel chose, and a client gets through") {
+  const ListenSocket socket = opened("127.0.0.1:0");
+  CHECK(socket.name().starts_with("127.0.0.1:"));
+  CHECK(socket.name() != "127.0.0.1:0");
+  CHECK(socket.address().port == 0);
+  CHECK(is_close_on_exec(socket.descriptor()));
+  CHECK((::fcntl(socket.descriptor(), F_GETFL) & O_NONBLOCK) != 0);
+  const Fd client = connect_to(socket);
+  const Fd server = accept_from(socket);
+  CHECK(server.valid());
+  CHECK((::fcntl(server.get(), F_GETFL) & O_NONBLOCK) == 0);
+}
+
+TEST_CASE("an IPv6 address listens on IPv6 alone, an empty host on both") {
+  const ListenSocket six = opened("[::1]:0");
+  CHECK(six.name().starts_with("[::1]:"));
+  CHECK(connect_to(six).valid());
+  const ListenSocket all = opened(":0");
+  CHECK(all.name().starts_with(":"));
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(static_cast<std::uint16_t>(std::stoi(all.name().substr(1))));
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const Fd four(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  CHECK(::connect(four.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0);
+}
+
+TEST_CASE("an abstract name leaves no file, and is refused while another has it") {
+  const std::string name = "unix:@listen-test-" + std::to_string(::getpid());
+  {
+    const ListenSocket socket = opened(name);
+    CHECK(connect_to(socket).valid());
+    CHECK(contains(refusal(name), "Address already in use"));
+  }
+  CHECK(connect_to(opened(name)).valid());
+}
+
+TEST_CASE("FAULTS 54: a port in use is refused with the address and the reason, and nothing stays open") {
+  const ListenSocket first = opened("127.0.0.1:0");
+  const std::string error = refusal(first.name());
+  CHECK(error.starts_with("listen " + first.name() + ": "));
+  CHECK(contains(error, "Address already in use"));
+}
+
+TEST_CASE("an address that this machine does not have is refused by name") {
+  CHECK(contains(refusal("192.0.2.1:0"), "listen 192.0.2.1:0: Cannot assign requested address"));
+}
+
+TEST_CASE("reuse_port lets two sockets share a port") {
+  ListenAddress address = address_of("127.0.0.1:0");
+  address.reuse_port = true;
+  const ListenSocket first = opened(address);
+  address.port = address_of(first.name()).port;
+  CHECK(ListenSocket::open(address).ok());
+}
+
+TEST_CASE(
+    "a unix socket has the mode that the configuration gives, else what the umask leaves, and its file goes "
+    "with it") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  {
+    const mode_t mask = ::umask(027);
+    const ListenSocket socket = opened("unix:" + path);
+    ::umask(mask);
+    CHECK(mode_of(path) == 0750);
+    CHECK(connect_to(socket).valid());
+  }
+  CHECK_FALSE(exists(path));
+  ListenAddress address = address_of("unix:" + path);
+  address.mode = 0600;
+  const ListenSocket socket = opened(address);
+  CHECK(mode_of(path) == 0600);
+}
+
+TEST_CASE("a unix socket that cannot be given to its owner leaves no file behind") {
+  if (::geteuid() != 0) {
+    const TempDirectory directory;
+    ListenAddress address = address_of("unix:" + directory.at("pool.sock"));
+    address.owner = "0";
+    CHECK_FALSE(ListenSocket::open(address).ok());
+    CHECK_FALSE(exists(directory.at("pool.sock")));
+  }
+}
+
+TEST_CASE("FAULTS 55: a stale unix socket is taken over") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  leave_stale_socket(path);
+  const ListenSocket socket = opened("unix:" + path);
+  CHECK(connect_to(socket).valid());
+}
+
+TEST_CASE("FAULTS 55: a unix socket that somebody listens on is refused and goes on") {
+  const TempDirectory directory;
+  const ListenSocket first = opened("unix:" + directory.at("pool.sock"));
+  CHECK(contains(refusal("unix:" + directory.at("pool.sock")), "Address already in use"));
+  CHECK(connect_to(first).valid());
+}
+
+TEST_CASE("FAULTS 55: what is not a socket is refused and left as it is, symbolic links too") {
+  const TempDirectory directory;
+  const std::string file = directory.file("notes.txt", "precious");
+  CHECK(contains(refusal("unix:" + file), "which is not a socket"));
+  leave_stale_socket(directory.at("stale.sock"));
+  REQUIRE(::symlink(directory.at("stale.sock").c_str(), directory.at("link").c_str()) == 0);
+  CHECK(contains(refusal("unix:" + directory.at("link")), "which is not a socket"));
+  CHECK(exists(directory.at("link")));
+  CHECK(exists(directory.at("stale.sock")));
+  CHECK(contains(refusal("unix:" + directory.at("missing/pool.sock")), "No such file or directory"));
+}
+
+TEST_CASE("FAULTS 55: at its end a unix socket leaves a file alone that another has put in its place") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  {
+    const ListenSocket socket = opened("unix:" + path);
+    REQUIRE(::rename(path.c_str(), directory.at("moved").c_str()) == 0);
+    leave_stale_socket(path);
+  }
+  CHECK(exists(path));
+}
+
+TEST_CASE("a shared socket that takes over keeps the client that waits, and the file") {
+  const TempDirectory directory;
+  for (const std::string& text : {std::string("127.0.0.1:0"), "unix:" + directory.at("pool.sock")}) {
+    CAPTURE(text);
+    std::optional<ListenSocket> old = opened(text);
+    const Fd client = connect_to(*old);
+    send_all(client, "waiting");
+    ListenAddress changed = old->address();
+    changed.backlog = 7;
+    if (changed.kind == ListenAddress::Kind::kUnixPath) changed.mode = 0660;
+    auto shared = old->share(changed);
+    REQUIRE(shared.ok());
+    REQUIRE(shared.value().take_over(*old).ok());
+    CHECK(old->given_away());
+    CHECK_FALSE(shared.value().given_away());
+    old.reset();
+    const Fd server = accept_from(shared.value());
+    REQUIRE(server.valid());
+    await_unread(server, 7);
+    CHECK(connect_to(shared.value()).valid());
+    if (changed.mode) CHECK(mode_of(changed.path) == 0660);
+  }
+  CHECK_FALSE(exists(directory.at("pool.sock")));
+}
+
+TEST_CASE("a shared socket that does not take over leaves the old one as it was") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  const ListenSocket old = opened("unix:" + path);
+  {
+    ListenAddress changed = old.address();
+    changed.mode = 0600;
+    CHECK(old.share(changed).ok());
+  }
+  CHECK(mode_of(path) != 0600);
+  CHECK(connect_to(old).valid());
+}
+
+int option(const Fd& socket, int level, int name) {
+  int value = 0;
+  socklen_t size = sizeof(value);
+  REQUIRE(::getsockopt(socket.get(), level, name, &value, &size) == 0);
+  return value;
+}
+
+TEST_CASE("FAULTS 51: TCP clients that vanish are noticed by the kernel, whoever has opened the listener") {
+  Fd handed_over(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::listen(handed_over.get(), 1) == 0);
+  auto activated = ListenSocket::activated(address_of("systemd:web"), std::move(handed_over));
+  REQUIRE(activated.ok());
+  ListenSocket own = opened("127.0.0.1:0");
+  for (const ListenSocket* listener : {&own, &activated.value()}) {
+    const Fd client = connect_to(*listener);
+    const Fd accepted = accept_from(*listener);
+    CHECK(option(accepted, SOL_SOCKET, SO_KEEPALIVE) == 1);
+    CHECK(option(accepted, IPPROTO_TCP, TCP_KEEPIDLE) == 60);
+    CHECK(option(accepted, IPPROTO_TCP, TCP_KEEPINTVL) == 15);
+    CHECK(option(accepted, IPPROTO_TCP, TCP_KEEPCNT) == 4);
+  }
+}
+
+TEST_CASE("a socket that was handed over with times of its own keeps them") {
+  Fd handed_over(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  const int idle = 7;
+  REQUIRE(::setsockopt(handed_over.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == 0);
+  REQUIRE(::setsockopt(handed_over.get(), IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle)) == 0);
+  REQUIRE(::listen(handed_over.get(), 1) == 0);
+  auto activated = ListenSocket::activated(address_of("systemd:web"), std::move(handed_over));
+  REQUIRE(activated.ok());
+  const Fd client = connect_to(activated.value());
+  const Fd accepted = accept_from(activated.value());
+  CHECK(option(accepted, IPPROTO_TCP, TCP_KEEPIDLE) == 7);
+}
+
+TEST_CASE("FAULTS 53: a TCP listener knows how many wait in its backlog, and how many may") {
+  ListenAddress address = address_of("127.0.0.1:0");
+  address.backlog = 2;
+  const ListenSocket listener = opened(address);
+  CHECK(backlog_of(listener.descriptor())->waiting == 0);
+  CHECK(backlog_of(listener.descriptor())->limit == 2);
+  std::vector<Fd> clients;
+  clients.reserve(3);
+  for (int i = 0; i < 3; ++i) clients.push_back(connect_to(listener));
+  eventually("three wait", [&] { return backlog_of(listener.descriptor())->waiting == 3; });
+  const Fd accepted = accept_from(listener);
+  CHECK(backlog_of(listener.descriptor())->waiting == 2);
+  CHECK_FALSE(backlog_of(opened("unix:@" + std::to_string(::getpid()) + "-backlog").descriptor()));
+}
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,202 @@
+// The log: whoever reads it, or does not, cannot stop the supervisor.
+#include "supervisor/loop/log.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "proto/fd.h"
+#include "tests/config/temp_directory.h"
+
+namespace prefork {
+namespace {
+
+struct Pipe {
+  Pipe() {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+    out.reset(ends[0]);
+    in.reset(ends[1]);
+  }
+  /// Reads what is there, without waiting.
+  std::string drain() const {
+    REQUIRE(::fcntl(out.get(), F_SETFL, O_NONBLOCK) == 0);
+    std::string text;
+    std::array<char, 65536> buffer{};
+    for (ssize_t size = 0; (size = ::read(out.get(), buffer.data(), buffer.size())) > 0;) {
+      text.append(buffer.data(), static_cast<std::size_t>(size));
+    }
+    return text;
+  }
+  Fd out;
+  Fd in;
+};
+
+/// As normalize_process() leaves it; without it a write to a pipe that nobody reads would be the end.
+struct IgnoredPipeSignal {
+  IgnoredPipeSignal() : former(::signal(SIGPIPE, SIG_IGN)) {}
+  ~IgnoredPipeSignal() { (void)::signal(SIGPIPE, former); }
+  IgnoredPipeSignal(const IgnoredPipeSignal&) = delete;
+  IgnoredPipeSignal& operator=(const IgnoredPipeSignal&) = delete;
+  sighandler_t former;
+};
+
+std::string content(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+std::size_t occurrences(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+/// Reads until nothing waits in the log any more.
+std::string read_all(const Pipe& pipe, Log& log) {
+  std::string text = pipe.drain();
+  while (!log.write_pending()) text += pipe.drain();
+  return text + pipe.drain();
+}
+
+constexpr std::size_t kLines = 2500;
+const std::string kLine(1000, 'x');
+
+TEST_CASE("a line has time in UTC, level and text; a line of a table has nothing before it") {
+  const Pipe pipe;
+  Log log(pipe.in.get());
+  log.warn("worker {} died", 3);
+  log.write_line("pool main: running");
+  const std::string text = pipe.drain();
+  CHECK(text.size() ==
+        std::string("2026-01-31T12:00:00.123Z warning worker 3 died\npool main: running\n").size());
+  CHECK(text.find("Z warning worker 3 died\n") == 23);
+  CHECK(text.ends_with("\npool main: running\n"));
+  CHECK_FALSE(log.waits());
+}
+
+TEST_CASE("FAULTS 57: a pipe that nobody reads does not block; what is dropped is counted and told") {
+  const Pipe pipe;
+  Log log(pipe.in.get());
+  for (std::size_t i = 0; i < kLines; ++i) log.info("{}", kLine);
+  CHECK(log.waits());
+  CHECK(log.dropped() > 0);
+  const std::uint64_t dropped = log.dropped();
+  std::string text = read_all(pipe, log);
+  log.info("the next line");
+  text += read_all(pipe, log);
+  CHECK(occurrences(text, kLine) == kLines - dropped);
+  CHECK(text.find(" " + std::to_string(dropped) + " log lines were dropped") != std::string::npos);
+  CHECK(text.ends_with("the next line\n"));
+  CHECK(log.dropped() == 0);
+}
+
+TEST_CASE("FAULTS 57: lines that waited come whole and in order") {
+  const Pipe pipe;
+  Log log(pipe.in.get());
+  for (int i = 0; i < 500; ++i) log.write_line(std::to_string(i) + ' ' + kLine);
+  std::istringstream lines(read_all(pipe, log));
+  int expected = 0;
+  for (std::string line; std::getline(lines, line); ++expected) {
+    REQUIRE(line == std::to_string(expected) + ' ' + kLine);
+  }
+  CHECK(expected == 500);
+}
+
+TEST_CASE("FAULTS 57: a reader that is gone raises no signal, and nothing is kept for it") {
+  const IgnoredPipeSignal ignored;
+  Pipe pipe;
+  Log log(pipe.in.get());
+  log.info("heard");
+  pipe.out.reset();
+  for (std::size_t i = 0; i < kLines; ++i) log.info("unheard");
+  CHECK_FALSE(log.waits());
+  CHECK(log.dropped() > 0);
+}
+
+TEST_CASE("FAULTS 57: a log that nobody has ever read does no harm") {
+  const IgnoredPipeSignal ignored;
+  Pipe pipe;
+  pipe.out.reset();
+  Log log(pipe.in.get());
+  for (int i = 0; i < 10; ++i) log.write_line("unheard");
+  CHECK_FALSE(log.waits());
+}
+
+TEST_CASE(
+    "FAULTS 57: a log socket that nobody reads, or whose reader is gone, does not block and raises no "
+    "signal") {
+  std::array<int, 2> ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+  Fd reader(ends[0]);
+  const Fd writer(ends[1]);
+  Log log(writer.get());
+  for (std::size_t i = 0; i < kLines; ++i) log.write_line(kLine);
+  CHECK(log.waits());
+  CHECK((::fcntl(writer.get(), F_GETFL) & O_NONBLOCK) == 0);
+  reader.reset();
+  (void)log.write_pending();
+  CHECK_FALSE(log.waits());
+}
+
+TEST_CASE("FAULTS 57: the descriptor's own flags stay as they are: it is shared with others") {
+  const Pipe pipe;
+  Log log(pipe.in.get());
+  for (std::size_t i = 0; i < 100; ++i) log.write_line(kLine);
+  CHECK(log.waits());
+  CHECK((::fcntl(pipe.in.get(), F_GETFL) & O_NONBLOCK) == 0);
+}
+
+TEST_CASE("FAULTS 56: a full disk neither blocks nor ends anything; when there is room again all is told") {
+  const TempDirectory directory;
+  const std::string path = directory.file("log", "");
+  const Fd log_file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  const Fd kept(::fcntl(log_file.get(), F_DUPFD_CLOEXEC, 0));
+  const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  Log log(log_file.get());
+  log.info("before");
+  REQUIRE(::dup3(full.get(), log_file.get(), O_CLOEXEC) >= 0);  // the disk fills up
+  for (std::size_t i = 0; i < kLines; ++i) log.info("{}", kLine);
+  CHECK(log.waits());
+  const std::uint64_t dropped = log.dropped();
+  CHECK(dropped > 0);
+  REQUIRE(::dup3(kept.get(), log_file.get(), O_CLOEXEC) >= 0);  // and has room again
+  log.info("after");
+  CHECK_FALSE(log.waits());
+  const std::string text = content(path);
+  CHECK(occurrences(text, kLine) == kLines - dropped);
+  CHECK(text.find(std::to_string(dropped) + " log lines were dropped") != std::string::npos);
+  CHECK(text.find("before\n") < text.find(kLine));
+  CHECK(text.ends_with("after\n"));
+}
+
+TEST_CASE("FAULTS 56: a device that is always full takes nothing and stops nobody") {
+  const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  Log log(full.get());
+  for (std::size_t i = 0; i < kLines; ++i) log.write_line(kLine);
+  CHECK(log.dropped() > 0);
+}
+
+TEST_CASE("text from outside becomes one line of printable ASCII, and not a long one") {
+  CHECK(printable("plain text ~") == "plain text ~");
+  CHECK(printable("a\nb\r\x1b[2J\x7f") == "a\\x0ab\\x0d\\x1b[2J\\x7f");
+  CHECK(printable(std::string("nul\0", 4)) == "nul\\x00");
+  CHECK(printable("\xc3\xa9") == "\\xc3\\xa9");
+  CHECK(printable(std::string(300, 'x')) == std::string(200, 'x') + "…");
+  CHECK(printable("12345", 5) == "12345");
+  CHECK(printable("") == "");
+}
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,211 @@
+// The watchers: who owns what, and when is called.
+#include "supervisor/loop/loop.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <ctime>
+#include <memory>
+#include <optional>
+
+#include "proto/fd.h"
+
+namespace prefork {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+struct Pipe {
+  Pipe() {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+    out.reset(ends[0]);
+    in.reset(ends[1]);
+  }
+  void write() const { REQUIRE(::write(in.get(), "x", 1) == 1); }
+  Fd out;
+  Fd in;
+};
+
+/// Counts its calls and stops the loop at the `limit`-th.
+struct Counter {
+  explicit Counter(Loop& on, int stop_at = 1) : loop(on), limit(stop_at) {}
+  void call() {
+    if (++calls >= limit) loop.stop();
+  }
+  Loop& loop;
+  int limit;
+  int calls = 0;
+};
+
+TEST_CASE("a read watcher calls back as long as there is something to read, until it is stopped") {
+  Loop loop;
+  const Pipe pipe;
+  Counter counter(loop, 3);
+  ReadWatcher watcher(loop);
+  watcher.start(pipe.out.get(), Callback::to<&Counter::call>(counter));
+  CHECK(watcher.active());
+  pipe.write();
+  loop.run();
+  CHECK(counter.calls == 3);
+  watcher.stop();
+  CHECK_FALSE(watcher.active());
+  Counter end(loop);
+  TimerWatcher timer(loop);
+  timer.start(milliseconds(5), Callback::to<&Counter::call>(end));
+  loop.run();
+  CHECK(counter.calls == 3);
+}
+
+TEST_CASE("a write watcher calls back while there is room, and is silent while there is none") {
+  Loop loop;
+  const Pipe pipe;
+  REQUIRE(::fcntl(pipe.in.get(), F_SETFL, O_NONBLOCK) == 0);
+  Counter counter(loop);
+  WriteWatcher watcher(loop);
+  watcher.start(pipe.in.get(), Callback::to<&Counter::call>(counter));
+  loop.run();
+  CHECK(counter.calls == 1);
+  while (::write(pipe.in.get(), "x", 1) == 1) {
+  }
+  Counter end(loop);
+  TimerWatcher timer(loop);
+  timer.start(milliseconds(5), Callback::to<&Counter::call>(end));
+  loop.run();
+  CHECK(counter.calls == 1);
+}
+
+/// Owns a watcher, and is destroyed inside its callback.
+struct Mortal {
+  Mortal(Loop& on, const Pipe& pipe, std::unique_ptr<Mortal>& owner) : loop(on), self(owner), watcher(on) {
+    watcher.start(pipe.out.get(), Callback::to<&Mortal::call>(*this));
+  }
+  void call() {
+    loop.stop();
+    self.reset();
+  }
+  Loop& loop;
+  std::unique_ptr<Mortal>& self;
+  ReadWatcher watcher;
+};
+
+TEST_CASE("the owner of a watcher may be destroyed inside its callback") {
+  Loop loop;
+  const Pipe pipe;
+  std::unique_ptr<Mortal> mortal;
+  mortal = std::make_unique<Mortal>(loop, pipe, mortal);
+  pipe.write();
+  loop.run();
+  CHECK(mortal == nullptr);
+}
+
+/// Two watchers that are ready in the same round; whoever is called first stops the other.
+struct Rivals {
+  explicit Rivals(Loop& on) : loop(on), one(std::in_place, on), two(std::in_place, on) {
+    one->start(pipes[0].out.get(), Callback::to<&Rivals::first>(*this));
+    two->start(pipes[1].out.get(), Callback::to<&Rivals::second>(*this));
+    pipes[0].write();
+    pipes[1].write();
+  }
+  void first() { ++calls, two.reset(), loop.stop(); }
+  void second() { ++calls, one.reset(), loop.stop(); }
+  Loop& loop;
+  std::array<Pipe, 2> pipes;
+  std::optional<ReadWatcher> one;
+  std::optional<ReadWatcher> two;
+  int calls = 0;
+};
+
+TEST_CASE("a watcher that another callback destroys in the same round is not called") {
+  Loop loop;
+  Rivals rivals(loop);
+  loop.run();
+  CHECK(rivals.calls == 1);
+}
+
+/// Keeps the loop for a while, then arms a timer.
+struct Slow {
+  explicit Slow(Loop& on) : loop(on), timer(on) {}
+  void work() {
+    const timespec pause{.tv_sec = 0, .tv_nsec = 60'000'000};
+    (void)::nanosleep(&pause, nullptr);
+    armed = steady_clock::now();
+    timer.start(milliseconds(50), Callback::to<&Slow::rang>(*this));
+  }
+  void rang() {
+    took = steady_clock::now() - armed;
+    loop.stop();
+  }
+  Loop& loop;
+  TimerWatcher timer;
+  steady_clock::time_point armed;
+  steady_clock::duration took{};
+};
+
+TEST_CASE("a timer that is armed after a slow callback runs its whole time") {
+  Loop loop;
+  Slow slow(loop);
+  TimerWatcher begin(loop);
+  begin.start(milliseconds(0), Callback::to<&Slow::work>(slow));
+  loop.run();
+  CHECK(slow.took >= milliseconds(49));
+}
+
+TEST_CASE("arming a timer again replaces what was armed, and a negative delay is none") {
+  Loop loop;
+  Counter wrong(loop);
+  Counter right(loop);
+  TimerWatcher timer(loop);
+  timer.start(std::chrono::hours(1), Callback::to<&Counter::call>(wrong));
+  timer.start(milliseconds(-5), Callback::to<&Counter::call>(right));
+  loop.run();
+  CHECK(right.calls == 1);
+  CHECK(wrong.calls == 0);
+  CHECK_FALSE(timer.active());
+}
+
+TEST_CASE("a signal calls back, and several of a kind are at least one") {
+  Loop loop;
+  Counter counter(loop);
+  SignalWatcher watcher(loop);
+  watcher.start(SIGUSR1, Callback::to<&Counter::call>(counter));
+  for (int i = 0; i < 10; ++i) REQUIRE(::raise(SIGUSR1) == 0);
+  loop.run();
+  CHECK(counter.calls == 1);
+}
+
+TEST_CASE("what runs before the loop sleeps runs after the events at hand") {
+  Loop loop;
+  const Pipe pipe;
+  Counter events(loop, 2);
+  Counter sleeps(loop, 1000);
+  ReadWatcher reads(loop);
+  BeforeSleepWatcher before(loop);
+  reads.start(pipe.out.get(), Callback::to<&Counter::call>(events));
+  before.start(Callback::to<&Counter::call>(sleeps));
+  pipe.write();
+  loop.run();
+  CHECK(sleeps.calls == 2);
+}
+
+TEST_CASE("the loop leaves the children of the process alone") {
+  Loop loop;
+  Counter counter(loop);
+  SignalWatcher watcher(loop);
+  watcher.start(SIGCHLD, Callback::to<&Counter::call>(counter));
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(7);
+  loop.run();
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 7);
+}
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,85 @@
+// What is carried over by an upgrade: each member is listed and comes back, and each descriptor is found.
+#include "supervisor/state/upgrade_state.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "supervisor/core/snapshot_writer.h"
+#include "tests/core/members.h"
+
+namespace prefork {
+namespace {
+
+template <typename T>
+void check_listed(const char* name) {
+  INFO(name);
+  CHECK(listed_of<T>() == members_of<T>());
+}
+
+SupervisorState sample() {
+  SupervisorState state;
+  state.version = "9.9.9";
+  state.pid = 4711;
+  state.config_lock = Carried{3};
+  state.log_waiting = std::string("any bytes: \xff\x00", 13);
+  state.spawner.active.socket = Carried{4};
+  state.spawner.waiting.push_back({});
+  state.spawner.waiting.back().channel = Carried{5};
+  state.control.socket = Carried{6};
+  PoolState pool;
+  pool.name = "web";
+  pool.core.value = 2.5;
+  WorkerProcessState worker;
+  worker.id = WorkerId::make(7, 0);
+  worker.channel = Carried{8};
+  worker.pending_signal = action::SignalWorker::Signal::kKill;
+  pool.workers.push_back(worker);
+  pool.sockets.push_back({Ticket::make(1, 0), Carried{9}, true, /*watched=*/true, 1ULL << 40, 7});
+  pool.sockets.push_back({Ticket::make(2, 1), Carried::kNone, true});
+  state.running.pools.push_back(pool);
+  state.leaving.push_back({"{}", {pool}});
+  state.leaving[0].pools[0].workers[0].channel = Carried{10};
+  state.leaving[0].pools[0].sockets[0].socket = Carried{11};
+  return state;
+}
+
+TEST_CASE("each member of the state is listed") {
+  check_listed<OutputState>("OutputState");
+  check_listed<WorkerProcessState>("WorkerProcessState");
+  check_listed<ForkState>("ForkState");
+  check_listed<SocketState>("SocketState");
+  check_listed<FarewellState>("FarewellState");
+  check_listed<ListenerState>("ListenerState");
+  check_listed<LaunchState>("LaunchState");
+  check_listed<PoolState>("PoolState");
+  check_listed<RequestState>("RequestState");
+  check_listed<SpawnerProcessState>("SpawnerProcessState");
+  check_listed<SpawnerState>("SpawnerState");
+  check_listed<ControlState>("ControlState");
+  check_listed<ActivatedState>("ActivatedState");
+  check_listed<PoolsState>("PoolsState");
+  check_listed<SupervisorState>("SupervisorState");
+}
+
+TEST_CASE("a state comes back from its bytes as it was") {
+  const SupervisorState state = sample();
+  auto copy = decode_state(encode_state(state));
+  REQUIRE(copy.ok());
+  CHECK(to_snapshot(copy.value()) == to_snapshot(state));
+}
+
+TEST_CASE("every descriptor of a state is found, wherever it stands") {
+  CHECK(descriptors_in(sample()) == std::vector<int>{3, 4, 5, 6, 8, 9, 10, 11});
+}
+
+TEST_CASE("FAULTS 65: bytes that are no state are refused") {
+  const std::string bytes = encode_state(sample());
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    CHECK_FALSE(decode_state(bytes.substr(0, size)).ok());
+  CHECK(decode_state("\x80").error().message() == "the state is not understood: : an object is expected");
+}
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,131 @@
+// A worker's output, made fit for the log.
+#include "supervisor/workers/output_lines.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+
+namespace prefork {
+namespace {
+
+using namespace std::chrono_literals;
+using Lines = std::vector<std::string>;
+
+const Instant kStart = Instant(1000s);
+
+Lines fed(OutputLines& lines, std::string_view text, Instant now = kStart) {
+  Lines out;
+  lines.feed(text, now, out);
+  return out;
+}
+
+Lines finished(OutputLines& lines, Instant now = kStart) {
+  Lines out;
+  lines.finish(now, out);
+  return out;
+}
+
+TEST_CASE("output becomes lines, however it was cut into pieces") {
+  OutputLines lines;
+  CHECK(fed(lines, "one\ntwo\nthr") == Lines{"one", "two"});
+  CHECK(fed(lines, "ee").empty());
+  CHECK(lines.begun() == "three");
+  CHECK(fed(lines, "\n\nfour\r\nfive") == Lines{"three", "", "four"});
+  CHECK(finished(lines) == Lines{"five"});
+  CHECK(finished(lines).empty());
+}
+
+TEST_CASE("FAULTS 58: a line is cut at a length, and that is said, once") {
+  OutputLines lines;
+  CHECK(fed(lines, std::string(OutputLines::kMaxLine, 'x')).empty());
+  CHECK(fed(lines, std::string(100'000, 'x')) ==
+        Lines{std::string(OutputLines::kMaxLine, 'x') + " [cut after 8192 bytes]"});
+  CHECK(fed(lines, std::string(100'000, 'x') + "\nnext\n") == Lines{"next"});
+  CHECK(fed(lines, std::string(OutputLines::kMaxLine, 'y') + "\n") ==
+        Lines{std::string(OutputLines::kMaxLine, 'y')});
+}
+
+TEST_CASE("FAULTS 58: what never ends a line takes no memory") {
+  OutputLines lines;
+  for (int i = 0; i < 1000; ++i) (void)fed(lines, std::string(65536, 'x'));
+  CHECK(lines.begun().size() <= OutputLines::kMaxLine + 1);
+  CHECK(lines.exhausted());
+}
+
+TEST_CASE("FAULTS 58: more lines than the rate allows are dropped and counted, and the count is said") {
+  OutputLines lines;
+  std::string flood;
+  for (int i = 0; i < 5000; ++i) flood += "y\n";
+  const Lines out = fed(lines, flood);
+  CHECK(out.size() == 1000);
+  CHECK(lines.exhausted());
+  CHECK(lines.has_dropped());
+  CHECK(fed(lines, "later\n", kStart + 1s) == Lines{"[4000 lines dropped: more than 100 a second]", "later"});
+  CHECK_FALSE(lines.exhausted());
+  CHECK(fed(lines, flood, kStart + 1s).size() == 99);
+  CHECK(finished(lines) == Lines{"[4901 lines dropped: more than 100 a second]"});
+}
+
+TEST_CASE("FAULTS 58: while more comes than the rate allows, what was dropped is said once a second") {
+  OutputLines lines;
+  std::string flood;
+  for (int i = 0; i < 2000; ++i) flood += "y\n";
+  Lines out;
+  for (int i = 0; i <= 500; ++i) {
+    for (std::string& line : fed(lines, flood, kStart + i * 10ms)) out.push_back(std::move(line));
+  }
+  const auto said = std::count_if(out.begin(), out.end(), [](const auto& line) { return line != "y"; });
+  CHECK(said == 5);
+  CHECK(out.size() == 1000 + 5 * 101);
+}
+
+TEST_CASE("FAULTS 58: long lines use up the rate faster") {
+  OutputLines lines;
+  std::string flood;
+  for (int i = 0; i < 1000; ++i) flood += std::string(8000, 'y') + "\n";
+  CHECK(fed(lines, flood).size() < 40);
+}
+
+TEST_CASE("the last lines are kept, logged or not") {
+  OutputLines lines;
+  std::string flood;
+  for (int i = 0; i < 5000; ++i) flood += std::to_string(i) + "\n";
+  (void)fed(lines, flood + "bye");
+  (void)finished(lines);
+  const Lines last = lines.last();
+  REQUIRE(last.size() == OutputLines::kLastLines);
+  CHECK(last.front() == "4981");
+  CHECK(last.back() == "bye");
+}
+
+TEST_CASE("a kept line is shortened between characters") {
+  OutputLines lines;
+  std::string umlauts = "x";
+  for (int i = 0; i < 200; ++i) umlauts += "ä";
+  (void)fed(lines, umlauts + "\n");
+  CHECK(lines.last().front() == umlauts.substr(0, 299) + "…");
+}
+
+TEST_CASE("control characters are escaped, text in any language is not") {
+  CHECK(escaped("tab\tstays") == "tab\tstays");
+  CHECK(escaped("\x1b[31mred\x07\r") == "\\x1b[31mred\\x07\\x0d");
+  CHECK(escaped("grün 日本 🙂") == "grün 日本 🙂");
+  CHECK(escaped(std::string_view("a\0b", 3)) == "a\\x00b");
+  CHECK(escaped("\x7f") == "\\x7f");
+}
+
+TEST_CASE("what is not UTF-8, or would deceive a terminal, is escaped byte by byte") {
+  CHECK(escaped("\xff\xfe") == "\\xff\\xfe");
+  CHECK(escaped("\xc3") == "\\xc3");
+  CHECK(escaped("\xc3(") == "\\xc3(");
+  CHECK(escaped("\xc0\xaf") == "\\xc0\\xaf");           // overlong
+  CHECK(escaped("\xed\xa0\x80") == "\\xed\\xa0\\x80");  // surrogate
+  CHECK(escaped("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");
+  CHECK(escaped("\xc2\x9b") == "\\xc2\\x9b");           // a control character of a terminal
+  CHECK(escaped("\xe2\x80\xae") == "\\xe2\\x80\\xae");  // writes from right to left
+}
+
+}  // namespace
+}  // namespace prefork
