@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "supervisor/app/descriptor_budget.h"
+#include "supervisor/system/clock.h"
 #include "supervisor/system/give_up_root.h"
 #include "supervisor/system/own_process.h"
 #include "supervisor/version.h"
@@ -22,7 +23,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       control_(loop_, log, static_cast<Operations&>(*this)),
       service_(loop_, static_cast<const ServiceReporter::Subject&>(*this)),
       status_writer_(loop_, log, static_cast<const Operations&>(*this)),
-      started_at_(std::chrono::steady_clock::now()),
+      started_at_(current_time()),
       hup_(loop_),
       usr1_(loop_),
       usr2_(loop_),
@@ -129,7 +130,7 @@ SupervisorStatus Supervisor::status() const {
   status.version = kVersion;
   status.pid = ::getpid();
   status.config_file = options_.config_file;
-  status.uptime = std::chrono::steady_clock::now() - started_at_;
+  status.uptime = current_time() - started_at_;
   status.strangers_reaped = strangers_reaped_;
   status.stopping = stopping_;
   for (const pid_t pid : {spawner_.pid(), spawner_.standby_pid()}) {
@@ -195,7 +196,7 @@ void Supervisor::sweep_strangers() {
 }
 
 void Supervisor::look_for_oom_kills() {
-  oom_.look(std::chrono::steady_clock::now());
+  oom_.look(current_time());
   oom_timer_.start(OomCounter::kRecent, Callback::to<&Supervisor::look_for_oom_kills>(*this));
 }
 

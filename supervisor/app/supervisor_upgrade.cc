@@ -8,6 +8,7 @@
 #include "supervisor/app/supervisor.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/state/state_file.h"
+#include "supervisor/system/clock.h"
 #include "supervisor/system/own_process.h"
 #include "supervisor/system/replace_program.h"
 #include "supervisor/version.h"
@@ -92,7 +93,7 @@ SupervisorState Supervisor::state() {
   state.descriptors_hard = options_.worker_descriptors.rlim_max;
   state.started_at = started_at_;
   state.last_status = status_writer_.last();
-  state.written_at = std::chrono::steady_clock::now();
+  state.written_at = current_time();
   state.status_due = status_writer_.due();
   state.client_descriptors = static_cast<std::uint64_t>(clients_.first());
   state.clients_protected = clients_.are_protected();
@@ -132,7 +133,7 @@ Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfig
     }
   }
   log_.info("supervisor {} has taken over from {} in the same process, pid {}, in {}", kVersion,
-            state.version, ::getpid(), describe(std::chrono::steady_clock::now() - state.written_at));
+            state.version, ::getpid(), describe(current_time() - state.written_at));
   if (clients_.are_protected() && !file_keys_.seccomp.value_or(true))
     log_.info("seccomp stays until the supervisor is restarted: what is installed cannot be taken off");
   spawner_.begin();

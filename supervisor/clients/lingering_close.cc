@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include "supervisor/system/clock.h"
 #include "supervisor/system/socket.h"
 
 namespace prefork {
@@ -27,7 +28,7 @@ Farewell::Farewell(const Loop& loop) : epoll_(::epoll_create1(EPOLL_CLOEXEC)), w
 
 void Farewell::say(Fd socket, std::string_view words) {
   send_last_words(socket, words);
-  await_end(std::move(socket), std::chrono::steady_clock::now() + kLinger);
+  await_end(std::move(socket), current_time() + kLinger);
 }
 
 void Farewell::await_end(Fd socket, Instant deadline) {
@@ -62,7 +63,7 @@ void Farewell::on_readable() {
 }
 
 void Farewell::on_timer() {
-  const Instant now = std::chrono::steady_clock::now();
+  const Instant now = current_time();
   while (!deadlines_.empty() && deadlines_.front().first <= now) close(deadlines_.front().second);
   if (!deadlines_.empty())
     timer_.start(deadlines_.front().first - now, Callback::to<&Farewell::on_timer>(*this));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/control_path.h"
+#include "supervisor/system/clock.h"
 
 namespace prefork {
 namespace {
@@ -71,7 +72,7 @@ void ControlSocket::refuse(const Fd& socket, ControlError code, const std::strin
   const std::string line = refusal(code, why);
   (void)::send(socket.get(), line.data(), line.size(),
                MSG_DONTWAIT | MSG_NOSIGNAL);  // who does not read, does not
-  const Instant now = std::chrono::steady_clock::now();
+  const Instant now = current_time();
   if (last_complaint_ && now - *last_complaint_ < kComplaintInterval) return;
   last_complaint_ = now;
   log_.warn("control socket: a client is refused: {}", why);

@@ -3,12 +3,13 @@
 #include <string>
 
 #include "supervisor/control/status.h"
+#include "supervisor/system/clock.h"
 
 namespace prefork {
 
 void StatusWriter::request() {
   if (timer_.active()) return;
-  const Duration passed = std::chrono::steady_clock::now() - last_;
+  const Duration passed = current_time() - last_;
   if (passed >= kInterval) return write();
   write_after(kInterval - passed);
 }
@@ -23,7 +24,7 @@ void StatusWriter::write_after(Duration delay) {
 }
 
 void StatusWriter::write() {
-  last_ = std::chrono::steady_clock::now();
+  last_ = current_time();
   for (const std::string& line : to_table(supervisor_.status())) log_.write_line(line);
 }
 

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "supervisor/system/clock.h"
 #include "supervisor/system/quiesce.h"
 #include "supervisor/system/socket.h"
 
@@ -118,7 +119,7 @@ void Listener::pause(int error) {
   const bool descriptors = error == EMFILE || error == ENFILE;
   timer_.start(descriptors ? kShortPause : kPause, Callback::to<&Listener::on_timer>(*this));
   if (descriptors) owner_.short_of_descriptors();
-  const Instant now = std::chrono::steady_clock::now();
+  const Instant now = current_time();
   if (now - last_complaint_ < std::chrono::seconds(10)) return;
   last_complaint_ = now;
   log_.warn("listen {}: accepting is paused, clients wait in the backlog: {}", socket_.name(),

@@ -6,14 +6,9 @@
 
 #include "supervisor/pool/pool_settings.h"
 #include "supervisor/pool/pool_status.h"
+#include "supervisor/system/clock.h"
 
 namespace prefork {
-namespace {
-
-Instant current_time() { return std::chrono::steady_clock::now(); }
-
-}  // namespace
-
 PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
                        std::vector<ListenSocket> sockets)
     : PoolRunner(surroundings, std::move(config), stop_timeout, surroundings.spawner.next_key()) {

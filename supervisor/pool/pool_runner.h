@@ -25,6 +25,7 @@
 #include "supervisor/pool/pool_reporter.h"
 #include "supervisor/pool/pool_settings.h"
 #include "supervisor/state/pool_state.h"
+#include "supervisor/system/clock.h"
 #include "supervisor/system/oom_counter.h"
 #include "supervisor/workers/process_table.h"
 #include "supervisor/workers/spawner_link.h"
@@ -130,9 +131,7 @@ class PoolRunner final : private Listener::Owner,
     return reporter_.name_of(worker.id());
   }
   [[nodiscard]] std::string output_name(const WorkerProcess& worker) const override;
-  [[nodiscard]] bool take_oom_kill() override {
-    return around_.oom.take_kill(std::chrono::steady_clock::now());
-  }
+  [[nodiscard]] bool take_oom_kill() override { return around_.oom.take_kill(current_time()); }
   // SpawnerLink::Client
   void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;
   void not_started(std::uint64_t worker, const LaunchReply& reply) override;

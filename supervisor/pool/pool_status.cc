@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "supervisor/control/describe.h"
+#include "supervisor/system/clock.h"
 #include "supervisor/system/tcp_listener.h"
 
 namespace prefork {
@@ -54,7 +55,7 @@ WorkerStatusLine status_of(const WorkerRow& row, const WorkerProcess* process, I
 
 PoolStatus status_of(const PoolConfig& config, const Pool& pool, const ListenerSet::Listeners& listeners,
                      const ProcessTable& processes) {
-  const Instant now = std::chrono::steady_clock::now();
+  const Instant now = current_time();
   PoolStatus status;
   status.name = config.name;
   status.state = to_string(pool.phase());

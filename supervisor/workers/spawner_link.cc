@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "proto/passing.h"
+#include "supervisor/system/clock.h"
 
 namespace prefork {
 namespace {
@@ -39,7 +40,7 @@ SpawnerLink::SpawnerLink(const Loop& loop, Log& log, const ClientDescriptors& cl
 }
 
 void SpawnerLink::watch() {
-  started_at_ = std::chrono::steady_clock::now();
+  started_at_ = current_time();
   reply_watcher_.start(process_.socket.get(), Callback::to<&SpawnerLink::hear>(*this));
   exit_watcher_.start(process_.pidfd.get(), Callback::to<&SpawnerLink::on_exit>(*this));
 }
@@ -116,7 +117,7 @@ void SpawnerLink::on_exit() {
   reply_watcher_.stop();
   (void)::waitpid(process_.pid, nullptr, WNOHANG);
   const pid_t dead = std::exchange(process_, SpawnerProcess{}).pid;
-  const Duration age = std::chrono::steady_clock::now() - started_at_;
+  const Duration age = current_time() - started_at_;
   SpawnerProcess standby = standby_.take();
   if (standby.pid != 0) {
     log_.error("the spawner process {} died; the standby, pid {}, takes over", dead, standby.pid);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "proto/passing.h"
+#include "supervisor/system/clock.h"
 
 namespace prefork {
 
@@ -27,7 +28,7 @@ bool StandbySpawner::ask(const Fd& active) {
     return complain(error.message()), false;
   }
   process_.socket = std::move(socket.value().first);
-  started_at_ = std::chrono::steady_clock::now();
+  started_at_ = current_time();
   retry_.stop();
   return true;
 }
@@ -86,7 +87,7 @@ void StandbySpawner::on_exit() {
   (void)::waitpid(process_.pid, nullptr, WNOHANG);
   log_.warn("the standby spawner, pid {}, died; another is started", process_.pid);
   process_ = SpawnerProcess{};
-  if (std::chrono::steady_clock::now() - started_at_ < kRetry) return try_later();
+  if (current_time() - started_at_ < kRetry) return try_later();
   wanted_();
 }
 

@@ -7,13 +7,9 @@
 #include <cerrno>
 #include <utility>
 
+#include "supervisor/system/clock.h"
+
 namespace prefork {
-namespace {
-
-Instant current_time() { return std::chrono::steady_clock::now(); }
-
-}  // namespace
-
 Result<WorkerOutput::Ends> WorkerOutput::make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0) return system_error("pipe for its output");
