@@ -59,11 +59,11 @@ Result<void> check_spawner(const Adoption& adoption) {
 
 int adopt_check(int descriptor, const CommandSearch& search) {
   const auto adoption = read_adoption(descriptor, search);
-  if (!adoption) return (void)fail(adoption.error().message()), kNo;
+  if (!adoption) return print_error(adoption.error().message()), kNo;
   if (auto fine = examine_state(adoption.value().state, adoption.value().configs); !fine)
-    return (void)fail(fine.error().message()), kNo;
+    return print_error(fine.error().message()), kNo;
   if (auto startable = check_spawner(adoption.value()); !startable)
-    return (void)fail(startable.error().message()), kNo;
+    return print_error(startable.error().message()), kNo;
   (void)std::printf("%s%s %s\n", std::string(UpgradeCheck::kYes).c_str(), "supervisor", kVersion);
   return kFine;
 }
@@ -73,10 +73,10 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
   keep_descriptors_from_children();
   normalize_process();
   auto adoption = read_adoption(descriptor, search);
-  if (!adoption) return (void)fail("--adopt: " + adoption.error().message()), kNo;
+  if (!adoption) return print_error("--adopt: " + adoption.error().message()), kNo;
   const SupervisorState& state = adoption.value().state;
   if (state.pid != ::getpid())
-    return fail("--adopt is for an upgrade in place: send SIGUSR2 to the supervisor");
+    return print_error("--adopt is for an upgrade in place: send SIGUSR2 to the supervisor"), kUsageOrConfig;
 
   Log log(STDERR_FILENO);
   log.set_level(adoption.value().configs.running.log_level);

@@ -40,7 +40,7 @@ std::optional<Config> load(const std::string& file) {
   auto loaded = load_config(file, command_search());
   const auto* problems = std::get_if<ConfigProblems>(&loaded);
   if (problems == nullptr) return std::get<Config>(std::move(loaded));
-  for (const ConfigProblem& problem : *problems) (void)fail(problem.message());
+  for (const ConfigProblem& problem : *problems) print_error(problem.message());
   return std::nullopt;
 }
 
@@ -54,12 +54,13 @@ int check(const std::string& file) {
   if (!config) return kUsageOrConfig;
   (void)raise_descriptor_limit();
   if (auto fits = check_descriptor_budget(*config, descriptor_limit()); !fits) {
-    return fail(file + ": " + fits.error().message());
+    return print_error(file + ": " + fits.error().message()), kUsageOrConfig;
   }
   if (config->seccomp.value_or(false)) {
     // Whether it can be had shows only when it is: this process has nothing more to read.
     if (auto denied = deny_reading_from(choose_first_client(*config, descriptor_limit())); !denied)
-      return fail(file + ": /seccomp: cannot be had here: " + denied.error().message());
+      return print_error(file + ": /seccomp: cannot be had here: " + denied.error().message()),
+             kUsageOrConfig;
   }
   print_warnings(setting_warnings(*config, file));
   print_warnings(privilege_warnings(*config, file, geteuid() == 0));
@@ -75,11 +76,11 @@ int run(const std::string& file, const std::string& program) {
   rlimit original{};
   (void)getrlimit(RLIMIT_NOFILE, &original);
   auto spawner = start_spawner(original);
-  if (!spawner) return fail(spawner.error().message());
+  if (!spawner) return print_error(spawner.error().message()), kUsageOrConfig;
   (void)raise_descriptor_limit();
 
   auto lock = lock_config(file);
-  if (!lock) return fail(lock.error().message());
+  if (!lock) return print_error(lock.error().message()), kUsageOrConfig;
   const auto config = load(file);
   if (!config) return kUsageOrConfig;
 

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 using Command = CommandLine::Command;
 
 int say_no(const std::string& message) {
-  (void)fail(message);
+  print_error(message);
   return kNo;
 }
 
@@ -72,7 +72,7 @@ int reload(ControlClient& client) {
     (void)print(change.get<std::string>());
   if (result.value().value("applied", false)) return kFine;
   for (const Json& mistake : result.value().value("mistakes", Json::array()))
-    (void)fail(mistake.get<std::string>());
+    print_error(mistake.get<std::string>());
   return say_no("reload refused, nothing has changed");
 }
 
@@ -134,7 +134,7 @@ int events(ControlClient& client, const CommandLine& line) {
   while (const auto event = client.next_event()) {
     if (!print(line.json ? dump(*event) : describe(*event))) return kFine;  // whoever read it has had enough
   }
-  (void)fail("the supervisor has stopped");
+  print_error("the supervisor has stopped");
   return kNotRunning;
 }
 
@@ -164,10 +164,12 @@ int run(ControlClient client, const CommandLine& line, const std::string& path) 
 int run_client_command(const CommandLine& line) {
   std::string path = line.control;
   if (path.empty() && line.config_file.empty())
-    return fail("which supervisor? Say -c FILE, its configuration, or --control PATH, its control socket");
+    return print_error(
+               "which supervisor? Say -c FILE, its configuration, or --control PATH, its control socket"),
+           kUsageOrConfig;
   if (path.empty()) {
     auto named = control_path_of(line.config_file);
-    if (!named) return fail(named.error().message());
+    if (!named) return print_error(named.error().message()), kUsageOrConfig;
     path = std::move(named).value();
   }
   auto client =
@@ -175,7 +177,7 @@ int run_client_command(const CommandLine& line) {
   if (!client) {
     const int error = client.error().code.value();
     if (error != ENOENT && error != ECONNREFUSED) return say_no(client.error().message());
-    (void)fail("no supervisor listens at " + client.error().message());
+    print_error("no supervisor listens at " + client.error().message());
     return kNotRunning;
   }
   try {

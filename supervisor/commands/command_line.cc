@@ -63,13 +63,17 @@ class Parser {
     if (*adopt_check_) line_.command = Command::kAdoptCheck;
     if (test_ && line_.command == Command::kRun) line_.command = Command::kCheck;
     if (line_.command == Command::kScale && !read_size()) {
-      return fail("scale: say how many workers, and of which pool if there are several: scale [POOL] N");
+      return print_error(
+                 "scale: say how many workers, and of which pool if there are several: scale [POOL] N"),
+             kUsageOrConfig;
     }
-    if (!(interval_ >= 0.1 && interval_ <= 3600)) return fail("top: --interval: 0.1 to 3600 seconds");
+    if (!(interval_ >= 0.1 && interval_ <= 3600))
+      return print_error("top: --interval: 0.1 to 3600 seconds"), kUsageOrConfig;
     line_.interval = std::chrono::milliseconds(std::lround(interval_ * 1000));
     const bool needs_file = line_.command == Command::kRun || line_.command == Command::kCheck;
     if (needs_file && line_.config_file.empty())
-      return fail("which configuration? Say: supervisor -c pool.json; --help tells more");
+      return print_error("which configuration? Say: supervisor -c pool.json; --help tells more"),
+             kUsageOrConfig;
     return line_;
   }
 
@@ -157,9 +161,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, char** argv) {
   return Parser().parse(argc, argv);
 }
 
-int fail(const std::string& message) {
+void print_error(const std::string& message) {
   (void)std::fprintf(stderr, "supervisor: %s\n", message.c_str());
-  return kUsageOrConfig;
 }
 
 }  // namespace prefork

@@ -48,7 +48,7 @@ struct CommandLine {
 /// The exit status instead when there is nothing left to do: help was printed, or a mistake was.
 [[nodiscard]] std::variant<CommandLine, int> parse_command_line(int argc, char** argv);
 
-/// Prints "supervisor: message" to stderr; returns kUsageOrConfig.
-int fail(const std::string& message);
+/// Prints "supervisor: message" to stderr.
+void print_error(const std::string& message);
 
 }  // namespace prefork

@@ -108,7 +108,7 @@ class Top {
 
 int top(ControlClient client, const std::string& path, std::chrono::milliseconds interval) {
   auto terminal = Terminal::open();
-  if (!terminal) return fail("top: " + terminal.error().message());
+  if (!terminal) return print_error("top: " + terminal.error().message()), kUsageOrConfig;
   Top top(terminal.value(), std::move(client), path);
   for (;;) {
     if (!top.paused()) top.look();
