@@ -70,8 +70,8 @@ std::optional<int> read_signed(const Document& object, const char* key) {
   return static_cast<int>(std::clamp(value->get<std::int64_t>(), -kMost, kMost));
 }
 
-SurroundingsConfig read_surroundings(const Document& object, const std::string& pointer, Problems& problems) {
-  SurroundingsConfig read;
+ProcessConfig read_process(const Document& object, const std::string& pointer, Problems& problems) {
+  ProcessConfig read;
   read_value(object, "user", read.user);
   read_value(object, "group", read.group);
   if (!read.user.empty()) {
@@ -180,10 +180,10 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
                           {{"normal", Scheduling::kNormal}, {"batch", Scheduling::kBatch}});
   read_choice<Output>(object, "output", pool.output,
                       {{"prefix", Output::kPrefix}, {"inherit", Output::kInherit}});
-  pool.surroundings = read_surroundings(object, pointer, problems);
+  pool.process = read_process(object, pointer, problems);
   check_workers(pool, pointer, problems);
   check_restart(object, pool, pointer, problems);
-  check_surroundings(pool, pointer, search, problems);
+  check_command(pool, pointer, search, problems);
   return pool;
 }
 
@@ -206,7 +206,7 @@ void read_file_keys(const Document& document, FileKeys& keys, Problems& problems
 /// Workers of the supervisor's own user could stop it, and fill its share of the kernel's tables.
 void check_supervisor_user(const Config& config, Problems& problems) {
   for (const PoolConfig& pool : config.pools) {
-    const auto& workers = pool.surroundings.identity;
+    const auto& workers = pool.process.identity;
     if (!workers || !config.supervisor_identity || workers->uid != config.supervisor_identity->uid) continue;
     problems.add("/supervisor_user",
                  "is not allowed to be the user of workers, as it is of pool " + pool.name);

@@ -50,8 +50,8 @@ bool other_hold(const PoolConfig& a, const PoolConfig& b) {
 
 /// The numbers that a name stands for may be others, too; another group alone is not another user.
 bool other_user(const PoolConfig& a, const PoolConfig& b) {
-  const SurroundingsConfig& before = a.surroundings;
-  const SurroundingsConfig& after = b.surroundings;
+  const ProcessConfig& before = a.process;
+  const ProcessConfig& after = b.process;
   if (before.user != after.user) return true;
   const bool numbers = before.identity && after.identity;
   if (numbers && before.group != after.group) return before.identity->uid != after.identity->uid;
@@ -65,7 +65,7 @@ struct PoolKey {
 };
 
 using Pool = PoolConfig;
-using Around = SurroundingsConfig;
+using Process = ProcessConfig;
 
 /// Every key of a pool, but for `listen`, which compare_listeners() knows, and `protocol`, which has one
 /// value.
@@ -115,11 +115,11 @@ constexpr PoolKey kPoolKeys[] = {
     {"environment", Effect::kWorkersReplaced, unequal<&Pool::environment>},
     {"scheduling", Effect::kWorkersReplaced, unequal<&Pool::scheduling>},
     {"user", Effect::kWorkersReplaced, other_user},
-    {"group", Effect::kWorkersReplaced, unequal<&Pool::surroundings, &Around::group>},
-    {"umask", Effect::kWorkersReplaced, unequal<&Pool::surroundings, &Around::umask>},
-    {"nice", Effect::kWorkersReplaced, unequal<&Pool::surroundings, &Around::nice>},
-    {"limits", Effect::kWorkersReplaced, unequal<&Pool::surroundings, &Around::limits>},
-    {"oom_score_adj", Effect::kWorkersReplaced, unequal<&Pool::surroundings, &Around::oom_score_adj>},
+    {"group", Effect::kWorkersReplaced, unequal<&Pool::process, &Process::group>},
+    {"umask", Effect::kWorkersReplaced, unequal<&Pool::process, &Process::umask>},
+    {"nice", Effect::kWorkersReplaced, unequal<&Pool::process, &Process::nice>},
+    {"limits", Effect::kWorkersReplaced, unequal<&Pool::process, &Process::limits>},
+    {"oom_score_adj", Effect::kWorkersReplaced, unequal<&Pool::process, &Process::oom_score_adj>},
     {"output", Effect::kWorkersReplaced, unequal<&Pool::output>},
 };
 

@@ -62,8 +62,9 @@ struct ResourceLimit {
   bool operator==(const ResourceLimit&) const = default;
 };
 
-/// What the processes of a pool are in the kernel's eyes. What is not set is as it is for the supervisor.
-struct SurroundingsConfig {
+/// The attributes that the kernel keeps for each process of a pool. An attribute that is not set is the
+/// supervisor's own.
+struct ProcessConfig {
   std::string user;   ///< as written: for messages
   std::string group;  ///< the same
   std::optional<Identity> identity;
@@ -71,7 +72,7 @@ struct SurroundingsConfig {
   std::optional<int> nice;
   std::vector<ResourceLimit> limits;  ///< in the order of `resource`
   std::optional<int> oom_score_adj;   ///< not set: the supervisor's own and 200
-  bool operator==(const SurroundingsConfig&) const = default;
+  bool operator==(const ProcessConfig&) const = default;
 };
 
 enum class QueueOrder { kFifo, kAdaptive };
@@ -163,7 +164,7 @@ struct PoolConfig {
   std::string directory;                           ///< empty: the supervisor's own
   std::map<std::string, std::string> environment;  ///< added to the supervisor's own
   Scheduling scheduling = Scheduling::kBatch;
-  SurroundingsConfig surroundings;
+  ProcessConfig process;
   Output output = Output::kPrefix;
   bool operator==(const PoolConfig&) const = default;
 };

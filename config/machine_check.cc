@@ -53,8 +53,8 @@ void check_host(const std::string& host, const std::string& pointer, Problems& p
 
 }  // namespace
 
-void check_surroundings(PoolConfig& pool, const std::string& pointer, const CommandSearch& search,
-                        Problems& problems) {
+void check_command(PoolConfig& pool, const std::string& pointer, const CommandSearch& search,
+                   Problems& problems) {
   if (!pool.directory.empty()) check_directory(pool.directory, child_pointer(pointer, "directory"), problems);
   if (!pool.command.empty()) {
     auto found = find_program(pool.command.front(), pool.directory, search);

@@ -1,5 +1,5 @@
-// Checks the parts of a pool that speak of the machine it runs on: its program, its directory, the owner of
-// its socket, the host it listens at. What is wrong becomes a problem at the value that names it.
+// Checks the values of a pool that are right or wrong on this machine only: its program, its directory, the
+// owner of its socket, the host of its listener. Each fault becomes a problem at the value that has it.
 #pragma once
 
 #include <string>
@@ -9,9 +9,10 @@
 
 namespace prefork {
 
-/// `pointer` is the pool's; sets `executable`. Values that are empty were reported already.
-void check_surroundings(PoolConfig& pool, const std::string& pointer, const CommandSearch& search,
-                        Problems& problems);
+/// Finds the program of `command` in `directory` and sets `executable`; checks that what starts a worker fits
+/// one message to the spawner. `pointer` is the pool's. Empty values were reported before.
+void check_command(PoolConfig& pool, const std::string& pointer, const CommandSearch& search,
+                   Problems& problems);
 
 /// `pointer` is that of the address as a string or as an object.
 void check_listener(const ListenAddress& address, const std::string& pointer, Problems& problems);

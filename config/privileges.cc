@@ -31,13 +31,13 @@ std::optional<std::string> changeable(const std::string& program, const Identity
 }
 
 void add_pool_warnings(const PoolConfig& pool, bool as_root, std::vector<std::string>& warnings) {
-  const auto& identity = pool.surroundings.identity;
+  const auto& identity = pool.process.identity;
   if (!identity) {
     if (as_root) warnings.push_back("pool " + pool.name + ": its workers run as root; give it a \"user\"");
     return;
   }
   if (const auto what = changeable(pool.executable, *identity)) {
-    warnings.push_back("pool " + pool.name + ": its user " + printable(pool.surroundings.user) +
+    warnings.push_back("pool " + pool.name + ": its user " + printable(pool.process.user) +
                        " can change what its workers execute: " + printable(*what) + " is writable for it");
   }
 }
@@ -62,7 +62,7 @@ std::vector<std::string> privilege_warnings(const Config& config, const std::str
 
 bool every_pool_has_user(const Config& config) {
   return std::all_of(config.pools.begin(), config.pools.end(),
-                     [](const PoolConfig& pool) { return pool.surroundings.identity.has_value(); });
+                     [](const PoolConfig& pool) { return pool.process.identity.has_value(); });
 }
 
 }  // namespace prefork

@@ -46,7 +46,7 @@ Result<void> check_spawner(const Adoption& adoption) {
   }
   if (can_change_user(0)) return {};
   for (const PoolConfig& pool : adoption.configs.running.pools) {
-    if (!pool.surroundings.identity) continue;
+    if (!pool.process.identity) continue;
     return Error{
         "this version starts workers in another way, for which it needs the root that the supervisor has "
         "given up: "

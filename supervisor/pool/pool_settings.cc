@@ -58,7 +58,7 @@ Launches to_launches(const PoolConfig& config) {
 
 namespace {
 
-void set_surroundings(const SurroundingsConfig& config, Launch& launch) {
+void set_process(const ProcessConfig& config, Launch& launch) {
   if (config.identity) {
     launch.identity =
         LaunchIdentity{config.user, config.identity->uid, config.identity->gid, config.identity->groups};
@@ -74,7 +74,7 @@ void set_surroundings(const SurroundingsConfig& config, Launch& launch) {
 
 Launch to_launch(const PoolConfig& config, WorkerRole role) {
   Launch launch;
-  set_surroundings(config.surroundings, launch);
+  set_process(config.process, launch);
   launch.executable = config.executable;
   launch.argv = config.command;
   launch.directory = config.directory;

@@ -32,7 +32,7 @@ bool is_kept(cap_value_t capability) {
 
 bool is_workers(std::uint32_t uid, const Config& config) {
   return std::any_of(config.pools.begin(), config.pools.end(), [uid](const PoolConfig& pool) {
-    return pool.surroundings.identity && pool.surroundings.identity->uid == uid;
+    return pool.process.identity && pool.process.identity->uid == uid;
   });
 }
 
@@ -136,13 +136,13 @@ Result<void> check_users(const Config& config, pid_t spawner) {
   const bool any_user = can_change_user(spawner);
   const bool given_up = any_user && !can_change_user(0);
   for (const PoolConfig& pool : config.pools) {
-    const auto& identity = pool.surroundings.identity;
+    const auto& identity = pool.process.identity;
     const bool own = identity && identity->uid == ::geteuid();
     if (identity && !own && !any_user) {
       return Error{
           fmt::format("pool {}: workers cannot run as user \"{}\": the supervisor is not root; start it as "
                       "root, or as that user",
-                      pool.name, pool.surroundings.user)};
+                      pool.name, pool.process.user)};
     }
     if (given_up && (!identity || own)) {
       return Error{

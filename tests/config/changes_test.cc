@@ -49,11 +49,11 @@ TEST_CASE("what a running worker cannot take over replaces the workers, and touc
   CHECK(only_workers(after([](PoolConfig& p) { p.environment["A"] = "1"; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.connections_per_worker = 2; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.output = Output::kInherit; })));
-  CHECK(only_workers(after([](PoolConfig& p) { p.surroundings.identity = Identity{1, 1, {1}}; })));
-  CHECK(only_workers(after([](PoolConfig& p) { p.surroundings.umask = 077; })));
-  CHECK(only_workers(after([](PoolConfig& p) { p.surroundings.nice = 5; })));
-  CHECK(only_workers(after([](PoolConfig& p) { p.surroundings.limits = {{7, "nofile", 1, 1}}; })));
-  CHECK(only_workers(after([](PoolConfig& p) { p.surroundings.oom_score_adj = 5; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.process.identity = Identity{1, 1, {1}}; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.process.umask = 077; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.process.nice = 5; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.process.limits = {{7, "nofile", 1, 1}}; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.process.oom_score_adj = 5; })));
 }
 
 TEST_CASE("another number of workers is a change of size alone") {
@@ -137,22 +137,22 @@ TEST_CASE("another minimum is one change, though the number of spare workers fol
 
 TEST_CASE("another group is one change, and a user whose number is another at the same time is a second") {
   PoolConfig before = pool();
-  before.surroundings.user = "shop";
-  before.surroundings.identity = Identity{1, 1, {1}};
+  before.process.user = "shop";
+  before.process.identity = Identity{1, 1, {1}};
   PoolConfig now = before;
-  now.surroundings.group = "web";
-  now.surroundings.identity = Identity{1, 2, {2}};
+  now.process.group = "web";
+  now.process.identity = Identity{1, 2, {2}};
   CHECK(compare(before, now).workers_replaced == Keys{"group"});
-  now.surroundings.identity = Identity{3, 2, {2}};
+  now.process.identity = Identity{3, 2, {2}};
   CHECK(compare(before, now).workers_replaced == Keys{"user", "group"});
 }
 
 TEST_CASE("a user whose numbers are others now is another user") {
   PoolConfig before = pool();
-  before.surroundings.user = "shop";
-  before.surroundings.identity = Identity{1, 1, {1}};
+  before.process.user = "shop";
+  before.process.identity = Identity{1, 1, {1}};
   PoolConfig now = before;
-  now.surroundings.identity = Identity{2, 1, {1}};
+  now.process.identity = Identity{2, 1, {1}};
   CHECK(compare(before, now).workers_replaced == Keys{"user"});
 }
 

@@ -102,9 +102,9 @@ TEST_CASE("every key reaches the configuration") {
   expected.directory = "/";
   expected.environment = {{"LANG", "C"}, {"EMPTY", ""}};
   const std::uint32_t gid = ::getgrnam("daemon")->gr_gid;
-  expected.surroundings = {"nobody",    "daemon", Identity{::getpwnam("nobody")->pw_uid, gid, {gid}},
-                           mode_t{077}, 7,        {{RLIMIT_CORE, "core", 0, 0}},
-                           -5};
+  expected.process = {"nobody",    "daemon", Identity{::getpwnam("nobody")->pw_uid, gid, {gid}},
+                      mode_t{077}, 7,        {{RLIMIT_CORE, "core", 0, 0}},
+                      -5};
   expected.output = Output::kInherit;
   CHECK(config == Config{{"shop", LogLevel::kDebug, 1min}, {expected}});
 }

@@ -15,7 +15,7 @@ std::string listening_at(std::string_view listen) {
   return R"({"command": ["true"], "listen": )" + std::string(listen) + "}";
 }
 
-TEST_SUITE_BEGIN("surroundings");
+TEST_SUITE_BEGIN("machine check");
 
 TEST_CASE("two listeners of a pool cannot be at one place") {
   CHECK(mistake(listening_at(R"(["127.0.0.1:80", "[::1]:80", "127.0.0.1:80"])")) ==

@@ -15,8 +15,8 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-SurroundingsConfig surroundings(std::string_view members) {
-  return parsed(pool_with(members)).pools.front().surroundings;
+ProcessConfig process_of(std::string_view members) {
+  return parsed(pool_with(members)).pools.front().process;
 }
 
 /// A pool's configuration whose workers are `uid`, executing `program`.
@@ -25,8 +25,8 @@ Config pool_of(std::uint32_t uid, const std::string& program) {
   config.pools.emplace_back();
   config.pools[0].name = "web";
   config.pools[0].executable = program;
-  config.pools[0].surroundings.user = "them";
-  config.pools[0].surroundings.identity = Identity{uid, uid, {uid}};
+  config.pools[0].process.user = "them";
+  config.pools[0].process.identity = Identity{uid, uid, {uid}};
   return config;
 }
 
@@ -45,12 +45,12 @@ TEST_CASE("a user brings its group and its further groups; a group takes the pla
   REQUIRE(entry != nullptr);
   const std::uint32_t uid = entry->pw_uid;
   const std::uint32_t gid = entry->pw_gid;
-  CHECK(surroundings(R"("user": "nobody")").identity == Identity{uid, gid, {gid}});
-  CHECK(surroundings(R"("user": ")" + std::to_string(uid) + '"').identity == Identity{uid, gid, {gid}});
-  const auto in_group = surroundings(R"("user": "nobody", "group": "daemon")").identity;
+  CHECK(process_of(R"("user": "nobody")").identity == Identity{uid, gid, {gid}});
+  CHECK(process_of(R"("user": ")" + std::to_string(uid) + '"').identity == Identity{uid, gid, {gid}});
+  const auto in_group = process_of(R"("user": "nobody", "group": "daemon")").identity;
   REQUIRE(in_group);
   CHECK(in_group->gid == ::getgrnam("daemon")->gr_gid);
-  CHECK(surroundings(R"("user": "987654", "group": "4711")").identity == Identity{987654, 4711, {4711}});
+  CHECK(process_of(R"("user": "987654", "group": "4711")").identity == Identity{987654, 4711, {4711}});
 }
 
 TEST_CASE("FAULTS 29: a user or group that does not exist is refused") {
@@ -79,11 +79,11 @@ TEST_CASE("users that make no sense are refused") {
 }
 
 TEST_CASE("umask, nice and oom_score_adj are read, and are not set without being said") {
-  const auto said = surroundings(R"("umask": "027", "nice": -20, "oom_score_adj": 1000)");
+  const auto said = process_of(R"("umask": "027", "nice": -20, "oom_score_adj": 1000)");
   CHECK(said.umask == mode_t{027});
   CHECK(said.nice == -20);
   CHECK(said.oom_score_adj == 1000);
-  CHECK(surroundings("") == SurroundingsConfig{});
+  CHECK(process_of("") == ProcessConfig{});
   CHECK(mistake(pool_with(R"("nice": 20)")) ==
         "pool.json: /nice: 20 is not allowed: an integer from -20 to 19");
   CHECK(mistake(pool_with(R"("umask": 18)")) ==
@@ -91,7 +91,7 @@ TEST_CASE("umask, nice and oom_score_adj are read, and are not set without being
 }
 
 TEST_CASE("a limit is a number, a size, unlimited, or a soft and a hard one") {
-  const auto limits = surroundings(R"("limits": {"nofile": 1024, "as": "2GiB", "core": "unlimited",
+  const auto limits = process_of(R"("limits": {"nofile": 1024, "as": "2GiB", "core": "unlimited",
                                                  "cpu": {"soft": 5, "hard": "unlimited"}})")
                           .limits;
   CHECK(limits == std::vector<ResourceLimit>{{RLIMIT_CPU, "cpu", 5, RLIM_INFINITY},
@@ -129,7 +129,7 @@ TEST_CASE("workers that are root, or can change their own program, are warned of
   REQUIRE(::chmod(directory.path().c_str(), 01777) == 0);
   CHECK(privilege_warnings(pool_of(stranger, program), file, false).empty());
   Config as_root = pool_of(stranger, program);
-  as_root.pools[0].surroundings = {};
+  as_root.pools[0].process = {};
   as_root.supervisor_identity = Identity{1, 1, {}};
   REQUIRE(::chmod(file.c_str(), 0666) == 0);
   CHECK(privilege_warnings(as_root, file, true) ==
