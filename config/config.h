@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "supervisor/core/choices.h"
+
 namespace prefork {
 
 using Milliseconds = std::chrono::milliseconds;
@@ -36,13 +38,8 @@ struct ListenAddress {
   bool operator==(const ListenAddress&) const = default;
 };
 
-enum class StartForm { kExec, kFork };
-enum class Prefer { kLongestIdle, kWarmest };
-enum class Hold { kReceipt, kDone };
 enum class Scheduling { kNormal, kBatch };
 enum class Output { kPrefix, kInherit };
-enum class KillSignal { kTerminate, kAbort };
-enum class QueueFull { kWait, kReject };
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 /// Whom a process runs as, in numbers.
@@ -74,9 +71,6 @@ struct ProcessConfig {
   std::optional<int> oom_score_adj;   ///< not set: the supervisor's own and 200
   bool operator==(const ProcessConfig&) const = default;
 };
-
-enum class QueueOrder { kFifo, kAdaptive };
-enum class QueueFairness { kNone, kAddress };
 
 struct QueueConfig {
   std::size_t max = 1024;

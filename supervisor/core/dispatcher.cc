@@ -35,7 +35,7 @@ void Dispatcher::enqueue(ConnectionRow& row, Instant now, Actions& out) {
   row.asked_at = now;
   connections_.enqueue(row, now, /*came_back=*/false);
   // Where a worker is free the queue is empty, except in a pause: then it must not grow beyond its limit.
-  if (connections_.queued() <= settings_.queue_max || settings_.full != PoolSettings::Full::kReject) return;
+  if (connections_.queued() <= settings_.queue_max || settings_.full != QueueFull::kReject) return;
   const ConnectionRow& spared = *connections_.last_to_be_served(order(now));
   end(spared.ticket, action::End::How::kReject, counters_.rejected, out);
 }
@@ -60,8 +60,8 @@ void Dispatcher::hand_out(Instant now, Actions& out) {
 }
 
 ConnectionTable::Order Dispatcher::order(Instant now) {
-  ConnectionTable::Order order{.by_turns = settings_.fairness == PoolSettings::Fairness::kAddress};
-  if (settings_.order != PoolSettings::Order::kAdaptive) return order;
+  ConnectionTable::Order order{.by_turns = settings_.fairness == QueueFairness::kAddress};
+  if (settings_.order != QueueOrder::kAdaptive) return order;
   const ConnectionRow* oldest = connections_.longest_queued();
   standing_.observe(oldest == nullptr ? std::nullopt : std::optional(oldest->queued_at),
                     settings_.queue_target, now);
@@ -146,7 +146,7 @@ std::optional<Dispatcher::Violation> Dispatcher::busy(WorkerRow& row, Ticket tic
   if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
   connections_.begin(*connection, now);
   ++counters_.begun;
-  if (settings_.hold == PoolSettings::Hold::kReceipt && !connection->may_park) {
+  if (settings_.hold == Hold::kReceipt && !connection->may_park) {
     connection->copy_held = false;
     out.push_back(action::CloseCopy{ticket});
   }

@@ -84,7 +84,7 @@ class Dispatcher {
   [[nodiscard]] std::optional<Instant> next_deadline();
   /// There is room in the queue, or those for whom there is none are to be told so.
   [[nodiscard]] bool has_room() const {
-    return settings_.full == PoolSettings::Full::kReject || connections_.queued() < settings_.queue_max;
+    return settings_.full == QueueFull::kReject || connections_.queued() < settings_.queue_max;
   }
   /// Nobody waits for a worker, or may do so again because its worker has not begun it or has left it.
   [[nodiscard]] bool all_begun() const { return connections_.begun() == connections_.size(); }

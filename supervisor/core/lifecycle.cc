@@ -124,7 +124,7 @@ void Lifecycle::terminate(WorkerRow& row, StopReason reason, Instant now, Action
 }
 
 void Lifecycle::end_stuck(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
-  const bool abort = settings_.stuck_signal == PoolSettings::StuckSignal::kAbort;
+  const bool abort = settings_.stuck_signal == KillSignal::kAbort;
   end(row, reason, abort ? action::SignalWorker::Signal::kAbort : action::SignalWorker::Signal::kTerminate,
       now, out);
 }

@@ -110,7 +110,7 @@ class Lifecycle {
   /// A generation of which one worker must prove itself before it takes over.
   struct Trial {
     Generation generation = 0;
-    PoolSettings::Start start = PoolSettings::Start::kExec;
+    StartForm start = StartForm::kExec;
     WorkerId worker;  ///< none: not started yet
 
     template <typename Self, typename Visit>
@@ -129,7 +129,7 @@ class Lifecycle {
   void take_over(Instant now, Actions& out);
   void end_trial(Instant now, Actions& out);
   /// `next` is the present generation from now on.
-  void succeed(Generation next, PoolSettings::Start start, Instant now, Actions& out);
+  void succeed(Generation next, StartForm start, Instant now, Actions& out);
   void end_oldest(Instant now, Actions& out);
   void forget_generations(Actions& out);
   /// When it shall be recycled, by the settings as they are now.
@@ -163,7 +163,7 @@ class Lifecycle {
   std::size_t missing_ = 0;  ///< of the target, not started yet
   Generation generation_ = 1;
   Generation last_generation_ = 1;
-  PoolSettings::Start start_;  ///< of the present generation
+  StartForm start_;  ///< of the present generation
   std::optional<Trial> trial_;
   std::optional<Instant> trial_due_;           ///< when the one on trial may have passed
   std::optional<Instant> upkeep_due_;          ///< when to look after all workers

@@ -28,7 +28,7 @@ void Lifecycle::replace_all(Instant now, Actions& out) {
   succeed(next, settings_.start, now, out);
 }
 
-void Lifecycle::succeed(Generation next, PoolSettings::Start start, Instant now, Actions& out) {
+void Lifecycle::succeed(Generation next, StartForm start, Instant now, Actions& out) {
   past_.push_back(std::exchange(generation_, next));
   start_ = start;
   end_oldest(now, out);
@@ -43,7 +43,7 @@ void Lifecycle::run_trial(Instant now, Actions& out) {
   }
   if (workers_.full()) return;
   WorkerId origin;
-  if (trial_->start == PoolSettings::Start::kFork) {
+  if (trial_->start == StartForm::kFork) {
     const WorkerRow* first = nullptr;
     workers_.for_each([&](const WorkerRow& row) {
       if (on_trial(row)) first = &row;

@@ -70,14 +70,13 @@ void Lifecycle::drain_some(std::size_t count, bool old_ones, Instant now, Action
 
 void Lifecycle::drain_old_templates(Instant now, Actions& out) {
   workers_.for_each([&](WorkerRow& row) {
-    const bool wanted =
-        on_trial(row) || (row.generation == generation_ && start_ == PoolSettings::Start::kFork);
+    const bool wanted = on_trial(row) || (row.generation == generation_ && start_ == StartForm::kFork);
     if (row.live() && row.role == WorkerRole::kTemplate && !wanted) drain(row, StopReason::kReload, now, out);
   });
 }
 
 void Lifecycle::start_missing(Census& census, Instant now, Actions& out) {
-  const bool fork = start_ == PoolSettings::Start::kFork;
+  const bool fork = start_ == StartForm::kFork;
   if (fork && !census.fork_template) {
     if (!census.template_ending && may_start(census, now))
       start(WorkerRole::kTemplate, {}, generation_, now, out);

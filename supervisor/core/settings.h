@@ -6,24 +6,12 @@
 #include <cstdint>
 #include <optional>
 
+#include "supervisor/core/choices.h"
 #include "supervisor/core/ids.h"
 
 namespace prefork {
 
 struct PoolSettings {
-  enum class Start { kExec, kFork };
-  enum class Prefer { kLongestIdle, kWarmest };
-  enum class Hold { kReceipt, kDone };
-  enum class Full { kWait, kReject };
-  enum class Order {
-    kFifo,
-    kAdaptive,  ///< oldest first while the queue drains, newest first while it stands
-  };
-  enum class Fairness {
-    kNone,
-    kAddress,  ///< the clients' addresses take turns, and who waits with the most makes room in a full queue
-  };
-
   /// What workers give back between two requests is watched here and goes to whoever is least busy then.
   struct KeepAlive {
     Duration idle_timeout = std::chrono::seconds(60);
@@ -50,20 +38,18 @@ struct PoolSettings {
     Duration time = std::chrono::seconds(1);
     std::uint64_t connections = 1;
   };
-  enum class StuckSignal { kTerminate, kAbort };
-
   std::size_t workers = 1;  ///< with `elastic`: at most
   std::optional<Elastic> elastic;
   std::uint32_t slots = 1;  ///< connections a worker may have at a time
-  Start start = Start::kExec;
+  StartForm start = StartForm::kExec;
   Prefer prefer = Prefer::kLongestIdle;
   Hold hold = Hold::kReceipt;
 
   std::size_t queue_max = 1024;  ///< at least 1
   Duration queue_timeout = std::chrono::seconds(30);
-  Full full = Full::kWait;
-  Order order = Order::kFifo;
-  Fairness fairness = Fairness::kNone;
+  QueueFull full = QueueFull::kWait;
+  QueueOrder order = QueueOrder::kFifo;
+  QueueFairness fairness = QueueFairness::kNone;
   std::uint32_t per_address = 0;  ///< connections that one client address may have at a time; 0: any number
   Duration queue_target = std::chrono::milliseconds(20);  ///< kAdaptive: how long it may stand
 
@@ -78,7 +64,7 @@ struct PoolSettings {
   Duration busy_timeout{};   ///< from Busy or the last Progress to Idle; 0: for ever
   Duration ping_interval{};  ///< how long a worker may rest unasked; 0: for ever
   Duration ping_timeout = std::chrono::seconds(5);
-  StuckSignal stuck_signal = StuckSignal::kTerminate;  ///< what a worker that is stuck gets first
+  KillSignal stuck_signal = KillSignal::kTerminate;  ///< what a worker that is stuck gets first
 
   Recycle recycle;
   Probation probation;

@@ -54,10 +54,10 @@ const WorkerRow* WorkerTable::find(WorkerId id) const {
 
 WorkerRow* WorkerTable::find(WorkerId id) { return const_cast<WorkerRow*>(std::as_const(*this).find(id)); }
 
-const WorkerRow* WorkerTable::least_busy(PoolSettings::Prefer prefer) const {
+const WorkerRow* WorkerTable::least_busy(Prefer prefer) const {
   if (occupied_.empty()) return nullptr;
   const Level& level = levels_[occupied_.lowest()];
-  return &rows_[prefer == PoolSettings::Prefer::kLongestIdle ? level.first : level.last];
+  return &rows_[prefer == Prefer::kLongestIdle ? level.first : level.last];
 }
 
 void WorkerTable::set_status(WorkerRow& row, WorkerStatus status, Instant now) {
@@ -191,7 +191,7 @@ const char* WorkerTable::broken_invariant() const {  // NOLINT(readability-funct
     if (row.from && row.status == WorkerStatus::kReady) return "a worker is ready that nobody has forked";
     if (row.status != WorkerStatus::kStarting && row.load > row.slots) return "load exceeds slots";
     if (links_[slot].level != level_of(row)) return "a row is in the wrong list";
-    if (row.dispatchable() && level_of(*least_busy(PoolSettings::Prefer::kLongestIdle)) > level_of(row)) {
+    if (row.dispatchable() && level_of(*least_busy(Prefer::kLongestIdle)) > level_of(row)) {
       return "the least busy worker is not the least busy";
     }
   }

@@ -55,7 +55,7 @@ class WorkerTable {
 
   /// The worker that the next connection goes to: of those on the lowest level, the one that has been there
   /// the longest (kLongestIdle) or the shortest (kWarmest) time. Takes nothing. Null when nobody has room.
-  [[nodiscard]] const WorkerRow* least_busy(PoolSettings::Prefer prefer) const;
+  [[nodiscard]] const WorkerRow* least_busy(Prefer prefer) const;
 
   void set_status(WorkerRow& row, WorkerStatus status, Instant now);
   void set_slots(WorkerRow& row, std::uint32_t slots);

@@ -11,24 +11,20 @@ PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
   PoolSettings settings;
   settings.workers = config.workers;
   settings.slots = config.connections_per_worker;
-  settings.start = config.start == StartForm::kFork ? PoolSettings::Start::kFork : PoolSettings::Start::kExec;
-  settings.prefer =
-      config.prefer == Prefer::kWarmest ? PoolSettings::Prefer::kWarmest : PoolSettings::Prefer::kLongestIdle;
-  settings.hold = config.hold == Hold::kDone ? PoolSettings::Hold::kDone : PoolSettings::Hold::kReceipt;
+  settings.start = config.start;
+  settings.prefer = config.prefer;
+  settings.hold = config.hold;
   settings.queue_max = config.queue.max;
   settings.queue_timeout = config.queue.timeout;
-  settings.order = config.queue.order == QueueOrder::kAdaptive ? PoolSettings::Order::kAdaptive
-                                                               : PoolSettings::Order::kFifo;
-  settings.fairness = config.queue.fairness == QueueFairness::kAddress ? PoolSettings::Fairness::kAddress
-                                                                       : PoolSettings::Fairness::kNone;
+  settings.order = config.queue.order;
+  settings.fairness = config.queue.fairness;
   settings.queue_target = config.queue.target;
   settings.per_address = config.connections_per_address;
   if (config.wait_for_data) settings.first_byte_timeout = config.first_byte_timeout;
   if (config.keep_alive.park) {
     settings.keep_alive = PoolSettings::KeepAlive{config.keep_alive.idle_timeout, config.keep_alive.max};
   }
-  settings.full =
-      config.queue.full == QueueFull::kReject ? PoolSettings::Full::kReject : PoolSettings::Full::kWait;
+  settings.full = config.queue.full;
   settings.start_timeout = config.health.start_timeout;
   settings.receipt_timeout = config.health.receipt_timeout;
   settings.kill_timeout = config.health.kill_timeout;
@@ -36,9 +32,7 @@ PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
   settings.busy_timeout = config.health.busy_timeout.value_or(Milliseconds(0));
   settings.ping_interval = config.health.ping_interval.value_or(Milliseconds(0));
   settings.ping_timeout = config.health.ping_timeout;
-  settings.stuck_signal = config.health.kill_signal == KillSignal::kAbort
-                              ? PoolSettings::StuckSignal::kAbort
-                              : PoolSettings::StuckSignal::kTerminate;
+  settings.stuck_signal = config.health.kill_signal;
   if (config.elastic) {
     settings.elastic = PoolSettings::Elastic{config.elastic->min, config.elastic->spare,
                                              config.elastic->spawn_rate, config.elastic->idle_timeout};

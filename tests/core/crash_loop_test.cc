@@ -134,7 +134,7 @@ TEST_CASE("FAULTS 14: workers that die after serving are replaced at once, at a 
 
 TEST_CASE("FAULTS 13: a template that fails is started ten times in the first five seconds at most") {
   PoolSettings settings = pool_of(8);
-  settings.start = PoolSettings::Start::kFork;
+  settings.start = StartForm::kFork;
   for (const bool closes_first : {false, true}) {
     PoolDriver d(settings);
     const Instant end = d.now + seconds(5);

@@ -58,7 +58,7 @@ TEST_CASE("among equals the longest idle worker is preferred, or the warmest whe
   cold.ready_all();
   const WorkerId first = cold.serve_one();
   CHECK(cold.serve_one() != first);
-  settings.prefer = PoolSettings::Prefer::kWarmest;
+  settings.prefer = Prefer::kWarmest;
   PoolDriver warm(settings);
   warm.ready_all();
   const WorkerId favourite = warm.serve_one();
@@ -149,7 +149,7 @@ TEST_CASE(
 TEST_CASE("FAULTS 33: a shortage does not let the queue grow beyond its limit") {
   PoolSettings settings = pool_of(1);
   settings.queue_max = 3;
-  settings.full = PoolSettings::Full::kReject;
+  settings.full = QueueFull::kReject;
   PoolDriver d(settings);
   d.ready_all();
   const Ticket ticket = d.accept();

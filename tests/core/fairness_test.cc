@@ -17,8 +17,8 @@ PoolSettings fair() {
   PoolSettings settings;
   settings.workers = 1;
   settings.queue_max = 6;
-  settings.full = PoolSettings::Full::kReject;
-  settings.fairness = PoolSettings::Fairness::kAddress;
+  settings.full = QueueFull::kReject;
+  settings.fairness = QueueFairness::kAddress;
   return settings;
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("addresses take turns, each in its own order") {
 
 TEST_CASE("without fairness who comes first is served first, whoever it is") {
   PoolSettings settings = fair();
-  settings.fairness = PoolSettings::Fairness::kNone;
+  settings.fairness = QueueFairness::kNone;
   Busy busy(settings);
   const auto crowd = busy.accept(kCrowd, 3);
   const auto other = busy.accept(kOther, 2);
@@ -95,7 +95,7 @@ TEST_CASE("in a queue that is full of equals who comes is turned away") {
 
 TEST_CASE("while the queue stands the newest are served first, and who has waited the longest makes room") {
   PoolSettings settings = fair();
-  settings.order = PoolSettings::Order::kAdaptive;
+  settings.order = QueueOrder::kAdaptive;
   Busy busy(settings);
   SUBCASE("within an address and among addresses") {
     const auto other = busy.accept(kOther, 2);
@@ -122,8 +122,8 @@ TEST_CASE("one that came back from a worker is not turned away to make room") {
   settings.queue_max = 1;
   SUBCASE("with turns") {}
   SUBCASE("in a standing queue") {
-    settings.fairness = PoolSettings::Fairness::kNone;
-    settings.order = PoolSettings::Order::kAdaptive;
+    settings.fairness = QueueFairness::kNone;
+    settings.order = QueueOrder::kAdaptive;
   }
   PoolDriver d(settings);
   d.ready_all();

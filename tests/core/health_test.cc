@@ -43,7 +43,7 @@ TEST_CASE("FAULTS 10: a worker that is busy for too long is told to end, and kil
 TEST_CASE(
     "FAULTS 10: with hold done the client of a stuck worker is ended at once, and counted as lost once") {
   PoolSettings settings = pool_of(1);
-  settings.hold = PoolSettings::Hold::kDone;
+  settings.hold = Hold::kDone;
   PoolDriver d(settings);
   d.ready_all();
   const Ticket ticket = d.accept();
@@ -91,7 +91,7 @@ TEST_CASE("a worker that finishes in time is left alone, and one without busy_ti
 
 TEST_CASE("kill_signal ABRT is for a worker that hangs, and for nobody else") {
   PoolSettings settings = pool_of(2);
-  settings.stuck_signal = PoolSettings::StuckSignal::kAbort;
+  settings.stuck_signal = KillSignal::kAbort;
   PoolDriver d(settings);
   d.ready_all();
   const Ticket ticket = d.accept();

@@ -154,7 +154,7 @@ TEST_CASE("a worker that is killed while others serve does not hold them back") 
 
 TEST_CASE("a pool that forks starts its template first, and the workers from it") {
   PoolSettings settings = pool_of(3);
-  settings.start = PoolSettings::Start::kFork;
+  settings.start = StartForm::kFork;
   PoolDriver d(settings);
   REQUIRE(d.started.size() == 1);
   CHECK(d.last<action::StartWorker>().role == WorkerRole::kTemplate);
@@ -174,7 +174,7 @@ struct ForkingPool : PoolDriver {
   }
   static PoolSettings settings_of() {
     PoolSettings settings = pool_of(2);
-    settings.start = PoolSettings::Start::kFork;
+    settings.start = StartForm::kFork;
     return settings;
   }
   [[nodiscard]] WorkerId origin() const { return started[0]; }
@@ -231,7 +231,7 @@ TEST_CASE("a template that is slow to fork many is not taken for one that hangs"
 
 TEST_CASE("a template that dies is replaced, and its workers serve on") {
   PoolSettings settings = pool_of(2);
-  settings.start = PoolSettings::Start::kFork;
+  settings.start = StartForm::kFork;
   PoolDriver d(settings);
   d.ready_all();
   d.advance(seconds(2));

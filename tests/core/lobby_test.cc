@@ -14,7 +14,7 @@ using std::chrono::seconds;
 PoolSettings parking(std::size_t workers = 1, std::size_t max = 0) {
   PoolSettings settings;
   settings.workers = workers;
-  settings.hold = PoolSettings::Hold::kDone;
+  settings.hold = Hold::kDone;
   settings.keep_alive = PoolSettings::KeepAlive{seconds(60), max};
   return settings;
 }
@@ -113,7 +113,7 @@ TEST_CASE("what a worker was told it may park it may park after a reload has for
   d.ready_all();
   const Ticket ticket = d.accept();
   settings.keep_alive.reset();
-  settings.hold = PoolSettings::Hold::kReceipt;
+  settings.hold = Hold::kReceipt;
   d.handle(event::SettingsChanged{settings});
   d.busy(ticket);
   CHECK(d.count<action::CloseCopy>() == 0);

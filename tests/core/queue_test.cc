@@ -12,7 +12,7 @@ using How = action::End::How;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-PoolSettings queue_of(std::size_t max, PoolSettings::Full full) {
+PoolSettings queue_of(std::size_t max, QueueFull full) {
   PoolSettings settings;
   settings.workers = 1;
   settings.queue_max = max;
@@ -21,7 +21,7 @@ PoolSettings queue_of(std::size_t max, PoolSettings::Full full) {
 }
 
 TEST_CASE("FAULTS 47: an address has as many connections as it may have at a time, and another address too") {
-  PoolSettings settings = queue_of(100, PoolSettings::Full::kWait);
+  PoolSettings settings = queue_of(100, QueueFull::kWait);
   settings.per_address = 2;
   PoolDriver d(settings);
   d.ready_all();
@@ -38,12 +38,12 @@ TEST_CASE("FAULTS 47: an address has as many connections as it may have at a tim
 }
 
 TEST_CASE("a pool accepts from its first event on") {
-  PoolDriver d(queue_of(2, PoolSettings::Full::kWait));
+  PoolDriver d(queue_of(2, QueueFull::kWait));
   CHECK(d.last<action::SetAccepting>().accepting);
 }
 
 TEST_CASE("a full queue stops accepting, and room in it starts it again") {
-  PoolDriver d(queue_of(2, PoolSettings::Full::kWait));
+  PoolDriver d(queue_of(2, QueueFull::kWait));
   d.accept();
   CHECK(d.pool.accepting());
   d.accept();
@@ -55,7 +55,7 @@ TEST_CASE("a full queue stops accepting, and room in it starts it again") {
 }
 
 TEST_CASE("what was accepted before the word to stop came through is not turned away") {
-  PoolDriver d(queue_of(1, PoolSettings::Full::kWait));
+  PoolDriver d(queue_of(1, QueueFull::kWait));
   for (int i = 0; i < 5; ++i) d.accept();
   CHECK(d.count<action::End>() == 0);
   CHECK(d.pool.connections().queued() == 5);
@@ -63,7 +63,7 @@ TEST_CASE("what was accepted before the word to stop came through is not turned 
 }
 
 TEST_CASE("a pool that rejects goes on accepting and turns away what there is no room for") {
-  PoolDriver d(queue_of(2, PoolSettings::Full::kReject));
+  PoolDriver d(queue_of(2, QueueFull::kReject));
   d.accept();
   d.accept();
   const Ticket third = d.accept();
@@ -74,7 +74,7 @@ TEST_CASE("a pool that rejects goes on accepting and turns away what there is no
 
 TEST_CASE(
     "a connection that has waited for the queue's timeout is turned away, and those after it in their turn") {
-  PoolDriver d(queue_of(100, PoolSettings::Full::kWait));
+  PoolDriver d(queue_of(100, QueueFull::kWait));
   const Ticket first = d.accept();
   d.advance(seconds(1));
   const Ticket second = d.accept();
@@ -89,7 +89,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a connection that comes back is served before those that wait, and may wait anew") {
-  PoolDriver d(queue_of(100, PoolSettings::Full::kWait));
+  PoolDriver d(queue_of(100, QueueFull::kWait));
   d.ready_all();
   const Ticket first = d.accept();
   const Ticket second = d.accept();
@@ -101,7 +101,7 @@ TEST_CASE("a connection that comes back is served before those that wait, and ma
 }
 
 TEST_CASE("a limit that is lowered below the queue's length throws nobody out") {
-  PoolDriver d(queue_of(100, PoolSettings::Full::kWait));
+  PoolDriver d(queue_of(100, QueueFull::kWait));
   for (int i = 0; i < 10; ++i) d.accept();
   PoolSettings fewer = d.pool.settings();
   fewer.queue_max = 3;
@@ -121,19 +121,19 @@ TEST_CASE("a limit that is lowered below the queue's length throws nobody out") 
 }
 
 TEST_CASE("a full queue that is told to reject accepts again, and one that is told to wait does not") {
-  PoolDriver d(queue_of(1, PoolSettings::Full::kWait));
+  PoolDriver d(queue_of(1, QueueFull::kWait));
   d.accept();
   PoolSettings settings = d.pool.settings();
-  settings.full = PoolSettings::Full::kReject;
+  settings.full = QueueFull::kReject;
   d.handle(event::SettingsChanged{settings, false});
   CHECK(d.pool.accepting());
-  settings.full = PoolSettings::Full::kWait;
+  settings.full = QueueFull::kWait;
   d.handle(event::SettingsChanged{settings, false});
   CHECK_FALSE(d.pool.accepting());
 }
 
 TEST_CASE("a shorter timeout counts for those that wait already") {
-  PoolDriver d(queue_of(10, PoolSettings::Full::kWait));
+  PoolDriver d(queue_of(10, QueueFull::kWait));
   const Ticket ticket = d.accept();
   d.advance(seconds(3));
   PoolSettings settings = d.pool.settings();
@@ -145,7 +145,7 @@ TEST_CASE("a shorter timeout counts for those that wait already") {
 }
 
 TEST_CASE("ten thousand connections wait in order") {
-  PoolSettings settings = queue_of(10'000, PoolSettings::Full::kWait);
+  PoolSettings settings = queue_of(10'000, QueueFull::kWait);
   Pool pool(settings, 1, Instant{});
   Actions out;
   SlotAllocator<Ticket> tickets;

@@ -10,15 +10,15 @@ namespace {
 using How = action::End::How;
 using std::chrono::seconds;
 
-PoolSettings holding(PoolSettings::Hold hold, std::size_t workers = 2, std::uint32_t slots = 1) {
+PoolSettings holding(Hold hold, std::size_t workers = 2, std::uint32_t slots = 1) {
   PoolSettings settings;
   settings.workers = workers;
   settings.slots = slots;
   settings.hold = hold;
   return settings;
 }
-constexpr auto kReceipt = PoolSettings::Hold::kReceipt;
-constexpr auto kDone = PoolSettings::Hold::kDone;
+constexpr auto kReceipt = Hold::kReceipt;
+constexpr auto kDone = Hold::kDone;
 
 TEST_CASE("the receipt closes our copy, unless the pool holds it until the worker is done") {
   PoolDriver receipt(holding(kReceipt));

@@ -56,9 +56,9 @@ struct Scene {
           PoolSettings settings;
           settings.workers = 3;
           settings.slots = 3;
-          settings.hold = PoolSettings::Hold::kDone;
+          settings.hold = Hold::kDone;
           settings.keep_alive = PoolSettings::KeepAlive{};
-          if (speaker == Speaker::kTemplate) settings.start = PoolSettings::Start::kFork;
+          if (speaker == Speaker::kTemplate) settings.start = StartForm::kFork;
           return settings;
         }()) {
     const bool early = speaker == Speaker::kStarting || speaker == Speaker::kStoppedEarly;
@@ -210,7 +210,7 @@ TEST_CASE("FAULTS 16: a Ready with a foreign version, or with slots that its rol
   d.handle(event::WorkerReady{d.started[1], 1, 0});
   CHECK(d.last<action::ReportViolation>().what == action::ReportViolation::What::kBadSlots);
   CHECK(d.killed(d.started[1]));
-  settings.start = PoolSettings::Start::kFork;
+  settings.start = StartForm::kFork;
   PoolDriver forking(settings);
   forking.ready(forking.started[0], 1);
   CHECK(forking.last<action::ReportViolation>().what == action::ReportViolation::What::kBadSlots);

@@ -32,7 +32,7 @@ TEST_CASE("settings that concern no running worker leave all of them alone") {
   PoolDriver d(pool_of(3));
   d.ready_all();
   PoolSettings settings = pool_of(3);
-  settings.prefer = PoolSettings::Prefer::kWarmest;
+  settings.prefer = Prefer::kWarmest;
   settings.queue_max = 7;
   d.forget();
   d.handle(event::SettingsChanged{settings, false});
@@ -184,7 +184,7 @@ TEST_CASE("a worker that drains when a replacement comes is not replaced twice")
 TEST_CASE("from exec to fork and back: workers are replaced, and the template comes and goes") {
   PoolSettings exec = pool_of(2);
   PoolSettings fork = exec;
-  fork.start = PoolSettings::Start::kFork;
+  fork.start = StartForm::kFork;
   PoolDriver d(exec);
   d.ready_all();
   d.handle(event::SettingsChanged{fork, true});
@@ -204,7 +204,7 @@ TEST_CASE("from exec to fork and back: workers are replaced, and the template co
 
 TEST_CASE("a replaced template gives way to the new one, and new workers come from the new one") {
   PoolSettings fork = pool_of(2);
-  fork.start = PoolSettings::Start::kFork;
+  fork.start = StartForm::kFork;
   PoolDriver d(fork);
   d.ready_all();
   d.handle(event::SettingsChanged{fork, true});

@@ -147,7 +147,7 @@ TEST_CASE("where nobody serves, the new generation takes over at once") {
 
 TEST_CASE("with start: fork a template of the new generation is started first, and fails like its worker") {
   PoolSettings settings = pool_of(2);
-  settings.start = PoolSettings::Start::kFork;
+  settings.start = StartForm::kFork;
   Rollout d(settings);
   CHECK(d.row(d.candidate()).role == WorkerRole::kTemplate);
   const WorkerId origin = d.candidate();

@@ -62,7 +62,7 @@ struct Crowd {
 
 PoolSettings adaptive() {
   PoolSettings settings;
-  settings.order = PoolSettings::Order::kAdaptive;
+  settings.order = QueueOrder::kAdaptive;
   settings.queue_target = kTarget;
   return settings;
 }
@@ -79,14 +79,14 @@ TEST_CASE("while it stands the newest goes first, and when it has drained the ol
 
 TEST_CASE("in order fifo the oldest goes first however long it stands") {
   PoolSettings settings = adaptive();
-  settings.order = PoolSettings::Order::kFifo;
+  settings.order = QueueOrder::kFifo;
   Crowd crowd(settings, 5);
   CHECK(crowd.serve() == crowd.waiting[0]);
 }
 
 TEST_CASE("a standing queue that is full turns the oldest away to make room for the newest") {
   PoolSettings settings = adaptive();
-  settings.full = PoolSettings::Full::kReject;
+  settings.full = QueueFull::kReject;
   settings.queue_max = 5;
   Crowd crowd(settings, 5);
   const Ticket newest = crowd.d.accept();

@@ -38,7 +38,7 @@ TEST_CASE("an idle pool that is stopped closes its listeners, drains its workers
 
 TEST_CASE("a worker that does not park what it may is told to leave in time to finish it") {
   PoolSettings settings = pool_of(1);
-  settings.hold = PoolSettings::Hold::kDone;
+  settings.hold = Hold::kDone;
   settings.keep_alive = PoolSettings::KeepAlive{};
   PoolDriver d(settings);
   d.ready_all();
@@ -164,7 +164,7 @@ TEST_CASE("a stop while workers start waits for none of them to be ready") {
 
 TEST_CASE("a stop while a template starts, or workers are being forked, ends") {
   PoolSettings settings = pool_of(2);
-  settings.start = PoolSettings::Start::kFork;
+  settings.start = StartForm::kFork;
   PoolDriver early(settings);
   early.handle(kGraceful);
   early.leave_all();
@@ -207,7 +207,7 @@ TEST_CASE("a graceful stop waits for what a killed worker has not begun") {
 
 TEST_CASE("a graceful stop waits for the verdict on a connection that a dead worker had begun") {
   PoolSettings settings = pool_of(2);
-  settings.hold = PoolSettings::Hold::kDone;
+  settings.hold = Hold::kDone;
   PoolDriver d(settings);
   d.ready_all();
   const Ticket ticket = d.accept();

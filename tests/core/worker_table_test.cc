@@ -11,7 +11,6 @@
 namespace prefork {
 namespace {
 
-using Prefer = PoolSettings::Prefer;
 constexpr Instant kNow = Instant{} + std::chrono::hours(1);
 
 WorkerRow& add_ready(WorkerTable& table, std::uint32_t slots) {

@@ -28,21 +28,21 @@ PoolSettings random_settings(Draws& draws) {
   PoolSettings settings;
   settings.workers = draws.below(7);
   settings.slots = 1 + draws.below(3);
-  settings.start = draws.one_in(3) ? PoolSettings::Start::kFork : PoolSettings::Start::kExec;
-  settings.prefer = draws.one_in(2) ? PoolSettings::Prefer::kWarmest : PoolSettings::Prefer::kLongestIdle;
-  settings.hold = draws.one_in(2) ? PoolSettings::Hold::kDone : PoolSettings::Hold::kReceipt;
-  settings.full = draws.one_in(2) ? PoolSettings::Full::kReject : PoolSettings::Full::kWait;
+  settings.start = draws.one_in(3) ? StartForm::kFork : StartForm::kExec;
+  settings.prefer = draws.one_in(2) ? Prefer::kWarmest : Prefer::kLongestIdle;
+  settings.hold = draws.one_in(2) ? Hold::kDone : Hold::kReceipt;
+  settings.full = draws.one_in(2) ? QueueFull::kReject : QueueFull::kWait;
   settings.queue_max = 1 + draws.below(6);
   settings.queue_timeout = seconds(1 + draws.below(30));
   settings.start_timeout = seconds(1 + draws.below(60));
   settings.receipt_timeout = seconds(1 + draws.below(10));
   settings.stop_timeout = seconds(1 + draws.below(30));
   add_random_care(draws, settings);
-  if (draws.one_in(3)) settings.order = PoolSettings::Order::kAdaptive;
+  if (draws.one_in(3)) settings.order = QueueOrder::kAdaptive;
   if (draws.one_in(4)) settings.per_address = 1 + draws.below(4);
-  if (draws.one_in(3)) settings.fairness = PoolSettings::Fairness::kAddress;
+  if (draws.one_in(3)) settings.fairness = QueueFairness::kAddress;
   if (draws.one_in(3)) settings.first_byte_timeout = seconds(1 + draws.below(20));
-  if (settings.hold == PoolSettings::Hold::kDone && !draws.one_in(3))
+  if (settings.hold == Hold::kDone && !draws.one_in(3))
     settings.keep_alive = PoolSettings::KeepAlive{seconds(1 + draws.below(20)), 1 + draws.below(8)};
   return settings;
 }

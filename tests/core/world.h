@@ -148,7 +148,7 @@ class World {
   SlotAllocator<Ticket> tickets_;
   std::deque<Event> pending_;  ///< io's answers to actions
   Truth truth_;
-  std::map<Generation, PoolSettings::Start> starts_;
+  std::map<Generation, StartForm> starts_;
   WorkerId newest_;
   Ticket last_ended_;
   std::uint64_t events_ = 0;

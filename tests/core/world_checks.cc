@@ -94,8 +94,7 @@ void World::carry_out(const action::StartWorker& action) {
   demand(pool_.phase() != Pool::Phase::kStopped, "a worker is started when nothing is left");
   demand(action.worker > newest_, "a worker's id is not larger than all before it");
   newest_ = action.worker;
-  const bool forked =
-      action.role == WorkerRole::kWorker && starts_.at(action.generation) == PoolSettings::Start::kFork;
+  const bool forked = action.role == WorkerRole::kWorker && starts_.at(action.generation) == StartForm::kFork;
   demand(forked == static_cast<bool>(action.from), "forked from a template if and only if the pool forks");
   if (forked) {
     const Process& parent = process(action.from);
