@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "proto/record.h"
+
 namespace prefork {
 namespace {
 
@@ -69,7 +71,7 @@ std::string describe(const action::ReportViolation& violation) {
   switch (violation.what) {
     case What::kUnexpectedReady: return "Ready a second time";
     case What::kBadVersion:
-      return fmt::format("Ready with protocol version {}; allowed is 1", violation.value);
+      return fmt::format("Ready with protocol version {}; allowed is {}", violation.value, kProtocolVersion);
     case What::kBadSlots:
       return fmt::format("Ready with {} slots; allowed is 1 and more for a worker, 0 for a template",
                          violation.value);

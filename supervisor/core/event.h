@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 
 #include "supervisor/core/ids.h"
@@ -60,8 +61,9 @@ struct DescriptorsShort {};
 // Records from a worker. None of them is trusted: the core checks each against its tables.
 struct WorkerReady {
   WorkerId worker;
-  std::uint32_t version = 0;
   std::uint64_t slots = 0;
+  /// Set when the worker speaks another version of the protocol than the supervisor: that version.
+  std::optional<std::uint32_t> foreign_version = {};
 };
 struct WorkerBusy {
   WorkerId worker;

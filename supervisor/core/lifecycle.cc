@@ -5,11 +5,6 @@
 #include "supervisor/core/event.h"
 
 namespace prefork {
-namespace {
-
-constexpr std::uint32_t kProtocolVersion = 1;
-
-}  // namespace
 
 Lifecycle::Lifecycle(const PoolSettings& settings, WorkerTable& workers, Counters& counters,
                      std::uint32_t seed, Instant now)
@@ -58,7 +53,7 @@ std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event
                                                      Instant now, Actions& out) {
   if (row.status == WorkerStatus::kStopping) return std::nullopt;  // crossed with our signal
   if (row.status != WorkerStatus::kStarting) return Violation::kUnexpectedReady;
-  if (event.version != kProtocolVersion) return Violation::kBadVersion;
+  if (event.foreign_version) return Violation::kBadVersion;
   introduced(row, now);
   const bool worker = row.role == WorkerRole::kWorker;
   if (worker == (event.slots == 0)) return Violation::kBadSlots;

@@ -103,7 +103,8 @@ void Pool::on(const event::WorkerReady& event, Instant now, Actions& out) {
   WorkerRow* row = workers_.find(event.worker);
   if (row == nullptr) return;
   if (const auto wrong = lifecycle_.ready(*row, event, now, out)) {
-    violated(*row, *wrong, wrong == What::kBadSlots ? event.slots : event.version, now, out);
+    violated(*row, *wrong, wrong == What::kBadSlots ? event.slots : event.foreign_version.value_or(0), now,
+             out);
   }
 }
 

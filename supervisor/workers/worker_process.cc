@@ -20,6 +20,10 @@ Exit to_exit(const siginfo_t& status) {
   return Exit{Exit::Kind::kSignaled, status.si_status};
 }
 
+std::optional<std::uint32_t> foreign_version(std::uint32_t version) {
+  return version == kProtocolVersion ? std::nullopt : std::optional(version);
+}
+
 }  // namespace
 
 WorkerProcess::WorkerProcess(const Loop& loop, Owner& owner, WorkerId id, Channel channel,
@@ -164,7 +168,7 @@ void WorkerProcess::handle(const Message& message) {
     case RecordKind::kReady:
       // The spawner's word of its pid may still lie unread.
       if (pid_ == 0) owner_.hear_spawner();
-      return owner_.tell(event::WorkerReady{id_, record.value, record.ticket});
+      return owner_.tell(event::WorkerReady{id_, record.ticket, foreign_version(record.value)});
     case RecordKind::kBusy: return owner_.tell(event::WorkerBusy{id_, ticket});
     case RecordKind::kIdle: return owner_.tell(event::WorkerIdle{id_, ticket});
     case RecordKind::kRefused: return owner_.tell(event::WorkerRefused{id_, ticket});

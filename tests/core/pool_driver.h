@@ -34,7 +34,7 @@ class PoolDriver {
   }
 
   // Workers.
-  void ready(WorkerId worker, std::uint64_t slots = 1) { handle(event::WorkerReady{worker, 1, slots}); }
+  void ready(WorkerId worker, std::uint64_t slots = 1) { handle(event::WorkerReady{worker, slots}); }
   /// Every worker that is starting says Ready, and so do those that are started for it.
   void ready_all(std::uint64_t slots = 1) {
     std::size_t next = 0;

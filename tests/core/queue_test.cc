@@ -157,7 +157,7 @@ TEST_CASE("ten thousand connections wait in order") {
     pool.handle(event::Accepted{accepted.back()}, Instant{}, out);
   }
   CHECK_FALSE(pool.accepting());
-  pool.handle(event::WorkerReady{worker, 1, 1}, Instant{}, out);
+  pool.handle(event::WorkerReady{worker, 1}, Instant{}, out);
   for (const Ticket ticket : accepted) {
     REQUIRE(pool.connections().find(ticket)->worker == worker);
     pool.handle(event::WorkerBusy{worker, ticket}, Instant{}, out);

@@ -204,10 +204,10 @@ TEST_CASE("FAULTS 16: a Ready with a foreign version, or with slots that its rol
   PoolSettings settings;
   settings.workers = 3;
   PoolDriver d(settings);
-  d.handle(event::WorkerReady{d.started[0], 2, 1});
+  d.handle(event::WorkerReady{d.started[0], 1, 2});
   CHECK(d.last<action::ReportViolation>().what == action::ReportViolation::What::kBadVersion);
   CHECK(d.killed(d.started[0]));
-  d.handle(event::WorkerReady{d.started[1], 1, 0});
+  d.handle(event::WorkerReady{d.started[1], 0});
   CHECK(d.last<action::ReportViolation>().what == action::ReportViolation::What::kBadSlots);
   CHECK(d.killed(d.started[1]));
   settings.start = StartForm::kFork;

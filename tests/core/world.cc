@@ -153,7 +153,7 @@ void World::begin(WorkerId worker) {
   p.ready = true;
   const std::uint64_t offered = p.role == WorkerRole::kTemplate ? 0 : 1 + draws_.below(4);
   p.slots = std::min<std::uint64_t>(offered, settings_.slots);
-  tell(event::WorkerReady{worker, 1, offered});
+  tell(event::WorkerReady{worker, offered});
 }
 
 void World::behave(WorkerId worker) {
@@ -221,7 +221,8 @@ void World::misbehave(WorkerId worker) {
     case 1: process(worker).channel_closed = true; return tell(event::ChannelClosed{worker});
     case 2: {
       const std::uint64_t impossible = p.role == WorkerRole::kWorker ? 0 : 5000;
-      return tell(event::WorkerReady{worker, 1 + draws_.below(2), p.ready ? 1 : impossible});
+      const auto version = draws_.below(2) == 0 ? std::nullopt : std::optional<std::uint32_t>(2);
+      return tell(event::WorkerReady{worker, p.ready ? 1 : impossible, version});
     }
     case 3: return tell(event::Inspected{any_ticket(), draws_.one_in(2)});
     default: return lie(worker, any_ticket());
