@@ -41,16 +41,16 @@ void Farewell::await_end(Fd socket, Instant deadline) {
   if (!timer_.active()) timer_.start(kLinger, Callback::to<&Farewell::on_timer>(*this));
 }
 
-std::vector<FarewellState> Farewell::state() const {
-  std::vector<FarewellState> all;
+std::vector<LingeringCloseState> Farewell::state() const {
+  std::vector<LingeringCloseState> all;
   for (const auto& [deadline, descriptor] : deadlines_) {
     if (sockets_.contains(descriptor)) all.push_back({Carried{descriptor}, deadline});
   }
   return all;
 }
 
-void Farewell::adopt(const std::vector<FarewellState>& state) {
-  for (const FarewellState& one : state) await_end(Fd(static_cast<int>(one.socket)), one.deadline);
+void Farewell::adopt(const std::vector<LingeringCloseState>& state) {
+  for (const LingeringCloseState& one : state) await_end(Fd(static_cast<int>(one.socket)), one.deadline);
 }
 
 void Farewell::on_readable() {

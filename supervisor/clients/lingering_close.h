@@ -13,7 +13,7 @@
 #include "proto/fd.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/loop/loop.h"
-#include "supervisor/state/pool_state.h"
+#include "supervisor/state/client_state.h"
 
 namespace prefork {
 
@@ -30,9 +30,9 @@ class Farewell {
   [[nodiscard]] std::size_t size() const { return sockets_.size(); }
 
   // For an upgrade in place.
-  [[nodiscard]] std::vector<FarewellState> state() const;
+  [[nodiscard]] std::vector<LingeringCloseState> state() const;
   /// Goes on where another Farewell was.
-  void adopt(const std::vector<FarewellState>& state);
+  void adopt(const std::vector<LingeringCloseState>& state);
 
  private:
   void on_readable();

@@ -14,7 +14,7 @@
 #include "supervisor/listen/listener.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
-#include "supervisor/state/upgrade_state.h"
+#include "supervisor/state/listener_state.h"
 
 namespace prefork {
 

@@ -10,7 +10,7 @@
 #include "supervisor/listen/listener.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
-#include "supervisor/state/pool_state.h"
+#include "supervisor/state/listener_state.h"
 #include "supervisor/system/client_descriptors.h"
 
 namespace prefork {

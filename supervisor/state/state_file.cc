@@ -40,7 +40,7 @@ bool write_all(int descriptor, const void* data, std::size_t size) {
   return true;
 }
 
-/// False when the file ends before.
+/// False when the file ends too early.
 bool read_all(int descriptor, void* data, std::size_t size, off_t offset) {
   auto* next = static_cast<char*>(data);
   while (size > 0) {
@@ -70,7 +70,7 @@ Result<Fd> seal_state(std::string_view bytes) {
 }
 
 Result<std::string> read_state(const Fd& file) {
-  // Unsealed, it could change under our eyes; any other kind of file has no seals.
+  // Without seals the file could change while it is read. Files other than memfds have no seals.
   const int seals = ::fcntl(file.get(), F_GET_SEALS);
   if (seals < 0 || (seals & kSeals) != kSeals) return Error{"the state is not a sealed memfd"};
   struct stat status {};
@@ -79,7 +79,7 @@ Result<std::string> read_state(const Fd& file) {
   const Header expected;
   if (!read_all(file.get(), &header, sizeof(header), 0) ||
       std::memcmp(header.magic, expected.magic, sizeof(header.magic)) != 0) {
-    return Error{"the state is not one of a supervisor"};
+    return Error{"the state was not written by a supervisor"};
   }
   if (header.format != kStateFormat) {
     return Error{fmt::format("the state is of format {}, and this program understands format {}",

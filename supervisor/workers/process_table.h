@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "supervisor/core/ids.h"
-#include "supervisor/state/pool_state.h"
+#include "supervisor/state/worker_state.h"
 #include "supervisor/workers/worker_process.h"
 
 namespace prefork {

@@ -16,7 +16,7 @@
 #include "supervisor/loop/loop.h"
 #include "supervisor/spawner/launch.h"
 #include "supervisor/spawner/spawner.h"
-#include "supervisor/state/upgrade_state.h"
+#include "supervisor/state/spawner_state.h"
 #include "supervisor/system/client_descriptors.h"
 #include "supervisor/workers/standby_spawner.h"
 

@@ -12,7 +12,7 @@
 #include "proto/result.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
-#include "supervisor/state/pool_state.h"
+#include "supervisor/state/worker_state.h"
 #include "supervisor/workers/output_lines.h"
 
 namespace prefork {

@@ -18,7 +18,7 @@
 #include "supervisor/core/ids.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
-#include "supervisor/state/pool_state.h"
+#include "supervisor/state/worker_state.h"
 #include "supervisor/workers/worker_output.h"
 
 namespace prefork {

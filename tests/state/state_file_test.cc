@@ -70,11 +70,11 @@ TEST_CASE("FAULTS 65: a state that is damaged, cut off, too long or none is refu
     CHECK(refusal(damaged) == "the state is damaged: its checksum is wrong");
   }
   for (std::size_t size = 0; size < kHeader; ++size)
-    CHECK(refusal(whole.substr(0, size)) == "the state is not one of a supervisor");
+    CHECK(refusal(whole.substr(0, size)) == "the state was not written by a supervisor");
   for (std::size_t size = kHeader; size < whole.size(); ++size)
     CHECK(refusal(whole.substr(0, size)).find(" bytes long and should be ") != std::string::npos);
   CHECK(refusal(whole + "x").find(" bytes long and should be ") != std::string::npos);
-  CHECK(refusal("#!/bin/sh\necho a state, honestly\n") == "the state is not one of a supervisor");
+  CHECK(refusal("#!/bin/sh\necho a state, honestly\n") == "the state was not written by a supervisor");
 }
 
 TEST_CASE("FAULTS 65: a state that somebody could change while it is read is refused") {

@@ -50,7 +50,7 @@ TEST_CASE("each member of the state is listed") {
   check_listed<WorkerProcessState>("WorkerProcessState");
   check_listed<ForkState>("ForkState");
   check_listed<SocketState>("SocketState");
-  check_listed<FarewellState>("FarewellState");
+  check_listed<LingeringCloseState>("LingeringCloseState");
   check_listed<ListenerState>("ListenerState");
   check_listed<LaunchState>("LaunchState");
   check_listed<PoolState>("PoolState");

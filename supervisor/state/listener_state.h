@@ -1,0 +1,50 @@
+// Listening sockets as plain values of the state of an upgrade in place: those of pools, of the control
+// socket and of socket activation. Where they listen is not part of it: the configuration says that.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "supervisor/state/carried.h"
+
+namespace prefork {
+
+/// A listening socket of a pool. The states of a pool's listeners have the order of the configuration.
+struct ListenerState {
+  Carried socket = Carried::kNone;
+  std::uint64_t file = 0;  ///< inode of the unix socket's file that the supervisor removes; 0: none
+  std::uint64_t accepted = 0;
+  Carried unmoved =
+      Carried::kNone;  ///< an accepted socket that waits for a descriptor number of the clients' range
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("socket", self.socket), visit("file", self.file), visit("accepted", self.accepted);
+    visit("unmoved", self.unmoved);
+  }
+};
+
+/// The control socket at the path that the configuration names.
+struct ControlState {
+  Carried socket = Carried::kNone;
+  std::uint64_t file = 0;        ///< as in ListenerState
+  std::uint64_t last_event = 0;  ///< number of the last event published
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("socket", self.socket), visit("file", self.file), visit("last_event", self.last_event);
+  }
+};
+
+/// A listening socket that systemd passed at start.
+struct ActivatedState {
+  std::string name;
+  Carried socket = Carried::kNone;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("name", self.name), visit("socket", self.socket);
+  }
+};
+
+}  // namespace prefork

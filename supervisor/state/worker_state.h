@@ -1,0 +1,72 @@
+// The processes of a pool as plain values of the state of an upgrade in place: workers, their output, and the
+// requests that start them. Written and read by supervisor/workers and supervisor/pool.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "supervisor/core/action.h"
+#include "supervisor/core/ids.h"
+#include "supervisor/state/carried.h"
+
+namespace prefork {
+
+/// The pipe that a worker writes its output to.
+struct OutputState {
+  Carried pipe = Carried::kNone;
+  std::string name;   ///< the prefix of its lines; empty: it is not read yet
+  std::string begun;  ///< the start of a line whose end has not come
+  bool shared = false;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("pipe", self.pipe), visit("name", self.name), visit("begun", self.begun);
+    visit("shared", self.shared);
+  }
+};
+
+struct WorkerProcessState {
+  WorkerId id;
+  Carried channel = Carried::kNone, pidfd = Carried::kNone;
+  std::int64_t pid = 0;
+  bool listened_to = true;  ///< the loop watches its channel
+  bool awaits_identity = false, violated = false, kill_sent = false;
+  std::optional<action::SignalWorker::Signal> pending_signal;
+  std::string start_error, note;
+  OutputState output;  ///< no pipe: the output is not captured
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("id", self.id), visit("channel", self.channel), visit("pidfd", self.pidfd), visit("pid", self.pid);
+    visit("listened_to", self.listened_to), visit("awaits_identity", self.awaits_identity);
+    visit("violated", self.violated), visit("kill_sent", self.kill_sent);
+    visit("pending_signal", self.pending_signal);
+    visit("start_error", self.start_error), visit("note", self.note);
+    visit("output", self.output);
+  }
+};
+
+/// A fork request that has not been sent to its template yet.
+struct ForkState {
+  WorkerId worker, from;
+  Carried channel = Carried::kNone;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("worker", self.worker), visit("from", self.from), visit("channel", self.channel);
+  }
+};
+
+/// What the workers and the template of one generation are started from, encoded as requests to the spawner.
+struct LaunchState {
+  Generation generation = 0;
+  std::string worker, fork_template;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("generation", self.generation), visit("worker", self.worker), visit("template", self.fork_template);
+  }
+};
+
+}  // namespace prefork
