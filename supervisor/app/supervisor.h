@@ -19,7 +19,7 @@
 #include "supervisor/state/upgrade_state.h"
 #include "supervisor/system/client_descriptors.h"
 #include "supervisor/system/program_path.h"
-#include "supervisor/systemd/service_manager.h"
+#include "supervisor/systemd/activated_sockets.h"
 #include "supervisor/systemd/service_reporter.h"
 #include "supervisor/upgrade/adoption.h"
 #include "supervisor/upgrade/upgrade_check.h"

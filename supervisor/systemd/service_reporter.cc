@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
-#include "supervisor/systemd/service_manager.h"
+#include "supervisor/systemd/notify.h"
 
 namespace prefork {
 
 void ServiceReporter::begin() {
   if (!is_service()) return;
   notify_ready(summary(supervisor_.pool_summaries()));
-  go_on();
+  report_alive();
 }
 
 void ServiceReporter::reloading() const {
@@ -25,16 +25,16 @@ void ServiceReporter::stopping() {
   if (is_service()) notify_stopping();
 }
 
-void ServiceReporter::tell() {
+void ServiceReporter::report() {
   if (!stopping_) notify_status(summary(supervisor_.pool_summaries()));
-  go_on();
+  report_alive();
 }
 
-void ServiceReporter::go_on() {
+void ServiceReporter::report_alive() {
   const Duration limit = watchdog_interval();
   if (limit > Duration::zero()) notify_alive();
   const Duration interval = limit > Duration::zero() ? std::min(limit / 2, kInterval) : kInterval;
-  timer_.start(interval, Callback::to<&ServiceReporter::tell>(*this));
+  timer_.start(interval, Callback::to<&ServiceReporter::report>(*this));
 }
 
 }  // namespace prefork

@@ -1,5 +1,5 @@
-// Tells the service manager how the supervisor is: that it is ready, reloads or stops, every few seconds what
-// its pools do, and that it lives. Where nobody listens, nothing.
+// Reports the supervisor's state to systemd: ready, reloading, stopping; every ten seconds a summary of the
+// pools; and the watchdog's sign of life. Does nothing if systemd did not start the supervisor.
 #pragma once
 
 #include <vector>
@@ -12,30 +12,30 @@ namespace prefork {
 
 class ServiceReporter {
  public:
-  /// Whom it speaks of.
+  /// The supervisor that it reports on.
   class Subject {
    public:
     virtual ~Subject() = default;
-    /// Those that the configuration names.
+    /// One for each pool of the configuration.
     [[nodiscard]] virtual std::vector<PoolSummary> pool_summaries() const = 0;
   };
 
   ServiceReporter(const Loop& loop, const Subject& supervisor) : supervisor_(supervisor), timer_(loop) {}
 
-  /// It is ready; from now on its state is told again and again.
+  /// Reports that the supervisor is ready, and from now on its state at intervals.
   void begin();
   void reloading() const;
-  /// Whatever came of it.
+  /// Whether the reload was applied or refused.
   void reloaded() const;
-  /// From now on it is only told that it lives.
+  /// From now on only the sign of life is sent.
   void stopping();
 
  private:
   static constexpr Duration kInterval = std::chrono::seconds(10);
 
-  void tell();
-  /// It lives; and tell() in a while.
-  void go_on();
+  void report();
+  /// Sends the sign of life and arms the timer for the next report().
+  void report_alive();
 
   const Subject& supervisor_;
   bool stopping_ = false;
