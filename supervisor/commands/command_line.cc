@@ -15,31 +15,30 @@ namespace {
 using Command = CommandLine::Command;
 
 constexpr const char* kDescription =
-    "Keeps a pool of worker processes, accepts connections for them and hands each, as an open socket, to\n"
-    "the least busy worker.\n\n"
-    "  supervisor -c pool.json             runs it, in the foreground\n"
-    "  supervisor status -c pool.json      asks the one that runs with this file";
+    "Keeps a pool of worker processes, accepts connections for them and hands each open socket to the least\n"
+    "busy worker.\n\n"
+    "  supervisor -c pool.json             runs in the foreground\n"
+    "  supervisor status -c pool.json      prints the status of the supervisor that runs with this file";
 
 constexpr const char* kFooter =
-    "Commands from status on talk to a running supervisor through its control socket: the one that the\n"
-    "configuration names (-c FILE), or any (--control PATH). \"supervisor COMMAND --help\" tells more.\n\n"
-    "Signals of a running supervisor:\n"
+    "The commands from status on use the control socket of a running supervisor. Name the configuration\n"
+    "that has its path (-c FILE), or the path (--control PATH). See \"supervisor COMMAND --help\".\n\n"
+    "Signals to a running supervisor:\n"
     "  HUP         read the configuration again and apply it\n"
     "  USR1        write the live status to stderr\n"
-    "  USR2        let a new program take over in this process, with all workers and connections\n"
-    "  TTIN, TTOU  one worker more, one fewer, in each pool\n"
-    "  TERM, QUIT  stop when everything at hand is finished; a second one stops at once\n"
-    "  INT         stop at once\n\n"
-    "Exit status: 0 fine, 1 it was not (the answer is no; an address in use; connections cut while "
-    "stopping),\n"
-    "2 usage or configuration, 3 nobody listens at the control socket.";
+    "  USR2        upgrade in place: a new program takes over the process, its workers and connections\n"
+    "  TTIN, TTOU  one worker more or one fewer in each pool\n"
+    "  TERM, QUIT  stop gracefully: serve the queue, let workers finish; a second signal stops quickly\n"
+    "  INT         stop quickly\n\n"
+    "Exit status: 0 success, 1 failure (the answer is no; an address in use; connections cut at the stop),\n"
+    "2 usage or configuration, 3 no supervisor listens at the control socket.";
 
 class Parser {
  public:
   Parser() : app_(kDescription, "supervisor") {
     app_.set_version_flag("--version", std::string("supervisor ") + kVersion);
     app_.add_option("-c,--config", line_.config_file, "the configuration, a JSON file")->type_name("FILE");
-    app_.add_flag("-t,--test", test_, "check the configuration and exit, as the command check does");
+    app_.add_flag("-t,--test", test_, "check the configuration and exit, like the command check");
     // Not for people: how a running supervisor starts the program that shall take its place.
     adopt_ = app_.add_option("--adopt", line_.descriptor)->group("");
     adopt_check_ = app_.add_option("--adopt-check", line_.descriptor)->group("");
@@ -89,19 +88,18 @@ class Parser {
     CLI::App* command = add(name, meaning, description);
     command
         ->add_option("-c,--config", line_.config_file,
-                     "the supervisor's configuration; its \"control\" counts")
+                     "the supervisor's configuration; only its \"control\" is read")
         ->type_name("FILE");
     command->add_option("--control", line_.control, "the supervisor's control socket")->type_name("PATH");
     return command;
   }
 
   void add_pool(CLI::App* command) {
-    command->add_option("pool", line_.pool, "the name of a pool; all of them if there is none")
-        ->type_name("");
+    command->add_option("pool", line_.pool, "the name of a pool; without it all pools")->type_name("");
   }
 
   void add_file_commands() {
-    add("check", Command::kCheck, "Check a configuration and exit: status 0 when it is fine, 2 when not.")
+    add("check", Command::kCheck, "Check a configuration and exit: status 0 if it is correct, 2 if not.")
         ->add_option("-c,--config", line_.config_file, "the configuration, a JSON file")
         ->type_name("FILE");
     add("schema", Command::kSchema, "Print the JSON schema of the configuration, for editors.");
@@ -109,33 +107,33 @@ class Parser {
 
   void add_questions() {
     add_client("status", Command::kStatus, "Print the live status.")
-        ->add_flag("--json", line_.json, "all of it, as JSON");
-    add_client("health", Command::kHealth,
-               "A line for each pool; status 0 when each has a ready worker or is meant to have none.");
-    add_client("top", Command::kTop, "Show the live status, with what happens a second, until q is pressed.")
-        ->add_option("--interval", interval_, "how long from one look to the next, 1 unless told")
+        ->add_flag("--json", line_.json, "all values, as JSON");
+    add_client(
+        "health", Command::kHealth,
+        "Print a line for each pool; status 0 if each has a ready worker or is configured to have none.");
+    add_client("top", Command::kTop, "Show the live status, with rates per second, until q is pressed.")
+        ->add_option("--interval", interval_, "time between two updates, 1 by default")
         ->type_name("SECONDS");
-    add_client("events", Command::kEvents, "Print what happens from now on, a line each, until interrupted.")
-        ->add_flag("--json", line_.json, "each as a JSON object");
+    add_client("events", Command::kEvents, "Print each event from now on, one a line, until interrupted.")
+        ->add_flag("--json", line_.json, "as JSON objects");
   }
 
   void add_orders() {
     add_client("reload", Command::kReload,
-               "Read the configuration again; print what changed, or every mistake (status 1).");
+               "Read the configuration again; print the changes, or every mistake (status 1).");
     add_pool(add_client("restart", Command::kRestart,
                         "Replace the workers by new ones, without losing a connection."));
-    add_client("scale", Command::kScale, "Another number of workers, until the next reload: scale [POOL] N.")
-        ->add_option("size", size_, "the pool, unless there is only one, and the number of workers")
+    add_client("scale", Command::kScale, "Set the number of workers until the next reload: scale [POOL] N.")
+        ->add_option("size", size_, "the pool, if there are several, and the number of workers")
         ->type_name("[POOL] N")
         ->expected(1, 2)
         ->required();
     add_client("upgrade", Command::kUpgrade,
-               "Replace the supervisor's own program by what is installed now; status 1 when it refuses.");
-    add_client("stop", Command::kStop,
-               "Stop when everything at hand is finished; returns when it has stopped.")
-        ->add_flag("--quick", line_.quick, "stop at once");
+               "Replace the supervisor's own program by the installed one; status 1 if this is refused.");
+    add_client("stop", Command::kStop, "Stop gracefully; return when the supervisor has stopped.")
+        ->add_flag("--quick", line_.quick, "stop quickly");
     add_pool(add_client("reset-failed", Command::kResetFailed,
-                        "Try at once to start workers that have failed to start."));
+                        "Start failed workers at once, without the restart delay."));
   }
 
   bool read_size() {

@@ -68,7 +68,7 @@ TEST_CASE("help names every command and its exit statuses") {
     CHECK(one.status == 0);
     CHECK(one.output.size() < 1000);
   }
-  CHECK(contains(help.output, "3 nobody listens at the control socket"));
+  CHECK(contains(help.output, "3 no supervisor listens at the control socket"));
 }
 
 TEST_CASE("reload prints what changed, or every mistake with status 1") {

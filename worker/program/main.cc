@@ -22,7 +22,8 @@ using prefork::worker::HttpOptions;
 using prefork::worker::ListenOptions;
 using prefork::worker::Service;
 
-constexpr const char* kAbout = R"(A worker for supervisor: serves the connections that supervisor hands to it.
+constexpr const char* kAbout =
+    R"(A worker for supervisor: serves the connections that the supervisor hands to it.
 
 In a pool's configuration:  "command": ["supervisor-worker", "http"]
 Without a supervisor:       supervisor-worker http --listen 127.0.0.1:8080 --workers 4)";
@@ -53,7 +54,7 @@ void add_service(CLI::App& app, Invocation& invocation, const std::string& name,
   command->callback([&invocation, service = std::move(service)] { invocation.service = service; });
   command
       ->add_option("--listen", invocation.listen.address,
-                   "Accept for yourself at HOST:PORT, without a supervisor")
+                   "Accept connections at HOST:PORT, without a supervisor")
       ->type_name("HOST:PORT");
   command
       ->add_option("--workers", invocation.listen.workers,
@@ -62,18 +63,18 @@ void add_service(CLI::App& app, Invocation& invocation, const std::string& name,
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   command->add_flag("--reuse-port", invocation.listen.reuse_port,
-                    "With --listen: each process has a listener of its own (SO_REUSEPORT)");
+                    "With --listen: each process has its own listener (SO_REUSEPORT)");
 }
 
 void add_services(CLI::App& app, Invocation& invocation) {
-  add_service(app, invocation, "echo", "Send back the first bytes that a client sends, then close",
+  add_service(app, invocation, "echo", "Send back the first bytes of the client, then close",
               [](int socket, Host&) { prefork::worker::echo(socket); });
   add_service(
       app, invocation, "line",
       "Read one line: 'W <us>' uses that much CPU time, 'S <us>' sleeps; answer 'OK <pid>', then close",
       [](int socket, Host&) { prefork::worker::line(socket); });
   add_service(
-      app, invocation, "http", "A page that says hello; /?ms=N waits N milliseconds first",
+      app, invocation, "http", "Serve a page that says hello; /?ms=N waits N milliseconds first",
       [&invocation](int socket, Host& host) { prefork::worker::http(socket, invocation.http, host); });
   app.get_subcommand("http")
       ->add_option_function<double>(
@@ -82,8 +83,7 @@ void add_services(CLI::App& app, Invocation& invocation) {
             invocation.http.keep_alive = std::chrono::milliseconds(static_cast<long>(seconds * 1000));
           },
           "How long a client may be silent between two requests, while it occupies this worker; 0 closes "
-          "after "
-          "each request [5]")
+          "after each request [5]")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 3600.0));
 }
