@@ -1,14 +1,11 @@
 #include "config/changes_words.h"
 
+#include "proto/joined.h"
+
 namespace prefork {
 namespace {
 
-void add(std::string& text, std::string_view part, std::string_view separator) {
-  if (!text.empty() && !part.empty()) text += separator;
-  text += part;
-}
-
-/// Numbers of workers are said.
+/// The key, and for a number of workers its value: numbers of workers are no secret.
 std::string with_number(std::string_view key, const PoolConfig& pool) {
   const std::string most = std::to_string(pool.workers);
   const std::string name(key);
@@ -18,31 +15,27 @@ std::string with_number(std::string_view key, const PoolConfig& pool) {
   return name;
 }
 
-std::string in_words(const ListenerChanges& changes) {
-  std::string text;
-  for (const ListenAddress& address : changes.added) add(text, address.text() + " added", ", ");
-  for (const ListenAddress& address : changes.removed) add(text, address.text() + " removed", ", ");
+std::vector<std::string> in_words(const ListenerChanges& changes) {
+  std::vector<std::string> parts;
+  for (const ListenAddress& address : changes.added) parts.push_back(address.text() + " added");
+  for (const ListenAddress& address : changes.removed) parts.push_back(address.text() + " removed");
   for (const auto& [address, attributes] : changes.changed)
-    add(text, address.text() + " changed (" + listed(attributes) + ")", ", ");
-  return text.empty() ? "" : "listen " + text;
+    parts.push_back(address.text() + " changed (" + joined(attributes) + ")");
+  return parts;
 }
 
 }  // namespace
 
-std::string listed(const Keys& keys) {
-  std::string text;
-  for (const std::string_view key : keys) add(text, key, ", ");
-  return text;
-}
-
 std::string in_words(const PoolChanges& changes, const PoolConfig& pool) {
-  std::string text;
-  for (const std::string_view key : changes.size) add(text, with_number(key, pool), ", ");
-  add(text, listed(changes.policy), ", ");
-  add(text, in_words(changes.listeners), "; ");
+  std::vector<std::string> at_once;
+  for (const std::string_view key : changes.size) at_once.push_back(with_number(key, pool));
+  at_once.insert(at_once.end(), changes.policy.begin(), changes.policy.end());
+  std::vector<std::string> parts;
+  if (!at_once.empty()) parts.push_back(joined(at_once));
+  if (changes.listeners.any()) parts.push_back("listen " + joined(in_words(changes.listeners)));
   if (!changes.workers_replaced.empty())
-    add(text, "workers are replaced: " + listed(changes.workers_replaced), "; ");
-  return text.empty() ? "unchanged" : text;
+    parts.push_back("workers are replaced: " + joined(changes.workers_replaced));
+  return parts.empty() ? "unchanged" : joined(parts, "; ");
 }
 
 }  // namespace prefork

@@ -1,5 +1,5 @@
-// What differs between two configurations of a pool, in one line for a person. Names keys, not values, which
-// may be secret: but for the number of workers, and where the pool listens.
+// What differs between two configurations of a pool, in one line for a person. Names keys, not values,
+// because a value may be secret; only the number of workers and the listen addresses are shown.
 #pragma once
 
 #include <string>
@@ -7,9 +7,6 @@
 #include "config/changes.h"
 
 namespace prefork {
-
-/// "a, b".
-[[nodiscard]] std::string listed(const Keys& keys);
 
 /// "workers 4, queue.timeout; listen :81 added, :80 removed; workers are replaced: command", or "unchanged".
 /// `pool` is the new one.

@@ -10,6 +10,7 @@
 #include "config/schema.h"
 #include "config/schema_judge.h"
 #include "config/schema_words.h"
+#include "proto/joined.h"
 
 namespace prefork {
 namespace {
@@ -44,6 +45,11 @@ std::vector<std::string> keys_of(const json& object) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : object.items()) keys.push_back(key);
   return keys;
+}
+
+std::vector<std::string> all_in_quotes(std::vector<std::string> words) {
+  for (std::string& word : words) word = in_quotes(word);
+  return words;
 }
 
 class Walk {
@@ -188,13 +194,12 @@ void Walk::unknown_key(const json& node, const std::string& key, const std::stri
   } else if (!longer.empty()) {
     // The key of that name elsewhere is hardly meant, unless it is inside of this object.
     const std::string inside = where_known({&node, pointer.substr(0, pointer.rfind('/'))}, key);
-    for (const std::string& one : longer)
-      hint += (hint.empty() ? "; did you mean " : " or ") + in_quotes(one);
+    hint = "; did you mean " + joined(all_in_quotes(longer), " or ");
     hint += inside.empty() ? "?" : ", or does it belong at " + inside + "?";
   } else if (!place.empty()) {
     hint = "; it belongs at " + place;
-  } else {
-    for (const std::string& one : known) hint += (hint.empty() ? "; known here: " : ", ") + one;
+  } else if (!known.empty()) {
+    hint = "; known here: " + joined(known);
   }
   problems_.add(pointer, "the key " + in_quotes(key) + " is not known here" + hint);
 }

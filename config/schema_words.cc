@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "proto/joined.h"
+
 namespace prefork {
 namespace {
 
@@ -21,16 +23,10 @@ std::string quoted(std::string_view text, std::size_t most) {
   return text.size() <= most ? shown : shown + "... (" + std::to_string(text.size()) + " bytes)";
 }
 
-std::string joined(const std::vector<std::string>& parts, const std::string& separator) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : separator) + part;
-  return text;
-}
-
 std::string enum_text(const json& values) {
   std::vector<std::string> parts;
   for (const json& value : values) parts.push_back(value.dump());
-  return (parts.size() == 1 ? "only " : "one of ") + joined(parts, ", ");
+  return (parts.size() == 1 ? "only " : "one of ") + joined(parts);
 }
 
 std::string string_text(const json& node) {
@@ -48,7 +44,7 @@ std::string type_text(const json& node) {
   std::vector<std::string> keys;
   const json properties = node.value("properties", json::object());
   for (const auto& [key, value] : properties.items()) keys.push_back(key);
-  return keys.empty() ? "an object" : "an object of " + joined(keys, ", ");
+  return keys.empty() ? "an object" : "an object of " + joined(keys);
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that make `b` of `a`.

@@ -11,6 +11,7 @@
 #include "config/document.h"
 #include "config/json_access.h"
 #include "config/problems.h"
+#include "proto/joined.h"
 #include "supervisor/clients/lingering_close.h"
 #include "supervisor/control_server/control_socket.h"
 
@@ -192,7 +193,7 @@ std::string breakdown(const Config& config, const std::vector<Share>& shares, Si
     }
   }
   if (others > 0) parts.push_back(fmt::format("{} for the rest", others));
-  return fmt::format("{}", fmt::join(parts, ", "));
+  return joined(parts);
 }
 
 /// What is short of what.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/joined.h"
 #include "supervisor/app/supervisor.h"
 
 namespace prefork {
@@ -9,12 +10,12 @@ namespace prefork {
 Result<std::vector<PoolRunner*>> Supervisor::pools_named(const PoolName& name) const {
   if (stopping_) return Error{"the supervisor is stopping"};
   std::vector<PoolRunner*> found;
-  std::string known;
+  std::vector<std::string> known;
   for (const auto& pool : pools_) {
-    known += (known.empty() ? "" : ", ") + pool->config().name;
+    known.push_back(pool->config().name);
     if (!name || pool->config().name == *name) found.push_back(pool.get());
   }
-  if (found.empty()) return Error{"there is no pool \"" + *name + "\"; there are " + known};
+  if (found.empty()) return Error{"there is no pool \"" + *name + "\"; there are " + joined(known)};
   return found;
 }
 
@@ -48,11 +49,7 @@ Result<Operations::PoolNames> Supervisor::reset_failed(const PoolName& pool) {
 Result<Operations::Scaled> Supervisor::scale(const PoolName& pool, std::size_t workers) {
   const auto pools = pools_named(pool);
   if (!pools) return pools.error();
-  if (pools.value().size() > 1) {
-    std::string known;
-    for (const std::string& name : names_of(pools.value())) known += (known.empty() ? "" : ", ") + name;
-    return Error{"which pool? There are " + known};
-  }
+  if (pools.value().size() > 1) return Error{"which pool? There are " + joined(names_of(pools.value()))};
   PoolRunner& one = *pools.value().front();
   if (workers > kMaxWorkers) {
     return Error{"a pool can have 0 to " + std::to_string(kMaxWorkers) + " workers, not " +

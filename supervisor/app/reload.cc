@@ -11,6 +11,7 @@
 #include "config/control_path.h"
 #include "config/privileges.h"
 #include "config/warnings.h"
+#include "proto/joined.h"
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/app/supervisor.h"
 #include "supervisor/system/give_up_root.h"
@@ -141,7 +142,7 @@ void Supervisor::note_file_keys(const Config& config, std::vector<std::string>& 
         became_another_than(own_identity(config, options_.config_file), spawner_.pid()))
       say("supervisor_user" + later);
   }
-  if (!at_once.empty()) say("supervisor: reloaded, " + listed(at_once));
+  if (!at_once.empty()) say("supervisor: reloaded, " + joined(at_once));
 }
 
 void Supervisor::renew_lock() {

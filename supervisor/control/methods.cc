@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "proto/joined.h"
 #include "supervisor/control/json_text.h"
 #include "supervisor/control/status_json.h"
 
@@ -121,13 +122,8 @@ const char* allowed(const std::string& name) {
 
 /// "scale knows no parameter "worker"; it takes pool, workers".
 std::string unknown_parameter(const std::string& name, const Method& method) {
-  std::string known;
-  for (const std::string_view parameter : method.parameters) {
-    if (!known.empty()) known += ", ";
-    known += parameter;
-  }
   return std::string(method.name) + " knows no parameter \"" + name + "\"; it takes " +
-         (known.empty() ? "none" : known);
+         (method.parameters.empty() ? "none" : joined(method.parameters));
 }
 
 std::variant<Parameters, Refusal> read_parameters(const Json& params, const Method& method) {
@@ -148,9 +144,10 @@ Outcome call(const std::string& name, const Json& request, Operations& operation
   const auto method =
       std::find_if(all.begin(), all.end(), [&](const Method& one) { return one.name == name; });
   if (method == all.end()) {
-    std::string message = "unknown method \"" + name.substr(0, 100) + "\"; there are ";
-    for (const Method& known : all) message += (&known == &all.front() ? "" : ", ") + std::string(known.name);
-    return Refusal{ControlError::kUnknownMethod, message};
+    std::vector<std::string_view> known;
+    for (const Method& one : all) known.push_back(one.name);
+    return Refusal{ControlError::kUnknownMethod,
+                   "unknown method \"" + name.substr(0, 100) + "\"; there are " + joined(known)};
   }
   const auto params = request.find("params");
   auto wanted = read_parameters(params == request.end() ? Json::object() : *params, *method);

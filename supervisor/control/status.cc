@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/joined.h"
 #include "supervisor/control/describe.h"
 
 namespace prefork {
@@ -90,12 +91,12 @@ std::size_t ready_workers(const PoolStatus& pool) {
 }
 
 std::string summary(const std::vector<PoolSummary>& pools) {
-  std::string text;
+  std::vector<std::string> parts;
   for (const PoolSummary& pool : pools) {
-    text += fmt::format("{}{}: {} of {} workers ready, {} busy, {} queued", text.empty() ? "" : "; ",
-                        pool.name, pool.ready, pool.target, pool.busy, pool.queued);
+    parts.push_back(fmt::format("{}: {} of {} workers ready, {} busy, {} queued", pool.name, pool.ready,
+                                pool.target, pool.busy, pool.queued));
   }
-  return text;
+  return joined(parts, "; ");
 }
 
 std::string state_of(const WorkerStatusLine& worker) {

@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 
+#include "proto/joined.h"
+
 namespace prefork {
 
 ActivatedSockets ActivatedSockets::take() {
@@ -34,10 +36,10 @@ ActivatedSockets ActivatedSockets::adopt(const std::vector<ActivatedState>& stat
 }
 
 Result<Fd> ActivatedSockets::find(const std::string& name) const {
-  std::string known;
+  std::vector<std::string> known;
   const Socket* found = nullptr;
   for (const Socket& socket : sockets_) {
-    known += (known.empty() ? "" : ", ") + socket.name;
+    known.push_back(socket.name);
     if (socket.name != name) continue;
     if (found != nullptr) {
       return Error{"listen systemd:" + name +
@@ -46,9 +48,9 @@ Result<Fd> ActivatedSockets::find(const std::string& name) const {
     found = &socket;
   }
   if (found == nullptr) {
-    return Error{
-        "listen systemd:" + name + ": no such socket was handed over; " +
-        (known.empty() ? "there is none at all: is the .socket unit started?" : "there are: " + known)};
+    return Error{"listen systemd:" + name + ": no such socket was handed over; " +
+                 (known.empty() ? "there is none at all: is the .socket unit started?"
+                                : "there are: " + joined(known))};
   }
   if (::sd_is_socket(found->descriptor.get(), AF_UNSPEC, SOCK_STREAM, /*listening=*/1) <= 0)
     return Error{"listen systemd:" + name + ": this is no listening stream socket (ListenStream=)"};
