@@ -226,7 +226,7 @@ Config build_config(const Document& document, const CommandSearch& search, Probl
     config.pools.push_back(build_pool(document, config.name, "", search, listeners, problems));
   } else if (pools->is_object()) {
     for (const auto& [name, pool] : pools->items()) {
-      const std::string pointer = child_pointer("/pools", printable(name));
+      const std::string pointer = child_pointer("/pools", json_escaped(name));
       config.pools.push_back(build_pool(pool, name, pointer, search, listeners, problems));
     }
   }

@@ -61,7 +61,7 @@ std::string Builder::here() const {
   if (levels_.empty()) return "";
   const Level& level = levels_.back();
   if (level.container->is_array()) return child_pointer(level.pointer, level.container->size());
-  return child_pointer(level.pointer, printable(level.key));
+  return child_pointer(level.pointer, json_escaped(level.key));
 }
 
 Document* Builder::place(Document v) {

@@ -25,7 +25,7 @@ class Places {
     if (value.is_array()) {
       for (std::size_t i = 0; i < value.size(); ++i) visit(value[i], child_pointer(pointer, i));
     } else if (value.is_object()) {
-      for (const auto& [key, child] : value.items()) visit(child, child_pointer(pointer, printable(key)));
+      for (const auto& [key, child] : value.items()) visit(child, child_pointer(pointer, json_escaped(key)));
     }
   }
 

@@ -37,8 +37,9 @@ void add_pool_warnings(const PoolConfig& pool, bool as_root, std::vector<std::st
     return;
   }
   if (const auto what = changeable(pool.executable, *identity)) {
-    warnings.push_back("pool " + pool.name + ": its user " + printable(pool.process.user) +
-                       " can change what its workers execute: " + printable(*what) + " is writable for it");
+    warnings.push_back("pool " + pool.name + ": its user " + json_escaped(pool.process.user) +
+                       " can change what its workers execute: " + json_escaped(*what) +
+                       " is writable for it");
   }
 }
 
@@ -54,7 +55,7 @@ std::vector<std::string> privilege_warnings(const Config& config, const std::str
   const bool others_write = ::stat(file.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
                             (info.st_uid != 0 || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0);
   if (as_root && others_write) {
-    warnings.push_back(printable(file) +
+    warnings.push_back(json_escaped(file) +
                        ": others than root can change this file, and with it what root runs");
   }
   return warnings;

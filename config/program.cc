@@ -60,7 +60,7 @@ std::optional<std::string> content_fault(const std::string& path) {
   auto fault = entry_fault(interpreter);
   if (!fault) return std::nullopt;
   if (interpreter.ends_with('\r')) *fault += " (the line ends in a carriage return)";
-  return "is a script whose interpreter " + printable(interpreter) + " " + *fault;
+  return "is a script whose interpreter " + json_escaped(interpreter) + " " + *fault;
 }
 
 std::vector<std::string> places(const CommandSearch& search) {
@@ -83,11 +83,11 @@ Result<std::string> look_up(const std::string& name, const CommandSearch& search
     const auto fault = entry_fault(path);
     if (!fault) return path;
     if (!reason && *fault != "does not exist") {
-      reason = Error{path_in_quotes(name) + ": " + printable(path) + " " + *fault};
+      reason = Error{path_in_quotes(name) + ": " + json_escaped(path) + " " + *fault};
     }
   }
   if (reason) return *reason;
-  return Error{path_in_quotes(name) + " is not found in PATH (" + printable(search.path) +
+  return Error{path_in_quotes(name) + " is not found in PATH (" + json_escaped(search.path) +
                ") nor beside the supervisor's own program"};
 }
 
@@ -107,7 +107,7 @@ Result<std::string> find_program(const std::string& name, const std::string& dir
                .lexically_normal()
                .string();
   }
-  const std::string subject = path_in_quotes(name) + (path == name ? " " : ": " + printable(path) + " ");
+  const std::string subject = path_in_quotes(name) + (path == name ? " " : ": " + json_escaped(path) + " ");
   if (const auto fault = entry_fault(path)) return Error{subject + *fault};
   if (const auto fault = content_fault(path)) return Error{subject + *fault};
   return path;

@@ -123,7 +123,7 @@ void Walk::object(const json& node, const Document& value, const std::string& po
     problems_.add(pointer, "has more than " + node["maxProperties"].dump() + " elements");
   }
   for (const auto& [key, child] : value.items())
-    member(node, key, child, child_pointer(pointer, printable(key)));
+    member(node, key, child, child_pointer(pointer, json_escaped(key)));
 }
 
 void Walk::member(const json& node, const std::string& key, const Document& child,

@@ -19,7 +19,7 @@ std::string dumped(const nlohmann::ordered_json& value) {
 
 /// Says how long the text is if not all of it is shown.
 std::string quoted(std::string_view text, std::size_t most) {
-  const std::string shown = '"' + printable(text.substr(0, most)) + '"';
+  const std::string shown = '"' + json_escaped(text.substr(0, most)) + '"';
   return text.size() <= most ? shown : shown + "... (" + std::to_string(text.size()) + " bytes)";
 }
 
@@ -76,7 +76,7 @@ std::string folded(std::string_view word) {
 
 }  // namespace
 
-std::string printable(std::string_view text) {
+std::string json_escaped(std::string_view text) {
   const std::string dump = dumped(std::string(text.substr(0, kMaxKeptBytes)));
   return dump.substr(1, dump.size() - 2);
 }

@@ -9,8 +9,9 @@
 
 namespace prefork {
 
-/// Everything that is not printable ASCII becomes \u00xx, as in JSON; also no longer than a line should be.
-[[nodiscard]] std::string printable(std::string_view text);
+/// The text as JSON writes it inside a string, so that it reads as it does in the file: everything that is
+/// not printable ASCII becomes \u00xx. Cut after 300 bytes.
+[[nodiscard]] std::string json_escaped(std::string_view text);
 /// The same between quotation marks; of a long text the beginning and how long it is.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 /// The same for a path, of which more is shown.

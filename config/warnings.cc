@@ -82,7 +82,7 @@ void look_at_addresses(const WrittenPool& pool, Problems& found) {
 }
 
 std::string pointer_of(const Document& document, const std::string& pool) {
-  return find_key(document, "pools") == nullptr ? "" : child_pointer("/pools", printable(pool));
+  return find_key(document, "pools") == nullptr ? "" : child_pointer("/pools", json_escaped(pool));
 }
 
 }  // namespace
