@@ -9,6 +9,7 @@
 #include "supervisor/system/clock.h"
 
 namespace prefork {
+
 PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
                        std::vector<ListenSocket> sockets)
     : PoolRunner(surroundings, std::move(config), stop_timeout, surroundings.spawner.next_key()) {

@@ -10,6 +10,7 @@
 #include "supervisor/system/clock.h"
 
 namespace prefork {
+
 Result<WorkerOutput::Ends> WorkerOutput::make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0) return system_error("pipe for its output");
