@@ -1,7 +1,8 @@
 #include "config/byte_size.h"
 
-#include <algorithm>
 #include <cstddef>
+
+#include "proto/digits.h"
 
 namespace prefork {
 namespace {
@@ -19,15 +20,12 @@ std::optional<unsigned> unit_shift(std::string_view name) {
 
 std::optional<std::uint64_t> parse_byte_size(std::string_view text) {
   constexpr std::size_t kMaxDigits = 15;
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const auto digits =
-      static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
+  const std::size_t digits = leading_digits(text);
+  const auto count = parse_digits<std::uint64_t>(text.substr(0, digits));
   const auto shift = unit_shift(text.substr(digits));
-  if (digits == 0 || digits > kMaxDigits || !shift) return std::nullopt;
-  std::uint64_t count = 0;
-  for (const char c : text.substr(0, digits)) count = count * 10 + static_cast<std::uint64_t>(c - '0');
-  if (count > (static_cast<std::uint64_t>(INT64_MAX) >> *shift)) return std::nullopt;
-  return count << *shift;
+  if (!count || digits > kMaxDigits || !shift) return std::nullopt;
+  if (*count > (static_cast<std::uint64_t>(INT64_MAX) >> *shift)) return std::nullopt;
+  return *count << *shift;
 }
 
 }  // namespace prefork

@@ -1,6 +1,9 @@
 #include "config/duration.h"
 
-#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "proto/digits.h"
 
 namespace prefork {
 namespace {
@@ -17,14 +20,11 @@ std::optional<Milliseconds> unit(std::string_view name) {
 
 std::optional<Milliseconds> parse_duration(std::string_view text) {
   constexpr std::size_t kMaxDigits = 9;
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const auto digits =
-      static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
+  const std::size_t digits = leading_digits(text);
+  const auto count = parse_digits<std::int64_t>(text.substr(0, digits));
   const auto one = unit(text.substr(digits));
-  if (digits == 0 || digits > kMaxDigits || !one) return std::nullopt;
-  std::int64_t count = 0;
-  for (const char c : text.substr(0, digits)) count = count * 10 + (c - '0');
-  return *one * count;
+  if (!count || digits > kMaxDigits || !one) return std::nullopt;
+  return *one * *count;
 }
 
 }  // namespace prefork

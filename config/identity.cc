@@ -4,19 +4,16 @@
 #include <pwd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "config/schema_words.h"
+#include "proto/digits.h"
 
 namespace prefork {
 namespace {
 
 std::optional<std::uint32_t> number_in(const std::string& text) {
   constexpr std::size_t kMaxDigits = 9;
-  const bool digits = !text.empty() && text.size() <= kMaxDigits &&
-                      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits) return std::nullopt;
-  return static_cast<std::uint32_t>(std::strtoul(text.c_str(), nullptr, 10));
+  return text.size() <= kMaxDigits ? parse_digits<std::uint32_t>(text) : std::nullopt;
 }
 
 std::optional<std::uint32_t> group_number(const std::string& group) {

@@ -5,21 +5,15 @@
 #include <sys/un.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
+
+#include "proto/digits.h"
 
 namespace prefork {
 namespace {
 
 constexpr std::size_t kMaxUnixName =
     sizeof(sockaddr_un::sun_path) - 1;  // 107: a NUL ends a path or begins a name
-
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return port;
-}
 
 /// The usual spelling of a numeric IPv6 address, with its scope if it has one; "" when it is not one.
 std::string canonical_v6(const std::string& host) {
@@ -91,7 +85,7 @@ Result<ListenAddress> parse_bracketed(std::string_view text) {
   address.host = canonical_v6(std::string(text.substr(1, bracket - 1)));
   if (address.host.empty()) return Error{"what stands in brackets is not an IPv6 address"};
   const std::string_view rest = text.substr(bracket + 1);
-  const auto port = rest.starts_with(':') ? parse_port(rest.substr(1)) : std::nullopt;
+  const auto port = rest.starts_with(':') ? parse_digits<std::uint16_t>(rest.substr(1)) : std::nullopt;
   if (!port) return Error{"after \"]\" must follow \":\" and a port from 0 to 65535"};
   address.port = *port;
   return address;
@@ -111,7 +105,7 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return Error{"the port is missing: \"host:port\" or \":port\""};
   if (text.find(':') != colon) return Error{"an IPv6 address is written in brackets: \"[::1]:8080\""};
-  const auto port = parse_port(text.substr(colon + 1));
+  const auto port = parse_digits<std::uint16_t>(text.substr(colon + 1));
   if (!port) return Error{"the port must be a number from 0 to 65535"};
   auto host = parse_name(text.substr(0, colon));
   if (!host) return host.error();

@@ -6,6 +6,7 @@
 #include "config/listen_address.h"
 #include "config/machine_check.h"
 #include "config/schema_words.h"
+#include "proto/digits.h"
 
 namespace prefork {
 
@@ -53,7 +54,7 @@ void ListenReader::read_attributes(const Document& value, const std::string& poi
   const std::string* mode = find_string(value, "mode");
   if (mode == nullptr || problems_.about(child_pointer(pointer, "mode"))) return;
   constexpr int kOctal = 8;
-  address.mode = static_cast<mode_t>(std::stoul(*mode, nullptr, kOctal));
+  address.mode = parse_digits<mode_t>(*mode, kOctal);
 }
 
 }  // namespace prefork

@@ -5,11 +5,12 @@
 #include <pwd.h>
 #include <sys/stat.h>
 
-#include <algorithm>
+#include <cstdint>
 
 #include "config/listen_address.h"
 #include "config/program.h"
 #include "config/schema_words.h"
+#include "proto/digits.h"
 
 namespace prefork {
 namespace {
@@ -19,8 +20,7 @@ constexpr std::size_t kMaxStartBytes = std::size_t{60} * 1024;
 
 bool is_number(const std::string& text) {
   constexpr std::size_t kMaxDigits = 9;
-  return !text.empty() && text.size() <= kMaxDigits &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return text.size() <= kMaxDigits && parse_digits<std::uint32_t>(text).has_value();
 }
 
 void check_directory(const std::string& directory, const std::string& pointer, Problems& problems) {

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -13,18 +12,11 @@
 #include <string_view>
 #include <utility>
 
+#include "proto/digits.h"
 #include "worker/template.h"
 
 namespace prefork::worker {
 namespace {
-
-std::optional<int> number(const char* text) {
-  const std::string_view digits(text);
-  int value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size() || value < 0) return std::nullopt;
-  return value;
-}
 
 Result<Fd> channel_of_environment() {
   const char* named = std::getenv(kChannelVariable);
@@ -33,7 +25,7 @@ Result<Fd> channel_of_environment() {
                  " is not set: this is a worker; it is started by supervisor, with a channel"};
   }
   const std::string which = std::string(kChannelVariable) + "=" + named;
-  const std::optional<int> descriptor = number(named);
+  const std::optional<int> descriptor = parse_digits<int>(named);
   if (!descriptor) return Error{which + ": not the number of a descriptor"};
   int type = 0;
   socklen_t size = sizeof(type);
@@ -45,7 +37,7 @@ Result<Fd> channel_of_environment() {
 
 unsigned slots_of_environment(unsigned limit) {
   const char* given = std::getenv(kSlotsVariable);
-  const int slots = given == nullptr ? 1 : number(given).value_or(1);
+  const int slots = given == nullptr ? 1 : parse_digits<int>(given).value_or(1);
   return std::clamp(static_cast<unsigned>(slots), 1U, std::max(limit, 1U));
 }
 

@@ -1,12 +1,12 @@
 #include "supervisor/commands/command_line.h"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <optional>
 #include <vector>
 
+#include "proto/digits.h"
 #include "supervisor/version.h"
 
 namespace prefork {
@@ -137,10 +137,10 @@ class Parser {
   }
 
   bool read_size() {
-    const std::string& number = size_.back();
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), line_.workers);
+    const auto workers = parse_digits<std::size_t>(size_.back());
+    line_.workers = workers.value_or(0);
     if (size_.size() == 2) line_.pool = size_.front();
-    return error == std::errc() && end == number.data() + number.size();
+    return workers.has_value();
   }
 
   CLI::App app_;

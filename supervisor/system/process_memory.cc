@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <string>
 #include <string_view>
 
+#include "proto/digits.h"
 #include "proto/fd.h"
 
 namespace prefork {
@@ -21,11 +21,12 @@ std::optional<std::uint64_t> resident_memory(pid_t pid) {
   if (size <= 0) return std::nullopt;
   // "size resident shared …", in pages.
   const std::string_view fields(text.data(), static_cast<std::size_t>(size));
-  const std::size_t second = fields.find(' ') + 1;
-  std::uint64_t pages = 0;
-  const auto [end, error] = std::from_chars(fields.data() + second, fields.data() + fields.size(), pages);
-  if (second == 0 || error != std::errc()) return std::nullopt;
-  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t space = fields.find(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  const std::string_view resident = fields.substr(space + 1);
+  const auto pages = parse_digits<std::uint64_t>(resident.substr(0, leading_digits(resident)));
+  if (!pages) return std::nullopt;
+  return *pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace prefork

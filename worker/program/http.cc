@@ -4,12 +4,12 @@
 
 #include <boost/beast/core/flat_static_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 
+#include "proto/digits.h"
 #include "worker/program/socket_stream.h"
 
 namespace prefork::worker {
@@ -47,9 +47,9 @@ std::optional<std::chrono::milliseconds> wait_of(std::string_view query) {
     const std::string_view item = query.substr(0, end);
     query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
     if (!item.starts_with("ms=")) continue;
-    const std::string_view digits = item.substr(3);
-    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), wait);
-    if (error != std::errc() || stop != digits.data() + digits.size() || wait > kMaxWait) return std::nullopt;
+    const auto asked = parse_digits<std::uint32_t>(item.substr(3));
+    if (!asked || *asked > kMaxWait) return std::nullopt;
+    wait = *asked;
   }
   return std::chrono::milliseconds(wait);
 }

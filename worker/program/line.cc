@@ -4,11 +4,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <string>
-#include <system_error>
 #include <thread>
 
+#include "proto/digits.h"
 #include "worker/program/stream.h"
 
 namespace prefork::worker {
@@ -50,12 +49,10 @@ std::optional<std::string_view> receive_line(int socket, std::span<char> buffer)
 
 std::optional<LineRequest> parse_line_request(std::string_view line) {
   if (line.size() < 3 || line[1] != ' ' || (line[0] != 'W' && line[0] != 'S')) return std::nullopt;
-  const std::string_view digits = line.substr(2);
-  std::uint32_t time = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), time);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  const auto time = parse_digits<std::uint32_t>(line.substr(2));
+  if (!time) return std::nullopt;
   const LineRequest request{line[0] == 'W' ? LineRequest::Kind::kWork : LineRequest::Kind::kSleep,
-                            std::chrono::microseconds(time)};
+                            std::chrono::microseconds(*time)};
   if (request.time > kMaxTime) return std::nullopt;
   return request;
 }
