@@ -13,6 +13,7 @@
 #include "supervisor/system/give_up_root.h"
 #include "supervisor/system/own_process.h"
 #include "supervisor/system/replace_program.h"
+#include "supervisor/system/worker_users.h"
 #include "supervisor/upgrade/adoption.h"
 #include "supervisor/upgrade/upgrade_check.h"
 #include "supervisor/version.h"

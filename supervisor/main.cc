@@ -21,6 +21,8 @@
 #include "supervisor/commands/command_line.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/spawner/spawner.h"
+#include "supervisor/system/config_lock.h"
+#include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/own_process.h"
 #include "supervisor/system/program_path.h"
 #include "supervisor/system/read_filter.h"

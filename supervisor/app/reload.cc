@@ -14,8 +14,10 @@
 #include "proto/joined.h"
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/app/supervisor.h"
+#include "supervisor/system/config_lock.h"
+#include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/give_up_root.h"
-#include "supervisor/system/own_process.h"
+#include "supervisor/system/worker_users.h"
 
 namespace prefork {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/system/clock.h"
+#include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/give_up_root.h"
-#include "supervisor/system/own_process.h"
 #include "supervisor/version.h"
 
 namespace prefork {

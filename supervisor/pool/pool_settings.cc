@@ -3,7 +3,7 @@
 #include <string>
 
 #include "proto/record.h"
-#include "supervisor/system/own_process.h"
+#include "supervisor/system/oom_score.h"
 
 namespace prefork {
 

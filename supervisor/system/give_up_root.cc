@@ -1,6 +1,5 @@
 #include "supervisor/system/give_up_root.h"
 
-#include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/capability.h>
@@ -11,9 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <type_traits>
@@ -84,14 +81,6 @@ Result<void> change_user(const Identity& identity) {
   return {};
 }
 
-std::string status_field(pid_t process, const std::string& field) {
-  std::ifstream lines("/proc/" + (process == 0 ? "self" : std::to_string(process)) + "/status");
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(field + ":\t")) return line.substr(field.size() + 2);
-  }
-  return "";
-}
-
 }  // namespace
 
 Identity identity_without_account(const std::string& config_file, const Config& config) {
@@ -124,35 +113,6 @@ Result<void> give_up_root(const Identity& identity) {
 void hide_from_own_user() {
   // Fails never, says prctl(2).
   (void)::prctl(PR_SET_DUMPABLE, 0);
-}
-
-bool can_change_user(pid_t process) {
-  constexpr std::uint64_t kNeeded = (1U << CAP_SETUID) | (1U << CAP_SETGID);
-  const std::string effective = status_field(process, "CapEff");
-  return (std::strtoull(effective.c_str(), nullptr, 16) & kNeeded) == kNeeded;
-}
-
-Result<void> check_users(const Config& config, pid_t spawner) {
-  const bool any_user = can_change_user(spawner);
-  const bool given_up = any_user && !can_change_user(0);
-  for (const PoolConfig& pool : config.pools) {
-    const auto& identity = pool.process.identity;
-    const bool own = identity && identity->uid == ::geteuid();
-    if (identity && !own && !any_user) {
-      return Error{
-          fmt::format("pool {}: workers cannot run as user \"{}\": the supervisor is not root; start it as "
-                      "root, or as that user",
-                      pool.name, pool.process.user)};
-    }
-    if (given_up && (!identity || own)) {
-      return Error{
-          fmt::format("pool {}: its workers would run as {}, but the supervisor has given up root; restart "
-                      "it, or give the pool "
-                      "another \"user\"",
-                      pool.name, own ? "the supervisor's own user" : "root")};
-    }
-  }
-  return {};
 }
 
 }  // namespace prefork

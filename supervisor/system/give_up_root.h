@@ -5,8 +5,6 @@
 // The spawner stays root. What it still does for such a supervisor: see kRenounceRoot.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 
 #include "config/config.h"
@@ -22,14 +20,7 @@ namespace prefork {
 /// gives up those. After an error the process is in between and must end.
 [[nodiscard]] Result<void> give_up_root(const Identity& identity);
 
-/// Nobody but root may trace this process, read its memory or take its descriptors, not even its own user.
+/// Only root may trace this process, read its memory or take its descriptors; its own user may not.
 void hide_from_own_user();
-
-/// Whether that process can start others as any user; 0 is this one.
-[[nodiscard]] bool can_change_user(pid_t process);
-
-/// Refuses users that workers cannot run as: the spawner cannot start them, or they would be the supervisor's
-/// own when it has given up root.
-[[nodiscard]] Result<void> check_users(const Config& config, pid_t spawner);
 
 }  // namespace prefork

@@ -61,6 +61,14 @@ std::string program_path(const char* argv0) {
   return as_the_kernel_says();
 }
 
+std::string own_directory() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t size = ::readlink(kRunning, path.data(), path.size());
+  if (size <= 0) return "";
+  const std::string program(path.data(), static_cast<std::size_t>(size));
+  return program.substr(0, program.rfind('/'));
+}
+
 Result<FileIdentity> FileIdentity::of(const std::string& path) {
   FileIdentity identity;
   if (::stat(path.c_str(), &identity.status_) < 0) return system_error(path);

@@ -7,28 +7,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <filesystem>
-#include <string>
 
-#include "tests/config/temp_directory.h"
+#include "proto/fd.h"
 #include "tests/proto/open_descriptors.h"
+#include "tests/support/in_a_child.h"
 
 namespace prefork {
 namespace {
 
+using test::in_a_child;
 using test::open_descriptors;
-
-/// Runs `work` in a child, whose process may be spoilt. True when it returned true there.
-template <typename Work>
-bool in_a_child(Work work) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(work() ? 0 : 1);
-  int status = -1;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 bool is_disposed(int number, sighandler_t wanted) {
   struct sigaction action {};
@@ -78,49 +68,6 @@ TEST_CASE("FAULTS 37: orphans of its descendants come to the supervisor") {
     int on = 0;
     return ::prctl(PR_GET_CHILD_SUBREAPER, &on) == 0 && on == 1;
   }));
-}
-
-TEST_CASE("the limit of descriptors is raised to the hard one, and what it was is remembered for workers") {
-  CHECK(in_a_child([] {
-    rlimit limit{};
-    (void)::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = 100;
-    (void)::setrlimit(RLIMIT_NOFILE, &limit);
-    const rlimit original = raise_descriptor_limit();
-    return original.rlim_cur == 100 && descriptor_limit() == limit.rlim_max;
-  }));
-}
-
-TEST_CASE("FAULTS 68: a configuration is locked once, until the lock is given up") {
-  const TempDirectory directory;
-  const std::string file = directory.file("pool.json", "{}");
-  {
-    const auto first = lock_config(file);
-    REQUIRE(first.ok());
-    const auto second = lock_config(file);
-    REQUIRE_FALSE(second.ok());
-    CHECK(second.error().message() == file + ": another supervisor runs with this configuration");
-  }
-  CHECK(lock_config(file).ok());
-}
-
-TEST_CASE("FAULTS 68: the lock is not inherited by what is started") {
-  const TempDirectory directory;
-  const auto lock = lock_config(directory.file("pool.json", "{}"));
-  REQUIRE(lock.ok());
-  CHECK(test::is_close_on_exec(lock.value().get()));
-}
-
-TEST_CASE("a configuration that cannot be opened is named, and a pipe in its place does not block") {
-  const TempDirectory directory;
-  CHECK(lock_config(directory.at("missing")).error().message() ==
-        directory.at("missing") + ": No such file or directory");
-  REQUIRE(::mkfifo(directory.at("pipe").c_str(), 0600) == 0);
-  CHECK(lock_config(directory.at("pipe")).ok());
-}
-
-TEST_CASE("the program knows the directory it is in") {
-  CHECK(std::filesystem::exists(own_directory() + "/io-tests"));
 }
 
 }  // namespace

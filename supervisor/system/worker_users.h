@@ -1,0 +1,18 @@
+// Which users the supervisor's workers can run as: what the spawner's capabilities allow.
+#pragma once
+
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "proto/result.h"
+
+namespace prefork {
+
+/// Whether that process can start others as any user; 0 is this process.
+[[nodiscard]] bool can_change_user(pid_t process);
+
+/// Refuses users that workers cannot run as: the spawner cannot start them, or they would be the supervisor's
+/// own user when it has given up root.
+[[nodiscard]] Result<void> check_users(const Config& config, pid_t spawner);
+
+}  // namespace prefork
