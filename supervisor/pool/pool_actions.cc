@@ -56,7 +56,7 @@ void PoolRunner::perform(const action::StartWorker& action) {
   auto [ours, theirs] = std::move(ends).value();
   const bool forked = static_cast<bool>(action.from);
   WorkerProcess& process = processes_.add(std::make_unique<WorkerProcess>(
-      around_.loop, static_cast<WorkerProcess::Owner&>(*this), action.worker, std::move(ours), forked));
+      for_workers_, static_cast<WorkerProcess::Owner&>(*this), action.worker, std::move(ours), forked));
   if (!forked) return launch(action, process, theirs.release());
   forks_.push_back(Fork{action.worker, action.from, theirs.release()});
   send_forks();

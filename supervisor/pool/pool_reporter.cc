@@ -55,7 +55,7 @@ void PoolReporter::report(const action::ReportStarts& report) const {
 }
 
 void PoolReporter::report(const action::ReportViolation& report) const {
-  log_.error("{} broke the protocol and is killed: it sent {}", name_of(report.worker), describe(report));
+  broke_protocol(report.worker, describe(report));
 }
 
 void PoolReporter::report(const action::ReportRollout& report) const {
@@ -111,6 +111,10 @@ void PoolReporter::report(const action::Stopped& report) const {
 std::string PoolReporter::failed_start(const DeathRecord& record) const {
   const WorkerProcess* process = from_.processes.find(record.worker);
   return process == nullptr ? "" : process->start_error();
+}
+
+void PoolReporter::broke_protocol(WorkerId worker, const std::string& what) const {
+  log_.error("{} broke the protocol and is killed: it sent {}", name_of(worker), what);
 }
 
 std::string PoolReporter::name_of(WorkerId id) const {

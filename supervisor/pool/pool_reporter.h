@@ -37,6 +37,8 @@ class PoolReporter {
   void report(const action::Stopped& report) const;
   /// Its pid is known now.
   void has_process(const WorkerProcess& worker) const;
+  /// It sent `what`, which no worker may send.
+  void broke_protocol(WorkerId worker, const std::string& what) const;
 
   /// "pool web: worker 3 (pid 4711)".
   [[nodiscard]] std::string name_of(WorkerId id) const;

@@ -28,6 +28,8 @@ PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Mill
       lobby_(surroundings.loop, *this),
       farewell_(surroundings.loop),
       listeners_(surroundings.loop, surroundings.log, surroundings.clients, *this),
+      for_workers_{surroundings.loop, surroundings.log,      surroundings.spawner,
+                   surroundings.oom,  surroundings.datagram, config_.name},
       reporter_(config_.name, surroundings.log, surroundings.events, {pool_.workers(), processes_, sockets_}),
       fork_timer_(surroundings.loop),
       timer_(surroundings.loop),
@@ -157,10 +159,6 @@ void PoolRunner::set_start_error(WorkerProcess& process, const LaunchReply& repl
 void PoolRunner::process_stopped(pid_t pid, bool stopped) {
   if (const WorkerProcess* process = processes_.find_pid(pid))
     tell(event::WorkerStopped{process->id(), stopped});
-}
-
-std::string PoolRunner::output_name(const WorkerProcess& worker) const {
-  return config_.name + "[" + std::to_string(worker.pid()) + "]";
 }
 
 void PoolRunner::perform(const action::ReportRollout& action) {

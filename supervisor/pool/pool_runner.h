@@ -124,14 +124,9 @@ class PoolRunner final : private Listener::Owner,
   // WorkerProcess::Owner
   void tell(const Event& event) override;
   void has_process(const WorkerProcess& worker) override { reporter_.has_process(worker); }
-  void hear_spawner() override { around_.spawner.hear(); }
-  Datagram& datagram() override { return around_.datagram; }
-  Log& log() override { return around_.log; }
-  [[nodiscard]] std::string name_of(const WorkerProcess& worker) const override {
-    return reporter_.name_of(worker.id());
+  void broke_protocol(const WorkerProcess& worker, const std::string& what) override {
+    reporter_.broke_protocol(worker.id(), what);
   }
-  [[nodiscard]] std::string output_name(const WorkerProcess& worker) const override;
-  [[nodiscard]] bool take_oom_kill() override { return around_.oom.take_kill(current_time()); }
   // SpawnerLink::Client
   void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;
   void not_started(std::uint64_t worker, const LaunchReply& reply) override;
@@ -195,6 +190,7 @@ class PoolRunner final : private Listener::Owner,
   std::vector<Ticket> unwatched_;  ///< after an upgrade in place: to be watched again
   Farewell farewell_;
   ListenerSet listeners_;
+  WorkerProcess::Services for_workers_;
   ProcessTable processes_;
   PoolReporter reporter_;
   std::vector<std::unique_ptr<WorkerProcess>> forgotten_;  ///< may still be in a callback of theirs

@@ -60,7 +60,7 @@ Result<void> PoolRunner::adopt(const PoolState& state) {
   listeners_.set_accepting(pool_.accepting());
   for (const WorkerProcessState& worker : state.workers) {
     processes_.add(
-        std::make_unique<WorkerProcess>(around_.loop, static_cast<WorkerProcess::Owner&>(*this), worker));
+        std::make_unique<WorkerProcess>(for_workers_, static_cast<WorkerProcess::Owner&>(*this), worker));
   }
   for (const OutputState& output : state.outputs)
     outputs_.push_back(std::make_unique<WorkerOutput>(around_.loop, around_.log, output));

@@ -8,6 +8,8 @@
 #include <csignal>
 #include <utility>
 
+#include "supervisor/system/clock.h"
+
 namespace prefork {
 namespace {
 
@@ -26,42 +28,49 @@ std::optional<std::uint32_t> foreign_version(std::uint32_t version) {
 
 }  // namespace
 
-WorkerProcess::WorkerProcess(const Loop& loop, Owner& owner, WorkerId id, Channel channel,
+WorkerProcess::WorkerProcess(const Services& services, Owner& owner, WorkerId id, Channel channel,
                              bool forked_by_template)
-    : owner_(owner),
+    : services_(services),
+      owner_(owner),
       id_(id),
       channel_(std::move(channel)),
-      awaits_identity_(forked_by_template),
-      channel_watcher_(loop),
-      exit_watcher_(loop) {
+      life_(forked_by_template ? Life::kUnidentified : Life::kRequested),
+      channel_watcher_(services.loop),
+      exit_watcher_(services.loop) {
   channel_.refuse_descriptors();
   if (forked_by_template) {
     if (auto identified = channel_.identify_sender(true); !identified)
-      owner_.log().error("{}", identified.error().message());
+      services_.log.error("{}", identified.error().message());
   }
   channel_watcher_.start(channel_.descriptor(), Callback::to<&WorkerProcess::on_readable>(*this));
 }
 
-WorkerProcess::WorkerProcess(const Loop& loop, Owner& owner, const WorkerProcessState& state)
-    : owner_(owner),
+WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const WorkerProcessState& state)
+    : services_(services),
+      owner_(owner),
       id_(state.id),
       channel_(Fd(static_cast<int>(state.channel))),
       pidfd_(static_cast<int>(state.pidfd)),
       pid_(static_cast<pid_t>(state.pid)),
-      awaits_identity_(state.awaits_identity),
+      life_(life_in(state)),
       violated_(state.violated),
       pending_signal_(state.pending_signal),
       start_error_(state.start_error),
       note_(state.note),
-      kill_sent_(state.kill_sent),
-      channel_watcher_(loop),
-      exit_watcher_(loop) {
+      channel_watcher_(services.loop),
+      exit_watcher_(services.loop) {
   if (state.listened_to) {
     channel_watcher_.start(channel_.descriptor(), Callback::to<&WorkerProcess::on_readable>(*this));
   }
   if (pidfd_.valid()) exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
   if (state.output.pipe != Carried::kNone)
-    output_ = std::make_unique<WorkerOutput>(loop, owner_.log(), state.output);
+    output_ = std::make_unique<WorkerOutput>(services.loop, services.log, state.output);
+}
+
+WorkerProcess::Life WorkerProcess::life_in(const WorkerProcessState& state) {
+  if (state.awaits_identity) return Life::kUnidentified;
+  if (state.pidfd == Carried::kNone) return Life::kRequested;
+  return state.kill_sent ? Life::kKilled : Life::kRunning;
 }
 
 WorkerProcessState WorkerProcess::state() const {
@@ -71,9 +80,9 @@ WorkerProcessState WorkerProcess::state() const {
   state.pidfd = Carried{pidfd_.get()};
   state.pid = pid_;
   state.listened_to = channel_watcher_.active();
-  state.awaits_identity = awaits_identity_;
+  state.awaits_identity = life_ == Life::kUnidentified;
   state.violated = violated_;
-  state.kill_sent = kill_sent_;
+  state.kill_sent = life_ == Life::kKilled;
   state.pending_signal = pending_signal_;
   state.start_error = start_error_;
   state.note = note_;
@@ -82,63 +91,70 @@ WorkerProcessState WorkerProcess::state() const {
 }
 
 WorkerProcess::~WorkerProcess() {
-  if (pidfd_.valid() && !reaped_) (void)send_signal(pidfd_, SIGKILL);
+  switch (life_) {
+    case Life::kRunning:
+    case Life::kKilled: (void)send_signal(pidfd_, SIGKILL); return;
+    case Life::kRequested:
+    case Life::kUnidentified:
+    case Life::kOver: return;
+  }
 }
 
 void WorkerProcess::started(pid_t pid, Fd pidfd) {
   pid_ = pid;
   pidfd_ = std::move(pidfd);
-  // Without room for one more descriptor the pidfd was lost on the way. The pid is safe to use: nobody else
-  // reaps it.
+  // The pidfd was lost on the way when no descriptor was free for it. The pid is safe to use: only we reap
+  // it.
   if (!pidfd_.valid()) pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd_.valid()) {
-    (void)::kill(pid, SIGKILL);  // reaped with what nobody knows
+    (void)::kill(pid, SIGKILL);  // the sweep reaps it
     start_error_ = "no descriptor is free to watch it with";
-    hear_last_words();
+    read_last_records();
     return not_started();
   }
-  if (output_) output_->start(owner_.output_name(*this));
+  life_ = Life::kRunning;
+  if (output_) output_->start(services_.pool + "[" + std::to_string(pid) + "]");
   exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
   owner_.has_process(*this);
-  if (pending_signal_) signal(*pending_signal_);
+  if (const auto pending = std::exchange(pending_signal_, std::nullopt)) signal(*pending);
 }
 
-void WorkerProcess::not_started() {
-  reaped_ = true;
-  over_ = true;
-  owner_.tell(event::WorkerExited{id_, Exit{Exit::Kind::kNotStarted, 0}});
-}
+void WorkerProcess::not_started() { end(Exit{Exit::Kind::kNotStarted, 0}); }
 
 void WorkerProcess::signal(action::SignalWorker::Signal signal) {
+  switch (life_) {
+    case Life::kRequested: pending_signal_ = signal; return;
+    case Life::kUnidentified:
+      // The process, if there is one, sees the end of its channel and exits. There is no exit to wait for.
+      channel_watcher_.stop();
+      channel_.close();
+      return end(Exit{Exit::Kind::kVanished, 0});
+    case Life::kRunning:
+    case Life::kKilled: return send_to_process(signal);
+    case Life::kOver: return;
+  }
+}
+
+void WorkerProcess::send_to_process(action::SignalWorker::Signal signal) {
   using Signal = action::SignalWorker::Signal;
-  if (awaits_identity_) {
-    // Forked, and never heard of: it sees the end of its channel and leaves. There is nobody to wait for.
-    channel_watcher_.stop();
-    channel_.close();
-    return vanish();
-  }
-  if (!pidfd_.valid()) {
-    pending_signal_ = signal;
-    return;
-  }
   if (signal == Signal::kKill) {
-    kill_sent_ = true;
+    life_ = Life::kKilled;
     (void)send_signal(pidfd_, SIGKILL);
     return;
   }
   (void)send_signal(pidfd_, signal == Signal::kAbort ? SIGABRT : SIGTERM);
-  // A stopped process would not see the signal before somebody continues it.
+  // A stopped process handles the signal only after it is continued.
   (void)send_signal(pidfd_, SIGCONT);
 }
 
 void WorkerProcess::on_readable() {
-  // One datagram each time round the loop: to ask again at once costs a call that mostly finds nothing, and
-  // no worker can keep the loop to itself.
+  // One datagram each time round the loop: a second call would mostly find nothing, and no worker can keep
+  // the loop to itself.
   (void)receive_one();
 }
 
 bool WorkerProcess::receive_one() {
-  switch (channel_.receive(owner_.datagram())) {
+  switch (channel_.receive(services_.datagram)) {
     case ReceiveStatus::kDatagram: handle_datagram(); return true;
     case ReceiveStatus::kEmpty: return false;
     case ReceiveStatus::kEnd: channel_ended(); return false;
@@ -149,13 +165,14 @@ bool WorkerProcess::receive_one() {
 }
 
 void WorkerProcess::handle_datagram() {
-  Datagram& datagram = owner_.datagram();
-  bool introduces = awaits_identity_;
+  const Datagram& datagram = services_.datagram;
+  bool introduces = awaits_identity();
   if (introduces) learn_identity();
+  if (life_ == Life::kOver) return;
   if (datagram.descriptors() > 0) return violated("a descriptor attached; workers may not send any");
   DatagramReader reader(datagram.bytes());
   while (const auto message = reader.next()) {
-    // A Note that comes before all else is there for the sender's name on it.
+    // A Note that comes first only carries the sender's credentials.
     if (!std::exchange(introduces, false) || message->record.kind != RecordKind::kNote) handle(*message);
   }
   if (!reader.malformed().empty()) violated(reader.malformed());
@@ -166,8 +183,8 @@ void WorkerProcess::handle(const Message& message) {
   const Ticket ticket{record.ticket};
   switch (record.kind) {
     case RecordKind::kReady:
-      // The spawner's word of its pid may still lie unread.
-      if (pid_ == 0) owner_.hear_spawner();
+      // The spawner's answer with its pid may still be unread.
+      if (pid_ == 0) services_.spawner.hear();
       return owner_.tell(event::WorkerReady{id_, record.ticket, foreign_version(record.value)});
     case RecordKind::kBusy: return owner_.tell(event::WorkerBusy{id_, ticket});
     case RecordKind::kIdle: return owner_.tell(event::WorkerIdle{id_, ticket});
@@ -182,66 +199,73 @@ void WorkerProcess::handle(const Message& message) {
     case RecordKind::kPing:
     case RecordKind::kDrain:
     case RecordKind::kFork:
-      return violated("record " + std::string(to_string(record.kind)) + ", which nobody asked for");
+      return violated("record " + std::string(to_string(record.kind)) +
+                      ", which only the supervisor may send");
   }
 }
 
 void WorkerProcess::learn_identity() {
-  const auto sender = owner_.datagram().sender();
+  const auto sender = services_.datagram.sender();
   if (!sender) return;
-  awaits_identity_ = false;
   (void)channel_.identify_sender(false);
-  // The pid cannot have been given to a stranger: we are its parent, or will be, and while somebody's
+  // The pid cannot have gone to another process: we are the worker's parent, or will be, and while an
   // identity is awaited no unknown child is reaped.
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, *sender, 0)));
   if (pidfd.valid()) {
     started(*sender, std::move(pidfd));
     return owner_.tell(event::WorkerIntroduced{id_});
   }
-  channel_watcher_.stop();
-  vanish();
+  end(Exit{Exit::Kind::kVanished, 0});
 }
 
 void WorkerProcess::violated(const std::string& what) {
-  if (std::exchange(violated_, true)) return;  // dead to us already
-  owner_.log().error("{} broke the protocol and is killed: it sent {}", owner_.name_of(*this), what);
+  if (std::exchange(violated_, true)) return;
+  owner_.broke_protocol(*this, what);
   owner_.tell(event::WorkerViolated{id_});
 }
 
 void WorkerProcess::channel_ended() {
   channel_watcher_.stop();
-  if (awaits_identity_) return vanish();
-  owner_.tell(event::ChannelClosed{id_});
+  switch (life_) {
+    case Life::kUnidentified: return end(Exit{Exit::Kind::kVanished, 0});
+    case Life::kRequested:
+    case Life::kRunning:
+    case Life::kKilled: return owner_.tell(event::ChannelClosed{id_});
+    case Life::kOver: return;
+  }
 }
 
-void WorkerProcess::vanish() {
-  if (std::exchange(over_, true)) return;
-  owner_.tell(event::WorkerExited{id_, Exit{Exit::Kind::kVanished, 0}});
-}
-
-void WorkerProcess::hear_last_words() {
-  // What it said last decides which of its connections were begun.
+void WorkerProcess::read_last_records() {
   for (int i = 0; i < kDatagramsAtDeath && channel_watcher_.active() && receive_one(); ++i) {
   }
   channel_watcher_.stop();
 }
 
-void WorkerProcess::on_exit() {
-  exit_watcher_.stop();
-  owner_.hear_spawner();
-  hear_last_words();
-  if (output_) output_->finish();
+Exit WorkerProcess::reap() {
   siginfo_t status{};
   int waited = 0;
   do {
     waited = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &status, WEXITED | WNOHANG);
   } while (waited < 0 && errno == EINTR);
-  reaped_ = true;
-  if (std::exchange(over_, true)) return;
   const bool known = waited == 0 && status.si_pid != 0;
-  Exit exit = known ? to_exit(status) : Exit{Exit::Kind::kVanished, 0};
-  const bool foreign_kill = exit.kind == Exit::Kind::kSignaled && exit.value == SIGKILL && !kill_sent_;
-  if (foreign_kill && owner_.take_oom_kill()) exit.kind = Exit::Kind::kOutOfMemory;
+  return known ? to_exit(status) : Exit{Exit::Kind::kVanished, 0};
+}
+
+void WorkerProcess::on_exit() {
+  exit_watcher_.stop();
+  services_.spawner.hear();
+  read_last_records();
+  if (output_) output_->finish();
+  Exit exit = reap();
+  const bool killed = exit.kind == Exit::Kind::kSignaled && exit.value == SIGKILL;
+  if (killed && life_ != Life::kKilled && services_.oom.take_kill(current_time()))
+    exit.kind = Exit::Kind::kOutOfMemory;
+  end(exit);
+}
+
+void WorkerProcess::end(Exit exit) {
+  life_ = Life::kOver;
+  channel_watcher_.stop();
   owner_.tell(event::WorkerExited{id_, exit});
 }
 

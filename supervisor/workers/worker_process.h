@@ -1,8 +1,8 @@
 // One worker as the kernel knows it: pid, pidfd, channel. Receives its records and tells them as events;
-// knows nothing of policy. Its row in the core's table has the same id.
+// decides nothing. Its row in the core's table has the same id. The pool creates and owns it.
 //
 // Death is told by the pidfd, never by the channel, which a grandchild may hold open. At death the channel is
-// read to its end first: the worker's last records decide what was begun.
+// read to its end first: the worker's last records decide which of its connections were begun.
 #pragma once
 
 #include <sys/types.h>
@@ -19,46 +19,47 @@
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
 #include "supervisor/state/worker_state.h"
+#include "supervisor/system/oom_counter.h"
+#include "supervisor/workers/spawner_link.h"
 #include "supervisor/workers/worker_output.h"
 
 namespace prefork {
 
 class WorkerProcess {
  public:
+  /// Event sink. The WorkerProcess must outlive each call.
   class Owner {
    public:
     virtual ~Owner() = default;
-    /// The WorkerProcess must outlive the call.
     virtual void tell(const Event& event) = 0;
     /// Its pid is known now.
     virtual void has_process(const WorkerProcess& worker) = 0;
-    /// Reads what the spawner has to say: the reason why a process ended before its program ran.
-    virtual void hear_spawner() = 0;
-    /// Where datagrams are received into: one for all workers, for one is handled before the next is
-    /// received.
-    [[nodiscard]] virtual Datagram& datagram() = 0;
-    [[nodiscard]] virtual Log& log() = 0;
-    /// "pool web: worker 3 (pid 4711)".
-    [[nodiscard]] virtual std::string name_of(const WorkerProcess& worker) const = 0;
-    /// "web[4711]": what stands before the lines that it writes.
-    [[nodiscard]] virtual std::string output_name(const WorkerProcess& worker) const = 0;
-    /// Whether the kernel has just killed a process for want of memory, which nobody has been told yet.
-    [[nodiscard]] virtual bool take_oom_kill() = 0;
+    /// It sent `what`, which no worker may send: told once, and WorkerViolated follows.
+    virtual void broke_protocol(const WorkerProcess& worker, const std::string& what) = 0;
+  };
+  /// What the workers of one pool share. Outlives them.
+  struct Services {
+    const Loop& loop;
+    Log& log;
+    SpawnerLink& spawner;  ///< an unread answer may hold the pid, or say why the program did not run
+    OomCounter& oom;
+    Datagram& datagram;  ///< received into: one for all workers, for each is handled before the next
+    std::string pool;    ///< "web": the lines that its worker 4711 writes begin with "web[4711]"
   };
 
-  /// `forked_by_template`: who it is, is learned from its first datagram. Otherwise started() or failed()
+  /// `forked_by_template`: its first datagram tells which process it is. Otherwise started() or not_started()
   /// follows.
-  WorkerProcess(const Loop& loop, Owner& owner, WorkerId id, Channel channel, bool forked_by_template);
-  /// One that runs already, at an upgrade in place.
-  WorkerProcess(const Loop& loop, Owner& owner, const WorkerProcessState& state);
+  WorkerProcess(const Services& services, Owner& owner, WorkerId id, Channel channel,
+                bool forked_by_template);
+  /// One that exists already, at an upgrade in place.
+  WorkerProcess(const Services& services, Owner& owner, const WorkerProcessState& state);
   [[nodiscard]] WorkerProcessState state() const;
-  /// Kills a process that is still there: it must not outlive its channel unnoticed. Reaping is left to the
-  /// sweep.
+  /// Kills a process that still runs: it must not outlive its channel unnoticed. The sweep reaps it.
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
-  /// What it writes is read from there. Before started().
+  /// The pipe that the worker writes to. Before started().
   void set_output(std::unique_ptr<WorkerOutput> output) { output_ = std::move(output); }
   [[nodiscard]] const WorkerOutput* output() const { return output_.get(); }
   [[nodiscard]] std::unique_ptr<WorkerOutput> take_output() { return std::move(output_); }
@@ -75,22 +76,30 @@ class WorkerProcess {
   [[nodiscard]] SendStatus send(const Record& record, const Fd& attached) {
     return channel_.send(record, attached);
   }
-  /// A signal to a process that is not there yet is sent as soon as it is.
+  /// Before the pid is known the signal waits, and is sent as soon as there is a process.
   void signal(action::SignalWorker::Signal signal);
 
   [[nodiscard]] WorkerId id() const { return id_; }
   /// 0 while unknown.
   [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] bool awaits_identity() const { return awaits_identity_ && !over_; }
+  [[nodiscard]] bool awaits_identity() const { return life_ == Life::kUnidentified; }
   /// What the worker says that it is doing: printable, possibly empty.
   [[nodiscard]] const std::string& note() const { return note_; }
 
  private:
+  enum class Life {
+    kRequested,     ///< the spawner has not answered: no pid yet
+    kUnidentified,  ///< forked by a template, and no datagram has come: no pid yet
+    kRunning,       ///< pid and pidfd are known
+    kKilled,        ///< running, and we have sent SIGKILL
+    kOver,          ///< WorkerExited has been told
+  };
   static constexpr int kDatagramsAtDeath = 4096;
 
+  [[nodiscard]] static Life life_in(const WorkerProcessState& state);
   void on_readable();
   void on_exit();
-  void hear_last_words();
+  void read_last_records();
   /// Handles one datagram. False: there is nothing more to read.
   bool receive_one();
   void handle_datagram();
@@ -98,23 +107,24 @@ class WorkerProcess {
   void learn_identity();
   void violated(const std::string& what);
   void channel_ended();
-  void vanish();
+  void send_to_process(action::SignalWorker::Signal signal);
+  /// Collects the exit status.
+  [[nodiscard]] Exit reap();
+  void end(Exit exit);
 
+  const Services& services_;
   Owner& owner_;
   WorkerId id_;
   Channel channel_;
   Fd pidfd_;
   pid_t pid_ = 0;
-  bool awaits_identity_;
-  bool reaped_ = false;
-  bool violated_ = false;
-  bool over_ = false;  ///< WorkerExited has been told
-  std::optional<action::SignalWorker::Signal> pending_signal_;
+  Life life_;
+  bool violated_ = false;  ///< in any life: further violations are not told
+  std::optional<action::SignalWorker::Signal> pending_signal_;  ///< in kRequested
   std::string start_error_;
   std::string note_;
-  bool kill_sent_ = false;
-  std::unique_ptr<WorkerOutput> output_;  ///< null: it has none of its own
-  ReadWatcher channel_watcher_;
+  std::unique_ptr<WorkerOutput> output_;  ///< null: its output is not captured
+  ReadWatcher channel_watcher_;           ///< until the channel ends
   ReadWatcher exit_watcher_;
 };
 
