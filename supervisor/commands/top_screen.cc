@@ -9,7 +9,9 @@
 #include <string_view>
 #include <utility>
 
+#include "proto/joined.h"
 #include "supervisor/control/describe.h"
+#include "supervisor/control/worker_columns.h"
 
 namespace prefork {
 namespace {
@@ -32,14 +34,17 @@ std::string text(const Json& object, const char* key) {
   return value.is_string() ? value.get<std::string>() : std::string();
 }
 
-/// "3.4 ms", of a member that counts milliseconds.
-std::string time(const Json& object, const char* key) {
+/// Of a member that counts milliseconds.
+Duration duration(const Json& object, const char* key) {
   const Json& value = member(object, key);
   const std::chrono::duration<double, std::milli> milliseconds(value.is_number() ? value.get<double>() : 0);
-  return describe(std::chrono::duration_cast<Duration>(milliseconds));
+  return std::chrono::duration_cast<Duration>(milliseconds);
 }
 
-/// The one of `list` whose `key` says the same as that of `like`; null when there is none.
+/// The same in words: "3.4 ms".
+std::string time(const Json& object, const char* key) { return describe(duration(object, key)); }
+
+/// The element of `list` that has the same `key` as `like`; null when no element has.
 const Json& counterpart(const Json& list, const char* key, const Json& like) {
   static const Json none;
   for (const Json& one : list) {
@@ -48,7 +53,7 @@ const Json& counterpart(const Json& list, const char* key, const Json& like) {
   return none;
 }
 
-/// How fast something counts up, a second; nothing while that is unknown.
+/// The growth of counters per second between two answers; nothing while it is unknown.
 class Rates {
  public:
   Rates(const Json& now, const Json& before, double seconds)
@@ -71,9 +76,10 @@ class Rates {
   double seconds_;
 };
 
-/// What nobody wants to happen, by the names of the counters.
-constexpr const char* kTroubles[] = {"lost",   "gave_up", "rejected", "expired",    "discarded",     "left",
-                                     "silent", "evicted", "crashes",  "violations", "start_failures"};
+/// The counters of failures: shown once they are not 0, and as an alarm while they grow.
+constexpr const char* kFailureCounters[] = {"lost",      "gave_up",    "rejected",      "expired",
+                                            "discarded", "left",       "silent",        "evicted",
+                                            "crashes",   "violations", "start_failures"};
 
 class Screen {
  public:
@@ -91,7 +97,7 @@ class Screen {
     add("");
     add_head(pool);
     add_traffic(pool, before);
-    add_troubles(member(pool, "counters"), member(before, "counters"));
+    add_failures(member(pool, "counters"), member(before, "counters"));
     add_workers(member(pool, "workers"), member(before, "workers"));
   }
 
@@ -130,19 +136,20 @@ class Screen {
                     time(busy, "p99_ms")));
   }
 
-  void add_troubles(const Json& counters, const Json& before) {
+  void add_failures(const Json& counters, const Json& before) {
     const Rates rates(counters, before, seconds_);
-    std::string line;
+    std::vector<std::string> parts;
     bool rising = false;
-    for (const char* trouble : kTroubles) {
-      if (number(counters, trouble) == 0) continue;
-      line += fmt::format("{}{} {}", line.empty() ? "  so far: " : ", ", trouble, number(counters, trouble));
-      if (rates.of(trouble).value_or(0) > 0) {
-        line += fmt::format(" ({} a second)", rates.show(trouble));
+    for (const char* counter : kFailureCounters) {
+      if (number(counters, counter) == 0) continue;
+      parts.push_back(fmt::format("{} {}", counter, number(counters, counter)));
+      if (rates.of(counter).value_or(0) > 0) {
+        parts.back() += fmt::format(" ({} a second)", rates.show(counter));
         rising = true;
       }
     }
-    if (!line.empty()) add(std::move(line), rising ? TopLine::Style::kAlarm : TopLine::Style::kPlain);
+    if (parts.empty()) return;
+    add("  so far: " + joined(parts), rising ? TopLine::Style::kAlarm : TopLine::Style::kPlain);
   }
 
   void add_workers(const Json& workers, const Json& before) {
@@ -156,27 +163,28 @@ class Screen {
                std::pair(b.second.of("served"), number(*b.first, "load"));
       });
     }
-    add(fmt::format(kRow, "WORKER", "PID", "STATUS", "LOAD", "SERVED/S", "SERVED", "GEN", "AGE", "IN STATE",
-                    "RESTARTS", "LAST DEATH / NOTE"),
-        TopLine::Style::kColumns);
+    add(worker_titles(RateColumn::kShown), TopLine::Style::kColumns);
     for (const auto& [worker, rates] : rows) add_worker(*worker, rates);
   }
 
   void add_worker(const Json& worker, const Rates& rates) {
-    const bool is_template = text(worker, "role") == "template";
     std::string remark = text(worker, "last_death");
     if (const std::string note = text(worker, "note"); !note.empty())
       remark += (remark.empty() ? "" : " / ") + note;
-    const std::uint64_t pid = number(worker, "pid");
-    add(fmt::format(kRow, number(worker, "worker"), pid == 0 ? "-" : std::to_string(pid),
-                    is_template ? "template" : text(worker, "state"),
-                    is_template ? "-" : fmt::format("{}/{}", number(worker, "load"), number(worker, "slots")),
-                    rates.show("served"), number(worker, "served"), number(worker, "generation"),
-                    time(worker, "age_ms"), time(worker, "in_state_ms"), number(worker, "restarts"), remark));
+    add(worker_line({.worker = number(worker, "worker"),
+                     .pid = static_cast<std::int64_t>(number(worker, "pid")),
+                     .is_template = text(worker, "role") == "template",
+                     .state = text(worker, "state"),
+                     .load = number(worker, "load"),
+                     .slots = number(worker, "slots"),
+                     .rate = rates.show("served"),
+                     .served = number(worker, "served"),
+                     .generation = number(worker, "generation"),
+                     .age = duration(worker, "age_ms"),
+                     .in_state = duration(worker, "in_state_ms"),
+                     .restarts = number(worker, "restarts"),
+                     .remark = std::move(remark)}));
   }
-
-  static constexpr std::string_view kRow =
-      "  {:>6} {:>8} {:<9} {:>9} {:>9} {:>9} {:>4} {:>8} {:>8} {:>8}  {}";
 
   double seconds_;
   TopOrder order_;

@@ -7,6 +7,7 @@
 
 #include "proto/joined.h"
 #include "supervisor/control/describe.h"
+#include "supervisor/control/worker_columns.h"
 
 namespace prefork {
 namespace {
@@ -67,21 +68,27 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
   lines.push_back("  scoreboard: [" + scoreboard(pool.workers) + "]");
 }
 
+WorkerColumns columns_of(const WorkerStatusLine& worker) {
+  std::string remark = worker.last_death.empty() ? "-" : worker.last_death;
+  if (!worker.note.empty()) remark += " / " + worker.note;
+  return {.worker = worker.number,
+          .pid = worker.pid,
+          .is_template = worker.role == WorkerRole::kTemplate,
+          .state = state_of(worker),
+          .load = worker.load,
+          .slots = worker.slots,
+          .served = worker.served,
+          .generation = worker.generation,
+          .age = worker.age,
+          .in_state = worker.in_status,
+          .restarts = worker.restarts,
+          .remark = std::move(remark)};
+}
+
 void add_workers(const PoolStatus& pool, std::vector<std::string>& lines) {
   if (pool.workers.empty()) return;
-  lines.push_back(fmt::format("  {:>6} {:>8} {:<9} {:>9} {:>9} {:>4} {:>8} {:>8} {:>8}  {}", "WORKER", "PID",
-                              "STATUS", "LOAD", "SERVED", "GEN", "AGE", "IN STATE", "RESTARTS",
-                              "LAST DEATH / NOTE"));
-  for (const WorkerStatusLine& worker : pool.workers) {
-    const bool is_template = worker.role == WorkerRole::kTemplate;
-    std::string remark = worker.last_death.empty() ? "-" : worker.last_death;
-    if (!worker.note.empty()) remark += " / " + worker.note;
-    lines.push_back(fmt::format(
-        "  {:>6} {:>8} {:<9} {:>9} {:>9} {:>4} {:>8} {:>8} {:>8}  {}", worker.number,
-        worker.pid == 0 ? "-" : std::to_string(worker.pid), is_template ? "template" : state_of(worker),
-        is_template ? "-" : fmt::format("{}/{}", worker.load, worker.slots), worker.served, worker.generation,
-        describe(worker.age), describe(worker.in_status), worker.restarts, remark));
-  }
+  lines.push_back(worker_titles(RateColumn::kNone));
+  for (const WorkerStatusLine& worker : pool.workers) lines.push_back(worker_line(columns_of(worker)));
 }
 
 }  // namespace
