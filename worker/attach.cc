@@ -22,7 +22,7 @@ Result<Fd> channel_of_environment() {
   const char* named = std::getenv(kChannelVariable);
   if (named == nullptr) {
     return Error{std::string(kChannelVariable) +
-                 " is not set: this is a worker; it is started by supervisor, with a channel"};
+                 " is not set: this program is a worker; supervisor starts it, with a channel"};
   }
   const std::string which = std::string(kChannelVariable) + "=" + named;
   const std::optional<int> descriptor = parse_digits<int>(named);

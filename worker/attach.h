@@ -1,5 +1,5 @@
-// How a worker finds its supervisor: the environment, and, for `start: fork`, the template that forks the
-// workers. Used by serve() and Slots.
+// Connects a worker process with its supervisor: reads the environment and, for `start: fork`, runs the
+// template that forks the workers. serve() and Slots call it; programs use those.
 #pragma once
 
 #include <memory>
@@ -9,18 +9,19 @@
 namespace prefork::worker {
 
 struct Attached {
-  std::unique_ptr<Session> session;  ///< none: there is nothing to serve here, return `exit_code` from main()
+  std::unique_ptr<Session> session;  ///< null: this process serves nothing; main() returns `exit_code`
   int exit_code = 0;
 };
 
-/// Takes the channel that SUPERVISOR_CHANNEL names and sends Ready, offering at most `limit` slots (and never
-/// more than SUPERVISOR_SLOTS). SIGPIPE is ignored from here on.
+/// Takes ownership of the channel that SUPERVISOR_CHANNEL names and sends Ready with
+/// min(`limit`, SUPERVISOR_SLOTS) slots, at least 1. Ignores SIGPIPE from here on.
 ///
-/// Without a usable channel: a message on stderr, and exit code 2.
+/// Error: without a usable channel it writes a message to stderr and returns exit code 2.
 ///
-/// In a template (SUPERVISOR_TEMPLATE=1) the call returns many times: in each worker that the supervisor had
-/// forked, with that worker's session; and at the end in the template itself, without one. What was loaded
-/// before the call is shared by all workers; threads do not survive the fork, so none may have been started.
+/// In a template (SUPERVISOR_TEMPLATE=1) the call returns many times: once in each worker that it forks, with
+/// the session of that worker, and at the end once in the template, without a session. All workers share the
+/// memory that was loaded before the call. Threads do not survive the fork, so the program must not have
+/// started any.
 [[nodiscard]] Attached attach(unsigned limit);
 
 }  // namespace prefork::worker

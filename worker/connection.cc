@@ -67,18 +67,18 @@ bool Connection::next_request(std::chrono::milliseconds time) {
 bool Connection::overstays() {
   if (session_ == nullptr) return true;
   if (!give_sign()) return false;
-  // leaving() hears a Yield, too.
+  // leaving() also receives a Yield, which park_wanted() reads.
   return leaving() || park_wanted();
 }
 
 bool Connection::goes_on() {
-  (void)give_sign();  // when it was too early for one, the next request gives it
+  (void)give_sign();  // if it is too early now, the next request sends the Progress
   return true;
 }
 
 bool Connection::give_sign() {
-  // For the supervisor all requests in one worker's hands are one; without a word it would take many short
-  // ones for one that hangs.
+  // The supervisor sees one busy period for all requests of a connection. Without Progress it would take many
+  // short requests for one that hangs.
   const auto now = std::chrono::steady_clock::now();
   if (now - last_sign_ < kSignEvery) return false;
   progress();
@@ -100,7 +100,7 @@ void Connection::park() {
 
 void Connection::finish() {
   if (session_ == nullptr) return;
-  // Fails when the client is gone already, or when the handler has done it.
+  // Fails when the client has closed the connection, or when the handler has shut the socket down.
   (void)::shutdown(socket_.get(), SHUT_WR);
   socket_.reset();
   std::exchange(session_, nullptr)->finished(ticket_);

@@ -1,7 +1,8 @@
-// One connection that this worker has begun. Owns the socket. When it is destroyed (or finish() is called)
-// the client gets its end of file, the socket is closed, and the supervisor is told that the slot is free.
-// When it is parked instead, the client notices nothing, and its next request goes to whoever is least busy
-// then.
+// One connection that this worker has begun. Owns the socket. The destructor (or finish()) sends the client
+// an end of file, closes the socket and tells the supervisor that the slot is free. park() gives the
+// connection back instead: the client notices nothing, and its next request goes to the worker that is least
+// busy then. Must not outlive its Session or Slots. Not for several threads: all calls come from the thread
+// of the Session.
 #pragma once
 
 #include <chrono>
@@ -24,67 +25,68 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   ~Connection() { finish(); }
 
-  /// The client's socket, blocking as the supervisor accepted it. Not to be closed: finish() does that. Who
-  /// watches it with epoll must remove it (EPOLL_CTL_DEL) before: the supervisor may hold a copy, and then
-  /// closing the descriptor here does not end the watch.
+  /// The client's socket, blocking, as the supervisor accepted it. The Connection keeps ownership: only
+  /// finish() closes it. A program that watches it with epoll must remove it (EPOLL_CTL_DEL) before: the
+  /// supervisor may hold a copy, and then closing this descriptor does not end the watch.
   [[nodiscard]] int socket() const { return socket_.get(); }
   /// The supervisor's number for this connection; never used twice.
   [[nodiscard]] std::uint64_t ticket() const { return ticket_; }
-  /// Which of the pool's `listen` addresses it came in on, from 0.
+  /// The index, from 0, of the pool's `listen` address that accepted it.
   [[nodiscard]] unsigned listener() const { return listener_; }
   /// When the supervisor accepted it. On Linux steady_clock is CLOCK_MONOTONIC, the same in every process.
   [[nodiscard]] std::chrono::steady_clock::time_point accepted() const { return accepted_; }
-  /// How long it waited for a worker.
+  /// How long it waited for a worker; at most 71 minutes are counted.
   [[nodiscard]] std::chrono::microseconds waited() const { return waited_; }
 
-  /// Tells the supervisor what this worker is doing, for its status. At most kMaxNoteLength bytes; the rest
-  /// is cut.
+  /// Sends a text for the supervisor's status: what this worker is doing. Any bytes; those after
+  /// kMaxNoteLength (224) are cut. An empty note is not sent, and a note is dropped when the channel is full.
   void note(std::string_view text);
-  /// Tells the supervisor that work on this connection still goes on.
+  /// Tells the supervisor that work on this connection goes on: `busy_timeout` starts again.
   void progress();
 
-  /// Whether this worker is to leave: Drain, SIGTERM, or the supervisor is gone or about to go. A handler
-  /// that keeps a client for many requests asks between two of them, and ends. Costs a system call when the
-  /// worker has one slot.
+  /// True: this worker has to leave, because of Drain or SIGTERM, or because the supervisor has ended or is
+  /// about to end. A handler that serves many requests of one client calls this between two of them, and
+  /// returns when it is true. Costs a system call when the worker has one slot.
   [[nodiscard]] bool leaving();
 
-  /// Waits up to `time` for the client's next request, when all that was read has been answered and nothing
-  /// that came after it is in a buffer. True: there is something to read (an end of file is something).
-  /// False: return from the handler: the connection has been parked, or the time is up.
+  /// Waits up to `time` for the client's next request. Call it only when every request that was read is
+  /// answered and no later bytes are in a buffer. True: the socket is readable (an end of file counts).
+  /// False: the connection is parked or the time is up; return from the handler.
   ///
-  /// The supervisor is told of further requests now and then (Progress), so that `busy_timeout` means one
-  /// that takes too long, not a client that stays.
+  /// Sends Progress now and then for further requests, so that `busy_timeout` limits one request, not the
+  /// stay of a client.
   ///
-  /// Where the pool parks (`keep_alive`), the worker keeps the connection for kKeepFor only while nobody else
-  /// needs it: a client that asks again at once costs nobody anything. Where it does not, a client that may
-  /// ask is waited for even when this worker is to leave: see leaving(). For workers of one slot.
+  /// In a pool that parks (`keep_alive`) the worker keeps the connection for kKeepFor at most, and only while
+  /// no other connection needs the worker: a client that sends its next request at once causes no cost. In a
+  /// pool that does not park, the call waits even when this worker has to leave: see leaving(). For workers
+  /// of one slot.
   [[nodiscard]] bool next_request(std::chrono::milliseconds time);
   static constexpr std::chrono::milliseconds kKeepFor{10};
 
-  /// For a handler that has answered a request and has more of the client's bytes in its buffer, so that it
-  /// does not come to next_request(): tells and hears the supervisor in its stead, every kSignEvery. True:
-  /// others wait, or this worker is to leave. It cannot be parked; let this answer be the last one, and end.
+  /// In place of next_request(), for a handler that has answered a request and still has bytes of the client
+  /// in its buffer: exchanges messages with the supervisor every kSignEvery. True: other connections wait, or
+  /// this worker has to leave. The connection cannot be parked; make this answer the last one and return.
   [[nodiscard]] bool overstays();
 
-  /// Whether the supervisor takes the connection back between two requests.
+  /// Whether the supervisor takes this connection back between two requests.
   [[nodiscard]] bool may_park() const;
-  /// Whether it should be parked as soon as it has been answered: others wait. Programs with several slots
-  /// ask when they have answered, and again when next() has returned nothing.
+  /// Whether to park as soon as the request is answered, because other connections wait. Programs with
+  /// several slots check it after each answer, and again when next() has returned nothing.
   [[nodiscard]] bool park_wanted() const;
-  /// Gives the connection back until the client says more. Only when may_park(), all that was read has been
-  /// answered, nothing that came after it is in a buffer, and the socket is in no epoll any more. What the
-  /// worker has set on the socket stays for the next one.
+  /// Gives the connection back until the client sends more. Conditions: may_park(), every request that was
+  /// read is answered, no later bytes are in a buffer, and no epoll watches the socket. Socket options that
+  /// this worker has set stay set for the next worker. Without may_park() it does what finish() does.
   void park();
 
-  /// shutdown(SHUT_WR), close, Idle. shutdown() first, because while the supervisor holds a copy of the
-  /// socket, close() alone ends nothing for the client. Does nothing the second time.
+  /// shutdown(SHUT_WR), close, Idle. shutdown() comes first because close() alone does not end the connection
+  /// for the client while the supervisor holds a copy of the socket. A second call does nothing.
   void finish();
 
  private:
   static constexpr std::chrono::milliseconds kSignEvery{100};
-  /// Another request: tells the supervisor now and then. True.
+  /// Another request of the same client: sends Progress if it is due. Always true.
   bool goes_on();
-  /// Sends Progress if the last sign is kSignEvery ago; whether it was.
+  /// Sends Progress if the last one was kSignEvery ago or earlier; whether it was.
   bool give_sign();
 
   Session* session_;
@@ -94,7 +96,7 @@ class Connection {
   unsigned listener_;
   std::chrono::steady_clock::time_point accepted_;
   std::chrono::microseconds waited_;
-  std::chrono::steady_clock::time_point last_sign_;  ///< when the supervisor last heard of it
+  std::chrono::steady_clock::time_point last_sign_;  ///< the last Progress, or the start
 };
 
 }  // namespace prefork::worker

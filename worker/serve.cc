@@ -12,15 +12,15 @@
 namespace prefork::worker {
 namespace {
 
-/// Whom SIGTERM stops. A signal handler is given nothing but a number, so this cannot be passed to it.
+/// The session that SIGTERM stops. Global, because a signal handler gets no argument but the signal's number.
 Session* stopped_by_term = nullptr;
 
 extern "C" void stop_on_term(int) { stopped_by_term->stop(); }
 
-/// Lets SIGTERM stop `session` while this lives. System calls of the handler go on after the signal.
-class TermStops {
+/// During its life SIGTERM stops `session`. System calls of the handler are restarted after the signal.
+class StopOnTerm {
  public:
-  explicit TermStops(Session& session) {
+  explicit StopOnTerm(Session& session) {
     struct sigaction present {};
     if (::sigaction(SIGTERM, nullptr, &present) < 0 || present.sa_handler != SIG_DFL) return;
     stopped_by_term = &session;
@@ -29,9 +29,9 @@ class TermStops {
     stop.sa_flags = SA_RESTART;
     (void)::sigaction(SIGTERM, &stop, nullptr);
   }
-  TermStops(const TermStops&) = delete;
-  TermStops& operator=(const TermStops&) = delete;
-  ~TermStops() {
+  StopOnTerm(const StopOnTerm&) = delete;
+  StopOnTerm& operator=(const StopOnTerm&) = delete;
+  ~StopOnTerm() {
     if (stopped_by_term == nullptr) return;
     (void)std::signal(SIGTERM, SIG_DFL);
     stopped_by_term = nullptr;
@@ -59,7 +59,7 @@ int serve(const Handler& handler) {
   const Attached attached = attach(1);
   if (!attached.session) return attached.exit_code;
   Session& session = *attached.session;
-  const TermStops term(session);
+  const StopOnTerm term(session);
   while (std::optional<Connection> connection = session.next(Wait::kYes)) run(handler, *connection);
   return session.exit_code();
 }

@@ -1,4 +1,4 @@
-// The worker library for programs that serve one connection at a time and may block:
+// The worker library for programs that serve one connection at a time with blocking calls:
 //
 //   int main() {
 //     return prefork::worker::serve([](prefork::worker::Connection& connection) {
@@ -15,16 +15,16 @@
 
 namespace prefork::worker {
 
-/// Serves one connection. When it returns, the connection is finished as Connection::finish() says. An
-/// exception is logged to stderr and costs that connection only.
+/// Serves one connection, which the library owns. When the handler returns, the library calls
+/// Connection::finish(). An exception is logged to stderr and ends that connection only.
 using Handler = std::function<void(Connection&)>;
 
-/// Serves connections until the supervisor drains this worker or is gone, or SIGTERM comes; always finishes
-/// the connection in hand first. Returns what main() should return: 0, 2 when there is no channel, 1 when
-/// something is wrong that a new worker may not have (out of descriptors). Reasons go to stderr.
+/// Serves connections until the supervisor drains this worker or ends, or SIGTERM comes; always finishes the
+/// connection in hand first. Returns the exit code for main(): 0; 2 without a channel; 1 after an error that
+/// a new worker may not have (out of descriptors, a malformed record). Reasons go to stderr.
 ///
-/// SIGPIPE is ignored. SIGTERM is handled for the time of the call, unless the program has a handler of its
-/// own. Under `start: fork` the call also runs the template; see attach().
+/// Ignores SIGPIPE. Handles SIGTERM during the call, unless the program has a handler of its own. Under
+/// `start: fork` the call also runs the template: see attach(). One call at a time in a process.
 [[nodiscard]] int serve(const Handler& handler);
 
 }  // namespace prefork::worker

@@ -13,8 +13,8 @@
 namespace prefork::worker {
 namespace {
 
-/// A process that is out of descriptors does not recover by itself: after so many in a row it makes room for
-/// another.
+/// A process that is out of descriptors does not recover by itself: after this many lost descriptors in a row
+/// it leaves, and another worker takes its place.
 constexpr unsigned kMaxDescriptorsLost = 3;
 
 }  // namespace
@@ -85,7 +85,7 @@ bool Session::leaving() {
 
 void Session::catch_up() {
   do {
-    // No slot is free: obeying a Connection begins none, it refuses.
+    // No slot is free: obeying a Connection refuses it.
     while (const std::optional<Message> message = next_message()) (void)obey(message->record);
     if (!draining_) receive(Wait::kNo);
   } while (reader_.has_value());
@@ -110,17 +110,17 @@ Session::Heard Session::listen(int socket, std::chrono::milliseconds time) {
   pollfd fds[] = {{.fd = socket, .events = POLLIN, .revents = 0},
                   {.fd = to_both ? channel_.descriptor() : -1, .events = POLLIN, .revents = 0}};
   const int ready = ::poll(fds, 2, static_cast<int>(std::clamp<long>(time.count(), 0, INT_MAX)));
-  if (ready < 0) return errno == EINTR ? Heard::kOther : Heard::kNobody;
-  // The supervisor first: a client that is always quicker must not keep a worker that others wait for.
+  if (ready < 0) return errno == EINTR ? Heard::kOther : Heard::kNothing;
+  // The supervisor first: a client that is always quicker must not keep a worker that other connections need.
   if (fds[1].revents != 0) catch_up();
   if (fds[0].revents != 0) return Heard::kClient;
-  return ready == 0 ? Heard::kNobody : Heard::kOther;
+  return ready == 0 ? Heard::kNothing : Heard::kOther;
 }
 
 std::optional<Connection> Session::begin(const Record& record) {
   Fd socket = datagram_.take_descriptor();
   if (draining_ || stopped_ != 0 || open_ == slots_) {
-    // Not begun: the supervisor gives it to another worker.
+    // Not begun: the supervisor dispatches it to another worker.
     refuse(record);
     return std::nullopt;
   }
@@ -132,10 +132,9 @@ std::optional<Connection> Session::begin(const Record& record) {
     return std::nullopt;
   }
   descriptors_lost_ = 0;
-  // Only one that may be kept says that nobody waits any more.
+  // A connection that may be kept after its answer tells that no connection waits any more.
   if ((record.flags & kMayPark) != 0 && (record.flags & kParkAtOnce) == 0) yielding_ = false;
-  // A connection whose receipt cannot be sent must not be touched: as far as the supervisor knows, nobody has
-  // it.
+  // Without its receipt the supervisor takes the connection for not begun, so this worker must not touch it.
   if (!send({.kind = RecordKind::kBusy, .ticket = record.ticket})) return std::nullopt;
   ++open_;
   return Connection(*this, std::move(socket), record);
@@ -160,7 +159,8 @@ void Session::report_load(unsigned thousandths) {
 }
 
 void Session::note(std::string_view text) {
-  // An empty note has no form on the wire; one that does not get through is not worth a wait.
+  // An empty note has no form on the wire. A note that finds the channel full is dropped: it is not worth a
+  // wait.
   if (!text.empty()) (void)channel_.send(encode_note(text));
 }
 
@@ -169,7 +169,8 @@ bool Session::send(const Record& record) {
     switch (channel_.send(record)) {
       case SendStatus::kSent: return true;
       case SendStatus::kFull: {
-        // Hundreds of records unread: the supervisor is behind. It never waits for a worker, so this ends.
+        // Hundreds of records are unread: the supervisor is behind. It never waits for a worker, so this wait
+        // ends.
         pollfd writable{.fd = channel_.descriptor(), .events = POLLOUT, .revents = 0};
         (void)::poll(&writable, 1, -1);
         break;
@@ -189,7 +190,7 @@ void Session::leave(int exit_code, const char* why) {
 
 void Session::stop() {
   stopped_ = 1;
-  // Without this a signal that comes just before the wait would go unnoticed until the next connection.
+  // Without this a signal just before the wait would have no effect until the next connection.
   (void)::shutdown(channel_.descriptor(), SHUT_RD);
 }
 

@@ -1,6 +1,5 @@
-// A worker's side of the native protocol (docs/protocol.md): receives connections, sends receipts, answers
-// Ping. Shared by both forms of the library, serve() and Slots; workers use those. Knows no application
-// protocol.
+// The worker's side of the native protocol (docs/protocol.md): receives connections, sends receipts, answers
+// Ping. Knows no application protocol. serve() and Slots are built on it; programs use those. One thread.
 #pragma once
 
 #include <chrono>
@@ -18,39 +17,39 @@ enum class UntilWanted { kNo, kYes };
 
 class Session {
  public:
-  /// Takes over the worker's end of the channel. `ready()` must follow.
+  /// Takes ownership of the worker's end of the channel. Call ready() next.
   explicit Session(Channel channel) : channel_(std::move(channel)) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// Sends Ready: this worker serves up to `slots` connections at a time.
+  /// Sends Ready: this worker serves up to `slots` connections at a time, at least 1.
   void ready(unsigned slots);
 
-  /// The next connection, begun: its receipt has been sent. Nothing when there is none now (Wait::kNo) or
-  /// when the worker is to leave (then draining()).
+  /// The next connection, begun: its receipt has been sent. Nothing when there is none now (Wait::kNo), or
+  /// when this worker has to leave (then draining() is true). The Connection must not outlive the Session.
   [[nodiscard]] std::optional<Connection> next(Wait wait);
 
-  /// No connection comes any more: Drain, the end of the channel, stop(), or no descriptor numbers are left.
+  /// No more connections come: Drain, the end of the channel, stop(), or out of descriptors.
   [[nodiscard]] bool draining() const { return draining_; }
-  /// draining(), asked with a connection in hand. A worker of one slot does not call next() meanwhile, so
-  /// this looks what the supervisor has said; with several slots next() is told in any case.
+  /// draining(), for a worker with a connection in hand. A worker of one slot does not call next() meanwhile,
+  /// so this reads the channel; with several slots next() reads it anyway.
   [[nodiscard]] bool leaving();
-  /// The supervisor has asked for what is kept for a next request. Holds until a connection comes that need
-  /// not be parked at once.
+  /// The supervisor has sent Yield: park connections that wait for a next request. True until a connection
+  /// comes that may be kept.
   [[nodiscard]] bool yielding() const { return yielding_; }
-  /// Waits up to `time` for something to read at `socket`, with kYes only until the supervisor wants the
-  /// connection back or this worker to leave. True: there is something to read. For workers of one slot.
+  /// Waits up to `time` until `socket` is readable. With kYes it also returns when the supervisor wants the
+  /// connection back or this worker has to leave. True: the socket is readable. For workers of one slot.
   [[nodiscard]] bool await(int socket, std::chrono::milliseconds time, UntilWanted until_wanted);
-  /// How loaded this worker is, in thousandths of what it can bear: among workers with equally many
+  /// Sends this worker's load, from 0 to 1000 thousandths of its capacity: among workers with equally many
   /// connections the supervisor prefers the one that reports the least.
   void report_load(unsigned thousandths);
-  /// Connections begun and not finished.
+  /// The number of connections begun and neither finished nor parked.
   [[nodiscard]] unsigned open_connections() const { return open_; }
-  /// What main() should return once draining: 0, or 1 when the worker leaves because something is wrong.
+  /// The exit code for main(), once draining: 0, or 1 when the worker leaves after an error.
   [[nodiscard]] int exit_code() const { return exit_code_; }
   [[nodiscard]] int descriptor() const { return channel_.descriptor(); }
 
-  /// Leave after the connections in hand. Safe in a signal handler: a blocked next() returns.
+  /// Ends after the connections in hand. Safe in a signal handler: a blocked next() returns.
   void stop();
 
  private:
@@ -62,18 +61,18 @@ class Session {
   void leave(int exit_code, const char* why);
   [[nodiscard]] std::optional<Connection> begin(const Record& record);
   void refuse(const Record& record);
-  /// False when the supervisor is gone.
+  /// Waits while the channel is full. False when the supervisor has ended.
   bool send(const Record& record);
   void note(std::string_view text);
   void finished(std::uint64_t ticket);
   void parked(std::uint64_t ticket);
-  /// Whether a connection is to be parked now that its worker would keep.
+  /// Whether to park a connection that this worker would otherwise keep.
   [[nodiscard]] bool wanted_back(bool has_request) const;
-  enum class Heard { kNobody, kClient, kOther };
-  /// Waits up to `time` for the client and the supervisor, whom it obeys; kOther: not the client, or a
-  /// signal.
+  enum class Heard { kNothing, kClient, kOther };
+  /// Waits up to `time` for the client or the supervisor, and obeys the supervisor's records. kOther: a
+  /// record of the supervisor or a signal.
   Heard listen(int socket, std::chrono::milliseconds time);
-  /// Obeys what has come, while no slot is free: a Connection is refused.
+  /// Obeys the records that have come. For use while no slot is free: a Connection is refused.
   void catch_up();
 
   Channel channel_;

@@ -8,8 +8,9 @@
 //   when a connection is done: take its socket out of the event loop, then destroy the Connection
 //   leave the loop when slots->finished()
 //
-// Blocking is not used, with one exception: when the supervisor is hundreds of records behind, finishing a
-// connection waits until it reads. Programs that serve one connection at a time use worker/serve.h.
+// No call blocks, with one exception: while the supervisor is hundreds of records behind, finishing a
+// connection waits until the supervisor reads. Programs that serve one connection at a time use
+// worker/serve.h.
 #pragma once
 
 #include <memory>
@@ -23,25 +24,25 @@ namespace prefork::worker {
 class Slots {
  public:
   /// As attach(): offers min(SUPERVISOR_SLOTS, `limit`) slots; under `start: fork` it also runs the template.
-  /// The second value is for main() to return when there are no slots.
+  /// Without Slots the second value is the exit code for main(): 2 after an error, which stderr explains.
   [[nodiscard]] static std::pair<std::optional<Slots>, int> open(unsigned limit);
 
-  /// The channel: readable when next() may have something.
+  /// The channel's descriptor, which stays owned by the Slots: readable when next() may return a connection.
   [[nodiscard]] int descriptor() const { return session_->descriptor(); }
   /// The next connection, whose receipt has just been sent; nothing when there is none now. Must be called
-  /// until it returns nothing. Connections must be destroyed before the Slots.
+  /// until it returns nothing. The caller owns the Connection and must destroy it before the Slots.
   [[nodiscard]] std::optional<Connection> next() { return session_->next(Wait::kNo); }
-  /// How loaded this worker is, in thousandths of what it can bear: among workers with equally many
-  /// connections the supervisor prefers the one that reports the least. To be told when it has changed.
+  /// Reports this worker's load, from 0 to 1000 thousandths of its capacity: among workers with equally many
+  /// connections the supervisor prefers the one that reports the least. Call it when the load has changed.
   void report_load(unsigned thousandths) { session_->report_load(thousandths); }
-  /// No connection comes any more. From now on descriptor() may be readable for ever: stop watching it.
+  /// No more connections come. From now on descriptor() may be readable for ever: stop watching it.
   [[nodiscard]] bool draining() const { return session_->draining(); }
   /// Draining, and the last connection is finished.
   [[nodiscard]] bool finished() const { return draining() && session_->open_connections() == 0; }
-  /// What main() should return once finished.
+  /// The exit code for main(), once finished: 0, or 1 after an error, which stderr explains.
   [[nodiscard]] int exit_code() const { return session_->exit_code(); }
-  /// To be called when the program is asked to leave (SIGTERM): descriptor() becomes readable, next() returns
-  /// nothing more, and what had not been begun goes to another worker. Safe in a signal handler.
+  /// Call it when the program is asked to leave (SIGTERM): descriptor() becomes readable, next() returns
+  /// nothing more, and connections that were not begun go to another worker. Safe in a signal handler.
   void stop() { session_->stop(); }
 
  private:

@@ -17,41 +17,43 @@ namespace {
 
 enum class Side { kTemplate, kWorker };
 
-[[noreturn]] void fail(const Error& error) {
+[[noreturn]] void exit_with_error(const Error& error) {
   (void)std::fprintf(stderr, "template: %s\n", error.message().c_str());
   ::_exit(1);
 }
 
-/// Returns in the worker, when the supervisor has become its parent: only then may it say that it is ready.
-Side leave_to_supervisor() {
+/// Forks the worker and ends this intermediate process. Returns in the worker, once the supervisor has become
+/// its parent: before that the worker must not send Ready.
+Side hand_to_supervisor() {
   const Fd intermediate(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
   const pid_t worker = ::fork();
-  if (worker < 0) fail(system_error("fork"));
+  if (worker < 0) exit_with_error(system_error("fork"));
   if (worker > 0) ::_exit(0);
-  // Readable when that process has ended, and its child has been given away.
+  // Readable when the intermediate process has ended and the supervisor has adopted its child.
   pollfd gone{.fd = intermediate.get(), .events = POLLIN, .revents = 0};
   while (intermediate.valid() && ::poll(&gone, 1, -1) < 0 && errno == EINTR) {
   }
   return Side::kWorker;
 }
 
-/// The intermediate process is the template's child and ends at once; the worker that it leaves behind goes
-/// to the supervisor, which adopts the orphans among its descendants.
+/// The intermediate process is the template's child and ends at once. Its child, the worker, becomes an
+/// orphan, and the supervisor adopts the orphans among its descendants.
 Side fork_twice() {
   (void)std::fflush(nullptr);
   const pid_t intermediate = ::fork();
   if (intermediate < 0) {
-    // The worker's end of the channel is closed unused: the supervisor sees that, and tries again later.
+    // The worker's end of the channel closes unused: the supervisor notices and tries again later.
     (void)std::fprintf(stderr, "template: %s\n", system_error("fork").message().c_str());
     return Side::kTemplate;
   }
-  if (intermediate == 0) return leave_to_supervisor();
+  if (intermediate == 0) return hand_to_supervisor();
   while (::waitpid(intermediate, nullptr, 0) < 0 && errno == EINTR) {
   }
   return Side::kTemplate;
 }
 
-/// What a worker must not have from its template.
+/// Removes what a worker must not inherit from its template: descriptors for other workers, and the variable
+/// that marks a template.
 void become_worker(const Channel& channel, Datagram& datagram) {
   while (datagram.take_descriptor().valid()) {
   }
@@ -121,11 +123,12 @@ Next Template::obey() {
 
 void Template::fork_worker() {
   Channel worker(datagram_.take_descriptor());
-  // Out of descriptors, and the new worker's end is gone: the supervisor sees that, and tries again later.
+  // Out of descriptors: the new worker's end of the channel is lost. The supervisor notices and tries again
+  // later.
   if (!worker.open()) return;
   if (fork_twice() == Side::kTemplate) return;
   channel_.close();
-  // The kernel puts this process's id on it. So the supervisor knows whom to signal if the application hangs.
+  // The kernel adds this process's pid to the Note, so the supervisor can signal it if the application hangs.
   (void)worker.send(encode_note("forked"));
   become_worker(worker, datagram_);
   end_.worker = std::move(worker);

@@ -1,4 +1,4 @@
-// Plays the supervisor towards a real worker program: its channel, its connections, its end.
+// The supervisor's side for a real worker program: its channel, its connections, its end.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The service http under a supervisor: answers, refusals, and what keep-alive does to the worker.
+// The service http under a supervisor: answers, refusals, and the effect of keep-alive on the worker.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -65,7 +65,7 @@ TEST_CASE("the page says hello and names the worker") {
   CHECK(served.worker.await() == Record{.kind = RecordKind::kIdle, .ticket = 1});
 }
 
-TEST_CASE("a client may ask twice on one connection, and is one connection to the supervisor") {
+TEST_CASE("two requests on one connection are one connection for the supervisor") {
   Served served;
   served.client.send(kGet);
   CHECK(served.client.receive_until(served.hello()).find("Connection: close") == std::string::npos);
@@ -74,7 +74,7 @@ TEST_CASE("a client may ask twice on one connection, and is one connection to th
   CHECK(served.worker.await().kind == RecordKind::kIdle);
 }
 
-TEST_CASE("requests that come at once are answered one after the other") {
+TEST_CASE("requests that arrive together are answered one after the other") {
   Served served;
   served.client.send(std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n") +
                      "GET /none HTTP/1.1\r\nHost: x\r\n\r\n" + kGetAndClose);
@@ -98,7 +98,7 @@ TEST_CASE("HEAD is answered with a header only") {
   CHECK(answer.ends_with("\r\n\r\n"));
 }
 
-TEST_CASE("an HTTP/1.0 client is let go after its answer unless it asks to stay") {
+TEST_CASE("an HTTP/1.0 connection closes after its answer, unless the client asks for keep-alive") {
   Served served;
   served.client.send("GET / HTTP/1.0\r\n\r\n");
   CHECK(status_line(served.client.receive_to_end()) == "HTTP/1.0 200 OK");
@@ -116,7 +116,7 @@ TEST_CASE("a body is read and ignored, so that the next request is found") {
   CHECK(answer.find("HTTP/1.1 404") != std::string::npos);
 }
 
-TEST_CASE("each broken rule has its answer") {
+TEST_CASE("each kind of invalid request has its status") {
   const auto status = [](const std::string& request) { return status_line(answer_to(request)); };
   const std::string big(9000, 'a');
   CHECK(status("GET / HTTP/1.1\r\n\r\n") == "HTTP/1.1 400 Bad Request");
@@ -135,15 +135,15 @@ TEST_CASE("each broken rule has its answer") {
         "HTTP/1.1 431 Request Header Fields Too Large");
 }
 
-TEST_CASE("a request that waits is answered all the same") {
+TEST_CASE("a request with a wait is answered after it") {
   CHECK(status_line(answer_to("GET /?a=b&ms=1 HTTP/1.1\r\nHost: x\r\n\r\n")) == "HTTP/1.1 200 OK");
 }
 
-TEST_CASE("a client that leaves in the middle of a request gets no answer") {
+TEST_CASE("a client that closes in the middle of a request gets no answer") {
   CHECK(answer_to("GET / HTTP/1.1\r\nHost") == "");
 }
 
-TEST_CASE("with --keep-alive 0 each connection is one request") {
+TEST_CASE("with --keep-alive 0 each connection serves one request") {
   Served served({"--keep-alive", "0"});
   served.client.send(kGet);
   const std::string answer = served.client.receive_to_end();
@@ -151,7 +151,7 @@ TEST_CASE("with --keep-alive 0 each connection is one request") {
   CHECK(answer.ends_with(served.hello()));
 }
 
-TEST_CASE("a client that stays silent after its answer gives the worker back") {
+TEST_CASE("a client that is silent after its answer loses the connection, and the worker is free") {
   Served served({"--keep-alive", "0.05"});
   served.client.send(kGet);
   CHECK(served.client.receive_to_end().ends_with(served.hello()));
@@ -169,8 +169,7 @@ TEST_CASE("a worker that is drained ends keep-alive with the next answer") {
   CHECK(served.worker.process().await_exit() == 0);
 }
 
-TEST_CASE(
-    "a connection that may be parked is parked after its answer, and answered again when it comes back") {
+TEST_CASE("a connection that may be parked is parked after its answer, and served again when it comes back") {
   Served served({}, kMayPark);
   served.client.send(kGet);
   CHECK(served.client.receive_until(served.hello()).ends_with(served.hello()));
@@ -185,7 +184,7 @@ TEST_CASE(
   CHECK(served.worker.await().kind == RecordKind::kPark);
 }
 
-TEST_CASE("a worker that is drained parks its connection, and its client need not come back") {
+TEST_CASE("a drained worker parks its connection, and the client need not connect again") {
   Served served({}, kMayPark);
   served.worker.say(RecordKind::kDrain);
   served.client.send(kGet);
@@ -195,7 +194,7 @@ TEST_CASE("a worker that is drained parks its connection, and its client need no
   CHECK(served.client.silent());
 }
 
-TEST_CASE("requests that have come together are answered before their connection is parked") {
+TEST_CASE("requests that arrived together are answered before their connection is parked") {
   Served served({}, kMayPark);
   served.client.send(std::string(kGet) + kGet + "GET /none HTTP/1.1\r\nHost: x\r\n\r\n");
   const std::string answers = served.client.receive_until("There is only one page: /\n");
@@ -205,7 +204,8 @@ TEST_CASE("requests that have come together are answered before their connection
 
 constexpr int kMany = 400;
 
-/// So many that answering them takes longer than a worker is silent for, and read by it at once.
+/// As many as the worker reads at once; to answer them takes longer than the interval between two Progress
+/// records.
 std::string many_requests() {
   std::string text;
   for (int i = 0; i < kMany; ++i) text += "GET /?ms=1 HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -218,7 +218,9 @@ int answers_in(const std::string& text) {
   return count;
 }
 
-TEST_CASE("a client that pipelines is let go, not parked, when others wait or the worker is to leave") {
+TEST_CASE(
+    "the connection of a client that pipelines closes, and is not parked, when others wait or the worker has "
+    "to leave") {
   std::uint16_t flags = kMayPark;
   std::optional<RecordKind> said;
   SUBCASE("others wait from the beginning") { flags |= kParkAtOnce; }
@@ -236,14 +238,14 @@ TEST_CASE("a client that pipelines is let go, not parked, when others wait or th
   CHECK(served.worker.await() == Record{.kind = RecordKind::kIdle, .ticket = 1});
 }
 
-TEST_CASE("a client that pipelines while nobody waits is served, and the supervisor hears of it") {
+TEST_CASE("a client that pipelines while no connection waits is served, and the supervisor gets Progress") {
   Served served({}, kMayPark);
   served.client.send(many_requests() + "GET /none HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(answers_in(served.client.receive_until("There is only one page: /\n")) == kMany);
   CHECK(served.worker.await().kind == RecordKind::kProgress);
 }
 
-TEST_CASE("a client that closes, or asks to be let go, is not parked") {
+TEST_CASE("a connection that the client closes, or asks to close, is not parked") {
   Served served({}, kMayPark | kParkAtOnce);
   SUBCASE("it asks") { served.client.send(kGetAndClose); }
   SUBCASE("it is gone") { served.client.shut_down(); }

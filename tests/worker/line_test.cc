@@ -11,13 +11,13 @@ using std::chrono::microseconds;
 using worker::LineRequest;
 using worker::parse_line_request;
 
-TEST_CASE("a request names what to do and for how long") {
+TEST_CASE("a request names the kind of work and its time") {
   CHECK(parse_line_request("W 250") == LineRequest{LineRequest::Kind::kWork, microseconds(250)});
   CHECK(parse_line_request("S 0") == LineRequest{LineRequest::Kind::kSleep, microseconds(0)});
   CHECK(parse_line_request("S 60000000") == LineRequest{LineRequest::Kind::kSleep, std::chrono::seconds(60)});
 }
 
-TEST_CASE("what is not a request is told apart") {
+TEST_CASE("a line that is not a request is recognized") {
   for (const char* text : {"", "W", "W ", "W x", "W 1x", "W -1", "w 1", "X 1", "W1", "W  1", "S 60000001",
                            "S 99999999999999999999"}) {
     CAPTURE(text);
@@ -25,7 +25,7 @@ TEST_CASE("what is not a request is told apart") {
   }
 }
 
-/// What the service answers to `request`, with the client's sending half closed afterwards.
+/// The service's answer to `request`, with the client's sending half closed afterwards.
 std::string answer_to(const std::string& request) {
   HostedWorker worker({supervisor_worker(), "line"});
   CHECK(worker.await().kind == RecordKind::kReady);
@@ -39,7 +39,7 @@ std::string answer_to(const std::string& request) {
   return answer == own ? "OK own pid" : answer;
 }
 
-TEST_CASE("work and sleep are answered with the worker's pid, anything else with what is allowed") {
+TEST_CASE("the answer to work and sleep is the worker's pid; any other line gets the allowed forms") {
   CHECK(answer_to("W 100\n") == "OK own pid");
   CHECK(answer_to("S 100\r\n") == "OK own pid");
   CHECK(answer_to("dance\n").starts_with("ERR "));

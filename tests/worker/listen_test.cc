@@ -1,4 +1,4 @@
-// The baseline without a supervisor: the same services, accepting for themselves.
+// The baseline without a supervisor: the same services in a process that accepts connections itself.
 #include <doctest/doctest.h>
 
 #include <csignal>
@@ -9,7 +9,7 @@
 namespace prefork::test {
 namespace {
 
-/// `supervisor-worker echo --listen`, and where it says it listens.
+/// `supervisor-worker echo --listen`, and the address that it prints.
 struct Listening {
   explicit Listening(const std::vector<std::string>& more = {}) : process(command(more), {}) {
     const std::string line = read_until(process.output(), "\n");
@@ -61,7 +61,7 @@ TEST_CASE("workers do not outlive a parent that is killed") {
   CHECK_FALSE(connect_to(listening.address).has_value());
 }
 
-TEST_CASE("an address that cannot be listened on is named") {
+TEST_CASE("the error for an address that cannot be bound names it") {
   const Listening listening;
   Process second({supervisor_worker(), "echo", "--listen", listening.address}, {});
   CHECK(second.await_exit() == 1);
@@ -71,7 +71,7 @@ TEST_CASE("an address that cannot be listened on is named") {
   CHECK(wrong.await_exit() == 2);
 }
 
-TEST_CASE("addresses are read as people write them") {
+TEST_CASE("the three forms of an address are parsed") {
   const auto parsed = [](const std::string& text) {
     const Result<worker::Address> address = worker::parse_address(text);
     return address ? address.value().host + " " + address.value().port : "error";

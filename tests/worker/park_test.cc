@@ -1,4 +1,4 @@
-// What a worker does with a connection between two requests: it keeps it for a moment, or gives it back.
+// A connection between two requests: the worker keeps it for a moment, or gives it back.
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
@@ -36,7 +36,7 @@ struct InHand : Played {
 const Record kParked{.kind = RecordKind::kPark, .ticket = 1};
 const Record kFinished{.kind = RecordKind::kIdle, .ticket = 1};
 
-TEST_CASE("a client that asks again at once stays with the worker") {
+TEST_CASE("a client that sends its next request at once stays with the worker") {
   InHand worker(kMayPark);
   worker.client.send("more");
   CHECK(worker.connection->next_request(seconds(20)));
@@ -45,13 +45,13 @@ TEST_CASE("a client that asks again at once stays with the worker") {
   CHECK(worker.host.await() == kFinished);
 }
 
-TEST_CASE("the end of what a client sends is something to read") {
+TEST_CASE("an end of file counts as something to read") {
   InHand worker(kMayPark);
   worker.client.shut_down();
   CHECK(worker.connection->next_request(seconds(20)));
 }
 
-TEST_CASE("a client that does not ask again at once is parked, and notices nothing") {
+TEST_CASE("a connection without a next request at once is parked, and its client notices nothing") {
   InHand worker(kMayPark);
   CHECK_FALSE(worker.connection->next_request(seconds(20)));
   CHECK(worker.host.await() == kParked);
@@ -67,7 +67,7 @@ TEST_CASE("a client that does not ask again at once is parked, and notices nothi
   CHECK(worker.host.await().kind == RecordKind::kPong);
 }
 
-TEST_CASE("a connection that is kept is given back when the supervisor asks for it, or for the worker") {
+TEST_CASE("a kept connection is given back on Yield, on Drain, on stop() and when the supervisor has ended") {
   InHand worker(kMayPark);
   SUBCASE("Yield") { worker.host.say(RecordKind::kYield); }
   SUBCASE("Drain") { worker.host.say(RecordKind::kDrain); }
@@ -90,7 +90,7 @@ TEST_CASE("a worker that keeps a connection answers Ping") {
   CHECK(worker.host.await() == kParked);
 }
 
-TEST_CASE("while others wait a connection is parked at once, even if its client has asked again") {
+TEST_CASE("while others wait a connection is parked at once, even if its next request has come") {
   InHand worker(kMayPark | kParkAtOnce);
   CHECK(worker.connection->park_wanted());
   worker.client.send("more");
@@ -98,7 +98,7 @@ TEST_CASE("while others wait a connection is parked at once, even if its client 
   CHECK(worker.host.await() == kParked);
 }
 
-TEST_CASE("where the pool does not park, a client is waited for whatever the supervisor says") {
+TEST_CASE("in a pool that does not park, the worker waits for the client whatever the supervisor sends") {
   InHand worker(0);
   CHECK_FALSE(worker.connection->may_park());
   SUBCASE("Yield") { worker.host.say(RecordKind::kYield); }
@@ -114,7 +114,7 @@ TEST_CASE("where the pool does not park, a client is waited for whatever the sup
   CHECK(worker.client.receive_to_end() == "");
 }
 
-TEST_CASE("a connection that has been moved is parked once") {
+TEST_CASE("a Connection object that was moved is parked once") {
   InHand worker(kMayPark);
   Connection moved = std::move(*worker.connection);
   worker.connection.reset();

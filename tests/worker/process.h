@@ -17,7 +17,7 @@ inline constexpr std::chrono::seconds kDeadline{10};
 /// Waits until `descriptor` is readable (or at its end); fails the test at the deadline.
 void await_readable(int descriptor);
 
-/// All there is to read until `ending` is seen or the end comes.
+/// Everything that can be read until `ending` or the end comes.
 [[nodiscard]] std::string read_until(int descriptor, const std::string& ending);
 [[nodiscard]] std::string read_to_end(int descriptor);
 

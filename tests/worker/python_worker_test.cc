@@ -20,7 +20,7 @@ std::string contents(const std::string& path) {
   return text.str();
 }
 
-TEST_CASE("the example in the specification is the program that is tested") {
+TEST_CASE("the example in the specification is the tested program") {
   const std::string specification = contents(std::string(SOURCE_ROOT) + "/docs/protocol.md");
   CHECK(specification.find("```python\n" + contents(kProgram) + "```\n") != std::string::npos);
 }

@@ -1,4 +1,4 @@
-// The bundled worker under a supervisor: what serve() does with connections and when it leaves.
+// The bundled worker under a supervisor: serve() with connections, and the reasons to leave.
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
@@ -27,7 +27,7 @@ TEST_CASE("echo serves one connection after the other: Busy, answer, end, Idle")
   }
 }
 
-TEST_CASE("a client that leaves without a word costs nothing") {
+TEST_CASE("a client that closes without sending causes no error") {
   EchoWorker worker;
   worker.dispatch(1).close();
   CHECK(worker.await().kind == RecordKind::kBusy);
@@ -61,7 +61,7 @@ TEST_CASE("a worker that is drained while busy finishes the connection first") {
   CHECK(worker.process().await_exit() == 0);
 }
 
-TEST_CASE("FAULTS 43: a worker whose supervisor is gone leaves, when busy after the connection in hand") {
+TEST_CASE("FAULTS 43: a worker whose supervisor has died leaves; a busy one finishes its connection first") {
   EchoWorker worker;
   SUBCASE("idle") { worker.channel().close(); }
   SUBCASE("busy") {
@@ -74,7 +74,7 @@ TEST_CASE("FAULTS 43: a worker whose supervisor is gone leaves, when busy after 
   CHECK(worker.process().await_exit() == 0);
 }
 
-TEST_CASE("SIGTERM ends a worker, when busy after the connection in hand") {
+TEST_CASE("SIGTERM ends a worker; a busy one finishes its connection first") {
   EchoWorker worker;
   SUBCASE("idle") {
     // Its answer shows that it is past its start.
@@ -93,7 +93,7 @@ TEST_CASE("SIGTERM ends a worker, when busy after the connection in hand") {
   CHECK(worker.process().await_exit() == 0);
 }
 
-TEST_CASE("FAULTS 25: a worker without room for descriptors refuses, says why, and makes room for another") {
+TEST_CASE("FAULTS 25: a worker that is out of descriptors refuses, says why, and leaves") {
   EchoWorker worker;
   const rlimit none{.rlim_cur = 0, .rlim_max = 0};
   REQUIRE(::prlimit(worker.process().pid(), RLIMIT_NOFILE, &none, nullptr) == 0);
@@ -105,13 +105,13 @@ TEST_CASE("FAULTS 25: a worker without room for descriptors refuses, says why, a
   CHECK(read_to_end(worker.process().errors()).find("out of descriptors") != std::string::npos);
 }
 
-TEST_CASE("a worker that is started by hand says what is missing") {
+TEST_CASE("a worker that is started without a supervisor says what is missing") {
   Process worker({supervisor_worker(), "echo"}, {});
   CHECK(worker.await_exit() == 2);
   CHECK(read_to_end(worker.errors()).find("SUPERVISOR_CHANNEL is not set") != std::string::npos);
 }
 
-TEST_CASE("the channel may be at any number") {
+TEST_CASE("the channel may have any descriptor number") {
   auto ends = Channel::make_pair();
   Host host(std::move(ends.value().first));
   const Process worker({supervisor_worker(), "echo"}, {.environment = {"SUPERVISOR_CHANNEL=77"},
@@ -120,7 +120,7 @@ TEST_CASE("the channel may be at any number") {
   CHECK(host.await().kind == RecordKind::kReady);
 }
 
-TEST_CASE("a person who asks gets help, and one who errs learns how to ask") {
+TEST_CASE("--help prints the usage, and a mistake on the command line names --help") {
   Process help({supervisor_worker(), "--help"}, {});
   CHECK(help.await_exit() == 0);
   CHECK(read_to_end(help.output()).find("http") != std::string::npos);

@@ -22,7 +22,7 @@ int unread(const Fd& socket) {
   return size;
 }
 
-/// This process gets no new descriptors as long as this lives.
+/// During its life this process gets no new descriptors.
 class NoDescriptors {
  public:
   NoDescriptors() {
@@ -48,8 +48,7 @@ TEST_CASE("the receipt is sent before a byte of the connection is read") {
   CHECK(unread(played.host.copy()) == 5);
 }
 
-TEST_CASE(
-    "a connection says which ticket and listener it has, when it was accepted, and how long it waited") {
+TEST_CASE("a connection has its ticket, its listener, the time of accept and its wait") {
   Played played;
   auto [client, copy] = make_connection();
   const Record sent{.kind = RecordKind::kConnection,
@@ -75,7 +74,7 @@ TEST_CASE(
   CHECK(played.host.copy().valid());
 }
 
-TEST_CASE("Idle follows Busy once, however often the connection is moved and finished") {
+TEST_CASE("one Idle follows Busy, however often the connection is moved and finished") {
   Played played;
   const Client client = played.host.dispatch(7);
   {
@@ -122,7 +121,7 @@ TEST_CASE("a connection beyond the slots offered is refused") {
 }
 
 TEST_CASE(
-    "FAULTS 25: a connection whose descriptor got lost is refused, and after three in a row the worker "
+    "FAULTS 25: a connection whose descriptor was lost is refused, and after three in a row the worker "
     "leaves") {
   Played played;
   for (std::uint64_t ticket = 1; ticket <= 3; ++ticket) {
@@ -138,7 +137,7 @@ TEST_CASE(
   CHECK(played.session.exit_code() == 1);
 }
 
-TEST_CASE("a connection that arrives whole starts the count of lost descriptors again") {
+TEST_CASE("a connection that arrives with its descriptor resets the count of lost descriptors") {
   Played played;
   for (std::uint64_t ticket = 1; ticket <= 5; ++ticket) {
     const Client client = played.host.dispatch(ticket);
@@ -149,7 +148,7 @@ TEST_CASE("a connection that arrives whole starts the count of lost descriptors 
   CHECK_FALSE(played.session.draining());
 }
 
-TEST_CASE("what comes after Drain is refused, and the connection in hand goes on") {
+TEST_CASE("a connection that comes after Drain is refused, and the connection in hand goes on") {
   Played played(2);
   const Client first = played.host.dispatch(1);
   std::optional<Connection> connection = played.session.next(Wait::kNo);
@@ -167,8 +166,7 @@ TEST_CASE("what comes after Drain is refused, and the connection in hand goes on
   CHECK(played.session.exit_code() == 0);
 }
 
-TEST_CASE(
-    "a worker of one slot notices Drain and answers Ping while it has a connection in hand, when asked to") {
+TEST_CASE("leaving() of a worker of one slot with a connection in hand reads Drain and answers Ping") {
   Played played;
   const Client client = played.host.dispatch(1);
   std::optional<Connection> connection = played.session.next(Wait::kNo);
@@ -181,7 +179,7 @@ TEST_CASE(
   CHECK(connection->leaving());
 }
 
-TEST_CASE("the end of the channel is a reason to leave, not a failure") {
+TEST_CASE("the end of the channel makes the worker leave with exit code 0") {
   Played played;
   played.host.channel().close();
   CHECK_FALSE(played.session.next(Wait::kYes).has_value());
@@ -197,7 +195,7 @@ TEST_CASE("a connection whose receipt cannot be delivered is not begun") {
   CHECK(played.session.draining());
 }
 
-TEST_CASE("stop() makes a waiting worker leave, and what it had not begun is refused") {
+TEST_CASE("stop() makes a waiting worker leave, and a connection that is not begun is refused") {
   Played played;
   const Client client = played.host.dispatch(1);
   played.session.stop();
@@ -220,7 +218,7 @@ TEST_CASE("a note and progress reach the supervisor") {
   CHECK(played.host.await() == Record{.kind = RecordKind::kProgress, .ticket = 9});
 }
 
-TEST_CASE("a supervisor that breaks the rules is left with exit code 1") {
+TEST_CASE("a worker leaves with exit code 1 when the supervisor breaks the protocol") {
   Played played;
   SUBCASE("a record that only workers send") { played.host.say(RecordKind::kBusy); }
   SUBCASE("a datagram of no bytes") {

@@ -1,4 +1,4 @@
-// How a worker finds its supervisor, and how many slots it offers.
+// The channel that a worker finds in its environment, and the slots that it offers.
 #include "worker/slots.h"
 
 #include <doctest/doctest.h>
@@ -14,7 +14,7 @@ namespace {
 
 using worker::Slots;
 
-/// What the supervisor puts into a worker's environment, here in this process's own.
+/// The supervisor's variables for a worker, in the environment of this process.
 class Environment {
  public:
   Environment(const std::string& channel, const char* slots) {
@@ -29,7 +29,7 @@ class Environment {
   }
 };
 
-/// The slots that Ready offers when the pool gives `given` and the program can do `limit`.
+/// The slots that Ready offers when the pool gives `given` and the program can serve `limit`.
 std::uint64_t offered(const char* given, unsigned limit) {
   auto ends = Channel::make_pair();
   Channel host = std::move(ends.value().first);
@@ -55,7 +55,7 @@ TEST_CASE("a worker offers the slots the pool gives it, but never more than it c
   CHECK(offered("0", 16) == 1);
 }
 
-TEST_CASE("the channel is found at any number, and does not survive exec") {
+TEST_CASE("the channel is found at any descriptor number, and does not survive exec") {
   auto ends = Channel::make_pair();
   const int number = ::fcntl(ends.value().second.descriptor(), F_DUPFD, 100);
   REQUIRE(number >= 100);
@@ -78,7 +78,7 @@ TEST_CASE("without a usable channel there is nothing to serve") {
   CHECK(exit_code_with(std::to_string(reading.get())) == 2);
 }
 
-TEST_CASE("an event loop may leave when the last connection is finished") {
+TEST_CASE("an event loop may end when the last connection is finished") {
   auto ends = Channel::make_pair();
   Host host(std::move(ends.value().first));
   const Environment environment(std::to_string(ends.value().second.release().release()), "2");
@@ -96,7 +96,7 @@ TEST_CASE("an event loop may leave when the last connection is finished") {
   CHECK(slots->finished());
 }
 
-TEST_CASE("an event loop that is to leave parks what it keeps, and is finished") {
+TEST_CASE("an event loop that has to leave parks the connections that it keeps, and is finished") {
   auto ends = Channel::make_pair();
   Host host(std::move(ends.value().first));
   const Environment environment(std::to_string(ends.value().second.release().release()), "2");

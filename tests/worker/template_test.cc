@@ -24,7 +24,7 @@ pid_t parent_of(pid_t pid) {
   return -1;
 }
 
-/// Who it is that introduces himself; by then he is the supervisor's child.
+/// The pid of the worker that sends the Note; by then it is the supervisor's child.
 pid_t introduced(Channel& channel) {
   const Arrived note(channel);
   REQUIRE(note.records.size() == 1);
@@ -93,7 +93,7 @@ TEST_CASE("a template leaves no zombies") {
   CHECK(reap(worker.pid) == 0);
 }
 
-TEST_CASE("workers of one template hold each other's channels as little as the template does") {
+TEST_CASE("neither a template nor its workers hold the channel of another worker") {
   Template origin;
   ForkedWorker first = origin.fork_worker();
   ForkedWorker second = origin.fork_worker();
@@ -134,7 +134,7 @@ TEST_CASE("a template that is drained or orphaned leaves, and its workers stay")
   CHECK(reap(worker.pid) == 0);
 }
 
-TEST_CASE("a forked worker finishes its connection on SIGTERM as any other") {
+TEST_CASE("a forked worker finishes its connection on SIGTERM like any other worker") {
   Template origin;
   ForkedWorker worker = origin.fork_worker();
   Client client = worker.host.dispatch(1);

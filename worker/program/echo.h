@@ -3,8 +3,8 @@
 
 namespace prefork::worker {
 
-/// One exchange: reads once, at most 16 KiB, writes the same bytes back. A client that closes without a word
-/// gets none.
+/// One exchange on a blocking socket: reads once, at most 16 KiB, and writes the same bytes back. A client
+/// that closes without sending gets nothing.
 void echo(int socket);
 
 }  // namespace prefork::worker

@@ -39,7 +39,7 @@ Response page(protocol::status status, unsigned version, std::string body) {
   return response;
 }
 
-/// N of `ms=N` in the query, 0 without one; nothing when N is not what is allowed.
+/// N of `ms=N` in the query, 0 without one; nothing when N is not allowed.
 std::optional<std::chrono::milliseconds> wait_of(std::string_view query) {
   std::uint32_t wait = 0;
   while (!query.empty()) {
@@ -74,8 +74,8 @@ Response answer(const Request& request) {
   return page(status::ok, version, "Hello from worker " + std::to_string(::getpid()) + ".\n");
 }
 
-/// The last word to a client whose request cannot be read; nothing when the client has left, or was too slow.
-std::optional<Response> complaint(ErrorCode error, unsigned version) {
+/// The answer to a request that cannot be read; nothing when the client has closed or was too slow.
+std::optional<Response> error_page(ErrorCode error, unsigned version) {
   using protocol::status;
   if (error.category() != protocol::make_error_code(protocol::error::bad_method).category()) return {};
   if (error == protocol::error::end_of_stream || error == protocol::error::partial_message) return {};
@@ -111,13 +111,13 @@ class Conversation {
     ErrorCode error;
     protocol::read_header(stream_, buffer_, parser, error);
     if (!error && parser.get().count(protocol::field::expect) > 0) {
-      return close_with(
-          page(protocol::status::expectation_failed, 11, "Send the body without being asked.\n"));
+      return close_with(page(protocol::status::expectation_failed, 11,
+                             "Send the body without waiting for 100 Continue.\n"));
     }
     if (!error && !parser.is_done()) protocol::read(stream_, buffer_, parser, error);
     if (error) {
-      const std::optional<Response> last_word = complaint(error, 11);
-      return last_word ? close_with(*last_word) : After::kClose;
+      const std::optional<Response> reply = error_page(error, 11);
+      return reply ? close_with(*reply) : After::kClose;
     }
     const Request& request = parser.get();
     Response response = answer(request);
@@ -129,7 +129,7 @@ class Conversation {
     return After::kClose;
   }
 
-  /// Asked when the work is done, as it may have taken long.
+  /// Called after the work, which may have taken long.
   bool leaving() { return buffer_.size() > 0 ? host_.leaving_with_more() : host_.leaving(); }
 
   After close_with(Response response) {
@@ -142,7 +142,7 @@ class Conversation {
   bool send(Response& response, bool header_only) {
     response.prepare_payload();
     protocol::response_serializer<protocol::string_body> serializer(response);
-    // Time for the answer, whatever the request and its wait have used up.
+    // The answer has its own time, however long the request and its wait took.
     stream_.expires_after(options_.request_time);
     ErrorCode error;
     if (header_only) {

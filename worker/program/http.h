@@ -15,11 +15,11 @@ struct HttpOptions {
 };
 
 /// Answers GET and HEAD of `/`; `/?ms=N` waits N milliseconds first, at most 60000. Every answer names the
-/// worker in X-Pid. While a connection is kept alive it occupies the worker, unless the pool parks. A client
-/// that pipelines without end is let go when others wait or the worker is to leave, without an answer to what
-/// it has asked after that. Headers are limited to 8 KiB, bodies to 64 KiB (they are read and ignored).
-/// Requests that break the rules get 400, 404, 405, 413, 417 or 431, and those that are not HTTP lose the
-/// connection.
+/// worker in X-Pid. A connection that is kept alive occupies the worker, unless the pool parks. When a client
+/// pipelines without end, the connection closes as soon as other connections wait or the worker has to leave;
+/// its later requests get no answer. Headers are limited to 8 KiB, bodies to 64 KiB (they are read and
+/// ignored). Invalid requests get 400, 404, 405, 413, 417 or 431; after bytes that are not HTTP the
+/// connection closes.
 void http(int socket, const HttpOptions& options, Host& host);
 
 }  // namespace prefork::worker

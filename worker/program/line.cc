@@ -28,7 +28,7 @@ void work(std::chrono::microseconds time) {
   }
 }
 
-/// The first line, without its end, or what fits of one that is too long.
+/// The first line, without its end. Of a line that is too long, as much as `buffer` holds.
 std::optional<std::string_view> receive_line(int socket, std::span<char> buffer) {
   std::size_t size = 0;
   while (size < buffer.size()) {

@@ -18,8 +18,8 @@ struct LineRequest {
 [[nodiscard]] std::optional<LineRequest> parse_line_request(std::string_view line);
 
 /// Reads one line of at most 64 bytes, ended by LF or CR LF. `W <µs>` uses that much CPU time, `S <µs>`
-/// sleeps that long; the answer to both is `OK <pid>`. Anything else is answered with `ERR` and what is
-/// allowed.
+/// sleeps that long; the answer to both is `OK <pid>`. The answer to any other line is `ERR` and the allowed
+/// forms.
 void line(int socket);
 
 }  // namespace prefork::worker

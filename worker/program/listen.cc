@@ -17,7 +17,7 @@
 namespace prefork::worker {
 namespace {
 
-/// The client of a connection that this process accepted: nobody else would look after it.
+/// The client of a connection that this process accepted: no other process can take it over.
 class Accepted final : public Host {
  public:
   explicit Accepted(int socket) : socket_(socket) {}
@@ -39,8 +39,7 @@ class Accepted final : public Host {
       service(client.get(), host);
       continue;
     }
-    // The client gave up, or the kernel is short of something for a moment; an end of the listener is
-    // neither.
+    // EINTR, or the client closed before accept(): go on. Any other error ends the child.
     const Error error = system_error("accept");
     if (error.code.value() == EINTR || error.code.value() == ECONNABORTED) continue;
     (void)std::fprintf(stderr, "%s\n", error.message().c_str());
@@ -49,16 +48,16 @@ class Accepted final : public Host {
 }
 
 /// The parent of the accepting children.
-class Family {
+class AcceptingChildren {
  public:
   /// Blocks the signals it waits for. `service` must outlive it.
-  explicit Family(const Service& service) : service_(service) {
+  explicit AcceptingChildren(const Service& service) : service_(service) {
     sigemptyset(&awaited_);
     for (const int signal : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&awaited_, signal);
     (void)::sigprocmask(SIG_BLOCK, &awaited_, &inherited_);
   }
 
-  /// `mine` is the listener of the new child, the others are closed there.
+  /// Forks a child that accepts at the listener `mine` and closes the others. False: fork() has failed.
   bool add(std::vector<Fd>& listeners, std::size_t mine) {
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
@@ -78,7 +77,7 @@ class Family {
     return true;
   }
 
-  /// Until a signal to leave, or a child's death.
+  /// Waits for SIGTERM, SIGINT or the death of a child. The exit code for main().
   int wait() {
     int signal = 0;
     (void)::sigwait(&awaited_, &signal);
@@ -116,7 +115,7 @@ Result<std::vector<Fd>> open_listeners(Address address, const ListenOptions& opt
   return listeners;
 }
 
-int fail(const Error& error, int exit_code) {
+int print_and_return(const Error& error, int exit_code) {
   (void)std::fprintf(stderr, "%s\n", error.message().c_str());
   return exit_code;
 }
@@ -125,15 +124,15 @@ int fail(const Error& error, int exit_code) {
 
 int listen_and_serve(const ListenOptions& options, const Service& service) {
   Result<Address> address = parse_address(options.address);
-  if (!address) return fail(address.error(), 2);
+  if (!address) return print_and_return(address.error(), 2);
   Result<std::vector<Fd>> opened = open_listeners(std::move(address).value(), options);
-  if (!opened) return fail(opened.error(), 1);
+  if (!opened) return print_and_return(opened.error(), 1);
   std::vector<Fd> listeners = std::move(opened).value();
   const Result<Address> bound = address_of(listeners.front());
-  if (!bound) return fail(bound.error(), 1);
+  if (!bound) return print_and_return(bound.error(), 1);
 
   (void)std::fflush(nullptr);
-  Family family(service);
+  AcceptingChildren family(service);
   int exit_code = 0;
   for (unsigned i = 0; i < options.workers && exit_code == 0; ++i) {
     if (!family.add(listeners, options.reuse_port ? i : 0)) exit_code = 1;

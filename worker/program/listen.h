@@ -1,6 +1,6 @@
-// `--listen`: the process accepts for itself, with N children, and no supervisor. The same services without
-// the hand-over; what passing connections costs is measured against it. Replaces no supervisor: a child that
-// dies ends it.
+// `--listen`: the process accepts connections itself, with N children and without a supervisor. It is the
+// baseline for measuring the cost of passing connections. It does not replace a supervisor: when a child
+// dies, it ends.
 #pragma once
 
 #include <string>
@@ -15,9 +15,9 @@ struct ListenOptions {
   bool reuse_port = false;  ///< each child has a listener of its own (SO_REUSEPORT) instead of one for all
 };
 
-/// Prints `listening on HOST:PORT` once clients can connect, serves until SIGTERM or SIGINT, which it passes
-/// on, and returns what main() should return: 0; 1 when it cannot listen or a child dies; 2 when the address
-/// is none.
+/// Prints `listening on HOST:PORT` once clients can connect and serves until SIGTERM or SIGINT, which it
+/// passes on to the children. Returns the exit code for main(): 0; 1 when it cannot listen or a child dies; 2
+/// when the address is malformed.
 [[nodiscard]] int listen_and_serve(const ListenOptions& options, const Service& service);
 
 }  // namespace prefork::worker

@@ -22,7 +22,7 @@ bool switch_on(int socket, int option) {
 Result<Address> parse_address(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string::npos || colon + 1 == text.size()) {
-    return Error{text + ": not an address; HOST:PORT, [IPv6]:PORT or :PORT is"};
+    return Error{text + ": not an address; allowed are HOST:PORT, [IPv6]:PORT and :PORT"};
   }
   Address address{.host = text.substr(0, colon), .port = text.substr(colon + 1)};
   if (address.host.size() > 2 && address.host.front() == '[' && address.host.back() == ']') {

@@ -9,20 +9,20 @@
 namespace prefork::worker {
 
 struct Address {
-  std::string host;  ///< empty: all
+  std::string host;  ///< empty: all addresses
   std::string port;
 };
 
-/// Takes `HOST:PORT`, `[IPv6]:PORT` or `:PORT` apart.
+/// Splits `HOST:PORT`, `[IPv6]:PORT` or `:PORT`.
 [[nodiscard]] Result<Address> parse_address(const std::string& text);
 
-/// Blocking, close-on-exec, listening.
+/// A listening socket, blocking and close-on-exec.
 [[nodiscard]] Result<Fd> open_listener(const Address& address, bool reuse_port);
 
-/// Where it listens, in numbers: what a client connects to.
+/// The address and port of the listener, in numbers.
 [[nodiscard]] Result<Address> address_of(const Fd& listener);
 
-/// As parse_address() reads it.
+/// The form that parse_address() reads.
 [[nodiscard]] std::string text_of(const Address& address);
 
 }  // namespace prefork::worker

@@ -28,13 +28,13 @@ constexpr const char* kAbout =
 In a pool's configuration:  "command": ["supervisor-worker", "http"]
 Without a supervisor:       supervisor-worker http --listen 127.0.0.1:8080 --workers 4)";
 
-/// The client of a connection that a supervisor handed over.
+/// The client of a connection that a supervisor has passed to this worker.
 class HandedOver final : public Host {
  public:
   explicit HandedOver(Connection& connection) : connection_(connection) {}
-  /// One that may be parked need not end with this worker.
+  /// A connection that may be parked need not end when this worker leaves.
   bool leaving() override { return !connection_.may_park() && connection_.leaving(); }
-  /// What has been read of the next request is lost to whom it would be parked for.
+  /// Bytes of the next request that are already read cannot go to another worker, so parking is not possible.
   bool leaving_with_more() override { return connection_.overstays() || leaving(); }
   bool next_request(std::chrono::milliseconds time) override { return connection_.next_request(time); }
 
@@ -96,7 +96,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& outcome) {
-    // --help is an outcome, too.
+    // --help arrives here, too, with exit code 0.
     return app.exit(outcome) == 0 ? 0 : 2;
   }
   (void)std::signal(SIGPIPE, SIG_IGN);

@@ -7,21 +7,22 @@
 
 namespace prefork::worker {
 
-/// Where the client came from, as far as a service that keeps it for several requests must know.
+/// The source of a client, for a service that serves several requests of one client.
 class Host {
  public:
   virtual ~Host() = default;
-  /// The client is to be told that this is its last answer.
+  /// True: this answer must tell the client that it is the last one.
   [[nodiscard]] virtual bool leaving() = 0;
-  /// The same, asked instead when more than the request in hand has been read: the client may never come to
-  /// next_request().
+  /// The same, for use when bytes after the current request have been read: then the service does not call
+  /// next_request(), perhaps never.
   [[nodiscard]] virtual bool leaving_with_more() { return leaving(); }
-  /// Waits for the client's next request. False: return, somebody else looks after it or the time is up.
+  /// Waits up to `time` for the client's next request. False: return; the connection is parked or the time is
+  /// up.
   [[nodiscard]] virtual bool next_request(std::chrono::milliseconds time) = 0;
 };
 
-/// Talks to the client on a blocking stream socket until it is done. Neither closes nor keeps the socket.
-/// Returns early when the client leaves or breaks the rules: a client is no reason for an exception.
+/// Serves the client on a blocking stream socket. Neither closes nor keeps the socket. Returns early when the
+/// client closes or breaks the protocol: a client's mistake is no exception.
 using Service = std::function<void(int socket, Host& host)>;
 
 }  // namespace prefork::worker

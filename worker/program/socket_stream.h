@@ -1,6 +1,6 @@
-// A client's blocking socket as Boost.Beast wants a stream (SyncReadStream, SyncWriteStream), with a
-// deadline. Needs no io_context. The socket's own flags stay as they are: they are shared with whoever holds
-// a copy.
+// A client's blocking socket as a stream for Boost.Beast (SyncReadStream, SyncWriteStream), with a deadline.
+// Needs no io_context. Does not change the flags of the socket: every process with a copy of the socket
+// shares them.
 #pragma once
 
 #include <sys/uio.h>
@@ -22,8 +22,8 @@ class SocketStream {
 
   /// Reads and writes fail with timed_out when `time` from now has passed.
   void expires_after(std::chrono::milliseconds time) { deadline_ = std::chrono::steady_clock::now() + time; }
-  /// Throws away what has arrived and was not read: closing over unread bytes resets the connection, and the
-  /// client could lose the answer.
+  /// Discards at most 64 KiB that have arrived unread: close() with unread bytes resets the connection, and
+  /// the client could lose the answer.
   void discard_unread();
 
   template <typename MutableBuffers>

@@ -7,9 +7,9 @@
 
 namespace prefork::worker {
 
-/// Waits for bytes, at most as many as fit. 0: the client has ended, or is gone.
+/// Waits for bytes and reads at most as many as fit. 0: an end of file or an error.
 [[nodiscard]] std::size_t receive_some(int socket, std::span<char> into);
-/// False when the client is gone.
+/// Sends all bytes. False when the client has closed the connection.
 [[nodiscard]] bool send_all(int socket, std::string_view bytes);
 
 }  // namespace prefork::worker
