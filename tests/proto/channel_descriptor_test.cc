@@ -1,4 +1,4 @@
-// Descriptors that travel over a channel: each one has an owner or is closed.
+// Descriptors sent over a channel: each one has an owner or is closed.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -46,7 +46,7 @@ TEST_CASE("a descriptor arrives with its record, as a close-on-exec copy") {
   CHECK_FALSE(received.datagram->take_descriptor().valid());
 }
 
-TEST_CASE("a record that wants a descriptor and gets none is not sent") {
+TEST_CASE("send() with a descriptor that is not valid sends nothing") {
   ChannelPair pair;
   CHECK(pair.supervisor.send(kConnectionRecord, Fd()) == SendStatus::kInvalid);
   CHECK(Received(pair.worker).status == ReceiveStatus::kEmpty);
@@ -65,7 +65,7 @@ TEST_CASE("descriptors are taken in the order in which they were attached") {
   CHECK(same_file(second.get(), zero.get()));
 }
 
-TEST_CASE("FAULTS 20: descriptors that nobody takes are closed, at the latest by the next receive()") {
+TEST_CASE("FAULTS 20: descriptors that are not taken are closed, at the latest by the next receive()") {
   ChannelPair pair;
   const Fd file = some_file();
   Datagram datagram;
@@ -82,7 +82,7 @@ TEST_CASE("FAULTS 20: descriptors that nobody takes are closed, at the latest by
   }
 }
 
-TEST_CASE("FAULTS 20: a datagram takes the descriptors in it along when it is destroyed") {
+TEST_CASE("FAULTS 20: a datagram that is destroyed closes its descriptors") {
   ChannelPair pair;
   const Fd file = some_file();
   const std::size_t before = open_descriptors();
@@ -91,7 +91,7 @@ TEST_CASE("FAULTS 20: a datagram takes the descriptors in it along when it is de
   CHECK(open_descriptors() == before);
 }
 
-TEST_CASE("FAULTS 20: descriptors that come with 0 bytes or with 200 KB are closed as well") {
+TEST_CASE("FAULTS 20: descriptors that arrive with 0 bytes or with 200 KB are closed, too") {
   ChannelPair pair;
   const Fd file = some_file();
   const int attached[] = {file.get()};
@@ -103,7 +103,7 @@ TEST_CASE("FAULTS 20: descriptors that come with 0 bytes or with 200 KB are clos
   CHECK(open_descriptors() == before);
 }
 
-TEST_CASE("FAULTS 20: descriptors and the sender's name arrive together") {
+TEST_CASE("FAULTS 20: descriptors and the sender's pid arrive together") {
   ChannelPair pair;
   REQUIRE(pair.supervisor.identify_sender(true));
   const Fd file = some_file();

@@ -1,4 +1,4 @@
-// How a channel ends, and what only looks like an end.
+// The end of a channel, and events that only look like an end.
 #include <doctest/doctest.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -59,7 +59,7 @@ TEST_CASE("FAULTS 17: a datagram of 0 bytes does not hide what a dead peer sent 
   CHECK(Received(pair.supervisor).status == ReceiveStatus::kEnd);
 }
 
-TEST_CASE("the end comes after everything the peer sent, and stays") {
+TEST_CASE("the end comes after everything that the peer sent, and every later receive() reports it, too") {
   ChannelPair pair;
   REQUIRE(pair.worker.send(kBusyRecord) == SendStatus::kSent);
   pair.worker.close();
@@ -89,8 +89,8 @@ TEST_CASE("FAULTS 6: the last records of a peer that died with ours unread are s
   CHECK(Received(pair.supervisor).status == ReceiveStatus::kEnd);
 }
 
-TEST_CASE("sending to a dead peer says so, and raises no signal") {
-  (void)std::signal(SIGPIPE, SIG_DFL);  // the one who starts the tests may have it ignored
+TEST_CASE("sending to a dead peer reports kGone and raises no signal") {
+  (void)std::signal(SIGPIPE, SIG_DFL);  // the process that starts the tests may ignore it
   ChannelPair pair;
   SUBCASE("closed") { pair.worker.close(); }
   SUBCASE("killed") { let_worker_die(pair); }
@@ -108,7 +108,8 @@ TEST_CASE("FAULTS 22: a peer that has shut down its sending half ends the channe
   CHECK(Received(pair.worker).status == ReceiveStatus::kDatagram);
 }
 
-TEST_CASE("FAULTS 22: a peer that has shut down its receiving half cannot be sent to, and is still heard") {
+TEST_CASE(
+    "FAULTS 22: a peer that has shut down its receiving half cannot be sent to; its records still arrive") {
   ChannelPair pair;
   REQUIRE(::shutdown(pair.worker.descriptor(), SHUT_RD) == 0);
   CHECK(pair.supervisor.send(Record{.kind = RecordKind::kDrain}) == SendStatus::kGone);
@@ -117,7 +118,7 @@ TEST_CASE("FAULTS 22: a peer that has shut down its receiving half cannot be sen
   CHECK(Received(pair.supervisor).status == ReceiveStatus::kEmpty);
 }
 
-TEST_CASE("FAULTS 18: a datagram of 200 KB is told as truncated, and the next one is read as ever") {
+TEST_CASE("FAULTS 18: a datagram of 200 KB is reported as truncated, and the next one is read as usual") {
   ChannelPair pair;
   REQUIRE(send_raw(pair.worker, std::vector<std::byte>(200'000)) == 0);
   REQUIRE(pair.worker.send(kIdleRecord) == SendStatus::kSent);
@@ -125,7 +126,7 @@ TEST_CASE("FAULTS 18: a datagram of 200 KB is told as truncated, and the next on
   CHECK(Received(pair.supervisor).records == std::vector<Record>{kIdleRecord});
 }
 
-TEST_CASE("FAULTS 18: one byte more than a datagram may have is truncated, exactly that many is not") {
+TEST_CASE("FAULTS 18: a datagram of the maximum size is whole; with one byte more it is truncated") {
   ChannelPair pair;
   REQUIRE(send_raw(pair.worker, std::vector<std::byte>(kMaxDatagramSize + 1)) == 0);
   CHECK(Received(pair.supervisor).status == ReceiveStatus::kTruncated);
@@ -133,7 +134,7 @@ TEST_CASE("FAULTS 18: one byte more than a datagram may have is truncated, exact
   CHECK(Received(pair.supervisor).status == ReceiveStatus::kDatagram);
 }
 
-TEST_CASE("a truncated datagram leaves no bytes of itself to be read by mistake") {
+TEST_CASE("a truncated datagram leaves no bytes to be read by mistake") {
   ChannelPair pair;
   REQUIRE(send_raw(pair.worker, std::vector<std::byte>(kMaxDatagramSize + 32)) == 0);
   CHECK(Received(pair.supervisor).datagram->bytes().empty());

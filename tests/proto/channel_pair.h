@@ -31,7 +31,8 @@ struct Received {
   std::string text;  ///< of the last Note
 };
 
-/// Sends what Channel itself never would: any bytes, with any number of copies of `attached`. errno, or 0.
+/// Sends what Channel itself never sends: any bytes, with any number of copies of `attached`. Returns errno,
+/// or 0.
 [[nodiscard]] int send_raw(const Channel& channel, std::span<const std::byte> bytes,
                            std::span<const int> attached = {});
 

@@ -45,12 +45,12 @@ TEST_CASE("each datagram is received by itself, in the order of sending") {
   CHECK(Received(pair.supervisor).status == ReceiveStatus::kEmpty);
 }
 
-TEST_CASE("an empty channel says so at once instead of waiting") {
+TEST_CASE("receive() on an empty channel returns at once") {
   ChannelPair pair;
   CHECK(Received(pair.supervisor).status == ReceiveStatus::kEmpty);
 }
 
-TEST_CASE("a datagram of 64 records passes; nothing and 65 records are refused before they are sent") {
+TEST_CASE("a datagram of 64 records passes; 0 and 65 records are refused before they are sent") {
   ChannelPair pair;
   CHECK(pair.worker.send(std::vector<Record>(64)) == SendStatus::kSent);
   CHECK(Received(pair.supervisor).records.size() == 64);
@@ -84,7 +84,7 @@ TEST_CASE(
   CHECK(pair.supervisor.send(Record{.kind = RecordKind::kPing}) == SendStatus::kSent);
 }
 
-TEST_CASE("a bounded send buffer bounds only the end it was asked for") {
+TEST_CASE("a bounded send buffer bounds only the first end of the pair") {
   ChannelPair pair(1);
   for (int i = 0; i < 64; ++i)
     CHECK(pair.worker.send(Record{.kind = RecordKind::kIdle}) == SendStatus::kSent);
@@ -104,12 +104,12 @@ TEST_CASE("a released end stays open and the channel is closed without it") {
   CHECK(pair.supervisor.send(Record{.kind = RecordKind::kDrain}) == SendStatus::kSent);
 }
 
-TEST_CASE("sending on a channel that is closed here is the caller's mistake, not the peer's") {
+TEST_CASE("sending on a channel that is closed on this side is kInvalid, not kGone") {
   Channel closed;
   CHECK(closed.send(Record{}) == SendStatus::kInvalid);
 }
 
-TEST_CASE("identify_sender() names the process that sent, by the kernel's word") {
+TEST_CASE("with identify_sender() the kernel reports the pid of the sender") {
   ChannelPair pair;
   REQUIRE(pair.worker.send(Record{}) == SendStatus::kSent);
   CHECK_FALSE(Received(pair.supervisor).datagram->sender());

@@ -21,7 +21,7 @@ Bytes encoded(const std::vector<Record>& records) {
   return bytes;
 }
 
-/// What a reader makes of a datagram.
+/// The records that a reader finds in a datagram.
 struct Reading {
   std::vector<Record> records;
   std::vector<std::string> texts;
@@ -46,7 +46,7 @@ Bytes note_claiming(std::uint32_t length, std::size_t blocks_behind) {
   return bytes;
 }
 
-TEST_CASE("what was encoded is read back, field by field and in order") {
+TEST_CASE("encoded records are read back, field by field and in order") {
   const std::vector<Record> records = {
       {.kind = RecordKind::kReady, .value = kProtocolVersion, .ticket = 4},
       {.kind = RecordKind::kBusy,
@@ -68,7 +68,7 @@ TEST_CASE("a datagram holds up to 64 records") {
   CHECK(reading.malformed.empty());
 }
 
-TEST_CASE("a note is read with its text, and the records behind it too") {
+TEST_CASE("a note is read with its text, and so are the records behind it") {
   Bytes bytes = encode_note("working");
   const Bytes behind = encoded({Record{.kind = RecordKind::kIdle, .ticket = 9}});
   bytes.insert(bytes.end(), behind.begin(), behind.end());
@@ -79,7 +79,7 @@ TEST_CASE("a note is read with its text, and the records behind it too") {
   CHECK(reading.malformed.empty());
 }
 
-TEST_CASE("a note's text is what was sent, whatever bytes it is made of") {
+TEST_CASE("a note's text is read as it was sent, with any bytes") {
   const std::string text("\x1b[2J\0\xff\n", 7);
   CHECK(read_all(encode_note(text)).texts == std::vector<std::string>{text});
 }
@@ -135,7 +135,7 @@ TEST_CASE("FAULTS 15: a note that is empty, too long, or longer than its datagra
   }
 }
 
-TEST_CASE("a note of the greatest length that fits exactly is well-formed") {
+TEST_CASE("a note of the maximum length that fits its datagram exactly is well-formed") {
   const Reading reading = read_all(note_claiming(224, 7));
   CHECK(reading.records.size() == 1);
   CHECK(reading.malformed.empty());

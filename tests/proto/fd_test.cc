@@ -25,7 +25,7 @@ TEST_CASE("a descriptor is closed with its owner") {
   CHECK_FALSE(is_open(number));
 }
 
-TEST_CASE("an Fd is nothing until it is given something") {
+TEST_CASE("a new Fd owns no descriptor") {
   const Fd none;
   CHECK_FALSE(none.valid());
   CHECK(none.get() == -1);
@@ -39,7 +39,7 @@ TEST_CASE("a descriptor moves from owner to owner and stays open") {
   CHECK(is_open(number));
 }
 
-TEST_CASE("an Fd that gets another descriptor closes its former one") {
+TEST_CASE("an Fd that takes another descriptor closes its former one") {
   Fd owner = some_file();
   const int former = owner.get();
   Fd other = some_file();

@@ -5,7 +5,7 @@
 
 namespace prefork::test {
 
-/// How many descriptors this process has open.
+/// The number of open descriptors of this process.
 [[nodiscard]] std::size_t open_descriptors();
 [[nodiscard]] bool is_open(int descriptor);
 [[nodiscard]] bool is_close_on_exec(int descriptor);

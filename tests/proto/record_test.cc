@@ -73,7 +73,7 @@ TEST_CASE("every kind has its number, its name and its direction") {
   }
 }
 
-TEST_CASE("a note is a record that tells the length of the text in the blocks behind it") {
+TEST_CASE("a note is a record with the length of the text in the blocks behind it") {
   const std::vector<std::byte> one = encode_note("resizing cat.png");
   REQUIRE(one.size() == 2 * kRecordSize);
   CHECK(std::to_integer<unsigned>(one[0]) == 8);
@@ -86,7 +86,7 @@ TEST_CASE("a note is a record that tells the length of the text in the blocks be
   CHECK(encode_note(std::string(33, 'x')).size() == 3 * kRecordSize);
 }
 
-TEST_CASE("a note longer than a note may be is cut") {
+TEST_CASE("a note beyond the maximum length is cut") {
   const std::vector<std::byte> note = encode_note(std::string(1000, 'x'));
   CHECK(note.size() == kRecordSize + kMaxNoteLength);
   DatagramReader reader(note);
