@@ -1,4 +1,4 @@
-// What `supervisor top` shows.
+// The screen of `supervisor top`.
 #include "supervisor/commands/top_screen.h"
 
 #include <doctest/doctest.h>
@@ -65,7 +65,7 @@ std::vector<TopLine> screen(const Json& now, const Json& before, TopOrder order 
   return top_screen(now, before, seconds(2), order);
 }
 
-TEST_CASE("the first look tells what is, and no rates") {
+TEST_CASE("the first answer shows the state, without rates") {
   const auto lines = screen(status(100, {worker(1, 60), worker(2, 40)}), {});
   CHECK(lines[0].text == "supervisor 1.2.3, pid 4711, up 1.1 s, pool.json");
   CHECK(line_with(lines, "pool web").text == "pool web: running, 2 of 2 workers ready, generation 1  [_B]");
@@ -76,7 +76,7 @@ TEST_CASE("the first look tells what is, and no rates") {
   CHECK(words_with(lines, "4001")[4] == "-");
 }
 
-TEST_CASE("what has been counted since the look before is a rate") {
+TEST_CASE("a counter's growth since the answer before is shown as a rate") {
   const auto lines =
       screen(status(130, {worker(1, 85), worker(2, 41)}), status(100, {worker(1, 60), worker(2, 40)}));
   CHECK(line_with(lines, "a second").text.starts_with("  a second: accepted 15, dispatched 15;"));
@@ -84,7 +84,7 @@ TEST_CASE("what has been counted since the look before is a rate") {
   CHECK(words_with(lines, "4002")[4] == "0.5");
 }
 
-TEST_CASE("rates are unknown of what was not there before, and of a supervisor that has started anew") {
+TEST_CASE("rates of a new worker, and of a supervisor that has started anew, are unknown") {
   const Json before = status(100, {worker(1, 60)});
   const Json now = status(130, {worker(1, 70), worker(2, 41)});
   CHECK(words_with(screen(now, before), "4002")[4] == "-");
@@ -105,7 +105,7 @@ TEST_CASE("rates are unknown of what was not there before, and of a supervisor t
   }
 }
 
-TEST_CASE("what nobody wants is told when it has happened, and stands out while it does") {
+TEST_CASE("failures are shown once they have happened, and stand out while they grow") {
   Json before = status(100, {});
   Json now = status(130, {});
   for (const TopLine& line : screen(now, before)) CHECK(line.text.find("so far") == std::string::npos);
@@ -131,7 +131,7 @@ TEST_CASE("a pool without a ready worker stands out, unless it is meant to have 
   CHECK(line_with(screen(now, {}), "pool web").style == Style::kHead);
 }
 
-TEST_CASE("the busiest workers come first when that is asked for") {
+TEST_CASE("with TopOrder::kBusiestFirst the busiest workers come first") {
   const Json before = status(100, {worker(1, 0), worker(2, 0), worker(3, 0)});
   const Json now = status(130, {worker(1, 5), worker(2, 20), worker(3, 5)});
   const auto pids = [&](TopOrder order) {
@@ -146,7 +146,7 @@ TEST_CASE("the busiest workers come first when that is asked for") {
   CHECK(pids(TopOrder::kBusiestFirst) == std::vector<std::string>{"4002", "4001", "4003"});
 }
 
-TEST_CASE("an answer that lacks what is expected is shown as far as it goes") {
+TEST_CASE("an answer with missing members is shown as far as it goes") {
   CHECK_FALSE(screen(Json::object(), Json::object()).empty());
   CHECK_FALSE(screen({{"pools", {{{"name", "web"}}}}}, {{"pools", 3}}).empty());
 }

@@ -30,7 +30,7 @@ json params(ControlEvent event) {
   return whole["params"];
 }
 
-TEST_CASE("an event has a number, the time, a name, and says whom it concerns") {
+TEST_CASE("an event has a number, the time, a name, its pool and its worker") {
   const json ready = params(control_event::WorkerReady{"web", 3, 4711, milliseconds(12)});
   CHECK(ready == json::parse(R"({"seq": 7, "time": "2025-12-31T23:59:59.007Z", "event": "worker_ready",
                                  "pool": "web", "worker": 3, "pid": 4711, "took_ms": 12.0})"));
@@ -47,7 +47,7 @@ TEST_CASE("an event has a number, the time, a name, and says whom it concerns") 
   CHECK(reload["mistakes"] == json({"a", "b"}));
 }
 
-TEST_CASE("a death is told with its whole record") {
+TEST_CASE("the event of a death has the whole death record") {
   DeathRecord record;
   record.worker = WorkerId::make(9, 0);
   record.exit = Exit{Exit::Kind::kSignaled, SIGSEGV};
@@ -68,13 +68,13 @@ TEST_CASE("a death is told with its whole record") {
   CHECK(params(control_event::WorkerDied{"web", 4711, record, ""})["planned"] == true);
 }
 
-TEST_CASE("text that is no UTF-8 does not break the line") {
+TEST_CASE("text that is not UTF-8 does not break the line") {
   control_event::WorkerDied died;
   died.text = "no such file: \xff\n\x1b";
   CHECK(params(died)["text"] == "no such file: \xEF\xBF\xBD\n\x1b");
 }
 
-TEST_CASE("the history numbers events, keeps the latest, and gives those after a number") {
+TEST_CASE("the history numbers events, keeps the latest, and returns the events after a number") {
   EventHistory history;
   CHECK(history.last() == 0);
   for (std::size_t i = 1; i <= EventHistory::kKept + 10; ++i) {
@@ -95,7 +95,7 @@ TEST_CASE("the history numbers events, keeps the latest, and gives those after a
   CHECK(since(UINT64_MAX).empty());
 }
 
-TEST_CASE("the history has an end in bytes, too") {
+TEST_CASE("the history is bounded in bytes, too") {
   EventHistory history;
   control_event::WorkerDied died;
   died.text = std::string(100'000, 'x');

@@ -1,4 +1,4 @@
-// What the core reports, as people read it.
+// The core's reports in words.
 #include "supervisor/control/describe.h"
 
 #include <doctest/doctest.h>
@@ -15,7 +15,7 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-TEST_CASE("the end of a process has a name") {
+TEST_CASE("each way that a process can end has its words") {
   CHECK(describe(Exit{Exit::Kind::kExited, 3}) == "exited with status 3");
   CHECK(describe(Exit{Exit::Kind::kSignaled, SIGKILL}) == "killed by signal 9 (SIGKILL)");
   CHECK(describe(Exit{Exit::Kind::kSignaled, 200}) == "killed by signal 200");
@@ -34,7 +34,7 @@ TEST_CASE("a duration has the unit that suits it") {
   CHECK(describe(Duration(0)) == "0 µs");
 }
 
-TEST_CASE("a death tells how, for what reason, after what time, and what becomes of its connections") {
+TEST_CASE("a death is described with its kind, reason, age and the fate of its connections") {
   DeathRecord record;
   record.exit = Exit{Exit::Kind::kSignaled, SIGSEGV};
   record.was_ready = true;
@@ -53,7 +53,7 @@ TEST_CASE("a death tells how, for what reason, after what time, and what becomes
             .starts_with("killed by signal 11 (SIGSEGV) (" + std::string(to_string(record.reason)) + ")"));
 }
 
-TEST_CASE("a signal that the supervisor did not send is told with its likely cause") {
+TEST_CASE("a signal that the supervisor did not send is described with its likely cause") {
   DeathRecord record;
   record.was_ready = true;
   const auto cause = [&](int signal) {
@@ -69,7 +69,7 @@ TEST_CASE("a signal that the supervisor did not send is told with its likely cau
   CHECK(cause(SIGTERM) == "killed by signal 15 (SIGTERM) (not finished within stop_timeout)");
 }
 
-TEST_CASE("a worker that never got ready says so, or why its program did not run") {
+TEST_CASE("the death of a worker that never was ready says so, or why its program did not run") {
   DeathRecord record;
   record.exit = Exit{Exit::Kind::kExited, 127};
   record.age = milliseconds(2);
@@ -80,7 +80,7 @@ TEST_CASE("a worker that never got ready says so, or why its program did not run
   CHECK(describe(record, "") == "exited with status 127, before it was ready; age 2.0 ms");
 }
 
-TEST_CASE("a violation tells what was sent and what is allowed") {
+TEST_CASE("a violation is described with what was sent and what is allowed") {
   const auto text = [](What what, std::uint64_t value) {
     return describe(action::ReportViolation{.worker = {}, .what = what, .value = value});
   };

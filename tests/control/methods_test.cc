@@ -1,4 +1,4 @@
-// The control socket's methods, with a supervisor that only remembers what it was told.
+// The control socket's methods, with a supervisor that only records the calls.
 #include "supervisor/control/methods.h"
 
 #include <doctest/doctest.h>
@@ -69,7 +69,7 @@ struct Desk {
   Remembers remembers;
 };
 
-TEST_CASE("each method does what it says and answers with what came of it") {
+TEST_CASE("each method calls its operation and answers with the result") {
   Desk desk;
   CHECK(desk.result("status")["pid"] == 4711);
   CHECK(desk.result("status", R"({"format": "table"})")["lines"][0].get<std::string>().starts_with(
@@ -91,7 +91,7 @@ TEST_CASE("each method does what it says and answers with what came of it") {
                                                  "subscribe 3"});
 }
 
-TEST_CASE("an answer has the request's id, whatever kind it is of, and a request without one gets none") {
+TEST_CASE("an answer has the request's id, of any type; a request without an id gets no answer") {
   Desk desk;
   CHECK(json::parse(desk.ask(R"({"jsonrpc":"2.0","id":"a\n7","method":"stop"})"))["id"] == "a\n7");
   CHECK(json::parse(desk.ask(R"({"jsonrpc":"2.0","id":18446744073709551615,"method":"stop"})"))["id"] ==
@@ -101,7 +101,7 @@ TEST_CASE("an answer has the request's id, whatever kind it is of, and a request
   CHECK(desk.calls().size() == 4);
 }
 
-TEST_CASE("what is refused says why, and keeps the id") {
+TEST_CASE("a refused request gets the reason, with its id") {
   Desk desk;
   const json whole = desk.call("restart", R"({"pool": "gone"})");
   CHECK(whole["id"] == 1);
@@ -109,7 +109,7 @@ TEST_CASE("what is refused says why, and keeps the id") {
   CHECK(whole["error"]["message"] == R"(there is no pool "gone")");
 }
 
-TEST_CASE("what is not a request is answered with JSON-RPC's errors and reaches nobody") {
+TEST_CASE("a malformed request gets a JSON-RPC error and calls no operation") {
   Desk desk;
   for (const char* line :
        {"", "hello", "{", "{\"jsonrpc\":\"2.0\",\"method\":\"stop\"", "\"\xff\"", "GET / HTTP/1.1"}) {
@@ -129,7 +129,7 @@ TEST_CASE("what is not a request is answered with JSON-RPC's errors and reaches 
   CHECK(desk.calls().empty());
 }
 
-TEST_CASE("parameters are named, known and of the right kind") {
+TEST_CASE("parameters must be named, known and of the right type") {
   Desk desk;
   const auto message = [&](const std::string& method, const std::string& params) {
     const json whole = desk.call(method, params);
@@ -151,7 +151,7 @@ TEST_CASE("parameters are named, known and of the right kind") {
   CHECK(desk.calls().empty());
 }
 
-TEST_CASE("FAULTS 67: 64 KiB of brackets are an answer, no crash") {
+TEST_CASE("FAULTS 67: 64 KiB of brackets get an answer and cause no crash") {
   Desk desk;
   CHECK(desk.code(std::string(65'536, '[')) == -32700);
   CHECK(desk.code(std::string(32'768, '[') + std::string(32'768, ']')) == -32600);
@@ -165,7 +165,7 @@ TEST_CASE("a refusal is an error without an id") {
         "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32002,\"message\":\"full\"}}\n");
 }
 
-TEST_CASE("an upgrade begins, or is refused with the reason") {
+TEST_CASE("an upgrade starts, or is refused with the reason") {
   Desk desk;
   CHECK(desk.result("upgrade")["examining"] == true);
   const json refused = desk.call("upgrade");

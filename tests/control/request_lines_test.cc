@@ -8,7 +8,7 @@ namespace {
 
 const std::string kLongest(RequestLines::kMaxLine, 'x');
 
-TEST_CASE("lines come out one by one, however they came in") {
+TEST_CASE("lines are returned one by one, however the bytes are split") {
   RequestLines lines;
   lines.append("one\ntw");
   CHECK(lines.ready());
@@ -21,7 +21,7 @@ TEST_CASE("lines come out one by one, however they came in") {
   CHECK(lines.take() == std::nullopt);
 }
 
-TEST_CASE("FAULTS 67: the longest line is taken, and one more byte is too much before it ends") {
+TEST_CASE("FAULTS 67: the longest line is returned; with one more byte it is too long, even before its end") {
   RequestLines lines;
   lines.append(kLongest);
   CHECK_FALSE(lines.too_long());
@@ -39,7 +39,7 @@ TEST_CASE("FAULTS 67: the longest line is taken, and one more byte is too much b
   }
 }
 
-TEST_CASE("FAULTS 67: a line that is too long does not hide those before it") {
+TEST_CASE("FAULTS 67: a line that is too long does not hide the lines before it") {
   RequestLines lines;
   lines.append("one\n" + kLongest + "x\ntwo\n");
   CHECK_FALSE(lines.too_long());

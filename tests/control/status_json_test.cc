@@ -23,7 +23,7 @@ WorkerStatusLine worker(std::uint64_t number, WorkerStatus status, std::uint32_t
   return line;
 }
 
-TEST_CASE("the status says everything that the table says") {
+TEST_CASE("the JSON status has everything that the table has") {
   PoolStatus pool;
   pool.name = "web";
   pool.state = "running";
@@ -66,7 +66,7 @@ TEST_CASE("the status says everything that the table says") {
   CHECK(web["workers"][1]["age_ms"] == 1500.0);
 }
 
-TEST_CASE("a pool that nobody waits for is not saturated") {
+TEST_CASE("a pool without waiting connections is not saturated") {
   SupervisorStatus status;
   status.pools.emplace_back();
   CHECK(to_json(status)["pools"][0]["saturated"] == false);
