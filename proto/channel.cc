@@ -32,8 +32,8 @@ SendStatus send_status(int error) {
   }
 }
 
-/// recvmsg() has returned 0: has the peer ended, or sent a datagram of no bytes? It may have done both: what
-/// is still queued decides.
+/// recvmsg() has returned 0: either the peer has ended, or it has sent a datagram of 0 bytes. If both, unread
+/// data means that it is not the end yet.
 bool peer_has_ended(int descriptor) {
   int unread = 0;
   if (::ioctl(descriptor, FIONREAD, &unread) == 0 && unread > 0) return false;
@@ -125,7 +125,7 @@ ReceiveStatus Channel::wait_and_receive(Datagram& datagram) {
   for (;;) {
     const ReceiveStatus status = receive_with(0, datagram);
     if (status != ReceiveStatus::kEmpty) return status;
-    // Somebody who shares this end has made it non-blocking.
+    // A process that shares this end has made it non-blocking.
     pollfd readable{.fd = end_.get(), .events = POLLIN, .revents = 0};
     (void)::poll(&readable, 1, -1);
   }
@@ -145,7 +145,7 @@ ReceiveStatus Channel::receive_with(int flags, Datagram& datagram) {
     header.msg_controllen = control.size();
     const ssize_t size = ::recvmsg(end_.get(), &header, flags | MSG_CMSG_CLOEXEC);
     if (size < 0) {
-      // ECONNRESET is told once, before the dead peer's last records: it is not an end.
+      // The kernel reports ECONNRESET once, before the dead peer's last records: it is not the end.
       if (errno == EINTR || errno == ECONNRESET) continue;
       return errno == EAGAIN ? ReceiveStatus::kEmpty : ReceiveStatus::kEnd;
     }
@@ -159,7 +159,7 @@ ReceiveStatus Channel::receive_with(int flags, Datagram& datagram) {
 
 void Channel::refuse_descriptors() {
   const int off = 0;
-  // Fails with ENOPROTOOPT before Linux 6.16; receive() closes what arrives all the same.
+  // Fails with ENOPROTOOPT before Linux 6.16; receive() closes the descriptors that arrive then.
   (void)::setsockopt(end_.get(), SOL_SOCKET, kPassRights, &off, sizeof(off));
 }
 

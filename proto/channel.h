@@ -1,7 +1,7 @@
 // One end of the channel between supervisor and worker: a SOCK_SEQPACKET socket that carries datagrams of
 // records and attached descriptors. The only caller of sendmsg() and recvmsg() on it. Knows framing and
-// descriptor ownership, not meanings: what a violation costs is decided by the caller. Never raises SIGPIPE;
-// blocks in wait_and_receive() only.
+// descriptor ownership, not meanings: the caller decides what a violation costs. Never raises SIGPIPE; blocks
+// in wait_and_receive() only.
 #pragma once
 
 #include <sys/socket.h>
@@ -23,15 +23,15 @@ enum class SendStatus {
   kSent,
   kFull,         ///< the peer does not read (EAGAIN): try again when the channel is writable
   kGone,         ///< the peer has closed its end, or its receiving half (EPIPE, ECONNRESET)
-  kNoResources,  ///< this machine or user is short of something (ETOOMANYREFS, ENOBUFS, ENOMEM): not the
+  kNoResources,  ///< this machine or user is out of a resource (ETOOMANYREFS, ENOBUFS, ENOMEM): not the
                  ///< peer's fault
-  kInvalid,      ///< what was to be sent cannot be (EBADF, EINVAL …): the caller's own data are wrong
+  kInvalid,  ///< the data cannot be sent (EBADF, EINVAL …): the caller's mistake
 };
 
 enum class ReceiveStatus {
   kDatagram,
-  kEmpty,       ///< nothing there now
-  kEnd,         ///< the peer has closed its end or its sending half, and everything it sent has been read
+  kEmpty,  ///< no datagram now
+  kEnd,    ///< the peer has closed its end or its sending half, and everything that it sent has been read
   kZeroLength,  ///< a datagram of 0 bytes, which is not an end of file
   kTruncated,   ///< a datagram larger than kMaxDatagramSize; its rest is lost
 };
@@ -42,12 +42,12 @@ class Datagram {
   [[nodiscard]] std::span<const std::byte> bytes() const { return std::span(buffer_).first(size_); }
   /// The number of descriptors that arrived and have not been taken.
   [[nodiscard]] std::size_t descriptors() const { return descriptor_count_ - next_; }
-  /// The next descriptor in the order of attachment; none is left when the Fd is not valid. What nobody takes
-  /// is closed by the next receive().
+  /// The next descriptor in the order of attachment, which the caller then owns; not valid when none is left.
+  /// The next receive() closes descriptors that were not taken.
   [[nodiscard]] Fd take_descriptor();
   /// The kernel dropped descriptors on the way, for want of descriptor numbers here (MSG_CTRUNC).
   [[nodiscard]] bool descriptors_lost() const { return descriptors_lost_; }
-  /// Who sent it, by the kernel's word: only on a channel with identify_sender().
+  /// The pid of the sender, from the kernel: only on a channel with identify_sender().
   [[nodiscard]] std::optional<pid_t> sender() const { return sender_; }
 
  private:
@@ -71,7 +71,7 @@ class Datagram {
 class Channel {
  public:
   Channel() = default;
-  /// Takes over one end.
+  /// Takes ownership of one end.
   explicit Channel(Fd end) : end_(std::move(end)) {}
 
   /// Both ends of a new channel, close-on-exec. `send_buffer` is SO_SNDBUF in bytes of the first end, which
@@ -81,7 +81,7 @@ class Channel {
   [[nodiscard]] int descriptor() const { return end_.get(); }
   [[nodiscard]] bool open() const { return end_.valid(); }
   void close() { end_.reset(); }
-  /// Gives the end up, to hand it to another process.
+  /// Gives up ownership of the end, for another process.
   [[nodiscard]] Fd release() { return std::move(end_); }
 
   /// Sends one record.
@@ -93,17 +93,18 @@ class Channel {
   [[nodiscard]] SendStatus send(std::span<const Record> records);
   [[nodiscard]] SendStatus send(std::span<const std::byte> bytes);
 
-  /// Receives one datagram. ECONNRESET is not the end: what the dead peer sent before is still delivered.
+  /// Receives one datagram. ECONNRESET is not the end: records that the dead peer sent before are still
+  /// delivered.
   [[nodiscard]] ReceiveStatus receive(Datagram& datagram);
-  /// The same, but waits until there is one: never answers kEmpty. The only call here that blocks, meant for
-  /// workers that serve one connection at a time. A signal does not end it; shutdown(SHUT_RD) in the signal's
-  /// handler does.
+  /// The same, but waits for a datagram: never returns kEmpty. The only call here that blocks, for workers
+  /// that serve one connection at a time. A signal does not end it; shutdown(SHUT_RD) in the signal's handler
+  /// does.
   [[nodiscard]] ReceiveStatus wait_and_receive(Datagram& datagram);
 
   /// Makes the peer's attempts to attach descriptors fail with EPERM, where the kernel can (SO_PASSRIGHTS,
   /// Linux 6.16). Elsewhere they still arrive, and are closed unread.
   void refuse_descriptors();
-  /// Makes the kernel say who sent each datagram.
+  /// Makes the kernel add the sender's pid to each datagram.
   Result<void> identify_sender(bool on);
 
  private:

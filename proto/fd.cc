@@ -5,7 +5,7 @@
 namespace prefork {
 
 void Fd::reset(int descriptor) {
-  // On Linux the descriptor is free whatever close() returns, EINTR included: there is nothing to retry.
+  // On Linux the descriptor is free whatever close() returns, EINTR included: do not retry.
   if (descriptor_ >= 0) (void)::close(descriptor_);
   descriptor_ = descriptor;
 }

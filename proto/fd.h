@@ -22,9 +22,9 @@ class Fd {
 
   [[nodiscard]] int get() const { return descriptor_; }
   [[nodiscard]] bool valid() const { return descriptor_ >= 0; }
-  /// Gives the descriptor up without closing it.
+  /// Gives up ownership of the descriptor without closing it.
   [[nodiscard]] int release() { return std::exchange(descriptor_, -1); }
-  /// Closes the descriptor, if there is one, and takes over `descriptor`.
+  /// Closes the descriptor, if there is one, and takes ownership of `descriptor`.
   void reset(int descriptor = -1);
 
  private:

@@ -11,15 +11,15 @@
 
 namespace prefork {
 
-/// As sendmsg(2), EINTR retried and SIGPIPE never raised; errno is the caller's to read. `attached` stays the
-/// caller's; -1 attaches nothing.
+/// As sendmsg(2), with EINTR retried and without SIGPIPE; on -1 the caller reads errno. The caller keeps
+/// ownership of `attached`; -1 attaches nothing.
 ssize_t send_passing(int socket, std::span<const std::byte> bytes, int attached, int flags);
-/// With two of them; the second one is left out when it is -1.
+/// The same with two descriptors; a `second` of -1 attaches only the first.
 ssize_t send_passing(int socket, std::span<const std::byte> bytes, int first, int second, int flags);
 
 struct Passed {
   ssize_t size = 0;  ///< as recvmsg(2) returned it
-  Fd descriptor;     ///< close-on-exec; not valid when none came, or there was no room for it
+  Fd descriptor;     ///< close-on-exec; not valid when none came, or when this process had no room for it
   Fd second;         ///< the same
 };
 

@@ -8,7 +8,7 @@
 namespace prefork {
 namespace {
 
-// Byte by byte, so that the layout is the same whatever the machine's byte order; compilers make one move of
+// Byte by byte, so that the layout does not depend on the machine's byte order; compilers make one move of
 // it.
 template <typename T>
 void put(std::span<std::byte, kRecordSize> out, std::size_t offset, T value) {

@@ -1,6 +1,6 @@
 // The records of the native protocol, version 1, and their 32 bytes on the wire. docs/protocol.md is the
-// specification. This file knows the layout; what a record means in which state is the supervisor's core's
-// business.
+// specification. This file knows the layout; the supervisor's core knows which record is valid in which
+// state.
 #pragma once
 
 #include <array>
@@ -25,32 +25,33 @@ inline constexpr std::size_t kMaxNoteLength = 7 * kRecordSize;
 /// The descriptor at which a worker finds its channel, and the environment variable that names it.
 inline constexpr int kChannelDescriptor = 3;
 inline constexpr const char* kChannelVariable = "SUPERVISOR_CHANNEL";
-/// The number of slots the pool gives a worker (`connections_per_worker`); a worker's Ready may offer fewer.
+/// The number of slots that the pool gives a worker (`connections_per_worker`); a worker's Ready may offer
+/// fewer.
 inline constexpr const char* kSlotsVariable = "SUPERVISOR_SLOTS";
 /// Set to "1" in the environment of a template (`start: fork`), absent otherwise.
 inline constexpr const char* kTemplateVariable = "SUPERVISOR_TEMPLATE";
 
 enum class RecordKind : std::uint16_t {
-  kReady = 1,  ///< worker: value = protocol version, ticket = slots it offers (0 from a template)
+  kReady = 1,  ///< worker: value = protocol version, ticket = number of slots offered (0 from a template)
   kConnection =
       2,          ///< supervisor, + descriptor: value = listener index, time_ns = accepted, wait_us = queued
   kBusy = 3,      ///< worker: begun. The receipt, sent before the socket is touched
-  kRefused = 4,   ///< worker: no descriptor arrived, or cannot take it
+  kRefused = 4,   ///< worker: no descriptor arrived, or it cannot take the connection
   kIdle = 5,      ///< worker: done, and closed
   kPark = 6,      ///< worker: done, keep-alive
   kProgress = 7,  ///< worker: still working on this ticket
   kNote = 8,      ///< worker: value = length of the text in the blocks that follow
   kPing = 9,      ///< supervisor
   kPong = 10,     ///< worker
-  kDrain = 11,    ///< supervisor: finish what you have, then exit
+  kDrain = 11,    ///< supervisor: finish the connections in hand, then exit
   kFork = 12,     ///< supervisor to template, + descriptor: fork a worker whose channel is this descriptor
-  kLoad = 13,     ///< worker: value = how loaded it is, 0 to 1000
-  kYield = 14,    ///< supervisor: park what you keep for a next request
+  kLoad = 13,     ///< worker: value = its load, 0 to 1000 thousandths of its capacity
+  kYield = 14,    ///< supervisor: park the connections that you keep for a next request
 };
 
-/// Flags of a Connection: the worker may send Park for it; it is asked to do so as soon as it has answered,
-/// because others wait; the pool is being stopped, and the client should be told that this is its last
-/// answer.
+/// Flags of a Connection: the worker may send Park for it; it should do so right after its answer, because
+/// other connections wait; the pool is stopping, so the answer should tell the client that it is the last
+/// one.
 inline constexpr std::uint16_t kMayPark = 1;
 inline constexpr std::uint16_t kParkAtOnce = 2;
 inline constexpr std::uint16_t kLastRequest = 4;
@@ -75,7 +76,7 @@ struct Record {
 /// Writes the record's 32 bytes, little-endian.
 void encode(const Record& record, std::span<std::byte, kRecordSize> out);
 
-/// A record and, for a Note, its text: the bytes as the worker sent them, neither trusted nor escaped.
+/// A record and, for a Note, its text: the worker's own bytes, neither trusted nor escaped.
 struct Message {
   Record record;
   std::string_view text;
@@ -89,9 +90,10 @@ struct Message {
 class DatagramReader {
  public:
   explicit DatagramReader(std::span<const std::byte> bytes);
-  /// The next message; nothing at the end and at the first malformed record.
+  /// The next message, whose text borrows the bytes, too; nothing at the end and at the first malformed
+  /// record.
   [[nodiscard]] std::optional<Message> next();
-  /// What is wrong with the datagram; empty while nothing is.
+  /// Why the datagram is malformed, for the log; empty while it is well-formed.
   [[nodiscard]] const std::string& malformed() const { return malformed_; }
 
  private:

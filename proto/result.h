@@ -1,4 +1,4 @@
-// A value or the reason why there is none. For refusals that are expected; broken invariants abort instead.
+// A value or the reason why there is no value. For expected refusals; broken invariants abort instead.
 #pragma once
 
 #include <cerrno>
@@ -9,8 +9,7 @@
 
 namespace prefork {
 
-/// `what` is written for a person and says which thing failed; `code` is empty when no system call is to
-/// blame.
+/// `what` is for a person and says which thing failed; `code` is empty when no system call failed.
 struct Error {
   std::string what;
   std::error_code code = {};

@@ -1,4 +1,5 @@
-// What subscribers of the control socket are told, as values. docs/control.md says what each means.
+// The events that subscribers of the control socket get, as values. docs/control.md explains each. Knows
+// nothing of sockets.
 #pragma once
 
 #include <sys/types.h>
@@ -16,11 +17,11 @@
 
 namespace prefork {
 
-/// What became of a request to reload.
+/// The result of a reload.
 struct ReloadVerdict {
   bool applied = false;
   std::vector<std::string> changes;   ///< applied: a line for each pool
-  std::vector<std::string> mistakes;  ///< not applied: everything that is wrong, a line each
+  std::vector<std::string> mistakes;  ///< not applied: a line for each mistake
 };
 
 namespace control_event {
@@ -36,20 +37,20 @@ struct WorkerReady {
   std::string pool;
   std::uint64_t worker = 0;
   pid_t pid = 0;
-  Duration took{};  ///< since it was asked for
+  Duration took{};  ///< from the request to start it
 };
 struct ConnectionRedispatched {
   std::string pool;
-  std::uint64_t worker = 0;  ///< the one that has it now
+  std::uint64_t worker = 0;  ///< the worker that has it now
   pid_t pid = 0;
-  std::uint32_t times = 0;  ///< how often it has come back
+  std::uint32_t times = 0;  ///< how often the connection has come back
 };
 struct WorkerDied {
   std::string pool;
   pid_t pid = 0;  ///< 0: there never was a process
   DeathRecord record;
   std::string text;                      ///< the record in words
-  std::vector<std::string> output = {};  ///< its last lines, as far as they were captured
+  std::vector<std::string> output = {};  ///< the worker's last lines, if they were captured
 };
 struct Reloaded {
   ReloadVerdict verdict;
@@ -89,15 +90,15 @@ using ControlEvent =
 using WallTime = std::chrono::system_clock::time_point;
 
 struct NumberedEvent {
-  std::uint64_t seq = 0;  ///< 1, 2, 3 …: a gap tells a subscriber that it has missed something
+  std::uint64_t seq = 0;  ///< 1, 2, 3 …: a gap tells a subscriber that it has missed events
   WallTime at;
   ControlEvent event;
 };
 
-/// Takes what happens, from those to whom it happens.
-class EventOutlet {
+/// Event sink.
+class EventSink {
  public:
-  virtual ~EventOutlet() = default;
+  virtual ~EventSink() = default;
   virtual void publish(ControlEvent event) = 0;
 };
 

@@ -15,7 +15,7 @@ std::string connections(std::uint32_t count) {
   return fmt::format("{} connection{}", count, count == 1 ? "" : "s");
 }
 
-/// Who sends such a signal, when the supervisor has not.
+/// The likely cause of a signal that the supervisor has not sent.
 std::string_view cause_of_signal(int signal) {
   switch (signal) {
     case SIGXCPU: return " (the limit cpu)";

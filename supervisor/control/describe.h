@@ -1,4 +1,4 @@
-// What the core reports, in words for the log and the status.
+// The core's reports in words, for the log, the status and the events. Knows no names of pools or workers.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@ namespace prefork {
 
 /// "killed by signal 9 (SIGKILL)", "exited with status 1", "could not be started".
 [[nodiscard]] std::string describe(const Exit& exit);
-/// One line about a death, without the worker's name. `start_error` is why its program did not run, if it did
-/// not.
+/// One line about a death, without the worker's name. `start_error`: why its program did not run; empty if it
+/// ran.
 [[nodiscard]] std::string describe(const DeathRecord& record, const std::string& start_error);
 /// "Busy for ticket 17, which it does not hold".
 [[nodiscard]] std::string describe(const action::ReportViolation& violation);

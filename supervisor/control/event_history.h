@@ -1,5 +1,5 @@
-// Numbers what happens and remembers the latest of it, so that who subscribes a moment late, or comes back
-// after a lost connection, can catch up. Bounded in number and in bytes.
+// Numbers the events and keeps the latest ones, so that a client that subscribes a moment late, or connects
+// again after a lost connection, can catch up. Bounded in number and in bytes. The control socket owns it.
 #pragma once
 
 #include <cstddef>
@@ -16,14 +16,14 @@ class EventHistory {
   static constexpr std::size_t kKept = 512;
   static constexpr std::size_t kKeptBytes = std::size_t{512} << 10;
 
-  /// The event as subscribers get it; good until the next call.
+  /// The event as the line that subscribers get; valid until the next call.
   const std::string& add(ControlEvent event, WallTime at);
-  /// The next one gets a larger number than this: at an upgrade in place.
+  /// The next event gets the number `last` + 1. For an upgrade in place.
   void count_from(std::uint64_t last) { last_ = last; }
-  /// The number of the latest event; 0: there was none.
+  /// The number of the latest event; 0: there has been no event.
   [[nodiscard]] std::uint64_t last() const { return last_; }
 
-  /// Calls `take(line)` for each event after number `seq` that is still known, oldest first.
+  /// Calls `take(line)` for each kept event with a number above `seq`, oldest first.
   template <typename Take>
   void for_each_since(std::uint64_t seq, Take take) const {
     for (const Line& line : kept_) {

@@ -1,4 +1,4 @@
-// How the control socket writes values as JSON.
+// The JSON form of values at the control socket.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,7 +9,7 @@
 
 namespace prefork {
 
-/// On one line. Bytes that are no UTF-8 are replaced.
+/// On one line. Bytes that are not UTF-8 are replaced.
 [[nodiscard]] std::string json_text(const nlohmann::ordered_json& value);
 
 /// With three decimals.

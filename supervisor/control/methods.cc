@@ -95,7 +95,7 @@ const std::vector<Method>& methods() {
   return kMethods;
 }
 
-/// False: not of the type it must have.
+/// False: the value has the wrong type.
 bool read_parameter(const std::string& name, const Json& value, Parameters& into) {
   if (name == "pool" && value.is_string()) {
     into.pool = value.get<std::string>();
@@ -155,7 +155,7 @@ Outcome call(const std::string& name, const Json& request, Operations& operation
   return method->call(std::get<Parameters>(wanted), operations, caller);
 }
 
-/// What is wrong with it as a request; empty when nothing is.
+/// Why `request` is not a valid request; empty when it is.
 std::string mistake_in(const Json& request) {
   if (request.is_array()) return "batches are not supported: send one request a line";
   if (!request.is_object()) return "a request is an object";
@@ -181,8 +181,8 @@ std::string to_line(const Json& id, const Outcome& outcome) {
 }  // namespace
 
 std::string answer(std::string_view line, Operations& operations, Caller& caller) {
-  // No parameter has parts. What is nested deeper is dropped while it is read: to copy it would take a stack
-  // as deep.
+  // No parameter is nested. Deeper values are dropped while they are parsed: copying them would need a stack
+  // of the same depth.
   constexpr int kDeepest = 8;
   const auto shallow = [](int depth, Json::parse_event_t, const Json&) { return depth <= kDeepest; };
   const Json request = Json::parse(line.begin(), line.end(), shallow, /*allow_exceptions=*/false);

@@ -1,5 +1,5 @@
-// The methods of the control socket: JSON-RPC 2.0, one request in, one answer out. Knows nothing of sockets.
-// A new method is one line in the table of methods.cc.
+// The methods of the control socket: JSON-RPC 2.0, one request in, one answer out. Knows nothing of sockets;
+// the control socket calls it. A new method is one line in the table of methods.cc.
 #pragma once
 
 #include <cstddef>
@@ -12,31 +12,31 @@
 
 namespace prefork {
 
-/// Errors beside those of JSON-RPC itself.
+/// The codes of errors: four of JSON-RPC itself, then our own.
 enum class ControlError {
   kParse = -32700,
   kInvalidRequest = -32600,
   kUnknownMethod = -32601,
   kInvalidParameters = -32602,
-  kRefused = -32000,     ///< understood, but not possible now
-  kNotAllowed = -32001,  ///< not for this user
+  kRefused = -32000,     ///< valid, but not possible now
+  kNotAllowed = -32001,  ///< this user may not connect
   kTooMany = -32002,     ///< too many clients
 };
 
-/// Who asks.
+/// The client that has sent the request.
 class Caller {
  public:
   virtual ~Caller() = default;
-  /// Wants events from now on, and first those after number `since` that are still known, once the answer is
-  /// on its way. The number of the latest event so far.
+  /// Sends events to this client from now on, after the answer; the kept events with a number above `since`
+  /// come first. Returns the number of the latest event so far.
   virtual std::uint64_t subscribe(std::optional<std::uint64_t> since) = 0;
 };
 
-/// Carries out the request in `line` (without its newline). The answer with its newline; empty when none is
-/// wanted.
+/// Carries out the request in `line` (without its newline). Returns the answer with its newline; empty for a
+/// request without an id, which wants no answer.
 [[nodiscard]] std::string answer(std::string_view line, Operations& operations, Caller& caller);
 
-/// An answer to nobody's request, with its newline.
+/// An error without the id of a request, with its newline.
 [[nodiscard]] std::string refusal(ControlError code, const std::string& message);
 
 }  // namespace prefork

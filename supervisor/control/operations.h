@@ -1,5 +1,5 @@
-// What can be asked of the running supervisor from outside. The control socket's methods call it; the
-// supervisor implements it.
+// The operations that a client of the control socket can request. methods.cc calls them; the supervisor
+// implements them. An error is one line for a person.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace prefork {
 
 class Operations {
  public:
-  /// A pool's name; nothing means all of them, or the only one where it must be one.
+  /// A pool's name; not set: all pools, or, for an operation on one pool, the only one.
   using PoolName = std::optional<std::string>;
   using PoolNames = std::vector<std::string>;
   struct Scaled {
@@ -27,15 +27,16 @@ class Operations {
   virtual ~Operations() = default;
   [[nodiscard]] virtual SupervisorStatus status() const = 0;
   [[nodiscard]] virtual ReloadVerdict reload() = 0;
-  /// Replaces the workers of pools by new ones, generation by generation. Which pools.
+  /// Replaces the workers of the pools by a new generation. Returns the pools.
   [[nodiscard]] virtual Result<PoolNames> restart(const PoolName& pool) = 0;
-  /// Another number of workers for one pool, until the next reload.
+  /// Changes the number of workers of one pool, until the next reload.
   [[nodiscard]] virtual Result<Scaled> scale(const PoolName& pool, std::size_t workers) = 0;
-  /// Tries at once to start what has failed to start. Which pools.
+  /// Starts workers that have failed to start again at once, without backoff. Returns the pools.
   [[nodiscard]] virtual Result<PoolNames> reset_failed(const PoolName& pool) = 0;
-  /// Begins an upgrade in place. When it succeeds all clients are left, and the next program answers them.
+  /// Begins an upgrade in place. On success the connections of all clients close, and the next program
+  /// accepts them at the same path. On failure subscribers get upgrade_refused.
   [[nodiscard]] virtual Result<void> upgrade() = 0;
-  /// Graceful unless `quick`; a quick one after another is harder each time.
+  /// Stops gracefully, or at once with `quick`; each further quick stop is harder than the one before.
   virtual void stop(bool quick) = 0;
 };
 

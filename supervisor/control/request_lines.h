@@ -1,5 +1,5 @@
-// Cuts what a client of the control socket sends into lines, each of them a request. Holds what has been read
-// and not been taken; how much is read at a time is the caller's business. Knows nothing of what a line says.
+// Splits the bytes of a client of the control socket into lines; each line is a request. Keeps the bytes that
+// are read and not yet taken; the caller bounds how many it reads at a time. Does not parse the lines.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +14,11 @@ class RequestLines {
   static constexpr std::size_t kMaxLine = std::size_t{64} << 10;
 
   void append(std::string_view bytes) { waiting_.append(bytes); }
-  /// The next line has more than kMaxLine bytes, whether or not it has come to its end.
+  /// The next line has more than kMaxLine bytes, whether or not its end has arrived.
   [[nodiscard]] bool too_long() const;
-  /// take() would give a line.
+  /// take() returns a line.
   [[nodiscard]] bool ready() const { return !too_long() && waiting_.find('\n') != std::string::npos; }
-  /// The next line, without its newline; nothing while it has not ended, and when it is too long.
+  /// The next line, without its newline; nothing while its end has not arrived, and when it is too long.
   [[nodiscard]] std::optional<std::string> take();
 
  private:

@@ -1,5 +1,5 @@
-// The live status as values, and as the table that SIGUSR1 writes. Made by the supervisor alone: no worker is
-// asked.
+// The live status as values, and as the table that SIGUSR1 writes. It comes from the supervisor's own data:
+// no worker is asked.
 #pragma once
 
 #include <sys/types.h>
@@ -28,9 +28,9 @@ struct WorkerStatusLine {
   std::uint64_t served = 0;
   Generation generation = 0;
   Duration age{};
-  Duration in_status{};  ///< how long it has been in this status, or busy or idle
+  Duration in_status{};  ///< time in this status, or since it became busy or idle
   std::uint32_t restarts = 0;
-  std::string last_death;  ///< of the worker that it replaced; empty: none
+  std::string last_death;  ///< of the worker that this one replaced; empty: none
   std::string note;
 };
 
@@ -38,37 +38,37 @@ struct ListenerStatus {
   std::string name;
   std::uint64_t accepted = 0;
   bool paused = false;  ///< out of descriptors or memory
-  /// TCP: connections that wait in the kernel to be accepted, and how many may.
+  /// TCP: the connections in the kernel's backlog, and their maximum.
   std::optional<std::uint32_t> backlog = {}, backlog_limit = {};
 };
 
 struct PoolStatus {
   std::string name;
   std::string state;     ///< "running", "stopping" …
-  bool removed = false;  ///< not in the configuration any more; it is stopping
+  bool removed = false;  ///< no longer in the configuration: it is stopping
   std::vector<ListenerStatus> listeners;
   bool accepting = false;
-  bool saturated = false;            ///< somebody waits for a worker, or has until a moment ago
+  bool saturated = false;            ///< connections wait for a worker, or did until a moment ago
   std::size_t configured = 0;        ///< workers as in the file
   std::size_t target = 0;            ///< workers wanted now
-  std::size_t scheduled = 0;         ///< of those, not started yet
+  std::size_t scheduled = 0;         ///< of these, not started yet
   std::uint32_t start_failures = 0;  ///< in a row
   Generation generation = 0;
-  std::optional<Generation> trial;  ///< the next one, while its first worker must prove itself
+  std::optional<Generation> trial;  ///< the next generation, while its first worker is on trial
   std::size_t queued = 0;
-  std::size_t silent = 0;  ///< in the lobby, and have sent nothing yet
-  std::size_t parked = 0;  ///< in the lobby, between two requests
+  std::size_t silent = 0;  ///< connections in the lobby that have sent nothing yet
+  std::size_t parked = 0;  ///< connections in the lobby between two requests
   std::size_t queue_max = 0;
-  std::size_t busy = 0;  ///< connections in workers' hands
+  std::size_t busy = 0;  ///< connections that workers have
   Counters counters;
   std::vector<WorkerStatusLine> workers;  ///< oldest first
 };
 
-/// What one line says of a pool.
+/// A pool in one line.
 struct PoolSummary {
   std::string name;
   std::size_t ready = 0;  ///< workers that can be given connections
-  std::size_t busy = 0;   ///< of those
+  std::size_t busy = 0;   ///< of these
   std::size_t target = 0;
   std::size_t queued = 0;
 };
@@ -80,8 +80,9 @@ struct SupervisorStatus {
   Duration uptime{};
   std::uint64_t strangers_reaped = 0;
   bool stopping = false;
-  std::vector<pid_t> spawners;      ///< the active one, then the standby
-  std::optional<int> seccomp_from;  ///< it cannot read from this descriptor and those above: the clients'
+  std::vector<pid_t> spawners;  ///< the active one, then the standby
+  std::optional<int>
+      seccomp_from;  ///< it cannot read from descriptors of this number and above: the clients'
   std::vector<PoolStatus> pools;
 };
 
@@ -89,7 +90,7 @@ struct SupervisorStatus {
 [[nodiscard]] std::vector<std::string> to_table(const SupervisorStatus& status);
 /// One line: "web: 3 of 4 workers ready, 1 busy, 0 queued; api: …".
 [[nodiscard]] std::string summary(const std::vector<PoolSummary>& pools);
-/// How many workers can be given connections.
+/// The number of workers that can be given connections.
 [[nodiscard]] std::size_t ready_workers(const PoolStatus& pool);
 /// "idle", "busy", or the name of the status.
 [[nodiscard]] std::string state_of(const WorkerStatusLine& worker);

@@ -18,7 +18,7 @@
 
 namespace prefork {
 
-class ControlSocket final : public EventOutlet, private Listener::Owner {
+class ControlSocket final : public EventSink, private Listener::Owner {
  public:
   static constexpr std::size_t kMaxClients = 64;
 

@@ -8,7 +8,7 @@
 
 namespace prefork {
 
-PoolReporter::PoolReporter(std::string pool, Log& log, EventOutlet& events, Sources sources)
+PoolReporter::PoolReporter(std::string pool, Log& log, EventSink& events, Sources sources)
     : pool_(std::move(pool)), log_(log), events_(events), from_(sources) {}
 
 void PoolReporter::has_process(const WorkerProcess& worker) const {

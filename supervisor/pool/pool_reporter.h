@@ -22,7 +22,7 @@ class PoolReporter {
     const SocketTable& sockets;
   };
 
-  PoolReporter(std::string pool, Log& log, EventOutlet& events, Sources sources);
+  PoolReporter(std::string pool, Log& log, EventSink& events, Sources sources);
 
   void report(const action::ReportReady& report) const;
   void report(const action::ReportDeath& report) const;
@@ -51,7 +51,7 @@ class PoolReporter {
 
   std::string pool_;
   Log& log_;
-  EventOutlet& events_;
+  EventSink& events_;
   Sources from_;
 };
 

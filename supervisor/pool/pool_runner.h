@@ -45,7 +45,7 @@ class PoolRunner final : private Listener::Owner,
     SpawnerLink& spawner;
     const ClientDescriptors& clients;
     Datagram& datagram;
-    EventOutlet& events;
+    EventSink& events;
     OomCounter& oom;
     Callback short_of_descriptors;  ///< whoever can shall make_room()
   };
