@@ -17,12 +17,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Command = CommandLine::Command;
 
-int say_no(const std::string& message) {
+int print_refusal(const std::string& message) {
   print_error(message);
   return kNo;
 }
 
-/// False: nobody reads any more.
+/// False: the reader of stdout has closed it.
 bool print(const std::string& line) {
   return std::printf("%s\n", line.c_str()) >= 0 && std::fflush(stdout) == 0;
 }
@@ -37,11 +37,11 @@ Json pool_parameter(const CommandLine& line) {
   return parameters;
 }
 
-/// Calls, and prints "pool NAME: `what`" for each pool of the answer.
+/// Calls `method` and prints "pool NAME: `what`" for each pool of the answer.
 int for_pools(ControlClient& client, const std::string& method, const CommandLine& line,
               const std::string& what) {
   const auto result = client.call(method, pool_parameter(line));
-  if (!result) return say_no(result.error().message());
+  if (!result) return print_refusal(result.error().message());
   for (const Json& pool : result.value().value("pools", Json::array())) {
     (void)print("pool " + pool.get<std::string>() + ": " + what);
   }
@@ -51,7 +51,7 @@ int for_pools(ControlClient& client, const std::string& method, const CommandLin
 int status(ControlClient& client, const CommandLine& line) {
   const Json parameters = Json::object({{"format", line.json ? "values" : "table"}});
   const auto result = client.call("status", parameters);
-  if (!result) return say_no(result.error().message());
+  if (!result) return print_refusal(result.error().message());
   if (line.json) return print(dump(result.value(), 2)) ? kFine : kNo;
   for (const Json& text : result.value().value("lines", Json::array())) (void)print(text.get<std::string>());
   return kFine;
@@ -59,7 +59,7 @@ int status(ControlClient& client, const CommandLine& line) {
 
 int health(ControlClient& client) {
   const auto result = client.call("status", Json::object());
-  if (!result) return say_no(result.error().message());
+  if (!result) return print_refusal(result.error().message());
   const Health found = judge_health(result.value());
   for (const std::string& text : found.lines) (void)print(text);
   return found.healthy ? kFine : kNo;
@@ -67,20 +67,20 @@ int health(ControlClient& client) {
 
 int reload(ControlClient& client) {
   const auto result = client.call("reload", Json::object());
-  if (!result) return say_no(result.error().message());
+  if (!result) return print_refusal(result.error().message());
   for (const Json& change : result.value().value("changes", Json::array()))
     (void)print(change.get<std::string>());
   if (result.value().value("applied", false)) return kFine;
   for (const Json& mistake : result.value().value("mistakes", Json::array()))
     print_error(mistake.get<std::string>());
-  return say_no("reload refused, nothing has changed");
+  return print_refusal("reload refused, nothing has changed");
 }
 
 int scale(ControlClient& client, const CommandLine& line) {
   Json parameters = pool_parameter(line);
   parameters["workers"] = line.workers;
   const auto result = client.call("scale", parameters);
-  if (!result) return say_no(result.error().message());
+  if (!result) return print_refusal(result.error().message());
   const Json& scaled = result.value();
   return print("pool " + scaled.value("pool", "") + ": " + std::to_string(scaled.value("workers", 0)) +
                " workers from now on, " + std::to_string(scaled.value("before", 0)) + " before")
@@ -90,22 +90,25 @@ int scale(ControlClient& client, const CommandLine& line) {
 
 int stop(ControlClient& client, const CommandLine& line) {
   const auto result = client.call("stop", Json::object({{"quick", line.quick}}));
-  if (!result) return say_no(result.error().message());
+  if (!result) return print_refusal(result.error().message());
   client.await_end();
   return kFine;
 }
 
-/// The supervisor leaves its clients when the next program takes over, and that one answers at the same path.
+/// The supervisor closes the connections of its clients when the next program takes over; the next program
+/// answers at the same path.
 int upgrade(ControlClient& client, const std::string& path) {
   if (auto subscribed = client.call("subscribe", Json::object()); !subscribed)
-    return say_no(subscribed.error().message());
-  if (auto begun = client.call("upgrade", Json::object()); !begun) return say_no(begun.error().message());
+    return print_refusal(subscribed.error().message());
+  if (auto begun = client.call("upgrade", Json::object()); !begun)
+    return print_refusal(begun.error().message());
   while (const auto event = client.next_event()) {
-    if (event->value("event", "") == "upgrade_refused") return say_no("refused: " + event->value("text", ""));
+    if (event->value("event", "") == "upgrade_refused")
+      return print_refusal("refused: " + event->value("text", ""));
   }
   auto next = ControlClient::connect(path);
   const auto status = next ? next.value().call("status", Json::object()) : Result<Json>(next.error());
-  if (!status) return say_no("the supervisor has gone: " + status.error().message());
+  if (!status) return print_refusal("the supervisor has gone: " + status.error().message());
   return print("supervisor " + status.value().value("version", "") + " has taken over, pid " +
                std::to_string(status.value().value("pid", 0)))
              ? kFine
@@ -130,9 +133,9 @@ std::string describe(const Json& event) {
 
 int events(ControlClient& client, const CommandLine& line) {
   const auto result = client.call("subscribe", Json::object());
-  if (!result) return say_no(result.error().message());
+  if (!result) return print_refusal(result.error().message());
   while (const auto event = client.next_event()) {
-    if (!print(line.json ? dump(*event) : describe(*event))) return kFine;  // whoever read it has had enough
+    if (!print(line.json ? dump(*event) : describe(*event))) return kFine;  // the reader has closed stdout
   }
   print_error("the supervisor has stopped");
   return kNotRunning;
@@ -165,7 +168,7 @@ int run_client_command(const CommandLine& line) {
   std::string path = line.control;
   if (path.empty() && line.config_file.empty())
     return print_error(
-               "which supervisor? Say -c FILE, its configuration, or --control PATH, its control socket"),
+               "no supervisor named: say -c FILE, its configuration, or --control PATH, its control socket"),
            kUsageOrConfig;
   if (path.empty()) {
     auto named = control_path_of(line.config_file);
@@ -176,14 +179,15 @@ int run_client_command(const CommandLine& line) {
       ControlClient::connect(path, line.command == Command::kTop ? kTopPatience : ControlClient::kPatience);
   if (!client) {
     const int error = client.error().code.value();
-    if (error != ENOENT && error != ECONNREFUSED) return say_no(client.error().message());
+    if (error != ENOENT && error != ECONNREFUSED) return print_refusal(client.error().message());
     print_error("no supervisor listens at " + client.error().message());
     return kNotRunning;
   }
   try {
     return run(std::move(client).value(), line, path);
-  } catch (const Json::exception& strange) {
-    return say_no("what answers at " + path + " is no supervisor: " + strange.what());
+  } catch (const Json::exception& unexpected) {
+    return print_refusal("the program that answers at " + path +
+                         " is not a supervisor: " + unexpected.what());
   }
 }
 

@@ -1,11 +1,12 @@
-// The commands that ask a running supervisor, or tell it what to do, through its control socket.
+// The commands that query or control a running supervisor through its control socket. main() calls it.
 #pragma once
 
 #include "supervisor/commands/command_line.h"
 
 namespace prefork {
 
-/// Prints what came of it; the exit status. `line.command` is one that asks a supervisor.
+/// Runs the command and prints its result; errors go to stderr. Returns the exit status. `line.command` must
+/// be kStatus or one after it.
 [[nodiscard]] int run_client_command(const CommandLine& line);
 
 }  // namespace prefork

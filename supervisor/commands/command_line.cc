@@ -39,14 +39,14 @@ class Parser {
     app_.set_version_flag("--version", std::string("supervisor ") + kVersion);
     app_.add_option("-c,--config", line_.config_file, "the configuration, a JSON file")->type_name("FILE");
     app_.add_flag("-t,--test", test_, "check the configuration and exit, like the command check");
-    // Not for people: how a running supervisor starts the program that shall take its place.
+    // Not for users: a running supervisor starts the program that replaces it with these.
     adopt_ = app_.add_option("--adopt", line_.descriptor)->group("");
     adopt_check_ = app_.add_option("--adopt-check", line_.descriptor)->group("");
     app_.require_subcommand(0, 1);
     add_file_commands();
-    add_questions();
-    add_orders();
-    app_.footer(kFooter);  // now: commands added later would have it, too
+    add_queries();
+    add_controls();
+    app_.footer(kFooter);  // after the commands: a command that is added later inherits the footer
   }
 
   std::variant<CommandLine, int> parse(int argc, char** argv) {
@@ -71,7 +71,7 @@ class Parser {
     line_.interval = std::chrono::milliseconds(std::lround(interval_ * 1000));
     const bool needs_file = line_.command == Command::kRun || line_.command == Command::kCheck;
     if (needs_file && line_.config_file.empty())
-      return print_error("which configuration? Say: supervisor -c pool.json; --help tells more"),
+      return print_error("no configuration named: say supervisor -c pool.json; --help tells more"),
              kUsageOrConfig;
     return line_;
   }
@@ -83,7 +83,7 @@ class Parser {
     return command;
   }
 
-  /// A command that talks to a supervisor.
+  /// A command that talks to a running supervisor.
   CLI::App* add_client(const char* name, Command meaning, const char* description) {
     CLI::App* command = add(name, meaning, description);
     command
@@ -105,7 +105,7 @@ class Parser {
     add("schema", Command::kSchema, "Print the JSON schema of the configuration, for editors.");
   }
 
-  void add_questions() {
+  void add_queries() {
     add_client("status", Command::kStatus, "Print the live status.")
         ->add_flag("--json", line_.json, "all values, as JSON");
     add_client(
@@ -118,7 +118,7 @@ class Parser {
         ->add_flag("--json", line_.json, "as JSON objects");
   }
 
-  void add_orders() {
+  void add_controls() {
     add_client("reload", Command::kReload,
                "Read the configuration again; print the changes, or every mistake (status 1).");
     add_pool(add_client("restart", Command::kRestart,

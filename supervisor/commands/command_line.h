@@ -1,4 +1,4 @@
-// What the user has asked for on the command line. The only place that knows how it is parsed.
+// The command line, parsed. No other file knows its syntax. main() calls it.
 #pragma once
 
 #include <chrono>
@@ -10,18 +10,19 @@ namespace prefork {
 
 /// The exit statuses of every command.
 inline constexpr int kFine = 0;
-inline constexpr int kNo = 1;             ///< the answer is no, or it did not go well
-inline constexpr int kUsageOrConfig = 2;  ///< nothing was tried
-inline constexpr int kNotRunning = 3;     ///< nobody listens at the control socket
+inline constexpr int kNo = 1;  ///< the answer is no, or the command has failed
+inline constexpr int kUsageOrConfig =
+    2;  ///< a mistake in the command line or the configuration; nothing was tried
+inline constexpr int kNotRunning = 3;  ///< no supervisor listens at the control socket
 
 struct CommandLine {
   enum class Command {
     kRun,
     kCheck,
     kSchema,
-    kAdopt,       ///< takes the place of the program that has started it: an upgrade
-    kAdoptCheck,  ///< says whether it could
-    // The rest asks a supervisor that runs.
+    kAdopt,       ///< replaces the program that has started it: an upgrade in place
+    kAdoptCheck,  ///< tells whether kAdopt would succeed
+    // The rest talks to a running supervisor.
     kStatus,
     kHealth,
     kReload,
@@ -36,7 +37,7 @@ struct CommandLine {
 
   Command command = Command::kRun;
   std::string config_file;
-  std::string control;                       ///< path of the control socket; empty: as the configuration says
+  std::string control;                       ///< path of the control socket; empty: from the configuration
   std::string pool;                          ///< empty: not named
   std::size_t workers = 0;                   ///< kScale
   int descriptor = -1;                       ///< kAdopt, kAdoptCheck: of the state
@@ -45,7 +46,7 @@ struct CommandLine {
   std::chrono::milliseconds interval{1000};  ///< kTop
 };
 
-/// The exit status instead when there is nothing left to do: help was printed, or a mistake was.
+/// The command line, or the exit status when nothing is left to do: the help or a mistake was printed.
 [[nodiscard]] std::variant<CommandLine, int> parse_command_line(int argc, char** argv);
 
 /// Prints "supervisor: message" to stderr.

@@ -19,7 +19,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kNoReply = "the supervisor's answer is not JSON-RPC";
 
-/// Of a reply.
+/// The result or the error in a reply.
 Result<Json> result_of(const Json& reply) {
   if (const auto error = reply.find("error"); error != reply.end() && error->is_object())
     return Error{error->value("message", "refused")};
@@ -36,7 +36,7 @@ Result<void> send_all(const Fd& socket, std::string_view text) {
   while (!text.empty()) {
     const ssize_t sent = ::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) return system_error("the supervisor takes no request");
+    if (sent < 0) return system_error("the supervisor does not take the request");
     text.remove_prefix(static_cast<std::size_t>(sent));
   }
   return {};
@@ -58,7 +58,7 @@ Result<ControlClient> ControlClient::connect(const std::string& path, std::chron
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return system_error("socket");
   ControlClient client(std::move(socket), patience);
-  // A supervisor that is stopped, say, has a full backlog sooner or later.
+  // EAGAIN: the backlog is full, for example because the supervisor is stopped by SIGSTOP.
   if (::connect(client.socket_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) < 0)
     return errno == EAGAIN ? no_answer(patience) : system_error(path);
   return client;
@@ -92,7 +92,7 @@ Result<std::string> ControlClient::read_line() {
 Result<Json> ControlClient::call(const std::string& method, const Json& parameters) {
   const auto asked = ask(method, parameters);
   const auto reply = read_reply();
-  // One that is refused may find the connection closed already; the reason can still be read.
+  // After a refusal the connection may be closed before the request is sent; the reason can still be read.
   if (!reply) return asked ? reply.error() : asked.error();
   return result_of(reply.value());
 }

@@ -1,4 +1,5 @@
-// The other end of the control socket: connects, asks, reads answers and events. Blocking; one connection.
+// A client of the control socket: connects, sends requests, reads answers and events. Blocking; one
+// connection. The commands use it.
 #pragma once
 
 #include <chrono>
@@ -16,26 +17,27 @@ class ControlClient {
  public:
   static constexpr std::chrono::seconds kPatience{60};
 
-  /// `patience`: how long connecting, sending and an answer may each take. The error's code is ENOENT or
-  /// ECONNREFUSED when nobody listens there.
+  /// `patience`: the maximum time for connecting, for sending and for an answer, each. The error's code is
+  /// ENOENT or ECONNREFUSED when no supervisor listens there.
   [[nodiscard]] static Result<ControlClient> connect(const std::string& path,
                                                      std::chrono::seconds patience = kPatience);
 
-  /// The result of a method; events that come before it are dropped.
+  /// Calls a method and returns its result, or the error's message. Events that come before the answer are
+  /// dropped.
   [[nodiscard]] Result<nlohmann::ordered_json> call(const std::string& method,
                                                     const nlohmann::ordered_json& parameters);
-  /// The two halves of it. Answers come in the order of the requests; one that has not come in time (the
-  /// error's code is ETIMEDOUT) can be waited for again.
+  /// The two halves of call(). Answers come in the order of the requests. After a timeout (the error's code
+  /// is ETIMEDOUT) answer() can be called again.
   [[nodiscard]] Result<void> ask(const std::string& method, const nlohmann::ordered_json& parameters);
   [[nodiscard]] Result<nlohmann::ordered_json> answer();
-  /// The next event, however long it takes; nothing when the supervisor has gone.
+  /// Waits for the next event without a limit; nothing when the supervisor has closed the connection.
   [[nodiscard]] std::optional<nlohmann::ordered_json> next_event();
-  /// Returns when the supervisor has closed the connection.
+  /// Waits until the supervisor has closed the connection.
   void await_end();
 
  private:
   ControlClient(Fd socket, std::chrono::seconds patience);
-  /// An answer as it came; events before it are dropped.
+  /// The next answer, unparsed; events before it are dropped.
   [[nodiscard]] Result<nlohmann::ordered_json> read_reply();
   /// Without its newline.
   [[nodiscard]] Result<std::string> read_line();

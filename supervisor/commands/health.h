@@ -1,4 +1,4 @@
-// Whether a supervisor can serve, judged by its status.
+// Judges from the status of a supervisor whether it can serve. For the command health.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,8 +12,8 @@ struct Health {
   std::vector<std::string> lines;  ///< one for each pool
 };
 
-/// Healthy: not stopping, and every pool has a worker that is ready or is meant to have none. Pools that a
-/// reload has removed do not count. `status` is the answer to the method of that name.
+/// Healthy: the supervisor is not stopping, and every pool has a ready worker or is configured to have none.
+/// Pools that a reload has removed do not count. `status` is the answer to the method "status".
 [[nodiscard]] Health judge_health(const nlohmann::ordered_json& status);
 
 }  // namespace prefork

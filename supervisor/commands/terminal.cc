@@ -1,6 +1,6 @@
 #include "supervisor/commands/terminal.h"
 
-// Its macros have names that others use, too.
+// The macros of ncurses have names that other headers use, too.
 #define NCURSES_NOMACROS
 #include <langinfo.h>
 #include <ncurses.h>
@@ -20,27 +20,27 @@ namespace {
 
 /// Milliseconds after Esc in which the rest of a key's sequence comes.
 constexpr int kEscapeDelay = 25;
-constexpr int kEnding[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
-/// Global, for a signal handler can reach nothing else.
-volatile std::sig_atomic_t told_to_end = 0;
+/// Global, because a signal handler gets no argument but the signal's number.
+volatile std::sig_atomic_t ending_signal_came = 0;
 
-/// Has the signals that end a process, and the one that tells of a new size, come only while a key is waited
-/// for; returns what is blocked then.
+/// Blocks SIGWINCH and the signals that end a process, except while the terminal waits for a key. Returns the
+/// signals to block during that wait.
 sigset_t take_signals() {
   sigset_t taken;
   sigset_t before;
   (void)::sigemptyset(&taken);
   (void)::sigaddset(&taken, SIGWINCH);
   struct sigaction action {};
-  action.sa_handler = [](int) { told_to_end = 1; };
-  for (const int number : kEnding) {
+  action.sa_handler = [](int) { ending_signal_came = 1; };
+  for (const int number : kEndingSignals) {
     (void)::sigaddset(&taken, number);
     (void)::sigaction(number, &action, nullptr);
   }
   (void)::sigprocmask(SIG_BLOCK, &taken, &before);
   (void)::sigdelset(&before, SIGWINCH);
-  for (const int number : kEnding) (void)::sigdelset(&before, number);
+  for (const int number : kEndingSignals) (void)::sigdelset(&before, number);
   return before;
 }
 
@@ -54,8 +54,8 @@ attr_t attribute_of(TopLine::Style style) {
   return A_NORMAL;
 }
 
-/// Without control characters; and where UTF-8 is not known, the microsecond is written as people do there.
-std::string in_its_charset(const std::string& text) {
+/// The text without control characters, and in ASCII where the terminal has no UTF-8: then "µs" becomes "us".
+std::string in_terminal_charset(const std::string& text) {
   static const bool utf8 = std::strcmp(::nl_langinfo(CODESET), "UTF-8") == 0;
   std::string shown;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -64,14 +64,14 @@ std::string in_its_charset(const std::string& text) {
       shown += '?';
     } else if (byte < 0x80 || utf8) {
       shown += text[i];
-    } else if (byte >= 0xc0) {  // the first of a character
+    } else if (byte >= 0xc0) {  // the first byte of a character
       shown += text.compare(i, 2, "µ") == 0 ? 'u' : '?';
     }
   }
   return shown;
 }
 
-std::optional<Terminal::Key> pressed() {
+std::optional<Terminal::Key> read_key() {
   switch (::wgetch(stdscr)) {
     case 'q':
     case 'Q': return Terminal::Key::kQuit;
@@ -93,12 +93,13 @@ std::optional<Terminal::Key> pressed() {
 
 Result<Terminal> Terminal::open() {
   if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0)
-    return Error{"it needs a terminal; the command status prints the same once"};
+    return Error{"needs a terminal; the command status prints the same once"};
   (void)std::setlocale(LC_CTYPE, "");
   SCREEN* screen = ::newterm(nullptr, stdout, stdin);
   if (screen == nullptr) {
     const char* kind = std::getenv("TERM");
-    return Error{std::string("the terminal, TERM=") + (kind == nullptr ? "" : kind) + ", is not known here"};
+    return Error{std::string("the terminal, TERM=") + (kind == nullptr ? "" : kind) +
+                 ", is not in the terminfo database"};
   }
   (void)::cbreak();
   (void)::noecho();
@@ -120,8 +121,8 @@ void Terminal::show(const std::vector<TopLine>& lines) {
   for (std::size_t i = 0; i < count; ++i) {
     const int row = static_cast<int>(i);
     (void)::wattr_set(stdscr, attribute_of(lines[i].style), 0, nullptr);
-    (void)::mvwaddnstr(stdscr, row, 0, in_its_charset(lines[i].text).c_str(), -1);
-    // What did not fit has gone on in the next row.
+    (void)::mvwaddnstr(stdscr, row, 0, in_terminal_charset(lines[i].text).c_str(), -1);
+    // The rest of a line that is too long has gone to the next row.
     if (::wmove(stdscr, row + 1, 0) != ERR) (void)::wclrtobot(stdscr);
   }
   (void)::wrefresh(stdscr);
@@ -130,13 +131,13 @@ void Terminal::show(const std::vector<TopLine>& lines) {
 std::size_t Terminal::height() const { return static_cast<std::size_t>(std::max(1, getmaxy(stdscr))); }
 
 std::optional<Terminal::Key> Terminal::wait_for_key(std::chrono::milliseconds longest) {
-  // What ncurses has read already is not in the descriptor any more.
-  if (const auto key = pressed()) return key;
+  // Keys that ncurses has read already do not make the descriptor readable.
+  if (const auto key = read_key()) return key;
   pollfd keyboard{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
   const timespec timeout{.tv_sec = longest.count() / 1000, .tv_nsec = longest.count() % 1000 * 1'000'000};
   (void)::ppoll(&keyboard, 1, &timeout, &while_waiting_);
-  if (told_to_end != 0 || (keyboard.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) return Key::kQuit;
-  return pressed();
+  if (ending_signal_came != 0 || (keyboard.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) return Key::kQuit;
+  return read_key();
 }
 
 }  // namespace prefork

@@ -1,4 +1,5 @@
-// A screen of text in a terminal, through ncurses, and the keys that are pressed at it. One in a process.
+// A screen of text in a terminal, through ncurses, and its keys. At most one in a process. For the command
+// top.
 #pragma once
 
 #include <chrono>
@@ -17,16 +18,16 @@ class Terminal {
  public:
   enum class Key { kQuit, kPause, kOrder, kUp, kDown, kPageUp, kPageDown, kResized };
 
-  /// Takes stdin and stdout, and the signals that would end the process; the destructor gives the terminal
-  /// back as it was. The error says why they are no terminal that it can use.
+  /// Takes over stdin and stdout, and the signals that would end the process; the destructor restores the
+  /// terminal. Error: why stdin and stdout are not a usable terminal.
   [[nodiscard]] static Result<Terminal> open();
 
-  /// From the top; what does not fit is cut.
+  /// Shows the lines from the top of the screen; cuts what does not fit.
   void show(const std::vector<TopLine>& lines);
-  /// How many lines it shows.
+  /// The number of lines on the screen.
   [[nodiscard]] std::size_t height() const;
-  /// The next key; nothing when none came in time. kQuit also after SIGINT, SIGTERM, SIGHUP and SIGQUIT, and
-  /// when the terminal is gone.
+  /// The next key; nothing when none comes within `longest`. kQuit also after SIGINT, SIGTERM, SIGHUP and
+  /// SIGQUIT, and when the terminal has closed.
   [[nodiscard]] std::optional<Key> wait_for_key(std::chrono::milliseconds longest);
 
  private:
@@ -35,8 +36,8 @@ class Terminal {
   };
   Terminal(void* screen, const sigset_t& while_waiting) : screen_(screen), while_waiting_(while_waiting) {}
 
-  std::unique_ptr<void, Close> screen_;  ///< what ncurses calls it
-  sigset_t while_waiting_;               ///< signals that are blocked even then
+  std::unique_ptr<void, Close> screen_;  ///< the SCREEN of ncurses
+  sigset_t while_waiting_;               ///< the signals that are blocked while it waits for a key
 };
 
 }  // namespace prefork

@@ -21,26 +21,27 @@ class Top {
   Top(Terminal& terminal, ControlClient client, std::string path)
       : terminal_(terminal), client_(std::move(client)), path_(std::move(path)) {}
 
-  /// Asks for the status, or waits on for an answer that is owed.
-  void look() {
+  /// Requests the status, or waits on for an answer that has not come yet.
+  void refresh() {
     auto answer = ask();
     if (answer) {
-      trouble_.clear();
-      owed_ = false;
+      error_.clear();
+      answer_pending_ = false;
       before_ = std::exchange(now_, std::move(answer).value());
-      const Clock::time_point looked = Clock::now();
-      between_ = looked - std::exchange(looked_, looked);
+      const Clock::time_point answered = Clock::now();
+      between_ = answered - std::exchange(answered_, answered);
       return;
     }
-    trouble_ = answer.error().what;
-    // A supervisor that stands still shall not find a connection for each time it was asked.
-    owed_ = client_ && answer.error().code == std::errc::timed_out;
-    if (!owed_) client_.reset();
+    error_ = answer.error().what;
+    // After a timeout keep the connection: a supervisor that hangs must not accumulate a connection per
+    // request.
+    answer_pending_ = client_ && answer.error().code == std::errc::timed_out;
+    if (!answer_pending_) client_.reset();
   }
 
   void show() {
     std::vector<TopLine> lines;
-    if (!trouble_.empty()) lines.push_back({"no answer, asking again: " + trouble_, TopLine::Style::kAlarm});
+    if (!error_.empty()) lines.push_back({"no answer, asking again: " + error_, TopLine::Style::kAlarm});
     lines.push_back({paused_ ? "paused   space: go on   q: quit"
                              : "q: quit   space: pause   b: busiest first   arrows, page keys: scroll",
                      TopLine::Style::kPlain});
@@ -56,7 +57,7 @@ class Top {
 
   [[nodiscard]] bool paused() const { return paused_; }
 
-  /// False: the user wants no more.
+  /// False: the user quits.
   bool press(Terminal::Key key) {
     switch (key) {
       case Terminal::Key::kQuit: return false;
@@ -80,7 +81,7 @@ class Top {
       if (!again) return Error{again.error().message()};
       client_ = std::move(again).value();
     }
-    if (!owed_) {
+    if (!answer_pending_) {
       if (auto asked = client_->ask("status", Json::object()); !asked) return Error{asked.error().message()};
     }
     return client_->answer();
@@ -89,18 +90,18 @@ class Top {
   void scroll_down(std::size_t lines) { first_ = std::min(first_ + lines, last_); }
 
   Terminal& terminal_;
-  std::optional<ControlClient> client_;  ///< none: it has gone
+  std::optional<ControlClient> client_;  ///< not set: the connection is lost
   std::string path_;
-  bool owed_ = false;    ///< it was asked, and has not answered yet
-  std::string trouble_;  ///< why there is nothing newer; empty while there is
+  bool answer_pending_ = false;  ///< a request is sent, and its answer has not come yet
+  std::string error_;            ///< why the status is not newer; empty after an answer
   Json now_;
   Json before_;
-  Clock::time_point looked_;
+  Clock::time_point answered_;
   Clock::duration between_{};
   TopOrder order_ = TopOrder::kByNumber;
   bool paused_ = false;
-  std::size_t first_ = 0;  ///< line of the status at the top
-  std::size_t last_ = 0;   ///< the most that first_ may be
+  std::size_t first_ = 0;  ///< the line of the status at the top of the screen
+  std::size_t last_ = 0;   ///< the maximum of first_
   std::size_t room_ = 1;   ///< lines of the status that fit
 };
 
@@ -111,7 +112,7 @@ int top(ControlClient client, const std::string& path, std::chrono::milliseconds
   if (!terminal) return print_error("top: " + terminal.error().message()), kUsageOrConfig;
   Top top(terminal.value(), std::move(client), path);
   for (;;) {
-    if (!top.paused()) top.look();
+    if (!top.paused()) top.refresh();
     const Clock::time_point next = Clock::now() + interval;
     for (auto left = interval; left.count() > 0;
          left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now())) {

@@ -1,4 +1,4 @@
-// The command top: the live status of a supervisor on the whole terminal, again and again.
+// The command top: shows the live status of a supervisor on the whole terminal and updates it.
 #pragma once
 
 #include <chrono>
@@ -8,11 +8,12 @@
 
 namespace prefork {
 
-/// How long top waits for an answer: meanwhile its keys are dead.
+/// The maximum wait for an answer; top does not react to keys meanwhile.
 inline constexpr std::chrono::seconds kTopPatience{2};
 
-/// Until the user quits; the exit status. `client` is connected to `path`, the control socket, with
-/// kTopPatience. When the supervisor leaves, as for an upgrade in place, top waits for the next one there.
+/// Runs until the user quits; returns the exit status. `client` is connected to `path`, the control socket,
+/// with kTopPatience. When the supervisor closes the connection, as for an upgrade in place, top connects to
+/// `path` again until a supervisor answers.
 [[nodiscard]] int top(ControlClient client, const std::string& path, std::chrono::milliseconds interval);
 
 }  // namespace prefork

@@ -1,4 +1,4 @@
-// What the command top shows, as text: made from two answers of the method "status", without a terminal.
+// The screen of the command top as text, made from two answers of the method "status". Knows no terminal.
 #pragma once
 
 #include <chrono>
@@ -16,9 +16,9 @@ struct TopLine {
 
 enum class TopOrder { kByNumber, kBusiestFirst };
 
-/// `before` is the answer that came `between` earlier; what counts up is shown as a rate since then. It is
-/// null at the first one, and rates are unknown. Of another supervisor, or of one that has started anew
-/// since, it does not count either.
+/// `before` is the answer that came `between` earlier; growing counters are shown as rates since then. With
+/// the first answer `before` is null, and rates are unknown. They are unknown, too, when `before` is from
+/// another supervisor, or from before a new start.
 [[nodiscard]] std::vector<TopLine> top_screen(const nlohmann::ordered_json& now,
                                               const nlohmann::ordered_json& before,
                                               std::chrono::nanoseconds between, TopOrder order);

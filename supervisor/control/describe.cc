@@ -21,7 +21,7 @@ std::string_view cause_of_signal(int signal) {
     case SIGXCPU: return " (the limit cpu)";
     case SIGXFSZ: return " (the limit fsize)";
     case SIGSYS: return " (a system call that it may not make)";
-    case SIGABRT: return " (it gave itself up)";
+    case SIGABRT: return " (it called abort())";
     case SIGSEGV:
     case SIGBUS:
     case SIGFPE:
@@ -75,13 +75,12 @@ std::string describe(const action::ReportViolation& violation) {
     case What::kBadSlots:
       return fmt::format("Ready with {} slots; allowed is 1 and more for a worker, 0 for a template",
                          violation.value);
-    case What::kUnexpectedPong: return "a Pong that nobody asked for";
+    case What::kUnexpectedPong: return "a Pong without a Ping";
     case What::kNotReady: return fmt::format("a record for ticket {} before Ready", violation.value);
     case What::kUnknownTicket:
       return fmt::format("a record for ticket {}, which it does not hold", violation.value);
     case What::kWrongState:
-      return fmt::format("a record for ticket {} that does not fit what it said of it before",
-                         violation.value);
+      return fmt::format("a record for ticket {} that contradicts its earlier records", violation.value);
     case What::kMayNotPark:
       return fmt::format("Park for ticket {}, whose Connection did not allow it (flag 1, keep_alive.park)",
                          violation.value);

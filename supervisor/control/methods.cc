@@ -120,9 +120,9 @@ const char* allowed(const std::string& name) {
   return "a whole number, 0 or more";
 }
 
-/// "scale knows no parameter "worker"; it takes pool, workers".
+/// "scale has no parameter "worker"; it takes pool, workers".
 std::string unknown_parameter(const std::string& name, const Method& method) {
-  return std::string(method.name) + " knows no parameter \"" + name + "\"; it takes " +
+  return std::string(method.name) + " has no parameter \"" + name + "\"; it takes " +
          (method.parameters.empty() ? "none" : joined(method.parameters));
 }
 
@@ -157,7 +157,7 @@ Outcome call(const std::string& name, const Json& request, Operations& operation
 
 /// Why `request` is not a valid request; empty when it is.
 std::string mistake_in(const Json& request) {
-  if (request.is_array()) return "batches are not supported: send one request a line";
+  if (request.is_array()) return "batches are not supported: send one request per line";
   if (!request.is_object()) return "a request is an object";
   const auto version = request.find("jsonrpc");
   if (version == request.end() || *version != "2.0") return "\"jsonrpc\" must be \"2.0\"";

@@ -62,7 +62,7 @@ TEST_CASE("a signal that the supervisor did not send is described with its likel
     return text.substr(0, text.find(';'));
   };
   CHECK(cause(SIGKILL) == "killed by signal 9 (SIGKILL) (not by the supervisor)");
-  CHECK(cause(SIGABRT) == "killed by signal 6 (SIGABRT) (it gave itself up)");
+  CHECK(cause(SIGABRT) == "killed by signal 6 (SIGABRT) (it called abort())");
   CHECK(cause(SIGXCPU) == "killed by signal 24 (SIGXCPU) (the limit cpu)");
   CHECK(cause(SIGSYS) == "killed by signal 31 (SIGSYS) (a system call that it may not make)");
   record.reason = StopReason::kDrainTimeout;
@@ -91,7 +91,7 @@ TEST_CASE("a violation is described with what was sent and what is allowed") {
   CHECK(text(What::kUnknownTicket, 17) == "a record for ticket 17, which it does not hold");
   CHECK(text(What::kMayNotPark, 17) ==
         "Park for ticket 17, whose Connection did not allow it (flag 1, keep_alive.park)");
-  CHECK(text(What::kWrongState, 17) == "a record for ticket 17 that does not fit what it said of it before");
+  CHECK(text(What::kWrongState, 17) == "a record for ticket 17 that contradicts its earlier records");
 }
 
 }  // namespace

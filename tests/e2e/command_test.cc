@@ -51,7 +51,7 @@ TEST_CASE("nothing listens: status 3; no control socket or no file: status 2") {
   CHECK(unnamed.status == 2);
   CHECK(contains(unnamed.errors, R"(has no "control")"));
   CHECK(run_supervisor({"stop", "-c", directory.at("missing.json")}).status == 2);
-  CHECK(contains(run_supervisor({"reload"}).errors, "which supervisor? Say -c FILE"));
+  CHECK(contains(run_supervisor({"reload"}).errors, "no supervisor named: say -c FILE"));
   CHECK(run_supervisor({"reload"}).status == 2);
   CHECK(run_supervisor({"relaod", "-c", file}).status == 2);
   CHECK(run_supervisor({"scale", "-c", file}).status == 2);

@@ -163,7 +163,7 @@ TEST_CASE("top without a terminal says so") {
   SupervisorUnderTest supervisor(PoolText{.control = true});
   const CommandResult result = run_supervisor({"top", "--control", supervisor.control()});
   CHECK(result.status == 2);
-  CHECK(result.errors == "supervisor: top: it needs a terminal; the command status prints the same once\n");
+  CHECK(result.errors == "supervisor: top: needs a terminal; the command status prints the same once\n");
 }
 
 TEST_CASE("top is told how often to look, within reason") {
