@@ -36,7 +36,7 @@ namespace prefork {
 class PoolRunner final : private Listener::Owner,
                          private Lobby::Owner,
                          private WorkerProcess::Owner,
-                         private SpawnerLink::Client {
+                         private SpawnerLink::Requester {
  public:
   /// What pools share.
   struct Surroundings {
@@ -127,7 +127,7 @@ class PoolRunner final : private Listener::Owner,
   void broke_protocol(const WorkerProcess& worker, const std::string& what) override {
     reporter_.broke_protocol(worker.id(), what);
   }
-  // SpawnerLink::Client
+  // SpawnerLink::Requester
   void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;
   void not_started(std::uint64_t worker, const LaunchReply& reply) override;
   void start_failed(std::uint64_t worker, const LaunchReply& reply) override;

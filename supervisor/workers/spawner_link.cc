@@ -1,145 +1,143 @@
 #include "supervisor/workers/spawner_link.h"
 
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <optional>
+#include <chrono>
 #include <span>
 #include <system_error>
 #include <utility>
 
-#include "proto/passing.h"
-#include "supervisor/system/clock.h"
-
 namespace prefork {
-namespace {
-
-std::optional<LaunchReply> receive_reply(const Fd& socket, Fd& pidfd) {
-  LaunchReply reply;
-  Passed passed = receive_passing(socket.get(), std::as_writable_bytes(std::span(&reply, 1)), MSG_DONTWAIT);
-  if (passed.size != static_cast<ssize_t>(sizeof(reply))) return std::nullopt;
-  pidfd = std::move(passed.descriptor);
-  return reply;
-}
-
-}  // namespace
 
 SpawnerLink::SpawnerLink(const Loop& loop, Log& log, const ClientDescriptors& clients, SpawnerProcess process,
-                         const rlimit& descriptors)
+                         const rlimit& descriptors, Duration answer_timeout)
     : log_(log),
       descriptors_of_clients_(clients),
       descriptors_(descriptors),
-      process_(std::move(process)),
-      reply_watcher_(loop),
-      exit_watcher_(loop),
-      pump_(loop),
+      answer_timeout_(answer_timeout),
+      active_(loop,
+              {.readable = Callback::to<&SpawnerLink::hear>(*this),
+               .exited = Callback::to<&SpawnerLink::on_exit>(*this),
+               .overdue = Callback::to<&SpawnerLink::on_overdue>(*this)},
+              answer_timeout),
+      retry_(loop),
       standby_(loop, log, Callback::to<&SpawnerLink::ask_for_standby>(*this)) {
-  if (process_.socket.valid()) watch();
+  if (process.socket.valid()) active_.begin(std::move(process));
 }
 
-void SpawnerLink::watch() {
-  started_at_ = current_time();
-  reply_watcher_.start(process_.socket.get(), Callback::to<&SpawnerLink::hear>(*this));
-  exit_watcher_.start(process_.pidfd.get(), Callback::to<&SpawnerLink::on_exit>(*this));
-}
-
-std::uint64_t SpawnerLink::add(Client& client, std::uint64_t key) {
-  clients_[key] = &client;
-  return key;
-}
-
-void SpawnerLink::remove(std::uint64_t pool) {
-  clients_.erase(pool);
-  std::erase_if(waiting_, [pool](const Request& request) { return request.key.pool == pool; });
-}
-
-void SpawnerLink::launch(const LaunchKey& key, const Launch& launch, Fd channel, Fd output) {
-  waiting_.push_back(Request{key, encode_request(key, launch), std::move(channel), std::move(output)});
-  send_requests();
-}
-
-Result<void> SpawnerLink::renounce_root() {
-  if (send_passing(process_.socket.get(), std::span(&kRenounceRoot, 1), -1, MSG_DONTWAIT) != 1)
-    return system_error("spawner: renounce root");
-  return standby_.renounce_root();
-}
-
-void SpawnerLink::ask_for_standby() {
-  if (standby_.ask(process_.socket)) in_flight_.push_back(kStandbyKey);
-}
-
-void SpawnerLink::send_requests() {
-  while (!waiting_.empty() && in_flight_.size() < kMaxInFlight && process_.socket.valid()) {
-    Request& request = waiting_.front();
-    if (send_passing(process_.socket.get(), request.bytes, request.channel.get(), request.output.get(),
-                     MSG_DONTWAIT) < 0) {
-      // Its answers make room. Without any under way, whatever is short now may not be in a moment.
-      if (in_flight_.empty()) {
-        log_.warn("the spawner cannot be asked for a worker now: {}", std::generic_category().message(errno));
-        pump_.start(kRefill, Callback::to<&SpawnerLink::send_requests>(*this));
-      }
-      return;
-    }
-    in_flight_.push_back(request.key);
-    waiting_.pop_front();
+void SpawnerLink::begin() {
+  if (!active_.present()) {
+    give_up_requests();
+    restart();
   }
-}
-
-void SpawnerLink::hear() {
-  while (process_.socket.valid()) {
-    Fd pidfd;
-    const auto reply = receive_reply(process_.socket, pidfd);
-    if (!reply) break;
-    handle(*reply, std::move(pidfd));
-  }
-  send_requests();
-}
-
-void SpawnerLink::handle(const LaunchReply& reply, Fd pidfd) {
-  if (reply.from_spawner()) std::erase(in_flight_, reply.key);
-  if (reply.key == kStandbyKey) return standby_.answered(reply, std::move(pidfd));
-  const auto client = clients_.find(reply.key.pool);
-  if (client == clients_.end()) return;
-  if (!reply.from_spawner()) {
-    client->second->start_failed(reply.key.worker, reply);
-  } else if (reply.pid > 0) {
-    client->second->started(reply.key.worker, reply.pid, std::move(pidfd));
-  } else {
-    client->second->not_started(reply.key.worker, reply);
-  }
-}
-
-void SpawnerLink::on_exit() {
-  hear();
-  exit_watcher_.stop();
-  reply_watcher_.stop();
-  (void)::waitpid(process_.pid, nullptr, WNOHANG);
-  const pid_t dead = std::exchange(process_, SpawnerProcess{}).pid;
-  const Duration age = current_time() - started_at_;
-  SpawnerProcess standby = standby_.take();
-  if (standby.pid != 0) {
-    log_.error("the spawner process {} died; the standby, pid {}, takes over", dead, standby.pid);
-    take_over(std::move(standby));
-  } else {
-    start_over(age);
-  }
+  if (requests_.awaits_answers()) active_.expect_answer();
   ask_for_standby();
   send_requests();
 }
 
-void SpawnerLink::take_over(SpawnerProcess standby) {
-  give_up_requests();  // what this one is sent is not lost
-  process_ = std::move(standby);
-  watch();
+std::uint64_t SpawnerLink::add(Requester& requester, std::uint64_t key) {
+  requesters_[key] = &requester;
+  return key;
+}
+
+void SpawnerLink::remove(std::uint64_t key) {
+  requesters_.erase(key);
+  requests_.drop(key);
+}
+
+void SpawnerLink::launch(const LaunchKey& key, const Launch& launch, Fd channel, Fd output) {
+  requests_.push({key, encode_request(key, launch), std::move(channel), std::move(output)});
+  send_requests();
+}
+
+Result<void> SpawnerLink::renounce_root() {
+  if (active_.send(std::span(&kRenounceRoot, 1), -1, -1) != 1) return system_error("spawner: renounce root");
+  return standby_.renounce_root();
+}
+
+void SpawnerLink::ask_for_standby() {
+  if (!standby_.ask(active_.socket())) return;
+  requests_.sent(kStandbyKey);
+  active_.expect_answer();
+}
+
+void SpawnerLink::send_requests() {
+  while (active_.present()) {
+    const LaunchQueue::Request* request = requests_.next();
+    if (request == nullptr) return;
+    if (active_.send(request->bytes, request->channel.get(), request->output.get()) < 0) {
+      // An answer makes room. When none is awaited, what is short now may not be short in a moment.
+      if (!requests_.awaits_answers()) {
+        log_.warn("the spawner cannot be asked for a worker now: {}", std::generic_category().message(errno));
+        retry_.start(kSendRetry, Callback::to<&SpawnerLink::send_requests>(*this));
+      }
+      return;
+    }
+    requests_.next_sent();
+    active_.expect_answer();
+  }
+}
+
+void SpawnerLink::hear() {
+  while (auto answer = active_.receive()) handle(answer->reply, std::move(answer->pidfd));
+  send_requests();
+}
+
+void SpawnerLink::handle(const LaunchReply& reply, Fd pidfd) {
+  if (reply.from_spawner()) {
+    requests_.answered(reply.key);
+    active_.answered(requests_.awaits_answers());
+  }
+  if (reply.key == kStandbyKey) return standby_.answered(reply, std::move(pidfd));
+  const auto requester = requesters_.find(reply.key.pool);
+  if (requester == requesters_.end()) return;
+  if (!reply.from_spawner()) {
+    requester->second->start_failed(reply.key.worker, reply);
+  } else if (reply.pid > 0) {
+    requester->second->started(reply.key.worker, reply.pid, std::move(pidfd));
+  } else {
+    requester->second->not_started(reply.key.worker, reply);
+  }
+}
+
+void SpawnerLink::on_overdue() {
+  hear();
+  if (!requests_.awaits_answers() || active_.deadline_runs()) return;
+  const auto seconds = std::chrono::duration<double>(answer_timeout_).count();
+  if (standby_.pid() == 0) {
+    log_.error(
+        "the spawner process {} has not answered for {} s; there is no standby, so it is kept, and starts no "
+        "workers",
+        active_.pid(), seconds);
+    return active_.expect_answer();
+  }
+  log_.error("the spawner process {} has not answered for {} s and is killed", active_.pid(), seconds);
+  active_.kill();
+}
+
+void SpawnerLink::on_exit() {
+  hear();
+  const ActiveSpawner::Buried dead = active_.bury();
+  SpawnerProcess standby = standby_.take();
+  if (standby.pid != 0) {
+    log_.error("the spawner process {} died; the standby, pid {}, takes over", dead.pid, standby.pid);
+    give_up_requests();  // what the standby is sent is not lost
+    active_.begin(std::move(standby));
+  } else {
+    start_over(dead.age);
+  }
+  ask_for_standby();
+  send_requests();
 }
 
 void SpawnerLink::start_over(Duration age) {
   log_.error("the spawner process died, and its standby as well; starting others");
   if (::geteuid() != 0) {
     log_.error(
-        "the new spawner is no more than the supervisor itself: if that gave up root, workers of other users "
+        "the new spawner has no more rights than the supervisor: if that gave up root, workers of other "
+        "users "
         "can be started only after the supervisor is restarted");
   }
   if (descriptors_of_clients_.are_protected()) {
@@ -150,14 +148,26 @@ void SpawnerLink::start_over(Duration age) {
   }
   give_up_requests();
   if (age < kRetry) {
-    pump_.start(kRetry, Callback::to<&SpawnerLink::restart>(*this));
+    retry_.start(kRetry, Callback::to<&SpawnerLink::restart>(*this));
   } else {
     restart();
   }
 }
 
+void SpawnerLink::restart() {
+  auto started = start_spawner(descriptors_);
+  if (!started) {
+    log_.error("{}; trying again in a second", started.error().message());
+    retry_.start(kRetry, Callback::to<&SpawnerLink::restart>(*this));
+    return;
+  }
+  active_.begin(std::move(started).value());
+  ask_for_standby();
+  send_requests();
+}
+
 void SpawnerLink::give_up_requests() {
-  for (const LaunchKey& key : std::exchange(in_flight_, {})) {
+  for (const LaunchKey& key : requests_.take_unanswered()) {
     if (key == kStandbyKey) continue;
     handle(LaunchReply{.key = key, .pid = 0, .step = LaunchStep::kRequest, .error = EPIPE}, Fd());
   }
@@ -166,66 +176,26 @@ void SpawnerLink::give_up_requests() {
 SpawnerState SpawnerLink::state() const {
   SpawnerState state;
   state.launch_format = kLaunchFormat;
-  state.active = {Carried{process_.socket.get()}, Carried{process_.pidfd.get()}, process_.pid, started_at_};
+  state.active = active_.state();
   state.standby = standby_.state();
-  state.last_key = last_client_;
-  for (const LaunchKey& key : in_flight_)
-    state.in_flight.push_back({key.pool, key.worker, "", Carried::kNone, Carried::kNone});
-  for (const Request& request : waiting_) {
-    state.waiting.push_back(
-        {request.key.pool, request.key.worker,
-         std::string(reinterpret_cast<const char*>(request.bytes.data()), request.bytes.size()),
-         Carried{request.channel.get()}, Carried{request.output.get()}});
-  }
+  state.last_key = last_key_;
+  requests_.write_state(state);
   return state;
 }
 
 SpawnerProcess SpawnerLink::process_of(const SpawnerState& state) {
   SpawnerProcess process{Fd(static_cast<int>(state.active.socket)), Fd(static_cast<int>(state.active.pidfd)),
                          static_cast<pid_t>(state.active.pid)};
-  // One that speaks another language ends when its socket closes.
+  // One that speaks another format ends when its socket closes.
   return state.launch_format == kLaunchFormat ? std::move(process) : SpawnerProcess{};
 }
 
 void SpawnerLink::adopt(const SpawnerState& state) {
-  started_at_ = state.active.started_at;
-  last_client_ = state.last_key;
+  active_.adopt_start(state.active.started_at);
+  last_key_ = state.last_key;
   standby_.adopt(state.standby);
   if (state.launch_format != kLaunchFormat) (void)standby_.take();  // as of the active one
-  for (const RequestState& sent : state.in_flight) in_flight_.push_back({sent.pool, sent.worker});
-  for (const RequestState& request : state.waiting) {
-    const LaunchKey key{request.pool, request.worker};
-    Fd channel(static_cast<int>(request.channel));
-    Fd output(static_cast<int>(request.output));
-    if (state.launch_format != kLaunchFormat) {
-      in_flight_.push_back(key);  // nobody will answer
-      continue;
-    }
-    const auto bytes = std::as_bytes(std::span(request.bytes));
-    waiting_.push_back({key, {bytes.begin(), bytes.end()}, std::move(channel), std::move(output)});
-  }
-}
-
-void SpawnerLink::begin() {
-  if (!process_.socket.valid()) {
-    give_up_requests();
-    restart();
-  }
-  ask_for_standby();
-  send_requests();
-}
-
-void SpawnerLink::restart() {
-  auto started = start_spawner(descriptors_);
-  if (!started) {
-    log_.error("{}; trying again in a second", started.error().message());
-    pump_.start(kRetry, Callback::to<&SpawnerLink::restart>(*this));
-    return;
-  }
-  process_ = std::move(started).value();
-  watch();
-  ask_for_standby();
-  send_requests();
+  requests_.adopt(state);
 }
 
 }  // namespace prefork

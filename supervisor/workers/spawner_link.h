@@ -1,15 +1,13 @@
 // The supervisor's side of the spawner: asks it to start workers, a few at a time, hears its answers, and
-// puts the standby in its place when it dies.
+// puts the standby in its place when it dies. A spawner that does not answer in time is killed, so that its
+// standby takes over.
 #pragma once
 
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
-#include <vector>
 
 #include "proto/fd.h"
 #include "supervisor/loop/log.h"
@@ -18,16 +16,18 @@
 #include "supervisor/spawner/spawner.h"
 #include "supervisor/state/spawner_state.h"
 #include "supervisor/system/client_descriptors.h"
+#include "supervisor/workers/active_spawner.h"
+#include "supervisor/workers/launch_queue.h"
 #include "supervisor/workers/standby_spawner.h"
 
 namespace prefork {
 
 class SpawnerLink {
  public:
-  /// Who asks for workers.
-  class Client {
+  /// A pool, which asks for workers and is told what became of each.
+  class Requester {
    public:
-    virtual ~Client() = default;
+    virtual ~Requester() = default;
     virtual void started(std::uint64_t worker, pid_t pid, Fd pidfd) = 0;
     /// There is no process and there will be none.
     virtual void not_started(std::uint64_t worker, const LaunchReply& reply) = 0;
@@ -38,55 +38,49 @@ class SpawnerLink {
   /// `process` was started before anything else was opened. `descriptors`: RLIMIT_NOFILE of later spawners'
   /// workers. Asks for nothing before begin().
   SpawnerLink(const Loop& loop, Log& log, const ClientDescriptors& clients, SpawnerProcess process,
-              const rlimit& descriptors);
-  /// Has a standby made, and starts what is missing; after adopt(), goes on where that one was.
+              const rlimit& descriptors, Duration answer_timeout = ActiveSpawner::kAnswerTimeout);
+  /// Has a standby made, and starts what is missing; after adopt(), goes on where that link was.
   void begin();
 
-  /// A key for a client's requests, never given before.
-  [[nodiscard]] std::uint64_t next_key() { return ++last_client_; }
-  /// Returns the key. The client must be removed before it is destroyed.
-  std::uint64_t add(Client& client, std::uint64_t key);
-  void remove(std::uint64_t pool);
+  /// A key for a requester, never given before.
+  [[nodiscard]] std::uint64_t next_key() { return ++last_key_; }
+  /// Returns the key. The requester must be removed before it is destroyed.
+  std::uint64_t add(Requester& requester, std::uint64_t key);
+  void remove(std::uint64_t key);
 
   // For an upgrade in place. The spawners go on as they are: they may hold what the supervisor has given up.
   [[nodiscard]] SpawnerState state() const;
   /// The active process that the state names, if this program understands its answers; otherwise none, and
   /// begin() starts another.
   [[nodiscard]] static SpawnerProcess process_of(const SpawnerState& state);
-  /// Goes on where the link that wrote the state was. The clients follow, each under its key, and then
+  /// Goes on where the link that wrote the state was. The requesters follow, each under its key, and then
   /// begin().
   void adopt(const SpawnerState& state);
 
-  /// Asks for a worker; the answer comes through the client, never before this returns. `output` is what the
-  /// worker writes to, if `launch` wants that captured.
+  /// Asks for a worker; the answer comes through the requester, never before this returns. `output` is what
+  /// the worker writes to, if `launch` wants that captured.
   void launch(const LaunchKey& key, const Launch& launch, Fd channel, Fd output);
-  /// From now on nobody is started as root, whoever asks.
+  /// From now on no worker is started as root, whatever is asked.
   [[nodiscard]] Result<void> renounce_root();
   /// Handles all answers that have come.
   void hear();
 
-  /// Answers are awaited: there may be children that nobody knows yet.
-  [[nodiscard]] bool awaits_answers() const { return !in_flight_.empty(); }
-  [[nodiscard]] pid_t pid() const { return process_.pid; }  ///< of the active one; 0: none
+  /// Answers are awaited: there may be children that no pool knows yet.
+  [[nodiscard]] bool awaits_answers() const { return requests_.awaits_answers(); }
+  [[nodiscard]] pid_t pid() const { return active_.pid(); }  ///< of the active one; 0: none
   [[nodiscard]] pid_t standby_pid() const { return standby_.pid(); }
 
  private:
-  static constexpr std::size_t kMaxInFlight = 16;
   /// Between two spawners when they die at once, or cannot be started.
   static constexpr Duration kRetry = std::chrono::seconds(1);
-  static constexpr Duration kRefill = std::chrono::milliseconds(100);
-  struct Request {
-    LaunchKey key;
-    std::vector<std::byte> bytes;
-    Fd channel, output;
-  };
+  /// Until the next attempt to send, when no answer will make room.
+  static constexpr Duration kSendRetry = std::chrono::milliseconds(100);
 
-  void watch();
   void send_requests();
   void ask_for_standby();
   void on_exit();
-  void take_over(SpawnerProcess standby);
-  /// Without a standby: starts one of the supervisor's own kind.
+  void on_overdue();
+  /// Without a standby: starts a spawner that is what the supervisor is now.
   void start_over(Duration age);
   void restart();
   void give_up_requests();
@@ -95,15 +89,12 @@ class SpawnerLink {
   Log& log_;
   const ClientDescriptors& descriptors_of_clients_;
   rlimit descriptors_;
-  std::map<std::uint64_t, Client*> clients_;
-  std::uint64_t last_client_ = 0;
-  std::deque<Request> waiting_;
-  std::vector<LaunchKey> in_flight_;
-  Instant started_at_;
-  SpawnerProcess process_;
-  ReadWatcher reply_watcher_;
-  ReadWatcher exit_watcher_;
-  TimerWatcher pump_;
+  std::map<std::uint64_t, Requester*> requesters_;
+  std::uint64_t last_key_ = 0;
+  LaunchQueue requests_;
+  Duration answer_timeout_;
+  ActiveSpawner active_;
+  TimerWatcher retry_;
   StandbySpawner standby_;
 };
 

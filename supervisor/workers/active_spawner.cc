@@ -1,0 +1,81 @@
+#include "supervisor/workers/active_spawner.h"
+
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <utility>
+
+#include "proto/passing.h"
+#include "supervisor/system/clock.h"
+
+namespace prefork {
+
+ActiveSpawner::ActiveSpawner(const Loop& loop, Callbacks callbacks, Duration answer_timeout)
+    : call_(callbacks),
+      answer_timeout_(answer_timeout),
+      reply_watcher_(loop),
+      exit_watcher_(loop),
+      deadline_(loop) {}
+
+void ActiveSpawner::begin(SpawnerProcess process) {
+  process_ = std::move(process);
+  started_at_ = current_time();
+  reply_watcher_.start(process_.socket.get(), call_.readable);
+  exit_watcher_.start(process_.pidfd.get(), call_.exited);
+}
+
+ssize_t ActiveSpawner::send(std::span<const std::byte> bytes, int channel, int output) const {
+  return send_passing(process_.socket.get(), bytes, channel, output, MSG_DONTWAIT);
+}
+
+std::optional<ActiveSpawner::Answer> ActiveSpawner::receive() const {
+  if (!present()) return std::nullopt;
+  Answer answer;
+  Passed passed = receive_passing(process_.socket.get(), std::as_writable_bytes(std::span(&answer.reply, 1)),
+                                  MSG_DONTWAIT);
+  if (passed.size != static_cast<ssize_t>(sizeof(answer.reply))) return std::nullopt;
+  answer.pidfd = std::move(passed.descriptor);
+  return answer;
+}
+
+void ActiveSpawner::expect_answer() {
+  if (deadline_.active()) return;
+  parts_over_ = 0;
+  start_part();
+}
+
+void ActiveSpawner::answered(bool more) {
+  deadline_.stop();
+  if (more) expect_answer();
+}
+
+void ActiveSpawner::start_part() {
+  deadline_.start(answer_timeout_ / kParts, Callback::to<&ActiveSpawner::on_part_over>(*this));
+}
+
+void ActiveSpawner::on_part_over() {
+  if (++parts_over_ < kParts) return start_part();
+  call_.overdue();
+}
+
+void ActiveSpawner::kill() const {
+  (void)::syscall(SYS_pidfd_send_signal, process_.pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+ActiveSpawner::Buried ActiveSpawner::bury() {
+  exit_watcher_.stop();
+  reply_watcher_.stop();
+  deadline_.stop();
+  (void)::waitpid(process_.pid, nullptr, WNOHANG);
+  const pid_t pid = std::exchange(process_, SpawnerProcess{}).pid;
+  return {pid, current_time() - started_at_};
+}
+
+SpawnerProcessState ActiveSpawner::state() const {
+  return {Carried{process_.socket.get()}, Carried{process_.pidfd.get()}, process_.pid, started_at_};
+}
+
+}  // namespace prefork
