@@ -44,18 +44,4 @@ std::uint64_t Log::dropped() const { return sink_->dropped(); }
 const std::string& Log::waiting() const { return sink_->waiting(); }
 void Log::adopt(const std::string& waiting, std::uint64_t dropped) { sink_->adopt(waiting, dropped); }
 
-std::string printable(std::string_view text, std::size_t limit) {
-  std::string safe;
-  for (const char character : text) {
-    if (safe.size() >= limit) return safe + "…";
-    const auto byte = static_cast<unsigned char>(character);
-    if (byte < 0x20 || byte >= 0x7f) {
-      safe += fmt::format("\\x{:02x}", byte);
-    } else {
-      safe += character;
-    }
-  }
-  return safe;
-}
-
 }  // namespace prefork

@@ -1,6 +1,5 @@
-// The supervisor's log: lines on a descriptor, usually stderr, written so that nobody who reads them, or does
-// not, can stop the supervisor (see NonBlockingSink). This header stays free of spdlog: everybody includes
-// it.
+// The supervisor's log: lines on a descriptor, usually stderr. A reader that is slow, or gone, never stops
+// the supervisor (see NonBlockingSink). This header stays free of spdlog, because most files include it.
 #pragma once
 
 #include <fmt/core.h>
@@ -48,16 +47,16 @@ class Log {
     write(LogLevel::kError, format, std::forward<T>(values)...);
   }
 
-  /// A line of a worker's output, at whatever level the log is. `name` says whose it is.
+  /// A line of a worker's output, written at every log level. `name` stands before it: "web[4711]".
   void worker_line(std::string_view name, std::string_view line);
-  /// A line as it is, without time and level.
+  /// Writes a line as it is, without time and level.
   void write_line(std::string_view line);
-  /// Writes what waits, as far as the reader takes it. True when nothing waits any more.
+  /// Writes the buffered bytes, as far as the reader takes them. True when the buffer is empty then.
   bool write_pending();
   [[nodiscard]] bool waits() const;
-  /// Lines that were dropped and not yet spoken of.
+  /// Dropped lines that no log line has reported yet.
   [[nodiscard]] std::uint64_t dropped() const;
-  /// What waits(), for an upgrade in place.
+  /// The buffered bytes, for an upgrade in place.
   [[nodiscard]] const std::string& waiting() const;
   void adopt(const std::string& waiting, std::uint64_t dropped);
 
@@ -72,9 +71,5 @@ class Log {
   std::shared_ptr<NonBlockingSink> sink_;
   std::unique_ptr<spdlog::logger> logger_;
 };
-
-/// Text from outside made fit for one line: all but printable ASCII is escaped, and it is cut after `limit`
-/// bytes.
-[[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 200);
 
 }  // namespace prefork

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <utility>
 
-#include "supervisor/loop/log.h"
+#include "supervisor/loop/escape.h"
 
 namespace prefork {
 namespace {
@@ -139,7 +139,7 @@ void UpgradeCheck::on_exit() {
   pidfd_.reset();
   const std::string why = judge(status);
   if (!why.empty()) return owner_.upgrade_refused(why);
-  owner_.upgrade_proven(printable(last_line().substr(kYes.size())));
+  owner_.upgrade_proven(escape_to_ascii(last_line().substr(kYes.size())));
 }
 
 std::string UpgradeCheck::last_line() const {
@@ -160,7 +160,7 @@ std::string UpgradeCheck::judge(int status) const {
   std::string why = WIFEXITED(status)
                         ? fmt::format("the new program exited with status {}", WEXITSTATUS(status))
                         : fmt::format("the new program was killed by signal {}", WTERMSIG(status));
-  return why + (said.empty() ? " and said nothing" : ": " + printable(said));
+  return why + (said.empty() ? " and said nothing" : ": " + escape_to_ascii(said));
 }
 
 }  // namespace prefork

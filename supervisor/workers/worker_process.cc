@@ -8,6 +8,7 @@
 #include <csignal>
 #include <utility>
 
+#include "supervisor/loop/escape.h"
 #include "supervisor/system/clock.h"
 
 namespace prefork {
@@ -190,7 +191,7 @@ void WorkerProcess::handle(const Message& message) {
     case RecordKind::kIdle: return owner_.tell(event::WorkerIdle{id_, ticket});
     case RecordKind::kRefused: return owner_.tell(event::WorkerRefused{id_, ticket});
     case RecordKind::kProgress: return owner_.tell(event::WorkerProgress{id_, ticket});
-    case RecordKind::kNote: note_ = printable(message.text, kMaxNoteLength); return;
+    case RecordKind::kNote: note_ = escape_to_ascii(message.text, kMaxNoteLength); return;
     case RecordKind::kPong: return owner_.tell(event::WorkerPong{id_});
     case RecordKind::kPark: return owner_.tell(event::WorkerParked{id_, ticket});
     case RecordKind::kLoad: return owner_.tell(event::WorkerLoad{id_, record.value});

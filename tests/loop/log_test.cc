@@ -188,15 +188,5 @@ TEST_CASE("FAULTS 56: a device that is always full takes nothing and stops nobod
   CHECK(log.dropped() > 0);
 }
 
-TEST_CASE("text from outside becomes one line of printable ASCII, and not a long one") {
-  CHECK(printable("plain text ~") == "plain text ~");
-  CHECK(printable("a\nb\r\x1b[2J\x7f") == "a\\x0ab\\x0d\\x1b[2J\\x7f");
-  CHECK(printable(std::string("nul\0", 4)) == "nul\\x00");
-  CHECK(printable("\xc3\xa9") == "\\xc3\\xa9");
-  CHECK(printable(std::string(300, 'x')) == std::string(200, 'x') + "…");
-  CHECK(printable("12345", 5) == "12345");
-  CHECK(printable("") == "");
-}
-
 }  // namespace
 }  // namespace prefork

@@ -108,24 +108,5 @@ TEST_CASE("a kept line is shortened between characters") {
   CHECK(lines.last().front() == umlauts.substr(0, 299) + "…");
 }
 
-TEST_CASE("control characters are escaped, text in any language is not") {
-  CHECK(escaped("tab\tstays") == "tab\tstays");
-  CHECK(escaped("\x1b[31mred\x07\r") == "\\x1b[31mred\\x07\\x0d");
-  CHECK(escaped("grün 日本 🙂") == "grün 日本 🙂");
-  CHECK(escaped(std::string_view("a\0b", 3)) == "a\\x00b");
-  CHECK(escaped("\x7f") == "\\x7f");
-}
-
-TEST_CASE("what is not UTF-8, or would deceive a terminal, is escaped byte by byte") {
-  CHECK(escaped("\xff\xfe") == "\\xff\\xfe");
-  CHECK(escaped("\xc3") == "\\xc3");
-  CHECK(escaped("\xc3(") == "\\xc3(");
-  CHECK(escaped("\xc0\xaf") == "\\xc0\\xaf");           // overlong
-  CHECK(escaped("\xed\xa0\x80") == "\\xed\\xa0\\x80");  // surrogate
-  CHECK(escaped("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");
-  CHECK(escaped("\xc2\x9b") == "\\xc2\\x9b");           // a control character of a terminal
-  CHECK(escaped("\xe2\x80\xae") == "\\xe2\\x80\\xae");  // writes from right to left
-}
-
 }  // namespace
 }  // namespace prefork

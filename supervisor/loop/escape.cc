@@ -1,0 +1,78 @@
+#include "supervisor/loop/escape.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace prefork {
+namespace {
+
+/// One UTF-8 character at the beginning of `text`; size 0: the text does not begin with a valid one.
+struct Character {
+  std::size_t size = 0;
+  std::uint32_t code = 0;
+};
+
+Character first_character(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  if (lead < 0x80) return {1, lead};
+  const std::size_t size = lead >= 0xf0 && lead < 0xf5 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead >= 0xf5) return {};
+  std::uint32_t code = lead & (0xffU >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) {
+    if (!continues_character(text, i)) return {};
+    code = (code << 6U) | (static_cast<unsigned char>(text[i]) & 0x3fU);
+  }
+  constexpr std::uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = code >= 0xd800 && code < 0xe000;
+  if (code < kLeast[size] || code > 0x10ffff || surrogate) return {};
+  return {size, code};
+}
+
+bool is_harmless(std::uint32_t code) {
+  if (code == '\t') return true;
+  const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+  const bool line_end = code == 0x2028 || code == 0x2029;
+  const bool direction = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  return !control && !line_end && !direction;
+}
+
+}  // namespace
+
+std::string escape_to_ascii(std::string_view text, std::size_t limit) {
+  std::string safe;
+  for (const char character : text) {
+    if (safe.size() >= limit) return safe + "…";
+    const auto byte = static_cast<unsigned char>(character);
+    if (byte < 0x20 || byte >= 0x7f) {
+      safe += fmt::format("\\x{:02x}", byte);
+    } else {
+      safe += character;
+    }
+  }
+  return safe;
+}
+
+std::string escape_to_utf8(std::string_view text) {
+  std::string safe;
+  safe.reserve(text.size());
+  while (!text.empty()) {
+    const Character character = first_character(text);
+    const std::size_t size = std::max<std::size_t>(character.size, 1);
+    if (character.size > 0 && is_harmless(character.code)) {
+      safe += text.substr(0, size);
+    } else {
+      for (const char byte : text.substr(0, size))
+        safe += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+    }
+    text.remove_prefix(size);
+  }
+  return safe;
+}
+
+bool continues_character(std::string_view text, std::size_t at) {
+  return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80U;
+}
+
+}  // namespace prefork
