@@ -27,7 +27,7 @@ Farewell::Farewell(const Loop& loop) : epoll_(::epoll_create1(EPOLL_CLOEXEC)), w
 }
 
 void Farewell::say(Fd socket, std::string_view words) {
-  send_last_words(socket, words);
+  send_last_answer(socket, words);
   await_end(std::move(socket), current_time() + kLinger);
 }
 

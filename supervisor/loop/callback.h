@@ -1,5 +1,5 @@
-// A method bound to an object: two words, no allocation, nothing to destroy while it runs. With it an owner
-// may even destroy itself inside its callback.
+// A method bound to an object: two words, no allocation. Nothing of it is destroyed while it runs, so an
+// owner may destroy itself inside its own callback.
 #pragma once
 
 namespace prefork {
@@ -10,7 +10,7 @@ class Callback {
 
   template <auto Method, typename T>
   static Callback to(T& object) {
-    // An exception here has no one to go to; to end the program is meant.
+    // No caller can handle an exception here: it ends the program, on purpose.
     // NOLINTNEXTLINE(bugprone-exception-escape)
     return Callback(&object, [](void* self) noexcept { (static_cast<T*>(self)->*Method)(); });
   }

@@ -18,8 +18,8 @@ NonBlockingSink::NonBlockingSink(int descriptor) : descriptor_(descriptor) {
   if (::fstat(descriptor, &status) < 0) return;
   socket_ = S_ISSOCK(status.st_mode);
   if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) {
-    // O_NONBLOCK on the descriptor itself would be shared with everybody who holds it, our workers among
-    // them.
+    // O_NONBLOCK on the descriptor itself would be shared with all processes that hold it, our workers
+    // included.
     const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
     reopened_.reset(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   }
@@ -33,7 +33,7 @@ std::ptrdiff_t NonBlockingSink::write_some(std::string_view text) {
     } else if (reopened_.valid()) {
       written = ::write(reopened_.get(), text.data(), text.size());
     } else {
-      // A regular file, or what could not be opened again: a pipe that is ready takes this much without
+      // A regular file, or a pipe that could not be opened again: one that is ready takes this much without
       // blocking.
       pollfd state{.fd = descriptor_, .events = POLLOUT, .revents = 0};
       if (::poll(&state, 1, 0) == 0) return 0;
@@ -49,7 +49,7 @@ bool NonBlockingSink::write_pending() {
     const std::ptrdiff_t written = write_some(pending_);
     if (written == 0) return false;
     if (written < 0) {
-      // Nobody reads any more (EPIPE and the like): there is nothing to wait for.
+      // EPIPE and the like: no reader is left, and waiting is useless.
       dropped_ += static_cast<std::uint64_t>(std::count(pending_.begin(), pending_.end(), '\n'));
       pending_.clear();
       return true;
@@ -73,7 +73,7 @@ void NonBlockingSink::adopt(const std::string& waiting, std::uint64_t dropped) {
   dropped_ += dropped;
 }
 
-void NonBlockingSink::say_what_was_dropped() {
+void NonBlockingSink::report_dropped() {
   if (!write_pending() || dropped_ == 0) return;
   const std::uint64_t lines = std::exchange(dropped_, 0);
   const std::string note =
@@ -84,7 +84,7 @@ void NonBlockingSink::say_what_was_dropped() {
 }
 
 void NonBlockingSink::sink_it_(const spdlog::details::log_msg& message) {
-  say_what_was_dropped();
+  report_dropped();
   spdlog::memory_buf_t text;
   formatter_->format(message, text);
   append(std::string_view(text.data(), text.size()));
@@ -92,7 +92,7 @@ void NonBlockingSink::sink_it_(const spdlog::details::log_msg& message) {
 }
 
 void NonBlockingSink::write_line(std::string_view line) {
-  say_what_was_dropped();
+  report_dropped();
   append(std::string(line) + '\n');
   (void)write_pending();
 }

@@ -1,5 +1,6 @@
-// Where the log goes: a spdlog sink that never blocks. What cannot be written at once waits in a bounded
-// buffer; what does not fit there is dropped and counted, and the count is logged when there is room again.
+// The destination of the log: a spdlog sink that never blocks. Bytes that cannot be written at once wait in a
+// bounded buffer. Lines that do not fit there are dropped and counted; the count is logged when there is room
+// again.
 #pragma once
 
 #include <spdlog/details/null_mutex.h>
@@ -21,15 +22,15 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
 
   explicit NonBlockingSink(int descriptor);
 
-  /// A line as it is, without time and level.
+  /// Writes a line as it is, without time and level.
   void write_line(std::string_view line);
-  /// Writes what waits, as far as the reader takes it. True when nothing waits any more.
+  /// Writes the buffered bytes, as far as the reader takes them. True when the buffer is empty then.
   bool write_pending();
   [[nodiscard]] bool waits() const { return !pending_.empty(); }
-  /// Lines that were dropped and not yet spoken of.
+  /// Dropped lines that no log line has reported yet.
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
   [[nodiscard]] const std::string& waiting() const { return pending_; }
-  /// Goes on where another sink was.
+  /// Continues where the sink of the program before was.
   void adopt(const std::string& waiting, std::uint64_t dropped);
 
  protected:
@@ -37,9 +38,9 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   void flush_() override {}
 
  private:
-  void say_what_was_dropped();
+  void report_dropped();
   void append(std::string_view line);
-  /// As write(2), but 0 instead of blocking, and -1 when nobody will ever read.
+  /// As write(2), but 0 instead of blocking, and -1 when the descriptor has no reader any more.
   std::ptrdiff_t write_some(std::string_view text);
 
   int descriptor_;

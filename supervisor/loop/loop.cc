@@ -7,8 +7,8 @@
 namespace prefork {
 namespace {
 
-// libev hands the watcher back; its `data` is the Callback to be called. The callback is copied first: the
-// watcher may be gone when it returns.
+// libev passes the watcher; its `data` is the Callback to call. The callback is copied first: it may destroy
+// the watcher.
 template <typename Watcher>
 void call_back(struct ev_loop* /*loop*/, Watcher* watcher, int /*events*/) noexcept {
   const Callback callback = *static_cast<const Callback*>(watcher->data);
@@ -42,8 +42,7 @@ void DescriptorWatcher::stop() { ev_io_stop(loop_, &watcher_); }
 void TimerWatcher::start(Duration delay, Callback callback) {
   stop();
   callback_ = callback;
-  // The loop's idea of the time is that of its last wake-up; a slow callback since then would shorten the
-  // delay.
+  // The loop's time is that of its last wake-up: after a slow callback the delay would be too short.
   ev_now_update(loop_);
   const std::chrono::duration<double> seconds = std::max(delay, Duration::zero());
   ev_timer_init(&watcher_, call_back<ev_timer>, seconds.count(), 0.);

@@ -1,8 +1,8 @@
-// The event loop and its watchers: libev, with ownership. A watcher is a member of what it watches for,
-// placed after the descriptor it watches, so that it stops before the descriptor closes. Watchers neither
-// copy nor move.
+// The event loop and its watchers: libev, with ownership. A watcher is a member of the object that it calls
+// back, placed after the descriptor that it watches, so that it stops before the descriptor closes. Watchers
+// neither copy nor move.
 //
-// A loop of our own and not libev's default one: that takes SIGCHLD and reaps every child.
+// The loop is not libev's default loop: that one handles SIGCHLD and reaps every child.
 #pragma once
 
 #include <ev.h>
@@ -14,15 +14,15 @@ namespace prefork {
 
 class Loop {
  public:
-  /// Aborts when the kernel refuses: without a loop there is nothing to be done.
+  /// Aborts when the kernel refuses: the supervisor cannot run without a loop.
   Loop();
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// Until stop().
+  /// Returns after stop().
   void run();
-  /// Handles what has happened up to now, signals included, and waits for nothing.
+  /// Handles the events that have happened, signals included, and does not wait.
   void run_once();
   void stop();
   [[nodiscard]] struct ev_loop* native() const { return loop_; }
@@ -31,7 +31,7 @@ class Loop {
   struct ev_loop* loop_;
 };
 
-/// What ReadWatcher and WriteWatcher have in common.
+/// The common base of ReadWatcher and WriteWatcher.
 class DescriptorWatcher {
  public:
   DescriptorWatcher(const DescriptorWatcher&) = delete;
@@ -59,7 +59,7 @@ class ReadWatcher : public DescriptorWatcher {
   explicit ReadWatcher(const Loop& loop) : DescriptorWatcher(loop, EV_READ) {}
 };
 
-/// Calls back while a descriptor takes something.
+/// Calls back while a descriptor is writable.
 class WriteWatcher : public DescriptorWatcher {
  public:
   explicit WriteWatcher(const Loop& loop) : DescriptorWatcher(loop, EV_WRITE) {}
@@ -73,7 +73,7 @@ class TimerWatcher {
   TimerWatcher(const TimerWatcher&) = delete;
   TimerWatcher& operator=(const TimerWatcher&) = delete;
 
-  /// Replaces what was armed before.
+  /// Replaces the delay and the callback of an earlier start.
   void start(Duration delay, Callback callback);
   void stop();
   [[nodiscard]] bool active() const { return ev_is_active(&watcher_); }
@@ -84,7 +84,7 @@ class TimerWatcher {
   Callback callback_;
 };
 
-/// Calls back when a signal has come; several of a kind in a short time are one.
+/// Calls back when a signal has come; several of one number in a short time are one call.
 class SignalWatcher {
  public:
   explicit SignalWatcher(const Loop& loop) : loop_(loop.native()) {}
@@ -100,8 +100,8 @@ class SignalWatcher {
   Callback callback_;
 };
 
-/// Calls back after the events at hand have been handled and before the loop sleeps. The place to destroy
-/// what may not be destroyed inside its own callback.
+/// Calls back after the pending events have been handled and before the loop sleeps: the place to destroy
+/// objects that may not be destroyed inside their own callback.
 class BeforeSleepWatcher {
  public:
   explicit BeforeSleepWatcher(const Loop& loop) : loop_(loop.native()) {}

@@ -190,7 +190,7 @@ void PoolRunner::perform(const action::Inspect& action) {
 void PoolRunner::perform(const action::Dismiss& action) {
   const Fd& socket = sockets_.at(action.ticket);
   if (!config_.crash_reply.empty() && !traffic_of(socket, sockets_.progress(action.ticket)).sent)
-    send_last_words(socket, config_.crash_reply);
+    send_last_answer(socket, config_.crash_reply);
   // The worker's copy ends with it: should the worker wake up again, it finds the connection closed.
   (void)::shutdown(socket.get(), SHUT_RDWR);
 }

@@ -29,7 +29,7 @@ namespace {
   reply.step = step;
   reply.error = error;
   reply.detail = static_cast<std::int32_t>(detail);
-  // Nobody is left to hear of a failure to report a failure; the exit status says that something was wrong.
+  // A failure to report a failure cannot be reported; the exit status tells that something was wrong.
   (void)::send(report, &reply, sizeof(reply), MSG_NOSIGNAL);
   ::_exit(127);
 }
@@ -38,7 +38,7 @@ void reset_signals() {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number)
-    (void)::sigaction(number, &standard, nullptr);  // not for KILL, STOP
+    (void)::sigaction(number, &standard, nullptr);  // fails for KILL and STOP
   sigset_t none;
   sigemptyset(&none);
   (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -56,14 +56,14 @@ bool set_descriptors(const ChildPlan& plan) {
   } else if (::dup2(plan.channel, kChannelDescriptor) < 0) {
     return false;
   }
-  // Everything here is born close-on-exec; this holds even for what a library may have opened otherwise.
+  // Our descriptors are close-on-exec already; a library may have opened others.
   return ::close_range(kChannelDescriptor + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0 || errno == ENOSYS ||
          errno == EINVAL;
 }
 
 /// False: see errno.
 bool set_oom_score(std::int32_t score) {
-  // By hand: what formats numbers may take locks.
+  // By hand: library functions that format numbers may take locks.
   std::array<char, 8> text{};
   char* begin = text.end();
   std::uint32_t rest = static_cast<std::uint32_t>(score < 0 ? -score : score);
@@ -72,15 +72,16 @@ bool set_oom_score(std::int32_t score) {
     rest /= 10;
   } while (rest > 0);
   if (score < 0) *--begin = '-';
-  // Hidden from its own user, as a spawner is that comes from a hidden supervisor, it could not open its own
-  // file.
+  // The spawner inherits PR_SET_DUMPABLE 0 from a supervisor that has hidden itself. With it this process
+  // could not open its own file.
   (void)::prctl(PR_SET_DUMPABLE, 1);
   const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   return file >= 0 && ::write(file, begin, static_cast<std::size_t>(text.end() - begin)) > 0;
 }
 
-/// What it is in the kernel's eyes, as far as that may need the rights that it gives up afterwards.
-void set_surroundings(const ChildPlan& plan, int report) {
+/// Sets the process's attributes in the kernel, while it still has the rights to do so: set_identity() gives
+/// them up.
+void set_attributes(const ChildPlan& plan, int report) {
   const Launch& launch = *plan.launch;
   if (launch.oom_score_adj && !set_oom_score(*launch.oom_score_adj))
     fail(plan, report, LaunchStep::kOomScore, errno);
@@ -91,7 +92,7 @@ void set_surroundings(const ChildPlan& plan, int report) {
     fail(plan, report, LaunchStep::kScheduling, errno);
   if (launch.umask) (void)::umask(*launch.umask);
   if (!set_descriptors(plan)) fail(plan, report, LaunchStep::kDescriptors, errno);
-  // Last: a limit may be smaller than what was done so far.
+  // Last: a limit may be too low for the steps above.
   for (std::size_t i = 0; i < launch.limits.size(); ++i) {
     const rlimit limit{.rlim_cur = launch.limits[i].soft, .rlim_max = launch.limits[i].hard};
     if (::setrlimit(static_cast<__rlimit_resource>(launch.limits[i].resource), &limit) < 0)
@@ -99,26 +100,28 @@ void set_surroundings(const ChildPlan& plan, int report) {
   }
 }
 
-/// Becomes the user, for good.
+/// Becomes the user, irrevocably.
 void set_identity(const ChildPlan& plan, int report) {
   const std::optional<LaunchIdentity>& wanted = plan.launch->identity;
   const bool other = wanted && (wanted->uid != ::geteuid() || wanted->gid != ::getegid());
   if (other) {
-    // The bare calls: glibc's would speak to threads that this process does not have.
+    // The bare system calls: glibc's wrappers would signal threads, which this process does not have.
     if (::syscall(SYS_setgroups, wanted->groups.size(), wanted->groups.data()) < 0)
       fail(plan, report, LaunchStep::kGroups, errno);
     if (::syscall(SYS_setresgid, wanted->gid, wanted->gid, wanted->gid) < 0)
       fail(plan, report, LaunchStep::kGroup, errno);
     if (::syscall(SYS_setresuid, wanted->uid, wanted->uid, wanted->uid) < 0)
       fail(plan, report, LaunchStep::kUser, errno);
-    // From root these are gone already; from a user with root's capabilities they are not.
+    // A change from root has dropped the capabilities; a change from a user that has root's capabilities has
+    // not.
     __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
     const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
     if (::syscall(SYS_capset, &header, none.data()) < 0) fail(plan, report, LaunchStep::kUser, errno);
     if (::geteuid() != wanted->uid || ::syscall(SYS_setuid, 0) == 0)
       fail(plan, report, LaunchStep::kUser, EPERM);
   }
-  // What a service manager has given the supervisor is not for workers. An old kernel knows none of it.
+  // Ambient capabilities that a service manager has given the supervisor are not for workers. An old kernel
+  // has none.
   (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(plan, report, LaunchStep::kNoNewPrivileges, errno);
 }
@@ -127,17 +130,17 @@ void set_identity(const ChildPlan& plan, int report) {
 
 void become_worker(const ChildPlan& plan) {
   reset_signals();
-  // Out of the way of descriptor 3.
+  // Above descriptor 3, which becomes the channel.
   const int report = ::fcntl(plan.report, F_DUPFD_CLOEXEC, kChannelDescriptor + 1);
   if (report < 0) ::_exit(127);
   // A session of its own: a terminal's Ctrl-C is for the supervisor, which stops its workers in order.
   if (::setsid() < 0) fail(plan, report, LaunchStep::kSession, errno);
-  set_surroundings(plan, report);
+  set_attributes(plan, report);
   set_identity(plan, report);
-  // As the user: where he may not go, no worker of his gets.
+  // After set_identity(): the user needs permission to enter the directory.
   const std::string& directory = plan.launch->directory;
   if (!directory.empty() && ::chdir(directory.c_str()) < 0) fail(plan, report, LaunchStep::kDirectory, errno);
-  // A program that is being written at this moment (ETXTBSY) is given a little time.
+  // ETXTBSY: the program's file is being written. Tries again for a tenth of a second.
   for (int attempt = 0; attempt < 10; ++attempt) {
     (void)::execve(plan.launch->executable.c_str(), plan.argv, plan.environment);
     if (errno != ETXTBSY) break;

@@ -61,7 +61,7 @@ class Reader {
     if (number() == 0) return std::nullopt;
     return static_cast<Number>(number());
   }
-  /// How many elements follow; never more than there are bytes for.
+  /// The number of elements that follow: at most as many as the remaining bytes can hold.
   std::uint64_t count() {
     const std::uint64_t value = number();
     return value <= rest_.size() / sizeof(std::uint64_t) ? value : fail();
@@ -134,7 +134,7 @@ std::string_view to_string(LaunchStep step) {
   return "start";
 }
 
-/// What the step was about.
+/// The object of the step.
 std::string object_of(const LaunchReply& reply, const Launch& launch) {
   const auto limit = static_cast<std::size_t>(reply.detail);
   switch (reply.step) {
@@ -205,7 +205,7 @@ std::string describe_failure(const LaunchReply& reply, const Launch& launch) {
   std::string text(to_string(reply.step));
   if (const std::string object = object_of(reply, launch); !object.empty()) text += ' ' + object;
   text += ": " + std::error_code(reply.error, std::system_category()).message();
-  // The kernel tells of RLIMIT_NPROC only here, and in these words.
+  // The kernel checks RLIMIT_NPROC at exec, and reports it as EAGAIN.
   if (reply.step == LaunchStep::kExec && reply.error == EAGAIN)
     text += " (the user has as many processes as its limit nproc allows)";
   return text;

@@ -1,5 +1,6 @@
-// What a worker is started from, and the messages between supervisor and spawner. Both ends are the same
-// program, so the messages are plain structures; they never leave the machine.
+// Launch: the data that a worker is started from. LaunchReply and the requests: the messages between
+// supervisor and spawner. Both ends are the same program on the same machine, so the messages are plain
+// structures.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +18,7 @@ namespace prefork {
 /// Argument strings and environment of a request may have this many bytes together, terminators included.
 inline constexpr std::size_t kMaxLaunchSize = std::size_t{96} * 1024;
 
-/// Whom a worker runs as, in numbers: what starts it looks nothing up.
+/// The user that a worker runs as, in numbers: the spawner looks up no names.
 struct LaunchIdentity {
   std::string name;  ///< of the user, for messages
   std::uint32_t uid = 0;
@@ -26,7 +27,7 @@ struct LaunchIdentity {
   bool operator==(const LaunchIdentity&) const = default;
 };
 
-/// As setrlimit(2) takes it.
+/// Arguments of setrlimit(2).
 struct LaunchLimit {
   std::int32_t resource = 0;
   std::string name;  ///< for messages
@@ -35,7 +36,7 @@ struct LaunchLimit {
   bool operator==(const LaunchLimit&) const = default;
 };
 
-/// Which form of requests and answers the two ends speak: one more with each change of them.
+/// The format of requests and answers: raised by one with each change of them.
 inline constexpr std::uint32_t kLaunchFormat = 2;
 
 struct Launch {
@@ -44,28 +45,28 @@ struct Launch {
   std::vector<std::string> environment;         ///< "NAME=value", on top of the supervisor's own environment
   std::string directory;                        ///< empty: the supervisor's own
   bool batch = false;                           ///< SCHED_BATCH; otherwise as the supervisor is scheduled
-  std::optional<LaunchIdentity> identity = {};  ///< this and what follows: the supervisor's own when not set
+  std::optional<LaunchIdentity> identity = {};  ///< this and the next: the supervisor's own when not set
   std::optional<std::uint32_t> umask = {};
   std::optional<std::int32_t> nice = {};
   std::optional<std::int32_t> oom_score_adj = {};
   std::vector<LaunchLimit> limits = {};
-  bool captured = false;  ///< its standard output and standard error are what is attached after the channel
+  bool captured = false;  ///< its standard output and error are the descriptor attached after the channel
   bool operator==(const Launch&) const = default;
 };
 
-/// Whom a request is for: returned in the reply as it is.
+/// The worker that a request is for: the reply returns it as it is.
 struct LaunchKey {
   std::uint64_t pool = 0;
   std::uint64_t worker = 0;
   bool operator==(const LaunchKey&) const = default;
 };
 
-/// What a new process was doing when it failed.
+/// The step at which a start failed.
 enum class LaunchStep : std::int32_t {
   kNone,
   kClone,
   kRequest,
-  kRefused,  ///< asked for root, after the supervisor has given that up
+  kRefused,  ///< a worker as root was asked for, after the supervisor has given up root
   kSession,
   kOomScore,
   kNice,
@@ -88,9 +89,9 @@ struct LaunchReply {
   std::int32_t pid = 0;
   LaunchStep step = LaunchStep::kNone;
   std::int32_t error = 0;   ///< errno
-  std::int32_t detail = 0;  ///< kLimit: which one of Launch::limits
+  std::int32_t detail = 0;  ///< kLimit: index in Launch::limits
 
-  /// Sent by the spawner, and so the end of a request; false for what a failing process says itself.
+  /// True: sent by the spawner, and the end of the request. False: sent by a process that failed.
   [[nodiscard]] bool from_spawner() const {
     return step == LaunchStep::kNone || step == LaunchStep::kClone || step == LaunchStep::kRequest ||
            step == LaunchStep::kRefused;
@@ -100,10 +101,10 @@ struct LaunchReply {
 /// The request to start a worker from `launch`. The worker's end of its channel is attached, and after it, if
 /// the worker's output is to be captured, what becomes its descriptors 1 and 2.
 [[nodiscard]] std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch);
-/// Instead of a request, this one byte: from now on start nobody as root. It cannot be taken back.
+/// A message of this one byte, instead of a request: from now on start no worker as root. Irrevocable.
 inline constexpr std::byte kRenounceRoot{'R'};
-/// The same, with a socket attached: become two. The other one serves that socket, and has renounced what
-/// this one has. The answer is one to kStandbyKey.
+/// A message of this one byte, with a socket attached: fork a standby, which serves that socket and has
+/// renounced what this spawner has. The answer has kStandbyKey.
 inline constexpr std::byte kForkStandby{'S'};
 inline constexpr LaunchKey kStandbyKey{};  ///< no worker's: pools count from 1
 

@@ -27,7 +27,7 @@ extern char** environ;
 namespace prefork {
 namespace {
 
-/// What is for the supervisor alone: from another supervisor, and from systemd.
+/// Variables that workers must not inherit: those of another supervisor, and systemd's.
 constexpr std::string_view kNotForWorkers[] = {"SUPERVISOR_", "NOTIFY_SOCKET=", "WATCHDOG_",
                                                "LISTEN_PID=", "LISTEN_FDS=",    "LISTEN_FDNAMES="};
 
@@ -44,7 +44,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   return all;
 }
 
-/// The supervisor's environment, less what another supervisor may have left there, with `additions` over it.
+/// The supervisor's environment without kNotForWorkers; `additions` replace variables of the same name.
 std::vector<std::string> merged_environment(const std::vector<std::string>& additions) {
   std::vector<std::string> merged;
   const auto overridden = [&](std::string_view entry) {
@@ -62,11 +62,13 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& addi
 }
 
 void send_reply(int socket, const LaunchReply& reply, const Fd& pidfd) {
-  // Blocks while the supervisor does not read; fails only when it is gone, which the next receive tells.
+  // Blocks while the supervisor does not read. Fails only when the supervisor is gone, which the next receive
+  // shows.
   (void)send_passing(socket, std::as_bytes(std::span(&reply, 1)), pidfd.get(), 0);
 }
 
-/// A child of the supervisor, with a pidfd. As fork() in all else; 0 in the child, -1 on failure.
+/// As fork(), but the new process is a child of the supervisor, and has a pidfd. 0 in the child, -1 on
+/// failure.
 pid_t clone_for_parent(Fd& pidfd) {
   int descriptor = -1;
   clone_args arguments{};
@@ -118,13 +120,12 @@ void serve_request(int socket, std::span<const std::byte> bytes, const Passed& p
   send_reply(socket, reply, pidfd);
 }
 
-/// What asks for more than a worker, and has one byte.
+/// Whether the message is the command `wanted`: one byte, and no request for a worker.
 bool is(const Passed& request, const std::vector<std::byte>& buffer, std::byte wanted) {
   return request.size == 1 && buffer[0] == wanted;
 }
 
-/// Becomes two. The new one has the socket that was passed in the place of `socket`, and all else as it is
-/// here.
+/// Forks a spawner that has the passed socket in place of `socket`, and is otherwise a copy of this one.
 void fork_standby(int socket, Passed& request) {
   LaunchReply reply{.key = kStandbyKey, .pid = 0, .step = LaunchStep::kNone, .error = 0};
   Fd pidfd;
@@ -150,9 +151,9 @@ void fork_standby(int socket, Passed& request) {
 
 [[noreturn]] void run(int socket, const rlimit& descriptors) {
   (void)::prctl(PR_SET_NAME, "spawner");
-  // Signals are for the supervisor; a terminal's, or those sent to the whole group, are not for us. Blocked,
-  // not ignored: one for a new process that is not yet ready to take it must wait until it is, and not be
-  // lost.
+  // A session of its own: signals from a terminal, or to the supervisor's process group, do not come here.
+  // Signals are blocked, not ignored: a signal for a new process, which starts with this mask, waits until
+  // the process has set its own dispositions, and is not lost.
   (void)::setsid();
   sigset_t all;
   sigfillset(&all);
@@ -194,7 +195,7 @@ Result<SpawnerProcess> start_spawner(const rlimit& descriptors) {
   const pid_t pid = ::fork();
   if (pid < 0) return system_error("spawner: fork");
   if (pid == 0) {
-    // Nothing of ours may live on in it, least of all a client's socket.
+    // No descriptor of the supervisor's may stay open here, least of all a client's socket.
     const int socket = ::dup2(theirs.get(), kChannelDescriptor);
     if (socket < 0 || ::fcntl(socket, F_SETFD, FD_CLOEXEC) < 0) ::_exit(1);
     (void)::close_range(kChannelDescriptor + 1, ~0U, 0);

@@ -1,6 +1,6 @@
-// The small process that starts workers. It holds no client socket and reads nothing that strangers send, so
-// that starting a worker costs the same whatever the supervisor holds. Workers are created as the
-// supervisor's own children (CLONE_PARENT). It ends when the supervisor closes its socket or dies.
+// The small process that starts workers. It holds no client socket and reads no bytes of clients, so starting
+// a worker costs the same whatever the supervisor holds. Workers are created as the supervisor's own children
+// (CLONE_PARENT). It ends when the supervisor closes its socket or dies.
 #pragma once
 
 #include <sys/resource.h>
@@ -19,10 +19,10 @@ struct SpawnerProcess {
   pid_t pid = 0;
 };
 
-/// The two ends of a spawner's socket: ours, non-blocking, and its own.
+/// The two ends of a spawner's socket: first ours, which is non-blocking, then the spawner's.
 [[nodiscard]] Result<std::pair<Fd, Fd>> make_spawner_socket();
 
-/// Forks the spawner. `descriptors` is the RLIMIT_NOFILE that workers get.
+/// Forks the spawner. `descriptors`: the RLIMIT_NOFILE of workers.
 [[nodiscard]] Result<SpawnerProcess> start_spawner(const rlimit& descriptors);
 
 }  // namespace prefork

@@ -23,7 +23,7 @@ Result<void> ClientDescriptors::check_own(int descriptor) const {
 
 bool ClientDescriptors::take(Fd& socket) const {
   if (contain(socket.get())) return true;
-  // EMFILE, or EINVAL when the limit has been lowered so far that no number is left: the same to us.
+  // EMFILE: no number is free. EINVAL: the limit is below first_. Both mean the same here.
   Fd moved(::fcntl(socket.get(), F_DUPFD_CLOEXEC, first_));
   if (!moved.valid()) return false;
   socket = std::move(moved);

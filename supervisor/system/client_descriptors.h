@@ -1,5 +1,6 @@
-// Which numbers the sockets of clients have: all of them stand at or above one that is fixed at the start, so
-// that clients leave the supervisor what it needs itself. With seccomp the kernel refuses to read from there.
+// The descriptor numbers of client sockets: all are at or above a number that is fixed at the start. So
+// clients never use up the descriptors that the supervisor needs itself. With seccomp the kernel refuses to
+// read from client sockets.
 #pragma once
 
 #include <cstddef>
@@ -11,27 +12,27 @@ namespace prefork {
 
 class ClientDescriptors {
  public:
-  /// Installs the filter for good. Before the first client, and after everything has been started that shall
-  /// be without it.
+  /// Installs the seccomp filter, irrevocably. To be called before the first client, and after all processes
+  /// that must not have the filter were started.
   [[nodiscard]] Result<void> protect(int first);
-  /// The same without a filter.
+  /// Fixes the number, without a filter.
   void reserve(int first) { first_ = first; }
-  /// As it was before an upgrade in place.
+  /// Restores the state from before an upgrade in place.
   void adopt(int first, bool is_protected) {
     first_ = first;
     protected_ = is_protected;
   }
 
   [[nodiscard]] bool are_protected() const { return protected_; }
-  /// The lowest that a client's socket has; 0: any.
+  /// The lowest number of a client's socket; 0: any number.
   [[nodiscard]] int first() const { return first_; }
-  /// The same, where the supervisor's own must stay below it; 0: they need not.
+  /// The supervisor's own descriptors must be below this number; 0: there is no bound.
   [[nodiscard]] std::size_t unreadable_from() const {
     return protected_ ? static_cast<std::size_t>(first_) : 0;
   }
-  /// Refuses one for the supervisor's own use that it could not read from: there was none left below.
+  /// An error when the supervisor could not read from `descriptor`: no number below first() was free for it.
   [[nodiscard]] Result<void> check_own(int descriptor) const;
-  /// Gives a client's socket a number that is for clients. False: there is none left; it stays as it is.
+  /// Moves a client's socket to a number for clients. False: no number is free; the socket stays as it is.
   [[nodiscard]] bool take(Fd& socket) const;
 
  private:

@@ -1,4 +1,4 @@
-// The clock of the supervisor: monotonic, and the only one it decides by.
+// The supervisor's clock: monotonic, and the only one that decisions use.
 #pragma once
 
 #include <chrono>

@@ -27,18 +27,18 @@ bool is_kept(cap_value_t capability) {
   return std::find(kKept.begin(), kKept.end(), capability) != kKept.end();
 }
 
-bool is_workers(std::uint32_t uid, const Config& config) {
+bool runs_workers(std::uint32_t uid, const Config& config) {
   return std::any_of(config.pools.begin(), config.pools.end(), [uid](const PoolConfig& pool) {
     return pool.process.identity && pool.process.identity->uid == uid;
   });
 }
 
-/// What no program that is executed from here can have again.
+/// Capabilities outside this set cannot come back in any program that is executed from here.
 Result<void> empty_bounding_set() {
   for (cap_value_t capability = 0; cap_get_bound(capability) >= 0; ++capability) {
     if (is_kept(capability) || cap_drop_bound(capability) == 0) continue;
-    // Without CAP_SETPCAP it stays; no_new_privs and the empty permitted set keep everything from coming
-    // back.
+    // Without CAP_SETPCAP the capability stays in the set. no_new_privs and the empty permitted set keep it
+    // from coming back.
     if (errno != EPERM) return failure("the bounding set");
   }
   return {};
@@ -65,7 +65,7 @@ Result<void> keep_only(const std::vector<cap_value_t>& keep) {
                                                            keep.data(), CAP_SET) == 0);
     if (!done) return failure("capabilities");
   }
-  // Lowering the inheritable set empties the ambient one as far.
+  // What leaves the inheritable set leaves the ambient set with it.
   if (cap_set_proc(set.get()) < 0) return failure("capabilities");
   for (const cap_value_t capability : keep) {
     if (cap_set_ambient(capability, CAP_SET) < 0) return failure("ambient capabilities");
@@ -86,12 +86,12 @@ Result<void> change_user(const Identity& identity) {
 Identity identity_without_account(const std::string& config_file, const Config& config) {
   constexpr std::uint32_t kFirst = 61184;
   constexpr std::uint32_t kCount = 65520 - kFirst;
-  std::error_code ignored;  // a name that leads nowhere is as good as any
+  std::error_code ignored;  // a path that cannot be resolved is only hashed
   const std::string path = std::filesystem::absolute(config_file, ignored).string();
   const auto start = static_cast<std::uint32_t>(std::hash<std::string>()(path) % kCount);
   for (std::uint32_t i = 0; i < kCount; ++i) {
     const std::uint32_t id = kFirst + (start + i) % kCount;
-    if (is_workers(id, config) || ::getpwuid(id) != nullptr || ::getgrgid(id) != nullptr) continue;
+    if (runs_workers(id, config) || ::getpwuid(id) != nullptr || ::getgrgid(id) != nullptr) continue;
     return Identity{id, id, {}};
   }
   return Identity{kFirst, kFirst, {}};
@@ -111,7 +111,7 @@ Result<void> give_up_root(const Identity& identity) {
 }
 
 void hide_from_own_user() {
-  // Fails never, says prctl(2).
+  // Never fails (prctl(2)).
   (void)::prctl(PR_SET_DUMPABLE, 0);
 }
 

@@ -1,6 +1,7 @@
-// How a supervisor that was started as root stops being root, once it listens: another user, no groups, and
-// of root's capabilities only two. CAP_KILL is needed to signal workers of other users, CAP_NET_BIND_SERVICE
-// to listen on a port below 1024 that a reload adds. They survive an upgrade in place, which is an exec.
+// Gives up root, in a supervisor that was started as root and listens already: it changes to another user
+// without groups, and keeps two of root's capabilities. CAP_KILL is needed to signal workers of other users,
+// CAP_NET_BIND_SERVICE to listen on a port below 1024 that a reload adds. Both survive an upgrade in place,
+// which is an exec.
 //
 // The spawner stays root. What it still does for such a supervisor: see kRenounceRoot.
 #pragma once
@@ -12,12 +13,12 @@
 
 namespace prefork {
 
-/// A number for the supervisor of this configuration that no account has and no worker runs as, from the
-/// range that systemd gives to services without an account.
+/// A user for the supervisor of this configuration: a number that no account has and no worker runs as, from
+/// the range that systemd gives to services without an account.
 [[nodiscard]] Identity identity_without_account(const std::string& config_file, const Config& config);
 
-/// Becomes `identity` for good, and makes sure of it. One that is not root but has its capabilities only
-/// gives up those. After an error the process is in between and must end.
+/// Becomes `identity` irrevocably, and verifies that root is gone. A process that is not root but has root's
+/// capabilities gives up only these. After an error the process is in a state between, and must end.
 [[nodiscard]] Result<void> give_up_root(const Identity& identity);
 
 /// Only root may trace this process, read its memory or take its descriptors; its own user may not.

@@ -10,8 +10,7 @@
 namespace prefork {
 namespace {
 
-/// Where the hierarchy is mounted: the first mount of this type, with this among its options if it is not
-/// empty.
+/// Where the hierarchy is mounted: the first mount of this type that has the option, unless that is empty.
 std::string mount_point(const std::string& type, const std::string& option) {
   std::ifstream mounts("/proc/self/mounts");
   for (std::string line; std::getline(mounts, line);) {
@@ -28,7 +27,7 @@ std::string mount_point(const std::string& type, const std::string& option) {
   return "";
 }
 
-/// The path in a hierarchy, as a line "ID:CONTROLLERS:PATH" of /proc/self/cgroup says it.
+/// The PATH of the line "ID:CONTROLLERS:PATH" of /proc/self/cgroup.
 std::string cgroup_path(const std::string& controllers) {
   std::ifstream cgroups("/proc/self/cgroup");
   for (std::string line; std::getline(cgroups, line);) {
@@ -43,7 +42,7 @@ std::string cgroup_path(const std::string& controllers) {
 std::string find_file() {
   const std::string unified = mount_point("cgroup2", "");
   const std::string memory = mount_point("cgroup", "memory");
-  // A container may see its own cgroup as the root of the mount, and not know the path.
+  // In a container its own cgroup may be the root of the mount, and the path unknown.
   const std::vector<std::string> candidates = {
       unified + cgroup_path("") + "/memory.events", unified + "/memory.events",
       memory + cgroup_path("memory") + "/memory.oom_control", memory + "/memory.oom_control"};
@@ -69,10 +68,10 @@ std::optional<std::uint64_t> OomCounter::read() const {
 }
 
 void OomCounter::look(Instant now) {
-  if (now - risen_at_ > kRecent) untold_ = 0;
+  if (now - risen_at_ > kRecent) untaken_ = 0;
   const std::uint64_t count = read().value_or(seen_);
   if (count > seen_) {
-    untold_ += count - seen_;
+    untaken_ += count - seen_;
     risen_at_ = now;
   }
   seen_ = count;
@@ -80,8 +79,8 @@ void OomCounter::look(Instant now) {
 
 bool OomCounter::take_kill(Instant now) {
   look(now);
-  if (untold_ == 0) return false;
-  --untold_;
+  if (untaken_ == 0) return false;
+  --untaken_;
   return true;
 }
 

@@ -26,7 +26,7 @@ std::string absolute(const std::string& path) {
                                                                  : std::string(directory.data()) + '/' + path;
 }
 
-/// As the shell found it.
+/// Searches PATH, as the shell did.
 std::string found_in_path(const std::string& name) {
   const char* path = std::getenv("PATH");
   std::string_view rest = path == nullptr ? "" : path;
@@ -39,12 +39,12 @@ std::string found_in_path(const std::string& name) {
   return "";
 }
 
-std::string as_the_kernel_says() {
+std::string path_from_kernel() {
   std::array<char, PATH_MAX> target{};
   const ssize_t size = ::readlink(kRunning, target.data(), target.size());
   if (size <= 0) return "";
   std::string path(target.data(), static_cast<std::size_t>(size));
-  // The file was replaced or removed since the start: the name is what counts.
+  // The file was replaced or removed since the start; its former path is wanted.
   constexpr std::string_view kDeleted = " (deleted)";
   if (path.ends_with(kDeleted) && !is_running_program(path)) path.resize(path.size() - kDeleted.size());
   return path;
@@ -58,7 +58,7 @@ std::string program_path(const char* argv0) {
     std::string path = name.find('/') == std::string::npos ? found_in_path(name) : absolute(name);
     if (!path.empty() && is_running_program(path)) return path;
   }
-  return as_the_kernel_says();
+  return path_from_kernel();
 }
 
 std::string own_directory() {

@@ -10,15 +10,15 @@
 
 namespace prefork {
 
-/// To be asked at start, while the file is still the one that runs. The absolute path that `argv0` named
-/// then, if that is the running program: a symbolic link in it is followed anew each time. Otherwise where
-/// the kernel says that the program is; empty when it does not.
+/// The absolute path that `argv0` names, if it names the running program: a symbolic link in it is followed
+/// anew at each use. Otherwise the path that the kernel tells; empty when it does not. To be called at start,
+/// before the file can be replaced.
 [[nodiscard]] std::string program_path(const char* argv0);
 
 /// The directory of the running program; empty when /proc cannot be read.
 [[nodiscard]] std::string own_directory();
 
-/// Which file a path names, and in which state: to notice that it was replaced meanwhile.
+/// The file that a path names, and its state: two that differ show that the file was replaced.
 class FileIdentity {
  public:
   [[nodiscard]] static Result<FileIdentity> of(const std::string& path);

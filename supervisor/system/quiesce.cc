@@ -15,18 +15,17 @@ Result<void> quiesce(int listening) {
   socklen_t size = sizeof(family);
   if (::getsockopt(listening, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0) return system_error("SO_DOMAIN");
   if (family == AF_UNIX) {
-    // The backlog stays; connect() fails with ECONNREFUSED.
+    // Keeps the backlog; connect() fails with ECONNREFUSED.
     return ::shutdown(listening, SHUT_RD) == 0 ? Result<void>() : Result<void>(system_error("shutdown"));
   }
-  // On TCP shutdown() resets the backlog. Instead each SYN is dropped, and a handshake that has begun is not
-  // disturbed.
-  constexpr std::uint32_t kFlags = 13;  // where they are in TCP's header
+  // On TCP shutdown() would reset the backlog. This filter drops each SYN; handshakes that have begun go on.
+  constexpr std::uint32_t kFlags = 13;  // offset in TCP's header
   sock_filter instructions[] = {
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlags),
       BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 0),           // nothing of it is let through
-      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),  // all of it
+      BPF_STMT(BPF_RET | BPF_K, 0),           // drop the packet
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),  // pass it whole
   };
   const sock_fprog program{.len = std::size(instructions), .filter = instructions};
   if (::setsockopt(listening, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0) {

@@ -1,14 +1,14 @@
-// The last thing before a listening socket is emptied and closed: to close it while others connect would
-// reset whoever does so between the last accept and the close.
+// Stops new connections on a listening socket, before its backlog is drained and it is closed. Without this a
+// client that connects between the last accept and the close would be reset.
 #pragma once
 
 #include "proto/result.h"
 
 namespace prefork {
 
-/// From now on nobody new connects, and who has connected can still be accepted. For good, and for all who
-/// share the socket. A unix client is refused; a TCP client tries again after a second, and finds the port
-/// closed or somebody else's.
+/// Stops new connections; connections in the backlog can still be accepted. Irrevocable, and in force for all
+/// processes that share the socket. A unix client is refused. A TCP client tries again after a second; then
+/// the port is closed, or another process listens there.
 Result<void> quiesce(int listening);
 
 }  // namespace prefork

@@ -24,7 +24,8 @@ class Filter {
     note(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, kBinaryTree));
   }
 
-  /// Fails with `error` when all of `conditions` hold. What this architecture does not have needs no rule.
+  /// The call fails with `error` when all of `conditions` hold. A call that this architecture lacks needs no
+  /// rule.
   void deny(const char* call, int error, std::initializer_list<scmp_arg_cmp> conditions) {
     const int number = seccomp_syscall_resolve_name(call);
     if (error_ != 0 || number < 0) return;
@@ -47,8 +48,8 @@ class Filter {
   int error_ = 0;
 };
 
-/// Argument `index` is `first` or larger. All of its 64 bits count, but what calls with an int leaves the
-/// upper half empty; were it not, the call would be denied.
+/// Argument `index` is `first` or larger. All 64 bits are compared: a caller that passes an int leaves the
+/// upper half zero. With a nonzero upper half the call is denied.
 scmp_arg_cmp at_least(unsigned index, int first) {
   return {index, SCMP_CMP_GE, static_cast<scmp_datum_t>(first), 0};
 }

@@ -1,4 +1,4 @@
-// execve() of another program in this process, with some of its descriptors.
+// execve() of another program in this process, which keeps some of its descriptors.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 
 namespace prefork {
 
-/// Returns only when it failed. The new program gets descriptors 0 to 2 and `descriptors`, all others are
-/// closed; when it fails, these are close-on-exec as before.
+/// Returns only on failure. The new program has descriptors 0 to 2 and `descriptors`; all others are closed.
+/// On failure `descriptors` are close-on-exec as before.
 [[nodiscard]] Error replace_program(const std::string& program, std::vector<std::string> argv,
                                     const std::vector<int>& descriptors);
 
-/// All descriptors above 2 are close-on-exec from here on: the first thing that a program does which was
-/// started so.
+/// Makes all descriptors above 2 close-on-exec: the first call of a program that was started by
+/// replace_program().
 void keep_descriptors_from_children();
 
 }  // namespace prefork

@@ -16,14 +16,14 @@
 namespace prefork {
 namespace {
 
-// States of RFC 9293 as tcp_info numbers them; <netinet/tcp.h>, which names them, does not go with
-// <linux/tcp.h>.
+// States of RFC 9293 as tcp_info numbers them; <netinet/tcp.h> names them, but cannot be included together
+// with <linux/tcp.h>.
 constexpr std::uint8_t kEstablished = 1;
 constexpr std::uint8_t kCloseWait = 8;
 
 template <typename T>
 void set_option(const Fd& socket, int level, int option, const T& value) {
-  // Options that a kind of socket does not have are refused, and need no undoing.
+  // A socket refuses options that its kind does not have; they need no reset.
   (void)::setsockopt(socket.get(), level, option, &value, sizeof(value));
 }
 
@@ -42,7 +42,7 @@ void restore_defaults(const Fd& socket) {
 
 namespace {
 
-/// With the client's FIN, which counts as one received byte, taken off.
+/// Without the client's FIN, which the kernel counts as one received byte.
 std::optional<tcp_info> counters_of(const Fd& socket) {
   tcp_info info{};
   socklen_t size = sizeof(info);
@@ -53,7 +53,7 @@ std::optional<tcp_info> counters_of(const Fd& socket) {
   return info;
 }
 
-/// All that was ever written to it, each byte once, whether the client has it or not.
+/// All bytes ever written to it, each counted once, received by the client or not.
 std::uint64_t written_to(const tcp_info& info) {
   return info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
 }
@@ -67,8 +67,8 @@ std::optional<std::uint64_t> unread_of(const Fd& socket) {
 }  // namespace
 
 Progress progress_of(const Fd& socket) {
-  // The counters before the unread bytes, and in traffic_of() the other way round: what arrives in between
-  // can only make an untouched connection look touched.
+  // The counters before the unread bytes, and in traffic_of() the other way round: bytes that arrive in
+  // between can only make an untouched connection look touched.
   const auto info = counters_of(socket);
   const auto unread = unread_of(socket);
   if (!info || !unread) return {};
@@ -98,7 +98,7 @@ ClientAddress client_address(const sockaddr_storage& address) {
   const bool v4 = IN6_IS_ADDR_V4MAPPED(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
   ClientAddress key = 0;
   for (int i = 0; i < (v4 ? 4 : 8); ++i) key = key << 8U | bytes[v4 ? 12 + i : i];
-  // A network of zeros alone, as of ::1, must not look like no address.
+  // A network of zeros only, such as that of ::1, must differ from kNoAddress.
   return key == kNoAddress ? ~kNoAddress : key;
 }
 
@@ -120,8 +120,9 @@ std::string peer_name(const Fd& socket) {
   return "a unix socket";
 }
 
-void send_last_words(const Fd& socket, std::string_view bytes) {
-  // One segment at most (the configuration sees to it): it fits the empty send buffer or the client is gone.
+void send_last_answer(const Fd& socket, std::string_view bytes) {
+  // One segment at most (the configuration is checked for it): it fits the empty send buffer, or the client
+  // is gone.
   (void)::send(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   (void)::shutdown(socket.get(), SHUT_WR);
 }

@@ -20,14 +20,15 @@ int option_of(int socket, int option) {
 bool is_tcp(int socket) { return option_of(socket, SO_PROTOCOL) == IPPROTO_TCP; }
 
 void set_tcp(int socket, int option, int value) {
-  (void)::setsockopt(socket, IPPROTO_TCP, option, &value, sizeof(value));  // what fails is merely not noticed
+  (void)::setsockopt(socket, IPPROTO_TCP, option, &value,
+                     sizeof(value));  // on failure a vanished client is not noticed
 }
 
 }  // namespace
 
 void notice_dead_clients(int listener) {
   if (!is_tcp(listener) || option_of(listener, SO_KEEPALIVE) != 0) return;
-  // What is accepted inherits these, which saves a call for each connection and option.
+  // Accepted sockets inherit these, which saves a call for each connection and option.
   const int on = 1;
   (void)::setsockopt(listener, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
   set_tcp(listener, TCP_KEEPIDLE, kIdleSeconds);

@@ -1,4 +1,4 @@
-// What the kernel does for a listening TCP socket, and says of it.
+// Options and counters of a listening TCP socket.
 #pragma once
 
 #include <cstdint>
@@ -6,14 +6,14 @@
 
 namespace prefork {
 
-/// Connections that the kernel has completed and nobody has accepted yet.
+/// Connections that the kernel has completed and that are not accepted yet.
 struct Backlog {
   std::uint32_t waiting = 0;
-  std::uint32_t limit = 0;  ///< beyond it clients are not answered, and try again a second later
+  std::uint32_t limit = 0;  ///< beyond it clients get no answer, and try again a second later
 };
 
-/// Lets the kernel end connections, accepted from now on, whose client is gone without a word and to whom
-/// nothing is to be sent: after two minutes. Does nothing to other sockets, and to one that has SO_KEEPALIVE
+/// Makes the kernel end a connection, accepted from now on, two minutes after its client has vanished without
+/// a FIN or RST, while nothing is to be sent. Does nothing to other sockets, nor to one that has SO_KEEPALIVE
 /// already.
 void notice_dead_clients(int listener);
 /// Nothing for other sockets.

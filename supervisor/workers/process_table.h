@@ -1,5 +1,5 @@
-// The processes of one pool's workers, by the workers' ids. Whoever destroys them sees to it that they are in
-// no callback of theirs.
+// The processes of one pool's workers, by the workers' ids. take() removes a process alive: its own callback
+// may be running, so the caller decides when it is destroyed.
 #pragma once
 
 #include <sys/types.h>
@@ -15,9 +15,9 @@ namespace prefork {
 
 class ProcessTable {
  public:
-  /// Its id is not in the table.
+  /// The id of `process` must not be in the table.
   WorkerProcess& add(std::unique_ptr<WorkerProcess> process);
-  /// Out of the table; null when it is not there.
+  /// Removes it from the table; null when it is not there.
   [[nodiscard]] std::unique_ptr<WorkerProcess> take(WorkerId id);
   /// Null when it is not there.
   [[nodiscard]] const WorkerProcess* find(WorkerId id) const;
@@ -25,7 +25,7 @@ class ProcessTable {
   [[nodiscard]] const WorkerProcess* find_pid(pid_t pid) const;
   /// 0 while unknown.
   [[nodiscard]] pid_t pid_of(WorkerId id) const;
-  /// One that a template forked has not yet told who it is.
+  /// Whether a worker that a template forked has not introduced itself yet.
   [[nodiscard]] bool awaits_identity() const;
   /// For an upgrade in place.
   [[nodiscard]] std::vector<WorkerProcessState> state() const;

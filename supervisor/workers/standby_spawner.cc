@@ -24,7 +24,7 @@ bool StandbySpawner::ask(const Fd& active) {
   const Fd& theirs = socket.value().second;
   if (send_passing(active.get(), std::span(&kForkStandby, 1), theirs.get(), MSG_DONTWAIT) != 1) {
     const Error error = system_error("ask for it");
-    if (error.code.value() == EAGAIN) return try_later(), false;  // it has enough to do
+    if (error.code.value() == EAGAIN) return try_later(), false;  // its socket is full of requests
     return complain(error.message()), false;
   }
   process_.socket = std::move(socket.value().first);
@@ -40,7 +40,8 @@ void StandbySpawner::answered(const LaunchReply& reply, Fd pidfd) {
   }
   process_.pid = reply.pid;
   process_.pidfd = std::move(pidfd);
-  // There was no room for what was attached. Our child, and not reaped: the pid is still its own.
+  // No descriptor was free for the pidfd. The process is our child and not reaped, so the pid is still its
+  // own.
   if (!process_.pidfd.valid())
     process_.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid, 0)));
   if (!process_.pidfd.valid()) {
@@ -53,7 +54,7 @@ void StandbySpawner::answered(const LaunchReply& reply, Fd pidfd) {
 }
 
 Result<void> StandbySpawner::renounce_root() {
-  // One that was only asked for finds it in its socket.
+  // A standby that was only asked for finds the message in its socket.
   if (!process_.socket.valid() ||
       send_passing(process_.socket.get(), std::span(&kRenounceRoot, 1), -1, MSG_DONTWAIT) == 1) {
     return {};

@@ -1,6 +1,6 @@
-// The second spawner: idle until the first one dies, and then in its place at once. It is forked by the first
-// one: what the supervisor is after its start, without root and with a filter of system calls, workers should
-// not be started from.
+// The second spawner: idle until the first one dies, and then at once in its place. The first one forks it.
+// The supervisor itself cannot: after its start it has no root and has a filter of system calls, and workers
+// would inherit both.
 #pragma once
 
 #include <sys/types.h>
@@ -19,16 +19,17 @@ namespace prefork {
 
 class StandbySpawner {
  public:
-  /// `wanted` is called when it is time to ask() once more.
+  /// `wanted` is called when it is time to ask() again.
   StandbySpawner(const Loop& loop, Log& log, Callback wanted);
 
-  /// Asks the active spawner behind that socket to fork one, unless there is one or one is asked for. True:
-  /// it has been asked, and its answer is for answered().
+  /// Asks the active spawner behind that socket to fork a standby, unless there is one or one is asked for.
+  /// True: it was asked, and its answer goes to answered().
   [[nodiscard]] bool ask(const Fd& active);
   void answered(const LaunchReply& reply, Fd pidfd);
-  /// From now on it starts nobody as root.
+  /// From now on it starts no worker as root.
   [[nodiscard]] Result<void> renounce_root();
-  /// Gives it up, to serve. None when there is none; one that was only asked for ends by itself.
+  /// Gives it away, to become the active spawner. Without a pid: there is none. A standby that was only asked
+  /// for ends by itself.
   [[nodiscard]] SpawnerProcess take();
   [[nodiscard]] pid_t pid() const { return process_.pid; }  ///< 0: none
 
@@ -36,7 +37,7 @@ class StandbySpawner {
   void adopt(const SpawnerProcessState& state);
 
  private:
-  /// Between two attempts, and between two that die at once.
+  /// Between two attempts, and between two standbys that die at once.
   static constexpr Duration kRetry = std::chrono::seconds(1);
 
   void watch();

@@ -15,13 +15,13 @@ Result<WorkerOutput::Ends> WorkerOutput::make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0) return system_error("pipe for its output");
   Ends pipe{Fd(ends[0]), Fd(ends[1])};
-  // Of a pipe each end has a status of its own: the worker's stays blocking.
+  // Each end of a pipe has its own flags: the worker's end stays blocking.
   if (::fcntl(pipe.ours.get(), F_SETFL, O_NONBLOCK) < 0) return system_error("pipe for its output");
   return pipe;
 }
 
 WorkerOutput::WorkerOutput(const Loop& loop, Log& log, Fd pipe, bool shared)
-    : log_(log), shared_(shared), pipe_(std::move(pipe)), watcher_(loop), pause_(loop), say_(loop) {}
+    : log_(log), shared_(shared), pipe_(std::move(pipe)), watcher_(loop), pause_(loop), report_(loop) {}
 
 WorkerOutput::WorkerOutput(const Loop& loop, Log& log, const OutputState& state)
     : WorkerOutput(loop, log, Fd(static_cast<int>(state.pipe)), state.shared) {
@@ -57,16 +57,16 @@ void WorkerOutput::on_readable() {
   if (!read_some() || !lines_.exhausted()) return;
   watcher_.stop();
   pause_.start(kPause, Callback::to<&WorkerOutput::on_pause_over>(*this));
-  if (!say_.active()) say_.start(kSayDropped, Callback::to<&WorkerOutput::on_say_dropped>(*this));
+  if (!report_.active()) report_.start(kReportDropped, Callback::to<&WorkerOutput::on_report_dropped>(*this));
 }
 
 void WorkerOutput::on_pause_over() {
   if (pipe_.valid()) watcher_.start(pipe_.get(), Callback::to<&WorkerOutput::on_readable>(*this));
 }
 
-void WorkerOutput::on_say_dropped() {
+void WorkerOutput::on_report_dropped() {
   std::vector<std::string> lines;
-  lines_.say_dropped(lines);
+  lines_.report_dropped(lines);
   write(lines);
 }
 

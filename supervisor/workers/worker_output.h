@@ -1,6 +1,6 @@
-// The supervisor's end of the pipe that is a worker's standard output and standard error. Writes to the log
-// what comes, line by line. Reads a bounded amount each time round the loop, and pauses when more comes than
-// is logged: then the worker that writes waits, and nobody else.
+// The supervisor's end of the pipe that is a worker's standard output and standard error. Writes the output
+// to the log, line by line. Reads a bounded amount each time round the loop, and pauses when the worker
+// writes more than is logged: then only that worker waits.
 #pragma once
 
 #include <cstddef>
@@ -25,9 +25,9 @@ class WorkerOutput {
   };
   [[nodiscard]] static Result<Ends> make_pipe();
 
-  /// `shared`: a template's, whose workers write there, too, and live longer.
+  /// `shared`: a template's pipe; the workers that it forks write there too, and may outlive it.
   WorkerOutput(const Loop& loop, Log& log, Fd pipe, bool shared);
-  /// One that is read already, at an upgrade in place.
+  /// The pipe of the program before, at an upgrade in place.
   WorkerOutput(const Loop& loop, Log& log, const OutputState& state);
   [[nodiscard]] OutputState state() const { return {Carried{pipe_.get()}, name_, lines_.begun(), shared_}; }
   WorkerOutput(const WorkerOutput&) = delete;
@@ -35,26 +35,26 @@ class WorkerOutput {
 
   /// Begins to read. `name` stands before each line: "web[4711]".
   void start(std::string name);
-  /// The worker is dead: reads and logs what is left, as far as that is bounded. Who else holds the pipe may
-  /// go on.
+  /// The worker is dead: reads and logs the rest, up to a bound. Other processes that hold the pipe can go on
+  /// writing.
   void finish();
 
-  /// Nobody holds the other end any more.
+  /// No process holds the other end any more.
   [[nodiscard]] bool ended() const { return !pipe_.valid(); }
-  /// Somebody else than the process that it was made for may still write.
+  /// Processes that the pipe's owner forked may still write.
   [[nodiscard]] bool outlives_owner() const { return shared_ && !ended(); }
   [[nodiscard]] std::vector<std::string> last_lines() const { return lines_.last(); }
 
  private:
   static constexpr std::size_t kChunk = std::size_t{64} * 1024;
-  static constexpr int kChunksAtDeath = 16;  ///< no pipe holds more than 1 MiB, unless root wants it
+  static constexpr int kChunksAtDeath = 16;  ///< together 1 MiB: without root no pipe holds more
   static constexpr Duration kPause = std::chrono::milliseconds(10);
-  static constexpr Duration kSayDropped = std::chrono::seconds(1);
+  static constexpr Duration kReportDropped = std::chrono::seconds(1);
 
   void on_readable();
   void on_pause_over();
-  void on_say_dropped();
-  /// Reads once. False: there is nothing more now, or ever.
+  void on_report_dropped();
+  /// Reads once. False: nothing more can be read, now or ever.
   bool read_some();
   void write(const std::vector<std::string>& lines);
 
@@ -65,7 +65,7 @@ class WorkerOutput {
   Fd pipe_;
   ReadWatcher watcher_;
   TimerWatcher pause_;
-  TimerWatcher say_;
+  TimerWatcher report_;
 };
 
 }  // namespace prefork

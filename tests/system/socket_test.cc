@@ -192,7 +192,7 @@ TEST_CASE("the peer of a connection has a name") {
 
 TEST_CASE("last words reach the client, and then the end of the connection") {
   const TcpPair pair = tcp_pair();
-  send_last_words(pair.server, "busy\n");
+  send_last_answer(pair.server, "busy\n");
   const Received received = receive_all(pair.client);
   CHECK(received.text == "busy\n");
   CHECK(received.error == 0);
