@@ -2,89 +2,133 @@
 
 namespace prefork {
 
-Client& ClientTable::entered(ClientAddress address) {
-  Client& client = address == kNoAddress ? unknown_ : known_[address];
-  client.address = address;
-  ++client.connections;
-  return client;
-}
-
-void ClientTable::left(Client& client) {
-  if (--client.connections == 0 && client.address != kNoAddress) known_.erase(client.address);
-}
-
-std::uint32_t ClientTable::from(ClientAddress address) const {
-  const auto found = known_.find(address);
-  return found == known_.end() ? 0 : found->second.connections;
-}
-
-void ClientTable::waits(Client& client) {
-  const std::size_t level = client.waiting.size;
-  while (levels_.size() <= level) levels_.emplace_back(&memory_);
-  Clients& here = levels_[level];
-  if (level == 1) {
-    client.turn = turns_.insert(turns_.end(), &client);
-    client.level = here.insert(here.end(), &client);
-  } else {
-    here.splice(here.end(), levels_[level - 1], client.level);
+std::uint32_t ClientTable::allocate() {
+  if (free_.empty()) {
+    clients_.emplace_back();
+    return static_cast<std::uint32_t>(clients_.size() - 1);
   }
+  const std::uint32_t slot = free_.back();
+  free_.pop_back();
+  return slot;
+}
+
+std::uint32_t ClientTable::add_connection(ClientAddress address) {
+  std::uint32_t slot = kUnknown;
+  if (address != kNoAddress) {
+    const auto [known, added] = slots_.try_emplace(address, kNoSlot);
+    if (added) known->second = allocate();
+    slot = known->second;
+  }
+  clients_[slot].address = address;
+  ++clients_[slot].connections;
+  return slot;
+}
+
+void ClientTable::remove_connection(std::uint32_t slot) {
+  Client& client = clients_[slot];
+  if (--client.connections > 0 || slot == kUnknown) return;
+  slots_.erase(client.address);
+  client = Client{};
+  free_.push_back(slot);
+}
+
+std::uint32_t ClientTable::connections_from(ClientAddress address) const {
+  const auto known = slots_.find(address);
+  return known == slots_.end() ? 0 : clients_[known->second].connections;
+}
+
+void ClientTable::on_queued(std::uint32_t slot) {
+  const std::size_t level = clients_[slot].waiting.size();
+  if (levels_.size() <= level) levels_.resize(level + 1);
+  if (level == 1) {
+    turns_.push_back(slot, turn_links());
+  } else {
+    levels_[level - 1].remove(slot, level_links());
+  }
+  levels_[level].push_back(slot, level_links());
   if (level > most_) most_ = level;
 }
 
-void ClientTable::waits_less(Client& client) {
-  const std::size_t level = client.waiting.size;
-  Clients& before = levels_[level + 1];
+void ClientTable::on_dequeued(std::uint32_t slot) {
+  const std::size_t level = clients_[slot].waiting.size();
+  levels_[level + 1].remove(slot, level_links());
   if (level == 0) {
-    turns_.erase(client.turn);
-    before.erase(client.level);
+    turns_.remove(slot, turn_links());
   } else {
-    levels_[level].splice(levels_[level].end(), before, client.level);
+    levels_[level].push_back(slot, level_links());
   }
-  // Of two levels that follow each other, the lower has someone now or was the last one.
-  if (before.empty() && most_ == level + 1) most_ = level;
+  // The client is now in the next lower level, or no client waits.
+  if (levels_[level + 1].empty() && most_ == level + 1) most_ = level;
 }
 
-Client* ClientTable::find_waiting(ClientAddress address) {
-  const auto found = known_.find(address);
-  Client* client = found == known_.end() ? nullptr : &found->second;
-  if (address == kNoAddress) client = &unknown_;
-  return client == nullptr || client->waiting.size == 0 ? nullptr : client;
+void ClientTable::end_turn(std::uint32_t slot, bool newest_first) {
+  turns_.remove(slot, turn_links());
+  if (newest_first) {
+    turns_.push_front(slot, turn_links());
+  } else {
+    turns_.push_back(slot, turn_links());
+  }
 }
 
-ClientTable::Waiting ClientTable::waiting() const {
-  Waiting order;
-  for (const Client* client : turns_) order.turns.push_back(client->address);
-  for (const Clients& level : levels_) {
-    for (const Client* client : level) order.levels.push_back(client->address);
+const Client* ClientTable::next_in_turn(bool newest_first) const {
+  return find(newest_first ? turns_.last() : turns_.first());
+}
+
+const Client* ClientTable::most_waiting(bool newest_first) const {
+  if (most_ == 0) return nullptr;
+  return find(newest_first ? levels_[most_].first() : levels_[most_].last());
+}
+
+std::uint32_t ClientTable::find_waiting(ClientAddress address) const {
+  std::uint32_t slot = kUnknown;
+  if (address != kNoAddress) {
+    const auto known = slots_.find(address);
+    if (known == slots_.end()) return kNoSlot;
+    slot = known->second;
   }
+  return clients_[slot].waiting.empty() ? kNoSlot : slot;
+}
+
+ClientTable::Order ClientTable::order() const {
+  Order order;
+  const auto turn = [this](std::uint32_t slot) -> const SlotLinks& { return clients_[slot].turn; };
+  const auto level = [this](std::uint32_t slot) -> const SlotLinks& { return clients_[slot].level; };
+  turns_.for_each(turn, [&](std::uint32_t slot) { order.turns.push_back(clients_[slot].address); });
+  for (const SlotList& list : levels_)
+    list.for_each(level, [&](std::uint32_t slot) { order.levels.push_back(clients_[slot].address); });
   return order;
 }
 
-void ClientTable::set_order(const Waiting& order) {
+void ClientTable::set_order(const Order& order) {
   for (const ClientAddress address : order.turns) {
-    if (Client* client = find_waiting(address)) served(*client, /*newest_first=*/false);
+    const std::uint32_t slot = find_waiting(address);
+    if (slot != kNoSlot) end_turn(slot, /*newest_first=*/false);
   }
   for (const ClientAddress address : order.levels) {
-    Client* client = find_waiting(address);
-    if (client == nullptr) continue;
-    Clients& level = levels_[client->waiting.size];
-    level.splice(level.end(), level, client->level);
+    const std::uint32_t slot = find_waiting(address);
+    if (slot == kNoSlot) continue;
+    SlotList& level = levels_[clients_[slot].waiting.size()];
+    level.remove(slot, level_links());
+    level.push_back(slot, level_links());
   }
 }
 
 const char* ClientTable::broken_invariant() const {
+  const auto links = [this](std::uint32_t slot) -> const SlotLinks& { return clients_[slot].level; };
+  const char* broken = nullptr;
   std::size_t waiting = 0;
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     if (level > most_ && !levels_[level].empty()) return "a client waits with more connections than the most";
-    for (const Client* client : levels_[level]) {
+    levels_[level].for_each(links, [&](std::uint32_t slot) {
       ++waiting;
-      if (client->waiting.size != level)
-        return "a client is listed with the wrong number of waiting connections";
-      if (*client->turn != client) return "a client that waits has no turn";
-    }
+      if (clients_[slot].waiting.size() != level)
+        broken = "a client is listed with the wrong number of waiting connections";
+      if (!clients_[slot].turn.linked) broken = "a client that waits has no turn";
+    });
   }
+  if (broken != nullptr) return broken;
   if (waiting != turns_.size()) return "a client has a turn but does not wait";
-  if (most_ > 0 && levels_[most_].empty()) return "nobody waits with the most connections";
+  if (most_ > 0 && levels_[most_].empty()) return "no client waits with the most connections";
   return nullptr;
 }
 

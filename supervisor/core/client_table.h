@@ -1,11 +1,11 @@
-// The clients of a pool by their address: how many connections each has, and those of them that wait for a
-// worker. Says whose turn it is where addresses take turns, and who waits with the most. All operations take
-// constant time; nodes that are given back are used again, so that none allocates when warm.
+// The clients of a pool by their address: how many connections each has, and which of these wait for a
+// worker. Tells whose turn it is when addresses take turns, and which client waits with the most connections.
+// A client is named by its slot here. All operations take constant time, and none allocates when the table is
+// warm.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <memory_resource>
 #include <unordered_map>
 #include <vector>
@@ -19,54 +19,50 @@ struct Client {
   ClientAddress address = kNoAddress;
   std::uint32_t connections = 0;
   SlotList waiting;  ///< its queued connections, oldest first; linked by the ConnectionTable
-  std::pmr::list<Client*>::iterator turn;   ///< its place in turns_, while it waits
-  std::pmr::list<Client*>::iterator level;  ///< its place in a list of levels_, while it waits
+  SlotLinks turn;    ///< its place in the order of turns, while it waits
+  SlotLinks level;   ///< its place among the clients that wait with equally many connections
 };
 
 class ClientTable {
  public:
-  /// Counts one connection more from this address. The client lives until it has left() with its last one.
-  Client& entered(ClientAddress address);
-  void left(Client& client);
-  /// How many connections are from there. Those of no known address are not counted together: 0.
-  [[nodiscard]] std::uint32_t from(ClientAddress address) const;
+  /// Counts one more connection from this address and returns the client's slot, which is valid until
+  /// remove_connection() has been called for the client's last connection.
+  std::uint32_t add_connection(ClientAddress address);
+  void remove_connection(std::uint32_t slot);
+  /// The reference is valid until the next add_connection().
+  [[nodiscard]] Client& at(std::uint32_t slot) { return clients_[slot]; }
+  [[nodiscard]] const Client& at(std::uint32_t slot) const { return clients_[slot]; }
+  /// Number of connections from this address. 0 for kNoAddress: unknown addresses are not counted as one.
+  [[nodiscard]] std::uint32_t connections_from(ClientAddress address) const;
 
-  /// `client.waiting` has just become one longer.
-  void waits(Client& client);
-  /// `client.waiting` has just become one shorter.
-  void waits_less(Client& client);
-  /// It has had its turn: the next is after all the others'.
-  void served(Client& client, bool newest_first) {
-    turns_.splice(newest_first ? turns_.begin() : turns_.end(), turns_, client.turn);
-  }
-  /// Whose turn it is: who waits the longest for it or, newest first, the shortest; null when nobody waits.
-  [[nodiscard]] const Client* next(bool newest_first) const {
-    if (turns_.empty()) return nullptr;
-    return newest_first ? turns_.back() : turns_.front();
-  }
-  /// Who waits with the most connections: of several the one that came to so many last or, newest first,
-  /// first; null when nobody waits.
-  [[nodiscard]] const Client* most_waiting(bool newest_first) const {
-    if (most_ == 0) return nullptr;
-    return newest_first ? levels_[most_].front() : levels_[most_].back();
-  }
+  /// The caller has just added a connection to `waiting` of this client.
+  void on_queued(std::uint32_t slot);
+  /// The caller has just removed a connection from `waiting` of this client.
+  void on_dequeued(std::uint32_t slot);
+  /// Ends the client's turn. Its next turn comes after all others, or, newest first, before them.
+  void end_turn(std::uint32_t slot, bool newest_first);
+  /// The client whose turn it is: the one that has waited longest for it or, newest first, shortest. Null
+  /// when no client waits.
+  [[nodiscard]] const Client* next_in_turn(bool newest_first) const;
+  /// The client that waits with the most connections: among equals the one that reached this number last or,
+  /// newest first, first. Null when no client waits.
+  [[nodiscard]] const Client* most_waiting(bool newest_first) const;
 
-  /// Those that wait: in the order of their turns; and by how many they wait with, of equals the one first
-  /// that came to so many first.
-  struct Waiting {
+  /// The clients that wait, in the order of both kinds of lists. `levels` has the lists one after the other,
+  /// by number of waiting connections.
+  struct Order {
     std::vector<ClientAddress> turns, levels;
   };
-  [[nodiscard]] Waiting waiting() const;
-  /// Puts those that wait into this order.
-  void set_order(const Waiting& order);
+  [[nodiscard]] Order order() const;
+  /// Puts the clients that wait into this order.
+  void set_order(const Order& order);
 
   /// What is wrong with the table, for tests and checking builds; null when nothing is.
   [[nodiscard]] const char* broken_invariant() const;
 
  private:
-  using Clients = std::pmr::list<Client*>;
-  /// Clients choose their addresses: without the secret, which is where the program lies in memory, they
-  /// could choose such as fall into one bucket.
+  /// Clients choose their addresses. The secret is the place of the program in memory: without it they could
+  /// choose addresses that all fall into one bucket.
   struct Hash {
     std::size_t operator()(ClientAddress address) const {
       static constexpr char kSecret = 0;
@@ -77,15 +73,28 @@ class ClientTable {
       return mixed ^ (mixed >> 31U);
     }
   };
+  static constexpr std::uint32_t kUnknown = 0;  ///< slot of the client for all unknown addresses
 
-  Client* find_waiting(ClientAddress address);
+  [[nodiscard]] std::uint32_t allocate();
+  /// kNoSlot when the client does not wait.
+  [[nodiscard]] std::uint32_t find_waiting(ClientAddress address) const;
+  [[nodiscard]] auto turn_links() {
+    return [this](std::uint32_t slot) -> SlotLinks& { return clients_[slot].turn; };
+  }
+  [[nodiscard]] auto level_links() {
+    return [this](std::uint32_t slot) -> SlotLinks& { return clients_[slot].level; };
+  }
+  [[nodiscard]] const Client* find(std::uint32_t slot) const {
+    return slot == kNoSlot ? nullptr : &clients_[slot];
+  }
 
-  std::pmr::unsynchronized_pool_resource memory_;
-  Client unknown_;  ///< stands for all whose address is not known
-  std::pmr::unordered_map<ClientAddress, Client, Hash> known_{&memory_};
-  Clients turns_{&memory_};
-  std::vector<Clients> levels_;  ///< those that wait, by how many of their connections do
-  std::size_t most_ = 0;         ///< the highest level that is not empty
+  std::pmr::unsynchronized_pool_resource memory_;  ///< reuses the nodes of slots_
+  std::pmr::unordered_map<ClientAddress, std::uint32_t, Hash> slots_{&memory_};
+  std::vector<Client> clients_{1};  ///< by slot
+  std::vector<std::uint32_t> free_;
+  SlotList turns_;
+  std::vector<SlotList> levels_;  ///< clients that wait, by their number of waiting connections
+  std::size_t most_ = 0;          ///< the highest level that is not empty
 };
 
 }  // namespace prefork

@@ -14,7 +14,7 @@ ConnectionRow& ConnectionTable::add(Ticket ticket, ListenerIndex listener, Insta
   entry.row.ticket = ticket;
   entry.row.listener = listener;
   entry.row.client = client;
-  entry.client = &clients_.entered(client);
+  entry.client = clients_.add_connection(client);
   entry.row.accepted_at = entry.row.asked_at = entry.row.since = now;
   ++size_;
   return entry.row;
@@ -25,7 +25,7 @@ void ConnectionTable::remove(Ticket ticket) {
   assert(row != nullptr);
   forget_awaited(*row);
   leave_place(*row);
-  clients_.left(*entries_[ticket.slot()].client);
+  clients_.remove_connection(entries_[ticket.slot()].client);
   row->ticket = Ticket{};
   --size_;
 }
@@ -40,30 +40,38 @@ ConnectionRow* ConnectionTable::find(Ticket ticket) {
   return const_cast<ConnectionRow*>(std::as_const(*this).find(ticket));
 }
 
-void ConnectionTable::wait(ConnectionRow& row, ConnectionState state, Instant now) {
-  SlotList& list = lobby(state);
-  join(list, list.last, row, state, now);
+std::size_t ConnectionTable::connections_from(ClientAddress address) const {
+  return clients_.connections_from(address);
 }
 
-void ConnectionTable::look_at(ConnectionRow& row) {
+SlotList& ConnectionTable::lobby(ConnectionState state) {
+  return state == ConnectionState::kSilent ? silent_ : parked_;
+}
+
+void ConnectionTable::enter_lobby(ConnectionRow& row, ConnectionState state, Instant now) {
+  SlotList& list = lobby(state);
+  join(list, list.last(), row, state, now);
+}
+
+void ConnectionTable::leave_lobby(ConnectionRow& row) {
   leave_place(row);
   row.state = ConnectionState::kLookedAt;
 }
 
-ConnectionRow* ConnectionTable::longest_waiting(ConnectionState state) { return at(lobby(state).first); }
+ConnectionRow* ConnectionTable::longest_in_lobby(ConnectionState state) { return at(lobby(state).first()); }
 
 void ConnectionTable::enqueue(ConnectionRow& row, Instant now, bool came_back) {
   row.queued_at = now;
   SlotList& queue = came_back ? came_back_ : waiting_;
-  join(queue, queue.last, row, ConnectionState::kQueued, now);
+  join(queue, queue.last(), row, ConnectionState::kQueued, now);
 }
 
 void ConnectionTable::requeue(ConnectionRow& row, Instant now) {
-  // Sorted, so that the first is always the next to expire. Those that come after it are few: what was sent
-  // last comes back last.
-  std::uint32_t previous = came_back_.last;
-  while (previous != kNone && entries_[previous].row.queued_at > row.queued_at) {
-    previous = entries_[previous].links[kByPlace].previous;
+  // The list is sorted, so that its first connection is always the next to expire. The walk is short: what
+  // was dispatched last comes back last.
+  std::uint32_t previous = came_back_.last();
+  while (previous != kNoSlot && entries_[previous].row.queued_at > row.queued_at) {
+    previous = entries_[previous].links[kPlace].previous;
   }
   join(came_back_, previous, row, ConnectionState::kQueued, now);
 }
@@ -75,40 +83,40 @@ void ConnectionTable::join(SlotList& list, std::uint32_t previous, ConnectionRow
   row.since = now;
   Entry& entry = entries_[row.ticket.slot()];
   entry.place = &list;
-  insert(list, previous, row.ticket.slot(), kByPlace);
+  list.insert(previous, slot_of(row), links(kPlace));
   if (&list != &waiting_) return;
-  append(entry.client->waiting, row.ticket.slot(), kByClient);
-  clients_.waits(*entry.client);
+  clients_.at(entry.client).waiting.push_back(slot_of(row), links(kClient));
+  clients_.on_queued(entry.client);
 }
 
 ConnectionRow* ConnectionTable::front(Order order) {
-  if (came_back_.first != kNone || waiting_.first == kNone) return at(came_back_.first);
-  const SlotList& list = order.by_turns ? clients_.next(order.newest_first)->waiting : waiting_;
-  return at(order.newest_first ? list.last : list.first);
+  if (!came_back_.empty() || waiting_.empty()) return at(came_back_.first());
+  const SlotList& list = order.by_turns ? clients_.next_in_turn(order.newest_first)->waiting : waiting_;
+  return at(order.newest_first ? list.last() : list.first());
 }
 
 ConnectionRow* ConnectionTable::last_to_be_served(Order order) {
-  if (waiting_.first == kNone) return nullptr;
+  if (waiting_.empty()) return nullptr;
   const SlotList& list = order.by_turns ? clients_.most_waiting(order.newest_first)->waiting : waiting_;
-  return at(order.newest_first ? list.first : list.last);
+  return at(order.newest_first ? list.first() : list.last());
 }
 
 ConnectionRow* ConnectionTable::longest_queued() {
-  ConnectionRow* back = at(came_back_.first);
-  ConnectionRow* waiting = at(waiting_.first);
+  ConnectionRow* back = at(came_back_.first());
+  ConnectionRow* waiting = at(waiting_.first());
   if (back == nullptr || waiting == nullptr) return back != nullptr ? back : waiting;
   return back->queued_at <= waiting->queued_at ? back : waiting;
 }
 
 void ConnectionTable::assign(ConnectionRow& row, WorkerId worker, Instant now, bool newest_first) {
   const Entry& entry = entries_[row.ticket.slot()];
-  if (entry.place == &waiting_) clients_.served(*entry.client, newest_first);
+  if (entry.place == &waiting_) clients_.end_turn(entry.client, newest_first);
   leave_place(row);
   row.state = ConnectionState::kDispatched;
   row.since = now;
   row.worker = worker;
-  append(held_by(worker), row.ticket.slot(), kByPlace);
-  append(receipts_, row.ticket.slot(), kAwaited);
+  held_by(worker).push_back(slot_of(row), links(kPlace));
+  receipts_.push_back(slot_of(row), links(kAwaited));
 }
 
 void ConnectionTable::unassign(ConnectionRow& row) {
@@ -122,30 +130,30 @@ void ConnectionTable::forget_awaited(ConnectionRow& row) {
   if (row.state == ConnectionState::kBusy) forget_progress(row);
 }
 
+void ConnectionTable::forget_receipt(ConnectionRow& row) {
+  if (row.state == ConnectionState::kDispatched) receipts_.remove(slot_of(row), links(kAwaited));
+}
+
+void ConnectionTable::forget_progress(ConnectionRow& row) { active_.remove(slot_of(row), links(kAwaited)); }
+
 void ConnectionTable::begin(ConnectionRow& row, Instant now) {
   forget_receipt(row);
   ++begun_;
   if (row.may_park) ++parkable_;
   row.state = ConnectionState::kBusy;
   row.since = row.begun_at = now;
-  append(active_, row.ticket.slot(), kAwaited);
+  active_.push_back(slot_of(row), links(kAwaited));
 }
 
 void ConnectionTable::progress(ConnectionRow& row, Instant now) {
   row.since = now;
   if (row.dismissed) return;
   forget_progress(row);
-  append(active_, row.ticket.slot(), kAwaited);
+  active_.push_back(slot_of(row), links(kAwaited));
 }
 
-ConnectionRow* ConnectionTable::longest_active() { return at(active_.first); }
-
-ConnectionRow* ConnectionTable::longest_awaited() { return at(receipts_.first); }
-
-ConnectionRow* ConnectionTable::first_held(WorkerId worker) { return at(held_by(worker).first); }
-
 ConnectionRow* ConnectionTable::next_held(const ConnectionRow& row) {
-  return at(entries_[row.ticket.slot()].links[kByPlace].next);
+  return at(entries_[row.ticket.slot()].links[kPlace].next);
 }
 
 SlotList& ConnectionTable::held_by(WorkerId worker) {
@@ -156,131 +164,19 @@ SlotList& ConnectionTable::held_by(WorkerId worker) {
 void ConnectionTable::leave_place(ConnectionRow& row) {
   Entry& entry = entries_[row.ticket.slot()];
   if (entry.place != nullptr) {
-    unlink(*entry.place, row.ticket.slot(), kByPlace);
+    entry.place->remove(slot_of(row), links(kPlace));
     if (entry.place == &waiting_) {
-      unlink(entry.client->waiting, row.ticket.slot(), kByClient);
-      clients_.waits_less(*entry.client);
+      clients_.at(entry.client).waiting.remove(slot_of(row), links(kClient));
+      clients_.on_dequeued(entry.client);
     }
     entry.place = nullptr;
   } else if (row.worker) {
-    unlink(held_by(row.worker), row.ticket.slot(), kByPlace);
+    held_by(row.worker).remove(slot_of(row), links(kPlace));
     if (row.state == ConnectionState::kBusy) {
       --begun_;
       if (row.may_park) --parkable_;
     }
   }
-}
-
-void ConnectionTable::insert(SlotList& list, std::uint32_t previous, std::size_t slot, std::size_t which) {
-  const auto own = static_cast<std::uint32_t>(slot);
-  std::uint32_t& from_previous = previous == kNone ? list.first : entries_[previous].links[which].next;
-  const std::uint32_t next = std::exchange(from_previous, own);
-  (next == kNone ? list.last : entries_[next].links[which].previous) = own;
-  entries_[slot].links[which] = Links{.previous = previous, .next = next, .linked = true};
-  ++list.size;
-}
-
-void ConnectionTable::unlink(SlotList& list, std::size_t slot, std::size_t which) {
-  const Links old = std::exchange(entries_[slot].links[which], Links{});
-  if (!old.linked) return;
-  (old.previous == kNone ? list.first : entries_[old.previous].links[which].next) = old.next;
-  (old.next == kNone ? list.last : entries_[old.next].links[which].previous) = old.previous;
-  --list.size;
-}
-
-ConnectionTable::Contents ConnectionTable::contents() const {
-  Contents contents;
-  const auto to_rows = [](std::vector<ConnectionRow>& rows) {
-    return [&rows](const ConnectionRow& row) { rows.push_back(row); };
-  };
-  const auto to_tickets = [](std::vector<Ticket>& tickets) {
-    return [&tickets](const ConnectionRow& row) { tickets.push_back(row.ticket); };
-  };
-  walk(silent_, kByPlace, to_rows(contents.silent));
-  walk(parked_, kByPlace, to_rows(contents.parked));
-  walk(came_back_, kByPlace, to_rows(contents.came_back));
-  walk(waiting_, kByPlace, to_rows(contents.waiting));
-  for (const SlotList& list : held_) walk(list, kByPlace, to_rows(contents.held));
-  walk(receipts_, kAwaited, to_tickets(contents.receipts));
-  walk(active_, kAwaited, to_tickets(contents.active));
-  contents.clients = clients_.waiting();
-  return contents;
-}
-
-void ConnectionTable::fill(const Contents& contents) {
-  const auto line_up = [this](SlotList& list, const std::vector<ConnectionRow>& rows, ConnectionState state) {
-    for (const ConnectionRow& row : rows) join(list, list.last, put(row), state, row.since);
-  };
-  line_up(silent_, contents.silent, ConnectionState::kSilent);
-  line_up(parked_, contents.parked, ConnectionState::kParked);
-  line_up(came_back_, contents.came_back, ConnectionState::kQueued);
-  line_up(waiting_, contents.waiting, ConnectionState::kQueued);
-  for (const ConnectionRow& row : contents.held) {
-    append(held_by(row.worker), put(row).ticket.slot(), kByPlace);
-    if (row.state != ConnectionState::kBusy) continue;
-    ++begun_;
-    if (row.may_park) ++parkable_;
-  }
-  for (const Ticket ticket : contents.receipts) {
-    if (find(ticket) != nullptr) append(receipts_, ticket.slot(), kAwaited);
-  }
-  for (const Ticket ticket : contents.active) {
-    if (find(ticket) != nullptr) append(active_, ticket.slot(), kAwaited);
-  }
-  clients_.set_order(contents.clients);
-}
-
-ConnectionRow& ConnectionTable::put(const ConnectionRow& row) {
-  ConnectionRow& own = add(row.ticket, row.listener, row.accepted_at, row.client);
-  own = row;
-  return own;
-}
-
-// One loop over everything is plainer than its parts.
-const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-function-cognitive-complexity)
-  std::size_t counts[7] = {};
-  std::size_t known = 0;
-  std::size_t parkable = 0;
-  for (const Entry& entry : entries_) {
-    if (!entry.row.ticket) continue;
-    ++known;
-    if (entry.row.state == ConnectionState::kBusy && entry.row.may_park) ++parkable;
-    if (entry.client->address != entry.row.client) return "a connection is another client's";
-    if (entry.links[kByClient].linked != (entry.place == &waiting_)) {
-      return "a client's waiting connections are not those that wait";
-    }
-    ++counts[static_cast<std::size_t>(entry.row.state)];
-    const bool in_hands =
-        entry.row.state == ConnectionState::kDispatched || entry.row.state == ConnectionState::kBusy;
-    if (in_hands != static_cast<bool>(entry.row.worker))
-      return "a connection's worker does not fit its state";
-    if (entry.links[kAwaited].linked && !in_hands) {
-      return "a receipt or progress is awaited for a connection that no worker holds";
-    }
-    const bool lined_up = entry.row.state == ConnectionState::kQueued ||
-                          entry.row.state == ConnectionState::kSilent ||
-                          entry.row.state == ConnectionState::kParked;
-    if ((entry.place != nullptr) != lined_up) {
-      return "a connection is in the lobby or the queue and elsewhere, or says so and is in neither";
-    }
-  }
-  if (parkable_ != parkable) return "the connections that may be parked are miscounted";
-  if (begun_ != counts[static_cast<std::size_t>(ConnectionState::kBusy)])
-    return "the begun connections are miscounted";
-  if (const char* broken = clients_.broken_invariant()) return broken;
-  std::size_t held = 0;
-  for (const SlotList& list : held_) held += list.size;
-  if (known != size_) return "the number of connections is wrong";
-  if (queued() != counts[static_cast<std::size_t>(ConnectionState::kQueued)])
-    return "the queue's length is wrong";
-  if (silent() != counts[static_cast<std::size_t>(ConnectionState::kSilent)] ||
-      parked() != counts[static_cast<std::size_t>(ConnectionState::kParked)])
-    return "the lobby's size is wrong";
-  if (held != counts[static_cast<std::size_t>(ConnectionState::kDispatched)] +
-                  counts[static_cast<std::size_t>(ConnectionState::kBusy)]) {
-    return "the connections in workers' hands are miscounted";
-  }
-  return nullptr;
 }
 
 }  // namespace prefork

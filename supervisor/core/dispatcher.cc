@@ -23,7 +23,7 @@ Duration park_timeout(const PoolSettings& settings) {
 void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& out) {
   ++counters_.accepted;
   ConnectionRow& row = connections_.add(event.ticket, event.listener, now, event.client);
-  if (settings_.per_address != 0 && connections_.from(event.client) > settings_.per_address) {
+  if (settings_.per_address != 0 && connections_.connections_from(event.client) > settings_.per_address) {
     end(event.ticket, action::End::How::kReject, counters_.rejected, out);
     return;
   }
@@ -256,7 +256,7 @@ void Dispatcher::discard_queue(Actions& out) {
 }
 
 std::optional<WorkerId> Dispatcher::overdue_receipt(Instant now) {
-  const ConnectionRow* oldest = connections_.longest_awaited();
+  const ConnectionRow* oldest = connections_.longest_without_receipt();
   if (oldest == nullptr || now < oldest->since + settings_.receipt_timeout) return std::nullopt;
   return oldest->worker;
 }
@@ -280,11 +280,11 @@ std::optional<Instant> Dispatcher::next_deadline() {
   const ConnectionRow* active = connections_.longest_active();
   if (active != nullptr && settings_.busy_timeout > Duration::zero())
     earlier(earliest, active->since + settings_.busy_timeout);
-  if (const ConnectionRow* row = connections_.longest_waiting(ConnectionState::kSilent))
+  if (const ConnectionRow* row = connections_.longest_in_lobby(ConnectionState::kSilent))
     earlier(earliest, row->since + silent_timeout(settings_));
-  if (const ConnectionRow* row = connections_.longest_waiting(ConnectionState::kParked))
+  if (const ConnectionRow* row = connections_.longest_in_lobby(ConnectionState::kParked))
     earlier(earliest, row->since + park_timeout(settings_));
-  if (const ConnectionRow* row = connections_.longest_awaited())
+  if (const ConnectionRow* row = connections_.longest_without_receipt())
     earlier(earliest, row->since + settings_.receipt_timeout);
   if (const ConnectionRow* row = connections_.longest_queued()) {
     earlier(earliest, row->queued_at + settings_.queue_timeout);

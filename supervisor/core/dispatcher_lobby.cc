@@ -6,14 +6,14 @@
 namespace prefork {
 
 void Dispatcher::wait(ConnectionRow& row, ConnectionState state, Instant now, Actions& out) {
-  connections_.wait(row, state, now);
+  connections_.enter_lobby(row, state, now);
   row.evicted = false;
   if (!waiting_) return leave_lobby(row, out);
   out.push_back(action::Watch{row.ticket});
 }
 
 void Dispatcher::leave_lobby(ConnectionRow& row, Actions& out) {
-  connections_.look_at(row);
+  connections_.leave_lobby(row);
   out.push_back(action::Look{row.ticket});
 }
 
@@ -36,7 +36,7 @@ std::optional<Dispatcher::Violation> Dispatcher::parked(WorkerRow& row, Ticket t
   wait(*connection, ConnectionState::kParked, now, out);
   const std::size_t max = settings_.keep_alive ? settings_.keep_alive->max : 0;
   if (max != 0 && connections_.parked() > max) {
-    evict(*connections_.longest_waiting(ConnectionState::kParked), out);
+    evict(*connections_.longest_in_lobby(ConnectionState::kParked), out);
   }
   return std::nullopt;
 }
@@ -66,9 +66,9 @@ void Dispatcher::make_room(Instant now, Actions& out) {
 }
 
 ConnectionRow* Dispatcher::least_needed(Instant now) {
-  ConnectionRow* silent = connections_.longest_waiting(ConnectionState::kSilent);
+  ConnectionRow* silent = connections_.longest_in_lobby(ConnectionState::kSilent);
   if (silent != nullptr && now - silent->since >= kFresh) return silent;
-  ConnectionRow* parked = connections_.longest_waiting(ConnectionState::kParked);
+  ConnectionRow* parked = connections_.longest_in_lobby(ConnectionState::kParked);
   return parked != nullptr ? parked : silent;
 }
 
@@ -79,7 +79,7 @@ void Dispatcher::evict(ConnectionRow& row, Actions& out) {
 
 void Dispatcher::expire_lobby(ConnectionState state, Duration timeout, Instant now, Actions& out) {
   for (int i = 0; i < kExpireAtOnce; ++i) {
-    ConnectionRow* row = connections_.longest_waiting(state);
+    ConnectionRow* row = connections_.longest_in_lobby(state);
     if (row == nullptr || now < row->since + timeout) return;
     leave_lobby(*row, out);
   }
@@ -89,7 +89,7 @@ void Dispatcher::empty_lobby(Actions& out) {
   waiting_ = false;
   ask_keepers(out);
   for (const ConnectionState state : {ConnectionState::kSilent, ConnectionState::kParked}) {
-    while (ConnectionRow* row = connections_.longest_waiting(state)) leave_lobby(*row, out);
+    while (ConnectionRow* row = connections_.longest_in_lobby(state)) leave_lobby(*row, out);
   }
 }
 

@@ -15,7 +15,7 @@ bool is_starting(const WorkerRow& row) {
 }  // namespace
 
 std::uint32_t WorkerTable::level_of(const WorkerRow& row) {
-  if (!row.dispatchable()) return kNone;
+  if (!row.dispatchable()) return kNoLevel;
   return row.load * kShares + row.reported_load * (kShares - 1) / kMaxReportedLoad;
 }
 
@@ -23,7 +23,7 @@ WorkerRow& WorkerTable::add(WorkerRole role, Generation generation, Instant now)
   const WorkerId id = ids_.allocate();
   if (id.slot() >= rows_.size()) {
     rows_.resize(id.slot() + 1);
-    links_.resize(id.slot() + 1);
+    places_.resize(id.slot() + 1);
   }
   WorkerRow& row = rows_[id.slot()];
   row = WorkerRow{};
@@ -40,7 +40,7 @@ void WorkerTable::remove(WorkerId id) {
   WorkerRow* row = find(id);
   assert(row != nullptr);
   set_deadline(*row, std::nullopt);
-  unlink(static_cast<std::uint32_t>(id.slot()));
+  leave(static_cast<std::uint32_t>(id.slot()));
   if (is_starting(*row)) --starting_;
   row->id = WorkerId{};
   ids_.release(id);
@@ -56,8 +56,8 @@ WorkerRow* WorkerTable::find(WorkerId id) { return const_cast<WorkerRow*>(std::a
 
 const WorkerRow* WorkerTable::least_busy(Prefer prefer) const {
   if (occupied_.empty()) return nullptr;
-  const Level& level = levels_[occupied_.lowest()];
-  return &rows_[prefer == Prefer::kLongestIdle ? level.first : level.last];
+  const SlotList& level = levels_[occupied_.lowest()];
+  return &rows_[prefer == Prefer::kLongestIdle ? level.first() : level.last()];
 }
 
 void WorkerTable::set_status(WorkerRow& row, WorkerStatus status, Instant now) {
@@ -65,40 +65,40 @@ void WorkerTable::set_status(WorkerRow& row, WorkerStatus status, Instant now) {
   row.status = status;
   if (is_starting(row)) ++starting_;
   row.since = now;
-  relink(row);
+  update_place(row);
 }
 
 void WorkerTable::set_slots(WorkerRow& row, std::uint32_t slots) {
   assert(slots <= kMaxSlots);
   row.slots = slots;
-  relink(row);
+  update_place(row);
 }
 
 void WorkerTable::set_resting(WorkerRow& row, bool resting) {
   row.resting = resting;
-  relink(row);
+  update_place(row);
 }
 
 void WorkerTable::set_stopped(WorkerRow& row, bool stopped) {
   row.stopped = stopped;
-  relink(row);
+  update_place(row);
 }
 
 void WorkerTable::set_reported_load(WorkerRow& row, std::uint32_t load) {
   row.reported_load = std::min(load, kMaxReportedLoad);
-  relink(row);
+  update_place(row);
 }
 
 void WorkerTable::reserve(WorkerRow& row) {
   assert(row.load < row.slots);
   ++row.load;
-  relink(row);
+  update_place(row);
 }
 
 void WorkerTable::release(WorkerRow& row) {
   assert(row.load > 0);
   --row.load;
-  relink(row);
+  update_place(row);
 }
 
 void WorkerTable::set_deadline(WorkerRow& row, std::optional<Instant> deadline) {
@@ -117,43 +117,37 @@ WorkerRow* WorkerTable::overdue(Instant now) {
   return find(deadlines_.begin()->second);
 }
 
-void WorkerTable::relink(const WorkerRow& row) {
+void WorkerTable::update_place(const WorkerRow& row) {
   const auto slot = static_cast<std::uint32_t>(row.id.slot());
   const std::uint32_t level = level_of(row);
-  if (links_[slot].level == level) return;
-  unlink(slot);
-  if (level != kNone) link(slot, level);
+  if (places_[slot].level == level) return;
+  leave(slot);
+  if (level != kNoLevel) join(slot, level);
 }
 
-void WorkerTable::link(std::uint32_t slot, std::uint32_t level) {
+void WorkerTable::join(std::uint32_t slot, std::uint32_t level) {
   if (level >= levels_.size()) levels_.resize(level + 1);
-  Level& list = levels_[level];
-  links_[slot] = Links{.previous = list.last, .next = kNone, .level = level};
-  (list.last == kNone ? list.first : links_[list.last].next) = slot;
-  list.last = slot;
+  levels_[level].push_back(slot, links());
+  places_[slot].level = level;
   if (level < kShares) ++idle_;
   occupied_.insert(level);
 }
 
-void WorkerTable::unlink(std::uint32_t slot) {
-  const Links old = links_[slot];
-  if (old.level == kNone) return;
-  Level& list = levels_[old.level];
-  (old.previous == kNone ? list.first : links_[old.previous].next) = old.next;
-  (old.next == kNone ? list.last : links_[old.next].previous) = old.previous;
-  links_[slot] = Links{};
-  if (old.level < kShares) --idle_;
-  if (list.first == kNone) occupied_.erase(old.level);
+void WorkerTable::leave(std::uint32_t slot) {
+  const std::uint32_t level = std::exchange(places_[slot].level, kNoLevel);
+  if (level == kNoLevel) return;
+  levels_[level].remove(slot, links());
+  if (level < kShares) --idle_;
+  if (levels_[level].empty()) occupied_.erase(level);
 }
 
 WorkerTable::Contents WorkerTable::contents() const {
   Contents contents{ids_, {}};
-  for (const Level& level : levels_) {
-    for (std::uint32_t slot = level.first; slot != kNone; slot = links_[slot].next)
-      contents.rows.push_back(rows_[slot]);
-  }
+  const auto links = [this](std::uint32_t slot) -> const SlotLinks& { return places_[slot].links; };
+  for (const SlotList& level : levels_)
+    level.for_each(links, [&](std::uint32_t slot) { contents.rows.push_back(rows_[slot]); });
   for (std::size_t slot = 0; slot < rows_.size(); ++slot) {
-    if (rows_[slot].id && links_[slot].level == kNone) contents.rows.push_back(rows_[slot]);
+    if (rows_[slot].id && places_[slot].level == kNoLevel) contents.rows.push_back(rows_[slot]);
   }
   return contents;
 }
@@ -161,14 +155,14 @@ WorkerTable::Contents WorkerTable::contents() const {
 void WorkerTable::fill(const Contents& contents) {
   ids_ = contents.ids;
   rows_.resize(ids_.used_slots());
-  links_.resize(ids_.used_slots());
+  places_.resize(ids_.used_slots());
   for (const WorkerRow& row : contents.rows) {
     if (row.id.slot() >= rows_.size()) continue;  // one that was never given out
     rows_[row.id.slot()] = row;
     ++size_;
     if (is_starting(row)) ++starting_;
     if (row.deadline) deadlines_.insert({*row.deadline, row.id});
-    relink(row);
+    update_place(row);
   }
 }
 
@@ -181,16 +175,17 @@ const char* WorkerTable::broken_invariant() const {  // NOLINT(readability-funct
   for (std::size_t slot = 0; slot < rows_.size(); ++slot) {
     const WorkerRow& row = rows_[slot];
     if (!row.id) {
-      if (links_[slot].level != kNone) return "a removed row is still linked";
+      if (places_[slot].level != kNoLevel) return "a removed row is still linked";
       continue;
     }
     ++rows;
     if (row.deadline) ++deadlines;
     if (row.dispatchable() && row.load == 0) ++idle;
     if (is_starting(row)) ++starting;
-    if (row.from && row.status == WorkerStatus::kReady) return "a worker is ready that nobody has forked";
+    if (row.from && row.status == WorkerStatus::kReady)
+      return "a worker is ready that its template has not forked";
     if (row.status != WorkerStatus::kStarting && row.load > row.slots) return "load exceeds slots";
-    if (links_[slot].level != level_of(row)) return "a row is in the wrong list";
+    if (places_[slot].level != level_of(row)) return "a row is in the wrong list";
     if (row.dispatchable() && level_of(*least_busy(Prefer::kLongestIdle)) > level_of(row)) {
       return "the least busy worker is not the least busy";
     }

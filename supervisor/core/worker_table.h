@@ -16,6 +16,7 @@
 
 #include "supervisor/core/level_bitmap.h"
 #include "supervisor/core/settings.h"
+#include "supervisor/core/slot_list.h"
 #include "supervisor/core/worker_row.h"
 
 namespace prefork {
@@ -91,30 +92,28 @@ class WorkerTable {
   [[nodiscard]] const char* broken_invariant() const;
 
  private:
-  static constexpr std::uint32_t kNone = UINT32_MAX;
-  struct Links {
-    std::uint32_t previous = kNone;
-    std::uint32_t next = kNone;
-    std::uint32_t level = kNone;  ///< kNone: in no list
-  };
-  struct Level {
-    std::uint32_t first = kNone;
-    std::uint32_t last = kNone;
+  static constexpr std::uint32_t kNoLevel = UINT32_MAX;
+  struct Place {
+    SlotLinks links;
+    std::uint32_t level = kNoLevel;  ///< the list that the row is in; kNoLevel: none
   };
 
   static constexpr std::uint32_t kShares = 16;
   static_assert(LevelBitmap::kSize == std::size_t{kMaxSlots} * kShares);
   [[nodiscard]] static std::uint32_t level_of(const WorkerRow& row);
 
-  void unlink(std::uint32_t slot);
-  void link(std::uint32_t slot, std::uint32_t level);
-  /// Brings the row's place in the lists up to date.
-  void relink(const WorkerRow& row);
+  void join(std::uint32_t slot, std::uint32_t level);
+  void leave(std::uint32_t slot);
+  /// Moves the row to the list where it belongs now.
+  void update_place(const WorkerRow& row);
+  [[nodiscard]] auto links() {
+    return [this](std::uint32_t slot) -> SlotLinks& { return places_[slot].links; };
+  }
 
   SlotAllocator<WorkerId> ids_;
-  std::vector<WorkerRow> rows_;  ///< by slot; id 0 marks a free one
-  std::vector<Links> links_;     ///< by slot
-  std::vector<Level> levels_;    ///< as many as have been in use
+  std::vector<WorkerRow> rows_;   ///< by slot; id 0 marks a free one
+  std::vector<Place> places_;     ///< by slot
+  std::vector<SlotList> levels_;  ///< by level; as many as have been in use
   LevelBitmap occupied_;
   std::set<std::pair<Instant, WorkerId>> deadlines_;
   std::size_t size_ = 0;

@@ -93,12 +93,12 @@ TEST_CASE("a connection can be taken out of the middle of the queue") {
 TEST_CASE("a receipt is awaited from the dispatch to the beginning") {
   Table t;
   const Ticket ticket = t.enqueue();
-  CHECK(t.table.longest_awaited() == nullptr);
+  CHECK(t.table.longest_without_receipt() == nullptr);
   t.table.assign(t.row(ticket), kWorker, kNow);
-  CHECK(t.table.longest_awaited()->ticket == ticket);
+  CHECK(t.table.longest_without_receipt()->ticket == ticket);
   CHECK(t.table.first_held(kWorker)->ticket == ticket);
   t.table.begin(t.row(ticket), kNow);
-  CHECK(t.table.longest_awaited() == nullptr);
+  CHECK(t.table.longest_without_receipt() == nullptr);
   CHECK(t.table.first_held(kWorker)->ticket == ticket);
   CHECK(t.table.broken_invariant() == nullptr);
 }

@@ -1,0 +1,75 @@
+// What the pool knows of one connection: plain values. The ConnectionTable keeps the rows and the lists that
+// they are in; the Dispatcher decides what happens to them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "supervisor/core/client_table.h"
+#include "supervisor/core/ids.h"
+
+namespace prefork {
+
+enum class ConnectionState {
+  kSilent,      ///< in the lobby: the client has sent nothing yet
+  kParked,      ///< in the lobby: answered, and kept for the client's next request
+  kLookedAt,    ///< its time in the lobby is over; a Look action asks whether the client has sent something
+  kQueued,      ///< wants a worker
+  kDispatched,  ///< sent to a worker that has not begun it
+  kBusy,        ///< begun
+  kInspected,   ///< its worker died; an Inspect action asks whether a byte was consumed or answered
+};
+
+struct ConnectionRow {
+  Ticket ticket;
+  ConnectionState state = ConnectionState::kQueued;
+  ListenerIndex listener = 0;
+  ClientAddress client = kNoAddress;
+  bool copy_held = true;          ///< the supervisor's copy of the socket is open
+  std::uint8_t redispatches = 0;  ///< how often it came back from a worker
+  std::uint8_t kills = 0;         ///< how many workers died that had begun it
+  bool dismissed = false;         ///< ended for the client while its worker was stuck
+  bool answered = false;          ///< a worker has parked it before
+  bool may_park = false;          ///< its worker was allowed to park it
+  bool evicted = false;           ///< leaves the lobby to make room
+  Instant accepted_at;
+  Instant asked_at;   ///< when it wanted a worker: when it was accepted, or left the lobby
+  Instant begun_at;   ///< kBusy
+  bool sent = false;  ///< was dispatched at least once since asked_at, with any result
+  Instant since;      ///< start of the present state; kBusy: of the last sign of progress
+  Instant queued_at;  ///< since when it has wanted a worker; a dispatch that failed does not interrupt this
+  WorkerId worker;    ///< kDispatched, kBusy
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("ticket", self.ticket), visit("state", self.state), visit("listener", self.listener);
+    visit("client", self.client);
+    visit("copy_held", self.copy_held), visit("redispatches", self.redispatches);
+    visit("kills", self.kills), visit("dismissed", self.dismissed);
+    visit("answered", self.answered), visit("may_park", self.may_park);
+    visit("evicted", self.evicted);
+    visit("asked_at", self.asked_at), visit("begun_at", self.begun_at);
+    visit("accepted_at", self.accepted_at), visit("sent", self.sent), visit("since", self.since);
+    visit("queued_at", self.queued_at), visit("worker", self.worker);
+  }
+};
+
+/// Everything that a ConnectionTable knows, each list in its order: the form in which a table is carried over
+/// into another program.
+struct ConnectionContents {
+  std::vector<ConnectionRow> silent, parked;      ///< the lobby
+  std::vector<ConnectionRow> came_back, waiting;  ///< the queue
+  std::vector<ConnectionRow> held;                ///< dispatched to workers, or begun by them
+  std::vector<Ticket> receipts, active;
+  ClientTable::Order clients;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("silent", self.silent), visit("parked", self.parked);
+    visit("came_back", self.came_back), visit("waiting", self.waiting), visit("held", self.held);
+    visit("receipts", self.receipts), visit("active", self.active);
+    visit("client_turns", self.clients.turns), visit("client_levels", self.clients.levels);
+  }
+};
+
+}  // namespace prefork
