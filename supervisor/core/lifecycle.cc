@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "supervisor/core/event.h"
-
 namespace prefork {
 
 Lifecycle::Lifecycle(const PoolSettings& settings, WorkerTable& workers, Counters& counters,
@@ -12,10 +10,10 @@ Lifecycle::Lifecycle(const PoolSettings& settings, WorkerTable& workers, Counter
       workers_(workers),
       counters_(counters),
       policy_(settings, seed, now),
-      jitter_(seed),
+      rollout_(settings, workers),
+      upkeep_(settings, seed),
       limit_(settings.workers),
-      target_(settings.workers),
-      start_(settings.start) {
+      target_(settings.workers) {
   if (settings.elastic) {
     elastic_.configure(*settings.elastic, limit_, now);
     target_ = elastic_.clamp(0);
@@ -24,11 +22,11 @@ Lifecycle::Lifecycle(const PoolSettings& settings, WorkerTable& workers, Counter
 }
 
 void Lifecycle::configure(bool replace, Instant now, Actions& out) {
-  upkeep_due_.reset();
+  upkeep_.reset();
   policy_.configure(settings_, now);
   resize(settings_.workers, now);
   workers_.for_each([&](WorkerRow& row) {
-    if (row.role == WorkerRole::kWorker && row.was_ready) plan_recycling(row);
+    if (row.role == WorkerRole::kWorker && row.was_ready) upkeep_.plan_recycling(row);
   });
   if (replace) replace_all(now, out);
 }
@@ -51,7 +49,7 @@ void Lifecycle::forget_failures(Instant now) {
 
 std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event::WorkerReady& event,
                                                      Instant now, Actions& out) {
-  if (row.status == WorkerStatus::kStopping) return std::nullopt;  // crossed with our signal
+  if (row.status == WorkerStatus::kStopping) return std::nullopt;  // sent before our signal came
   if (row.status != WorkerStatus::kStarting) return Violation::kUnexpectedReady;
   if (event.foreign_version) return Violation::kBadVersion;
   introduced(row, now);
@@ -63,43 +61,51 @@ std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event
   workers_.set_slots(row, static_cast<std::uint32_t>(std::min<std::uint64_t>(event.slots, settings_.slots)));
   workers_.set_status(row, WorkerStatus::kReady, now);
   out.push_back(action::ReportReady{row.id, now - row.started_at});
-  if (worker) plan_recycling(row);
-  if (worker && row.generation == generation_) policy_.on_ready(now);
+  if (worker) upkeep_.plan_recycling(row);
+  if (worker && row.generation == rollout_.generation()) policy_.on_ready(now);
   changed_ = true;
   return std::nullopt;
 }
 
-void Lifecycle::emptied(WorkerRow& row, Instant now) {
+void Lifecycle::released(WorkerRow& row, Instant now) {
   if (row.load > 0) return;
   if (row.status == WorkerStatus::kReady) row.since = now;
   if (row.status == WorkerStatus::kDraining) workers_.set_deadline(row, now + settings_.kill_timeout);
 }
 
 void Lifecycle::served(WorkerRow& row, Instant now, Actions& out) {
-  emptied(row, now);
-  if (row.recycle_served != 0 && row.served >= row.recycle_served && !row.recycle_due) {
-    row.recycle_due = true;
-    changed_ = true;
-  }
-  if (on_trial(row)) changed_ = true;
-  if (policy_.in_trouble() && row.generation == generation_ && row.started_at >= policy_.last_failure()) {
-    proven(out);
+  released(row, now);
+  if (upkeep_.served(row) || rollout_.on_trial(row)) changed_ = true;
+  if (policy_.in_trouble() && row.generation == rollout_.generation() &&
+      row.started_at >= policy_.last_failure()) {
+    starts_are_proven(out);
   }
 }
 
-void Lifecycle::proven(Actions& out) {
+void Lifecycle::ponged(WorkerRow& row, Instant now) { upkeep_.ponged(row, now); }
+
+void Lifecycle::stopped(WorkerRow& row, bool stopped) {
+  workers_.set_stopped(row, stopped);
+  changed_ = true;
+}
+
+void Lifecycle::measured(WorkerRow& row, std::uint64_t rss) {
+  if (upkeep_.measured(row, rss)) changed_ = true;
+}
+
+void Lifecycle::starts_are_proven(Actions& out) {
   if (policy_.on_proven()) out.push_back(action::ReportStarts{});
   changed_ = true;
 }
 
-void Lifecycle::rest(WorkerRow& row, Instant until) {
+void Lifecycle::pause(WorkerRow& row, Instant until) {
   if (row.status != WorkerStatus::kReady) return;
   workers_.set_resting(row, true);
   workers_.set_deadline(row, until);
 }
 
 void Lifecycle::drain(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
-  // One that is not ready may not read its channel for long; it has nothing to finish.
+  // A worker that is not ready has nothing to finish, and it may not read its channel for a long time.
   if (row.status == WorkerStatus::kStarting) return terminate(row, reason, now, out);
   row.reason = reason;
   workers_.set_status(row, WorkerStatus::kDraining, now);
@@ -169,22 +175,34 @@ void Lifecycle::deadline_passed(Instant now, Actions& out) {
         workers_.set_resting(*row, false);
         break;
       case WorkerStatus::kDraining: terminate(*row, StopReason::kDrainTimeout, now, out); break;
-      case WorkerStatus::kStopping:
-        if (row->kill_sent) {
-          row->stuck = true;
-          workers_.set_deadline(*row, std::nullopt);
-          out.push_back(action::ReportStuck{row->id, census().stuck <= max_stuck()});
-        } else if (row->reason == StopReason::kNone) {
-          terminate(*row, StopReason::kChannelClosed, now, out);
-        } else {
-          kill(*row, row->reason, now, out);
-        }
-        break;
+      case WorkerStatus::kStopping: end_harder(*row, now, out); break;
     }
   }
-  if (upkeep_due_ && *upkeep_due_ <= now) look_after_all(now, out);
-  if (policy_.proof_due() && *policy_.proof_due() <= now) proven(out);
+  if (upkeep_.take_due(now)) check_all(now, out);
+  if (policy_.proof_due() && *policy_.proof_due() <= now) starts_are_proven(out);
   changed_ = true;
+}
+
+void Lifecycle::end_harder(WorkerRow& row, Instant now, Actions& out) {
+  if (row.kill_sent) {
+    row.stuck = true;
+    workers_.set_deadline(row, std::nullopt);
+    out.push_back(action::ReportStuck{row.id, census().stuck <= max_replaced()});
+  } else if (row.reason == StopReason::kNone) {
+    terminate(row, StopReason::kChannelClosed, now, out);
+  } else {
+    kill(row, row.reason, now, out);
+  }
+}
+
+void Lifecycle::check_all(Instant now, Actions& out) {
+  workers_.for_each([&](WorkerRow& row) {
+    if (row.role != WorkerRole::kWorker || row.status != WorkerStatus::kReady) return;
+    switch (upkeep_.check(row, now, out)) {
+      case Upkeep::Health::kWell: break;
+      case Upkeep::Health::kSilent: end_stuck(row, StopReason::kPingTimeout, now, out); break;
+    }
+  });
 }
 
 std::optional<Instant> Lifecycle::next_deadline() const {
@@ -195,8 +213,8 @@ std::optional<Instant> Lifecycle::next_deadline() const {
   if (stopping_) return earliest;
   consider(policy_.proof_due());
   consider(start_due_);
-  consider(trial_due_);
-  consider(upkeep_due_);
+  consider(rollout_.next_deadline());
+  consider(upkeep_.next_deadline());
   if (settings_.elastic) consider(elastic_.next_look());
   return earliest;
 }
@@ -216,25 +234,25 @@ void Lifecycle::exited(WorkerRow& row, const Exit& exit, const Dispatcher::Held&
   record.held_begun = held.begun;
   record.held_unbegun = held.unbegun;
   out.push_back(action::ReportDeath{record});
-  const bool trial_failed = on_trial(row) && record.is_failure() && !stopping_;
+  const bool trial_failed = rollout_.on_trial(row) && record.is_failure() && !stopping_;
   if (trial_failed)
     out.push_back(action::ReportRollout{action::ReportRollout::Stage::kFailed, record.generation, record});
-  if (record.is_failure()) judge(record, row, now, out);
+  if (record.is_failure()) record_failure(record, row, now, out);
   out.push_back(action::ForgetWorker{row.id});
   workers_.remove(row.id);
   if (trial_failed) end_trial(now, out);
   changed_ = true;
 }
 
-void Lifecycle::judge(const DeathRecord& record, const WorkerRow& row, Instant now, Actions& out) {
-  if (row.role == WorkerRole::kWorker && !on_trial(row)) {
-    vacant_.push_back(Lineage{row.lineage.restarts + 1, record});
-    if (vacant_.size() > std::max<std::size_t>(target_, 1)) vacant_.erase(vacant_.begin());
+void Lifecycle::record_failure(const DeathRecord& record, const WorkerRow& row, Instant now, Actions& out) {
+  if (row.role == WorkerRole::kWorker && !rollout_.on_trial(row)) {
+    vacancies_.push_back(Lineage{row.lineage.restarts + 1, record});
+    if (vacancies_.size() > std::max<std::size_t>(target_, 1)) vacancies_.erase(vacancies_.begin());
   }
   const bool serving =
       record.was_ready && (record.served > 0 || now - row.ready_at >= RestartPolicy::kProofAfter);
   ++(serving ? counters_.crashes : counters_.start_failures);
-  if (row.generation != generation_ || stopping_) return;
+  if (row.generation != rollout_.generation() || stopping_) return;
   if (serving) {
     policy_.on_crash(now);
   } else {

@@ -1,4 +1,5 @@
-// The part of Lifecycle that keeps the number of workers what it shall be: starts, surplus, generations.
+// The part of Lifecycle that keeps the number of workers at the target: starts, surplus, and the replacement
+// of one generation by the next.
 #include <algorithm>
 
 #include "supervisor/core/lifecycle.h"
@@ -9,19 +10,55 @@ void Lifecycle::settle(std::size_t queued, Instant now, Actions& out) {
   if (stopping_) return;
   if (settings_.elastic) follow_load(queued, now, out);
   const auto passed = [now](const std::optional<Instant>& due) { return due && *due <= now; };
-  if (!changed_ && !passed(start_due_) && !passed(trial_due_)) return;
+  if (!changed_ && !passed(start_due_) && !passed(rollout_.next_deadline())) return;
   changed_ = false;
   start_due_.reset();
-  if (const auto interval = upkeep_interval(); interval && !upkeep_due_) upkeep_due_ = now + *interval;
+  upkeep_.plan_check(now);
   run_trial(now, out);
-  retire_due();
+  upkeep_.retire_due(workers_, rollout_.generation());
   Census counted = census();
   drain_old_templates(now, out);
   remove_surplus(counted, now, out);
   counted = census();
   start_missing(counted, now, out);
   missing_ = target_ - std::min(target_, counted.live);
-  forget_generations(out);
+  rollout_.forget_unused(out);
+}
+
+void Lifecycle::replace_all(Instant now, Actions& out) {
+  end_trial(now, out);
+  changed_ = true;
+  // When no worker serves, the new generation can make nothing worse: it takes over at once.
+  const bool with_trial = census().ready > 0 && target_ > 0;
+  end_older(rollout_.begin(with_trial, out), now, out);
+}
+
+void Lifecycle::run_trial(Instant now, Actions& out) {
+  if (rollout_.trial_passed(now)) {
+    policy_.configure(settings_, now);
+    policy_.on_ready(now);
+    return end_older(rollout_.take_over(out), now, out);
+  }
+  const auto missing = rollout_.missing();
+  if (!missing || workers_.full()) return;
+  const WorkerId started = start(missing->role, missing->from, *rollout_.trial(), now, out);
+  if (missing->role == WorkerRole::kWorker) rollout_.started(started);
+}
+
+void Lifecycle::end_trial(Instant now, Actions& out) {
+  const std::optional<Generation> abandoned = rollout_.abandon_trial();
+  if (!abandoned) return;
+  workers_.for_each([&](WorkerRow& row) {
+    if (row.generation == *abandoned && row.live()) drain(row, StopReason::kReload, now, out);
+  });
+}
+
+void Lifecycle::end_older(std::optional<Generation> oldest, Instant now, Actions& out) {
+  if (!oldest) return;
+  // Workers that still serve leave like all old ones: one for each new worker that is ready.
+  workers_.for_each([&](WorkerRow& row) {
+    if (row.generation < *oldest && !row.live()) terminate(row, StopReason::kDrainTimeout, now, out);
+  });
 }
 
 void Lifecycle::follow_load(std::size_t queued, Instant now, Actions& out) {
@@ -35,17 +72,17 @@ void Lifecycle::follow_load(std::size_t queued, Instant now, Actions& out) {
 }
 
 void Lifecycle::remove_surplus(Census census, Instant now, Actions& out) {
-  // Again when one has left that was stopped: somebody is there in its place.
+  // Repeated, because a stopped worker that leaves may have had another in its place.
   while (census.live > target_) {
     drain_some(census.live - target_, /*old_ones=*/false, now, out);
     census = this->census();
   }
-  // Each worker of the present generation that is ready takes the place of an old one, and no sooner.
+  // A worker of the new generation takes the place of an old one when it is ready, not before.
   const std::size_t places = target_ - std::min(target_, census.ready);
   if (census.old > places) drain_some(census.old - places, /*old_ones=*/true, now, out);
 }
 
-bool Lifecycle::goes_first(const WorkerRow& a, const WorkerRow& b) {
+bool Lifecycle::leaves_first(const WorkerRow& a, const WorkerRow& b) {
   if (a.status != b.status) return a.status == WorkerStatus::kStarting;
   if (a.stopped != b.stopped) return a.stopped;
   if (a.load != b.load) return a.load < b.load;
@@ -55,12 +92,13 @@ bool Lifecycle::goes_first(const WorkerRow& a, const WorkerRow& b) {
 void Lifecycle::drain_some(std::size_t count, bool old_ones, Instant now, Actions& out) {
   std::vector<WorkerId> candidates;
   workers_.for_each([&](const WorkerRow& row) {
-    if (row.live() && row.role == WorkerRole::kWorker && !on_trial(row) && present(row) != old_ones) {
+    if (row.live() && row.role == WorkerRole::kWorker && !rollout_.on_trial(row) &&
+        rollout_.serves(row) != old_ones) {
       candidates.push_back(row.id);
     }
   });
   std::sort(candidates.begin(), candidates.end(),
-            [this](WorkerId a, WorkerId b) { return goes_first(*workers_.find(a), *workers_.find(b)); });
+            [this](WorkerId a, WorkerId b) { return leaves_first(*workers_.find(a), *workers_.find(b)); });
   for (std::size_t i = 0; i < count && i < candidates.size(); ++i) {
     WorkerRow& row = *workers_.find(candidates[i]);
     const StopReason replaced = row.retiring ? StopReason::kRecycle : StopReason::kReload;
@@ -70,16 +108,17 @@ void Lifecycle::drain_some(std::size_t count, bool old_ones, Instant now, Action
 
 void Lifecycle::drain_old_templates(Instant now, Actions& out) {
   workers_.for_each([&](WorkerRow& row) {
-    const bool wanted = on_trial(row) || (row.generation == generation_ && start_ == StartForm::kFork);
+    const bool wanted = rollout_.on_trial(row) ||
+                        (row.generation == rollout_.generation() && rollout_.start() == StartForm::kFork);
     if (row.live() && row.role == WorkerRole::kTemplate && !wanted) drain(row, StopReason::kReload, now, out);
   });
 }
 
 void Lifecycle::start_missing(Census& census, Instant now, Actions& out) {
-  const bool fork = start_ == StartForm::kFork;
+  const bool fork = rollout_.start() == StartForm::kFork;
   if (fork && !census.fork_template) {
     if (!census.template_ending && may_start(census, now))
-      start(WorkerRole::kTemplate, {}, generation_, now, out);
+      start(WorkerRole::kTemplate, {}, rollout_.generation(), now, out);
     return;
   }
   if (fork && !census.template_ready) return;
@@ -87,11 +126,11 @@ void Lifecycle::start_missing(Census& census, Instant now, Actions& out) {
   const bool replacing = census.old > census.retiring;
   const std::size_t limit =
       target_ + (replacing ? std::max<std::size_t>(1, target_ / 4) : 0) + census.retiring;
-  // One that we end for a failure keeps its place until it is reaped: only then is known what it means for
-  // the next one, and there are never more processes than wanted.
+  // A worker that is ended for a failure keeps its place until it is reaped: only then it is known how its
+  // death delays the next start, and there are never more processes than wanted.
   while (census.live + census.ending < target_ && census.live + census.old < limit &&
          may_start(census, now)) {
-    start(WorkerRole::kWorker, fork ? census.fork_template : WorkerId{}, generation_, now, out);
+    start(WorkerRole::kWorker, fork ? census.fork_template : WorkerId{}, rollout_.generation(), now, out);
     ++census.live;
     ++census.starting;
   }
@@ -105,9 +144,9 @@ bool Lifecycle::may_start(const Census& census, Instant now) {
 
 WorkerId Lifecycle::start(WorkerRole role, WorkerId from, Generation generation, Instant now, Actions& out) {
   WorkerRow& row = workers_.add(role, generation, now);
-  if (role == WorkerRole::kWorker && generation == generation_ && !vacant_.empty()) {
-    row.lineage = vacant_.back();
-    vacant_.pop_back();
+  if (role == WorkerRole::kWorker && generation == rollout_.generation() && !vacancies_.empty()) {
+    row.lineage = vacancies_.back();
+    vacancies_.pop_back();
   }
   row.from = from;
   workers_.set_deadline(row, now + settings_.start_timeout);
@@ -125,7 +164,7 @@ void Lifecycle::give_up_start(WorkerRow& row, Instant now, Actions& out) {
   kill(row, StopReason::kStartTimeout, now, out);
   WorkerRow* origin = workers_.find(row.from);
   if (origin == nullptr || !origin->live()) return;
-  // One that has forked somebody meanwhile is merely behind.
+  // A template that has forked another worker since is only slow.
   if (origin->forked_at <= row.started_at) end_stuck(*origin, StopReason::kDoesNotFork, now, out);
 }
 

@@ -76,8 +76,8 @@ void Pool::on(const event::DispatchFailed& event, Instant now, Actions& out) {
   dispatcher_.dispatch_failed(event, *row, now, out);
   switch (event.cause) {
     case event::DispatchFailed::Cause::kWorkerGone: lifecycle_.await_death(*row, now); break;
-    case event::DispatchFailed::Cause::kWorkerFull: lifecycle_.rest(*row, now + Dispatcher::kRest); break;
-    case event::DispatchFailed::Cause::kClientLeft: lifecycle_.emptied(*row, now); break;
+    case event::DispatchFailed::Cause::kWorkerFull: lifecycle_.pause(*row, now + Dispatcher::kRest); break;
+    case event::DispatchFailed::Cause::kClientLeft: lifecycle_.released(*row, now); break;
     case event::DispatchFailed::Cause::kNoResources:
     case event::DispatchFailed::Cause::kBadConnection: break;
   }
@@ -149,8 +149,8 @@ void Pool::on(const event::WorkerRefused& event, Instant now, Actions& out) {
   if (const auto wrong = dispatcher_.refused(*row, event.ticket, now, out)) {
     violated(*row, *wrong, event.ticket.value, now, out);
   } else {
-    lifecycle_.rest(*row, now + Dispatcher::kRest);
-    lifecycle_.emptied(*row, now);
+    lifecycle_.pause(*row, now + Dispatcher::kRest);
+    lifecycle_.released(*row, now);
   }
 }
 

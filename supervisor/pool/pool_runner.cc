@@ -13,7 +13,7 @@ namespace prefork {
 PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
                        std::vector<ListenSocket> sockets)
     : PoolRunner(surroundings, std::move(config), stop_timeout, surroundings.spawner.next_key()) {
-  launches_.emplace(pool_.lifecycle().generation(), to_launches(config_));
+  launches_.emplace(pool_.lifecycle().rollout().generation(), to_launches(config_));
   listeners_.replace(std::move(sockets));
   tell(event::DeadlinePassed{});
 }
@@ -45,7 +45,7 @@ void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::
   config_ = std::move(config);
   stop_timeout_ = stop_timeout;
   const bool replace = replace_workers || rollout_failed_;
-  if (replace) launches_.emplace(pool_.lifecycle().next_generation(), to_launches(config_));
+  if (replace) launches_.emplace(pool_.lifecycle().rollout().next_generation(), to_launches(config_));
   listeners_.replace(std::move(sockets));
   tell(event::SettingsChanged{to_settings(config_, stop_timeout_), replace});
 }
@@ -53,7 +53,7 @@ void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::
 void PoolRunner::resize(std::size_t workers) { tell(event::Resized{workers}); }
 
 void PoolRunner::restart() {
-  launches_.emplace(pool_.lifecycle().next_generation(), to_launches(config_));
+  launches_.emplace(pool_.lifecycle().rollout().next_generation(), to_launches(config_));
   PoolSettings settings = to_settings(config_, stop_timeout_);
   settings.workers = limit();  // what the operator has made of it stays
   tell(event::SettingsChanged{settings, true});

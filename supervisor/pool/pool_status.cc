@@ -65,8 +65,8 @@ PoolStatus status_of(const PoolConfig& config, const Pool& pool, const ListenerS
   status.target = pool.lifecycle().target();
   status.scheduled = pool.lifecycle().scheduled();
   status.start_failures = pool.lifecycle().failures();
-  status.generation = pool.lifecycle().generation();
-  status.trial = pool.lifecycle().trial();
+  status.generation = pool.lifecycle().rollout().generation();
+  status.trial = pool.lifecycle().rollout().trial();
   status.queued = pool.connections().queued();
   status.queue_max = config.queue.max;
   status.silent = pool.connections().silent();

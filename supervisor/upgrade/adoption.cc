@@ -28,7 +28,7 @@ std::string missing_part(const Pool& pool, const PoolState& state) {
   bool complete = processes.size() == pool.workers().size();
   std::set<Generation> generations;
   for (const LaunchState& launch : state.launches) generations.insert(launch.generation);
-  bool launchable = generations.contains(pool.lifecycle().generation());
+  bool launchable = generations.contains(pool.lifecycle().rollout().generation());
   pool.workers().for_each([&](const WorkerRow& row) {
     complete = complete && processes.contains(row.id);
     launchable = launchable && generations.contains(row.generation);

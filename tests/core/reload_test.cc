@@ -37,7 +37,7 @@ TEST_CASE("settings that concern no running worker leave all of them alone") {
   d.forget();
   d.handle(event::SettingsChanged{settings, false});
   CHECK(d.actions.empty());
-  CHECK(d.pool.lifecycle().generation() == 1);
+  CHECK(d.pool.lifecycle().rollout().generation() == 1);
 }
 
 TEST_CASE("a new size in the settings moves only the difference") {
@@ -126,7 +126,7 @@ TEST_CASE("FAULTS 40: reloads in a row end in the last settings, each worker in 
   for (int i = 0; i < 20; ++i) d.ready_all();
   d.leave_all();
   CHECK(d.pool.workers().size() == 5);
-  CHECK(of_generation(d, d.pool.lifecycle().generation(), WorkerStatus::kReady) == 5);
+  CHECK(of_generation(d, d.pool.lifecycle().rollout().generation(), WorkerStatus::kReady) == 5);
   CHECK(d.pool.counters().start_failures + d.pool.counters().crashes == 0);
 }
 

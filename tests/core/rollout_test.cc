@@ -1,9 +1,10 @@
-// A new generation proves itself before the old one leaves.
+// The generations of a pool, without the pool: a trial begins, needs workers, passes or is abandoned.
+#include "supervisor/core/rollout.h"
+
 #include <doctest/doctest.h>
 
 #include <cstddef>
-
-#include "tests/core/pool_driver.h"
+#include <vector>
 
 namespace prefork {
 namespace {
@@ -12,212 +13,167 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Stage = action::ReportRollout::Stage;
 
-PoolSettings pool_of(std::size_t workers) {
-  PoolSettings settings;
-  settings.workers = workers;
-  settings.probation = {seconds(2), 2};
-  return settings;
-}
+constexpr Instant kNow = Instant{} + std::chrono::hours(1);
 
-/// A pool that serves, and a rollout that has just begun.
-class Rollout : public PoolDriver {
- public:
-  explicit Rollout(const PoolSettings& settings) : PoolDriver(settings) {
-    ready_all();
-    advance(seconds(5));
-    before = started.size();
-    forget();
-    handle(event::SettingsChanged{settings, true});
+struct Fixture {
+  explicit Fixture(StartForm start = StartForm::kExec) {
+    settings.start = start;
+    settings.probation = {seconds(2), 2};
   }
-  [[nodiscard]] WorkerId candidate() const { return started.back(); }
-  [[nodiscard]] bool reported(Stage stage) const {
-    return count<action::ReportRollout>([&](const auto& report) { return report.stage == stage; }) > 0;
+  WorkerRow& add(Generation generation, WorkerRole role = WorkerRole::kWorker) {
+    return workers.add(role, generation, kNow);
   }
-  /// As many connections at a time as there are workers: each of them gets one.
-  void serve_everybody() {
-    std::vector<Ticket> tickets;
-    for (std::size_t i = 0; i < count_status(WorkerStatus::kReady); ++i) tickets.push_back(accept());
-    for (const Ticket ticket : tickets) busy(ticket);
-    for (const Ticket ticket : tickets) idle(ticket);
+  void make_ready(WorkerRow& row) {
+    row.ready_at = kNow;
+    workers.set_status(row, WorkerStatus::kReady, kNow);
   }
-  std::size_t before = 0;
+  /// Begins a trial and starts its worker, which is ready at kNow.
+  WorkerRow& ready_on_trial() {
+    (void)rollout.begin(/*with_trial=*/true, out);
+    WorkerRow& row = add(*rollout.trial());
+    rollout.started(row.id);
+    make_ready(row);
+    return row;
+  }
+  [[nodiscard]] std::vector<Generation> forgotten() const {
+    std::vector<Generation> generations;
+    for (const Action& action : out) {
+      if (const auto* forget = std::get_if<action::ForgetGeneration>(&action))
+        generations.push_back(forget->generation);
+    }
+    return generations;
+  }
+  [[nodiscard]] Stage reported() const { return std::get<action::ReportRollout>(out.back()).stage; }
+
+  PoolSettings settings;
+  WorkerTable workers;
+  Rollout rollout{settings, workers};
+  Actions out;
 };
 
-TEST_CASE("one worker of the new generation starts, and nobody leaves while it is on trial") {
-  Rollout d(pool_of(4));
-  CHECK(d.started.size() == d.before + 1);
-  CHECK(d.reported(Stage::kTrial));
-  CHECK(d.pool.lifecycle().trial() == Generation{2});
-  d.ready(d.candidate());
-  d.advance(milliseconds(1999));
-  d.serve_everybody();
-  CHECK(d.started.size() == d.before + 1);
-  CHECK(d.count<action::SendDrain>() == 0);
-  CHECK(d.count_status(WorkerStatus::kReady) == 5);
+TEST_CASE("the first generation serves without a trial") {
+  const Fixture f;
+  CHECK(f.rollout.generation() == 1);
+  CHECK(f.rollout.next_generation() == 2);
+  CHECK_FALSE(f.rollout.trial());
+  CHECK_FALSE(f.rollout.missing());
+  CHECK_FALSE(f.rollout.next_deadline());
 }
 
-TEST_CASE("the others follow when it has been ready for the time and has served the connections") {
-  Rollout d(pool_of(4));
-  d.ready(d.candidate());
-  d.serve_everybody();
-  d.advance(seconds(2));
-  CHECK_FALSE(d.reported(Stage::kTakesOver));  // it has served one of two
-  d.serve_everybody();
-  CHECK(d.reported(Stage::kTakesOver));
-  CHECK(d.count<action::SendDrain>() == 1);
-  for (int i = 0; i < 4; ++i) d.ready_all();
-  CHECK(d.count<action::SendDrain>() == 4);
-  CHECK(d.pool.lifecycle().generation() == 2);
+TEST_CASE("a trial needs one worker, and the old generation serves meanwhile") {
+  Fixture f;
+  CHECK_FALSE(f.rollout.begin(/*with_trial=*/true, f.out));
+  CHECK(f.reported() == Stage::kTrial);
+  CHECK(f.rollout.trial() == Generation{2});
+  CHECK(f.rollout.generation() == 1);
+  const auto missing = f.rollout.missing();
+  REQUIRE(missing);
+  CHECK(missing->role == WorkerRole::kWorker);
+  CHECK_FALSE(missing->from);
+  const WorkerRow& row = f.add(2);
+  f.rollout.started(row.id);
+  CHECK_FALSE(f.rollout.missing());
+  CHECK(f.rollout.on_trial(row));
+  CHECK_FALSE(f.rollout.serves(row));
 }
 
-TEST_CASE("where no connections come, three times the time is enough") {
-  Rollout d(pool_of(2));
-  d.ready(d.candidate());
-  d.advance(milliseconds(5999));
-  CHECK_FALSE(d.reported(Stage::kTakesOver));
-  d.advance(milliseconds(1));
-  CHECK(d.reported(Stage::kTakesOver));
+TEST_CASE("a trial that forks needs a template, waits until it is ready, and then needs a worker of it") {
+  Fixture f(StartForm::kFork);
+  (void)f.rollout.begin(/*with_trial=*/true, f.out);
+  REQUIRE(f.rollout.missing());
+  CHECK(f.rollout.missing()->role == WorkerRole::kTemplate);
+  WorkerRow& fork_template = f.add(2, WorkerRole::kTemplate);
+  CHECK_FALSE(f.rollout.missing());
+  f.make_ready(fork_template);
+  REQUIRE(f.rollout.missing());
+  CHECK(f.rollout.missing()->role == WorkerRole::kWorker);
+  CHECK(f.rollout.missing()->from == fork_template.id);
 }
 
-TEST_CASE("one that dies before it is ready, or at its first connection, ends the rollout and nothing else") {
-  for (const bool ready : {false, true}) {
-    CAPTURE(ready);
-    Rollout d(pool_of(3));
-    if (ready) {
-      d.ready(d.candidate());
-      std::vector<Ticket> tickets;
-      for (int i = 0; i < 4; ++i) tickets.push_back(d.accept());
-      for (const Ticket ticket : tickets) d.busy(ticket);
-    }
-    d.exit(d.candidate(), Exit{Exit::Kind::kSignaled, 11});
-    REQUIRE(d.reported(Stage::kFailed));
-    const auto& report = d.last<action::ReportRollout>();
-    CHECK(report.generation == 2);
-    REQUIRE(report.death);
-    CHECK(report.death->exit.value == 11);
-    CHECK(d.pool.lifecycle().generation() == 1);
-    CHECK_FALSE(d.pool.lifecycle().trial());
-    CHECK(d.count<action::SendDrain>() == 0);
-    d.advance(seconds(60));
-    CHECK(d.started.size() == d.before + 1);  // it is not tried again
-    CHECK(d.count_status(WorkerStatus::kReady) == 3);
-    CHECK(d.pool.lifecycle().failures() == 0);
-  }
+TEST_CASE("a worker passes when it has been ready for the time and has served the connections") {
+  Fixture f;
+  WorkerRow& row = f.ready_on_trial();
+  CHECK_FALSE(f.rollout.trial_passed(kNow));
+  CHECK(f.rollout.next_deadline() == kNow + seconds(2));
+  row.served = 2;
+  CHECK_FALSE(f.rollout.trial_passed(kNow + milliseconds(1999)));
+  CHECK(f.rollout.trial_passed(kNow + seconds(2)));
+  CHECK_FALSE(f.rollout.next_deadline());
 }
 
-TEST_CASE("one that never gets ready is killed at start_timeout, and the rollout fails") {
-  Rollout d(pool_of(3));
-  d.advance(d.pool.settings().start_timeout);
-  CHECK(d.killed(d.candidate()));
-  CHECK_FALSE(d.reported(Stage::kFailed));
-  d.exit(d.candidate(), PoolDriver::kKilled);
-  CHECK(d.reported(Stage::kFailed));
-  CHECK(d.last<action::ReportRollout>().death->reason == StopReason::kStartTimeout);
+TEST_CASE("a worker with too few connections passes after three times the time") {
+  Fixture f;
+  f.ready_on_trial().served = 1;
+  CHECK_FALSE(f.rollout.trial_passed(kNow + seconds(2)));
+  CHECK(f.rollout.next_deadline() == kNow + seconds(6));
+  CHECK(f.rollout.trial_passed(kNow + seconds(6)));
 }
 
-TEST_CASE("workers that die during a trial are replaced from what they were started from themselves") {
-  Rollout d(pool_of(2));
-  d.exit(d.started[0], PoolDriver::kKilled);
-  CHECK(d.last<action::StartWorker>().generation == 1);
-  d.ready_all();
-  d.advance(seconds(6));
-  CHECK(d.last<action::StartWorker>().generation == 2);
+TEST_CASE("a worker that is not ready, or gone, does not pass") {
+  Fixture f;
+  WorkerRow& row = f.ready_on_trial();
+  row.served = 2;
+  f.workers.set_status(row, WorkerStatus::kStopping, kNow);
+  CHECK_FALSE(f.rollout.trial_passed(kNow + seconds(60)));
+  f.workers.remove(row.id);
+  CHECK_FALSE(f.rollout.trial_passed(kNow + seconds(60)));
+  CHECK_FALSE(f.rollout.next_deadline());
 }
 
-TEST_CASE("a second change takes the place of the one on trial") {
-  Rollout d(pool_of(2));
-  d.ready(d.candidate());
-  const WorkerId first = d.candidate();
-  d.handle(event::SettingsChanged{pool_of(2), true});
-  CHECK(d.count_for<action::SendDrain>(first) == 1);
-  CHECK(d.pool.lifecycle().trial() == Generation{3});
-  d.exit(first);
-  CHECK_FALSE(d.reported(Stage::kFailed));
-  d.ready(d.candidate());
-  d.advance(seconds(6));
-  CHECK(d.pool.lifecycle().generation() == 3);
+TEST_CASE("the generation that takes over brings its own form of start") {
+  Fixture f;
+  f.settings.start = StartForm::kFork;
+  (void)f.rollout.begin(/*with_trial=*/true, f.out);
+  f.settings.start = StartForm::kExec;  // a later reload that replaces nothing
+  CHECK(f.rollout.start() == StartForm::kExec);
+  CHECK_FALSE(f.rollout.take_over(f.out));
+  CHECK(f.reported() == Stage::kTakesOver);
+  CHECK(f.rollout.generation() == 2);
+  CHECK(f.rollout.start() == StartForm::kFork);
+  CHECK_FALSE(f.rollout.trial());
 }
 
-TEST_CASE("where nobody serves, the new generation takes over at once") {
-  PoolDriver d(pool_of(3));
-  d.handle(event::SettingsChanged{pool_of(3), true});
-  CHECK(d.pool.lifecycle().generation() == 2);
-  CHECK_FALSE(d.pool.lifecycle().trial());
+TEST_CASE("without a trial a new generation serves at once, and nothing is reported") {
+  Fixture f;
+  CHECK_FALSE(f.rollout.begin(/*with_trial=*/false, f.out));
+  CHECK(f.rollout.generation() == 2);
+  CHECK(f.out.empty());
 }
 
-TEST_CASE("with start: fork a template of the new generation is started first, and fails like its worker") {
-  PoolSettings settings = pool_of(2);
-  settings.start = StartForm::kFork;
-  Rollout d(settings);
-  CHECK(d.row(d.candidate()).role == WorkerRole::kTemplate);
-  const WorkerId origin = d.candidate();
-  SUBCASE("the template fails") {
-    d.exit(origin, Exit{Exit::Kind::kExited, 1});
-    CHECK(d.reported(Stage::kFailed));
-  }
-  SUBCASE("its worker fails: the template leaves") {
-    d.ready(origin, 0);
-    CHECK(d.last<action::StartWorker>().from == origin);
-    d.exit(d.candidate(), Exit{Exit::Kind::kExited, 1});
-    CHECK(d.reported(Stage::kFailed));
-    CHECK(d.count_for<action::SendDrain>(origin) == 1);
-  }
-  SUBCASE("both stand it: the old template leaves with its workers") {
-    d.ready(origin, 0);
-    d.ready(d.candidate());
-    d.advance(seconds(6));
-    for (int i = 0; i < 3; ++i) d.ready_all();
-    d.leave_all();
-    CHECK(d.pool.workers().size() == 3);
-    CHECK(d.pool.lifecycle().generation() == 2);
-  }
+TEST_CASE("an abandoned trial leaves the present generation, and its number is not used again") {
+  Fixture f;
+  CHECK_FALSE(f.rollout.abandon_trial());
+  (void)f.ready_on_trial();
+  CHECK_FALSE(f.rollout.trial_passed(kNow));
+  CHECK(f.rollout.abandon_trial() == Generation{2});
+  CHECK(f.rollout.generation() == 1);
+  CHECK_FALSE(f.rollout.next_deadline());
+  CHECK(f.rollout.next_generation() == 3);
 }
 
-TEST_CASE("when a third generation takes over, what is left of the first is ended whatever it does") {
-  PoolSettings settings = pool_of(1);
-  settings.probation = {Duration::zero(), 0};
-  settings.stop_timeout = std::chrono::hours(1);
-  PoolDriver d(settings);
-  d.ready_all();
-  std::vector<WorkerId> generations;
-  for (int i = 0; i < 3; ++i) {
-    const Ticket ticket = d.accept();
-    d.busy(ticket);
-    generations.push_back(d.holder(ticket));
-    d.handle(event::SettingsChanged{settings, true});
-    d.ready_all();
-  }
-  CHECK(d.terminated(generations[0]));
-  CHECK_FALSE(d.terminated(generations[1]));
-  CHECK_FALSE(d.terminated(generations[2]));
+TEST_CASE("two generations may finish their work; the third take-over ends the first, trials not counted") {
+  Fixture f;
+  CHECK_FALSE(f.rollout.begin(false, f.out));
+  (void)f.rollout.begin(true, f.out);
+  (void)f.rollout.abandon_trial();
+  CHECK_FALSE(f.rollout.begin(false, f.out));
+  CHECK(f.rollout.begin(false, f.out) == Generation{2});
+  CHECK(f.rollout.begin(false, f.out) == Generation{4});
 }
 
-TEST_CASE("trials that came to nothing do not make the generation that serves an old one") {
-  PoolSettings settings = pool_of(2);
-  settings.stop_timeout = std::chrono::hours(1);
-  PoolDriver d(settings);
-  d.ready_all();
-  const std::vector<WorkerId> serving = d.started;
-  std::vector<Ticket> tickets;
-  for (int i = 0; i < 5; ++i) {
-    tickets.push_back(d.accept());
-    if (d.holder(tickets.back())) d.busy(tickets.back());
-    d.handle(event::SettingsChanged{settings, true});
-    d.ready(d.started.back());
-  }
-  d.advance(seconds(6));
-  CHECK(d.pool.lifecycle().generation() == 6);
-  for (const WorkerId worker : serving) CHECK_FALSE(d.terminated(worker));
-}
-
-TEST_CASE("what nobody runs any more is forgotten, once") {
-  Rollout d(pool_of(1));
-  d.ready(d.candidate());
-  d.advance(seconds(6));
-  CHECK(d.count<action::ForgetGeneration>() == 0);
-  d.leave_all();
-  CHECK(d.count<action::ForgetGeneration>() == 1);
-  CHECK(d.last<action::ForgetGeneration>().generation == 1);
+TEST_CASE("a generation is forgotten once, when it has no worker left and serves no more") {
+  Fixture f;
+  const WorkerId old = f.add(1).id;
+  (void)f.rollout.begin(false, f.out);
+  (void)f.rollout.begin(true, f.out);
+  f.rollout.forget_unused(f.out);
+  CHECK(f.forgotten().empty());
+  f.workers.remove(old);
+  (void)f.rollout.abandon_trial();
+  f.rollout.forget_unused(f.out);
+  CHECK(f.forgotten() == std::vector<Generation>{1, 3});
+  f.rollout.forget_unused(f.out);
+  CHECK(f.forgotten() == std::vector<Generation>{1, 3});
 }
 
 }  // namespace

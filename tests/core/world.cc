@@ -292,7 +292,7 @@ void World::operate() {
 }
 
 void World::change(bool replace) {
-  if (replace) starts_[pool_.lifecycle().next_generation()] = settings_.start;
+  if (replace) starts_[pool_.lifecycle().rollout().next_generation()] = settings_.start;
   tell(event::SettingsChanged{settings_, replace});
 }
 
@@ -321,7 +321,8 @@ bool World::whole() const {
   }
   bool present = true;
   pool_.workers().for_each([&](const WorkerRow& row) {
-    present = present && row.generation == pool_.lifecycle().generation() && !row.resting && !row.retiring;
+    present = present && row.generation == pool_.lifecycle().rollout().generation() && !row.resting &&
+              !row.retiring;
   });
   return present && ready == pool_.lifecycle().target() && accepting_;
 }

@@ -1,0 +1,79 @@
+#include "supervisor/core/rollout.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace prefork {
+
+std::optional<Generation> Rollout::trial() const {
+  return trial_ ? std::optional(trial_->generation) : std::nullopt;
+}
+
+std::optional<Generation> Rollout::begin(bool with_trial, Actions& out) {
+  const Generation next = ++last_generation_;
+  generations_.push_back(next);
+  if (!with_trial) return succeed(next, settings_.start);
+  trial_ = Trial{next, settings_.start, {}};
+  out.push_back(action::ReportRollout{action::ReportRollout::Stage::kTrial, next, {}});
+  return std::nullopt;
+}
+
+std::optional<Generation> Rollout::take_over(Actions& out) {
+  const Trial passed = *trial_;
+  trial_.reset();
+  out.push_back(action::ReportRollout{action::ReportRollout::Stage::kTakesOver, passed.generation, {}});
+  return succeed(passed.generation, passed.start);
+}
+
+std::optional<Generation> Rollout::succeed(Generation next, StartForm start) {
+  past_.push_back(std::exchange(generation_, next));
+  start_ = start;
+  if (past_.size() <= kOldGenerations) return std::nullopt;
+  past_.erase(past_.begin());
+  return past_.front();
+}
+
+std::optional<Generation> Rollout::abandon_trial() {
+  const std::optional<Generation> abandoned = trial();
+  trial_.reset();
+  trial_due_.reset();
+  return abandoned;
+}
+
+bool Rollout::trial_passed(Instant now) {
+  trial_due_.reset();
+  if (!trial_) return false;
+  const WorkerRow* row = workers_.find(trial_->worker);
+  if (row == nullptr || row->status != WorkerStatus::kReady) return false;
+  const PoolSettings::Probation& probation = settings_.probation;
+  Instant due = row->ready_at + probation.time;
+  if (now >= due && row->served < probation.connections) due = row->ready_at + kPatience * probation.time;
+  if (now >= due) return true;
+  trial_due_ = due;
+  return false;
+}
+
+std::optional<Rollout::Missing> Rollout::missing() const {
+  if (!trial_ || trial_->worker) return std::nullopt;
+  if (trial_->start == StartForm::kExec) return Missing{};
+  const WorkerRow* fork_template = nullptr;
+  workers_.for_each([&](const WorkerRow& row) {
+    if (on_trial(row)) fork_template = &row;
+  });
+  if (fork_template == nullptr) return Missing{WorkerRole::kTemplate, {}};
+  if (fork_template->status != WorkerStatus::kReady) return std::nullopt;
+  return Missing{WorkerRole::kWorker, fork_template->id};
+}
+
+void Rollout::forget_unused(Actions& out) {
+  if (generations_.size() == 1) return;
+  std::erase_if(generations_, [&](Generation generation) {
+    if (generation == generation_ || generation == trial()) return false;
+    bool used = false;
+    workers_.for_each([&](const WorkerRow& row) { used = used || row.generation == generation; });
+    if (!used) out.push_back(action::ForgetGeneration{generation});
+    return !used;
+  });
+}
+
+}  // namespace prefork

@@ -1,0 +1,94 @@
+// Which generation of workers serves, which one is on trial, and when it takes over. A new generation is
+// tried with one worker; when that worker has stood its probation, its generation becomes the pool's. Starts
+// and ends no worker: Lifecycle asks what is needed and does it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "supervisor/core/action.h"
+#include "supervisor/core/ids.h"
+#include "supervisor/core/settings.h"
+#include "supervisor/core/worker_table.h"
+
+namespace prefork {
+
+class Rollout {
+ public:
+  /// Workers of older generations are ended even while they are busy.
+  static constexpr std::size_t kOldGenerations = 2;
+  /// A worker that gets too few connections for its probation passes after this many times the probation.
+  static constexpr int kPatience = 3;
+
+  /// `settings` decides about probation, and how the first generation is started.
+  Rollout(const PoolSettings& settings, const WorkerTable& workers)
+      : settings_(settings), workers_(workers), start_(settings.start) {}
+
+  /// The generation that serves.
+  [[nodiscard]] Generation generation() const { return generation_; }
+  /// How the workers of the generation that serves are started.
+  [[nodiscard]] StartForm start() const { return start_; }
+  /// The generation on trial; nothing when there is none.
+  [[nodiscard]] std::optional<Generation> trial() const;
+  /// The number of the next generation.
+  [[nodiscard]] Generation next_generation() const { return last_generation_ + 1; }
+  /// Of the generation that serves, and not being replaced.
+  [[nodiscard]] bool serves(const WorkerRow& row) const { return row.present(generation_); }
+  [[nodiscard]] bool on_trial(const WorkerRow& row) const { return row.on_trial(trial()); }
+
+  /// Begins a new generation from the present settings, with a trial or without. No other trial may run. A
+  /// returned generation is the oldest that may still finish its work: end all workers of older ones.
+  [[nodiscard]] std::optional<Generation> begin(bool with_trial, Actions& out);
+  /// The generation on trial takes over. Returns the same as begin().
+  [[nodiscard]] std::optional<Generation> take_over(Actions& out);
+  /// Ends the trial. Returns the generation that was on trial, if there was one: its workers must leave.
+  std::optional<Generation> abandon_trial();
+
+  /// True when the worker on trial has stood its probation. Remembers otherwise when to ask again.
+  [[nodiscard]] bool trial_passed(Instant now);
+  /// What the trial needs to be started next; nothing when it only needs time.
+  struct Missing {
+    WorkerRole role = WorkerRole::kWorker;
+    WorkerId from;  ///< the template to fork it from
+  };
+  [[nodiscard]] std::optional<Missing> missing() const;
+  /// This worker was started for the trial.
+  void started(WorkerId worker) { trial_->worker = worker; }
+  /// When trial_passed() may change by time alone.
+  [[nodiscard]] std::optional<Instant> next_deadline() const { return trial_due_; }
+
+  /// Reports the generations of which no worker is left and none will be started.
+  void forget_unused(Actions& out);
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("generation", self.generation_), visit("last_generation", self.last_generation_);
+    visit("start", self.start_), visit("trial", self.trial_), visit("trial_due", self.trial_due_);
+    visit("generations", self.generations_), visit("past", self.past_);
+  }
+
+ private:
+  struct Trial {
+    Generation generation = 0;
+    StartForm start = StartForm::kExec;
+    WorkerId worker;  ///< none: not started yet
+
+    template <typename Self, typename Visit>
+    static void visit_state(Self& self, Visit&& visit) {
+      visit("generation", self.generation), visit("start", self.start), visit("worker", self.worker);
+    }
+  };
+  std::optional<Generation> succeed(Generation next, StartForm start);
+
+  const PoolSettings& settings_;
+  const WorkerTable& workers_;
+  Generation generation_ = 1;
+  Generation last_generation_ = 1;
+  StartForm start_;  ///< of generation_
+  std::optional<Trial> trial_;
+  std::optional<Instant> trial_due_;           ///< when the worker on trial may have passed
+  std::vector<Generation> generations_ = {1};  ///< not forgotten yet, in order
+  std::vector<Generation> past_;               ///< the last ones that served before generation_, in order
+};
+
+}  // namespace prefork
