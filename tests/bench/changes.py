@@ -1,4 +1,4 @@
-"""What the clients notice while workers, listeners and the supervisor itself are replaced: for script/bench."""
+"""What clients notice while workers, listeners and the supervisor itself are replaced: for script/bench."""
 import json
 import os
 import signal
@@ -11,7 +11,7 @@ from control import Control
 from servers import BenchError, Server
 
 WORKERS = 8
-# Half of the requests take 1 ms and half 5 ms: 45 % of what the workers can do.
+# Half of the requests take 1 ms and half take 5 ms: 45 % of the workers' capacity.
 RATE = round(0.45 * WORKERS / 0.003)
 LOAD = ["open", "--rate", str(RATE), "--short-us", "1000", "--long-us", "5000", "--long-share", "0.5"]
 PACES = (
@@ -22,10 +22,10 @@ KINDS = ("recycled workers", "rollouts", "listener changes", "upgrades in place"
 
 
 class Service:
-    """A pool under a load that arrives at random times, whatever becomes of it, and what can be changed in it."""
+    """A pool under an open load (requests arrive at random times, answered or not), and the changes to make in it."""
 
     PROBATION = {"time": "200ms", "connections": 1}
-    # Of a load of this many connections a second, so many workers a second are recycled.
+    # Under the load RATE this many workers are recycled a second.
     RECYCLED_A_SECOND = 20
 
     def __init__(self, programs):
@@ -58,11 +58,11 @@ class Service:
             raise BenchError(f"reload: {verdict['mistakes']}")
 
     def await_departures(self, reason, count):
-        """Until so many workers have left because of that."""
+        """Waits until `count` workers have left for this reason."""
         self.control.wait_for(lambda event: event["event"] == "worker_died" and event["reason"] == reason, count)
 
     def change(self, kind, count, seconds):
-        """Makes so many changes in about so many seconds; some kinds go at their own pace."""
+        """Makes `count` changes in about `seconds` seconds. Recycling and rollouts run at their own pace."""
         if kind == "recycled workers":
             self.reload({"recycle": {"connections": round(RATE / self.RECYCLED_A_SECOND)}})
             self.await_departures("recycled", count)
@@ -80,12 +80,12 @@ class Service:
                 self.control.upgrade()
 
     def roll_out(self):
-        """One after the other: the next begins when the last old worker has left."""
+        """One rollout. It ends when the last old worker has left."""
         self.control.ask("restart")
         self.await_departures("replaced by a reload", WORKERS)
 
     def change_listeners(self, number):
-        """One TCP listener and one unix listener more, or both gone again; who connects to them is answered."""
+        """Adds a TCP and a unix listener, or removes both again. A client of the added unix listener must get an answer."""
         if number % 2 == 1:
             return self.reload({})
         more = "unix:" + self.path("more")
@@ -97,7 +97,7 @@ class Service:
                 raise BenchError("the listener that was added does not answer")
 
     def under_load(self, seconds, action):
-        """What the load generator reports of the time that the action takes, `seconds` at least."""
+        """Runs the action under load, for at least `seconds`; returns the report of the load generator."""
         command = [self.programs.client, self.server.address, "--seconds", "600", *LOAD]
         begin = time.monotonic()
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
@@ -121,7 +121,7 @@ class Service:
 
 
 def rounds(programs, count, changes, seconds):
-    """For each round the reports by kind, with a steady phase before each kind: {kind: (steady, changing)}."""
+    """For each round the reports of each kind of change, after a steady phase: {kind: (steady, changing)}."""
     with Service(programs) as service:
         for _ in range(count):
             yield {

@@ -7,7 +7,7 @@ from servers import BenchError
 
 
 class Control:
-    """Asks, and hears what happens from when it has connected. `path`: of the socket."""
+    """Sends requests and collects events from the moment it connects. `path`: of the socket."""
 
     PATIENCE = 60
 
@@ -18,7 +18,7 @@ class Control:
         self.connect()
 
     def connect(self):
-        """Connects, anew if need be, and subscribes. The socket may not be there yet."""
+        """Connects, or connects again, and subscribes. Waits if the socket does not exist yet."""
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(self.PATIENCE)
         deadline = time.monotonic() + self.PATIENCE
@@ -28,7 +28,7 @@ class Control:
                 break
             except (FileNotFoundError, ConnectionRefusedError) as error:
                 if time.monotonic() > deadline:
-                    raise BenchError(f"nobody listens at {self.path}") from error
+                    raise BenchError(f"no supervisor listens at {self.path}") from error
                 time.sleep(0.001)
         self.lines = self.socket.makefile("r", encoding="utf-8")
         self.ask("subscribe")
@@ -40,7 +40,7 @@ class Control:
         except ConnectionResetError:
             return None
         except TimeoutError as error:
-            raise BenchError("the supervisor has said nothing for a minute") from error
+            raise BenchError("the supervisor has sent nothing for a minute") from error
 
     def ask(self, method, **parameters):
         self.number += 1
@@ -65,11 +65,11 @@ class Control:
         return message and message["params"]
 
     def wait_for(self, wanted, count=1):
-        """Until there were so many events for which `wanted` holds; the last of them."""
+        """Waits for `count` events for which `wanted` holds; returns the last of them."""
         deadline = time.monotonic() + self.PATIENCE
         while count > 0:
             if time.monotonic() > deadline:
-                raise BenchError(f"{count} events that were waited for have not come within a minute")
+                raise BenchError(f"{count} expected events have not come within a minute")
             event = self.hear()
             if event is None:
                 raise BenchError("the supervisor has closed its control socket")
@@ -78,7 +78,7 @@ class Control:
         return event
 
     def upgrade(self):
-        """Lets the installed program take over, and connects to that."""
+        """Upgrades to the installed program and connects to it."""
         self.ask("upgrade")
         while (event := self.hear()) is not None:
             if event["event"] == "upgrade_refused":

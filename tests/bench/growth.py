@@ -12,8 +12,8 @@ SIZE = 64
 
 
 def growth(programs, start):
-    """Of one burst of as many clients as there may be workers, each of which keeps one busy until the pool has
-    its full size: the milliseconds that the one waited who waited longest, and those until all are ready."""
+    """Starts one burst of SIZE clients; each keeps a worker busy until the pool has its full size. Returns in
+    milliseconds the longest wait of a client, and the time until all workers are ready."""
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         control, config = os.path.join(directory, "control"), os.path.join(directory, "pool.json")
         with open(config, "w", encoding="utf-8") as file:
@@ -51,7 +51,7 @@ def burst(server, watch):
 
 
 def all_served(watch):
-    """The pool's status when nobody waits any more."""
+    """The status of the pool when no client waits any more, else None."""
     status = watch.ask("status")["pools"][0]
     counters = status["counters"]
     if counters["expired"] + counters["rejected"] + counters["lost"] > 0:

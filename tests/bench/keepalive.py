@@ -1,4 +1,4 @@
-"""Clients that keep their connections, silent ones, and more than can be served: runs of script/bench."""
+"""Keep-alive clients, silent clients, and overload: runs of script/bench."""
 import json
 import os
 import pathlib
@@ -18,13 +18,13 @@ from table import Rounds
 RIVALS = pathlib.Path(__file__).resolve().parent / "rivals"
 WORKERS = 8
 CLIENTS = 64
-# 60 % of what the workers can do: 95 % of the requests take 1 ms, 5 % take 100 ms, 5.95 ms in the mean.
+# 60 % of the workers' capacity: 95 % of the requests take 1 ms, 5 % take 100 ms, the mean is 5.95 ms.
 RATE = round(0.6 * WORKERS / 0.00595)
 PARK = {"keep_alive": {"park": True, "idle_timeout": "10m"}}
 
 
 class Pool(Server):
-    """The supervisor with a pool of `supervisor-worker http`; `keys`: of its configuration."""
+    """The supervisor with a pool of `supervisor-worker http`. `keys`: further keys of its configuration."""
 
     def __init__(self, programs, keys, workers=WORKERS):
         self.directory = tempfile.TemporaryDirectory(prefix="bench-")
@@ -50,7 +50,7 @@ class Pool(Server):
 
 
 class Crowd:
-    """Clients that stay connected between one load and the next. Each has asked once to begin with."""
+    """Clients that stay connected between one load and the next. Each sends one request at the start."""
 
     def __init__(self, programs, server, clients, sources=4):
         command = [programs.client, server.address, "http", "--interactive", "--clients", str(clients)]
@@ -85,8 +85,8 @@ class Crowd:
 
 
 def measured(programs, variants, count, seconds):
-    """Interleaved rounds; `variants`: by name a server and what bench-client does to it. Arrivals at random
-    times differ from round to round, not from variant to variant."""
+    """Interleaved rounds. `variants`: name → server and the arguments of bench-client for it. The random arrival
+    times differ from round to round but are the same for all variants."""
     rounds = Rounds(variants)
     for number in range(count):
         for name, (server, load) in variants.items():
@@ -100,7 +100,7 @@ def per_second(report):
 
 
 def short_p99(report):
-    """Requests that were not answered by the end count with the time that they had waited."""
+    """Unanswered requests count too, with the time that they have waited at the end."""
     return report["phases"][0]["short"]["waited_p99_ms"]
 
 
@@ -113,7 +113,7 @@ def p99(report):
 
 
 def ratio_line(table, rounds, what, one, two, figure, unit, limit="", bound=None, at_least=False):
-    """A line of two variants, and whether their ratio keeps within `bound`."""
+    """Prints a line for two variants; the verdict is whether their ratio is within `bound`."""
     ours, theirs = rounds.median(one, figure), rounds.median(two, figure)
     ratio = rounds.ratio(one, two, figure)
     if bound is not None:
@@ -124,7 +124,7 @@ def ratio_line(table, rounds, what, one, two, figure, unit, limit="", bound=None
 
 
 def note_errors(table, rounds, names):
-    """What should not have failed, and did. Rivals may leave clients unanswered: that counts as a wait."""
+    """Reports failed requests as a missed limit. Not for rivals: their unanswered requests count as waits."""
     failed = sum(report["errors"] for name in names for report in rounds.reports[name])
     if failed:
         table.missed.append("errors")
@@ -132,13 +132,13 @@ def note_errors(table, rounds, names):
 
 
 def rivals():
-    """By name, the commands of the servers that are installed, each with as many workers that answer one request
-    at a time, and how long they keep a connection: longer than this takes, as ours."""
+    """The commands of the installed rivals, by name. Each has the same number of workers that answer one request at
+    a time, and keeps connections for longer than the run, as our pool does."""
     found = {}
     if node := shutil.which("node") or shutil.which("nodejs"):
         found["Node cluster"] = [node, str(RIVALS / "node_cluster.js"), str(WORKERS)]
     if gunicorn := shutil.which("gunicorn", path="/usr/bin") or shutil.which("gunicorn"):
-        # gthread is gunicorn's worker that keeps connections; with one thread it answers one request at a time.
+        # gthread is the gunicorn worker that keeps connections. With one thread it answers one request at a time.
         found["gunicorn gthread"] = [gunicorn, "--bind", "127.0.0.1:0", "--workers", str(WORKERS), "--worker-class", "gthread"]
         found["gunicorn gthread"] += ["--threads", "1", "--keep-alive", "60", "--chdir", str(RIVALS), "gunicorn_application"]
     return found
@@ -147,7 +147,7 @@ def rivals():
 def keepalive(programs, table, count, seconds):
     table.title(
         f"Keep-alive: {CLIENTS} clients, each with one connection and requests at random times; {WORKERS} workers at\n"
-        f"60 %, 95 % of the requests take 1 ms, 5 % take 100 ms; p99 of the short ones from when they were due"
+        f"60 %, 95 % of the requests take 1 ms, 5 % take 100 ms; p99 of the short requests from their due time"
     )
     table.line("", "parked", "otherwise")
     load = ["--clients", str(CLIENTS), "--phase", f"{RATE}:{seconds}", "--grace", "1"]
@@ -164,8 +164,8 @@ def keepalive(programs, table, count, seconds):
             variants[name] = (server, load)
         rounds = measured(programs, variants, count, seconds)
     ratio_line(table, rounds, "a fresh connection for each request", "parked", "fresh", short_p99, " ms", bound=1.2)
-    what = "  of clients who were free when they were due"
-    ratio_line(table, rounds, what, "parked", "fresh", prompt_p99, " ms", "clients who were free", 1.2)
+    what = "  of clients that were free at the due time"
+    ratio_line(table, rounds, what, "parked", "fresh", prompt_p99, " ms", "clients that were free", 1.2)
     for name in list(variants)[2:]:
         ratio_line(table, rounds, name, "parked", name, short_p99, " ms", bound=0.2)
     for name in ("Node cluster", "gunicorn gthread"):
@@ -176,7 +176,7 @@ def keepalive(programs, table, count, seconds):
 
 def crowd(programs, table, count, seconds):
     many = 500
-    table.title(f"Crowd: {many} clients that ask again at once, for 1 ms each; {WORKERS} workers")
+    table.title(f"Crowd: {many} clients send 1 ms requests without pause; {WORKERS} workers")
     table.line("", f"{many} clients", f"{WORKERS} clients")
     with Pool(programs, PARK) as pool:
         load = ["--long-share", "0", "--clients"]
@@ -190,7 +190,7 @@ def crowd(programs, table, count, seconds):
 
 
 def adaptive(programs, table, count, seconds):
-    table.title(f"Adaptive parking: 4 clients that ask again at once, for nothing; {WORKERS} workers")
+    table.title(f"Adaptive parking: 4 clients send 0 ms requests without pause; {WORKERS} workers")
     table.line("", "parking", "never")
     load = ["--clients", "4", "--short-ms", "0", "--long-share", "0"]
     with Pool(programs, PARK) as parking, Pool(programs, {"hold": "done"}) as done, Pool(programs, {}) as receipt:
@@ -203,7 +203,7 @@ def adaptive(programs, table, count, seconds):
 
 
 def idle_share(pid, seconds):
-    """CPU time that a process uses, of all there is on one CPU."""
+    """The share of one CPU that a process uses."""
     before = cpu_seconds(pid)
     time.sleep(seconds)
     return (cpu_seconds(pid) - before) / seconds
@@ -215,7 +215,7 @@ def resident(pid):
 
 
 def room():
-    """How many connections a supervisor can have, at most, beside its own descriptors and a short queue."""
+    """The most connections of a supervisor, besides its own descriptors and a short queue."""
     limit = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 20000)
     if limit < 4096:
         raise BenchError(f"the limit of descriptors is {limit}: 4096 are needed (ulimit -Hn)")
@@ -243,17 +243,17 @@ def parked(programs, table, count, seconds):
     limit = table.verdict("memory of a parked connection", each <= 400, "≤ 400 bytes more each")
     table.line("resident memory", *(f"{size / 2**20:.1f} MiB" for size in sizes.values()), f"{each:.0f}", limit)
     limit = table.verdict("idle CPU", shares["many"] < 0.005, "< 0.5 %")
-    table.line("CPU while nobody asks", *(f"{share * 100:.2f} %" for share in shares.values()), "", limit)
+    table.line("CPU while all clients are idle", *(f"{share * 100:.2f} %" for share in shares.values()), "", limit)
     ratio_line(table, rounds, "p99", "many", "few", p99, " ms", "p99 with many parked", 1.2)
     if evicted:
         table.missed.append("parked connections")
-        table.title(f"  {evicted} had to make room")
+        table.title(f"  {evicted} connections had to make room")
     note_errors(table, rounds, crowds)
 
 
 def silent(programs, table, count, seconds):
     many, good, workers = min(5000, room()), 10, 4
-    table.title(f"Silent: {good} clients that ask again at once, for 1 ms each, with {many} silent ones; {workers} workers")
+    table.title(f"Silent: {good} clients send 1 ms requests without pause, beside {many} silent ones; {workers} workers")
     table.line("", "with them", "without")
     keys = {**PARK, "wait_for_data": True, "first_byte_timeout": "10m"}
     load = ["--clients", str(good), "--long-share", "0"]
@@ -271,12 +271,12 @@ def silent(programs, table, count, seconds):
     ratio_line(table, rounds, "p99", "with", "without", p99, " ms", "p99 beside silent ones", 1.2)
     if left:
         table.missed.append("silent connections")
-        table.title(f"  {left} of the silent ones were not left alone")
+        table.title(f"  {left} silent connections have left the lobby")
     note_errors(table, rounds, ("with", "without"))
 
 
 class Overload:
-    """One pool under three times as much as it can do, by clients who leave after a second."""
+    """One pool at three times its capacity, with clients that leave after a second."""
 
     SERVICE_MS = 10
     NORMAL = round(0.5 * WORKERS * 1000 / SERVICE_MS)
@@ -284,9 +284,9 @@ class Overload:
     LOAD = ["http", "--fresh", "--short-ms", str(SERVICE_MS), "--long-share", "0", "--sources", "16"]
     BUSY = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     QUEUES = {
-        # Who has not been served in half the time that clients have is told so.
+        # A connection that has waited half the clients' patience gets BUSY.
         "adaptive": {"order": "adaptive", "timeout": "500ms", "full": "reject", "reject_with": BUSY},
-        # Room for all who come within the second that they stay.
+        # Room for all clients that arrive within the second that each of them stays.
         "fifo": {"order": "fifo", "timeout": "24h", "max": 4000},
     }
 
@@ -294,7 +294,7 @@ class Overload:
         with Pool(programs, {"queue": self.QUEUES[order]}) as pool:
             self.capacity = per_second(programs.load(pool, usual, [*self.LOAD, "--clients", "32"]))
             begun = pool.counter("begun")
-            # Before, under too much, the second after it, and from then on.
+            # The phases: before, overload, the second after it, and the time after that.
             phases = [(self.NORMAL, usual), (self.TOO_MUCH, seconds), (self.NORMAL, 1), (self.NORMAL, usual)]
             arguments = [word for rate, time in phases for word in ("--phase", f"{rate}:{time}")]
             report = programs.load(pool, 0, ["--timeout", "1", *self.LOAD, "--clients", "0", *arguments])
@@ -326,7 +326,7 @@ def overload(programs, table, seconds, usual):
     limit = table.verdict("goodput", share >= 0.9, "≥ 0.9 of capacity")
     table.line("goodput: answers a second in time", *(f"{one.goodput:.0f}" for one in both), f"{share:.2f}", limit)
     limit = table.verdict("p50 under overload", ours.p50 <= 5 * kind.SERVICE_MS, f"≤ {5 * kind.SERVICE_MS} ms")
-    table.line("p50 of those answered", *(f"{one.p50:.1f} ms" for one in both), "", limit)
+    table.line("p50 of the answers", *(f"{one.p50:.1f} ms" for one in both), "", limit)
     wasted = ours.wasted / ours.executed
     limit = table.verdict("work for clients that had left", wasted <= 0.001, "≤ 0.001 of all")
     table.line("work for clients that had left", *(f"{one.wasted}" for one in both), f"{wasted:.4f}", limit)

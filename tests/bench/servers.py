@@ -1,4 +1,4 @@
-"""The servers that script/bench measures, what CPU time and memory they use, and the load that is put on them."""
+"""The servers that script/bench measures, their CPU time and memory, and the load on them."""
 import json
 import os
 import re
@@ -11,11 +11,11 @@ LISTENING = re.compile(r"[Ll]istening (?:on|at:) (?:http://)?(127\.0\.0\.1:\d+)"
 
 
 class BenchError(Exception):
-    """Something did not work; the text says what."""
+    """A run failed; the text says why."""
 
 
 def parents():
-    """pid → parent's pid, of all processes."""
+    """pid → pid of the parent, for all processes."""
     found = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -23,19 +23,19 @@ def parents():
                 with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as stat:
                     found[int(name)] = int(stat.read().rpartition(")")[2].split()[1])
             except (FileNotFoundError, ProcessLookupError):
-                pass  # it has just ended
+                pass  # the process has just ended
     return found
 
 
 def cpu_seconds(pid):
-    """CPU time of a process of one thread, user and system, by the scheduler's own nanoseconds."""
+    """User and system CPU time of a single-threaded process, from the scheduler (nanoseconds)."""
     with open(f"/proc/{pid}/schedstat", encoding="ascii") as stat:
         return int(stat.read().split()[0]) / 1e9
 
 
 class Server:
-    """A running server: a process and everything below it. `cpus` pins it (None leaves it free); `batch`
-    schedules it as a batch process."""
+    """A running server: a process and all its descendants. `cpus` pins it to these CPUs (None: all CPUs). `batch`:
+    scheduled as a batch process."""
 
     def __init__(self, command, cpus=None, environment=None, batch=False):
         self.program = os.path.basename(command[0])
@@ -56,7 +56,7 @@ class Server:
             env=dict(os.environ, **(environment or {})),
         )
         try:
-            self.address = self.wait_for(self.listening, "to listen")
+            self.address = self.wait_for(self.listening, "it listens")
         except BenchError:
             self.stop()
             raise
@@ -77,11 +77,11 @@ class Server:
                 with open(self.log.name, encoding="utf-8", errors="replace") as log:
                     last = "".join(log.readlines()[-5:])
                 wrong = "ended" if ended else "took too long"
-                raise BenchError(f"{self.program} {wrong} while it was waited for {what}. It said:\n{last}")
+                raise BenchError(f"{self.program} {wrong}; expected: {what}. Its last output:\n{last}")
             time.sleep(0.0005)
 
     def processes(self):
-        """The pids by role: the supervisor's own (with its spawners), and workers."""
+        """Two lists of pids: the supervisor with its spawners, and the workers."""
         own, workers = [], []
         tree, parent_of = [self.process.pid], parents()
         for pid in tree:
@@ -94,7 +94,7 @@ class Server:
         return own, workers
 
     def wait_until_quiet(self, workers):
-        """Until so many workers run and nothing uses CPU time any more."""
+        """Waits until `workers` workers run and no process uses CPU time any more."""
         self.wait_for(lambda: len(self.processes()[1]) >= workers, f"{workers} workers")
         used = -1.0
 
@@ -109,7 +109,7 @@ class Server:
         self.wait_for(quiet, "quiet after its start")
 
     def cpu(self):
-        """CPU seconds so far: the supervisor's own and the workers'."""
+        """CPU seconds so far: of the supervisor with its spawners, and of the workers."""
         own, workers = self.processes()
         return sum(map(cpu_seconds, own)), sum(map(cpu_seconds, workers))
 
@@ -151,16 +151,16 @@ class Programs:
         with tempfile.NamedTemporaryFile("w", prefix="bench-", suffix=".json") as pool:
             json.dump({"listen": "127.0.0.1:0", "command": [self.worker, service], "workers": workers}, pool)
             pool.flush()
-            # It has read the file by the time it listens.
+            # When it listens, it has read the file: the file may go.
             return Server([self.supervisor, "-c", pool.name], cpus)
 
     def direct(self, service, workers, cpus=None, reuse_port=False, batch=False):
-        """The same worker, accepting for itself."""
+        """The same workers without a supervisor: they accept for themselves."""
         command = [self.worker, service, "--listen", "127.0.0.1:0", "--workers", str(workers)]
         return Server(command + (["--reuse-port"] if reuse_port else []), cpus, batch=batch)
 
     def load(self, server, seconds, arguments, cpus=None):
-        """Puts load on a server; what the load generator reports, with CPU microseconds per connection."""
+        """Runs load on a server; returns the report of the load generator, plus CPU microseconds per connection."""
         pin = (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
         own, workers = server.cpu()
         command = [self.client, server.address, "--seconds", str(seconds), *arguments]

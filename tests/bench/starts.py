@@ -1,4 +1,4 @@
-"""How fast a worker is replaced, and what a template saves: for script/bench."""
+"""How fast a dead worker is replaced, and how much memory a template saves: for script/bench."""
 import json
 import os
 import pathlib
@@ -18,7 +18,7 @@ class Pool:
     """A running pool, watched through its control socket."""
 
     WORKERS = 4
-    # Kills that follow each other faster would be taken for a crash loop, and slowed down.
+    # Faster kills would count as a crash loop, and the restarts would be delayed.
     PAUSE = 0.3
 
     def __init__(self, programs, command, start):
@@ -39,7 +39,7 @@ class Pool:
         self.pids = [self.wait_for_worker()[0] for _ in range(self.WORKERS)]
 
     def wait_for_worker(self):
-        """The pid of the next worker that is ready, and the milliseconds since it was asked for; a template is none."""
+        """The pid of the next ready worker, and the milliseconds since its start was requested. A template is no worker."""
         while True:
             event = json.loads(self.lines.readline() or "null")
             if event is None:
@@ -58,9 +58,9 @@ class Pool:
                 raise BenchError("a connection was not answered")
 
     def replacement_ms(self):
-        """From SIGKILL for the worker to the supervisor's word that the next one is ready; and since it asked for that."""
+        """Milliseconds until the next worker_ready: from the SIGKILL of a worker, and from the request for the new worker."""
         for _ in range(self.WORKERS):
-            self.ask()  # one that has served nothing would be a failed start
+            self.ask()  # the death of a worker that has served nothing would count as a failed start
         time.sleep(self.PAUSE)
         start = time.monotonic()
         os.kill(self.pids.pop(0), signal.SIGKILL)
@@ -69,7 +69,7 @@ class Pool:
         return (time.monotonic() - start) * 1000, took
 
     def private_share(self):
-        """A worker's private part of its resident memory, and that in MiB."""
+        """The private share of a worker's resident memory, and its resident memory in MiB."""
         with open(f"/proc/{self.pids[0]}/smaps_rollup", encoding="ascii") as rollup:
             sizes = dict(re.findall(r"^(\w+): +(\d+) kB", rollup.read(), re.MULTILINE))
         private = int(sizes["Private_Clean"]) + int(sizes["Private_Dirty"])

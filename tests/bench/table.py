@@ -1,9 +1,9 @@
-"""What script/bench prints, and the figures of several rounds."""
+"""The output of script/bench, and the figures of several rounds."""
 import statistics
 
 
 class Rounds:
-    """The figures of some variants over interleaved rounds."""
+    """The figures of several variants over interleaved rounds."""
 
     def __init__(self, variants):
         self.reports = {variant: [] for variant in variants}
@@ -12,7 +12,7 @@ class Rounds:
         return statistics.median(figure(report) for report in self.reports[variant])
 
     def ratio(self, variant, other, figure):
-        """Median of the rounds' own ratios: a slow moment of the machine hits both sides of a round."""
+        """Median of the ratios of each round: a slow moment of the machine affects both sides of a round."""
         pairs = zip(self.reports[variant], self.reports[other])
         return statistics.median(figure(one) / figure(two) for one, two in pairs)
 
@@ -21,7 +21,7 @@ class Rounds:
 
 
 class Table:
-    """Lines of: what, the supervisor's figure, the other's, their ratio, the limit."""
+    """Lines of: label, the supervisor's figure, the other figure, their ratio, the limit."""
 
     WIDTHS = (46, 13, 13, 8)
 
