@@ -1,4 +1,4 @@
-// Connecting where a Client would fail the test: to what may not listen yet, or not any more.
+// Connects where a Client would fail the test: to an address with no listener yet, or no longer.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace prefork::test {
 
-/// Connects to HOST:PORT, numeric IPv4; the Fd is not valid when nobody listens there. Waits half a minute at
-/// most, when it connects, sends and receives.
+/// Connects to HOST:PORT, numeric IPv4; the Fd is not valid if the connection fails. The socket waits at most
+/// half a minute to connect, send and receive.
 [[nodiscard]] Fd connect_tcp(const std::string& address);
 /// The same for a unix socket.
 [[nodiscard]] Fd connect_unix(const std::string& path);

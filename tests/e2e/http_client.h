@@ -1,4 +1,4 @@
-// A client that keeps its connection, of a pool that runs `supervisor-worker http`.
+// A keep-alive client of a pool that runs `supervisor-worker http`.
 #pragma once
 
 #include <sys/types.h>
@@ -16,8 +16,8 @@ class HttpClient {
   explicit HttpClient(const std::string& address) : client_(address) {}
 
   void ask(const std::string& target = "/");
-  /// Waits for the answer to the first request that has none: the worker's pid; 0 when the connection ends
-  /// without one.
+  /// Waits for the answer to the oldest unanswered request. Returns the worker's pid, or 0 if the connection
+  /// ends without an answer.
   [[nodiscard]] pid_t answer();
   [[nodiscard]] pid_t get(const std::string& target = "/") { return ask(target), answer(); }
   [[nodiscard]] Client& connection() { return client_; }
@@ -29,7 +29,7 @@ class HttpClient {
   std::string input_;
 };
 
-/// Who is in a pool's lobby, and who was made to leave it.
+/// The connections in a pool's lobby, and the number that made room.
 struct LobbyText {
   std::uint64_t silent = 0, parked = 0, evicted = 0;
 };

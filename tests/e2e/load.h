@@ -1,5 +1,5 @@
-// Client threads that connect, ask and read to the end, again and again, and count what became of each
-// connection.
+// Client threads that connect, send a request and read to the end, again and again. They count the outcome of
+// each connection.
 #pragma once
 
 #include <sys/types.h>
@@ -18,7 +18,7 @@ class Load {
   struct Tally {
     std::uint64_t connected = 0;
     std::uint64_t answered = 0;
-    std::uint64_t nothing = 0;                  ///< ended without a byte
+    std::uint64_t nothing = 0;                  ///< ended without a byte of answer
     std::uint64_t hung = 0;                     ///< neither answered nor ended in time
     std::uint64_t refused = 0;                  ///< could not connect
     std::map<pid_t, std::uint64_t> answers_of;  ///< by the worker that answered: "OK <pid>\n"
@@ -33,10 +33,10 @@ class Load {
   Load& operator=(const Load&) = delete;
   ~Load();
 
-  /// Lets each thread finish its connection, and returns what they saw.
+  /// Lets each thread finish its connection, and returns the sum of all tallies.
   Tally stop();
   [[nodiscard]] std::uint64_t answered() const { return answered_; }
-  /// Waits until this many more were answered.
+  /// Waits until this many more connections were answered.
   void wait_for_answers(std::uint64_t count) const;
 
  private:

@@ -1,5 +1,5 @@
-// For tests of an upgrade in place: the file that a supervisor is started from, and in which another program
-// can be put.
+// For tests of an upgrade in place: the path that a supervisor is started from. A test can install another
+// program there.
 #pragma once
 
 #include <sys/types.h>
@@ -20,9 +20,9 @@ class Program {
   Program();
   [[nodiscard]] std::string path() const { return directory_.at("supervisor"); }
 
-  /// A symbolic link, as deployments have it.
+  /// Links to the built program by a symbolic link, as deployments do.
   void use_built() const { link_to(SupervisorUnderTest::built_program()); }
-  /// The same program as another file; returns its path.
+  /// Installs the same program as another file; returns its path.
   std::string use_copy(const std::string& name) const;
   void use_script(const std::string& text, mode_t mode = 0755) const;
   void remove() const;
@@ -36,13 +36,13 @@ class Program {
 [[nodiscard]] std::unique_ptr<SupervisorUnderTest> start(const Program& program, const std::string& config,
                                                          std::size_t listeners = 1);
 
-/// By SIGUSR2; returns when the new program has taken over.
+/// Sends SIGUSR2; returns when the new program has taken over.
 void upgrade(SupervisorUnderTest& supervisor);
 
 /// A worker that answers "a" to its first client's first byte, and "b" when the gate "go" is open; then it
 /// serves as an echo.
 [[nodiscard]] std::vector<std::string> waits_at_gate();
-/// A client of that worker, to whom it has answered "a".
+/// A client of that worker that has received the "a".
 [[nodiscard]] std::unique_ptr<Client> begin(const std::string& address);
 
 }  // namespace prefork::test

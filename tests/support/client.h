@@ -1,4 +1,4 @@
-// A client of a pool: one connection. Everything that waits fails the test at the deadline.
+// A client of a pool: one connection. Every wait fails the test at its deadline.
 #pragma once
 
 #include <cstddef>
@@ -11,27 +11,27 @@ namespace prefork::test {
 
 class Client {
  public:
-  /// Connects. `address` as the supervisor names it: `127.0.0.1:4711`, `[::1]:4711`, `unix:/path`,
+  /// Connects. `address` as the supervisor writes it: `127.0.0.1:4711`, `[::1]:4711`, `unix:/path`,
   /// `unix:@name`.
-  /// `from`: the IPv4 address that it connects from; empty: the one that the kernel chooses.
+  /// `from`: the local IPv4 address; empty: the kernel chooses it.
   explicit Client(const std::string& address, const std::string& from = "");
 
-  /// What a connection that ends ends with.
+  /// How a connection ends.
   enum class End { kNone, kEof, kReset };
 
   void send(std::string_view text);
-  /// All there is until the end of the connection, whichever kind of end it is.
+  /// All bytes until the end of the connection, of either kind.
   [[nodiscard]] std::string receive();
-  /// Waits for `size` bytes; fewer when the connection ends before.
+  /// Waits for `size` bytes; returns fewer if the connection ends first.
   [[nodiscard]] std::string receive(std::size_t size);
-  /// Waits for something, and takes what there is; empty at the end of the connection.
+  /// Waits for bytes and returns all that have come; empty at the end of the connection.
   [[nodiscard]] std::string receive_some();
-  /// How the connection has ended, as far as receive() has seen it.
+  /// The end that receive() has seen.
   [[nodiscard]] End end() const { return end_; }
-  /// Whether nothing has come and nothing has ended up to now.
+  /// Whether there are no bytes to read and the connection has not ended.
   [[nodiscard]] bool silent() const;
 
-  /// Says that nothing more will be sent (FIN).
+  /// Ends the sending direction (FIN).
   void finish();
   void close() { socket_.reset(); }
   /// Ends the connection with RST.
@@ -43,7 +43,7 @@ class Client {
   End end_ = End::kNone;
 };
 
-/// Connects, sends, and returns all that comes until the end.
+/// Connects, sends `request`, and returns all bytes until the end.
 [[nodiscard]] std::string ask(const std::string& address, std::string_view request);
 
 }  // namespace prefork::test

@@ -12,7 +12,7 @@ struct CommandResult {
   std::string errors;  ///< stderr
 };
 
-/// Runs `supervisor ARGUMENTS…`; fails the test when it does not end in time.
+/// Runs `supervisor ARGUMENTS…`; fails the test if it does not end in time.
 [[nodiscard]] CommandResult run_supervisor(const std::vector<std::string>& arguments);
 
 }  // namespace prefork::test

@@ -1,5 +1,5 @@
-// A scripted worker's side of the native protocol, without the worker library's good manners: it says what it
-// is told to say. Used by one process for its whole life.
+// A scripted worker's side of the native protocol. Unlike the worker library it also sends records that break
+// the protocol. One process uses it for its whole life.
 #pragma once
 
 #include <cstddef>
@@ -18,26 +18,26 @@ class Conversation {
   Conversation();
 
   void say(const Record& record);
-  /// A record of this kind for the connection at hand.
+  /// Sends a record of this kind for the current connection.
   void say(RecordKind kind) { say(Record{.kind = kind, .ticket = ticket_}); }
-  /// Any bytes at all, as one datagram.
+  /// Sends arbitrary bytes as one datagram.
   void say_bytes(const std::vector<std::byte>& bytes);
   void say_with_descriptor(const Record& record, const Fd& attached);
 
-  /// Waits for the next connection and makes it the one at hand; answers Ping. Exits when told to, or at the
-  /// channel's end. The connection that was at hand before stays open.
+  /// Waits for the next connection and makes it the current one; answers Ping. Exits at Drain and at the
+  /// channel's end. The former current connection stays open.
   void receive_connection();
-  /// Waits for one datagram and keeps it, whatever it says.
+  /// Waits for one datagram and keeps it, without a look at its content.
   void receive_datagram();
-  /// As a template of `start: fork`, forks workers as the worker library does, and goes on in each of them;
-  /// in others does nothing.
+  /// In a template of `start: fork`: forks workers as the worker library does, and returns in each of them.
+  /// In other processes: does nothing.
   void be_template();
-  /// Serves connection after connection with an echo, each leaving the mark "served"; a template, through the
-  /// workers that it forks.
+  /// Serves one connection after the other with an echo, and leaves the mark "served" for each. A template
+  /// serves through the workers that it forks.
   [[noreturn]] void serve();
   [[nodiscard]] bool ready() const { return ready_; }
 
-  // What is done with the connection at hand.
+  // These act on the current connection.
   void read(std::size_t size);
   void write(std::string_view text);
   void shut_down();
@@ -48,7 +48,7 @@ class Conversation {
   [[nodiscard]] std::uint64_t ticket() const { return ticket_; }
 
  private:
-  /// Does what the record wants.
+  /// Acts on the record; true if it is a connection.
   bool is_connection(const Record& record);
 
   Channel channel_;

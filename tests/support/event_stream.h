@@ -1,5 +1,4 @@
-// What the supervisor tells through its control socket, for tests that wait for something to happen instead
-// of for time to pass.
+// The events of the supervisor, from its control socket: a test waits for an event instead of sleeping.
 #pragma once
 
 #include <cstddef>
@@ -17,17 +16,17 @@ namespace prefork::test {
 /// One event.
 struct EventText {
   std::string name;  ///< "worker_ready"
-  std::string json;  ///< the whole of it
+  std::string json;  ///< the whole event
 
-  /// A field; fails the test when there is none of that kind.
+  /// A field; fails the test if there is no field of this name and type.
   [[nodiscard]] std::string text(const std::string& field) const;
   [[nodiscard]] std::int64_t number(const std::string& field) const;
   [[nodiscard]] bool flag(const std::string& field) const;
   [[nodiscard]] std::vector<std::string> list(const std::string& field) const;
 };
 
-/// Subscribes when it is asked for the first time, and gets what has happened since the supervisor started
-/// (its latest 512 events).
+/// Subscribes at the first wait_for(), and gets all events since the start of the supervisor (its latest
+/// 512).
 class EventStream {
  public:
   using Condition = std::function<bool(const EventText&)>;
@@ -35,8 +34,8 @@ class EventStream {
   explicit EventStream(std::string control) : control_(std::move(control)) {}
 
   [[nodiscard]] bool connected() const { return client_ != nullptr; }
-  /// The next event of this name for which the condition holds and that has not been returned before. Events
-  /// of other names stay for later; those of this name that are passed over do not.
+  /// The next event of this name for which the condition holds. Events of other names stay for later calls.
+  /// Events of this name that do not meet the condition are dropped.
   EventText wait_for(const std::string& name, const Condition& condition = {});
 
  private:
@@ -46,7 +45,7 @@ class EventStream {
   std::unique_ptr<Client> client_;
   std::string input_;
   std::vector<EventText> events_;
-  std::map<std::string, std::size_t> next_;  ///< for each name, from where on to look
+  std::map<std::string, std::size_t> next_;  ///< for each name, the index of the next event to look at
 };
 
 }  // namespace prefork::test

@@ -1,4 +1,4 @@
-// Waiting for a condition, in place of sleeping for a time.
+// Waits for a condition instead of sleeping for a time.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -9,10 +9,10 @@
 
 namespace prefork::test {
 
-/// No condition takes longer, however slow and busy the machine is.
+/// The longest wait for a condition, on any machine under any load.
 inline constexpr std::chrono::seconds kPatience{20};
 
-/// Looks every two milliseconds until `condition()` holds; false at the deadline.
+/// Checks `condition()` every two milliseconds until it holds; false at the deadline.
 template <typename Condition>
 [[nodiscard]] bool holds_within(std::chrono::nanoseconds time, Condition condition) {
   const auto deadline = std::chrono::steady_clock::now() + time;
@@ -24,7 +24,7 @@ template <typename Condition>
   }
 }
 
-/// Fails the test when `condition()` does not hold in time. `what` says in words what was waited for.
+/// Fails the test if `condition()` does not hold in time. `what` describes the condition in words.
 template <typename Condition>
 void eventually(const std::string& what, Condition condition, std::chrono::nanoseconds time = kPatience) {
   const bool held = holds_within(time, condition);

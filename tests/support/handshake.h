@@ -1,5 +1,5 @@
-// A TCP client that has connected as far as it can see, while the last segment of the handshake is still
-// under way: the kernel keeps it for the first bytes that the client sends, for a fifth of a second at most.
+// A TCP client whose connect() has returned, but whose last segment of the handshake is not sent yet: the
+// kernel delays it until the client sends its first bytes, for a fifth of a second at most.
 #pragma once
 
 #include <arpa/inet.h>

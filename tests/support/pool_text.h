@@ -7,12 +7,12 @@
 
 namespace prefork::test {
 
-/// One pool. What a test does not name has a value that suits most tests.
+/// One pool. The defaults suit most tests.
 struct PoolText {
   std::vector<std::string> command = {"supervisor-worker", "echo"};
   unsigned workers = 1;
   std::vector<std::string> listen = {"127.0.0.1:0"};
-  /// Short, for tests that replace workers and are not about that.
+  /// Short, for tests that replace workers but do not test the probation.
   std::string probation = R"({"time": "1ms", "connections": 0})";
   bool control = false;  ///< with a control socket: see SupervisorUnderTest::wait_for_event()
   std::string more =
@@ -21,8 +21,8 @@ struct PoolText {
   [[nodiscard]] std::string text() const;
 };
 
-/// A file with several pools, under their names; each has the address that its PoolText says. `more`: further
-/// keys of the file, as in PoolText.
+/// A file with several pools, under their names. Each listens at the addresses of its PoolText. `more`:
+/// further keys of the file, as in PoolText.
 [[nodiscard]] std::string pools_text(const std::vector<std::pair<std::string, PoolText>>& pools,
                                      const std::string& more = {});
 

@@ -1,4 +1,4 @@
-// What the kernel says of processes (/proc), for tests.
+// Facts about processes from /proc, for tests.
 #pragma once
 
 #include <sys/types.h>
@@ -17,16 +17,16 @@ struct ProcessStat {
   double cpu_seconds = 0;
 };
 
-/// A state of '?' says that there is no such process.
+/// The state is '?' if there is no such process.
 [[nodiscard]] ProcessStat process_stat(pid_t pid);
 [[nodiscard]] std::vector<ProcessStat> children_of(pid_t parent);
-[[nodiscard]] bool is_alive(pid_t pid);  ///< neither gone nor a zombie
+[[nodiscard]] bool is_alive(pid_t pid);  ///< exists and is not a zombie
 [[nodiscard]] std::size_t descriptors_of(pid_t pid);
-/// Their numbers, in order.
+/// The numbers of its open descriptors, in order.
 [[nodiscard]] std::vector<int> descriptor_numbers_of(pid_t pid);
-/// A field of /proc/<pid>/status; empty when there is none.
+/// A field of /proc/<pid>/status; empty if there is none.
 [[nodiscard]] std::string status_field_of(pid_t pid, const std::string& field);
-/// Processes with `assignment` ("NAME=value") in the environment they were started with.
+/// Processes that were started with `assignment` ("NAME=value") in their environment.
 [[nodiscard]] std::vector<pid_t> processes_with(const std::string& assignment);
 
 }  // namespace prefork::test

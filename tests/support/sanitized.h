@@ -1,5 +1,5 @@
-// Whether this test, and with it the supervisor that was built, runs under AddressSanitizer: slower and
-// larger than what users run.
+// Whether this test and the built supervisor run under AddressSanitizer: slower and larger than the programs
+// that users run.
 #pragma once
 
 #ifndef __has_feature

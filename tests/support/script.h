@@ -1,5 +1,4 @@
-// The script of a scripted worker: its arguments, one step each. What the steps do is said in
-// scripted_worker.cc.
+// The script of a scripted worker: its arguments, one step each. scripted_worker.cc explains the steps.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +12,8 @@ namespace prefork::test {
 /// One argument, `name`, `name:text` or `name:key=value,key=value`.
 struct Step {
   std::string name;
-  std::string text;                            ///< all after the colon
-  std::map<std::string, std::string> options;  ///< the text once more, where it consists of `key=value`
+  std::string text;                            ///< all text after the colon
+  std::map<std::string, std::string> options;  ///< the parts of the text, if it consists of `key=value`
 
   [[nodiscard]] unsigned long number(const std::string& option, unsigned long otherwise) const;
   /// The text as a number.

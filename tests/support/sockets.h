@@ -1,4 +1,4 @@
-// Connected sockets for tests: both ends in this process, over the kernel's real TCP.
+// Connected sockets for tests: both ends are in this process, over real TCP.
 #pragma once
 
 #include <cstddef>
@@ -16,14 +16,14 @@ struct TcpPair {
 };
 [[nodiscard]] TcpPair tcp_pair();
 
-/// Connects a blocking client; the Fd is not valid when nobody answers.
+/// Connects a blocking client; the Fd is not valid if the connection fails.
 [[nodiscard]] Fd connect_to(const ListenSocket& socket);
-/// Accepts the connection that waits at `socket`; the Fd is not valid when none does.
+/// Accepts a connection from the backlog of `socket`; the Fd is not valid if the backlog is empty.
 [[nodiscard]] Fd accept_from(const ListenSocket& socket);
 
 /// Waits until `size` bytes can be read from the socket.
 void await_unread(const Fd& socket, std::size_t size);
-/// Waits until the socket has seen the end of what its peer sends, or a reset.
+/// Waits until the peer's end of sending, or a reset, has arrived.
 void await_hang_up(const Fd& socket);
 /// Closes with a reset.
 void reset_connection(Fd& socket);
@@ -32,9 +32,9 @@ void send_all(const Fd& socket, std::string_view text);
 
 struct Received {
   std::string text;
-  int error = 0;  ///< errno that ended it; 0: a clean end of file
+  int error = 0;  ///< the errno at the end; 0: a clean end of file
 };
-/// All there is until the end.
+/// All bytes until the end.
 [[nodiscard]] Received receive_all(const Fd& socket);
 
 }  // namespace prefork::test

@@ -1,4 +1,4 @@
-// A spawner for a test, and the processes that it starts, which end with the test.
+// A spawner for a test, and the processes that it starts. They end with the test.
 #pragma once
 
 #include <sys/resource.h>
@@ -15,7 +15,7 @@
 
 namespace prefork::test {
 
-/// A process that the spawner has started, as /proc shows it.
+/// A process that the spawner has started, with facts from /proc.
 class Spawned {
  public:
   Spawned(pid_t pid, Fd pidfd, Fd channel);
@@ -26,9 +26,9 @@ class Spawned {
   ~Spawned();
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  /// Waits for its end; the signal that killed it, or 0.
+  /// Waits for its end; returns the signal that killed it, or 0.
   [[nodiscard]] int await_signal();
-  /// Our end of its channel.
+  /// The test's end of its channel.
   [[nodiscard]] int channel() const { return channel_.get(); }
   [[nodiscard]] std::vector<int> descriptors() const;
   [[nodiscard]] std::string text(const std::string& file) const;  ///< a file of /proc/<pid>
@@ -43,7 +43,7 @@ class Spawned {
   Fd channel_;
 };
 
-/// A spawner. At its end it closes the socket and waits for the spawner to leave.
+/// A spawner. The destructor closes its socket and waits until the spawner has ended.
 class Spawning {
  public:
   Spawning();
@@ -52,16 +52,17 @@ class Spawning {
   Spawning& operator=(const Spawning&) = delete;
   ~Spawning();
 
-  /// There is a process; its program may not run yet.
+  /// Returns when the process exists; its program may not run yet.
   [[nodiscard]] Spawned launch(const Launch& wanted);
-  /// Waits until the program, which must be one that waits for something, does so.
+  /// Returns when the program runs and sleeps. The program must be one that waits for something.
   [[nodiscard]] Spawned start(const Launch& wanted);
-  /// The failure that is reported for `launch`, whose process has ended and been reaped; nothing if it runs.
+  /// The failure that the spawner reports for `launch`; its process has ended and is reaped. Nothing if it
+  /// runs.
   [[nodiscard]] std::optional<LaunchReply> fail(const Launch& launch);
-  /// The answer to any request.
+  /// Sends any bytes as a request; returns the answer.
   [[nodiscard]] std::optional<LaunchReply> ask(const std::vector<std::byte>& request);
   void renounce_root();
-  /// Goes on with a standby of the spawner, which is killed.
+  /// Kills the spawner and continues with its standby.
   void fall_back();
   [[nodiscard]] pid_t pid() const { return process_.pid; }
 

@@ -1,5 +1,5 @@
-// The table that SIGUSR1 makes the supervisor write, read back. Knows its labels, not its layout; lines may
-// begin with anything.
+// Parses the status table that the supervisor writes at SIGUSR1. Uses the labels, not the layout. Lines may
+// have any prefix.
 #pragma once
 
 #include <sys/types.h>
@@ -29,13 +29,13 @@ struct WorkerText {
 struct PoolTable {
   std::string name;
   std::string state;       ///< "running" …
-  std::string scoreboard;  ///< without its brackets
+  std::string scoreboard;  ///< without the brackets
   std::vector<std::string> lines;
   std::vector<WorkerText> workers;
 
   /// The number after a label, as in `served 12`: accepted, "with workers", served, lost, gave_up, rejected,
   /// expired, discarded, dispatched, redispatched, begun, crashes, start_failures, violations, starts,
-  /// configured, generation, "queue: now", "workers" (those that are ready).
+  /// configured, generation, "queue: now", "workers" (the ready ones).
   [[nodiscard]] std::uint64_t operator[](std::string_view label) const;
   [[nodiscard]] std::size_t count(std::string_view state) const;  ///< workers in this state
   [[nodiscard]] std::vector<pid_t> pids() const;
@@ -47,7 +47,7 @@ struct StatusText {
   [[nodiscard]] const PoolTable& pool(std::string_view name) const;
 };
 
-/// The last complete table in `log`; nothing while there is none.
+/// The last complete table in `log`; nothing if there is none.
 [[nodiscard]] std::optional<StatusText> last_status(std::string_view log);
 
 }  // namespace prefork::test

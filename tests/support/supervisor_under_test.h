@@ -1,6 +1,5 @@
-// The built supervisor, run by a test: in a directory of its own, its stderr captured, and ended with the
-// object. The destructor also fails the test when something is left that should not be: the word BUG in the
-// log, zombies, processes, descriptors.
+// Runs the built supervisor for a test, in its own directory and with captured stderr. The destructor ends
+// it, and fails the test if it finds the word BUG in the log, or leftovers: zombies, processes, descriptors.
 #pragma once
 
 #include <sys/types.h>
@@ -25,13 +24,13 @@ namespace prefork::test {
 class SupervisorUnderTest {
  public:
   struct Options {
-    bool await_start = true;              ///< wait until it listens everywhere; without it the start may fail
-    std::size_t listeners = 1;            ///< how many `listening on` lines to wait for
-    std::string config_file = {};         ///< empty: pool.json in a directory of its own, with the text given
+    bool await_start = true;       ///< wait until all listeners are open; without it the start may fail
+    std::size_t listeners = 1;     ///< how many `listening on` lines to wait for
+    std::string config_file = {};  ///< empty: pool.json with the given text, in its own directory
     std::function<void()> in_child = {};  ///< runs in the child before exec: limits, signals, descriptors
-    std::vector<std::string> environment = {};  ///< NAME=value, on top of the test's own
-    std::size_t handed_over = 0;                ///< sockets of socket activation, which it keeps
-    std::string program = {};                   ///< what is run; empty: built_program()
+    std::vector<std::string> environment = {};  ///< NAME=value, in addition to the test's own
+    std::size_t handed_over = 0;                ///< sockets of socket activation; the supervisor keeps them
+    std::string program = {};                   ///< the program to run; empty: built_program()
     std::vector<std::string> before = {};  ///< a program in front of the command line, as {"strace", "-f"}
   };
 
@@ -48,54 +47,55 @@ class SupervisorUnderTest {
   [[nodiscard]] const TestDirectory& directory() const { return directory_; }
   [[nodiscard]] const Gates& gates() const { return gates_; }
   [[nodiscard]] const std::string& config_file() const { return config_file_; }
-  /// Where it listens, in the order of the log.
+  /// The addresses of its listeners, in the order of the log.
   [[nodiscard]] std::vector<std::string> addresses();
   [[nodiscard]] std::string address(std::size_t index = 0);
 
   void signal(int number) const;
-  /// A listener stays what it is when its text stays the same, port 0 included. TEST_DIRECTORY stands for
+  /// A listener with unchanged text is not replaced, even with port 0. TEST_DIRECTORY stands for
   /// directory().path().
   void rewrite_config(const std::string& text) const;
   void rewrite_config(const PoolText& pool) const { rewrite_config(pool.text()); }
 
-  /// All it and its workers have written to stderr so far.
+  /// All text that it and its workers have written to stderr so far.
   [[nodiscard]] const std::string& log();
   [[nodiscard]] std::size_t count_in_log(const std::string& text);
-  /// Waits until the log has `text` that many times; the line that has it for the last of them.
+  /// Waits until the log has `text` at least `times` times; returns the line with the occurrence number
+  /// `times`.
   std::string wait_for_log(const std::string& text, std::size_t times = 1);
 
-  /// The control socket of a file with `.control = true` or kWithControl.
+  /// The path of the control socket, for a file with `.control = true` or kWithControl.
   [[nodiscard]] std::string control() const { return directory_.at("control.sock"); }
-  /// Waits for the next event of this name that no earlier call has returned or passed over; events since the
-  /// start count. Needs a control socket.
+  /// Waits for the next event of this name that no earlier call has returned or dropped, from the start of
+  /// the supervisor on. Needs a control socket.
   EventText wait_for_event(const std::string& name, const EventStream::Condition& condition = {}) {
     return events_.wait_for(name, condition);
   }
 
-  /// The status as of now: asks for it with SIGUSR1. The supervisor answers ten times a second at most.
+  /// The present status, requested with SIGUSR1. The supervisor answers at most ten times a second.
   [[nodiscard]] StatusText status();
-  /// The only pool's.
+  /// The status of the only pool.
   [[nodiscard]] PoolTable pool();
-  /// Asks for the status until `condition(pool)` holds.
+  /// Requests the status until `condition(pool)` holds.
   template <typename Condition>
   PoolTable wait_for_pool(const std::string& what, Condition condition) {
     PoolTable last;
     eventually(what, [&] { return condition(last = pool()); });
     return last;
   }
-  /// Waits until there are this many workers and all are idle; a template is none.
+  /// Waits until there are this many workers and all are idle. A template is not a worker.
   PoolTable wait_for_idle(std::size_t workers);
 
-  /// Waits for its end, which the test has caused: the exit status, or minus the number of the signal that
-  /// killed it.
+  /// Waits for an end that the test has caused. Returns the exit status, or minus the number of the signal
+  /// that killed it.
   int await_exit();
-  /// SIGTERM (or `number`), and await_exit().
+  /// Sends SIGTERM (or `number`) and calls await_exit().
   int stop(int number = SIGTERM);
-  /// Whatever the test has broken on purpose: the destructor does not look whether something is left.
+  /// For tests that cause leftovers on purpose: the destructor does not check for them.
   void allow_leftovers() { check_leftovers_ = false; }
 
  private:
-  /// Of an idle supervisor, beside those that the status accounts for.
+  /// Descriptors of an idle supervisor, besides those of the pools, listeners, workers and connections.
   static constexpr std::size_t kOwnDescriptors = 11;
 
   void start(const Options& options);

@@ -1,4 +1,4 @@
-// A directory that is gone with the object, and `gates/` in it.
+// A temporary directory with `gates/` in it. The destructor removes it.
 #pragma once
 
 #include <sys/types.h>
@@ -16,8 +16,7 @@ class TestDirectory {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string at(const std::string& name) const { return path_ + '/' + name; }
-  /// Writes a file under another name and puts it in its place, so that nobody sees half of it; returns its
-  /// path.
+  /// Writes a file under another name and renames it, so that no reader sees half of it. Returns its path.
   std::string write(const std::string& name, const std::string& content, mode_t mode = 0644) const;
 
  private:
