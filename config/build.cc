@@ -40,13 +40,10 @@ void read_limits(const Document& object, PoolConfig& pool) {
   const Document& queue = section(object, "queue");
   read_integer(queue, "max", pool.queue.max);
   read_value(queue, "timeout", pool.queue.timeout);
-  read_choice<QueueOrder>(queue, "order", pool.queue.order,
-                          {{"fifo", QueueOrder::kFifo}, {"adaptive", QueueOrder::kAdaptive}});
-  read_choice<QueueFairness>(queue, "fairness", pool.queue.fairness,
-                             {{"none", QueueFairness::kNone}, {"address", QueueFairness::kAddress}});
+  read_choice(queue, "order", pool.queue.order);
+  read_choice(queue, "fairness", pool.queue.fairness);
   read_value(queue, "target", pool.queue.target);
-  read_choice<QueueFull>(queue, "full", pool.queue.full,
-                         {{"wait", QueueFull::kWait}, {"reject", QueueFull::kReject}});
+  read_choice(queue, "full", pool.queue.full);
   read_value(queue, "reject_with", pool.queue.reject_with);
   const Document& health = section(object, "health");
   read_value(health, "start_timeout", pool.health.start_timeout);
@@ -55,8 +52,7 @@ void read_limits(const Document& object, PoolConfig& pool) {
   read_value(health, "busy_timeout", pool.health.busy_timeout);
   read_value(health, "ping_interval", pool.health.ping_interval);
   read_value(health, "ping_timeout", pool.health.ping_timeout);
-  read_choice<KillSignal>(health, "kill_signal", pool.health.kill_signal,
-                          {{"TERM", KillSignal::kTerminate}, {"ABRT", KillSignal::kAbort}});
+  read_choice(health, "kill_signal", pool.health.kill_signal);
   const Document& restart = section(object, "restart");
   read_value(restart, "backoff_min", pool.restart.backoff_min);
   read_value(restart, "backoff_max", pool.restart.backoff_max);
@@ -160,13 +156,11 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   pool.name = name;
   pool.listen = listeners.read(object, pointer);
   read_command(object, pool);
-  read_choice<StartForm>(object, "start", pool.start,
-                         {{"exec", StartForm::kExec}, {"fork", StartForm::kFork}});
+  read_choice(object, "start", pool.start);
   read_workers(object, pool);
   read_integer(object, "connections_per_worker", pool.connections_per_worker);
-  read_choice<Prefer>(object, "prefer", pool.prefer,
-                      {{"longest-idle", Prefer::kLongestIdle}, {"warmest", Prefer::kWarmest}});
-  read_choice<Hold>(object, "hold", pool.hold, {{"receipt", Hold::kReceipt}, {"done", Hold::kDone}});
+  read_choice(object, "prefer", pool.prefer);
+  read_choice(object, "hold", pool.hold);
   read_waiting(object, pool, pointer, problems);
   read_limits(object, pool);
   read_replacing(object, pool);
@@ -176,10 +170,8 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
     for (const auto& [key, value] : environment.items())
       read_value(environment, key.c_str(), pool.environment[key]);
   }
-  read_choice<Scheduling>(object, "scheduling", pool.scheduling,
-                          {{"normal", Scheduling::kNormal}, {"batch", Scheduling::kBatch}});
-  read_choice<Output>(object, "output", pool.output,
-                      {{"prefix", Output::kPrefix}, {"inherit", Output::kInherit}});
+  read_choice(object, "scheduling", pool.scheduling);
+  read_choice(object, "output", pool.output);
   pool.process = read_process(object, pointer, problems);
   check_workers(pool, pointer, problems);
   check_restart(object, pool, pointer, problems);
@@ -190,11 +182,7 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
 void read_file_keys(const Document& document, FileKeys& keys, Problems& problems) {
   read_value(document, "name", keys.name);
   read_value(document, "stop_timeout", keys.stop_timeout);
-  read_choice<LogLevel>(section(document, "log"), "level", keys.log_level,
-                        {{"debug", LogLevel::kDebug},
-                         {"info", LogLevel::kInfo},
-                         {"warning", LogLevel::kWarning},
-                         {"error", LogLevel::kError}});
+  read_choice(section(document, "log"), "level", keys.log_level);
   if (const std::string* user = find_string(document, "supervisor_user"); user != nullptr && !user->empty()) {
     keys.supervisor_identity = find_supervisor_identity(*user, "/supervisor_user", problems);
   }

@@ -1,6 +1,7 @@
 #include "config/json_access.h"
 
-#include "config/duration.h"
+#include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace prefork {
 
@@ -13,6 +14,12 @@ const Document* find_key(const Document& object, const char* key) {
 const std::string* find_string(const Document& object, const char* key) {
   const Document* value = find_key(object, key);
   return value != nullptr && value->is_string() ? &value->get_ref<const std::string&>() : nullptr;
+}
+
+std::optional<std::uint64_t> find_count(const Document& object, const char* key) {
+  const Document* value = find_key(object, key);
+  if (value == nullptr || !value->is_number_unsigned()) return std::nullopt;
+  return std::min<std::uint64_t>(value->get<std::uint64_t>(), 1'000'000);
 }
 
 const Document& section(const Document& object, const char* key) {

@@ -1,22 +1,21 @@
-// Reads values out of a document that may hold anything: a key that is absent or of another type leaves the
+// Reads values from a document with any contents: a key that is absent or has another type leaves the
 // default.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <initializer_list>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <utility>
 
-#include "config/config.h"
+#include "config/choice_names.h"
 #include "config/document.h"
+#include "config/duration.h"
 
 namespace prefork {
 
 [[nodiscard]] const Document* find_key(const Document& object, const char* key);
 [[nodiscard]] const std::string* find_string(const Document& object, const char* key);
+/// At most 1000000: no key allows more.
+[[nodiscard]] std::optional<std::uint64_t> find_count(const Document& object, const char* key);
 /// The value, or an empty object.
 [[nodiscard]] const Document& section(const Document& object, const char* key);
 
@@ -27,19 +26,17 @@ void read_value(const Document& object, const char* key, bool& into);
 
 template <typename Integer>
 void read_integer(const Document& object, const char* key, Integer& into) {
-  const Document* value = find_key(object, key);
-  if (value == nullptr || !value->is_number_unsigned()) return;
-  constexpr std::uint64_t kLargest = 1'000'000;  // no key allows more
-  into = static_cast<Integer>(std::min(value->get<std::uint64_t>(), kLargest));
+  if (const auto count = find_count(object, key)) into = static_cast<Integer>(*count);
 }
 
+/// By the table of the enum in choice_names.h.
 template <typename Enum>
-void read_choice(const Document& object, const char* key, Enum& into,
-                 std::initializer_list<std::pair<const char*, Enum>> choices) {
+void read_choice(const Document& object, const char* key, Enum& into) {
+  static_assert(!kChoiceNames<Enum>.empty(), "the enum has a table in choice_names.h");
   const std::string* text = find_string(object, key);
   if (text == nullptr) return;
-  for (const auto& [name, choice] : choices) {
-    if (*text == name) into = choice;
+  for (const auto& choice : kChoiceNames<Enum>) {
+    if (*text == choice.text) into = choice.value;
   }
 }
 

@@ -1,19 +1,44 @@
-// Reads the address forms of `listen` and compares the places they name. Resolves no names: whether a host
-// name exists is asked by whoever checks a configuration or binds it.
+// The address of a listener: its values, its forms in the file, and whether two addresses are the same place.
+// Resolves no names: machine_check.h checks whether a host name exists, and the listener binds it.
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
-#include "config/config.h"
 #include "proto/result.h"
 
 namespace prefork {
 
-/// Numeric hosts come out in their usual spelling, names in lower case. The error says what is wrong in
-/// words.
+/// Two addresses are equal when their sockets would not differ in anything.
+struct ListenAddress {
+  enum class Kind { kTcp, kUnixPath, kUnixAbstract, kSystemd };
+
+  Kind kind = Kind::kTcp;
+  std::string host;        ///< kTcp: a numeric address or a name; empty means all addresses, IPv4 and IPv6
+  std::uint16_t port = 0;  ///< kTcp: 0 lets the kernel choose
+  std::string path;        ///< kUnixPath: the path; kUnixAbstract: the name without '@';
+                           ///< kSystemd: the FileDescriptorName= of its .socket unit
+  int backlog = 4096;      ///< maximum of connections in the kernel; it cuts this to net.core.somaxconn
+  std::optional<mode_t> mode;  ///< kUnixPath: permissions of the socket file
+  std::string owner;           ///< kUnixPath: user name or number; empty: unchanged
+  std::string group;           ///< kUnixPath: group name or number; empty: unchanged
+  bool reuse_port = false;     ///< kTcp: SO_REUSEPORT
+
+  /// The form in the file: `127.0.0.1:8080`, `[::1]:8080`, `:8080`, `unix:/run/x.sock`, `unix:@x`,
+  /// `systemd:x`.
+  [[nodiscard]] std::string text() const;
+  bool operator==(const ListenAddress&) const = default;
+};
+
+/// Numeric hosts are normalized to their usual spelling, names to lower case. The error says in words what is
+/// wrong.
 [[nodiscard]] Result<ListenAddress> parse_listen_address(std::string_view text);
 
-/// Whether two sockets could not be bound to these at the same time; the other fields do not count.
+/// Whether two sockets cannot be bound to these addresses at the same time; ignores the attributes.
 [[nodiscard]] bool same_place(const ListenAddress& a, const ListenAddress& b);
 
 [[nodiscard]] bool is_numeric_host(const std::string& host);

@@ -1,5 +1,6 @@
 #include "config/listen_reader.h"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "config/json_access.h"

@@ -1,0 +1,43 @@
+// The attributes that the kernel keeps for each process of a pool: user, limits, niceness and the like. Part
+// of PoolConfig (config/config.h); docs/configuration.md explains the keys.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace prefork {
+
+/// The user and groups of a process, in numbers.
+struct Identity {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;  ///< supplementary, in ascending order
+  bool operator==(const Identity&) const = default;
+};
+
+/// A limit of setrlimit(2); RLIM_INFINITY means no limit.
+struct ResourceLimit {
+  int resource = 0;  ///< RLIMIT_…
+  std::string name;  ///< the name in the file: "nofile"
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+  bool operator==(const ResourceLimit&) const = default;
+};
+
+/// An attribute that is not set is the supervisor's own.
+struct ProcessConfig {
+  std::string user;   ///< as written in the file: for messages
+  std::string group;  ///< the same
+  std::optional<Identity> identity;
+  std::optional<mode_t> umask;
+  std::optional<int> nice;
+  std::vector<ResourceLimit> limits;  ///< in the order of `resource`
+  std::optional<int> oom_score_adj;   ///< not set: the supervisor's own plus 200
+  bool operator==(const ProcessConfig&) const = default;
+};
+
+}  // namespace prefork
