@@ -19,12 +19,12 @@ namespace prefork {
 namespace {
 
 unsigned available_cpus() {
-  constexpr int kMost = 4096;
+  constexpr int kMaxWorkers = 4096;
   cpu_set_t set;
   CPU_ZERO(&set);
-  // Fails with more than 1024 CPUs.
+  // Fails on a machine with more than 1024 CPUs.
   if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return static_cast<unsigned>(std::clamp(CPU_COUNT(&set), 1, kMost));
+  return static_cast<unsigned>(std::clamp(CPU_COUNT(&set), 1, kMaxWorkers));
 }
 
 void read_command(const Document& object, PoolConfig& pool) {
@@ -36,7 +36,7 @@ void read_command(const Document& object, PoolConfig& pool) {
   }
 }
 
-void read_limits(const Document& object, PoolConfig& pool) {
+void read_queue_and_health(const Document& object, PoolConfig& pool) {
   const Document& queue = section(object, "queue");
   read_integer(queue, "max", pool.queue.max);
   read_value(queue, "timeout", pool.queue.timeout);
@@ -58,12 +58,12 @@ void read_limits(const Document& object, PoolConfig& pool) {
   read_value(restart, "backoff_max", pool.restart.backoff_max);
 }
 
-/// A number that may be negative, within what its key allows.
+/// A number that may be negative, clamped to ±1000: no key allows more.
 std::optional<int> read_signed(const Document& object, const char* key) {
   const Document* value = find_key(object, key);
   if (value == nullptr || !value->is_number_integer()) return std::nullopt;
-  constexpr std::int64_t kMost = 1000;  // no key allows more
-  return static_cast<int>(std::clamp(value->get<std::int64_t>(), -kMost, kMost));
+  constexpr std::int64_t kMax = 1000;
+  return static_cast<int>(std::clamp(value->get<std::int64_t>(), -kMax, kMax));
 }
 
 ProcessConfig read_process(const Document& object, const std::string& pointer, Problems& problems) {
@@ -107,7 +107,7 @@ void check_workers(const PoolConfig& pool, const std::string& pointer, Problems&
                    std::to_string(pool.workers));
 }
 
-void read_replacing(const Document& object, PoolConfig& pool) {
+void read_recycling(const Document& object, PoolConfig& pool) {
   const Document& recycle = section(object, "recycle");
   read_integer(recycle, "connections", pool.recycle.connections);
   read_integer(recycle, "jitter", pool.recycle.jitter);
@@ -130,7 +130,7 @@ void read_waiting(const Document& object, PoolConfig& pool, const std::string& p
   read_value(keep_alive, "idle_timeout", pool.keep_alive.idle_timeout);
   read_integer(keep_alive, "max", pool.keep_alive.max);
   if (!pool.keep_alive.park) return;
-  // A parked connection lives in the supervisor's copy.
+  // While a connection is parked, only the supervisor's copy of its socket keeps it open.
   if (pool.hold == Hold::kReceipt && find_key(object, "hold") != nullptr) {
     problems.add(child_pointer(pointer, "hold"),
                  "\"receipt\" is not allowed with keep_alive.park, which needs \"done\"");
@@ -141,7 +141,7 @@ void read_waiting(const Document& object, PoolConfig& pool, const std::string& p
 void check_restart(const Document& object, const PoolConfig& pool, const std::string& pointer,
                    Problems& problems) {
   if (pool.restart.backoff_min <= pool.restart.backoff_max) return;
-  // The one that the file sets, or the first of the two.
+  // At the key that the file sets; backoff_min if it sets both.
   const char* key =
       find_key(section(object, "restart"), "backoff_min") != nullptr ? "backoff_min" : "backoff_max";
   const std::string* text = find_string(section(object, "restart"), key);
@@ -162,8 +162,8 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   read_choice(object, "prefer", pool.prefer);
   read_choice(object, "hold", pool.hold);
   read_waiting(object, pool, pointer, problems);
-  read_limits(object, pool);
-  read_replacing(object, pool);
+  read_queue_and_health(object, pool);
+  read_recycling(object, pool);
   read_value(object, "directory", pool.directory);
   const Document& environment = section(object, "environment");
   if (environment.is_object()) {
@@ -191,7 +191,7 @@ void read_file_keys(const Document& document, FileKeys& keys, Problems& problems
   keys.control = read_control_path(document, problems);
 }
 
-/// Workers of the supervisor's own user could stop it, and fill its share of the kernel's tables.
+/// Workers with the supervisor's own user could stop it, and use up the kernel's limits of that user.
 void check_supervisor_user(const Config& config, Problems& problems) {
   for (const PoolConfig& pool : config.pools) {
     const auto& workers = pool.process.identity;

@@ -1,5 +1,5 @@
-// Document → Config, value by value. Tolerates whatever the schema refused, so that one mistake does not hide
-// another: a value of the wrong type counts as absent.
+// Document → Config, value by value. Tolerates values that the schema has refused, so that one mistake does
+// not hide another: a value of the wrong type counts as absent. load.cc calls it.
 #pragma once
 
 #include "config/config.h"

@@ -7,7 +7,7 @@
 
 namespace prefork {
 
-/// The number of bytes. Nothing for text that is no size, or one beyond what 63 bits can hold.
+/// The number of bytes. Nothing when `text` is not a size, or a size that does not fit 63 bits.
 [[nodiscard]] std::optional<std::uint64_t> parse_byte_size(std::string_view text);
 
 }  // namespace prefork

@@ -23,7 +23,7 @@ bool other_program(const PoolConfig& a, const PoolConfig& b) {
 }
 
 bool other_number(const PoolConfig& a, const PoolConfig& b) {
-  if (a.elastic && b.elastic) return false;  // then workers.max says it
+  if (a.elastic && b.elastic) return false;  // then workers.max is the key that differs
   return a.workers != b.workers || a.elastic.has_value() != b.elastic.has_value();
 }
 
@@ -36,19 +36,19 @@ bool unequal_elastic(const PoolConfig& a, const PoolConfig& b) {
   return a.elastic && b.elastic && unequal<Member>(*a.elastic, *b.elastic);
 }
 
-/// Where the file does not say, it follows workers.min.
+/// Without the key in the file, spare follows workers.min.
 bool other_spare(const PoolConfig& a, const PoolConfig& b) {
   const auto follows_min = [](const ElasticConfig& size) { return size.spare == std::min(size.min, 1U); };
   return unequal_elastic<&ElasticConfig::spare>(a, b) &&
          !(follows_min(*a.elastic) && follows_min(*b.elastic));
 }
 
-/// keep_alive.park sets it without the file saying so.
+/// keep_alive.park sets `hold` without the key in the file.
 bool other_hold(const PoolConfig& a, const PoolConfig& b) {
   return a.hold != b.hold && a.keep_alive.park == b.keep_alive.park;
 }
 
-/// The numbers that a name stands for may be others, too; another group alone is not another user.
+/// The numbers behind a name may change, too. Another group alone is not another user.
 bool other_user(const PoolConfig& a, const PoolConfig& b) {
   const ProcessConfig& before = a.process;
   const ProcessConfig& after = b.process;
@@ -67,8 +67,8 @@ struct PoolKey {
 using Pool = PoolConfig;
 using Process = ProcessConfig;
 
-/// Every key of a pool, but for `listen`, which compare_listeners() knows, and `protocol`, which has one
-/// value.
+/// Every key of a pool, except `listen`, which compare_listeners() compares, and `protocol`, which has only
+/// one value.
 constexpr PoolKey kPoolKeys[] = {
     {"command", Effect::kWorkersReplaced, other_program},
     {"start", Effect::kWorkersReplaced, unequal<&Pool::start>},
@@ -129,7 +129,7 @@ struct Key {
   Differ<Owner> differ;
 };
 
-/// What may be different at the same place.
+/// The attributes of a listener, which may differ at the same place.
 constexpr Key<ListenAddress> kListenerKeys[] = {
     {"backlog", unequal<&ListenAddress::backlog>},       {"mode", unequal<&ListenAddress::mode>},
     {"owner", unequal<&ListenAddress::owner>},           {"group", unequal<&ListenAddress::group>},
@@ -153,7 +153,7 @@ Keys differing(const Table& table, const Owner& before, const Owner& after) {
   return names;
 }
 
-/// Takes the first match out, and to `taken`: two listeners with port 0 are two listeners.
+/// Moves the first match from `from` to `taken`. Only one: two listeners with port 0 are two listeners.
 template <typename Matches>
 bool take(std::vector<ListenAddress>& from, const Matches& matches, ListenAddress* taken = nullptr) {
   const auto match = std::find_if(from.begin(), from.end(), matches);

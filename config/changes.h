@@ -1,5 +1,5 @@
-// What a reload has to touch: the keys in which two configurations differ, by what each of them decides. Says
-// what differs; what to do about it is decided by the pool.
+// The keys in which two configurations differ, by their effect on a running pool. Only compares: the pool
+// decides what to do. A reload calls it.
 #pragma once
 
 #include <string_view>
@@ -9,12 +9,12 @@
 
 namespace prefork {
 
-/// Keys as docs/configuration.md calls them ("queue.timeout"), in its order; they point to constants.
+/// Keys by their names in docs/configuration.md ("queue.timeout"), in its order; they point to constants.
 using Keys = std::vector<std::string_view>;
 
-/// Listeners are told apart by place (same_place() in listen_address.h).
+/// A listener is identified by its place: same_place() in listen_address.h.
 struct ListenerChanges {
-  /// Stays where it is with other attributes.
+  /// The same place with other attributes.
   struct Changed {
     ListenAddress address;  ///< as in the new configuration
     Keys attributes;        ///< "backlog"
@@ -27,9 +27,9 @@ struct ListenerChanges {
 };
 
 struct PoolChanges {
-  Keys workers_replaced;  ///< running workers do not fit
-  Keys size;              ///< how many workers
-  Keys policy;            ///< true at once for all workers
+  Keys workers_replaced;  ///< running workers must be replaced
+  Keys size;              ///< the number of workers
+  Keys policy;            ///< in force at once, for running workers, too
   ListenerChanges listeners;
   [[nodiscard]] bool any() const {
     return !workers_replaced.empty() || !size.empty() || !policy.empty() || listeners.any();
@@ -38,8 +38,8 @@ struct PoolChanges {
 
 [[nodiscard]] PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool);
 
-/// The keys beside the pools in which the two differ, but for `name`: in the short form it makes another
-/// pool, which is told as such, and beside `pools` nothing depends on it.
+/// The keys beside the pools in which the two differ, without `name`: in the short form another name is
+/// another pool, which is reported as such, and beside `pools` nothing depends on the name.
 [[nodiscard]] Keys compare_file_keys(const FileKeys& old_keys, const FileKeys& new_keys);
 
 }  // namespace prefork

@@ -1,4 +1,4 @@
-// What differs between two configurations of a pool, in one line for a person. Names keys, not values,
+// The differences between two configurations of a pool, in one line for a person. Names keys, not values,
 // because a value may be secret; only the number of workers and the listen addresses are shown.
 #pragma once
 

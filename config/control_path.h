@@ -1,5 +1,5 @@
-// Where the control socket is: the key `control`, for the supervisor that opens it and for the commands that
-// connect to it.
+// The path of the control socket: the key `control`, for the supervisor that opens it and for the commands
+// that connect to it.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace prefork {
 
-/// As pool.json says; empty when it has no such key or a mistake in it, which becomes a problem.
+/// The path in the document; empty when the key is missing, or has a mistake, which becomes a problem.
 [[nodiscard]] std::string read_control_path(const Document& document, Problems& problems);
 
 /// The same from a file whose other keys may be wrong or missing. The error is one line for a person.

@@ -9,7 +9,7 @@
 namespace prefork {
 namespace {
 
-/// Builds the document while the text is read, so that the limits hold before any memory is spent.
+/// Builds the document while the text is parsed, so that the limits apply before memory is used.
 class Builder : public nlohmann::json_sax<Document> {
  public:
   Builder(std::string_view text, Document& root, Problems& problems)
@@ -34,7 +34,7 @@ class Builder : public nlohmann::json_sax<Document> {
   struct Level {
     Document* container;
     std::string pointer;
-    std::string key;  ///< of the value that comes next, in an object
+    std::string key;  ///< in an object: the key of the next value
   };
 
   [[nodiscard]] std::string here() const;
@@ -123,8 +123,8 @@ std::string line_and_column(std::string_view text, std::size_t bytes_read) {
   return "line " + std::to_string(line) + ", column " + std::to_string(column) + ": ";
 }
 
-/// The library's words between its preamble and its quotation of the text, which may be long and not
-/// printable.
+/// The library's own words: without its preamble, and without its quotation of the text, which may be long
+/// and not printable.
 std::string reason_in(std::string what) {
   const std::size_t preamble = what.find(" - ");
   if (preamble != std::string::npos) what.erase(0, preamble + 3);
@@ -135,7 +135,7 @@ std::string reason_in(std::string what) {
   return what.substr(0, token) + (has_expected ? what.substr(expected) : "");
 }
 
-/// Most of these are a comma after the last element, which other dialects of JSON allow.
+/// The usual cause of these errors is a comma after the last element, which other dialects of JSON allow.
 std::string with_hint(const std::string& reason) {
   const bool closes =
       reason.starts_with("unexpected '}'; expected str") || reason.starts_with("unexpected ']'; ");
@@ -147,7 +147,8 @@ bool Builder::parse_error(std::size_t position, const std::string& last_token,
   constexpr int kNumberOverflow = 406;
   const std::string reason =
       error.id == kNumberOverflow ? "the number is too large" : reason_in(error.what());
-  // A token in the wrong place is pointed at where it begins, a token that is broken where it breaks.
+  // The position is the beginning of a valid token in the wrong place, and the error inside of an invalid
+  // token.
   const bool whole = reason.starts_with("unexpected string") || reason.starts_with("unexpected number");
   if (whole && last_token.size() < position) position -= last_token.size() - 1;
   problems_.add("", line_and_column(text_, position) + with_hint(reason));
@@ -169,7 +170,7 @@ std::optional<Document> parse_document(std::string_view text, Problems& problems
     problems.add("", "is empty");
     return std::nullopt;
   }
-  // The parser would take it for the end of the text and ignore what follows.
+  // The parser would take a NUL byte for the end of the text and ignore the rest.
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
     problems.add("", line_and_column(text, nul + 1) + "a NUL byte is not allowed");
     return std::nullopt;

@@ -1,5 +1,5 @@
-// JSON text → a document that keeps the order of its keys. Comments are allowed. Hostile text is met with
-// limits (depth, number of values, length of keys), not with recursion. Knows nothing of pools.
+// JSON text → a document that keeps the order of its keys. Allows comments. Limits on depth, number of values
+// and length of keys bound the cost of hostile text; the parser does not recurse. Knows nothing of pools.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -17,7 +17,7 @@ constexpr std::size_t kMaxValues = 16384;
 constexpr std::size_t kMaxElements = 1024;  ///< of one object or array
 constexpr std::size_t kMaxKeyBytes = 256;
 
-/// Nothing when the text is not JSON or beyond a limit; duplicate keys are problems, too, but leave a
+/// Nothing when the text is not JSON or exceeds a limit. Duplicate keys are problems, too, but leave a
 /// document in which the last one counts.
 [[nodiscard]] std::optional<Document> parse_document(std::string_view text, Problems& problems);
 

@@ -38,7 +38,7 @@ Result<std::string> read_whole(const Fd& fd) {
 
 Result<std::string> read_config_file(const std::string& file) {
   if (file.find('\0') != std::string::npos) return Error{"cannot be read: its name contains a NUL byte"};
-  // O_NONBLOCK: opening a FIFO that nobody writes to would wait for a writer.
+  // O_NONBLOCK: otherwise open() of a FIFO waits for a writer.
   const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd.valid()) return system_error("cannot be read");
   struct stat info = {};

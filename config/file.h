@@ -1,4 +1,5 @@
-// Reads a configuration file whole, without ever hanging or filling the memory.
+// Reads a whole configuration file. Never blocks, and bounds its use of memory. load.cc and the commands call
+// it.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@ namespace prefork {
 
 constexpr std::size_t kMaxConfigBytes = 1 << 20;
 
-/// Only regular files of at most kMaxConfigBytes; the error does not repeat the file's name.
+/// Reads only regular files of at most kMaxConfigBytes. The error does not contain the file's name.
 [[nodiscard]] Result<std::string> read_config_file(const std::string& file);
 
 }  // namespace prefork

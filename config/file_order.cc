@@ -11,7 +11,8 @@
 namespace prefork {
 namespace {
 
-/// The place in the file of each pointer that is asked for. Documents are shallow (kMaxDepth).
+/// The place in the file of each problem's pointer. The recursion is bounded: documents are shallow
+/// (kMaxDepth).
 class Places {
  public:
   explicit Places(const ConfigProblems& problems) {
@@ -39,7 +40,7 @@ class Places {
 }  // namespace
 
 ConfigProblems in_file_order(ConfigProblems problems, const Document& document) {
-  const bool cut = problems.size() > Problems::kMax;  // the last one says so and stays the last
+  const bool cut = problems.size() > Problems::kMax;  // then the last problem says so and stays the last
   Places places(problems);
   places.visit(document, "");
   std::stable_sort(problems.begin(), problems.end() - (cut ? 1 : 0),

@@ -1,4 +1,4 @@
-// Puts problems into the order in which a reader of the file meets them.
+// Sorts problems into the order of the file.
 #pragma once
 
 #include "config/document.h"
@@ -6,7 +6,7 @@
 
 namespace prefork {
 
-/// What is wrong with an object comes before what is wrong inside it; problems with the same value keep their
+/// A problem with an object comes before the problems inside of it; problems with the same value keep their
 /// order.
 [[nodiscard]] ConfigProblems in_file_order(ConfigProblems problems, const Document& document);
 

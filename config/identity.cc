@@ -18,7 +18,7 @@ std::optional<std::uint32_t> number_in(const std::string& text) {
 
 std::optional<std::uint32_t> group_number(const std::string& group) {
   if (const auto number = number_in(group)) return number;
-  // One thread, and nothing of the answer is kept.
+  // Safe with one thread: nothing keeps a pointer to the answer.
   const struct group* entry = ::getgrnam(group.c_str());
   if (entry == nullptr) return std::nullopt;
   return entry->gr_gid;
@@ -37,7 +37,7 @@ std::vector<std::uint32_t> groups_of(const std::string& name, std::uint32_t gid)
   return {groups.begin(), groups.end()};
 }
 
-/// An account, or a number that has none.
+/// An account, or a number without an account.
 struct User {
   std::uint32_t uid = 0;
   std::optional<std::uint32_t> gid;
@@ -72,7 +72,8 @@ std::optional<Identity> find_identity(const std::string& user, const std::string
     return std::nullopt;
   }
   if (found && group.empty() && !gid) {
-    problems.add(at_user, in_quotes(user) + " has no account that would tell its group; say \"group\", too");
+    problems.add(at_user,
+                 in_quotes(user) + " has no account, and so no group of its own; set \"group\", too");
   }
   if (!found || !gid) return std::nullopt;
   const std::uint32_t number = gid.value_or(0);

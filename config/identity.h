@@ -1,5 +1,5 @@
-// Whom a process runs as: finds the numbers behind the names of users and groups, once, where the file is
-// read. What starts processes later looks nothing up.
+// Resolves the names of users and groups to numbers, once, when the file is read. The code that starts
+// processes later looks nothing up.
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@
 
 namespace prefork {
 
-/// The user's number, group and further groups, as login(1) would set them; `group`, when not empty, takes
-/// the place of the user's own. Both are names or numbers. What is wrong becomes a problem at `pointer`/user
-/// or `pointer`/group.
+/// The user's number, group and supplementary groups, as login(1) sets them; a `group` that is not empty
+/// replaces the user's own group. Both are names or numbers. A mistake becomes a problem at `pointer`/user or
+/// `pointer`/group.
 [[nodiscard]] std::optional<Identity> find_identity(const std::string& user, const std::string& group,
                                                     const std::string& pointer, Problems& problems);
 
-/// The same for the supervisor itself: no further groups. `pointer` is that of the value.
+/// The same for the supervisor itself, without supplementary groups. `pointer` is the pointer of the value.
 [[nodiscard]] std::optional<Identity> find_supervisor_identity(const std::string& user,
                                                                const std::string& pointer,
                                                                Problems& problems);

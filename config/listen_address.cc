@@ -13,9 +13,10 @@ namespace prefork {
 namespace {
 
 constexpr std::size_t kMaxUnixName =
-    sizeof(sockaddr_un::sun_path) - 1;  // 107: a NUL ends a path or begins a name
+    sizeof(sockaddr_un::sun_path) - 1;  // 107: a NUL ends a path or begins an abstract name
 
-/// The usual spelling of a numeric IPv6 address, with its scope if it has one; "" when it is not one.
+/// The usual spelling of a numeric IPv6 address, with its scope if it has one; "" when `host` is not such an
+/// address.
 std::string canonical_v6(const std::string& host) {
   addrinfo hints = {};
   hints.ai_family = AF_INET6;
@@ -63,7 +64,7 @@ Result<ListenAddress> parse_unix(std::string_view text) {
   }
   if (address.path.size() > kMaxUnixName) {
     return Error{"the path is " + std::to_string(address.path.size()) +
-                 " bytes long; a unix socket's may have " + std::to_string(kMaxUnixName)};
+                 " bytes long; the path of a unix socket may have at most " + std::to_string(kMaxUnixName)};
   }
   return address;
 }
@@ -71,7 +72,7 @@ Result<ListenAddress> parse_unix(std::string_view text) {
 Result<ListenAddress> parse_systemd(std::string_view name) {
   const auto fine = [](char c) { return c > ' ' && c < 0x7f && c != ':'; };
   if (name.empty() || name.size() > 255 || !std::all_of(name.begin(), name.end(), fine))
-    return Error{"after \"systemd:\" must follow the FileDescriptorName= of a .socket unit"};
+    return Error{"the FileDescriptorName= of a .socket unit must follow \"systemd:\""};
   ListenAddress address;
   address.kind = ListenAddress::Kind::kSystemd;
   address.path = name;
@@ -83,10 +84,10 @@ Result<ListenAddress> parse_bracketed(std::string_view text) {
   if (bracket == std::string_view::npos) return Error{"the \"]\" is missing"};
   ListenAddress address;
   address.host = canonical_v6(std::string(text.substr(1, bracket - 1)));
-  if (address.host.empty()) return Error{"what stands in brackets is not an IPv6 address"};
+  if (address.host.empty()) return Error{"the text in brackets is not an IPv6 address"};
   const std::string_view rest = text.substr(bracket + 1);
   const auto port = rest.starts_with(':') ? parse_digits<std::uint16_t>(rest.substr(1)) : std::nullopt;
-  if (!port) return Error{"after \"]\" must follow \":\" and a port from 0 to 65535"};
+  if (!port) return Error{"\":\" and a port from 0 to 65535 must follow \"]\""};
   address.port = *port;
   return address;
 }

@@ -1,4 +1,4 @@
-// Reads the `listen` keys of all pools of a file, and finds two listeners at the same place.
+// Reads the `listen` keys of all pools of a file, and reports two listeners at the same place.
 #pragma once
 
 #include <string>
@@ -14,10 +14,10 @@ class ListenReader {
  public:
   explicit ListenReader(Problems& problems) : problems_(problems) {}
 
-  /// The addresses of one pool. `pool_pointer` is where the pool stands in the file.
+  /// The addresses of one pool. `pool_pointer` is the JSON pointer of the pool.
   [[nodiscard]] std::vector<ListenAddress> read(const Document& pool, const std::string& pool_pointer);
 
-  /// Nothing else may listen at this address: what stands at `pointer` does.
+  /// Reserves this address for the value at `pointer`: no pool may listen there.
   void reserve(const ListenAddress& address, const std::string& pointer) {
     taken_.push_back({address, pointer});
   }

@@ -1,4 +1,4 @@
-// pool.json → Config, or everything that is wrong with it.
+// pool.json → Config, or all of its mistakes. The program, the commands and a reload call it.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace prefork {
 
-/// One mistake. `message()` is the one line a person reads:
+/// One mistake. `message()` is one line for a person:
 ///   pool.json: /queue/max: "lots" is not allowed: an integer from 1 to 1000000
 struct ConfigProblem {
   std::string file;
@@ -21,7 +21,7 @@ struct ConfigProblem {
 
 using ConfigProblems = std::vector<ConfigProblem>;
 
-/// Where programs named without a slash are looked up.
+/// The directories in which to find a program whose name has no slash.
 struct CommandSearch {
   std::string path;           ///< as in $PATH
   std::string own_directory;  ///< beside the supervisor's own executable; searched last
@@ -30,12 +30,12 @@ struct CommandSearch {
 /// Reads and checks the file, commands included. At most 1 MiB is read.
 [[nodiscard]] std::variant<Config, ConfigProblems> load_config(const std::string& file,
                                                                const CommandSearch& search);
-/// The same for text at hand; `file` is for the messages.
+/// The same for a text; `file` is for the messages.
 [[nodiscard]] std::variant<Config, ConfigProblems> parse_config(std::string_view text,
                                                                 const std::string& file,
                                                                 const CommandSearch& search);
-/// The same for text that this program has accepted before: the schema, which takes longest, is not asked
-/// again.
+/// The same for a text that this program has accepted before: skips the check against the schema, which takes
+/// the longest.
 [[nodiscard]] std::variant<Config, ConfigProblems> parse_accepted_config(std::string_view text,
                                                                          const std::string& file,
                                                                          const CommandSearch& search);

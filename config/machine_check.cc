@@ -15,7 +15,7 @@
 namespace prefork {
 namespace {
 
-/// What is sent to start a worker (arguments, environment, paths) must fit one message.
+/// The arguments, the environment and the paths of a worker must fit one message to the spawner.
 constexpr std::size_t kMaxStartBytes = std::size_t{60} * 1024;
 
 bool is_number(const std::string& text) {
@@ -76,7 +76,7 @@ void check_listener(const ListenAddress& address, const std::string& pointer, Pr
   if (address.kind != ListenAddress::Kind::kTcp && address.reuse_port) {
     problems.add(pointer, "reuse_port is only for TCP; this is " + in_quotes(address.text()));
   }
-  // One thread, and nothing of the answers is kept.
+  // Safe with one thread: nothing keeps a pointer to the answers.
   if (!address.owner.empty() && !is_number(address.owner) && ::getpwnam(address.owner.c_str()) == nullptr) {
     problems.add(child_pointer(pointer, "owner"), in_quotes(address.owner) + ": no such user");
   }

@@ -10,7 +10,7 @@
 namespace prefork {
 namespace {
 
-/// By owner, group and mode; access control lists are not looked at.
+/// By owner, group and mode; ignores access control lists.
 bool may_write(const struct stat& info, const Identity& who) {
   if (info.st_uid == who.uid) return (info.st_mode & S_IWUSR) != 0;
   const bool member = info.st_gid == who.gid ||
@@ -18,7 +18,7 @@ bool may_write(const struct stat& info, const Identity& who) {
   return (info.st_mode & (member ? S_IWGRP : S_IWOTH)) != 0;
 }
 
-/// What that user could change so that another program runs: the file itself, or its name in the directory.
+/// What this user could change so that another program runs: the file itself, or its entry in the directory.
 std::optional<std::string> changeable(const std::string& program, const Identity& who) {
   struct stat file {};
   if (::stat(program.c_str(), &file) != 0) return std::nullopt;

@@ -1,5 +1,5 @@
-// What is allowed but hardly meant: a pool whose workers are root, a program that they could change. Told at
-// the start, at a reload and by `check`, and never a reason to refuse.
+// Warns of probable mistakes with privileges: workers that run as root, a program that its workers can
+// change. Called at the start, at a reload and by `check`. Never a reason to refuse the file.
 #pragma once
 
 #include <string>
@@ -9,12 +9,12 @@
 
 namespace prefork {
 
-/// One line each. `file` is the configuration's own; `as_root`: the supervisor is, or will be, started as
+/// One line each. `file` is the file of the configuration; `as_root`: the supervisor runs, or will run, as
 /// root.
 [[nodiscard]] std::vector<std::string> privilege_warnings(const Config& config, const std::string& file,
                                                           bool as_root);
 
-/// Whether a supervisor that was started as root can give that up: no pool needs it.
+/// Whether a supervisor that was started as root can give up root: no pool needs it.
 [[nodiscard]] bool every_pool_has_user(const Config& config);
 
 }  // namespace prefork

@@ -11,7 +11,7 @@ std::string ConfigProblem::message() const {
 void Problems::add(const std::string& pointer, std::string what) {
   if (full()) return;
   if (list_.size() == kMax) {
-    list_.push_back({file_, "", "there are more problems; mend these first"});
+    list_.push_back({file_, "", "there are more problems; correct these first"});
     return;
   }
   list_.push_back({file_, pointer, std::move(what)});

@@ -1,5 +1,5 @@
-// Collects what is wrong with a file, in one place, and bounded: a hostile file must not make a report
-// without end.
+// Collects the mistakes of a file, in one place. Bounded, so that a hostile file cannot cause an endless
+// report.
 #pragma once
 
 #include <cstddef>
@@ -17,11 +17,11 @@ class Problems {
 
   explicit Problems(std::string file) : file_(std::move(file)) {}
 
-  /// Once kMax are known, further ones only leave a last line that says so.
+  /// After kMax problems one more line says that there are more; the rest is dropped.
   void add(const std::string& pointer, std::string what);
   [[nodiscard]] bool full() const { return list_.size() > kMax; }
   [[nodiscard]] bool empty() const { return list_.empty(); }
-  /// Whether something is wrong with exactly this value.
+  /// Whether there is a problem with exactly this value.
   [[nodiscard]] bool about(std::string_view pointer) const;
   [[nodiscard]] ConfigProblems take() { return std::move(list_); }
 

@@ -15,7 +15,7 @@
 namespace prefork {
 namespace {
 
-/// Why `path` cannot be executed as far as its entry in the file system tells; nothing if it can.
+/// Why `path` cannot be executed, from its entry in the file system alone; nothing if it can.
 std::optional<std::string> entry_fault(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) {
@@ -28,13 +28,13 @@ std::optional<std::string> entry_fault(const std::string& path) {
   return std::nullopt;
 }
 
-/// The beginning of a file as far as the kernel looks at it; nothing if it cannot be read (it may be executed
-/// still).
+/// The bytes of a file that the kernel examines; nothing if the file cannot be read (it may still be
+/// executable).
 std::optional<std::string> first_bytes(const std::string& path) {
-  constexpr std::size_t kLookedAt = 256;
+  constexpr std::size_t kExamined = 256;
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return std::nullopt;
-  std::string text(kLookedAt, '\0');
+  std::string text(kExamined, '\0');
   const ssize_t got = ::read(fd.get(), text.data(), text.size());
   if (got < 0) return std::nullopt;
   text.resize(static_cast<std::size_t>(got));
@@ -49,7 +49,7 @@ std::string interpreter_of(std::string_view script) {
   return std::string(line.substr(0, line.find_first_of(" \t")));
 }
 
-/// Why the kernel could not start the file by what is in it.
+/// Why the kernel cannot start the file, from its contents; nothing if it can.
 std::optional<std::string> content_fault(const std::string& path) {
   const auto text = first_bytes(path);
   if (!text || text->starts_with("\177ELF")) return std::nullopt;

@@ -1,4 +1,4 @@
-// Finds the program that a command names and says, before anything is started, why it could not be started.
+// Finds the program of a command and reports, before a worker is started, why it could not run.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace prefork {
 
-/// The absolute path of `name`. Without a slash it is looked up as CommandSearch says (relative entries of
-/// the path are passed over); with one, and relative, it is relative to `directory`, or to the current one if
-/// that is empty. The program must be an executable file that the kernel can start: ELF, or a script whose
-/// interpreter exists.
+/// The absolute path of `name`. A name without a slash is looked up in the directories of CommandSearch
+/// (relative entries of the path are skipped). A relative name with a slash is relative to `directory`, or to
+/// the current directory if `directory` is empty. The program must be an executable file that the kernel can
+/// start: ELF, or a script whose interpreter exists. The error says which file and why.
 [[nodiscard]] Result<std::string> find_program(const std::string& name, const std::string& directory,
                                                const CommandSearch& search);
 

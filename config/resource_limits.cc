@@ -43,7 +43,7 @@ std::optional<std::uint64_t> read_amount(const Document& value) {
   return text == "unlimited" ? std::optional<std::uint64_t>(RLIM_INFINITY) : parse_byte_size(text);
 }
 
-/// Of a limit that is an object, one of its two values.
+/// The value "soft" or "hard" of a limit that is an object; of any other limit its only value.
 std::optional<std::uint64_t> read_part(const Document& limit, const char* part) {
   if (!limit.is_object()) return read_amount(limit);
   const Document* value = find_key(limit, part);

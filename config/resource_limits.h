@@ -1,4 +1,4 @@
-// The key `limits`: setrlimit(2)'s resources by name.
+// Reads the key `limits`: the resources of setrlimit(2) by name.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace prefork {
 
-/// Reads the object `limits`, in the order of the resources' numbers; `pointer` is that of the object.
-/// What the schema refused is passed over.
+/// The limits of the object `limits`, in the order of the resources' numbers; `pointer` is the pointer of the
+/// object. Skips values that the schema has refused.
 [[nodiscard]] std::vector<ResourceLimit> read_resource_limits(const Document& limits,
                                                               const std::string& pointer, Problems& problems);
 

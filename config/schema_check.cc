@@ -24,7 +24,7 @@ bool has_type(const json& node, const Document& value) {
          (type == "integer" && value.is_number_integer());
 }
 
-/// A part of the schema, and the pointer of the values it is for.
+/// A part of the schema, and the pointer of the values that it describes.
 struct Place {
   const json* node;
   std::string pointer;
@@ -75,7 +75,7 @@ class Walk {
   const json schema_;
   SchemaJudge judge_;
   Problems& problems_;
-  const json* form_ = nullptr;  ///< the form of the file: one pool or several
+  const json* form_ = nullptr;  ///< the definition of the file's form: one pool or several
 };
 
 void Walk::check(const Document& document) {
@@ -90,7 +90,7 @@ void Walk::check(const Document& document) {
     problems_.add("", "does not fit the schema");
 }
 
-/// Of several alternatives the one that has the value's type; the node itself when there is none.
+/// The alternative that has the value's type; the node itself when no alternative has it.
 const json& Walk::select(const json& node, const Document& value) {
   const json& found = follow(schema_, node);
   for (const json* one : alternatives(schema_, found)) {
@@ -162,7 +162,7 @@ void Walk::scalar(const json& node, const Document& value, const std::string& po
   }
 }
 
-/// The validator's verdict and that of the schema's own annotations.
+/// Whether the value satisfies the validator and the schema's own annotations.
 bool Walk::fits(const json& node, const Document& value) {
   if (value.is_structured() || !judge_.accepts(node, json(value))) return false;
   if (!value.is_string()) return true;
@@ -192,7 +192,7 @@ void Walk::unknown_key(const json& node, const std::string& key, const std::stri
   if (place.empty() && !near.empty()) {
     hint = "; did you mean " + in_quotes(near) + "?";
   } else if (!longer.empty()) {
-    // The key of that name elsewhere is hardly meant, unless it is inside of this object.
+    // A key of that name elsewhere is probably not meant, unless it is inside of this object.
     const std::string inside = where_known({&node, pointer.substr(0, pointer.rfind('/'))}, key);
     hint = "; did you mean " + joined(all_in_quotes(longer), " or ");
     hint += inside.empty() ? "?" : ", or does it belong at " + inside + "?";
@@ -204,7 +204,7 @@ void Walk::unknown_key(const json& node, const std::string& key, const std::stri
   problems_.add(pointer, "the key " + in_quotes(key) + " is not known here" + hint);
 }
 
-/// Where inside of a part of the schema a key of this name has its place, outermost first.
+/// The place of a key of this name inside of a part of the schema; the outermost one if there are several.
 std::string Walk::where_known(Place outermost, const std::string& key) const {
   std::deque<Place> places{std::move(outermost)};
   while (!places.empty()) {

@@ -1,5 +1,5 @@
-// Compares a document with the schema and says, one line each, everything that is wrong with it. What is
-// valid is decided by SchemaJudge; this finds the place and the words.
+// Compares a document with the schema and reports every mistake in one line. SchemaJudge decides what is
+// valid; this file finds the place and the words.
 #pragma once
 
 #include "config/document.h"

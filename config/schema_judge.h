@@ -1,5 +1,5 @@
-// Says whether a value satisfies a part of the schema: the schema itself decides, through a validator, never
-// code that repeats it.
+// Decides whether a value satisfies a part of the schema. The schema itself decides, through a validator; no
+// code repeats its rules.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ class SchemaJudge {
   SchemaJudge(const SchemaJudge&) = delete;
   SchemaJudge& operator=(const SchemaJudge&) = delete;
 
-  /// `node` is a part of the schema (and stays where it is: what was compiled for it is kept).
+  /// `node` is a part of the schema; its address must not change, because the compiled part is kept for it.
   [[nodiscard]] bool accepts(const nlohmann::json& node, const nlohmann::json& value);
 
  private:

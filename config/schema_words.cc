@@ -11,13 +11,13 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxShown = 60;       ///< bytes of a string value
-constexpr std::size_t kMaxKeptBytes = 300;  ///< of any text, and of a path, whose end tells most
+constexpr std::size_t kMaxKeptBytes = 300;  ///< of any text, and of a path, whose end matters most
 
 std::string dumped(const nlohmann::ordered_json& value) {
   return value.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-/// Says how long the text is if not all of it is shown.
+/// With the length of the text if only its beginning is shown.
 std::string quoted(std::string_view text, std::size_t most) {
   const std::string shown = '"' + json_escaped(text.substr(0, most)) + '"';
   return text.size() <= most ? shown : shown + "... (" + std::to_string(text.size()) + " bytes)";
@@ -47,7 +47,7 @@ std::string type_text(const json& node) {
   return keys.empty() ? "an object" : "an object of " + joined(keys);
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that make `b` of `a`.
+/// The number of insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before_last;
   std::vector<std::size_t> last(b.size() + 1);

@@ -1,5 +1,5 @@
-// Puts a schema's rules and a file's values into words for a person. Everything it returns is printable ASCII
-// without a line end, whatever the file holds.
+// Puts a schema's rules and a file's values into words for a person. Every result is printable ASCII without
+// a line end, whatever the file contains.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,24 +12,24 @@ namespace prefork {
 /// The text as JSON writes it inside a string, so that it reads as it does in the file: everything that is
 /// not printable ASCII becomes \u00xx. Cut after 300 bytes.
 [[nodiscard]] std::string json_escaped(std::string_view text);
-/// The same between quotation marks; of a long text the beginning and how long it is.
+/// The same between quotation marks; of a long text the beginning and the length.
 [[nodiscard]] std::string in_quotes(std::string_view text);
-/// The same for a path, of which more is shown.
+/// The same for a path, with a longer beginning.
 [[nodiscard]] std::string path_in_quotes(std::string_view path);
-/// A value as it stands in the file; objects and arrays only by their kind.
+/// A value as JSON; of an object or array only the kind.
 [[nodiscard]] std::string value_text(const nlohmann::ordered_json& value);
 
-/// The definition that `$ref` and `allOf` lead to. `schema` is the whole schema, `node` a part of it.
+/// The definition to which `$ref` and `allOf` lead. `schema` is the whole schema, `node` a part of it.
 [[nodiscard]] const nlohmann::json& follow(const nlohmann::json& schema, const nlohmann::json& node);
 /// The alternatives of `anyOf`, nested ones included; the node itself when it has none.
 [[nodiscard]] std::vector<const nlohmann::json*> alternatives(const nlohmann::json& schema,
                                                               const nlohmann::json& node);
-/// What a value at `node` may be: "an integer from 1 to 4096".
+/// The allowed values at `node`: "an integer from 1 to 4096".
 [[nodiscard]] std::string allowed_text(const nlohmann::json& schema, const nlohmann::json& node);
 
-/// The one of `known` that `word` is a likely misspelling of, or "".
+/// The word in `known` of which `word` is probably a misspelling, or "".
 [[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& known);
-/// Those of `known` of which `part` is a part between underscores, as "timeout" is of "idle_timeout".
+/// The words in `known` that contain `part` between underscores, as "idle_timeout" contains "timeout".
 [[nodiscard]] std::vector<std::string> with_part(std::string_view part,
                                                  const std::vector<std::string>& known);
 

@@ -12,7 +12,7 @@
 namespace prefork {
 namespace {
 
-/// A pool as it was understood, and as it stands in the file.
+/// A pool as values, and as its object in the file.
 struct WrittenPool {
   const PoolConfig& config;
   const Document& object;
@@ -21,7 +21,7 @@ struct WrittenPool {
 
 std::string in_milliseconds(Milliseconds time) { return std::to_string(time.count()) + " ms"; }
 
-void look_at_lobby(const WrittenPool& pool, Problems& found) {
+void check_lobby(const WrittenPool& pool, Problems& found) {
   const Document& keep_alive = section(pool.object, "keep_alive");
   for (const char* key : {"idle_timeout", "max"}) {
     if (pool.config.keep_alive.park || find_key(keep_alive, key) == nullptr) continue;
@@ -29,14 +29,16 @@ void look_at_lobby(const WrittenPool& pool, Problems& found) {
               "has no effect: no connection is parked without \"park\": true; add that, or remove this");
   }
   if (!pool.config.wait_for_data && find_key(pool.object, "first_byte_timeout") != nullptr) {
-    found.add(child_pointer(pool.pointer, "first_byte_timeout"),
-              "has no effect: nobody waits for the first byte without \"wait_for_data\": true; add that, or "
-              "remove this");
+    found.add(
+        child_pointer(pool.pointer, "first_byte_timeout"),
+        "has no effect: no connection waits for its first byte without \"wait_for_data\": true; add that, or "
+        "remove this");
   }
 }
 
-/// Nobody waits for longer than the timeout, so a queue with such a target never stands.
-void look_at_times(const WrittenPool& pool, Problems& found) {
+/// No connection waits longer than the timeout, so with a target of the timeout or more the queue never
+/// counts as standing.
+void check_times(const WrittenPool& pool, Problems& found) {
   const QueueConfig& queue = pool.config.queue;
   const Document& written = section(pool.object, "queue");
   const std::string pointer = child_pointer(pool.pointer, "queue");
@@ -48,7 +50,8 @@ void look_at_times(const WrittenPool& pool, Problems& found) {
               "remove this");
   } else if (queue.target >= queue.timeout && target != nullptr) {
     found.add(child_pointer(pointer, "target"),
-              value_text(*target) + " is never reached: nobody waits longer than queue.timeout, which is " +
+              value_text(*target) +
+                  " is never reached: no connection waits longer than queue.timeout, which is " +
                   in_milliseconds(queue.timeout) + "; make it shorter than that");
   } else if (queue.target >= queue.timeout) {
     found.add(child_pointer(pointer, "timeout"),
@@ -64,7 +67,7 @@ bool only_unix_sockets(const PoolConfig& pool) {
   });
 }
 
-void look_at_addresses(const WrittenPool& pool, Problems& found) {
+void check_addresses(const WrittenPool& pool, Problems& found) {
   const QueueConfig& queue = pool.config.queue;
   const bool take_turns = queue.fairness == QueueFairness::kAddress;
   const std::string fairness = child_pointer(child_pointer(pool.pointer, "queue"), "fairness");
@@ -75,9 +78,10 @@ void look_at_addresses(const WrittenPool& pool, Problems& found) {
       found.add(child_pointer(pool.pointer, "connections_per_address"), why);
     if (take_turns) found.add(fairness, why);
   } else if (take_turns && queue.full == QueueFull::kWait) {
-    found.add(fairness,
-              "reaches only as far as the queue: with \"full\": \"wait\" a crowd fills the kernel's backlog, "
-              "too, where nobody has an address; say \"full\": \"reject\"");
+    found.add(
+        fairness,
+        "works only inside the queue: with \"full\": \"wait\" a flood also fills the kernel's backlog, where "
+        "addresses do not count; set \"full\": \"reject\"");
   }
 }
 
@@ -90,14 +94,14 @@ std::string pointer_of(const Document& document, const std::string& pool) {
 std::vector<std::string> setting_warnings(const Config& config, const std::string& file) {
   Problems found(file);
   const auto document = parse_document(config.text, found);
-  if (!document) return {};  // made from something else
+  if (!document) return {};  // the configuration was not made from a text
   for (const PoolConfig& pool : config.pools) {
     const Document* pools = find_key(*document, "pools");
     const Document& object = pools == nullptr ? *document : section(*pools, pool.name.c_str());
     const WrittenPool written{pool, object, pointer_of(*document, pool.name)};
-    look_at_lobby(written, found);
-    look_at_times(written, found);
-    look_at_addresses(written, found);
+    check_lobby(written, found);
+    check_times(written, found);
+    check_addresses(written, found);
   }
   std::vector<std::string> lines;
   for (const ConfigProblem& one : in_file_order(found.take(), *document)) lines.push_back(one.message());

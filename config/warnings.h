@@ -1,6 +1,6 @@
-// What a file sets without effect, or without the effect it is set for: a timeout for what is switched off, a
-// bound for clients that have no address. Told at the start, at a reload and by `check`, and never a reason
-// to refuse.
+// Warns of keys without effect, or without the intended effect: a timeout of a feature that is off, a bound
+// per address for clients that have no address. Called at the start, at a reload and by `check`. Never a
+// reason to refuse the file.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace prefork {
 
-/// One line each, in the order of the file: file, place, what, why and what to do. Looks at `config.text`,
-/// for what is written there counts, not what is left to its default. `file` is for the messages.
+/// One line each, in the order of the file: file, place, what, why and what to do. Reads `config.text`,
+/// because only keys that are written count, not defaults. `file` is for the messages.
 [[nodiscard]] std::vector<std::string> setting_warnings(const Config& config, const std::string& file);
 
 }  // namespace prefork

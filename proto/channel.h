@@ -25,7 +25,7 @@ enum class SendStatus {
   kGone,         ///< the peer has closed its end, or its receiving half (EPIPE, ECONNRESET)
   kNoResources,  ///< this machine or user is out of a resource (ETOOMANYREFS, ENOBUFS, ENOMEM): not the
                  ///< peer's fault
-  kInvalid,  ///< the data cannot be sent (EBADF, EINVAL …): the caller's mistake
+  kInvalid,      ///< the data cannot be sent (EBADF, EINVAL …): the caller's mistake
 };
 
 enum class ReceiveStatus {

@@ -36,7 +36,7 @@ TEST_CASE("equal pools differ in nothing") {
   CHECK(changes.listeners.kept.size() == 1);
 }
 
-TEST_CASE("what a running worker cannot take over replaces the workers, and touches nothing else") {
+TEST_CASE("a key that a running worker cannot take over replaces the workers, and changes nothing else") {
   const auto only_workers = [](const PoolChanges& changes) {
     return !changes.workers_replaced.empty() && changes.size.empty() && changes.policy.empty() &&
            !changes.listeners.any();
@@ -64,7 +64,7 @@ TEST_CASE("another number of workers is a change of size alone") {
   CHECK(after([](PoolConfig& p) { p.elastic = ElasticConfig{}; }).size == Keys{"workers"});
 }
 
-TEST_CASE("rules of the supervisor change without touching a worker") {
+TEST_CASE("rules of the supervisor change without replacing a worker") {
   const auto only_policy = [](const PoolChanges& changes) {
     return !changes.policy.empty() && changes.size.empty() && changes.workers_replaced.empty() &&
            !changes.listeners.any();
@@ -76,7 +76,7 @@ TEST_CASE("rules of the supervisor change without touching a worker") {
   CHECK(only_policy(after([](PoolConfig& p) { p.restart.backoff_max = 1s; })));
 }
 
-TEST_CASE("listeners are added, removed, changed and kept by their place") {
+TEST_CASE("listeners are compared by their place: added, removed, changed, kept") {
   const PoolChanges changes = after([](PoolConfig& p) {
     p.listen.front().backlog = 5;
     p.listen.push_back(address("unix:@x"));
@@ -93,7 +93,7 @@ TEST_CASE("listeners are added, removed, changed and kept by their place") {
   CHECK(moved.listeners.removed == std::vector<ListenAddress>{address("127.0.0.1:80")});
 }
 
-TEST_CASE("two listeners with a port of the kernel's choice are two") {
+TEST_CASE("two listeners whose port the kernel chooses are two listeners") {
   PoolConfig two = pool();
   two.listen = {address(":0"), address(":0")};
   PoolConfig one = pool();
@@ -103,7 +103,7 @@ TEST_CASE("two listeners with a port of the kernel's choice are two") {
   CHECK(compare(one, two).listeners.added.size() == 1);
 }
 
-TEST_CASE("a listener that is equal is kept even if another one is at the same place before it") {
+TEST_CASE("an equal listener is kept even if another listener at the same place stands before it") {
   PoolConfig before = pool();
   before.listen = {address(":0"), address(":0")};
   before.listen.front().backlog = 5;
@@ -112,7 +112,7 @@ TEST_CASE("a listener that is equal is kept even if another one is at the same p
   CHECK_FALSE(compare(before, after_swap).listeners.any());
 }
 
-TEST_CASE("parking, which implies hold, is one change") {
+TEST_CASE("parking, which sets hold, too, is one change") {
   const PoolChanges changes = after([](PoolConfig& p) {
     p.keep_alive.park = true;
     p.hold = Hold::kDone;
@@ -120,7 +120,7 @@ TEST_CASE("parking, which implies hold, is one change") {
   CHECK(changes.policy == Keys{"keep_alive.park"});
 }
 
-TEST_CASE("another minimum is one change, though the number of spare workers follows it") {
+TEST_CASE("another minimum is one change, although the number of spare workers follows it") {
   const auto from_to = [](ElasticConfig before, ElasticConfig now) {
     PoolConfig old_pool = pool();
     old_pool.elastic = before;
@@ -135,7 +135,7 @@ TEST_CASE("another minimum is one change, though the number of spare workers fol
   CHECK(from_to({.min = 1, .spare = 1}, {.min = 1, .spare = 0}) == Keys{"workers.spare"});
 }
 
-TEST_CASE("another group is one change, and a user whose number is another at the same time is a second") {
+TEST_CASE("another group is one change, and another number of the user at the same time is a second") {
   PoolConfig before = pool();
   before.process.user = "shop";
   before.process.identity = Identity{1, 1, {1}};
@@ -147,7 +147,7 @@ TEST_CASE("another group is one change, and a user whose number is another at th
   CHECK(compare(before, now).workers_replaced == Keys{"user", "group"});
 }
 
-TEST_CASE("a user whose numbers are others now is another user") {
+TEST_CASE("a user whose numbers have changed is another user") {
   PoolConfig before = pool();
   before.process.user = "shop";
   before.process.identity = Identity{1, 1, {1}};

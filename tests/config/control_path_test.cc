@@ -25,7 +25,7 @@ TEST_CASE("the path is found in a file whose other keys are wrong") {
   CHECK(path.value() == "/run/shop.sock");
 }
 
-TEST_CASE("a file without a control socket, and no file, are told apart in words") {
+TEST_CASE("a file without a control socket and a missing file have different messages") {
   const TempDirectory directory;
   const auto refusal = [&](const std::string& file) {
     const auto path = control_path_of(file);

@@ -38,7 +38,7 @@ TEST_CASE("FAULTS 39: a file that is missing or cannot be read says so") {
   CHECK(mistake_of(loop) == loop + ": cannot be read: Too many levels of symbolic links");
 }
 
-TEST_CASE("FAULTS 39: what is not a regular file is refused at once") {
+TEST_CASE("FAULTS 39: a file that is not regular is refused at once") {
   const TempDirectory directory;
   CHECK(mistake_of(directory.path()) == directory.path() + ": is a directory; a regular file is needed");
   CHECK(mistake_of("/dev/zero") == "/dev/zero: is a device; a regular file is needed");
@@ -55,7 +55,7 @@ TEST_CASE("FAULTS 39: a file of a gigabyte is not read") {
   CHECK(mistake_of(file) == file + ": is larger than 1 MiB");
 }
 
-TEST_CASE("FAULTS 39: a file that claims no size is read only as far as the limit") {
+TEST_CASE("FAULTS 39: a file that reports no size is read only up to the limit") {
   // Files of /proc say that they are empty.
   const auto text = read_config_file("/proc/self/status");
   REQUIRE(text.ok());

@@ -14,7 +14,7 @@ std::string repeated(std::string_view piece, int times) {
 
 TEST_SUITE_BEGIN("hostile text");
 
-TEST_CASE("FAULTS 39: a syntax error is told with line and column") {
+TEST_CASE("FAULTS 39: a syntax error is reported with line and column") {
   CHECK(mistake("{\n  \"listen\": \":0\",\n}") ==
         "pool.json: line 3, column 1: unexpected '}'; expected string literal; is there a comma too many "
         "before it?");
@@ -31,7 +31,7 @@ TEST_CASE("FAULTS 39: a syntax error is told with line and column") {
         "pool.json: line 2, column 10: invalid comment; missing closing '*/'; expected string literal");
 }
 
-TEST_CASE("FAULTS 39: text that ends too early") {
+TEST_CASE("FAULTS 39: text that ends too early is refused") {
   CHECK(mistake("") == "pool.json: is empty");
   CHECK(mistake(" \r\n\t") == "pool.json: is empty");
   CHECK(mistake("\xEF\xBB\xBF") == "pool.json: is empty");
@@ -39,7 +39,7 @@ TEST_CASE("FAULTS 39: text that ends too early") {
         "pool.json: line 1, column 7: unexpected end of input; expected '[', '{', or a literal");
 }
 
-TEST_CASE("FAULTS 39: text that is not UTF-8") {
+TEST_CASE("FAULTS 39: text that is not UTF-8 is refused") {
   CHECK(mistake("{\"a\": \"\xFF\"}") == "pool.json: line 1, column 8: invalid string: ill-formed UTF-8 byte");
   CHECK(mistake(std::string_view("\xFF\xFE{\0}\0", 6)) == "pool.json: is UTF-16; it must be UTF-8");
   CHECK(mistake(std::string_view("\xFE\xFF\0{\0}", 6)) == "pool.json: is UTF-16; it must be UTF-8");
@@ -55,25 +55,25 @@ TEST_CASE("FAULTS 39: a NUL byte does not end the text early") {
   CHECK(mistake(std::string(1000, '\0')) == "pool.json: line 1, column 1: a NUL byte is not allowed");
 }
 
-TEST_CASE("FAULTS 39: a key that stands twice is named") {
+TEST_CASE("FAULTS 39: a duplicate key is named") {
   CHECK(mistake(pool_with(R"("workers": 1, "workers": 2)")) ==
         R"(pool.json: /workers: the key "workers" stands here twice)");
   CHECK(mistake(pool_with(R"("queue": {"max": 1, "max": 1})")) ==
         R"(pool.json: /queue/max: the key "max" stands here twice)");
 }
 
-TEST_CASE("FAULTS 39: a number that no machine can hold") {
+TEST_CASE("FAULTS 39: a number that is too large for any type is refused") {
   CHECK(mistake(R"({"workers": 1e999})") == "pool.json: line 1, column 17: the number is too large");
 }
 
-TEST_CASE("FAULTS 39: a depth bomb is defused at the sixteenth level") {
+TEST_CASE("FAULTS 39: text nested deeper than sixteen levels is refused") {
   CHECK(mistake(repeated("[", 500'000)) ==
         "pool.json: " + repeated("/0", 16) + ": is nested deeper than 16 levels");
   CHECK(mistake(repeated("{\"a\":", 100'000)) ==
         "pool.json: " + repeated("/a", 16) + ": is nested deeper than 16 levels");
 }
 
-TEST_CASE("FAULTS 39: a flood of values, elements or letters ends at a limit") {
+TEST_CASE("FAULTS 39: the numbers of values and elements and the length of keys are limited") {
   CHECK(mistake("{\"listen\": [\"a\"" + repeated(",\"a\"", 200'000) + "]}") ==
         "pool.json: /listen: has more than 1024 elements");
   const std::string thousand = "[0" + repeated(",0", 999) + "]";

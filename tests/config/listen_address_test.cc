@@ -21,7 +21,7 @@ std::string fault(std::string_view text) {
 
 TEST_SUITE_BEGIN("listen_address");
 
-TEST_CASE("an address that is read and written again is the same") {
+TEST_CASE("an address that is parsed and written again is the same") {
   for (const char* text : {"127.0.0.1:8080", "[::1]:8080", ":8080", "localhost:0", "a-b.example.org:65535",
                            "unix:/run/x.sock", "unix:@x", "unix:@/x y"}) {
     CAPTURE(text);
@@ -29,7 +29,7 @@ TEST_CASE("an address that is read and written again is the same") {
   }
 }
 
-TEST_CASE("each form names its kind") {
+TEST_CASE("each form has its kind") {
   CHECK(address(":80").kind == Kind::kTcp);
   CHECK(address(":80").host.empty());
   CHECK(address("unix:/x").kind == Kind::kUnixPath);
@@ -37,7 +37,7 @@ TEST_CASE("each form names its kind") {
   CHECK(address("unix:@x").path == "x");
 }
 
-TEST_CASE("hosts come out in their usual spelling, so that two spellings are one place") {
+TEST_CASE("hosts are normalized, so that two spellings are one place") {
   CHECK(address("[0:0::0001]:80").host == "::1");
   CHECK(address("LocalHost:80").host == "localhost");
   CHECK(same_place(address("[::1]:80"), address("[0::1]:80")));
@@ -45,7 +45,7 @@ TEST_CASE("hosts come out in their usual spelling, so that two spellings are one
   CHECK_FALSE(same_place(address("unix:/x"), address("unix:@/x")));
 }
 
-TEST_CASE("an address that is wrong is refused in words") {
+TEST_CASE("a malformed address is refused with the reason") {
   CHECK(fault("localhost") == R"(the port is missing: "host:port" or ":port")");
   CHECK(fault("8080") == R"(the port is missing: "host:port" or ":port")");
   CHECK(fault("") == R"(the port is missing: "host:port" or ":port")");
@@ -55,10 +55,10 @@ TEST_CASE("an address that is wrong is refused in words") {
   CHECK(fault("a:80x") == "the port must be a number from 0 to 65535");
   CHECK(fault("::1:80") == R"(an IPv6 address is written in brackets: "[::1]:8080")");
   CHECK(fault("[::1:80") == R"(the "]" is missing)");
-  CHECK(fault("[::1]") == R"(after "]" must follow ":" and a port from 0 to 65535)");
-  CHECK(fault("[::1]80") == R"(after "]" must follow ":" and a port from 0 to 65535)");
-  CHECK(fault("[::g]:80") == "what stands in brackets is not an IPv6 address");
-  CHECK(fault("[127.0.0.1]:80") == "what stands in brackets is not an IPv6 address");
+  CHECK(fault("[::1]") == R"(":" and a port from 0 to 65535 must follow "]")");
+  CHECK(fault("[::1]80") == R"(":" and a port from 0 to 65535 must follow "]")");
+  CHECK(fault("[::g]:80") == "the text in brackets is not an IPv6 address");
+  CHECK(fault("[127.0.0.1]:80") == "the text in brackets is not an IPv6 address");
   CHECK(fault("127.0.1:80") == "the host is not an IPv4 address");
   CHECK(fault("256.0.0.1:80") == "the host is not an IPv4 address");
   CHECK(fault("*:80") == R"(all addresses are written ":port")");
@@ -69,17 +69,17 @@ TEST_CASE("an address that is wrong is refused in words") {
   CHECK(fault("unix:/run/") == R"(the path of a socket cannot end in "/")");
   CHECK(fault("unix:@") == R"(the name after "unix:@" is missing)");
   CHECK(fault("/run/x.sock") == R"(the path of a unix socket is written "unix:/path")");
-  CHECK(fault("systemd:") == R"(after "systemd:" must follow the FileDescriptorName= of a .socket unit)");
-  CHECK(fault("systemd:a:b") == R"(after "systemd:" must follow the FileDescriptorName= of a .socket unit)");
+  CHECK(fault("systemd:") == R"(the FileDescriptorName= of a .socket unit must follow "systemd:")");
+  CHECK(fault("systemd:a:b") == R"(the FileDescriptorName= of a .socket unit must follow "systemd:")");
 }
 
 TEST_CASE("the path of a unix socket fits its address") {
   CHECK(address("unix:/" + std::string(106, 'x')).path.size() == 107);
   CHECK(fault("unix:/" + std::string(107, 'x')) ==
-        "the path is 108 bytes long; a unix socket's may have 107");
+        "the path is 108 bytes long; the path of a unix socket may have at most 107");
   CHECK(address("unix:@" + std::string(107, 'x')).path.size() == 107);
   CHECK(fault("unix:@" + std::string(108, 'x')) ==
-        "the path is 108 bytes long; a unix socket's may have 107");
+        "the path is 108 bytes long; the path of a unix socket may have at most 107");
 }
 
 TEST_SUITE_END();

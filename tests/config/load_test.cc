@@ -109,7 +109,7 @@ TEST_CASE("every key reaches the configuration") {
   CHECK(config == Config{{"shop", LogLevel::kDebug, 1min}, {expected}});
 }
 
-TEST_CASE("text that was accepted before is read the same without the schema") {
+TEST_CASE("text that was accepted before is read without the schema, with the same result") {
   const std::string text =
       pool_with(R"("workers": {"max": 9}, "queue": {"timeout": "5s"}, "recycle": {"rss": "1MiB"})");
   const auto again = parse_accepted_config(text, "pool.json", system_programs());
@@ -118,12 +118,12 @@ TEST_CASE("text that was accepted before is read the same without the schema") {
   CHECK(std::get<Config>(again) == std::get<Config>(once));
 }
 
-TEST_CASE("what may have changed since a text was accepted is looked at again") {
+TEST_CASE("the machine is checked again for a text that was accepted before") {
   const std::string text = R"({"listen": "127.0.0.1:0", "command": ["no-such-program"]})";
   CHECK(std::holds_alternative<ConfigProblems>(parse_accepted_config(text, "pool.json", system_programs())));
 }
 
-TEST_CASE("a number of workers that follows the load") {
+TEST_CASE("an elastic number of workers is read with its defaults") {
   const PoolConfig all =
       parsed(
           pool_with(R"("workers": {"min": 2, "max": 9, "spare": 3, "spawn_rate": 4, "idle_timeout": "5s"})"))
@@ -131,7 +131,7 @@ TEST_CASE("a number of workers that follows the load") {
   CHECK(all.workers == 9);
   CHECK(all.elastic == ElasticConfig{2, 3, 4, 5s});
   CHECK(parsed(pool_with(R"("workers": {"max": 9})")).pools.front().elastic == ElasticConfig{});
-  // On demand nobody waits for whom may never come.
+  // With a minimum of 0 no spare worker waits for a client that may never come.
   CHECK(parsed(pool_with(R"("workers": {"min": 0, "max": 9})")).pools.front().elastic->spare == 0);
 }
 
@@ -145,7 +145,7 @@ TEST_CASE("several pools keep the order of the file and the names of their keys"
   CHECK(config.pools[1].name == "api");
 }
 
-TEST_CASE("without `workers` a pool has as many as the supervisor may use CPUs") {
+TEST_CASE("without `workers` a pool has one worker for each CPU that the supervisor may use") {
   cpu_set_t set;
   REQUIRE(::sched_getaffinity(0, sizeof set, &set) == 0);
   CHECK(parsed(pool_with("")).pools.front().workers == static_cast<unsigned>(CPU_COUNT(&set)));

@@ -17,14 +17,14 @@ std::string listening_at(std::string_view listen) {
 
 TEST_SUITE_BEGIN("machine check");
 
-TEST_CASE("two listeners of a pool cannot be at one place") {
+TEST_CASE("two listeners of a pool at the same place are refused") {
   CHECK(mistake(listening_at(R"(["127.0.0.1:80", "[::1]:80", "127.0.0.1:80"])")) ==
         R"(pool.json: /listen/2: "127.0.0.1:80" is not allowed: /listen/0 listens there already)");
   CHECK(mistake(listening_at(R"(["[::1]:80", {"address": "[0::1]:80", "backlog": 5}])")) ==
         R"(pool.json: /listen/1/address: "[0::1]:80" is not allowed: /listen/0 listens there already)");
 }
 
-TEST_CASE("two pools cannot listen at one place") {
+TEST_CASE("two pools that listen at the same place are refused") {
   CHECK(mistake(R"({"pools": {"a": {"listen": "unix:@x", "command": ["true"]},
                               "b": {"listen": ["unix:@y", "unix:@x"], "command": ["true"]}}})") ==
         R"(pool.json: /pools/b/listen/1: "unix:@x" is not allowed: /pools/a/listen listens there already)");
@@ -38,7 +38,7 @@ TEST_CASE("FAULTS 29: an owner or group that does not exist is refused") {
   CHECK(mistakes(listening_at(R"({"address": "unix:/tmp/x", "owner": "root", "group": "4711"})")).empty());
 }
 
-TEST_CASE("attributes that a listener cannot have are refused") {
+TEST_CASE("attributes that do not fit the kind of listener are refused") {
   CHECK(mistake(listening_at(R"({"address": "127.0.0.1:80", "mode": "0660"})")) ==
         R"(pool.json: /listen: mode, owner and group are only for unix:/path; this is "127.0.0.1:80")");
   CHECK(mistake(listening_at(R"({"address": "unix:@x", "group": "root"})")) ==
@@ -51,7 +51,7 @@ TEST_CASE("attributes that a listener cannot have are refused") {
         R"(pool.json: /listen/backlog: 0 is not allowed: an integer from 1 to 65535)");
 }
 
-TEST_CASE("the directory must be one") {
+TEST_CASE("a directory that is missing or is not a directory is refused") {
   CHECK(mistake(pool_with(R"("directory": "/nonexistent")")) ==
         R"(pool.json: /directory: "/nonexistent": No such file or directory)");
   CHECK(mistake(pool_with(R"("directory": "/etc/passwd")")) ==
@@ -60,7 +60,7 @@ TEST_CASE("the directory must be one") {
         R"(pool.json: /directory: "" is not allowed: the path of a directory)");
 }
 
-TEST_CASE("a relative program is looked for in the pool's directory") {
+TEST_CASE("a relative program is found in the pool's directory") {
   const TempDirectory directory;
   directory.file("w", "#!/bin/sh\n", 0755);
   const std::string text =

@@ -41,7 +41,7 @@ TEST_CASE("FAULTS 39: a number is an integer in its range") {
         R"(pool.json: /queue/max: "lots" is not allowed: an integer from 1 to 1000000)");
 }
 
-TEST_CASE("FAULTS 39: a number of workers that follows the load has sensible bounds") {
+TEST_CASE("FAULTS 39: the bounds of an elastic number of workers must fit") {
   CHECK(mistake_in(R"("workers": {"min": 1})") ==
         R"(pool.json: /workers: "max" is missing: an integer from 1 to 4096)");
   CHECK(mistake_in(R"("workers": {"max": 0})") ==
@@ -54,7 +54,7 @@ TEST_CASE("FAULTS 39: a number of workers that follows the load has sensible bou
         R"(pool.json: /recycle/rss: "256MB" is not allowed: a size such as "64KiB", "256MiB" or "2GiB")");
 }
 
-TEST_CASE("FAULTS 39: a choice lists what can be chosen") {
+TEST_CASE("FAULTS 39: the message about a choice lists the allowed values") {
   CHECK(mistake_in(R"("prefer": "longest_idle")") ==
         R"(pool.json: /prefer: "longest_idle" is not allowed: one of "longest-idle", "warmest"; )"
         R"(did you mean "longest-idle"?)");
@@ -83,7 +83,7 @@ TEST_CASE("FAULTS 39: a duration has a whole number, a unit and a limit") {
         std::string("pool.json: /health/start_timeout: 30") + kDuration);
 }
 
-TEST_CASE("FAULTS 39: what is missing is named with what it should be") {
+TEST_CASE("FAULTS 39: a missing key is named with its allowed values") {
   CHECK(mistakes("{}") ==
         Lines{std::string(R"(pool.json: "listen" is missing: )") + kAddress +
                   R"(, or an object with an "address", or an array of these)",
@@ -99,7 +99,7 @@ TEST_CASE("FAULTS 39: what is missing is named with what it should be") {
         "pool.json: /command: [] is not allowed: it is empty");
 }
 
-TEST_CASE("FAULTS 39: a value of the wrong kind is met with the right kind") {
+TEST_CASE("FAULTS 39: the message about a value of the wrong type names the right type") {
   CHECK(mistake("[]") == "pool.json: [] is not allowed: an object");
   CHECK(mistake("\"pool\"") == R"(pool.json: "pool" is not allowed: an object)");
   CHECK(mistake("null") == "pool.json: null is not allowed: an object");
@@ -148,7 +148,8 @@ TEST_CASE("FAULTS 39: reject_with is limited in bytes, not characters") {
   CHECK(line.ends_with("... (1402 bytes) is not allowed: a string of at most 1400 bytes"));
 }
 
-TEST_CASE("FAULTS 39: of a long value a message has the beginning and the length; of a path, more") {
+TEST_CASE(
+    "FAULTS 39: a message shows the beginning and the length of a long value; of a path it shows more") {
   const std::string shown = '"' + std::string(60, 'x') + "\"... (1401 bytes)";
   const std::string value = '"' + std::string(1401, 'x') + '"';
   CHECK(mistake_in(R"("queue": {"reject_with": )" + value + "}") ==
@@ -163,7 +164,7 @@ TEST_CASE("FAULTS 39: of a long value a message has the beginning and the length
         "pool.json: /directory: \"" + path + "\": No such file or directory");
 }
 
-TEST_CASE("FAULTS 39: the control socket has an absolute path of its own") {
+TEST_CASE("FAULTS 39: the path of the control socket is absolute, and no pool listens there") {
   const std::string path = R"("control": ")";
   CHECK(mistakes(pool_with(path + R"(/run/shop.sock")")).empty());
   CHECK(mistake_in(path + R"(shop.sock")") ==
@@ -171,7 +172,7 @@ TEST_CASE("FAULTS 39: the control socket has an absolute path of its own") {
   CHECK(mistake_in(path + R"(@shop")").ends_with(R"(the path must begin with "/")"));
   CHECK(mistake_in(path + R"(/run/")").ends_with(R"(the path of a socket cannot end in "/")"));
   CHECK(mistake_in(path + "/" + std::string(107, 'x') + '"')
-            .ends_with("the path is 108 bytes long; a unix socket's may have 107"));
+            .ends_with("the path is 108 bytes long; the path of a unix socket may have at most 107"));
   CHECK(mistake_in(path + R"(/a\u0000b")").ends_with("it contains a NUL byte"));
   CHECK(mistake_in(R"("control": 5)")
             .ends_with(R"(is not allowed: the absolute path of a socket, such as "/run/shop.sock")"));
@@ -181,7 +182,7 @@ TEST_CASE("FAULTS 39: the control socket has an absolute path of its own") {
         R"(pool.json: /pools/web/control: the key "control" is not known here; it belongs at /control)");
 }
 
-TEST_CASE("all mistakes of a file are told, in the order of the file") {
+TEST_CASE("all mistakes of a file are reported, in the order of the file") {
   CHECK(
       mistakes(R"({"wokers": 1, "command": [""], "queue": {"max": 0},
                      "listen": ["nowhere", ":x"], "hold": "fast"})") ==
@@ -193,15 +194,15 @@ TEST_CASE("all mistakes of a file are told, in the order of the file") {
             R"(pool.json: /hold: "fast" is not allowed: one of "receipt", "done")"});
 }
 
-TEST_CASE("FAULTS 39: a report has an end") {
+TEST_CASE("FAULTS 39: the number of reported problems is bounded") {
   std::string members = R"("environment": {)";
   for (int i = 0; i < 500; ++i) members += (i == 0 ? "\"K" : ", \"K") + std::to_string(i) + "\": 1";
   const Lines lines = mistakes(pool_with(members + "}"));
   CHECK(lines.size() == 51);
-  CHECK(lines.back() == "pool.json: there are more problems; mend these first");
+  CHECK(lines.back() == "pool.json: there are more problems; correct these first");
 }
 
-TEST_CASE("FAULTS 39: whatever a file holds, a message is one printable line") {
+TEST_CASE("FAULTS 39: whatever a file contains, a message is one printable line") {
   const Lines lines = mistakes(pool_with("\"a\\u001b[31m\\n\": 1, \"hold\": \"\\u0085\\n\xE2\x80\xA8\""));
   REQUIRE(lines.size() == 2);
   for (const std::string& line : lines) {

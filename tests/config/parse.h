@@ -1,4 +1,4 @@
-// Shortens the tests of the loader: text in, messages out.
+// Shortcuts for the tests of the loader: text in, messages out.
 #pragma once
 
 #include <string>
@@ -9,21 +9,21 @@
 
 namespace prefork {
 
-/// Where the tests' programs are looked up.
+/// The directories of the tests' programs.
 [[nodiscard]] CommandSearch system_programs();
 
 /// Fails the test when the text has a mistake.
 [[nodiscard]] Config parsed(std::string_view text);
 
-/// The lines a person would read; empty when the text is fine.
+/// The message lines; empty when the text has no mistake.
 [[nodiscard]] std::vector<std::string> mistakes(std::string_view text);
 /// The only line; fails the test when there is not exactly one.
 [[nodiscard]] std::string mistake(std::string_view text);
 
-/// The settings that a person would be warned of; fails the test when the text has a mistake.
+/// The warnings; fails the test when the text has a mistake.
 [[nodiscard]] std::vector<std::string> warned_of(std::string_view text);
 
-/// A pool in short form that is fine but for what `members` adds ("workers": …).
+/// A valid pool in the short form, and `members` ("workers": …).
 [[nodiscard]] std::string pool_with(std::string_view members);
 
 }  // namespace prefork

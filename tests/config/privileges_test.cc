@@ -32,7 +32,7 @@ Config pool_of(std::uint32_t uid, const std::string& program) {
 
 TEST_SUITE_BEGIN("privileges");
 
-TEST_CASE("seccomp is true, false, or what the kernel allows") {
+TEST_CASE("seccomp is true, false, or not set") {
   CHECK(parsed(pool_with(R"("seccomp": true)")).seccomp == true);
   CHECK(parsed(pool_with(R"("seccomp": false)")).seccomp == false);
   CHECK_FALSE(parsed(pool_with("")).seccomp.has_value());
@@ -40,7 +40,7 @@ TEST_CASE("seccomp is true, false, or what the kernel allows") {
         R"(pool.json: /seccomp: "yes" is not allowed: true or false)");
 }
 
-TEST_CASE("a user brings its group and its further groups; a group takes the place of its own") {
+TEST_CASE("a user has its own group and supplementary groups; `group` replaces its own group") {
   const passwd* entry = ::getpwnam("nobody");
   REQUIRE(entry != nullptr);
   const std::uint32_t uid = entry->pw_uid;
@@ -65,7 +65,7 @@ TEST_CASE("FAULTS 29: a user or group that does not exist is refused") {
         R"(pool.json: /supervisor_user: "no-such-user": no such user)");
 }
 
-TEST_CASE("users that make no sense are refused") {
+TEST_CASE("users that cannot be used are refused") {
   CHECK(mistake(pool_with(R"("user": "root")")) ==
         R"(pool.json: /user: "root" is not allowed: it is root; workers of root need no "user")");
   CHECK(mistake(pool_with(R"("supervisor_user": "0")")) ==
@@ -73,12 +73,12 @@ TEST_CASE("users that make no sense are refused") {
   CHECK(mistake(pool_with(R"("group": "daemon")")) ==
         R"(pool.json: /group: "daemon" needs a "user" beside it)");
   CHECK(mistake(pool_with(R"("user": "987654")")) ==
-        R"(pool.json: /user: "987654" has no account that would tell its group; say "group", too)");
+        R"(pool.json: /user: "987654" has no account, and so no group of its own; set "group", too)");
   CHECK(mistake(pool_with(R"("user": "nobody", "supervisor_user": "nobody")")) ==
         "pool.json: /supervisor_user: is not allowed to be the user of workers, as it is of pool main");
 }
 
-TEST_CASE("umask, nice and oom_score_adj are read, and are not set without being said") {
+TEST_CASE("umask, nice and oom_score_adj are read, and not set without their keys") {
   const auto said = process_of(R"("umask": "027", "nice": -20, "oom_score_adj": 1000)");
   CHECK(said.umask == mode_t{027});
   CHECK(said.nice == -20);
@@ -90,7 +90,7 @@ TEST_CASE("umask, nice and oom_score_adj are read, and are not set without being
         R"(pool.json: /umask: 18 is not allowed: octal permissions such as "0027")");
 }
 
-TEST_CASE("a limit is a number, a size, unlimited, or a soft and a hard one") {
+TEST_CASE("a limit is a number, a size, \"unlimited\", or a soft and a hard one") {
   const auto limits = process_of(R"("limits": {"nofile": 1024, "as": "2GiB", "core": "unlimited",
                                                  "cpu": {"soft": 5, "hard": "unlimited"}})")
                           .limits;
@@ -100,7 +100,7 @@ TEST_CASE("a limit is a number, a size, unlimited, or a soft and a hard one") {
                                              {RLIMIT_AS, "as", 2ULL << 30U, 2ULL << 30U}});
 }
 
-TEST_CASE("FAULTS 39: a limit with a mistake is told") {
+TEST_CASE("FAULTS 39: a limit with a mistake is refused with the reason") {
   CHECK(mistake(pool_with(R"("limits": {"nofile": -1})")) ==
         "pool.json: /limits/nofile: -1 is not allowed: an integer from 0 to 1000000000000");
   CHECK(mistake(pool_with(R"("limits": {"as": "2GB"})"))
@@ -113,7 +113,7 @@ TEST_CASE("FAULTS 39: a limit with a mistake is told") {
         R"(pool.json: /limits/cpu/soft: "unlimited" is not allowed: soft must not be larger than hard)");
 }
 
-TEST_CASE("workers that are root, or can change their own program, are warned of") {
+TEST_CASE("workers that run as root, or can change their own program, cause a warning") {
   const TempDirectory directory;
   REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
   const std::string program = directory.file("program", "#!/bin/sh\n", 0755);

@@ -20,7 +20,7 @@ std::string fault(const std::string& name, const CommandSearch& search = {},
 
 TEST_SUITE_BEGIN("program");
 
-TEST_CASE("a name without a slash is looked up in the path, then beside the supervisor") {
+TEST_CASE("a name without a slash is looked up in PATH, then beside the supervisor") {
   const TempDirectory first;
   const TempDirectory second;
   const TempDirectory own;
@@ -56,7 +56,7 @@ TEST_CASE("a path with a slash is relative to the pool's directory, or to the cu
   CHECK(fault("bin/no-such-program") == "\"bin/no-such-program\": " + expected + " does not exist");
 }
 
-TEST_CASE("FAULTS 28: a program that cannot be started is refused in words") {
+TEST_CASE("FAULTS 28: a program that cannot run is refused with the reason") {
   const TempDirectory directory;
   const auto says = [&](const std::string& name, const std::string& what) {
     CHECK(fault(directory.at(name)) == '"' + directory.at(name) + "\" " + what);
@@ -83,7 +83,7 @@ TEST_CASE("FAULTS 28: a program that cannot be started is refused in words") {
   says("fifo", "is not a regular file");
 }
 
-TEST_CASE("FAULTS 28: the mistake stands at the program's name in the file") {
+TEST_CASE("FAULTS 28: the problem has the pointer of the program's name") {
   CHECK(mistake(R"({"listen": "127.0.0.1:0", "command": ["/etc/passwd"]})") ==
         R"(pool.json: /command/0: "/etc/passwd" is not executable)");
   CHECK(mistake(R"({"pools": {"web": {"listen": "127.0.0.1:0", "command": [""]}}})") ==

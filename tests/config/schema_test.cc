@@ -88,7 +88,7 @@ TEST_CASE("every key has a description and a default") {
   }
 }
 
-TEST_CASE("the schema's defaults are those of a file that says nothing") {
+TEST_CASE("a file without keys gets the defaults of the schema") {
   const json nothing = {{"listen", {{"address", "127.0.0.1:0"}}}, {"command", {"true"}}, {"workers", 1}};
   json everything = with_defaults(schema()["definitions"]["pool"], nothing);
   everything = with_defaults(schema()["definitions"]["file"], everything);
@@ -108,7 +108,7 @@ TEST_CASE("the schema's defaults are those of a file that says nothing") {
   CHECK(parsed(everything.dump()) == expected);
 }
 
-TEST_CASE("the short form knows every key of the file and of a pool") {
+TEST_CASE("the short form has every key of the file and of a pool") {
   std::set<std::string> expected;
   for (const char* part : {"file", "pool"}) {
     for (const auto& [name, node] : schema()["definitions"][part]["properties"].items())
@@ -157,7 +157,7 @@ TEST_CASE("the documentation has every key, with its default") {
   }
 }
 
-TEST_CASE("the examples of the documentation load, without a warning") {
+TEST_CASE("the examples of the documentation load without a warning") {
   const std::string text = text_of("docs/configuration.md") + text_of("docs/balancing.md");
   const std::string begin = "\n```json\n";
   int examples = 0;

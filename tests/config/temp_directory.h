@@ -1,4 +1,4 @@
-// A directory that lives as long as a test, with the files that the test puts there.
+// A directory that exists during a test, with the files that the test puts there.
 #pragma once
 
 #include <doctest/doctest.h>

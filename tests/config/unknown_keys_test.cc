@@ -22,13 +22,13 @@ TEST_CASE("FAULTS 39: an unknown key is named with the nearest known one") {
         R"(pool.json: /queue/tiemout: the key "tiemout" is not known here; did you mean "timeout"?)");
 }
 
-TEST_CASE("FAULTS 39: an unknown key that resembles none is answered with all known ones") {
+TEST_CASE("FAULTS 39: the message about an unknown key that resembles none lists all known keys") {
   CHECK(mistake_in(R"("queue": {"xyzzy": 1})") ==
         R"(pool.json: /queue/xyzzy: the key "xyzzy" is not known here; known here: )"
         "fairness, full, max, order, reject_with, target, timeout");
 }
 
-TEST_CASE("FAULTS 39: a known key in the wrong place is sent to the right one") {
+TEST_CASE("FAULTS 39: the message about a known key in the wrong place names the right place") {
   CHECK(
       mistake_in(R"("kill_timeout": "5s")") ==
       R"(pool.json: /kill_timeout: the key "kill_timeout" is not known here; it belongs at /health/kill_timeout)");
@@ -41,8 +41,7 @@ TEST_CASE("FAULTS 39: a known key in the wrong place is sent to the right one") 
       R"(pool.json: /pools/web/stop_timeout: the key "stop_timeout" is not known here; it belongs at /stop_timeout)");
 }
 
-TEST_CASE(
-    "FAULTS 39: a key that is a part of one that is known here means that one, not its like elsewhere") {
+TEST_CASE("FAULTS 39: a part of a key that is known here suggests that key, not the same key elsewhere") {
   CHECK(
       mistake_in(R"("keep_alive": {"timeout": "2m"})") ==
       R"(pool.json: /keep_alive/timeout: the key "timeout" is not known here; did you mean "idle_timeout"?)");
@@ -57,8 +56,7 @@ TEST_CASE(
         R"(pool.json: /worker: the key "worker" is not known here; did you mean "workers"?)");
 }
 
-TEST_CASE(
-    "FAULTS 39: a key that could be both, a part of one or one of an object inside, is answered with both") {
+TEST_CASE("FAULTS 39: a key that may be a part of a known key, or belong to an inner object, suggests both") {
   CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"]}}, "user": "nobody"})") ==
         R"(pool.json: /user: the key "user" is not known here; )"
         R"(did you mean "supervisor_user", or does it belong at /pools/NAME/user?)");

@@ -28,7 +28,7 @@ TEST_SUITE_BEGIN("warnings");
 
 TEST_CASE("a file that sets nothing is not warned of") { CHECK(warned_in("").empty()); }
 
-TEST_CASE("bounds for parked connections need parking") {
+TEST_CASE("bounds of parked connections need parking") {
   CHECK(warned_in(R"("keep_alive": {"idle_timeout": "2m"})") ==
         Lines{std::string("pool.json: /keep_alive/idle_timeout:") + kNotParked});
   CHECK(warned_in(R"("keep_alive": {"park": false, "max": 7})") ==
@@ -39,7 +39,7 @@ TEST_CASE("bounds for parked connections need parking") {
 
 TEST_CASE("a time for the first byte needs wait_for_data, even if it is the default that is written") {
   CHECK(warned_in(R"("first_byte_timeout": "30s")") ==
-        Lines{"pool.json: /first_byte_timeout: has no effect: nobody waits for the first byte without "
+        Lines{"pool.json: /first_byte_timeout: has no effect: no connection waits for its first byte without "
               "\"wait_for_data\": true; add that, or remove this"});
   CHECK(warned_in(R"("wait_for_data": true, "first_byte_timeout": "30s")").empty());
 }
@@ -53,15 +53,13 @@ TEST_CASE("a target needs the adaptive order") {
   CHECK(warned_in(R"("queue": {"order": "adaptive"})").empty());
 }
 
-TEST_CASE("a target is shorter than the time in the queue") {
+TEST_CASE("the target must be shorter than the queue's timeout") {
   const auto adaptive = [](const std::string& times) {
     return warned_in(R"("queue": {"order": "adaptive", )" + times + "}");
   };
-  CHECK(
-      adaptive(R"("target": "1m")") ==
-      Lines{
-          "pool.json: /queue/target: \"1m\" is never reached: nobody waits longer than queue.timeout, which "
-          "is 30000 ms; make it shorter than that"});
+  CHECK(adaptive(R"("target": "1m")") == Lines{"pool.json: /queue/target: \"1m\" is never reached: no "
+                                               "connection waits longer than queue.timeout, which "
+                                               "is 30000 ms; make it shorter than that"});
   CHECK(adaptive(R"("timeout": "1s", "target": "1s")").size() == 1);
   CHECK(adaptive(R"("timeout": "1s", "target": "999ms")").empty());
   CHECK(
@@ -72,7 +70,7 @@ TEST_CASE("a target is shorter than the time in the queue") {
   CHECK(warned_in(R"("queue": {"timeout": "20ms"})").empty());
 }
 
-TEST_CASE("what is for addresses needs a listener whose clients have one") {
+TEST_CASE("keys for client addresses need a listener whose clients have addresses") {
   const std::string bounded =
       R"("connections_per_address": 9, "queue": {"fairness": "address", "full": "reject"})";
   const Lines both{std::string("pool.json: /connections_per_address:") + kNoAddress,
@@ -84,11 +82,10 @@ TEST_CASE("what is for addresses needs a listener whose clients have one") {
   CHECK(warned_on(R"("unix:@web")", R"("queue": {"fairness": "none"})").empty());
 }
 
-TEST_CASE("addresses that take turns need a queue that rejects") {
+TEST_CASE("fairness by address needs a queue that rejects") {
   const Lines line{
-      "pool.json: /queue/fairness: reaches only as far as the queue: with \"full\": \"wait\" a crowd fills "
-      "the "
-      "kernel's backlog, too, where nobody has an address; say \"full\": \"reject\""};
+      "pool.json: /queue/fairness: works only inside the queue: with \"full\": \"wait\" a flood also fills "
+      "the kernel's backlog, where addresses do not count; set \"full\": \"reject\""};
   CHECK(warned_in(R"("queue": {"fairness": "address"})") == line);
   CHECK(warned_in(R"("queue": {"fairness": "address", "full": "wait"})") == line);
   CHECK(warned_in(R"("queue": {"fairness": "address", "full": "reject"})").empty());
@@ -98,7 +95,7 @@ TEST_CASE("addresses that take turns need a queue that rejects") {
         Lines{std::string("pool.json: /queue/fairness:") + kNoAddress});
 }
 
-TEST_CASE("each of several pools is looked at, in the order of the file") {
+TEST_CASE("each of several pools is checked, in the order of the file") {
   const std::string text = R"({"pools": {
     "web": {"listen": ":0", "command": ["true"], "queue": {"target": "1ms"}, "keep_alive": {"max": 7}},
     "all-right": {"listen": ":0", "command": ["true"], "queue": {"timeout": "1m"}},

@@ -145,8 +145,7 @@ TEST_CASE("parameters must be named, known and of the right type") {
   CHECK(message("restart", R"({"pool": 7})") == R"("pool" must be the name of a pool)");
   CHECK(message("stop", R"({"quick": 1})") == R"("quick" must be true or false)");
   CHECK(message("status", R"({"format": "xml"})") == R"("format" must be "values" or "table")");
-  CHECK(message("scale", R"({"worker": 4})") ==
-        R"(scale has no parameter "worker"; it takes pool, workers)");
+  CHECK(message("scale", R"({"worker": 4})") == R"(scale has no parameter "worker"; it takes pool, workers)");
   CHECK(message("reload", R"({"pool": "a"})") == R"(reload has no parameter "pool"; it takes none)");
   CHECK(desk.calls().empty());
 }
