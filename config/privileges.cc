@@ -11,22 +11,22 @@ namespace prefork {
 namespace {
 
 /// By owner, group and mode; ignores access control lists.
-bool may_write(const struct stat& info, const Identity& who) {
-  if (info.st_uid == who.uid) return (info.st_mode & S_IWUSR) != 0;
-  const bool member = info.st_gid == who.gid ||
-                      std::find(who.groups.begin(), who.groups.end(), info.st_gid) != who.groups.end();
+bool may_write(const struct stat& info, const Identity& identity) {
+  if (info.st_uid == identity.uid) return (info.st_mode & S_IWUSR) != 0;
+  const bool member = info.st_gid == identity.gid || std::find(identity.groups.begin(), identity.groups.end(),
+                                                               info.st_gid) != identity.groups.end();
   return (info.st_mode & (member ? S_IWGRP : S_IWOTH)) != 0;
 }
 
 /// What this user could change so that another program runs: the file itself, or its entry in the directory.
-std::optional<std::string> changeable(const std::string& program, const Identity& who) {
+std::optional<std::string> changeable(const std::string& program, const Identity& identity) {
   struct stat file {};
   if (::stat(program.c_str(), &file) != 0) return std::nullopt;
-  if (may_write(file, who) || file.st_uid == who.uid) return program;
+  if (may_write(file, identity) || file.st_uid == identity.uid) return program;
   const std::string directory = program.substr(0, std::max<std::size_t>(program.rfind('/'), 1));
   struct stat place {};
-  if (::stat(directory.c_str(), &place) != 0 || !may_write(place, who)) return std::nullopt;
-  const bool only_own_files = (place.st_mode & S_ISVTX) != 0 && place.st_uid != who.uid;
+  if (::stat(directory.c_str(), &place) != 0 || !may_write(place, identity)) return std::nullopt;
+  const bool only_own_files = (place.st_mode & S_ISVTX) != 0 && place.st_uid != identity.uid;
   return only_own_files ? std::nullopt : std::optional(directory);
 }
 

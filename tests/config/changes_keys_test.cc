@@ -18,7 +18,8 @@ namespace {
 
 using nlohmann::json;
 
-/// The keys that have values, by their names in the documentation: not those that only hold others.
+/// The keys that have values, by their names in the documentation; keys that only contain other keys are left
+/// out.
 std::vector<std::string> keys_with_values(const json& schema, const json& object, const std::string& prefix) {
   std::vector<std::string> keys;
   for (const auto& [name, node] : object.at("properties").items()) {

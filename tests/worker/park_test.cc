@@ -146,7 +146,7 @@ TEST_CASE("a worker of several slots parks one connection and goes on with the o
     CHECK(worker.session.next(Wait::kNo).has_value());
     CHECK(two->park_wanted());
   }
-  SUBCASE("nobody waits any more") {
+  SUBCASE("no connection waits any more") {
     const Client third = worker.host.dispatch(3, kMayPark);
     CHECK(worker.session.next(Wait::kNo).has_value());
     CHECK_FALSE(two->park_wanted());

@@ -97,7 +97,7 @@ TEST_CASE("neither a template nor its workers hold the channel of another worker
   Template origin;
   ForkedWorker first = origin.fork_worker();
   ForkedWorker second = origin.fork_worker();
-  // The first one's death shows at once: nobody else has its end.
+  // The death of the first worker shows at once: no other process has its end of the channel.
   REQUIRE(::kill(first.pid, SIGKILL) == 0);
   CHECK(await_end(first.host.channel()));
   CHECK(reap(first.pid) == -SIGKILL);

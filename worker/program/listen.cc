@@ -137,7 +137,8 @@ int listen_and_serve(const ListenOptions& options, const Service& service) {
   for (unsigned i = 0; i < options.workers && exit_code == 0; ++i) {
     if (!family.add(listeners, options.reuse_port ? i : 0)) exit_code = 1;
   }
-  // From here on only the children hold listeners: no connection may wait where nobody accepts.
+  // From here on only the children hold listeners: a copy in this process would keep connections waiting
+  // unaccepted.
   listeners.clear();
   if (exit_code == 0) {
     (void)std::printf("listening on %s\n", text_of(bound.value()).c_str());
