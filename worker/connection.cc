@@ -64,7 +64,7 @@ bool Connection::next_request(std::chrono::milliseconds time) {
   return false;
 }
 
-bool Connection::overstays() {
+bool Connection::must_end() {
   if (session_ == nullptr) return true;
   if (!give_sign()) return false;
   // leaving() also receives a Yield, which park_wanted() reads.

@@ -66,7 +66,7 @@ class Connection {
   /// In place of next_request(), for a handler that has answered a request and still has bytes of the client
   /// in its buffer: exchanges messages with the supervisor every kSignEvery. True: other connections wait, or
   /// this worker has to leave. The connection cannot be parked; make this answer the last one and return.
-  [[nodiscard]] bool overstays();
+  [[nodiscard]] bool must_end();
 
   /// Whether the supervisor takes this connection back between two requests.
   [[nodiscard]] bool may_park() const;

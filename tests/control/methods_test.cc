@@ -49,7 +49,7 @@ class Remembers final : public Operations, public Caller {
   std::vector<std::string> calls;
 };
 
-struct Desk {
+struct Recorder {
   std::string ask(std::string_view line) { return answer(line, remembers, remembers); }
   json call(const std::string& method, const std::string& params = "{}") {
     const std::string text =
@@ -70,69 +70,69 @@ struct Desk {
 };
 
 TEST_CASE("each method calls its operation and answers with the result") {
-  Desk desk;
-  CHECK(desk.result("status")["pid"] == 4711);
-  CHECK(desk.result("status", R"({"format": "table"})")["lines"][0].get<std::string>().starts_with(
+  Recorder recorder;
+  CHECK(recorder.result("status")["pid"] == 4711);
+  CHECK(recorder.result("status", R"({"format": "table"})")["lines"][0].get<std::string>().starts_with(
       "supervisor "));
-  const json verdict = desk.result("reload");
+  const json verdict = recorder.result("reload");
   CHECK(verdict["applied"] == false);
   CHECK(verdict["mistakes"].size() == 2);
-  CHECK(desk.result("restart")["pools"] == json({"a", "b"}));
-  CHECK(desk.result("restart", R"({"pool": "a"})")["pools"].size() == 2);
-  CHECK(desk.result("scale", R"({"pool": "a", "workers": 0})") ==
+  CHECK(recorder.result("restart")["pools"] == json({"a", "b"}));
+  CHECK(recorder.result("restart", R"({"pool": "a"})")["pools"].size() == 2);
+  CHECK(recorder.result("scale", R"({"pool": "a", "workers": 0})") ==
         json::parse(R"({"pool": "a", "before": 4, "workers": 0})"));
-  CHECK(desk.result("stop")["stopping"] == true);
-  CHECK(desk.result("stop", R"({"quick": true})")["stopping"] == true);
-  CHECK(desk.result("reset_failed")["pools"] == json({"a"}));
-  CHECK(desk.result("subscribe")["seq"] == 17);
-  CHECK(desk.result("subscribe", R"({"since": 3})")["seq"] == 17);
-  CHECK(desk.calls() == std::vector<std::string>{"reload", "restart all", "restart a", "scale a 0", "stop",
-                                                 "stop at once", "reset_failed all", "subscribe from now on",
-                                                 "subscribe 3"});
+  CHECK(recorder.result("stop")["stopping"] == true);
+  CHECK(recorder.result("stop", R"({"quick": true})")["stopping"] == true);
+  CHECK(recorder.result("reset_failed")["pools"] == json({"a"}));
+  CHECK(recorder.result("subscribe")["seq"] == 17);
+  CHECK(recorder.result("subscribe", R"({"since": 3})")["seq"] == 17);
+  CHECK(recorder.calls() == std::vector<std::string>{"reload", "restart all", "restart a", "scale a 0",
+                                                     "stop", "stop at once", "reset_failed all",
+                                                     "subscribe from now on", "subscribe 3"});
 }
 
 TEST_CASE("an answer has the request's id, of any type; a request without an id gets no answer") {
-  Desk desk;
-  CHECK(json::parse(desk.ask(R"({"jsonrpc":"2.0","id":"a\n7","method":"stop"})"))["id"] == "a\n7");
-  CHECK(json::parse(desk.ask(R"({"jsonrpc":"2.0","id":18446744073709551615,"method":"stop"})"))["id"] ==
+  Recorder recorder;
+  CHECK(json::parse(recorder.ask(R"({"jsonrpc":"2.0","id":"a\n7","method":"stop"})"))["id"] == "a\n7");
+  CHECK(json::parse(recorder.ask(R"({"jsonrpc":"2.0","id":18446744073709551615,"method":"stop"})"))["id"] ==
         UINT64_MAX);
-  CHECK(json::parse(desk.ask(R"({"jsonrpc":"2.0","id":null,"method":"stop"})"))["id"].is_null());
-  CHECK(desk.ask(R"({"jsonrpc":"2.0","method":"stop"})").empty());
-  CHECK(desk.calls().size() == 4);
+  CHECK(json::parse(recorder.ask(R"({"jsonrpc":"2.0","id":null,"method":"stop"})"))["id"].is_null());
+  CHECK(recorder.ask(R"({"jsonrpc":"2.0","method":"stop"})").empty());
+  CHECK(recorder.calls().size() == 4);
 }
 
 TEST_CASE("a refused request gets the reason, with its id") {
-  Desk desk;
-  const json whole = desk.call("restart", R"({"pool": "gone"})");
+  Recorder recorder;
+  const json whole = recorder.call("restart", R"({"pool": "gone"})");
   CHECK(whole["id"] == 1);
   CHECK(whole["error"]["code"] == -32000);
   CHECK(whole["error"]["message"] == R"(there is no pool "gone")");
 }
 
 TEST_CASE("a malformed request gets a JSON-RPC error and calls no operation") {
-  Desk desk;
+  Recorder recorder;
   for (const char* line :
        {"", "hello", "{", "{\"jsonrpc\":\"2.0\",\"method\":\"stop\"", "\"\xff\"", "GET / HTTP/1.1"}) {
     CAPTURE(line);
-    CHECK(desk.code(line) == -32700);
+    CHECK(recorder.code(line) == -32700);
   }
   for (const char* line :
        {"[]", "7", "null", "{}", R"({"method":"stop"})", R"({"jsonrpc":"1.0","method":"stop"})",
         R"({"jsonrpc":"2.0","method":7})", R"({"jsonrpc":"2.0","method":"stop","id":[1]})",
         R"([{"jsonrpc":"2.0","id":1,"method":"stop"}])"}) {
     CAPTURE(line);
-    CHECK(desk.code(line) == -32600);
+    CHECK(recorder.code(line) == -32600);
   }
-  CHECK(desk.call("upgarde")["error"]["code"] == -32601);
-  CHECK(desk.call("upgarde")["error"]["message"].get<std::string>().starts_with(
+  CHECK(recorder.call("upgarde")["error"]["code"] == -32601);
+  CHECK(recorder.call("upgarde")["error"]["message"].get<std::string>().starts_with(
       "unknown method \"upgarde\"; there are status, "));
-  CHECK(desk.calls().empty());
+  CHECK(recorder.calls().empty());
 }
 
 TEST_CASE("parameters must be named, known and of the right type") {
-  Desk desk;
+  Recorder recorder;
   const auto message = [&](const std::string& method, const std::string& params) {
-    const json whole = desk.call(method, params);
+    const json whole = recorder.call(method, params);
     CHECK(whole["error"]["code"] == -32602);
     return whole["error"]["message"].get<std::string>();
   };
@@ -147,16 +147,16 @@ TEST_CASE("parameters must be named, known and of the right type") {
   CHECK(message("status", R"({"format": "xml"})") == R"("format" must be "values" or "table")");
   CHECK(message("scale", R"({"worker": 4})") == R"(scale has no parameter "worker"; it takes pool, workers)");
   CHECK(message("reload", R"({"pool": "a"})") == R"(reload has no parameter "pool"; it takes none)");
-  CHECK(desk.calls().empty());
+  CHECK(recorder.calls().empty());
 }
 
 TEST_CASE("FAULTS 67: 64 KiB of brackets get an answer and cause no crash") {
-  Desk desk;
-  CHECK(desk.code(std::string(65'536, '[')) == -32700);
-  CHECK(desk.code(std::string(32'768, '[') + std::string(32'768, ']')) == -32600);
+  Recorder recorder;
+  CHECK(recorder.code(std::string(65'536, '[')) == -32700);
+  CHECK(recorder.code(std::string(32'768, '[') + std::string(32'768, ']')) == -32600);
   std::string nested = R"({"jsonrpc":"2.0","id":1,"method":"stop","params":)";
   for (int i = 0; i < 8000; ++i) nested += R"({"a":)";
-  CHECK(desk.code(nested + '1' + std::string(8001, '}')) == -32602);
+  CHECK(recorder.code(nested + '1' + std::string(8001, '}')) == -32602);
 }
 
 TEST_CASE("a refusal is an error without an id") {
@@ -165,9 +165,9 @@ TEST_CASE("a refusal is an error without an id") {
 }
 
 TEST_CASE("an upgrade starts, or is refused with the reason") {
-  Desk desk;
-  CHECK(desk.result("upgrade")["examining"] == true);
-  const json refused = desk.call("upgrade");
+  Recorder recorder;
+  CHECK(recorder.result("upgrade")["examining"] == true);
+  const json refused = recorder.call("upgrade");
   CHECK(refused["error"]["code"] == -32000);
   CHECK(refused["error"]["message"].get<std::string>().find("another upgrade is under way") !=
         std::string::npos);

@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "tests/worker/hosted_worker.h"
-#include "tests/worker/played.h"
+#include "tests/worker/test_session.h"
 
 namespace prefork::test {
 namespace {
@@ -18,7 +18,7 @@ using worker::UntilWanted;
 using worker::Wait;
 
 /// A session of one slot with a connection in hand.
-struct InHand : Played {
+struct InHand : TestSession {
   explicit InHand(std::uint16_t flags) : client(host.dispatch(1, flags)), connection(begin()) {}
 
   Client client;
@@ -128,7 +128,7 @@ TEST_CASE("a Connection object that was moved is parked once") {
 }
 
 TEST_CASE("a worker of several slots parks one connection and goes on with the others") {
-  Played worker(2);
+  TestSession worker(2);
   const Client first = worker.host.dispatch(1, kMayPark);
   const Client second = worker.host.dispatch(2, kMayPark);
   auto one = worker.session.next(Wait::kNo);

@@ -8,7 +8,7 @@
 #include <array>
 
 #include "tests/worker/hosted_worker.h"
-#include "tests/worker/played.h"
+#include "tests/worker/test_session.h"
 
 namespace prefork::test {
 namespace {
@@ -39,25 +39,25 @@ class NoDescriptors {
 };
 
 TEST_CASE("the receipt is sent before a byte of the connection is read") {
-  Played played;
-  Client client = played.host.dispatch(7);
+  TestSession worker;
+  Client client = worker.host.dispatch(7);
   client.send("hello");
-  const std::optional<Connection> connection = played.session.next(Wait::kYes);
+  const std::optional<Connection> connection = worker.session.next(Wait::kYes);
   REQUIRE(connection.has_value());
-  CHECK(played.host.await() == Record{.kind = RecordKind::kBusy, .ticket = 7});
-  CHECK(unread(played.host.copy()) == 5);
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kBusy, .ticket = 7});
+  CHECK(unread(worker.host.copy()) == 5);
 }
 
 TEST_CASE("a connection has its ticket, its listener, the time of accept and its wait") {
-  Played played;
+  TestSession worker;
   auto [client, copy] = make_connection();
   const Record sent{.kind = RecordKind::kConnection,
                     .value = 2,
                     .ticket = 1ULL << 40,
                     .time_ns = 3'000'000'001,
                     .wait_us = 25};
-  REQUIRE(played.host.channel().send(sent, copy) == SendStatus::kSent);
-  const std::optional<Connection> connection = played.session.next(Wait::kYes);
+  REQUIRE(worker.host.channel().send(sent, copy) == SendStatus::kSent);
+  const std::optional<Connection> connection = worker.session.next(Wait::kYes);
   REQUIRE(connection.has_value());
   CHECK(connection->ticket() == 1ULL << 40);
   CHECK(connection->listener() == 2);
@@ -67,170 +67,170 @@ TEST_CASE("a connection has its ticket, its listener, the time of accept and its
 
 TEST_CASE(
     "FAULTS 27: the client sees the end of a finished connection although the supervisor holds a copy") {
-  Played played;
-  Client client = played.host.dispatch(7);
-  { const auto connection = played.session.next(Wait::kYes); }
+  TestSession worker;
+  Client client = worker.host.dispatch(7);
+  { const auto connection = worker.session.next(Wait::kYes); }
   CHECK(client.receive_to_end() == "");
-  CHECK(played.host.copy().valid());
+  CHECK(worker.host.copy().valid());
 }
 
 TEST_CASE("one Idle follows Busy, however often the connection is moved and finished") {
-  Played played;
-  const Client client = played.host.dispatch(7);
+  TestSession worker;
+  const Client client = worker.host.dispatch(7);
   {
-    std::optional<Connection> connection = played.session.next(Wait::kYes);
+    std::optional<Connection> connection = worker.session.next(Wait::kYes);
     Connection moved = std::move(*connection);
     connection.reset();
-    CHECK(played.session.open_connections() == 1);
+    CHECK(worker.session.open_connections() == 1);
     moved.finish();
     moved.finish();
   }
-  CHECK(played.session.open_connections() == 0);
-  CHECK(played.host.await().kind == RecordKind::kBusy);
-  CHECK(played.host.await() == Record{.kind = RecordKind::kIdle, .ticket = 7});
-  played.host.say(RecordKind::kPing);
-  CHECK_FALSE(played.session.next(Wait::kNo).has_value());
-  CHECK(played.host.await().kind == RecordKind::kPong);
+  CHECK(worker.session.open_connections() == 0);
+  CHECK(worker.host.await().kind == RecordKind::kBusy);
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kIdle, .ticket = 7});
+  worker.host.say(RecordKind::kPing);
+  CHECK_FALSE(worker.session.next(Wait::kNo).has_value());
+  CHECK(worker.host.await().kind == RecordKind::kPong);
 }
 
 TEST_CASE("a worker of several slots holds several connections and gives each back by its ticket") {
-  Played played(2);
-  const Client first = played.host.dispatch(1);
-  const Client second = played.host.dispatch(2);
-  std::optional<Connection> one = played.session.next(Wait::kNo);
-  std::optional<Connection> two = played.session.next(Wait::kNo);
+  TestSession worker(2);
+  const Client first = worker.host.dispatch(1);
+  const Client second = worker.host.dispatch(2);
+  std::optional<Connection> one = worker.session.next(Wait::kNo);
+  std::optional<Connection> two = worker.session.next(Wait::kNo);
   REQUIRE(one.has_value());
   REQUIRE(two.has_value());
-  CHECK_FALSE(played.session.next(Wait::kNo).has_value());
-  CHECK(played.host.await().ticket == 1);
-  CHECK(played.host.await().ticket == 2);
+  CHECK_FALSE(worker.session.next(Wait::kNo).has_value());
+  CHECK(worker.host.await().ticket == 1);
+  CHECK(worker.host.await().ticket == 2);
   two.reset();
-  CHECK(played.host.await() == Record{.kind = RecordKind::kIdle, .ticket = 2});
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kIdle, .ticket = 2});
   one.reset();
-  CHECK(played.host.await() == Record{.kind = RecordKind::kIdle, .ticket = 1});
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kIdle, .ticket = 1});
 }
 
 TEST_CASE("a connection beyond the slots offered is refused") {
-  Played played;
-  const Client first = played.host.dispatch(1);
-  const Client second = played.host.dispatch(2);
-  const std::optional<Connection> one = played.session.next(Wait::kNo);
-  CHECK_FALSE(played.session.next(Wait::kNo).has_value());
-  CHECK(played.host.await().kind == RecordKind::kBusy);
-  CHECK(played.host.await() == Record{.kind = RecordKind::kRefused, .ticket = 2});
+  TestSession worker;
+  const Client first = worker.host.dispatch(1);
+  const Client second = worker.host.dispatch(2);
+  const std::optional<Connection> one = worker.session.next(Wait::kNo);
+  CHECK_FALSE(worker.session.next(Wait::kNo).has_value());
+  CHECK(worker.host.await().kind == RecordKind::kBusy);
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kRefused, .ticket = 2});
 }
 
 TEST_CASE(
     "FAULTS 25: a connection whose descriptor was lost is refused, and after three in a row the worker "
     "leaves") {
-  Played played;
+  TestSession worker;
   for (std::uint64_t ticket = 1; ticket <= 3; ++ticket) {
-    const Client client = played.host.dispatch(ticket);
-    CHECK_FALSE(played.session.draining());
+    const Client client = worker.host.dispatch(ticket);
+    CHECK_FALSE(worker.session.draining());
     {
       const NoDescriptors none;
-      CHECK_FALSE(played.session.next(Wait::kNo).has_value());
+      CHECK_FALSE(worker.session.next(Wait::kNo).has_value());
     }
-    CHECK(played.host.await() == Record{.kind = RecordKind::kRefused, .ticket = ticket});
+    CHECK(worker.host.await() == Record{.kind = RecordKind::kRefused, .ticket = ticket});
   }
-  CHECK(played.session.draining());
-  CHECK(played.session.exit_code() == 1);
+  CHECK(worker.session.draining());
+  CHECK(worker.session.exit_code() == 1);
 }
 
 TEST_CASE("a connection that arrives with its descriptor resets the count of lost descriptors") {
-  Played played;
+  TestSession worker;
   for (std::uint64_t ticket = 1; ticket <= 5; ++ticket) {
-    const Client client = played.host.dispatch(ticket);
+    const Client client = worker.host.dispatch(ticket);
     std::optional<NoDescriptors> none;
     if (ticket != 3) none.emplace();
-    CHECK(played.session.next(Wait::kNo).has_value() == (ticket == 3));
+    CHECK(worker.session.next(Wait::kNo).has_value() == (ticket == 3));
   }
-  CHECK_FALSE(played.session.draining());
+  CHECK_FALSE(worker.session.draining());
 }
 
 TEST_CASE("a connection that comes after Drain is refused, and the connection in hand goes on") {
-  Played played(2);
-  const Client first = played.host.dispatch(1);
-  std::optional<Connection> connection = played.session.next(Wait::kNo);
+  TestSession worker(2);
+  const Client first = worker.host.dispatch(1);
+  std::optional<Connection> connection = worker.session.next(Wait::kNo);
   REQUIRE(connection.has_value());
   CHECK_FALSE(connection->leaving());
   std::array<Record, 1> drain{Record{.kind = RecordKind::kDrain}};
-  REQUIRE(played.host.channel().send(drain) == SendStatus::kSent);
-  CHECK_FALSE(played.session.next(Wait::kNo).has_value());
-  CHECK(played.session.draining());
+  REQUIRE(worker.host.channel().send(drain) == SendStatus::kSent);
+  CHECK_FALSE(worker.session.next(Wait::kNo).has_value());
+  CHECK(worker.session.draining());
   CHECK(connection->leaving());
-  CHECK(played.session.open_connections() == 1);
+  CHECK(worker.session.open_connections() == 1);
   connection.reset();
-  CHECK(played.host.await().kind == RecordKind::kBusy);
-  CHECK(played.host.await().kind == RecordKind::kIdle);
-  CHECK(played.session.exit_code() == 0);
+  CHECK(worker.host.await().kind == RecordKind::kBusy);
+  CHECK(worker.host.await().kind == RecordKind::kIdle);
+  CHECK(worker.session.exit_code() == 0);
 }
 
 TEST_CASE("leaving() of a worker of one slot with a connection in hand reads Drain and answers Ping") {
-  Played played;
-  const Client client = played.host.dispatch(1);
-  std::optional<Connection> connection = played.session.next(Wait::kNo);
+  TestSession worker;
+  const Client client = worker.host.dispatch(1);
+  std::optional<Connection> connection = worker.session.next(Wait::kNo);
   REQUIRE(connection.has_value());
-  CHECK(played.host.await().kind == RecordKind::kBusy);
-  played.host.say(RecordKind::kPing);
+  CHECK(worker.host.await().kind == RecordKind::kBusy);
+  worker.host.say(RecordKind::kPing);
   CHECK_FALSE(connection->leaving());
-  CHECK(played.host.await().kind == RecordKind::kPong);
-  played.host.say(RecordKind::kDrain);
+  CHECK(worker.host.await().kind == RecordKind::kPong);
+  worker.host.say(RecordKind::kDrain);
   CHECK(connection->leaving());
 }
 
 TEST_CASE("the end of the channel makes the worker leave with exit code 0") {
-  Played played;
-  played.host.channel().close();
-  CHECK_FALSE(played.session.next(Wait::kYes).has_value());
-  CHECK(played.session.draining());
-  CHECK(played.session.exit_code() == 0);
+  TestSession worker;
+  worker.host.channel().close();
+  CHECK_FALSE(worker.session.next(Wait::kYes).has_value());
+  CHECK(worker.session.draining());
+  CHECK(worker.session.exit_code() == 0);
 }
 
 TEST_CASE("a connection whose receipt cannot be delivered is not begun") {
-  Played played;
-  const Client client = played.host.dispatch(1);
-  played.host.channel().close();
-  CHECK_FALSE(played.session.next(Wait::kYes).has_value());
-  CHECK(played.session.draining());
+  TestSession worker;
+  const Client client = worker.host.dispatch(1);
+  worker.host.channel().close();
+  CHECK_FALSE(worker.session.next(Wait::kYes).has_value());
+  CHECK(worker.session.draining());
 }
 
 TEST_CASE("stop() makes a waiting worker leave, and a connection that is not begun is refused") {
-  Played played;
-  const Client client = played.host.dispatch(1);
-  played.session.stop();
-  CHECK_FALSE(played.session.next(Wait::kYes).has_value());
-  CHECK(played.host.await() == Record{.kind = RecordKind::kRefused, .ticket = 1});
-  CHECK(played.session.draining());
-  CHECK(played.session.exit_code() == 0);
+  TestSession worker;
+  const Client client = worker.host.dispatch(1);
+  worker.session.stop();
+  CHECK_FALSE(worker.session.next(Wait::kYes).has_value());
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kRefused, .ticket = 1});
+  CHECK(worker.session.draining());
+  CHECK(worker.session.exit_code() == 0);
 }
 
 TEST_CASE("a note and progress reach the supervisor") {
-  Played played;
-  const Client client = played.host.dispatch(9);
-  std::optional<Connection> connection = played.session.next(Wait::kYes);
+  TestSession worker;
+  const Client client = worker.host.dispatch(9);
+  std::optional<Connection> connection = worker.session.next(Wait::kYes);
   REQUIRE(connection.has_value());
-  CHECK(played.host.await().kind == RecordKind::kBusy);
+  CHECK(worker.host.await().kind == RecordKind::kBusy);
   connection->note("");
   connection->note("counting sheep");
   connection->progress();
-  CHECK(Arrived(played.host.channel()).text == "counting sheep");
-  CHECK(played.host.await() == Record{.kind = RecordKind::kProgress, .ticket = 9});
+  CHECK(Arrived(worker.host.channel()).text == "counting sheep");
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kProgress, .ticket = 9});
 }
 
 TEST_CASE("a worker leaves with exit code 1 when the supervisor breaks the protocol") {
-  Played played;
-  SUBCASE("a record that only workers send") { played.host.say(RecordKind::kBusy); }
+  TestSession worker;
+  SUBCASE("a record that only workers send") { worker.host.say(RecordKind::kBusy); }
   SUBCASE("a datagram of no bytes") {
-    CHECK(played.host.channel().send(std::span<const std::byte>()) == SendStatus::kSent);
+    CHECK(worker.host.channel().send(std::span<const std::byte>()) == SendStatus::kSent);
   }
   SUBCASE("a datagram of half a record") {
     const std::array<std::byte, 16> half{};
-    CHECK(played.host.channel().send(half) == SendStatus::kSent);
+    CHECK(worker.host.channel().send(half) == SendStatus::kSent);
   }
-  CHECK_FALSE(played.session.next(Wait::kYes).has_value());
-  CHECK(played.session.draining());
-  CHECK(played.session.exit_code() == 1);
+  CHECK_FALSE(worker.session.next(Wait::kYes).has_value());
+  CHECK(worker.session.draining());
+  CHECK(worker.session.exit_code() == 1);
 }
 
 }  // namespace

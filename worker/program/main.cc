@@ -35,7 +35,7 @@ class HandedOver final : public Host {
   /// A connection that may be parked need not end when this worker leaves.
   bool leaving() override { return !connection_.may_park() && connection_.leaving(); }
   /// Bytes of the next request that are already read cannot go to another worker, so parking is not possible.
-  bool leaving_with_more() override { return connection_.overstays() || leaving(); }
+  bool leaving_with_more() override { return connection_.must_end() || leaving(); }
   bool next_request(std::chrono::milliseconds time) override { return connection_.next_request(time); }
 
  private:

@@ -11,14 +11,14 @@
 namespace prefork::test {
 
 /// A session that offers `slots`, after its Ready.
-struct Played {
-  explicit Played(unsigned slots = 1) : Played(slots, Channel::make_pair()) {}
+struct TestSession {
+  explicit TestSession(unsigned slots = 1) : TestSession(slots, Channel::make_pair()) {}
 
   Host host;
   worker::Session session;
 
  private:
-  Played(unsigned slots, Result<std::pair<Channel, Channel>> ends)
+  TestSession(unsigned slots, Result<std::pair<Channel, Channel>> ends)
       : host(std::move(ends.value().first)), session(std::move(ends.value().second)) {
     session.ready(slots);
     CHECK(host.await() == Record{.kind = RecordKind::kReady, .value = 1, .ticket = slots});
