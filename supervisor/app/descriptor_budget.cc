@@ -3,14 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "config/document.h"
-#include "config/json_access.h"
-#include "config/problems.h"
+#include "config/key_place.h"
 #include "proto/joined.h"
 #include "supervisor/clients/lingering_close.h"
 #include "supervisor/control_server/control_socket.h"
@@ -18,15 +15,15 @@
 namespace prefork {
 namespace {
 
-/// The loop, signals, log, lock, spawners and what libraries open for a moment.
+/// The loop, signals, log, lock, spawners, and files that libraries open for a moment.
 constexpr std::size_t kBaseDescriptors = 64;
-/// So many of what needs descriptors are named in a message.
+/// A message names at most so many settings.
 constexpr std::size_t kNamed = 4;
 
 enum class Setting { kQueue, kParked, kHeld, kWorkers, kListeners, kRejects, kSupervisor };
 enum class Side { kAll, kOwn, kClients };
 
-/// What a setting needs.
+/// The descriptors that a setting needs.
 struct Share {
   Setting setting;
   std::size_t pool;  ///< its index
@@ -41,8 +38,8 @@ std::vector<Share> shares_of(const PoolConfig& pool, std::size_t index) {
   const auto add = [&](Setting setting, std::size_t own, std::size_t clients) {
     shares.push_back({setting, index, {.own = own, .clients = clients}});
   };
-  // While workers are replaced there may be a quarter more, and one in the place of each that is stopped or
-  // hangs, up to a quarter; each has a channel, a pidfd, and a pipe for its output.
+  // While workers are replaced there may be a quarter more, and one for each worker that is stopped or hangs,
+  // up to a quarter. Each has a channel, a pidfd, and a pipe for its output.
   const std::size_t processes = pool.workers + pool.workers / 4 * 3 + pool.recycle.at_once + 5;
   const std::size_t slots = pool.hold == Hold::kDone ? pool.connections_per_worker : 1;
   const std::size_t held = std::size_t{pool.workers} * slots;
@@ -50,7 +47,7 @@ std::vector<Share> shares_of(const PoolConfig& pool, std::size_t index) {
   add(Setting::kHeld, 0, slots == 1 ? 0 : held);
   add(Setting::kListeners, pool.listen.size() * 2, 0);
   add(Setting::kQueue, 0, pool.queue.max);
-  // Without a number of its own the lobby takes what is left, and makes room when nothing is.
+  // Without a maximum the lobby takes the descriptors that are left, and evicts connections when none is.
   add(Setting::kParked, 0, pool.keep_alive.park ? pool.keep_alive.max : 0);
   add(Setting::kRejects, 0, pool.queue.reject_with.empty() ? 0 : Farewell::kMax);
   return shares;
@@ -88,10 +85,10 @@ const char* key_of(Setting setting, const PoolConfig& pool) {
 
 struct Limits {
   std::size_t descriptors;
-  std::size_t first_client;  ///< 0: the two sides are not told apart
+  std::size_t first_client;  ///< 0: the two sides are not counted apart
 };
 
-/// The side on which the need is more than there is; nothing when all fits.
+/// The side that needs more descriptors than it has; nothing when everything fits.
 std::optional<Side> overfull(const DescriptorNeed& need, const Limits& limits) {
   if (need.all() > limits.descriptors) return Side::kAll;
   if (limits.first_client == 0) return std::nullopt;
@@ -100,14 +97,15 @@ std::optional<Side> overfull(const DescriptorNeed& need, const Limits& limits) {
   return std::nullopt;
 }
 
-/// What would make it fit, all else as it is: this number at `most`.
+/// A change that makes the configuration fit: this setting at `most` instead of `value`, all others
+/// unchanged.
 struct Remedy {
   Share share;
   std::size_t value;
   std::size_t most;
 };
 
-/// Nothing when `least` does not fit either. Leaves `number` changed.
+/// The largest value that fits; nothing when `least` does not fit either. Leaves `number` changed.
 template <typename Integer, typename Fits>
 std::optional<Remedy> lowered(const Share& share, Integer& number, std::size_t least, const Fits& fits) {
   const std::size_t value = number;
@@ -124,8 +122,8 @@ std::optional<Remedy> lowered(const Share& share, Integer& number, std::size_t l
   return Remedy{share, value, most};
 }
 
-/// Nothing when the share is not a number, or none that is allowed is small enough. `rest`: what everything
-/// but this pool needs.
+/// Nothing when the setting is not a number, or when no allowed value is small enough. `rest`: the need of
+/// everything except this pool.
 std::optional<Remedy> remedy_at(const Share& share, PoolConfig pool, const DescriptorNeed& rest,
                                 const Limits& limits) {
   const auto fits = [&] { return !overfull(rest.plus(need_of(pool)), limits); };
@@ -142,7 +140,7 @@ std::optional<Remedy> remedy_at(const Share& share, PoolConfig pool, const Descr
   return std::nullopt;
 }
 
-/// The first of them that can make it fit alone.
+/// The first share that can make the configuration fit alone.
 std::optional<Remedy> first_remedy(const Config& config, const std::vector<Share>& shares,
                                    const Limits& limits) {
   const DescriptorNeed all = sum_of(shares);
@@ -153,24 +151,13 @@ std::optional<Remedy> first_remedy(const Config& config, const std::vector<Share
   return std::nullopt;
 }
 
-/// "/pools/web/queue/max: 1024 (the default) is not allowed: "; nothing for what is not from a file.
+/// "/pools/web/queue/max: 1024 (the default) is not allowed: "; empty if the configuration has no text.
 std::string place_of(const Config& config, const Remedy& remedy) {
-  Problems ignored("");
-  const auto document = parse_document(config.text, ignored);
-  if (!document) return "";
   const PoolConfig& pool = config.pools[remedy.share.pool];
-  const Document* pools = find_key(*document, "pools");
-  std::string pointer = pools == nullptr ? "" : child_pointer("/pools", pool.name);
-  const Document* value = pools == nullptr ? &*document : &section(*pools, pool.name.c_str());
-  std::string rest = key_of(remedy.share.setting, pool);
-  while (!rest.empty()) {
-    const std::string key = rest.substr(0, rest.find('.'));
-    rest.erase(0, key.size() + 1);
-    pointer = child_pointer(pointer, key);
-    if (value != nullptr) value = find_key(*value, key.c_str());
-  }
-  return fmt::format("{}: {}{} is not allowed: ", pointer, remedy.value,
-                     value == nullptr ? " (the default)" : "");
+  const auto place = place_of_key(config, pool, key_of(remedy.share.setting, pool));
+  if (!place) return "";
+  return fmt::format("{}: {}{} is not allowed: ", place->pointer, remedy.value,
+                     place->written ? "" : " (the default)");
 }
 
 std::string name_of(const Config& config, const Share& share) {
@@ -196,7 +183,7 @@ std::string breakdown(const Config& config, const std::vector<Share>& shares, Si
   return joined(parts);
 }
 
-/// What is short of what.
+/// Which descriptors are needed, and how many there are.
 std::string shortage(const DescriptorNeed& need, const Limits& limits, Side side) {
   switch (side) {
     case Side::kAll: break;
@@ -246,7 +233,7 @@ Result<void> check_descriptor_budget(const Config& config, std::size_t limit, st
 }
 
 int choose_first_client(const Config& config, std::size_t limit) {
-  // Small limits are the clients' for the most part.
+  // Most of a small limit is for clients.
   const std::size_t least = std::min<std::size_t>(1024, limit / 4);
   const DescriptorNeed need = descriptors_needed(config);
   const std::size_t most = limit - need.clients;

@@ -1,5 +1,6 @@
-// How many descriptors a configuration can need at the same time, and whether they can be had. With seccomp
-// the supervisor's own and those of clients are counted apart: a number divides them (client_descriptors.h).
+// How many descriptors a configuration can need at the same time, and whether the limit allows them. With
+// seccomp the supervisor's own descriptors and the clients' are counted apart: a number divides them
+// (client_descriptors.h). Called at each reload, at each new number of workers, and by `supervisor check`.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +11,8 @@
 namespace prefork {
 
 struct DescriptorNeed {
-  std::size_t own = 0;      ///< what the supervisor reads from, and what it listens at
-  std::size_t clients = 0;  ///< those that wait, and the copies that are held
+  std::size_t own = 0;      ///< read or listened on by the supervisor
+  std::size_t clients = 0;  ///< connections that wait, and copies of connections in workers
   [[nodiscard]] std::size_t all() const { return own + clients; }
   [[nodiscard]] DescriptorNeed plus(const DescriptorNeed& other) const {
     return {own + other.own, clients + other.clients};
@@ -23,13 +24,14 @@ struct DescriptorNeed {
 
 [[nodiscard]] DescriptorNeed descriptors_needed(const Config& config);
 
-/// Refuses a configuration that cannot fit the limit of descriptors, or what lies on either side of
+/// Refuses a configuration that needs more than `limit` descriptors, or more than there are on either side of
 /// `first_client`, if that is not 0.
 [[nodiscard]] Result<void> check_descriptor_budget(const Config& config, std::size_t limit,
                                                    std::size_t first_client = 0);
 
-/// Where client sockets are to begin: so that the configuration fits, which it must within `limit`, and with
-/// room for one that has twice as many workers, if there is any; at least a quarter of `limit`, up to 1024.
+/// The lowest descriptor number of client sockets. The configuration fits on both sides of it: it must fit
+/// within `limit`. If possible there is room for a configuration with twice as many workers. At least a
+/// quarter of `limit`, up to 1024.
 [[nodiscard]] int choose_first_client(const Config& config, std::size_t limit);
 
 }  // namespace prefork
