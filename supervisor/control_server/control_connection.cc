@@ -40,7 +40,7 @@ void ControlConnection::handle_next() {
   if (!line) return;
   handle(*line);
   if (over() || finishing_) return;
-  // What is left of this read waits for the next time round the loop: others shall have their turn.
+  // The next line waits for the next iteration of the loop: other connections get their turn.
   if (input_.ready() || input_.too_long()) {
     read_watcher_.stop();
     next_timer_.start(Duration::zero(), Callback::to<&ControlConnection::handle_next>(*this));
@@ -70,7 +70,7 @@ std::uint64_t ControlConnection::subscribe(std::optional<std::uint64_t> since) {
 
 void ControlConnection::send(std::string_view text) {
   if (over()) return;
-  if (output_.size() >= kMaxOutput) return close();  // it does not read
+  if (output_.size() >= kMaxOutput) return close();  // the client does not read
   output_.append(text);
   flush();
 }

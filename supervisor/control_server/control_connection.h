@@ -1,6 +1,6 @@
-// One client of the control socket: reads requests, a line each, and sends answers and events. Bounded in
-// every direction: one request each time round the loop, lines of RequestLines::kMaxLine, and a client that
-// does not read is cut off.
+// One connection of a client to the control socket: reads requests, a line each, and sends answers and
+// events. Everything is bounded: one request per iteration of the loop, lines of at most
+// RequestLines::kMaxLine bytes, and a client that does not read its answers is disconnected.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ namespace prefork {
 
 class ControlConnection final : private Caller {
  public:
-  /// What may wait to be read by the client when more is to be sent.
+  /// Maximum unsent output: with so much waiting, the next line closes the connection.
   static constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
 
   ControlConnection(const Loop& loop, Operations& operations, const EventHistory& history, Fd socket);
@@ -27,11 +27,11 @@ class ControlConnection final : private Caller {
   ControlConnection(const ControlConnection&) = delete;
   ControlConnection& operator=(const ControlConnection&) = delete;
 
-  /// Wants events.
+  /// The client gets events.
   [[nodiscard]] bool subscribed() const { return subscribed_ && !over(); }
-  /// Sends an event's line.
-  void tell(std::string_view line) { send(line); }
-  /// Closed, by either side; to be destroyed, but not in a callback of its own.
+  /// Sends the line of an event.
+  void send_event(std::string_view line) { send(line); }
+  /// Closed by either side. To be destroyed, but not inside its own callback.
   [[nodiscard]] bool over() const { return !socket_.valid(); }
 
  private:
@@ -46,7 +46,7 @@ class ControlConnection final : private Caller {
   void refuse_long_line();
   void send(std::string_view text);
   void flush();
-  /// No request is read any more; closes when everything has been sent.
+  /// Reads no more requests, and closes when everything has been sent.
   void finish();
   void close();
 
@@ -60,7 +60,7 @@ class ControlConnection final : private Caller {
   Fd socket_;
   ReadWatcher read_watcher_;
   WriteWatcher write_watcher_;
-  TimerWatcher next_timer_;  ///< runs while input_ has a line
+  TimerWatcher next_timer_;  ///< active while input_ holds a whole line
 };
 
 }  // namespace prefork

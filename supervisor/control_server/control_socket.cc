@@ -12,7 +12,7 @@
 namespace prefork {
 namespace {
 
-/// Nothing when the kernel does not tell who is at the other end.
+/// The credentials of the process at the other end; nothing if the kernel does not give them.
 std::optional<ucred> peer_of(const Fd& socket) {
   ucred peer{};
   socklen_t size = sizeof(peer);
@@ -54,10 +54,10 @@ std::string ControlSocket::path() const { return listener_ ? listener_->socket()
 void ControlSocket::accepted(Fd socket, ClientAddress /*client*/, ListenerIndex /*listener*/) {
   const auto peer = peer_of(socket);
   if (!peer || (peer->uid != 0 && peer->uid != ::geteuid())) {
-    const std::string who = peer ? "user " + std::to_string(peer->uid) : "an unknown user";
-    return refuse(
-        socket, ControlError::kNotAllowed,
-        who + " may not control this supervisor; only root and user " + std::to_string(::geteuid()) + " may");
+    const std::string user = peer ? "user " + std::to_string(peer->uid) : "an unknown user";
+    return refuse(socket, ControlError::kNotAllowed,
+                  user + " may not control this supervisor; only root and user " +
+                      std::to_string(::geteuid()) + " may");
   }
   const auto open = static_cast<std::size_t>(
       std::count_if(clients_.begin(), clients_.end(), [](const auto& client) { return !client->over(); }));
@@ -71,10 +71,10 @@ void ControlSocket::accepted(Fd socket, ClientAddress /*client*/, ListenerIndex 
 void ControlSocket::refuse(const Fd& socket, ControlError code, const std::string& why) {
   const std::string line = refusal(code, why);
   (void)::send(socket.get(), line.data(), line.size(),
-               MSG_DONTWAIT | MSG_NOSIGNAL);  // who does not read, does not
+               MSG_DONTWAIT | MSG_NOSIGNAL);  // the socket is closed whether the client reads this or not
   const Instant now = current_time();
-  if (last_complaint_ && now - *last_complaint_ < kComplaintInterval) return;
-  last_complaint_ = now;
+  if (last_warning_ && now - *last_warning_ < kWarningInterval) return;
+  last_warning_ = now;
   log_.warn("control socket: a client is refused: {}", why);
 }
 
@@ -82,7 +82,7 @@ void ControlSocket::publish(ControlEvent event) {
   if (!listener_ && clients_.empty()) return;
   const std::string& line = history_.add(std::move(event), std::chrono::system_clock::now());
   for (const auto& client : clients_) {
-    if (client->subscribed()) client->tell(line);
+    if (client->subscribed()) client->send_event(line);
   }
 }
 

@@ -1,5 +1,5 @@
-// The control socket: who may connect, how many, and the events that its clients get. What they ask for is
-// answered by the methods of supervisor/control; each has a ControlConnection.
+// The control socket: accepts clients of root and of the supervisor's own user, at most kMaxClients, and
+// publishes events to them. Each client has a ControlConnection; supervisor/control answers its requests.
 #pragma once
 
 #include <cstddef>
@@ -24,20 +24,21 @@ class ControlSocket final : public EventSink, private Listener::Owner {
 
   ControlSocket(const Loop& loop, Log& log, Operations& operations);
 
-  /// Listens here from now on, or nowhere. Clients that are connected stay. Not to be called while accepting.
+  /// Listens at `socket` from now on, or nowhere. Connected clients stay. Not inside accepted().
   void listen(std::optional<ListenSocket> socket);
-  /// Where it listens; empty: nowhere.
+  /// The path where it listens; empty: nowhere.
   [[nodiscard]] std::string path() const;
 
-  // For an upgrade in place. Its clients are not carried over; they come back.
+  // For an upgrade in place. Clients are not carried over: they connect again.
   [[nodiscard]] ControlState state() const;
   void adopt(const ControlState& state, const std::string& path);
 
-  /// Remembers what happens and tells it to those who have subscribed. Nothing while nobody could ever know.
+  /// Adds the event to the history and sends it to the clients that have subscribed. Does nothing without a
+  /// control socket and clients.
   void publish(ControlEvent event) override;
 
  private:
-  static constexpr Duration kComplaintInterval = std::chrono::seconds(10);
+  static constexpr Duration kWarningInterval = std::chrono::seconds(10);
 
   // Listener::Owner
   void accepted(Fd socket, ClientAddress client, ListenerIndex listener) override;
@@ -50,9 +51,9 @@ class ControlSocket final : public EventSink, private Listener::Owner {
   Operations& operations_;
   EventHistory history_;
   std::vector<std::unique_ptr<ControlConnection>> clients_;
-  ClientDescriptors any_;  ///< who connects here is read, and has any number
+  ClientDescriptors any_;  ///< no lowest number: the supervisor reads the sockets of control clients
   std::optional<Listener> listener_;
-  std::optional<Instant> last_complaint_;
+  std::optional<Instant> last_warning_;
   BeforeSleepWatcher before_sleep_;
 };
 

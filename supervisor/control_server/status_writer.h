@@ -1,5 +1,5 @@
-// Writes the status table to the log when it is asked for: at any rate of asking at most ten a second, and
-// the last request is always answered.
+// Writes the status table to the log on request (SIGUSR1): at most ten tables a second at any rate of
+// requests. The last request is always answered.
 #pragma once
 
 #include "supervisor/control/operations.h"
@@ -11,7 +11,7 @@ namespace prefork {
 
 class StatusWriter {
  public:
-  /// `supervisor` is asked for its status only.
+  /// Only the status of `supervisor` is used.
   StatusWriter(const Loop& loop, Log& log, const Operations& supervisor)
       : log_(log), supervisor_(supervisor), timer_(loop) {}
 

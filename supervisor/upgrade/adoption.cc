@@ -21,7 +21,7 @@ Result<Config> read_config(const std::string& text, bool accepted, const std::st
                std::get<ConfigProblems>(parsed).front().message()};
 }
 
-/// Each worker of the table has its process, each connection its socket.
+/// What is missing so that each worker has its process and each connection its socket; empty: nothing.
 std::string missing_part(const Pool& pool, const PoolState& state) {
   std::set<WorkerId> processes;
   for (const WorkerProcessState& worker : state.workers) processes.insert(worker.id);

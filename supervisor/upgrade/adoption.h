@@ -1,5 +1,6 @@
-// What a new program needs to know of a state before it goes on from there: whether it can, with the
-// configurations that belong to it. Touches no descriptor, starts nothing.
+// Whether a new program can go on from a state: reads the configurations that the state carries and restores
+// its pools for trial. Touches no descriptor, starts nothing. adopt.cc calls it, first in the child that
+// examines the state, then in the program that takes over.
 #pragma once
 
 #include <string>
@@ -11,7 +12,7 @@
 
 namespace prefork {
 
-/// The configuration in force, and those of pools that are leaving: as the state lists them.
+/// The configuration in force, and one for each leaving pool, in the order of the state.
 struct AdoptedConfigs {
   Config running;
   std::vector<Config> leaving;
@@ -20,10 +21,10 @@ struct AdoptedConfigs {
 /// Reads the configurations that the state carries.
 [[nodiscard]] Result<AdoptedConfigs> configs_in(const SupervisorState& state, const CommandSearch& search);
 
-/// Restores every pool for trial, and looks whether all parts fit.
+/// Restores every pool for trial and checks that all parts of the state fit together.
 [[nodiscard]] Result<void> examine_state(const SupervisorState& state, const AdoptedConfigs& configs);
 
-/// The pool of that name; null when there is none.
+/// The pool of this name; null: there is none.
 [[nodiscard]] const PoolConfig* find_pool(const Config& config, const std::string& name);
 
 }  // namespace prefork

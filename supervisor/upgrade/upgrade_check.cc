@@ -18,7 +18,7 @@
 namespace prefork {
 namespace {
 
-/// What a child is started with: its descriptors and signals as a program expects them.
+/// The descriptors, signals and process group that the child starts with.
 class SpawnPlan {
  public:
   SpawnPlan(int state, int output) {
@@ -33,7 +33,7 @@ class SpawnPlan {
     (void)::posix_spawnattr_setsigmask(&attributes_, &signals);
     sigfillset(&signals);
     (void)::posix_spawnattr_setsigdefault(&attributes_, &signals);
-    // A group of its own: what it has started ends with it.
+    // A group of its own: the processes that it starts are killed with it.
     (void)::posix_spawnattr_setpgroup(&attributes_, 0);
     (void)::posix_spawnattr_setflags(&attributes_,
                                      POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
@@ -45,7 +45,7 @@ class SpawnPlan {
   SpawnPlan(const SpawnPlan&) = delete;
   SpawnPlan& operator=(const SpawnPlan&) = delete;
 
-  /// An errno; 0: started.
+  /// 0, or an errno.
   [[nodiscard]] int run(const std::string& program, pid_t& pid) const {
     std::string name = program;
     std::string option = "--adopt-check";
@@ -59,7 +59,7 @@ class SpawnPlan {
   posix_spawnattr_t attributes_{};
 };
 
-/// The same file above the numbers that the child's own descriptors get.
+/// A duplicate above the descriptor numbers that the child gets.
 Fd move_up(const Fd& file) {
   return Fd(::fcntl(file.get(), F_DUPFD_CLOEXEC, UpgradeCheck::kStateDescriptor + 1));
 }
@@ -78,11 +78,11 @@ Result<void> UpgradeCheck::start(const std::string& program, const Fd& state) {
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return system_error("pipe");
   output_.reset(ends[0]);
   const Fd input(ends[1]);
-  (void)::fcntl(input.get(), F_SETFL, 0);  // the child's end blocks, as a program expects
-  const Fd their_state = move_up(state);
-  const Fd their_output = move_up(input);
-  if (!their_state.valid() || !their_output.valid()) return system_error("a descriptor for the new program");
-  const int failure = SpawnPlan(their_state.get(), their_output.get()).run(program, pid_);
+  (void)::fcntl(input.get(), F_SETFL, 0);  // the child's end blocks: programs expect that
+  const Fd child_state = move_up(state);
+  const Fd child_output = move_up(input);
+  if (!child_state.valid() || !child_output.valid()) return system_error("a descriptor for the new program");
+  const int failure = SpawnPlan(child_state.get(), child_output.get()).run(program, pid_);
   if (failure != 0) {
     pid_ = 0;
     output_.reset();
@@ -116,7 +116,7 @@ UpgradeCheck::Got UpgradeCheck::read_answer() {
   if (size < 0) return errno == EINTR || errno == EAGAIN ? Got::kNothing : Got::kEnd;
   if (size == 0) return Got::kEnd;
   answer_.append(buffer.data(), static_cast<std::size_t>(size));
-  // The end is what counts.
+  // Only the last line is read.
   if (answer_.size() > kMaxAnswer) answer_.erase(0, answer_.size() - kMaxAnswer);
   return Got::kSome;
 }
@@ -126,10 +126,11 @@ void UpgradeCheck::on_answer() {
 }
 
 void UpgradeCheck::on_exit() {
-  // What it has written last may not have been read; a child of its own may write for ever.
+  // Its last output may not have been read yet. The bound is for a process that it has started and that
+  // writes without end.
   for (int i = 0; i < 64 && read_answer() == Got::kSome; ++i) {
   }
-  end_child();  // what it may have left behind in its group
+  end_child();  // kills what it has left behind in its group
   int status = 0;
   (void)::waitpid(std::exchange(pid_, 0), &status, 0);
   answer_watcher_.stop();

@@ -1,5 +1,6 @@
-// Proves a new program before anything is entrusted to it: starts it as a child that gets a copy of the state
-// and nothing else, and waits for its word that it could go on from there. One at a time, without blocking.
+// Examines a new program before it takes over: starts it as a child that gets a copy of the state and nothing
+// else, and waits for its answer whether it can go on from there. One child at a time, without blocking.
+// Upgrader uses it.
 #pragma once
 
 #include <sys/types.h>
@@ -17,31 +18,31 @@ namespace prefork {
 class UpgradeCheck {
  public:
   static constexpr Duration kPatience = std::chrono::seconds(10);
-  /// The number under which the child finds the state.
+  /// The descriptor of the state in the child.
   static constexpr int kStateDescriptor = 3;
-  /// How the child's last line begins when it could take over; its version follows.
+  /// The start of the child's last line if it can take over; its version follows.
   static constexpr std::string_view kYes = "adopts the state: ";
 
   class Owner {
    public:
     virtual ~Owner() = default;
-    /// The program could take over; `version` in its own words.
+    /// The program can take over. `version` as it prints it.
     virtual void upgrade_proven(const std::string& version) = 0;
-    /// It could not, and why.
+    /// The program cannot take over, and why.
     virtual void upgrade_refused(const std::string& why) = 0;
   };
 
   UpgradeCheck(const Loop& loop, Owner& owner);
-  /// Ends a check that is under way, unheard.
+  /// Kills a child that still runs. The owner is not told.
   ~UpgradeCheck();
   UpgradeCheck(const UpgradeCheck&) = delete;
   UpgradeCheck& operator=(const UpgradeCheck&) = delete;
 
-  /// Runs `program --adopt-check 3` with `state` as descriptor 3. The owner hears the outcome later, unless
-  /// starting it fails at once. Not while one is running().
+  /// Runs `program --adopt-check 3` with `state` as descriptor 3. The owner gets the outcome later, unless
+  /// this returns an error. Not while one is running().
   [[nodiscard]] Result<void> start(const std::string& program, const Fd& state);
   [[nodiscard]] bool running() const { return pid_ != 0; }
-  /// A child of ours that nobody else may reap; 0: none.
+  /// The child, which only this class may reap; 0: none.
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
@@ -58,7 +59,7 @@ class UpgradeCheck {
 
   Owner& owner_;
   pid_t pid_ = 0;
-  bool late_ = false;  ///< was killed because it did not answer in time
+  bool late_ = false;  ///< the child was killed because it did not answer in time
   std::string answer_;
   Fd output_;
   Fd pidfd_;
