@@ -84,7 +84,7 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
   log.adopt(state.log_waiting, state.log_dropped);
   const rlimit descriptors{state.descriptors_soft, state.descriptors_hard};
   Supervisor supervisor(
-      {state.config_file, search, descriptors, program, ActivatedSockets::adopt(state.activated)}, log,
+      {{state.config_file, search, ActivatedSockets::adopt(state.activated)}, descriptors, program}, log,
       SpawnerLink::process_of(state.spawner));
   if (auto adopted = supervisor.adopt(state, adoption.value().configs); !adopted) {
     log.error("the state cannot be adopted: {}", adopted.error().message());

@@ -89,7 +89,7 @@ int run(const std::string& file, const std::string& program) {
   Log log(STDERR_FILENO);
   log.set_level(config->log_level);
   log.info("supervisor {} starts, pid {}, configuration {}", kVersion, getpid(), file);
-  Supervisor supervisor({file, command_search(), original, program, std::move(activated)}, log,
+  Supervisor supervisor({{file, command_search(), std::move(activated)}, original, program}, log,
                         std::move(spawner).value());
   if (auto started = supervisor.start(*config, std::move(lock).value()); !started) {
     log.error("{}", started.error().message());

@@ -1,15 +1,13 @@
 #include "supervisor/app/supervisor.h"
 
-#include <sys/wait.h>
+#include <malloc.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <utility>
 
-#include "supervisor/app/descriptor_budget.h"
+#include "supervisor/control/describe.h"
 #include "supervisor/system/clock.h"
-#include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/give_up_root.h"
 #include "supervisor/version.h"
 
@@ -19,10 +17,15 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
     : options_(std::move(options)),
       log_(log),
       spawner_(loop_, log, clients_, std::move(spawner), options_.worker_descriptors),
-      upgrade_check_(loop_, static_cast<UpgradeCheck::Owner&>(*this)),
       control_(loop_, log, static_cast<Operations&>(*this)),
+      pools_({loop_, log, spawner_, clients_, datagram_, control_, oom_, Callback()}),
       service_(loop_, static_cast<const ServiceReporter::Subject&>(*this)),
       status_writer_(loop_, log, static_cast<const Operations&>(*this)),
+      reloader_(std::move(options_.source), {log, pools_, control_, spawner_, clients_}),
+      requests_(log, pools_, control_, clients_),
+      upgrader_({options_.program, reloader_.file()}, loop_, log, control_, clients_,
+                static_cast<Upgrader::Subject&>(*this)),
+      reaper_(loop_, log, oom_, static_cast<Reaper::Owner&>(*this)),
       started_at_(current_time()),
       hup_(loop_),
       usr1_(loop_),
@@ -32,63 +35,53 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       term_(loop_),
       quit_(loop_),
       int_(loop_),
-      chld_(loop_),
-      sweep_timer_(loop_),
       log_timer_(loop_),
-      oom_timer_(loop_),
       before_sleep_(loop_) {
   hup_.start(SIGHUP, Callback::to<&Supervisor::on_hup>(*this));
   usr1_.start(SIGUSR1, Callback::to<&StatusWriter::request>(status_writer_));
-  usr2_.start(SIGUSR2, Callback::to<&Supervisor::on_usr2>(*this));
+  usr2_.start(SIGUSR2, Callback::to<&Upgrader::request>(upgrader_));
   ttin_.start(SIGTTIN, Callback::to<&Supervisor::on_ttin>(*this));
   ttou_.start(SIGTTOU, Callback::to<&Supervisor::on_ttou>(*this));
   term_.start(SIGTERM, Callback::to<&Supervisor::on_term>(*this));
   quit_.start(SIGQUIT, Callback::to<&Supervisor::on_term>(*this));
   int_.start(SIGINT, Callback::to<&Supervisor::on_int>(*this));
-  chld_.start(SIGCHLD, Callback::to<&Supervisor::on_chld>(*this));
   before_sleep_.start(Callback::to<&Supervisor::on_before_sleep>(*this));
 }
 
+Result<void> Supervisor::start(const Config& config, Fd config_lock) {
+  spawner_.begin();
+  return reloader_.start(config, std::move(config_lock));
+}
+
 int Supervisor::run() {
-  hide_from_own_user();  // once more: the exec of an upgrade in place has undone it
+  hide_from_own_user();  // again: the exec of an upgrade in place has undone it
   service_.begin();
-  if (!oom_.file().empty()) look_for_oom_kills();
+  reaper_.begin();
   loop_.run();
-  while (upgrade_due_) {
-    hand_over();
+  while (upgrader_.due()) {
+    upgrader_.hand_over();
     loop_.run();
   }
-  return stopped_cleanly_ ? 0 : 1;
+  return !given_up_ && pools_.stopped_cleanly() ? 0 : 1;
 }
 
 void Supervisor::stop(bool quick) {
-  if (stopping_ && !quick) return;
-  if (++stop_requests_ > kPatience) {
+  if (stopping() && !quick) return;
+  if (++stop_requests_ > kMaxStopRequests) {
     log_.error("giving up: there are processes that do not die");
-    stopped_cleanly_ = false;
+    given_up_ = true;
     return loop_.stop();
   }
   log_.info("stopping{}", quick ? " at once" : "; a second signal stops at once");
-  stopping_ = true;
-  if (std::exchange(upgrade_due_, false)) upgrade_refused("the supervisor is stopping");
+  upgrader_.cancel();
   service_.stopping();
-  for (const auto& pools : {&pools_, &leaving_}) {
-    for (const auto& pool : *pools) pool->stop(quick);
-  }
+  pools_.stop(quick);
 }
 
 void Supervisor::on_before_sleep() {
-  const auto collect = [this](std::vector<std::unique_ptr<PoolRunner>>& pools) {
-    std::erase_if(pools, [this](const auto& pool) {
-      if (!pool->finished()) return false;
-      stopped_cleanly_ = stopped_cleanly_ && pool->stopped_cleanly();
-      return true;
-    });
-  };
-  collect(leaving_);
-  if (stopping_) collect(pools_);
-  if (stopping_ && pools_.empty() && leaving_.empty()) loop_.stop();
-  if (upgrade_due_ && !listeners_retire()) loop_.stop();
+  pools_.collect_finished();
+  if (stopping() && pools_.present().empty() && pools_.leaving().empty()) loop_.stop();
+  if (upgrader_.ready()) loop_.stop();
   if (log_.waits() && !log_timer_.active()) write_log();
 }
 
@@ -96,122 +89,116 @@ void Supervisor::write_log() {
   if (!log_.write_pending()) log_timer_.start(kLogRetry, Callback::to<&Supervisor::write_log>(*this));
 }
 
-Result<void> Supervisor::fits(const PoolRunner& changed, std::size_t workers) const {
-  Config config;
-  config.control = control_.path();
-  for (const auto& pool : pools_) {
-    config.pools.push_back(pool->config());
-    config.pools.back().workers = static_cast<unsigned>(pool.get() == &changed ? workers : pool->limit());
-  }
-  return check_descriptor_budget(config, descriptor_limit(), clients_.unreadable_from());
+void Supervisor::on_hup() {
+  if (!stopping()) (void)reload();
 }
 
-void Supervisor::resize_by(int change) {
-  if (stopping_) return;
-  for (const auto& pool : pools_) {
-    const std::size_t present = pool->limit();
-    if ((change < 0 && present == 0) || (change > 0 && present == kMaxWorkers)) {
-      log_.warn("pool {}: stays at {} workers; allowed are 0 to {}", pool->config().name, present,
-                kMaxWorkers);
-      continue;
-    }
-    const std::size_t wanted = change < 0 ? present - 1 : present + 1;
-    if (auto room = fits(*pool, wanted); change > 0 && !room) {
-      log_.warn("pool {}: stays at {} workers: {}", pool->config().name, present, room.error().message());
-      continue;
-    }
-    log_.info("pool {}: {} workers from now on, {} before", pool->config().name, wanted, present);
-    pool->resize(wanted);
-  }
+ReloadVerdict Supervisor::reload() {
+  if (stopping()) return {false, {}, {"the supervisor is stopping"}};
+  service_.reloading();
+  ReloadVerdict verdict = reloader_.reload();
+  service_.reloaded();
+  control_.publish(control_event::Reloaded{verdict});
+  // Parsing takes far more memory than the result.
+  (void)::malloc_trim(0);
+  return verdict;
 }
 
 SupervisorStatus Supervisor::status() const {
   SupervisorStatus status;
   status.version = kVersion;
   status.pid = ::getpid();
-  status.config_file = options_.config_file;
+  status.config_file = reloader_.file();
   status.uptime = current_time() - started_at_;
-  status.strangers_reaped = strangers_reaped_;
-  status.stopping = stopping_;
+  status.strangers_reaped = reaper_.strangers_reaped();
+  status.stopping = stopping();
   for (const pid_t pid : {spawner_.pid(), spawner_.standby_pid()}) {
     if (pid != 0) status.spawners.push_back(pid);
   }
   if (clients_.are_protected()) status.seccomp_from = clients_.first();
-  for (const auto& pools : {&pools_, &leaving_}) {
-    for (const auto& pool : *pools) {
-      status.pools.push_back(pool->status());
-      status.pools.back().removed = pools == &leaving_;
-    }
+  for (const auto& pool : pools_.present()) status.pools.push_back(pool->status());
+  for (const auto& pool : pools_.leaving()) {
+    status.pools.push_back(pool->status());
+    status.pools.back().removed = true;
   }
   return status;
 }
 
 std::vector<PoolSummary> Supervisor::pool_summaries() const {
   std::vector<PoolSummary> summaries;
-  for (const auto& pool : pools_) summaries.push_back(pool->summary());
+  for (const auto& pool : pools_.present()) summaries.push_back(pool->summary());
   return summaries;
 }
 
-void Supervisor::on_chld() {
-  note_stopped();
-  if (!sweep_timer_.active())
-    sweep_timer_.start(kSweepDelay, Callback::to<&Supervisor::sweep_strangers>(*this));
+bool Supervisor::awaits_children() const {
+  bool awaits = spawner_.awaits_answers();
+  pools_.for_each([&awaits](const PoolRunner& pool) { awaits = awaits || pool.awaits_identity(); });
+  return awaits;
 }
 
-void Supervisor::note_stopped() {
-  spawner_.hear();  // of whom it may tell that they have just begun
-  for (;;) {
-    siginfo_t child{};
-    if (::waitid(P_ALL, 0, &child, WSTOPPED | WCONTINUED | WNOHANG) < 0 || child.si_pid == 0) return;
-    const bool stopped = child.si_code == CLD_STOPPED;
-    for (const auto& pools : {&pools_, &leaving_}) {
-      for (const auto& pool : *pools) pool->process_stopped(child.si_pid, stopped);
-    }
-  }
+bool Supervisor::knows_child(pid_t pid) const {
+  bool known = pid == spawner_.pid() || pid == spawner_.standby_pid() || pid == upgrader_.child();
+  pools_.for_each([&](const PoolRunner& pool) { known = known || pool.knows_child(pid); });
+  return known;
 }
 
-void Supervisor::sweep_strangers() {
-  // Children that are not ours: what a worker left behind comes to us when the worker dies. Ours are reaped
-  // through their pidfds, each where it is known what its death means.
-  const auto ours = [this](pid_t pid) {
-    const auto known = [pid](const auto& pool) { return pool->knows_child(pid); };
-    return pid == spawner_.pid() || pid == spawner_.standby_pid() || pid == upgrade_check_.pid() ||
-           std::any_of(pools_.begin(), pools_.end(), known) ||
-           std::any_of(leaving_.begin(), leaving_.end(), known);
-  };
-  const auto awaits = [](const auto& pool) { return pool->awaits_identity(); };
-  spawner_.hear();
-  if (spawner_.awaits_answers() || std::any_of(pools_.begin(), pools_.end(), awaits) ||
-      std::any_of(leaving_.begin(), leaving_.end(), awaits)) {
-    return on_chld();
-  }
-  for (;;) {
-    siginfo_t child{};
-    if (::waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) < 0 || child.si_pid == 0) return;
-    if (ours(child.si_pid)) return on_chld();
-    (void)::waitid(P_PID, static_cast<id_t>(child.si_pid), &child, WEXITED | WNOHANG);
-    ++strangers_reaped_;
-    log_.debug("reaped process {}, which a worker had left behind", child.si_pid);
-  }
+void Supervisor::child_stopped(pid_t pid, bool stopped) {
+  pools_.for_each([&](PoolRunner& pool) { pool.process_stopped(pid, stopped); });
 }
 
-void Supervisor::look_for_oom_kills() {
-  oom_.look(current_time());
-  oom_timer_.start(OomCounter::kRecent, Callback::to<&Supervisor::look_for_oom_kills>(*this));
+bool Supervisor::listeners_retire() const {
+  bool retire = false;
+  pools_.for_each([&retire](const PoolRunner& pool) { retire = retire || pool.retiring(); });
+  return retire;
 }
 
-PoolRunner::Surroundings Supervisor::surroundings() {
-  return {loop_,     log_,     spawner_, clients_,
-          datagram_, control_, oom_,     Callback::to<&Supervisor::make_room>(*this)};
+SupervisorState Supervisor::final_state() {
+  on_before_sleep();
+  return state();
 }
 
-void Supervisor::make_room() {
-  // In the middle of a reload some are not in their place.
-  for (const auto& pools : {&pools_, &leaving_}) {
-    for (const auto& pool : *pools) {
-      if (pool) pool->make_room();
-    }
-  }
+SupervisorState Supervisor::state() {
+  SupervisorState state;
+  state.version = kVersion;
+  state.pid = ::getpid();
+  state.descriptors_soft = options_.worker_descriptors.rlim_cur;
+  state.descriptors_hard = options_.worker_descriptors.rlim_max;
+  state.started_at = started_at_;
+  state.last_status = status_writer_.last();
+  state.written_at = current_time();
+  state.status_due = status_writer_.due();
+  state.client_descriptors = static_cast<std::uint64_t>(clients_.first());
+  state.clients_protected = clients_.are_protected();
+  state.strangers_reaped = reaper_.strangers_reaped();
+  state.spawner = spawner_.state();
+  state.control = control_.state();
+  reloader_.write_state(state);
+  pools_.write_state(state);
+  (void)log_.write_pending();
+  state.log_waiting = log_.waiting();
+  state.log_dropped = log_.dropped();
+  return state;
+}
+
+Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& configs) {
+  started_at_ = state.started_at;
+  reaper_.count_from(state.strangers_reaped);
+  control_.adopt(state.control, configs.running.control);
+  clients_.adopt(static_cast<int>(state.client_descriptors), state.clients_protected);
+  reloader_.adopt(state, configs.running);
+  spawner_.adopt(state.spawner);
+  if (auto adopted = pools_.adopt(state, configs); !adopted) return adopted;
+  log_.info("supervisor {} has taken over from {} in the same process, pid {}, in {}", kVersion,
+            state.version, ::getpid(), describe(current_time() - state.written_at));
+  if (clients_.are_protected() && !configs.running.seccomp.value_or(true))
+    log_.info(
+        "seccomp stays until the supervisor is restarted: what is "
+        "installed cannot be taken off");
+  spawner_.begin();
+  pools_.for_each([](PoolRunner& pool) { pool.resume(); });
+  status_writer_.adopt(state.last_status, state.status_due);
+  reaper_.look();  // for children that have died meanwhile
+  return {};
 }
 
 }  // namespace prefork

@@ -1,0 +1,62 @@
+#include "supervisor/app/confinement.h"
+
+#include <unistd.h>
+
+#include "config/privileges.h"
+#include "supervisor/app/descriptor_budget.h"
+#include "supervisor/system/descriptor_limits.h"
+#include "supervisor/system/give_up_root.h"
+#include "supervisor/system/worker_users.h"
+
+namespace prefork {
+namespace {
+
+/// The user that the supervisor becomes when it gives up root.
+Identity own_identity(const Config& config, const std::string& config_file) {
+  if (config.supervisor_identity) return *config.supervisor_identity;
+  return identity_without_account(config_file, config);
+}
+
+}  // namespace
+
+Result<void> settle_privileges(const Config& config, const std::string& config_file, bool at_start,
+                               SpawnerLink& spawner, Log& log) {
+  const bool as_root = can_change_user(spawner.pid());
+  for (const std::string& warning : privilege_warnings(config, config_file, as_root)) log.warn("{}", warning);
+  hide_from_own_user();
+  if (!can_change_user(0) || !every_pool_has_user(config)) return {};
+  if (!at_start) {
+    // Pools that run may need root again: when a worker is restarted, or when the rollout of this
+    // configuration fails.
+    log.warn("every pool has a user now: restart the supervisor, and it gives up root");
+    return {};
+  }
+  if (auto renounced = spawner.renounce_root(); !renounced) return renounced;
+  if (auto given_up = give_up_root(own_identity(config, config_file)); !given_up) return given_up;
+  log.info("gave up root: user {}, group {} from now on", ::geteuid(), ::getegid());
+  return {};
+}
+
+Result<void> protect_clients(const Config& config, ClientDescriptors& clients, Log& log) {
+  const int first = choose_first_client(config, descriptor_limit());
+  clients.reserve(first);
+  if (!config.seccomp.value_or(true)) return {};
+  if (auto guarded = clients.protect(first); !guarded) {
+    const std::string why = guarded.error().message();
+    if (config.seccomp)
+      return Error{"client sockets cannot be made unreadable, as \"seccomp\" demands: " + why};
+    log.warn("client sockets are not made unreadable by the kernel: {}", why);
+    return {};
+  }
+  log.info("client sockets cannot be read by the supervisor: seccomp, from descriptor {} on",
+           clients.first());
+  return {};
+}
+
+bool runs_as_another_user(const Config& config, const std::string& config_file, const SpawnerLink& spawner) {
+  const Identity identity = own_identity(config, config_file);
+  return can_change_user(spawner.pid()) && !can_change_user(0) &&
+         (identity.uid != ::geteuid() || identity.gid != ::getegid());
+}
+
+}  // namespace prefork

@@ -1,0 +1,29 @@
+// What the supervisor gives up for good when it starts: root, when every pool has a user, and with seccomp
+// the ability to read client sockets. Reloader calls this with each configuration. While pools run nothing
+// more is given up: their processes may still need it.
+#pragma once
+
+#include <string>
+
+#include "config/config.h"
+#include "proto/result.h"
+#include "supervisor/loop/log.h"
+#include "supervisor/system/client_descriptors.h"
+#include "supervisor/workers/spawner_link.h"
+
+namespace prefork {
+
+/// Logs privileges that are probably not meant, and gives up root if no pool needs it and none runs
+/// (`at_start`). After an error a part of them may be given up.
+[[nodiscard]] Result<void> settle_privileges(const Config& config, const std::string& config_file,
+                                             bool at_start, SpawnerLink& spawner, Log& log);
+
+/// At the start: reserves the descriptor numbers of clients, and has the kernel refuse to read from them
+/// unless `seccomp` is false. An error if `seccomp` is true and the filter cannot be installed.
+[[nodiscard]] Result<void> protect_clients(const Config& config, ClientDescriptors& clients, Log& log);
+
+/// Whether this process has given up root for another user than `config` says: only a restart changes that.
+[[nodiscard]] bool runs_as_another_user(const Config& config, const std::string& config_file,
+                                        const SpawnerLink& spawner);
+
+}  // namespace prefork

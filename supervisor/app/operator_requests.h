@@ -1,0 +1,41 @@
+// What an operator asks of running pools, through the control socket or a signal: restart, another number of
+// workers, another attempt to start. In force until the next reload. A number that needs more descriptors
+// than there are is refused.
+#pragma once
+
+#include <cstddef>
+
+#include "proto/result.h"
+#include "supervisor/app/pool_set.h"
+#include "supervisor/control/operations.h"
+#include "supervisor/control_server/control_socket.h"
+#include "supervisor/loop/log.h"
+#include "supervisor/system/client_descriptors.h"
+
+namespace prefork {
+
+class OperatorRequests {
+ public:
+  static constexpr std::size_t kMaxWorkers = 4096;  ///< of one pool
+
+  OperatorRequests(Log& log, PoolSet& pools, const ControlSocket& control, const ClientDescriptors& clients)
+      : log_(log), pools_(pools), control_(control), clients_(clients) {}
+
+  // As in Operations
+  [[nodiscard]] Result<Operations::PoolNames> restart(const Operations::PoolName& pool);
+  [[nodiscard]] Result<Operations::Scaled> scale(const Operations::PoolName& pool, std::size_t workers);
+  [[nodiscard]] Result<Operations::PoolNames> reset_failed(const Operations::PoolName& pool);
+  /// SIGTTIN and SIGTTOU: `change` is 1 or -1, for each pool. What is not possible is logged.
+  void resize_by(int change);
+
+ private:
+  /// Whether the descriptors suffice when `changed` has so many workers.
+  [[nodiscard]] Result<void> fits(const PoolRunner& changed, std::size_t workers) const;
+
+  Log& log_;
+  PoolSet& pools_;
+  const ControlSocket& control_;
+  const ClientDescriptors& clients_;
+};
+
+}  // namespace prefork

@@ -1,0 +1,191 @@
+#include "supervisor/app/reloader.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "config/changes.h"
+#include "config/changes_words.h"
+#include "config/control_path.h"
+#include "config/warnings.h"
+#include "proto/joined.h"
+#include "supervisor/app/confinement.h"
+#include "supervisor/app/descriptor_budget.h"
+#include "supervisor/system/config_lock.h"
+#include "supervisor/system/descriptor_limits.h"
+#include "supervisor/system/worker_users.h"
+
+namespace prefork {
+
+Reloader::Reloader(Source source, const Parts& parts) : source_(std::move(source)), parts_(parts) {}
+
+Result<void> Reloader::start(const Config& config, Fd lock) {
+  lock_ = std::move(lock);
+  keys_ = config;
+  Changes changes;
+  return apply(config, changes);
+}
+
+ReloadVerdict Reloader::reload() {
+  ReloadVerdict verdict;
+  auto loaded = load_config(source_.file, source_.search);
+  if (const auto* problems = std::get_if<ConfigProblems>(&loaded)) {
+    for (const ConfigProblem& problem : *problems) {
+      verdict.mistakes.push_back(problem.message());
+      parts_.log.error("{}", verdict.mistakes.back());
+    }
+    parts_.log.error("reload refused, nothing has changed: {} {} in {}", problems->size(),
+                     problems->size() == 1 ? "mistake" : "mistakes", source_.file);
+  } else if (auto applied = apply(std::get<Config>(loaded), verdict.changes); !applied) {
+    verdict.mistakes.push_back(applied.error().message());
+    parts_.log.error("reload refused, nothing has changed: {}", verdict.mistakes.back());
+  } else {
+    verdict.applied = true;
+    renew_lock();
+  }
+  return verdict;
+}
+
+Result<void> Reloader::apply(const Config& config, Changes& changes) {
+  const std::size_t first_client = parts_.clients.unreadable_from();
+  if (auto fits = check_descriptor_budget(config, descriptor_limit(), first_client); !fits)
+    return Error{source_.file + ": " + fits.error().message()};
+  if (auto users = check_users(config, parts_.spawner.pid()); !users) return users;
+  auto sockets = open_sockets(config);
+  if (!sockets) return sockets.error();
+  auto control = open_control(config);
+  if (!control) return control.error();
+  const bool at_start = parts_.pools.present().empty();
+  if (auto settled = settle_privileges(config, source_.file, at_start, parts_.spawner, parts_.log); !settled)
+    return settled;
+  if (at_start) {
+    if (auto guarded = protect_clients(config, parts_.clients, parts_.log); !guarded) return guarded;
+  }
+  for (const std::string& warning : setting_warnings(config, source_.file)) parts_.log.warn("{}", warning);
+  // From here on nothing is refused. Every listening socket finds its next owner before the first listener is
+  // closed.
+  report_file_keys(config, changes);
+  use_control(config, std::move(control).value(), changes);
+  for (std::size_t i = 0; i < config.pools.size(); ++i) take_over(config.pools[i], sockets.value()[i]);
+  for (std::size_t i = 0; i < config.pools.size(); ++i)
+    apply_pool(config.pools[i], config.stop_timeout, std::move(sockets.value()[i]), changes);
+  remove_pools_missing_in(config, changes);
+  parts_.pools.order_as(config.pools);
+  keys_ = config;
+  text_ = config.text;
+  parts_.log.set_level(config.log_level);
+  return {};
+}
+
+void Reloader::apply_pool(const PoolConfig& config, Milliseconds stop_timeout,
+                          std::vector<ListenSocket> sockets, Changes& changes) {
+  PoolRunner* present = parts_.pools.find(config.name);
+  if (present == nullptr) {
+    changes.push_back("pool " + config.name + ": new");
+    parts_.pools.add(config, stop_timeout, std::move(sockets));
+    return;
+  }
+  const PoolChanges differences = compare(present->config(), config);
+  report(changes, "pool " + config.name + ": reloaded, " + in_words(differences, config));
+  present->reconfigure(config, stop_timeout, std::move(sockets), !differences.workers_replaced.empty());
+}
+
+void Reloader::remove_pools_missing_in(const Config& config, Changes& changes) {
+  std::vector<PoolRunner*> missing;
+  for (const auto& pool : parts_.pools.present()) {
+    if (find_pool(config, pool->config().name) == nullptr) missing.push_back(pool.get());
+  }
+  for (PoolRunner* pool : missing) {
+    report(changes, "pool " + pool->config().name + ": not in the configuration any more; stopping");
+    parts_.pools.remove(*pool, text_);
+  }
+}
+
+Result<Reloader::Sockets> Reloader::open_sockets(const Config& config) {
+  Sockets sockets;
+  for (const PoolConfig& pool : config.pools) {
+    sockets.emplace_back();
+    for (const ListenAddress& address : pool.listen) {
+      const ListenSocket* running = parts_.pools.listening_at(address, pool.name);
+      if (running == nullptr) parts_.pools.for_each([&address](PoolRunner& each) { each.vacate(address); });
+      auto socket = running == nullptr ? open_socket(address) : running->share(address);
+      if (!socket) return socket.error();
+      sockets.back().push_back(std::move(socket).value());
+    }
+  }
+  return sockets;
+}
+
+Result<ListenSocket> Reloader::open_socket(const ListenAddress& address) const {
+  if (address.kind != ListenAddress::Kind::kSystemd) return ListenSocket::open(address);
+  auto passed = source_.activated.find(address.path);
+  if (!passed) return passed.error();
+  return ListenSocket::activated(address, std::move(passed).value());
+}
+
+void Reloader::take_over(const PoolConfig& config, std::vector<ListenSocket>& sockets) {
+  for (ListenSocket& socket : sockets) {
+    ListenSocket* running = parts_.pools.listening_at(socket.address(), config.name);
+    if (running == nullptr) {
+      parts_.log.info("pool {}: listening on {}", config.name, socket.name());
+    } else if (auto taken = socket.take_over(*running); !taken) {
+      parts_.log.error("{}", taken.error().message());
+    }
+  }
+}
+
+Result<std::optional<ListenSocket>> Reloader::open_control(const Config& config) const {
+  if (config.control.empty() || config.control == parts_.control.path()) return std::optional<ListenSocket>();
+  auto socket = ListenSocket::open(control_address(config.control));
+  if (!socket) return Error{"control socket: " + socket.error().message()};
+  return std::optional<ListenSocket>(std::move(socket).value());
+}
+
+void Reloader::use_control(const Config& config, std::optional<ListenSocket> socket, Changes& changes) {
+  if (config.control == parts_.control.path()) return;
+  parts_.control.listen(std::move(socket));
+  report(changes, config.control.empty() ? "control socket closed" : "control socket at " + config.control);
+}
+
+void Reloader::report_file_keys(const Config& config, Changes& changes) {
+  const std::string later = ": takes effect when the supervisor is restarted";
+  const bool seccomp = config.seccomp.value_or(true);
+  Keys at_once;
+  for (const std::string_view key : compare_file_keys(keys_, config)) {
+    if (key == "log.level" || key == "stop_timeout") at_once.push_back(key);
+    if (key == "seccomp" && seccomp != parts_.clients.are_protected())
+      report(changes, std::string("seccomp ") + (seccomp ? "on" : "off") + later);
+    if (key == "supervisor_user" && runs_as_another_user(config, source_.file, parts_.spawner))
+      report(changes, "supervisor_user" + later);
+  }
+  if (!at_once.empty()) report(changes, "supervisor: reloaded, " + joined(at_once));
+}
+
+void Reloader::report(Changes& changes, std::string line) {
+  parts_.log.info("{}", line);
+  changes.push_back(std::move(line));
+}
+
+void Reloader::renew_lock() {
+  if (locks(lock_, source_.file)) return;
+  if (auto lock = lock_config(source_.file)) {
+    lock_ = std::move(lock).value();
+  } else {
+    parts_.log.warn("{}", lock.error().message());
+  }
+}
+
+void Reloader::write_state(SupervisorState& state) const {
+  state.config_file = source_.file;
+  state.config_lock = Carried{lock_.get()};
+  state.activated = source_.activated.state();
+  state.running.config_text = text_;
+}
+
+void Reloader::adopt(const SupervisorState& state, const Config& config) {
+  lock_.reset(static_cast<int>(state.config_lock));
+  text_ = state.running.config_text;
+  keys_ = config;
+}
+
+}  // namespace prefork

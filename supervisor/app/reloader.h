@@ -1,0 +1,85 @@
+// Puts a configuration into force, at the start and at each reload: all of it or nothing. Reads the file,
+// opens the sockets that it names, and creates, changes and removes pools. Holds what is in force: the file's
+// lock, its text and its keys. The supervisor calls it and announces the verdict.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "config/load.h"
+#include "proto/fd.h"
+#include "proto/result.h"
+#include "supervisor/app/pool_set.h"
+#include "supervisor/control/control_event.h"
+#include "supervisor/control_server/control_socket.h"
+#include "supervisor/loop/log.h"
+#include "supervisor/state/upgrade_state.h"
+#include "supervisor/system/client_descriptors.h"
+#include "supervisor/systemd/activated_sockets.h"
+#include "supervisor/workers/spawner_link.h"
+
+namespace prefork {
+
+class Reloader {
+ public:
+  /// Where a configuration and its sockets come from.
+  struct Source {
+    std::string file;
+    CommandSearch search;
+    ActivatedSockets activated = {};
+  };
+  /// The parts of the supervisor that a configuration changes.
+  struct Parts {
+    Log& log;
+    PoolSet& pools;
+    ControlSocket& control;
+    SpawnerLink& spawner;
+    ClientDescriptors& clients;
+  };
+
+  Reloader(Source source, const Parts& parts);
+
+  /// Puts the first configuration into force. After an error no pool is there and nothing is left open.
+  [[nodiscard]] Result<void> start(const Config& config, Fd lock);
+  /// Puts the file as it is now into force. A refusal changes nothing; its reasons are logged too.
+  [[nodiscard]] ReloadVerdict reload();
+  /// The path of the configuration.
+  [[nodiscard]] const std::string& file() const { return source_.file; }
+
+  // For an upgrade in place.
+  void write_state(SupervisorState& state) const;
+  void adopt(const SupervisorState& state, const Config& config);
+
+ private:
+  using Changes = std::vector<std::string>;                ///< a line for each thing that a reload changed
+  using Sockets = std::vector<std::vector<ListenSocket>>;  ///< those of each pool, in the file's order
+
+  [[nodiscard]] Result<void> apply(const Config& config, Changes& changes);
+  /// Reconfigures the pool of that name, or adds it.
+  void apply_pool(const PoolConfig& config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
+                  Changes& changes);
+  void remove_pools_missing_in(const Config& config, Changes& changes);
+  /// Every socket that `config` names: shared with the pool that listens there now, or new.
+  [[nodiscard]] Result<Sockets> open_sockets(const Config& config);
+  [[nodiscard]] Result<ListenSocket> open_socket(const ListenAddress& address) const;
+  /// Makes each of `sockets` that is shared with a running listener the owner of the socket.
+  void take_over(const PoolConfig& config, std::vector<ListenSocket>& sockets);
+  /// The new control socket; none if it stays as it is or `config` has none.
+  [[nodiscard]] Result<std::optional<ListenSocket>> open_control(const Config& config) const;
+  void use_control(const Config& config, std::optional<ListenSocket> socket, Changes& changes);
+  /// Reports the keys outside the pools that differ from those in force. use_control() reports `control`.
+  void report_file_keys(const Config& config, Changes& changes);
+  void report(Changes& changes, std::string line);
+  /// Locks the file anew if another of the same name has taken its place.
+  void renew_lock();
+
+  Source source_;
+  Parts parts_;
+  Fd lock_;
+  FileKeys keys_;     ///< of the configuration in force
+  std::string text_;  ///< its text, as it was read
+};
+
+}  // namespace prefork

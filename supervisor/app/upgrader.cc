@@ -1,0 +1,87 @@
+#include "supervisor/app/upgrader.h"
+
+#include <utility>
+#include <vector>
+
+#include "supervisor/state/state_file.h"
+#include "supervisor/system/own_process.h"
+#include "supervisor/system/replace_program.h"
+#include "supervisor/version.h"
+
+namespace prefork {
+
+Upgrader::Upgrader(NextProgram next, Loop& loop, Log& log, EventSink& events,
+                   const ClientDescriptors& clients, Subject& subject)
+    : next_(std::move(next)),
+      loop_(loop),
+      log_(log),
+      events_(events),
+      clients_(clients),
+      subject_(subject),
+      check_(loop, static_cast<UpgradeCheck::Owner&>(*this)) {}
+
+void Upgrader::request() {
+  if (auto begun = start(); !begun) upgrade_refused(begun.error().message());
+}
+
+Result<void> Upgrader::start() {
+  if (subject_.stopping()) return Error{"the supervisor is stopping"};
+  if (check_.running() || due_) return Error{"another upgrade is under way"};
+  auto file = FileIdentity::of(next_.path);
+  if (!file) return file.error();
+  const SupervisorState state = subject_.state();
+  auto sealed = seal_state(encode_state(state));
+  if (!sealed) return sealed.error();
+  if (auto started = check_.start(next_.path, sealed.value()); !started) return started;
+  examined_ = file.value();
+  examined_config_ = state.running.config_text;
+  log_.info("upgrade: examining {}", next_.path);
+  return {};
+}
+
+void Upgrader::cancel() {
+  if (std::exchange(due_, false)) upgrade_refused("the supervisor is stopping");
+}
+
+void Upgrader::upgrade_refused(const std::string& why) {
+  log_.error("upgrade refused, supervisor {} goes on: {}", kVersion, why);
+  events_.publish(control_event::UpgradeRefused{why});
+}
+
+void Upgrader::upgrade_proven(const std::string& version) {
+  log_.info("upgrade: {} takes over", version);
+  due_ = true;
+}
+
+void Upgrader::hand_over() {
+  due_ = false;
+  // From here on signals wait for the next program. Signals that have been caught before are handled first.
+  block_signals();
+  loop_.run_once();
+  if (subject_.listeners_retire()) {
+    due_ = true;  // one of the signals was for a reload
+  } else if (auto replaced = replace_by_proven(); !replaced) {
+    upgrade_refused(replaced.error().message());
+  }
+  unblock_signals();
+}
+
+Result<void> Upgrader::replace_by_proven() {
+  if (subject_.stopping()) return Error{"the supervisor is stopping"};
+  auto file = FileIdentity::of(next_.path);
+  if (!file) return file.error();
+  if (!examined_ || !(file.value() == *examined_))
+    return Error{next_.path + " was replaced once more while it was examined; try again"};
+  SupervisorState state = subject_.final_state();
+  state.config_examined = state.running.config_text == examined_config_;
+  auto sealed = seal_state(encode_state(state));
+  if (!sealed) return sealed.error();
+  if (auto own = clients_.check_own(sealed.value().get()); !own) return own;  // the new program reads it
+  std::vector<int> descriptors = descriptors_in(state);
+  descriptors.push_back(sealed.value().get());
+  return replace_program(
+      next_.path, {next_.path, "-c", next_.config_file, "--adopt", std::to_string(sealed.value().get())},
+      descriptors);
+}
+
+}  // namespace prefork

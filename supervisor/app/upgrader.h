@@ -1,0 +1,84 @@
+// An upgrade in place, from the request to the exec: starts the new program as a child that examines the
+// state (UpgradeCheck), waits until the supervisor may hand over, and replaces the program of this process.
+// The outcome of a request is in the log and, if it is a refusal, an event.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "proto/result.h"
+#include "supervisor/control/control_event.h"
+#include "supervisor/loop/log.h"
+#include "supervisor/loop/loop.h"
+#include "supervisor/state/upgrade_state.h"
+#include "supervisor/system/client_descriptors.h"
+#include "supervisor/system/program_path.h"
+#include "supervisor/upgrade/upgrade_check.h"
+
+namespace prefork {
+
+class Upgrader final : private UpgradeCheck::Owner {
+ public:
+  /// The supervisor that is handed over.
+  class Subject {
+   public:
+    virtual ~Subject() = default;
+    [[nodiscard]] virtual bool stopping() const = 0;
+    /// A listener that a reload has removed still accepts connections. It is not part of the state, so the
+    /// hand-over waits.
+    [[nodiscard]] virtual bool listeners_retire() const = 0;
+    /// For the examination.
+    [[nodiscard]] virtual SupervisorState state() = 0;
+    /// For the hand-over: without what has finished. Not called inside a callback of the loop.
+    [[nodiscard]] virtual SupervisorState final_state() = 0;
+  };
+
+  struct NextProgram {
+    std::string path;
+    std::string config_file;  ///< for its command line
+  };
+
+  Upgrader(NextProgram next, Loop& loop, Log& log, EventSink& events, const ClientDescriptors& clients,
+           Subject& subject);
+
+  /// Begins to examine the new program. An error is the reason of a refusal that is neither logged nor
+  /// published.
+  [[nodiscard]] Result<void> start();
+  /// start(), with its refusal logged and published.
+  void request();
+  /// The supervisor stops: an upgrade that is due is refused.
+  void cancel();
+
+  /// The new program has passed the examination, and takes over as soon as it is ready().
+  [[nodiscard]] bool due() const { return due_; }
+  /// The loop is to be left for hand_over().
+  [[nodiscard]] bool ready() const { return due_ && !subject_.listeners_retire(); }
+  /// Replaces the program of this process, with all signals blocked. Comes back when that is refused, or when
+  /// a reload has removed a listener meanwhile: then it is still due(). Not inside a callback of the loop.
+  void hand_over();
+
+  /// The child that examines the state: Reaper must not reap it. 0: there is none.
+  [[nodiscard]] pid_t child() const { return check_.pid(); }
+
+ private:
+  // UpgradeCheck::Owner
+  void upgrade_proven(const std::string& version) override;
+  void upgrade_refused(const std::string& why) override;
+
+  [[nodiscard]] Result<void> replace_by_proven();
+
+  NextProgram next_;
+  Loop& loop_;
+  Log& log_;
+  EventSink& events_;
+  const ClientDescriptors& clients_;
+  Subject& subject_;
+  std::optional<FileIdentity> examined_;  ///< the file that check_ has started last
+  std::string examined_config_;           ///< the text of the configuration that it has examined
+  bool due_ = false;
+  UpgradeCheck check_;
+};
+
+}  // namespace prefork

@@ -1,0 +1,51 @@
+// The parts of a supervisor around a class of supervisor/app, without a running spawner: a request for a
+// worker waits without end.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "supervisor/app/pool_set.h"
+#include "supervisor/control/operations.h"
+#include "supervisor/control_server/control_socket.h"
+
+namespace prefork::test {
+
+/// The control socket has no clients here, so it never asks for anything.
+class NoOperations final : public Operations {
+ public:
+  [[nodiscard]] SupervisorStatus status() const override { return {}; }
+  [[nodiscard]] ReloadVerdict reload() override { return {}; }
+  [[nodiscard]] Result<PoolNames> restart(const PoolName& /*pool*/) override { return PoolNames{}; }
+  [[nodiscard]] Result<Scaled> scale(const PoolName& /*pool*/, std::size_t /*workers*/) override {
+    return Scaled{};
+  }
+  [[nodiscard]] Result<PoolNames> reset_failed(const PoolName& /*pool*/) override { return PoolNames{}; }
+  [[nodiscard]] Result<void> upgrade() override { return {}; }
+  void stop(bool /*quick*/) override {}
+};
+
+struct Parts {
+  Loop loop;
+  Log log{2};
+  Datagram datagram;
+  ClientDescriptors clients;
+  SpawnerLink spawner{loop, log, clients, SpawnerProcess{}, rlimit{}};
+  OomCounter oom{""};
+  NoOperations operations;
+  ControlSocket control{loop, log, operations};
+  PoolSet pools{{loop, log, spawner, clients, datagram, control, oom, Callback()}};
+};
+
+/// A pool without workers.
+[[nodiscard]] inline PoolConfig empty_pool(std::string name) {
+  PoolConfig config;
+  config.name = std::move(name);
+  config.command = {"/bin/true"};
+  config.executable = "/bin/true";
+  config.workers = 0;
+  return config;
+}
+
+}  // namespace prefork::test

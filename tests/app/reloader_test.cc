@@ -1,0 +1,164 @@
+// A configuration comes into force as a whole, or not at all. With workers: e2e/reload and e2e/reload_pools.
+#include "supervisor/app/reloader.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "config/listen_address.h"
+#include "supervisor/system/config_lock.h"
+#include "tests/app/parts.h"
+#include "tests/config/temp_directory.h"
+
+namespace prefork {
+namespace {
+
+using namespace test;
+
+using Texts = std::vector<std::string>;
+
+/// A file with these pools. Without workers, and without the seccomp filter, which would stay.
+std::string text_of(std::string_view pools, std::string_view keys = "") {
+  return R"({"seccomp": false, )" + std::string(keys) + R"("pools": {)" + std::string(pools) + "}}";
+}
+
+std::string pool(const std::string& name, const std::string& more = "") {
+  return '"' + name + R"(": {"listen": "127.0.0.1:0", "command": ["/bin/true"], "workers": 0)" + more + '}';
+}
+
+struct Reloading : public Parts {
+  explicit Reloading(const std::string& text) {
+    write(text);
+    auto lock = lock_config(file);
+    REQUIRE(lock.ok());
+    auto loaded = load_config(file, {});
+    REQUIRE(std::holds_alternative<Config>(loaded));
+    const auto started = reloader.start(std::get<Config>(loaded), std::move(lock).value());
+    REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message()));
+  }
+  void write(const std::string& text) const { directory.file("pool.json", text); }
+  [[nodiscard]] ReloadVerdict reload(const std::string& text) {
+    write(text);
+    return reloader.reload();
+  }
+  [[nodiscard]] Texts present() const {
+    Texts names;
+    for (const auto& each : pools.present()) names.push_back(each->config().name);
+    return names;
+  }
+  [[nodiscard]] SupervisorState state() const {
+    SupervisorState state;
+    reloader.write_state(state);
+    return state;
+  }
+  /// Where a pool really listens.
+  [[nodiscard]] std::string place_of(const std::string& name) const {
+    return pools.find(name)->status().listeners.at(0).name;
+  }
+
+  TempDirectory directory;
+  std::string file = directory.at("pool.json");
+  Reloader reloader{{file, {}}, {log, pools, control, spawner, clients}};
+};
+
+TEST_CASE("the first configuration creates its pools in their order") {
+  const Reloading reloading(text_of(pool("web") + ", " + pool("api")));
+  CHECK(reloading.present() == Texts{"web", "api"});
+  CHECK(reloading.state().running.config_text == text_of(pool("web") + ", " + pool("api")));
+  CHECK(reloading.state().config_file == reloading.file);
+  CHECK(reloading.state().config_lock != Carried::kNone);
+}
+
+TEST_CASE("a reload adds, changes, removes and reorders pools, and says so") {
+  Reloading reloading(text_of(pool("web") + ", " + pool("old")));
+  const ReloadVerdict verdict = reloading.reload(text_of(pool("api") + ", " + pool("web", R"(, "nice": 5)")));
+  CHECK(verdict.applied);
+  CHECK(verdict.mistakes.empty());
+  REQUIRE(verdict.changes.size() == 3);
+  CHECK(verdict.changes[0] == "pool api: new");
+  CHECK(verdict.changes[1].starts_with("pool web: reloaded, "));
+  CHECK(verdict.changes[2] == "pool old: not in the configuration any more; stopping");
+  CHECK(reloading.present() == Texts{"api", "web"});
+  REQUIRE(reloading.pools.leaving().size() == 1);
+  CHECK(reloading.pools.leaving()[0]->removed_from() == text_of(pool("web") + ", " + pool("old")));
+}
+
+TEST_CASE("a pool keeps its listening socket through a reload") {
+  Reloading reloading(text_of(pool("web")));
+  const std::string place = reloading.place_of("web");
+  REQUIRE(reloading.reload(text_of(pool("web") + ", " + pool("api"))).applied);
+  CHECK(reloading.place_of("web") == place);
+}
+
+TEST_CASE("a file with mistakes is refused with all of them and changes nothing") {
+  Reloading reloading(text_of(pool("web")));
+  const SupervisorState before = reloading.state();
+  const ReloadVerdict verdict =
+      reloading.reload(text_of(pool("api", R"(, "wokers": 1)") + ", " + pool("web", R"(, "hold": 7)")));
+  CHECK_FALSE(verdict.applied);
+  CHECK(verdict.mistakes.size() == 2);
+  CHECK(verdict.changes.empty());
+  CHECK(reloading.present() == Texts{"web"});
+  CHECK(reloading.pools.leaving().empty());
+  CHECK(reloading.state().running.config_text == before.running.config_text);
+}
+
+TEST_CASE("FAULTS 41: a file that names a port in use is refused as a whole, and the next reload works") {
+  Reloading reloading(text_of(pool("web")));
+  const std::string place = reloading.place_of("web");
+  std::optional<ListenSocket> other;
+  if (auto opened = ListenSocket::open(parse_listen_address("127.0.0.1:0").value()); opened)
+    other.emplace(std::move(opened).value());
+  REQUIRE(other);
+  const std::string taken = other->name();
+  const std::string api = text_of(
+      R"("api": {"command": ["/bin/true"], "workers": 0, "listen": ["127.0.0.1:0", ")" + taken + "\"]}");
+  const ReloadVerdict verdict = reloading.reload(api);
+  CHECK_FALSE(verdict.applied);
+  REQUIRE(verdict.mistakes.size() == 1);
+  CHECK(verdict.mistakes[0].find(taken) != std::string::npos);
+  CHECK(reloading.present() == Texts{"web"});
+  CHECK(reloading.pools.leaving().empty());
+  CHECK(reloading.place_of("web") == place);
+  other.reset();
+  CHECK(reloading.reload(api).applied);
+  CHECK(reloading.present() == Texts{"api"});
+}
+
+TEST_CASE("the control socket opens, moves and closes as the file says") {
+  Reloading reloading(text_of(pool("web")));
+  CHECK(reloading.control.path().empty());
+  const std::string path = reloading.directory.at("control");
+  const ReloadVerdict opened = reloading.reload(text_of(pool("web"), R"("control": ")" + path + R"(", )"));
+  REQUIRE(opened.applied);
+  CHECK(opened.changes.at(0) == "control socket at " + path);
+  CHECK(reloading.control.path() == path);
+  const ReloadVerdict closed = reloading.reload(text_of(pool("web")));
+  REQUIRE(closed.applied);
+  CHECK(closed.changes.at(0) == "control socket closed");
+  CHECK(reloading.control.path().empty());
+}
+
+TEST_CASE("keys that only a restart changes are reported as such") {
+  Reloading reloading(text_of(pool("web")));
+  const ReloadVerdict verdict = reloading.reload(R"({"seccomp": true, "pools": {)" + pool("web") + "}}");
+  REQUIRE(verdict.applied);
+  CHECK(verdict.changes.at(0) == "seccomp on: takes effect when the supervisor is restarted");
+}
+
+TEST_CASE("a file that was replaced by another of the same name is locked anew") {
+  Reloading reloading(text_of(pool("web")));
+  const std::string next = reloading.directory.file("next", text_of(pool("web")));
+  REQUIRE(std::rename(next.c_str(), reloading.file.c_str()) == 0);
+  REQUIRE(reloading.reloader.reload().applied);
+  CHECK_FALSE(lock_config(reloading.file).ok());
+}
+
+}  // namespace
+}  // namespace prefork
