@@ -37,7 +37,7 @@ Result<Adoption> read_adoption(int descriptor, const CommandSearch& search) {
   return Adoption{std::move(state).value(), std::move(configs).value()};
 }
 
-/// Another spawner can be started, should this program not understand the one that runs.
+/// Refuses when this program does not understand the running spawner and cannot start another one.
 Result<void> check_spawner(const Adoption& adoption) {
   if (adoption.state.spawner.launch_format == kLaunchFormat) return {};
   if (adoption.state.client_descriptors != 0) {
@@ -50,8 +50,7 @@ Result<void> check_spawner(const Adoption& adoption) {
     if (!pool.process.identity) continue;
     return Error{
         "this version starts workers in another way, for which it needs the root that the supervisor has "
-        "given up: "
-        "restart it instead"};
+        "given up: restart it instead"};
   }
   return {};
 }
@@ -89,15 +88,15 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
   if (auto adopted = supervisor.adopt(state, adoption.value().configs); !adopted) {
     log.error("the state cannot be adopted: {}", adopted.error().message());
     (void)log.write_pending();
-    ::_exit(kNo);  // without its destructors: they would end the workers, which finish what they have
+    ::_exit(kNo);  // without destructors: they would end the workers, which may finish their connections
   }
   adoption = Error{""};
   (void)::malloc_trim(0);
   unblock_signals();
-  return run_to_the_end(supervisor, log);
+  return run_until_stopped(supervisor, log);
 }
 
-int run_to_the_end(Supervisor& supervisor, Log& log) {
+int run_until_stopped(Supervisor& supervisor, Log& log) {
   const int status = supervisor.run();
   log.info("stopped");
   (void)log.write_pending();

@@ -1,5 +1,6 @@
-// The new program's part of an upgrade in place: it goes on from a state that an older one has left behind,
-// in the same process. First, as that one's child, it only says whether it could.
+// The new program's part of an upgrade in place. First it runs as a child of the old program and only
+// examines the state; then the old program executes it in its own process, and it goes on from the state.
+// main() calls both.
 #pragma once
 
 #include <string>
@@ -10,13 +11,15 @@
 
 namespace prefork {
 
-/// Examines the state behind the descriptor and prints a line that the older program understands. The exit
-/// status.
+/// Examines the state in the file `descriptor`, and prints the line that UpgradeCheck expects. Returns the
+/// exit status.
 [[nodiscard]] int adopt_check(int descriptor, const CommandSearch& search);
 
-/// Goes on from it. All signals are blocked when this begins. The exit status of the supervisor, at its end.
+/// Goes on from the state in the file `descriptor`, with all signals blocked at first. Returns the exit
+/// status when the supervisor has stopped.
 [[nodiscard]] int adopt(int descriptor, const std::string& program, const CommandSearch& search);
 
-[[nodiscard]] int run_to_the_end(Supervisor& supervisor, Log& log);
+/// Runs the supervisor until it has stopped and its log is written. Returns the exit status.
+[[nodiscard]] int run_until_stopped(Supervisor& supervisor, Log& log);
 
 }  // namespace prefork

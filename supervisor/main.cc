@@ -1,4 +1,4 @@
-// main(): runs the supervisor, checks a configuration, or hands over to a command that asks a running one.
+// main(): runs the supervisor, checks a configuration, or runs a command that asks a running supervisor.
 #include <unistd.h>
 
 #include <cstdio>
@@ -37,8 +37,8 @@ CommandSearch command_search() {
   return CommandSearch{path == nullptr ? "" : path, own_directory()};
 }
 
-/// Prints what is wrong; the configuration when nothing is.
-std::optional<Config> load(const std::string& file) {
+/// The configuration; nothing after its mistakes have been printed.
+std::optional<Config> load_or_print(const std::string& file) {
   auto loaded = load_config(file, command_search());
   const auto* problems = std::get_if<ConfigProblems>(&loaded);
   if (problems == nullptr) return std::get<Config>(std::move(loaded));
@@ -52,16 +52,17 @@ void print_warnings(const std::vector<std::string>& warnings) {
 }
 
 int check(const std::string& file) {
-  const auto config = load(file);
+  const auto config = load_or_print(file);
   if (!config) return kUsageOrConfig;
   (void)raise_descriptor_limit();
   if (auto fits = check_descriptor_budget(*config, descriptor_limit()); !fits) {
     return print_error(file + ": " + fits.error().message()), kUsageOrConfig;
   }
   if (config->seccomp.value_or(false)) {
-    // Whether it can be had shows only when it is: this process has nothing more to read.
+    // Only installing the filter shows whether the kernel allows it. This process reads nothing more.
     if (auto denied = deny_reading_from(choose_first_client(*config, descriptor_limit())); !denied)
-      return print_error(file + ": /seccomp: cannot be had here: " + denied.error().message()),
+      return print_error(file +
+                         ": /seccomp: the filter cannot be installed here: " + denied.error().message()),
              kUsageOrConfig;
   }
   print_warnings(setting_warnings(*config, file));
@@ -74,7 +75,7 @@ int run(const std::string& file, const std::string& program) {
   ActivatedSockets activated = ActivatedSockets::take();
   normalize_process();
   unblock_signals();
-  // The spawner first: nothing has been opened yet, and nothing read that it would carry along.
+  // The spawner comes first: it must inherit no descriptor, and nothing that the supervisor reads.
   rlimit original{};
   (void)getrlimit(RLIMIT_NOFILE, &original);
   auto spawner = start_spawner(original);
@@ -83,7 +84,7 @@ int run(const std::string& file, const std::string& program) {
 
   auto lock = lock_config(file);
   if (!lock) return print_error(lock.error().message()), kUsageOrConfig;
-  const auto config = load(file);
+  const auto config = load_or_print(file);
   if (!config) return kUsageOrConfig;
 
   Log log(STDERR_FILENO);
@@ -95,7 +96,7 @@ int run(const std::string& file, const std::string& program) {
     log.error("{}", started.error().message());
     return 1;
   }
-  return run_to_the_end(supervisor, log);
+  return run_until_stopped(supervisor, log);
 }
 
 int print_schema() {

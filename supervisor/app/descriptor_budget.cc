@@ -190,8 +190,8 @@ std::string shortage(const DescriptorNeed& need, const Limits& limits, Side side
     case Side::kOwn:
       return fmt::format(
           "workers, listeners and the control socket can need {} descriptors at a time, but the supervisor "
-          "has kept {} for them when it started (those from there on are for clients, and seccomp keeps it "
-          "from reading them)",
+          "reserved {} for them when it started (higher numbers are for clients, and seccomp keeps the "
+          "supervisor from reading them)",
           need.own, limits.first_client);
     case Side::kClients:
       return fmt::format(

@@ -62,9 +62,10 @@ TEST_CASE(
   CHECK(
       own.error().message() ==
       "workers, listeners and the control socket can need " + std::to_string(need.own) +
-          " descriptors at a time, but the supervisor has kept " + std::to_string(need.own - 1) +
-          " for them when it started (those from there on are for clients, and seccomp keeps it from reading "
-          "them): 64 for the supervisor itself, 39 for workers, 2 for listen; make workers 3 or less, or "
+          " descriptors at a time, but the supervisor reserved " + std::to_string(need.own - 1) +
+          " for them when it started (higher numbers are for clients, and seccomp keeps the supervisor from "
+          "reading them): 64 for the supervisor itself, 39 for workers, 2 for listen; make workers 3 or "
+          "less, or "
           "restart the supervisor");
   const auto clients = check_descriptor_budget(config, 1000, 1000 - need.clients + 1);
   REQUIRE_FALSE(clients.ok());
@@ -92,14 +93,14 @@ TEST_CASE("FAULTS 61: the refusal of a file says where the largest number stands
       "or raise the limit (ulimit -Hn in a shell, LimitNOFILE= of systemd)");
   config.pools[1].queue.max = 770;
   CHECK(check_descriptor_budget(config, 1024).ok());
-  // Nothing in the file: the number is the default.
+  // The file does not say it: the number is the default.
   config.pools.pop_back();
   config.pools[0].queue.max = 1024;
   config.text = "{}";
   CHECK(message(1024).starts_with("/queue/max: 1024 (the default) is not allowed: "));
 }
 
-TEST_CASE("FAULTS 61: the number that is blamed is one that helps, and as small as advised it is accepted") {
+TEST_CASE("FAULTS 61: the refusal names a number that helps, and the value that it advises is accepted") {
   Config config = config_of(8, 100);
   config.pools[0].elastic.emplace().min = 5;
   config.text = R"({"workers": {"max": 8, "min": 5}, "queue": {"max": 100}})";
@@ -122,7 +123,7 @@ TEST_CASE("FAULTS 61: the number that is blamed is one that helps, and as small 
   CHECK(message(workers_need(5) - 1).starts_with("/queue/max: 60 is not allowed: "));
 }
 
-TEST_CASE("FAULTS 61: where no number is to blame, none is") {
+TEST_CASE("FAULTS 61: if no single number helps, the refusal names none") {
   Config config = config_of(1, 1);
   config.pools[0].queue.reject_with = "x";
   config.text = R"({"workers": 1, "queue": {"max": 1, "reject_with": "x"}})";
@@ -133,7 +134,7 @@ TEST_CASE("FAULTS 61: where no number is to blame, none is") {
         "(ulimit -Hn in a shell, LimitNOFILE= of systemd)");
 }
 
-TEST_CASE("FAULTS 61: workers and what they hold are named, too, when they are the most") {
+TEST_CASE("FAULTS 61: the refusal names workers and the connections that they hold if these are the most") {
   Config config = config_of(1000, 100);
   config.text = R"({"workers": {"max": 1000}})";
   config.pools[0].elastic.emplace();

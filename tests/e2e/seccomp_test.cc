@@ -158,11 +158,11 @@ TEST_CASE("FAULTS 61: what does not fit on either side of the clients' first des
   supervisor.rewrite_config(larger);
   supervisor.signal(SIGHUP);
   const std::string own = supervisor.wait_for_log("reload refused");
-  CHECK_MESSAGE(own.find("but the supervisor has kept 500 for them when it started") != std::string::npos,
+  CHECK_MESSAGE(own.find("but the supervisor reserved 500 for them when it started") != std::string::npos,
                 own);
   const CommandResult scaled = run_supervisor({"scale", "--control", supervisor.control(), "180"});
   CHECK(scaled.status == 1);
-  CHECK_MESSAGE(scaled.errors.find("but the supervisor has kept 500 for them") != std::string::npos,
+  CHECK_MESSAGE(scaled.errors.find("but the supervisor reserved 500 for them") != std::string::npos,
                 scaled.errors);
   PoolText longer = pool;
   longer.more = R"("queue": {"max": 1600})";

@@ -42,7 +42,7 @@ std::string written() {
   return contents(file.value());
 }
 
-TEST_CASE("a state comes back as it was, and nobody can change it") {
+TEST_CASE("a state comes back as it was, and its file can no longer be changed") {
   for (const std::string& bytes : {std::string(), std::string("x"), std::string(1 << 20, '\0')}) {
     auto file = seal_state(bytes);
     REQUIRE(file.ok());
@@ -77,7 +77,7 @@ TEST_CASE("FAULTS 65: a state that is damaged, cut off, too long or none is refu
   CHECK(refusal("#!/bin/sh\necho a state, honestly\n") == "the state was not written by a supervisor");
 }
 
-TEST_CASE("FAULTS 65: a state that somebody could change while it is read is refused") {
+TEST_CASE("FAULTS 65: a state in a file that can still be changed is refused") {
   CHECK(refusal(written(), /*sealed=*/false) == "the state is not a sealed memfd");
   const Fd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   CHECK_FALSE(read_state(file).ok());
