@@ -76,8 +76,8 @@ void NonBlockingSink::adopt(const std::string& waiting, std::uint64_t dropped) {
 void NonBlockingSink::report_dropped() {
   if (!write_pending() || dropped_ == 0) return;
   const std::uint64_t lines = std::exchange(dropped_, 0);
-  const std::string note =
-      fmt::format("{} log lines were dropped: nobody read them, or no space was left", lines);
+  const std::string note = fmt::format(
+      "{} log lines were dropped: the log's reader was too slow or gone, or no space was left", lines);
   spdlog::memory_buf_t text;
   formatter_->format(spdlog::details::log_msg("", spdlog::level::warn, note), text);
   append(std::string_view(text.data(), text.size()));

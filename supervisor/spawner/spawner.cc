@@ -27,7 +27,7 @@ extern char** environ;
 namespace prefork {
 namespace {
 
-/// Variables that workers must not inherit: those of another supervisor, and systemd's.
+/// Variables that workers must not inherit: another supervisor's, and systemd's.
 constexpr std::string_view kNotForWorkers[] = {"SUPERVISOR_", "NOTIFY_SOCKET=", "WATCHDOG_",
                                                "LISTEN_PID=", "LISTEN_FDS=",    "LISTEN_FDNAMES="};
 

@@ -18,7 +18,7 @@ Result<void> ClientDescriptors::protect(int first) {
 Result<void> ClientDescriptors::check_own(int descriptor) const {
   if (!protected_ || !contain(descriptor)) return {};
   return Error{"no descriptor below " + std::to_string(first_) +
-               " is free, and seccomp keeps those from there on for clients"};
+               " is free, and seccomp reserves the numbers from there on for clients"};
 }
 
 bool ClientDescriptors::take(Fd& socket) const {

@@ -46,7 +46,7 @@ Result<void> empty_bounding_set() {
 
 using Capabilities = std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)>;
 
-/// Those of kKept that this process has.
+/// The capabilities of kKept that this process has.
 std::vector<cap_value_t> capabilities_to_keep() {
   const Capabilities present(cap_get_proc(), cap_free);
   std::vector<cap_value_t> keep;

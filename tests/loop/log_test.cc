@@ -1,4 +1,4 @@
-// The log: whoever reads it, or does not, cannot stop the supervisor.
+// The log: a reader that is slow or gone cannot stop the supervisor.
 #include "supervisor/loop/log.h"
 
 #include <doctest/doctest.h>
@@ -42,7 +42,7 @@ struct Pipe {
   Fd in;
 };
 
-/// As normalize_process() leaves it; without it a write to a pipe that nobody reads would be the end.
+/// As normalize_process() leaves it; without it a write to a pipe without a reader would end the process.
 struct IgnoredPipeSignal {
   IgnoredPipeSignal() : former(::signal(SIGPIPE, SIG_IGN)) {}
   ~IgnoredPipeSignal() { (void)::signal(SIGPIPE, former); }
@@ -63,7 +63,7 @@ std::size_t occurrences(const std::string& text, const std::string& part) {
   return count;
 }
 
-/// Reads until nothing waits in the log any more.
+/// Reads until the log's buffer is empty.
 std::string read_all(const Pipe& pipe, Log& log) {
   std::string text = pipe.drain();
   while (!log.write_pending()) text += pipe.drain();
@@ -86,7 +86,8 @@ TEST_CASE("a line has time in UTC, level and text; a line of a table has nothing
   CHECK_FALSE(log.waits());
 }
 
-TEST_CASE("FAULTS 57: a pipe that nobody reads does not block; what is dropped is counted and told") {
+TEST_CASE(
+    "FAULTS 57: a pipe without a reader does not block; dropped lines are counted, and the count is logged") {
   const Pipe pipe;
   Log log(pipe.in.get());
   for (std::size_t i = 0; i < kLines; ++i) log.info("{}", kLine);
@@ -102,7 +103,7 @@ TEST_CASE("FAULTS 57: a pipe that nobody reads does not block; what is dropped i
   CHECK(log.dropped() == 0);
 }
 
-TEST_CASE("FAULTS 57: lines that waited come whole and in order") {
+TEST_CASE("FAULTS 57: buffered lines come whole and in order") {
   const Pipe pipe;
   Log log(pipe.in.get());
   for (int i = 0; i < 500; ++i) log.write_line(std::to_string(i) + ' ' + kLine);
@@ -125,7 +126,7 @@ TEST_CASE("FAULTS 57: a reader that is gone raises no signal, and nothing is kep
   CHECK(log.dropped() > 0);
 }
 
-TEST_CASE("FAULTS 57: a log that nobody has ever read does no harm") {
+TEST_CASE("FAULTS 57: a log that was never read does no harm") {
   const IgnoredPipeSignal ignored;
   Pipe pipe;
   pipe.out.reset();
@@ -135,7 +136,7 @@ TEST_CASE("FAULTS 57: a log that nobody has ever read does no harm") {
 }
 
 TEST_CASE(
-    "FAULTS 57: a log socket that nobody reads, or whose reader is gone, does not block and raises no "
+    "FAULTS 57: a log socket that is not read, or whose reader is gone, does not block and raises no "
     "signal") {
   std::array<int, 2> ends{};
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
@@ -181,7 +182,7 @@ TEST_CASE("FAULTS 56: a full disk neither blocks nor ends anything; when there i
   CHECK(text.ends_with("after\n"));
 }
 
-TEST_CASE("FAULTS 56: a device that is always full takes nothing and stops nobody") {
+TEST_CASE("FAULTS 56: a device that is always full takes nothing and stops nothing") {
   const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   Log log(full.get());
   for (std::size_t i = 0; i < kLines; ++i) log.write_line(kLine);

@@ -1,4 +1,4 @@
-// The watchers: who owns what, and when is called.
+// The watchers: their owners, and when they call back.
 #include "supervisor/loop/loop.h"
 
 #include <doctest/doctest.h>
@@ -105,7 +105,7 @@ TEST_CASE("the owner of a watcher may be destroyed inside its callback") {
   CHECK(mortal == nullptr);
 }
 
-/// Two watchers that are ready in the same round; whoever is called first stops the other.
+/// Two watchers that are ready in the same round; the first that is called stops the other.
 struct Rivals {
   explicit Rivals(Loop& on) : loop(on), one(std::in_place, on), two(std::in_place, on) {
     one->start(pipes[0].out.get(), Callback::to<&Rivals::first>(*this));
@@ -180,7 +180,7 @@ TEST_CASE("a signal calls back, and several of a kind are at least one") {
   CHECK(counter.calls == 1);
 }
 
-TEST_CASE("what runs before the loop sleeps runs after the events at hand") {
+TEST_CASE("a callback before the loop sleeps runs after the pending events") {
   Loop loop;
   const Pipe pipe;
   Counter events(loop, 2);

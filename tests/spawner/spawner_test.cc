@@ -1,4 +1,4 @@
-// The real spawner starts real processes; what they are is read from /proc.
+// The real spawner starts real processes; /proc tells their attributes.
 #include "supervisor/spawner/spawner.h"
 
 #include <doctest/doctest.h>
@@ -185,7 +185,7 @@ TEST_CASE("a started process enters its directory as its user") {
   CHECK(failure(launch) == "change to directory " + directory.path() + ": Permission denied");
 }
 
-TEST_CASE("a spawner that has renounced root starts nobody as root, and others still") {
+TEST_CASE("a spawner that has renounced root starts no worker as root, and others still") {
   if (::geteuid() != 0) return;
   Spawning spawning;
   spawning.renounce_root();
@@ -241,7 +241,7 @@ TEST_CASE("FAULTS 28: each way in which a program cannot be run is told with ste
   CHECK(failure(launch) == "change to directory " + directory.path() + "/nowhere: No such file or directory");
 }
 
-TEST_CASE("FAULTS 28: surroundings that cannot be had are told with step and reason") {
+TEST_CASE("FAULTS 28: attributes that a process cannot have are told with step and reason") {
   Launch launch = sleeping();
   launch.limits = {{RLIMIT_CORE, "core", 0, 0}, {RLIMIT_NOFILE, "nofile", RLIM_INFINITY, RLIM_INFINITY}};
   CHECK(failure(launch) == "set the limit nofile: Operation not permitted");

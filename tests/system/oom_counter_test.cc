@@ -1,4 +1,4 @@
-// The kernel's count of processes killed for want of memory.
+// The kernel's count of processes that it killed because memory ran out.
 #include "supervisor/system/oom_counter.h"
 
 #include <doctest/doctest.h>
@@ -27,7 +27,7 @@ class Cgroup {
 
 constexpr Instant kNow = Instant{} + std::chrono::hours(1);
 
-TEST_CASE("FAULTS 63: each kill that is counted is told of once") {
+TEST_CASE("FAULTS 63: each kill that is counted is taken once") {
   Cgroup cgroup;
   OomCounter counter(cgroup.file());
   CHECK_FALSE(counter.take_kill(kNow));
@@ -37,7 +37,7 @@ TEST_CASE("FAULTS 63: each kill that is counted is told of once") {
   CHECK_FALSE(counter.take_kill(kNow));
 }
 
-TEST_CASE("FAULTS 63: a kill is told of when its process takes its time to end") {
+TEST_CASE("FAULTS 63: a kill is still there when its process takes its time to end") {
   Cgroup cgroup;
   OomCounter counter(cgroup.file());
   cgroup.set(4);
@@ -47,7 +47,7 @@ TEST_CASE("FAULTS 63: a kill is told of when its process takes its time to end")
   CHECK_FALSE(counter.take_kill(kNow + OomCounter::kRecent));
 }
 
-TEST_CASE("FAULTS 63: a kill of something else long ago is not told of at the next death") {
+TEST_CASE("FAULTS 63: a kill of another process long ago is not taken for the next death") {
   Cgroup cgroup;
   OomCounter counter(cgroup.file());
   cgroup.set(4);
@@ -59,7 +59,7 @@ TEST_CASE("FAULTS 63: a kill of something else long ago is not told of at the ne
   CHECK_FALSE(counter.take_kill(later));
 }
 
-TEST_CASE("without a counter there never was a kill") {
+TEST_CASE("without a counter there is never a kill") {
   OomCounter counter("/no/such/file");
   CHECK_FALSE(counter.take_kill(kNow));
 }

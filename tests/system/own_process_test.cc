@@ -1,4 +1,4 @@
-// What the supervisor makes of the process that it is started as.
+// The supervisor sets right what its process inherits.
 #include "supervisor/system/own_process.h"
 
 #include <doctest/doctest.h>
@@ -25,7 +25,7 @@ bool is_disposed(int number, sighandler_t wanted) {
   return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == wanted;
 }
 
-TEST_CASE("FAULTS 38: descriptors 0 to 2 that are closed become /dev/null, and those that are open stay") {
+TEST_CASE("FAULTS 38: descriptors 0 to 2 that are closed become /dev/null, and open ones stay") {
   CHECK(in_a_child([] {
     for (const int number : {0, 1, 2}) (void)::close(number);
     const std::size_t before = open_descriptors();

@@ -17,7 +17,7 @@ namespace {
 
 using namespace test;
 
-TEST_CASE("nobody new connects, and who has connected is still accepted") {
+TEST_CASE("no new connection gets in, and the backlog is still accepted") {
   const TempDirectory directory;
   for (const std::string& text :
        {std::string("127.0.0.1:0"), std::string("[::1]:0"), "unix:" + directory.at("pool.sock")}) {
@@ -41,7 +41,7 @@ TEST_CASE("nobody new connects, and who has connected is still accepted") {
   }
 }
 
-TEST_CASE("what is no socket is not quiesced") {
+TEST_CASE("a descriptor that is no socket is refused") {
   const Fd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   CHECK_FALSE(quiesce(file.get()).ok());
 }

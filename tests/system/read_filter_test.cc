@@ -176,7 +176,7 @@ TEST_CASE("a client's socket is moved up when it is taken, unless it is there al
   CHECK(same.get() == kFirst);
   CHECK(clients.check_own(low.get()).ok());
   CHECK(clients.check_own(kFirst).error().message() ==
-        "no descriptor below 600 is free, and seccomp keeps those from there on for clients");
+        "no descriptor below 600 is free, and seccomp reserves the numbers from there on for clients");
   clients.adopt(kFirst, /*is_protected=*/false);
   CHECK(clients.check_own(kFirst).ok());  // not where it belongs, but it can be read
 }

@@ -1,4 +1,4 @@
-// What the supervisor learns of, and does to, a client's socket without reading from it.
+// What the supervisor sees of a client's socket, and sets on it, without reading from it.
 #include "supervisor/system/socket.h"
 
 #include <doctest/doctest.h>
@@ -31,7 +31,7 @@ void read_one_byte(const Fd& socket) {
   REQUIRE(::recv(socket.get(), &byte, 1, 0) == 1);
 }
 
-TEST_CASE("a connection is untouched while nobody has read from it or written to it") {
+TEST_CASE("a connection is untouched while no byte is read from it or written to it") {
   TcpPair pair = tcp_pair();
   CHECK(traffic_of(pair.server).untouched());
   SUBCASE("bytes that wait unread do not matter") {
@@ -190,7 +190,7 @@ TEST_CASE("the peer of a connection has a name") {
   CHECK(peer_name(accept_from(six.value())).starts_with("[::1]:"));
 }
 
-TEST_CASE("last words reach the client, and then the end of the connection") {
+TEST_CASE("a last answer reaches the client, and then the end of the connection") {
   const TcpPair pair = tcp_pair();
   send_last_answer(pair.server, "busy\n");
   const Received received = receive_all(pair.client);

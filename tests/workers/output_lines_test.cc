@@ -1,4 +1,4 @@
-// A worker's output, made fit for the log.
+// A worker's output becomes lines of the log.
 #include "supervisor/workers/output_lines.h"
 
 #include <doctest/doctest.h>
@@ -37,7 +37,7 @@ TEST_CASE("output becomes lines, however it was cut into pieces") {
   CHECK(finished(lines).empty());
 }
 
-TEST_CASE("FAULTS 58: a line is cut at a length, and that is said, once") {
+TEST_CASE("FAULTS 58: a line is cut at a length, and the log says so once") {
   OutputLines lines;
   CHECK(fed(lines, std::string(OutputLines::kMaxLine, 'x')).empty());
   CHECK(fed(lines, std::string(100'000, 'x')) ==
@@ -47,14 +47,14 @@ TEST_CASE("FAULTS 58: a line is cut at a length, and that is said, once") {
         Lines{std::string(OutputLines::kMaxLine, 'y')});
 }
 
-TEST_CASE("FAULTS 58: what never ends a line takes no memory") {
+TEST_CASE("FAULTS 58: output that never ends a line takes no memory") {
   OutputLines lines;
   for (int i = 0; i < 1000; ++i) (void)fed(lines, std::string(65536, 'x'));
   CHECK(lines.begun().size() <= OutputLines::kMaxLine + 1);
   CHECK(lines.exhausted());
 }
 
-TEST_CASE("FAULTS 58: more lines than the rate allows are dropped and counted, and the count is said") {
+TEST_CASE("FAULTS 58: more lines than the rate allows are dropped and counted, and the count is logged") {
   OutputLines lines;
   std::string flood;
   for (int i = 0; i < 5000; ++i) flood += "y\n";
@@ -68,7 +68,7 @@ TEST_CASE("FAULTS 58: more lines than the rate allows are dropped and counted, a
   CHECK(finished(lines) == Lines{"[4901 lines dropped: more than 100 a second]"});
 }
 
-TEST_CASE("FAULTS 58: while more comes than the rate allows, what was dropped is said once a second") {
+TEST_CASE("FAULTS 58: while the rate is exceeded, the number of dropped lines is logged once a second") {
   OutputLines lines;
   std::string flood;
   for (int i = 0; i < 2000; ++i) flood += "y\n";
