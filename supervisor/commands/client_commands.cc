@@ -116,7 +116,7 @@ int upgrade(ControlClient& client, const std::string& path) {
 }
 
 /// "2026-01-31T12:34:56.789Z 17 worker_ready pool=web worker=3 …"
-std::string describe(const Json& event) {
+std::string event_text(const Json& event) {
   std::string text =
       event.value("time", "") + ' ' + std::to_string(event.value("seq", 0)) + ' ' + event.value("event", "");
   for (const auto& [key, value] : event.items()) {
@@ -135,7 +135,7 @@ int events(ControlClient& client, const CommandLine& line) {
   const auto result = client.call("subscribe", Json::object());
   if (!result) return print_refusal(result.error().message());
   while (const auto event = client.next_event()) {
-    if (!print(line.json ? dump(*event) : describe(*event))) return kFine;  // the reader has closed stdout
+    if (!print(line.json ? dump(*event) : event_text(*event))) return kFine;  // the reader has closed stdout
   }
   print_error("the supervisor has stopped");
   return kNotRunning;

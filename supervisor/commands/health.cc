@@ -8,7 +8,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string describe(const Json& pool, bool fine) {
+std::string pool_line(const Json& pool, bool fine) {
   const auto number = [&](const char* key) { return std::to_string(pool.value(key, std::uint64_t{0})); };
   std::string text = "pool " + pool.value("name", "") + ": " + (fine ? "fine" : "not healthy") + ", ";
   if (pool.value("wanted", 0) == 0) return text + "meant to have no workers";
@@ -30,7 +30,7 @@ Health judge_health(const Json& status) {
     if (pool.value("removed", false)) continue;
     const bool fine = pool.value("wanted", 0) == 0 || pool.value("ready", 0) > 0;
     health.healthy = health.healthy && fine;
-    health.lines.push_back(describe(pool, fine));
+    health.lines.push_back(pool_line(pool, fine));
   }
   return health;
 }
