@@ -14,6 +14,8 @@
 namespace prefork {
 namespace {
 
+constexpr int kDatagramsAtDeath = 4096;
+
 int send_signal(const Fd& pidfd, int number) {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0));
 }
@@ -21,6 +23,17 @@ int send_signal(const Fd& pidfd, int number) {
 Exit to_exit(const siginfo_t& status) {
   if (status.si_code == CLD_EXITED) return Exit{Exit::Kind::kExited, status.si_status};
   return Exit{Exit::Kind::kSignaled, status.si_status};
+}
+
+/// Collects the exit status.
+Exit reap(const Fd& pidfd) {
+  siginfo_t status{};
+  int waited = 0;
+  do {
+    waited = ::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &status, WEXITED | WNOHANG);
+  } while (waited < 0 && errno == EINTR);
+  const bool known = waited == 0 && status.si_pid != 0;
+  return known ? to_exit(status) : Exit{Exit::Kind::kVanished, 0};
 }
 
 std::optional<std::uint32_t> foreign_version(std::uint32_t version) {
@@ -94,7 +107,7 @@ WorkerProcessState WorkerProcess::state() const {
 WorkerProcess::~WorkerProcess() {
   switch (life_) {
     case Life::kRunning:
-    case Life::kKilled: (void)send_signal(pidfd_, SIGKILL); return;
+    case Life::kKilled: (void)send_signal(pidfd_, SIGKILL); return;  // the sweep reaps it
     case Life::kRequested:
     case Life::kUnidentified:
     case Life::kOver: return;
@@ -146,6 +159,10 @@ void WorkerProcess::send_to_process(action::SignalWorker::Signal signal) {
   (void)send_signal(pidfd_, signal == Signal::kAbort ? SIGABRT : SIGTERM);
   // A stopped process handles the signal only after it is continued.
   (void)send_signal(pidfd_, SIGCONT);
+}
+
+SendStatus WorkerProcess::send(const Record& record, const Fd& attached) {
+  return channel_.send(record, attached);
 }
 
 void WorkerProcess::on_readable() {
@@ -242,22 +259,12 @@ void WorkerProcess::read_last_records() {
   channel_watcher_.stop();
 }
 
-Exit WorkerProcess::reap() {
-  siginfo_t status{};
-  int waited = 0;
-  do {
-    waited = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &status, WEXITED | WNOHANG);
-  } while (waited < 0 && errno == EINTR);
-  const bool known = waited == 0 && status.si_pid != 0;
-  return known ? to_exit(status) : Exit{Exit::Kind::kVanished, 0};
-}
-
 void WorkerProcess::on_exit() {
   exit_watcher_.stop();
   services_.spawner.hear();
   read_last_records();
   if (output_) output_->finish();
-  Exit exit = reap();
+  Exit exit = reap(pidfd_);
   const bool killed = exit.kind == Exit::Kind::kSignaled && exit.value == SIGKILL;
   if (killed && life_ != Life::kKilled && services_.oom.take_kill(current_time()))
     exit.kind = Exit::Kind::kOutOfMemory;

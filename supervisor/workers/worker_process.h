@@ -1,6 +1,5 @@
 // One worker as the kernel knows it: pid, pidfd, channel. Receives its records and tells them as events;
 // decides nothing. Its row in the core's table has the same id. The pool creates and owns it.
-//
 // Death is told by the pidfd, never by the channel, which a grandchild may hold open. At death the channel is
 // read to its end first: the worker's last records decide which of its connections were begun.
 #pragma once
@@ -54,8 +53,7 @@ class WorkerProcess {
   /// One that exists already, at an upgrade in place.
   WorkerProcess(const Services& services, Owner& owner, const WorkerProcessState& state);
   [[nodiscard]] WorkerProcessState state() const;
-  /// Kills a process that still runs: it must not outlive its channel unnoticed. The sweep reaps it.
-  ~WorkerProcess();
+  ~WorkerProcess();  ///< kills a process that still runs, which must not outlive its channel unnoticed
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
@@ -64,24 +62,19 @@ class WorkerProcess {
   [[nodiscard]] const WorkerOutput* output() const { return output_.get(); }
   [[nodiscard]] std::unique_ptr<WorkerOutput> take_output() { return std::move(output_); }
 
-  /// The spawner's answer: there is a process.
+  /// The spawner's answer: there is a process, or it could not start one.
   void started(pid_t pid, Fd pidfd);
-  /// The spawner's answer: it could not start one.
   void not_started();
   /// Why its program did not run, in words; for the death record.
   void set_start_error(std::string error) { start_error_ = std::move(error); }
   [[nodiscard]] const std::string& start_error() const { return start_error_; }
 
   [[nodiscard]] SendStatus send(const Record& record) { return channel_.send(record); }
-  [[nodiscard]] SendStatus send(const Record& record, const Fd& attached) {
-    return channel_.send(record, attached);
-  }
+  [[nodiscard]] SendStatus send(const Record& record, const Fd& attached);
   /// Before the pid is known the signal waits, and is sent as soon as there is a process.
   void signal(action::SignalWorker::Signal signal);
-
   [[nodiscard]] WorkerId id() const { return id_; }
-  /// 0 while unknown.
-  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }  ///< 0 while unknown
   [[nodiscard]] bool awaits_identity() const { return life_ == Life::kUnidentified; }
   /// What the worker says that it is doing: printable, possibly empty.
   [[nodiscard]] const std::string& note() const { return note_; }
@@ -94,22 +87,18 @@ class WorkerProcess {
     kKilled,        ///< running, and we have sent SIGKILL
     kOver,          ///< WorkerExited has been told
   };
-  static constexpr int kDatagramsAtDeath = 4096;
 
   [[nodiscard]] static Life life_in(const WorkerProcessState& state);
   void on_readable();
   void on_exit();
   void read_last_records();
-  /// Handles one datagram. False: there is nothing more to read.
-  bool receive_one();
+  bool receive_one();  ///< false: there is nothing more to read
   void handle_datagram();
   void handle(const Message& message);
   void learn_identity();
   void violated(const std::string& what);
   void channel_ended();
   void send_to_process(action::SignalWorker::Signal signal);
-  /// Collects the exit status.
-  [[nodiscard]] Exit reap();
   void end(Exit exit);
 
   const Services& services_;
