@@ -8,7 +8,7 @@
 
 namespace prefork {
 
-PoolSet::PoolSet(PoolRunner::Surroundings shared) : shared_(std::move(shared)) {
+PoolSet::PoolSet(const PoolRunner::Surroundings& shared) : shared_(shared) {
   shared_.short_of_descriptors = Callback::to<&PoolSet::evict_parked>(*this);
 }
 

@@ -21,7 +21,7 @@ class PoolSet {
   using Pools = std::vector<std::unique_ptr<PoolRunner>>;
 
   /// `shared` goes to every pool. Its callback short_of_descriptors is set here.
-  explicit PoolSet(PoolRunner::Surroundings shared);
+  explicit PoolSet(const PoolRunner::Surroundings& shared);
   PoolSet(const PoolSet&) = delete;
   PoolSet& operator=(const PoolSet&) = delete;
 

@@ -14,16 +14,16 @@
 namespace prefork {
 
 Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
-    : options_(std::move(options)),
+    : worker_descriptors_(options.worker_descriptors),
       log_(log),
-      spawner_(loop_, log, clients_, std::move(spawner), options_.worker_descriptors),
+      spawner_(loop_, log, clients_, std::move(spawner), worker_descriptors_),
       control_(loop_, log, static_cast<Operations&>(*this)),
       pools_({loop_, log, spawner_, clients_, datagram_, control_, oom_, Callback()}),
       service_(loop_, static_cast<const ServiceReporter::Subject&>(*this)),
       status_writer_(loop_, log, static_cast<const Operations&>(*this)),
-      reloader_(std::move(options_.source), {log, pools_, control_, spawner_, clients_}),
+      reloader_(std::move(options.source), {log, pools_, control_, spawner_, clients_}),
       requests_(log, pools_, control_, clients_),
-      upgrader_({options_.program, reloader_.file()}, loop_, log, control_, clients_,
+      upgrader_({std::move(options.program), reloader_.file()}, loop_, log, control_, clients_,
                 static_cast<Upgrader::Subject&>(*this)),
       reaper_(loop_, log, oom_, static_cast<Reaper::Owner&>(*this)),
       started_at_(current_time()),
@@ -161,8 +161,8 @@ SupervisorState Supervisor::state() {
   SupervisorState state;
   state.version = kVersion;
   state.pid = ::getpid();
-  state.descriptors_soft = options_.worker_descriptors.rlim_cur;
-  state.descriptors_hard = options_.worker_descriptors.rlim_max;
+  state.descriptors_soft = worker_descriptors_.rlim_cur;
+  state.descriptors_hard = worker_descriptors_.rlim_max;
   state.started_at = started_at_;
   state.last_status = status_writer_.last();
   state.written_at = current_time();
@@ -191,9 +191,7 @@ Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfig
   log_.info("supervisor {} has taken over from {} in the same process, pid {}, in {}", kVersion,
             state.version, ::getpid(), describe(current_time() - state.written_at));
   if (clients_.are_protected() && !configs.running.seccomp.value_or(true))
-    log_.info(
-        "seccomp stays until the supervisor is restarted: what is "
-        "installed cannot be taken off");
+    log_.info("seccomp stays until the supervisor is restarted: an installed filter cannot be removed");
   spawner_.begin();
   pools_.for_each([](PoolRunner& pool) { pool.resume(); });
   status_writer_.adopt(state.last_status, state.status_due);

@@ -1,6 +1,5 @@
-// The whole supervisor: constructs its parts, binds them to signals, and runs
-// and stops them. One thread, one loop. Decides nothing about pools: Reloader,
-// OperatorRequests, Upgrader and Reaper do.
+// The whole supervisor: constructs its parts, binds them to signals, and runs and stops them. One thread, one
+// loop. Decides nothing about pools: Reloader, OperatorRequests, Upgrader and Reaper do.
 #pragma once
 
 #include <sys/resource.h>
@@ -38,20 +37,18 @@ class Supervisor final : private Operations,
 
   Supervisor(Options options, Log& log, SpawnerProcess spawner);
 
-  /// Opens everything that `config` names. After an error nothing has been
-  /// started and nothing is left open.
+  /// Opens everything that `config` names. After an error nothing has been started and nothing is left open.
   [[nodiscard]] Result<void> start(const Config& config, Fd config_lock);
-  /// Instead of start(): goes on from the state that an older program has left
-  /// in this process. An error leaves it half done.
+  /// Instead of start(): goes on from the state that an older program has left in this process. An error
+  /// leaves it half done.
   [[nodiscard]] Result<void> adopt(const SupervisorState& state, const AdoptedConfigs& configs);
-  /// Returns when a signal or a request has stopped it. The exit status: 0 when
-  /// everything was finished, 1 when something was cut short.
+  /// Returns when a signal or a request has stopped it. The exit status: 0 when everything was finished, 1
+  /// when something was cut short.
   [[nodiscard]] int run();
 
  private:
-  /// Requests to stop: graceful, quick, kill. At the next one the supervisor
-  /// ends although processes remain: a process that waits for a dead disk
-  /// cannot be killed.
+  /// Requests to stop: graceful, quick, kill. At the next one the supervisor ends although processes remain:
+  /// a process that waits for a dead disk cannot be killed.
   static constexpr int kMaxStopRequests = 3;
   static constexpr Duration kLogRetry = std::chrono::milliseconds(50);
 
@@ -93,7 +90,7 @@ class Supervisor final : private Operations,
   void on_before_sleep();
   void write_log();
 
-  Options options_;
+  rlimit worker_descriptors_;
   Log& log_;
   Loop loop_;
   Datagram datagram_;
