@@ -24,7 +24,7 @@ class Dispatcher {
   /// A connection that so many workers began and died of is closed.
   static constexpr std::uint8_t kMaxKills = 2;
   /// How long a worker that refused, or does not read its channel, gets nothing new.
-  static constexpr Duration kRest = std::chrono::milliseconds(100);
+  static constexpr Duration kPause = std::chrono::milliseconds(100);
   /// How long nothing is sent at all when the machine is short of something.
   static constexpr Duration kResourcePause = std::chrono::milliseconds(10);
   /// Who has waited longer for a worker may have left meanwhile.
@@ -72,7 +72,7 @@ class Dispatcher {
   /// Ends what has waited too long, in the queue or in the lobby.
   void expire(Instant now, Actions& out);
   /// The pool is being stopped: from now on nobody is waited for. Who has something to say is served.
-  void empty_lobby(Actions& out);
+  void close_lobby(Actions& out);
   /// Ends everything that is queued: the pool is being stopped.
   void discard_queue(Actions& out);
 
@@ -89,7 +89,7 @@ class Dispatcher {
   /// Nobody waits for a worker, or may do so again because its worker has not begun it or has left it.
   [[nodiscard]] bool all_begun() const { return connections_.begun() == connections_.size(); }
   /// Somebody whom a worker has begun may be parked, and ask again.
-  [[nodiscard]] bool some_may_be_parked() const { return connections_.parkable() > 0; }
+  [[nodiscard]] bool may_be_parked() const { return connections_.parkable() > 0; }
   [[nodiscard]] const ConnectionTable& connections() const { return connections_; }
 
   template <typename Self, typename Visit>

@@ -85,7 +85,7 @@ void Dispatcher::expire_lobby(ConnectionState state, Duration timeout, Instant n
   }
 }
 
-void Dispatcher::empty_lobby(Actions& out) {
+void Dispatcher::close_lobby(Actions& out) {
   waiting_ = false;
   ask_keepers(out);
   for (const ConnectionState state : {ConnectionState::kSilent, ConnectionState::kParked}) {

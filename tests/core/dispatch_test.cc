@@ -99,7 +99,7 @@ TEST_CASE("a worker that refuses rests for a moment, and another takes the conne
   CHECK(d.holder(ticket) != unwilling);
   const Ticket next = d.accept();
   CHECK_FALSE(d.holder(next));
-  d.advance(Dispatcher::kRest);
+  d.advance(Dispatcher::kPause);
   CHECK(d.holder(next) == unwilling);
 }
 
@@ -168,7 +168,7 @@ TEST_CASE("FAULTS 33: a worker that does not read its channel rests, and others 
   CHECK(d.holder(ticket) != stuck);
   CHECK(d.row(stuck).resting);
   CHECK(d.connection(ticket)->redispatches == 0);
-  d.advance(Dispatcher::kRest);
+  d.advance(Dispatcher::kPause);
   CHECK_FALSE(d.row(stuck).resting);
 }
 

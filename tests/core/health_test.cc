@@ -229,7 +229,7 @@ TEST_CASE("FAULTS 45 and 60: who says nothing after a standstill either is judge
   d.now += std::chrono::hours(1);
   d.handle(event::DeadlinePassed{});
   CHECK_FALSE(d.killed(worker));
-  d.advance(Pool::kGrace);
+  d.advance(StandstillGuard::kGrace);
   CHECK(d.killed(worker));
 }
 

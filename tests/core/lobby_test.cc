@@ -265,7 +265,7 @@ TEST_CASE(
   d.now += std::chrono::hours(1);
   d.handle(event::DeadlinePassed{});
   CHECK(d.count<action::Look>() == 0);
-  d.now += Pool::kGrace;
+  d.now += StandstillGuard::kGrace;
   for (int i = 0; i < 3; ++i) d.handle(event::DeadlinePassed{});
   CHECK(d.count<action::Look>() == static_cast<std::size_t>(many));
 }

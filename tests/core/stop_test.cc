@@ -46,7 +46,7 @@ TEST_CASE("a worker that does not park what it may is told to leave in time to f
   d.busy(ticket);
   d.handle(kGraceful);
   CHECK(d.count<action::SendDrain>() == 0);
-  d.advance(Pool::kParkAtStop);
+  d.advance(StopSequence::kParkAtStop);
   CHECK(d.count<action::SendDrain>() == 1);
   d.idle(ticket);
   d.leave_all();

@@ -1,0 +1,154 @@
+// The part of Pool that takes what happens to connections and workers. Records of workers are not trusted:
+// one that does not fit the tables changes nothing, is reported, and its worker is killed.
+#include "supervisor/core/pool.h"
+
+namespace prefork {
+
+using What = action::ReportViolation::What;
+
+void Pool::violated(WorkerRow& row, What what, std::uint64_t value, Instant now, Actions& out) {
+  if (row.kill_sent) return;  // it is being killed: what it says does not count
+  out.push_back(action::ReportViolation{row.id, what, value});
+  on(event::WorkerViolated{row.id}, now, out);
+}
+
+WorkerRow* Pool::known_ready(WorkerId worker, Ticket ticket, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(worker);
+  if (row == nullptr || row->was_ready) return row;
+  violated(*row, What::kNotReady, ticket.value, now, out);
+  return nullptr;
+}
+
+void Pool::on(const event::Accepted& event, Instant now, Actions& out) {
+  dispatcher_.accepted(event, now, out);
+}
+
+void Pool::on(const event::DispatchFailed& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr) return;
+  dispatcher_.dispatch_failed(event, *row, now, out);
+  switch (event.cause) {
+    case event::DispatchFailed::Cause::kWorkerGone: lifecycle_.await_death(*row, now); break;
+    case event::DispatchFailed::Cause::kWorkerFull: lifecycle_.pause(*row, now + Dispatcher::kPause); break;
+    case event::DispatchFailed::Cause::kClientLeft: lifecycle_.released(*row, now); break;
+    case event::DispatchFailed::Cause::kNoResources:
+    case event::DispatchFailed::Cause::kBadConnection: break;
+  }
+}
+
+void Pool::on(const event::Inspected& event, Instant now, Actions& out) {
+  dispatcher_.inspected(event, now, out);
+}
+
+void Pool::on(const event::WorkerIntroduced& event, Instant now, Actions& /*out*/) {
+  if (WorkerRow* row = workers_.find(event.worker)) lifecycle_.introduced(*row, now);
+}
+
+void Pool::on(const event::ClientSeen& event, Instant now, Actions& out) {
+  dispatcher_.seen(event, now, out);
+}
+
+void Pool::on(const event::DescriptorsShort& /*event*/, Instant now, Actions& out) {
+  dispatcher_.make_room(now, out);
+}
+
+void Pool::on(const event::WorkerReady& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr) return;
+  if (const auto wrong = lifecycle_.ready(*row, event, now, out)) {
+    violated(*row, *wrong, wrong == What::kBadSlots ? event.slots : event.foreign_version.value_or(0), now,
+             out);
+  }
+}
+
+void Pool::on(const event::WorkerBusy& event, Instant now, Actions& out) {
+  WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
+  if (row == nullptr) return;
+  if (const auto wrong = dispatcher_.busy(*row, event.ticket, now, out)) {
+    violated(*row, *wrong, event.ticket.value, now, out);
+  }
+}
+
+void Pool::on(const event::WorkerIdle& event, Instant now, Actions& out) {
+  WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
+  if (row == nullptr) return;
+  if (const auto wrong = dispatcher_.idle(*row, event.ticket, now, out)) {
+    violated(*row, *wrong, event.ticket.value, now, out);
+  } else {
+    lifecycle_.served(*row, now, out);
+  }
+}
+
+void Pool::on(const event::WorkerParked& event, Instant now, Actions& out) {
+  WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
+  if (row == nullptr) return;
+  if (const auto wrong = dispatcher_.parked(*row, event.ticket, now, out)) {
+    violated(*row, *wrong, event.ticket.value, now, out);
+  } else {
+    lifecycle_.served(*row, now, out);
+  }
+}
+
+void Pool::on(const event::WorkerRefused& event, Instant now, Actions& out) {
+  WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
+  if (row == nullptr) return;
+  if (const auto wrong = dispatcher_.refused(*row, event.ticket, now, out)) {
+    violated(*row, *wrong, event.ticket.value, now, out);
+  } else {
+    lifecycle_.pause(*row, now + Dispatcher::kPause);
+    lifecycle_.released(*row, now);
+  }
+}
+
+void Pool::on(const event::WorkerProgress& event, Instant now, Actions& out) {
+  WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
+  if (row == nullptr) return;
+  if (const auto wrong = dispatcher_.progress(*row, event.ticket, now)) {
+    violated(*row, *wrong, event.ticket.value, now, out);
+  }
+}
+
+void Pool::on(const event::WorkerPong& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr) return;
+  if (row->pinged_at) {
+    lifecycle_.ponged(*row, now);
+  } else {
+    violated(*row, What::kUnexpectedPong, 0, now, out);
+  }
+}
+
+void Pool::on(const event::WorkerLoad& event, Instant now, Actions& out) {
+  WorkerRow* row = known_ready(event.worker, Ticket{}, now, out);
+  if (row != nullptr) workers_.set_reported_load(*row, event.load);
+}
+
+void Pool::on(const event::WorkerStopped& event, Instant /*now*/, Actions& /*out*/) {
+  if (WorkerRow* row = workers_.find(event.worker)) lifecycle_.stopped(*row, event.stopped);
+}
+
+void Pool::on(const event::WorkerMeasured& event, Instant /*now*/, Actions& /*out*/) {
+  if (WorkerRow* row = workers_.find(event.worker)) lifecycle_.measured(*row, event.rss);
+}
+
+void Pool::on(const event::WorkerViolated& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr || row->kill_sent) return;
+  ++counters_.violations;
+  dispatcher_.forget_receipts(*row);
+  lifecycle_.kill(*row, StopReason::kViolation, now, out);
+}
+
+void Pool::on(const event::ChannelClosed& event, Instant now, Actions& /*out*/) {
+  // A worker that is leaving closes its channel, too; its deadline runs already.
+  if (WorkerRow* row = workers_.find(event.worker)) lifecycle_.await_death(*row, now);
+}
+
+void Pool::on(const event::WorkerExited& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr) return;
+  const Dispatcher::Held held = dispatcher_.take_back(*row, now, out);
+  lifecycle_.exited(*row, event.exit, held, now, out);
+}
+
+}  // namespace prefork

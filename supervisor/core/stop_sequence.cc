@@ -1,0 +1,51 @@
+#include "supervisor/core/stop_sequence.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace prefork {
+
+void StopSequence::begin(Duration stop_timeout, std::uint64_t unserved, Instant now) {
+  phase_ = Phase::kFinishing;
+  deadline_ = now + stop_timeout;
+  park_until_ = now + std::min<Duration>(kParkAtStop, stop_timeout / 2);
+  unserved_before_ = unserved;
+}
+
+bool StopSequence::may_leave(const Remaining& remaining) const {
+  if (phase_ != Phase::kFinishing) return false;
+  const bool parking = remaining.may_be_parked && park_until_.has_value();
+  return (remaining.all_begun && !parking) || !remaining.workers;
+}
+
+void StopSequence::leave() {
+  phase_ = Phase::kLeaving;
+  park_until_.reset();
+}
+
+StopSequence::Urgency StopSequence::hurry() {
+  deadline_.reset();
+  leave();
+  return std::exchange(quick_, true) ? Urgency::kKill : Urgency::kTerminate;
+}
+
+bool StopSequence::deadline_passed(Instant now) {
+  if (park_until_ && *park_until_ <= now) park_until_.reset();
+  if (!deadline_ || *deadline_ > now) return false;
+  deadline_.reset();
+  leave();
+  return true;
+}
+
+std::optional<Instant> StopSequence::next_deadline() const {
+  if (!deadline_ || !park_until_) return deadline_ ? deadline_ : park_until_;
+  return std::min(*deadline_, *park_until_);
+}
+
+bool StopSequence::end(std::uint64_t unserved) {
+  phase_ = Phase::kStopped;
+  deadline_.reset();
+  return unserved == unserved_before_;
+}
+
+}  // namespace prefork

@@ -1,0 +1,67 @@
+// How a pool stops: it accepts nothing more and serves what is queued (kFinishing), its workers finish what
+// they have and leave (kLeaving), nothing is left (kStopped). Decides when to go on, by what is left and by
+// deadlines; Pool does what that means for connections and workers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "supervisor/core/ids.h"
+
+namespace prefork {
+
+class StopSequence {
+ public:
+  enum class Phase {
+    kRunning,
+    kFinishing,  ///< stopping: accepts nothing, hands out what is queued
+    kLeaving,    ///< stopping: workers finish what they have
+    kStopped,
+  };
+  /// How long a stop lets workers park connections, so that their clients can ask once more, before it tells
+  /// the workers to leave; at most half of stop_timeout.
+  static constexpr Duration kParkAtStop = std::chrono::seconds(1);
+
+  [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] bool running() const { return phase_ == Phase::kRunning; }
+
+  /// From kRunning to kFinishing. `unserved`: Counters::unserved() at this moment.
+  void begin(Duration stop_timeout, std::uint64_t unserved, Instant now);
+  /// What kFinishing waits for.
+  struct Remaining {
+    bool all_begun = false;      ///< workers have begun all connections
+    bool may_be_parked = false;  ///< a worker may park a connection, and its client may ask again
+    bool workers = false;        ///< a worker is there, or will be started
+  };
+  /// In kFinishing: there is nothing to wait for. Without a worker, waiting is in vain.
+  [[nodiscard]] bool may_leave(const Remaining& remaining) const;
+  /// To kLeaving.
+  void leave();
+  enum class Urgency {
+    kTerminate,  ///< the first quick request
+    kKill,       ///< a further one: not even kill_timeout is waited for
+  };
+  /// A quick stop is requested: to kLeaving, without deadline.
+  [[nodiscard]] Urgency hurry();
+  /// True when stop_timeout has passed: to kLeaving, and the workers are to be terminated.
+  [[nodiscard]] bool deadline_passed(Instant now);
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
+  /// From kLeaving to kStopped. True when no connection was left unserved since begin().
+  [[nodiscard]] bool end(std::uint64_t unserved);
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("phase", self.phase_), visit("stop_deadline", self.deadline_);
+    visit("stopping_quickly", self.quick_), visit("park_until", self.park_until_);
+    visit("unserved_before_stop", self.unserved_before_);
+  }
+
+ private:
+  Phase phase_ = Phase::kRunning;
+  std::optional<Instant> deadline_;    ///< of stop_timeout
+  std::optional<Instant> park_until_;  ///< in kFinishing: until then workers may park instead of leaving
+  bool quick_ = false;
+  std::uint64_t unserved_before_ = 0;
+};
+
+}  // namespace prefork

@@ -1,0 +1,97 @@
+// The phases of a stop and their deadlines, without the pool around them.
+#include "supervisor/core/stop_sequence.h"
+
+#include <doctest/doctest.h>
+
+#include <utility>
+
+namespace prefork {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Phase = StopSequence::Phase;
+using Urgency = StopSequence::Urgency;
+
+constexpr Instant kNow = Instant{} + std::chrono::hours(1);
+constexpr StopSequence::Remaining kNothing{.all_begun = true, .may_be_parked = false, .workers = true};
+
+StopSequence begun(Duration stop_timeout = seconds(30)) {
+  StopSequence stop;
+  stop.begin(stop_timeout, /*unserved=*/5, kNow);
+  return stop;
+}
+
+TEST_CASE("a pool runs until its stop begins, and has no deadline until then") {
+  StopSequence stop;
+  CHECK(stop.running());
+  CHECK_FALSE(stop.next_deadline());
+  CHECK_FALSE(stop.may_leave(kNothing));
+  CHECK_FALSE(stop.deadline_passed(kNow));
+  stop.begin(seconds(30), 0, kNow);
+  CHECK(stop.phase() == Phase::kFinishing);
+  CHECK_FALSE(stop.running());
+}
+
+TEST_CASE("workers may leave when all connections are begun and none may be parked") {
+  const StopSequence stop = begun();
+  CHECK(stop.may_leave(kNothing));
+  CHECK_FALSE(stop.may_leave({.all_begun = false, .may_be_parked = false, .workers = true}));
+  CHECK_FALSE(stop.may_leave({.all_begun = true, .may_be_parked = true, .workers = true}));
+}
+
+TEST_CASE("without a worker nothing is waited for") {
+  CHECK(begun().may_leave({.all_begun = false, .may_be_parked = true, .workers = false}));
+}
+
+TEST_CASE("connections that may be parked are waited for one second, and half of stop_timeout at most") {
+  const StopSequence::Remaining parkable{.all_begun = true, .may_be_parked = true, .workers = true};
+  for (const auto& [timeout, wait] : {std::pair<Duration, Duration>(seconds(30), seconds(1)),
+                                      std::pair<Duration, Duration>(milliseconds(500), milliseconds(250))}) {
+    StopSequence stop = begun(timeout);
+    CHECK(stop.next_deadline() == kNow + wait);
+    CHECK_FALSE(stop.deadline_passed(kNow + wait - milliseconds(1)));
+    CHECK_FALSE(stop.may_leave(parkable));
+    CHECK_FALSE(stop.deadline_passed(kNow + wait));
+    CHECK(stop.may_leave(parkable));
+    CHECK(stop.next_deadline() == kNow + timeout);
+  }
+}
+
+TEST_CASE("when stop_timeout has passed the workers are terminated, once") {
+  StopSequence stop = begun();
+  CHECK_FALSE(stop.deadline_passed(kNow + milliseconds(29'999)));
+  CHECK(stop.deadline_passed(kNow + seconds(30)));
+  CHECK(stop.phase() == Phase::kLeaving);
+  CHECK_FALSE(stop.deadline_passed(kNow + seconds(31)));
+  CHECK_FALSE(stop.next_deadline());
+}
+
+TEST_CASE("stop_timeout goes on while the workers leave, and nothing is parked any more") {
+  StopSequence stop = begun();
+  stop.leave();
+  CHECK(stop.phase() == Phase::kLeaving);
+  CHECK(stop.next_deadline() == kNow + seconds(30));
+  CHECK_FALSE(stop.may_leave(kNothing));
+}
+
+TEST_CASE("the first quick request terminates, each further one kills, and no deadline is left") {
+  StopSequence stop = begun();
+  CHECK(stop.hurry() == Urgency::kTerminate);
+  CHECK(stop.phase() == Phase::kLeaving);
+  CHECK_FALSE(stop.next_deadline());
+  CHECK(stop.hurry() == Urgency::kKill);
+  CHECK(stop.hurry() == Urgency::kKill);
+}
+
+TEST_CASE("a stop ends well when no connection was left unserved since it began") {
+  StopSequence stop = begun();
+  stop.leave();
+  SUBCASE("what was unserved before does not count") { CHECK(stop.end(5)); }
+  SUBCASE("one more counts") { CHECK_FALSE(stop.end(6)); }
+  CHECK(stop.phase() == Phase::kStopped);
+  CHECK_FALSE(stop.next_deadline());
+}
+
+}  // namespace
+}  // namespace prefork
