@@ -32,7 +32,7 @@ Census::Census(const WorkerTable& workers, Generation present, std::optional<Gen
 void Census::count(const WorkerRow& row, Generation present) {
   if (row.role == WorkerRole::kTemplate) {
     if (row.generation == present) count_template(row);
-  } else if (row.present(present)) {
+  } else if (row.serves(present)) {
     count_present(row);
   } else if (row.live()) {
     ++old;

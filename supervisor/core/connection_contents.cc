@@ -59,7 +59,7 @@ ConnectionRow& ConnectionTable::put(const ConnectionRow& row) {
   return own;
 }
 
-// One loop over everything is plainer than its parts.
+// One loop over everything is easier to read than its parts.
 const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-function-cognitive-complexity)
   std::size_t counts[7] = {};
   std::size_t known = 0;

@@ -10,7 +10,7 @@ void earlier(std::optional<Instant>& earliest, Instant candidate) {
   if (!earliest || candidate < *earliest) earliest = candidate;
 }
 
-// Those who are in the lobby when a reload closes it stay as long as they would by default.
+// Without the setting the default applies, to connections that are in the lobby when a reload takes it away.
 Duration silent_timeout(const PoolSettings& settings) {
   return settings.first_byte_timeout.value_or(std::chrono::seconds(30));
 }
@@ -27,14 +27,14 @@ void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& ou
     end(event.ticket, action::End::How::kReject, counters_.rejected, out);
     return;
   }
-  if (settings_.first_byte_timeout) return wait(row, ConnectionState::kSilent, now, out);
+  if (settings_.first_byte_timeout) return enter_lobby(row, ConnectionState::kSilent, now, out);
   enqueue(row, now, out);
 }
 
 void Dispatcher::enqueue(ConnectionRow& row, Instant now, Actions& out) {
   row.asked_at = now;
   connections_.enqueue(row, now, /*came_back=*/false);
-  // Where a worker is free the queue is empty, except in a pause: then it must not grow beyond its limit.
+  // The queue is empty while a worker is free, except in a pause: then it must not grow beyond its limit.
   if (connections_.queued() <= settings_.queue_max || settings_.full != QueueFull::kReject) return;
   const ConnectionRow& spared = *connections_.last_to_be_served(order(now));
   end(spared.ticket, action::End::How::kReject, counters_.rejected, out);
@@ -43,7 +43,7 @@ void Dispatcher::enqueue(ConnectionRow& row, Instant now, Actions& out) {
 void Dispatcher::dispatch(Instant now, Actions& out) {
   if (paused_until_ && *paused_until_ <= now) paused_until_.reset();
   if (!paused_until_) hand_out(now, out);
-  if (connections_.queued() > 0) ask_keepers(out);
+  if (connections_.queued() > 0) ask_to_park(out);
   counters_.queue_high = std::max<std::uint64_t>(counters_.queue_high, connections_.queued());
 }
 
@@ -83,11 +83,11 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
                           .came_back = connection.redispatches > 0,
                           .answered = connection.answered,
                           .look_first = waited >= kLookAfter,
-                          .may_park = settings_.keep_alive && waiting_,
-                          .last = !waiting_};
+                          .may_park = settings_.keep_alive && lobby_open_,
+                          .last = !lobby_open_};
   connection.may_park = action.may_park;
   if (action.may_park) {
-    action.park_at_once = !may_keep();
+    action.park_at_once = !worker_may_keep();
     if (!action.park_at_once && !std::exchange(worker.may_keep, true)) keepers_.push_back(worker.id);
   }
   out.push_back(action);
@@ -96,14 +96,14 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
   }
 }
 
-bool Dispatcher::may_keep() const {
-  // While somebody is free nobody needs this worker's slot: it may wait a moment for the next request. But no
-  // worker is started for those that only wait.
+bool Dispatcher::worker_may_keep() const {
+  // While another worker is free no connection needs this worker's slot: it may keep the connection for a
+  // moment. But an elastic pool must not start a worker because of connections that are only kept.
   if (settings_.elastic && workers_.idle() <= settings_.elastic->spare) return false;
   return workers_.least_busy(settings_.prefer) != nullptr;
 }
 
-void Dispatcher::ask_keepers(Actions& out) {
+void Dispatcher::ask_to_park(Actions& out) {
   for (const WorkerId keeper : keepers_) {
     WorkerRow* worker = workers_.find(keeper);
     if (worker == nullptr) continue;
@@ -115,7 +115,7 @@ void Dispatcher::ask_keepers(Actions& out) {
 
 void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& row, Instant now,
                                  Actions& out) {
-  ConnectionRow* connection = held(row, event.ticket);
+  ConnectionRow* connection = find_held(row, event.ticket);
   if (connection == nullptr) return;
   workers_.release(row);
   connections_.unassign(*connection);
@@ -130,18 +130,18 @@ void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& 
     case event::DispatchFailed::Cause::kWorkerFull:
     case event::DispatchFailed::Cause::kWorkerGone: break;
   }
-  // Nothing reached the worker: this does not count as having been there.
+  // Nothing reached the worker, so this does not count as coming back.
   connections_.requeue(*connection, now);
 }
 
-ConnectionRow* Dispatcher::held(const WorkerRow& row, Ticket ticket) {
+ConnectionRow* Dispatcher::find_held(const WorkerRow& row, Ticket ticket) {
   ConnectionRow* connection = connections_.find(ticket);
   return connection != nullptr && connection->worker == row.id ? connection : nullptr;
 }
 
 std::optional<Dispatcher::Violation> Dispatcher::busy(WorkerRow& row, Ticket ticket, Instant now,
                                                       Actions& out) {
-  ConnectionRow* connection = held(row, ticket);
+  ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return Violation::kUnknownTicket;
   if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
   connections_.begin(*connection, now);
@@ -155,7 +155,7 @@ std::optional<Dispatcher::Violation> Dispatcher::busy(WorkerRow& row, Ticket tic
 
 std::optional<Dispatcher::Violation> Dispatcher::idle(WorkerRow& row, Ticket ticket, Instant now,
                                                       Actions& out) {
-  ConnectionRow* connection = held(row, ticket);
+  ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return Violation::kUnknownTicket;
   if (connection->state != ConnectionState::kBusy) return Violation::kWrongState;
   finish(row, *connection, now);
@@ -171,7 +171,7 @@ void Dispatcher::finish(WorkerRow& row, const ConnectionRow& connection, Instant
 
 std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket ticket, Instant now,
                                                          Actions& out) {
-  ConnectionRow* connection = held(row, ticket);
+  ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return Violation::kUnknownTicket;
   if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
   workers_.release(row);
@@ -181,55 +181,11 @@ std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket 
 }
 
 std::optional<Dispatcher::Violation> Dispatcher::progress(const WorkerRow& row, Ticket ticket, Instant now) {
-  ConnectionRow* connection = held(row, ticket);
+  ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return Violation::kUnknownTicket;
   if (connection->state != ConnectionState::kBusy) return Violation::kWrongState;
   connections_.progress(*connection, now);
   return std::nullopt;
-}
-
-Dispatcher::Held Dispatcher::take_back(WorkerRow& row, Instant now, Actions& out) {
-  Held held;
-  if (row.may_keep) std::erase(keepers_, row.id);
-  while (ConnectionRow* connection = connections_.first_held(row.id)) {
-    const bool begun = connection->state == ConnectionState::kBusy;
-    workers_.release(row);
-    connections_.unassign(*connection);
-    ++(begun ? held.begun : held.unbegun);
-    if (!begun) {
-      come_back(*connection, now, out);
-    } else if (connection->copy_held && !connection->dismissed) {
-      connection->state = ConnectionState::kInspected;
-      out.push_back(action::Inspect{connection->ticket});
-    } else {
-      end(connection->ticket, action::End::How::kClose, counters_.lost, out);
-    }
-  }
-  return held;
-}
-
-void Dispatcher::inspected(const event::Inspected& event, Instant now, Actions& out) {
-  ConnectionRow* connection = connections_.find(event.ticket);
-  if (connection == nullptr || connection->state != ConnectionState::kInspected) return;
-  if (!event.untouched) {
-    // Not merely closed: what the dead worker left behind may hold a copy, and the client shall know at once.
-    const auto how = event.answered ? action::End::How::kCut : action::End::How::kCrash;
-    return end(event.ticket, how, counters_.lost, out);
-  }
-  if (++connection->kills == kMaxKills) return give_up(*connection, out);
-  come_back(*connection, now, out);
-}
-
-void Dispatcher::give_up(ConnectionRow& row, Actions& out) {
-  out.push_back(action::ReportGaveUp{row.ticket, row.redispatches + 1U});
-  end(row.ticket, action::End::How::kCrash, counters_.gave_up, out);
-}
-
-void Dispatcher::come_back(ConnectionRow& row, Instant now, Actions& out) {
-  if (row.redispatches == kMaxRedispatches) return give_up(row, out);
-  ++row.redispatches;
-  ++counters_.redispatched;
-  connections_.enqueue(row, now, /*came_back=*/true);
 }
 
 void Dispatcher::forget_receipts(const WorkerRow& row) {

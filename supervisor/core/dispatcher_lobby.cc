@@ -1,14 +1,14 @@
 // The part of Dispatcher that waits for clients: for the first byte of a new connection, and for the next
-// request of one that a worker has parked. Nobody leaves the lobby for good without having been looked at:
-// what came in the last moment is served.
+// request of one that a worker has parked. Each connection is looked at before it leaves the lobby for good:
+// if its client has sent something in the last moment, it is served.
 #include "supervisor/core/dispatcher.h"
 
 namespace prefork {
 
-void Dispatcher::wait(ConnectionRow& row, ConnectionState state, Instant now, Actions& out) {
+void Dispatcher::enter_lobby(ConnectionRow& row, ConnectionState state, Instant now, Actions& out) {
   connections_.enter_lobby(row, state, now);
   row.evicted = false;
-  if (!waiting_) return leave_lobby(row, out);
+  if (!lobby_open_) return leave_lobby(row, out);
   out.push_back(action::Watch{row.ticket});
 }
 
@@ -19,7 +19,7 @@ void Dispatcher::leave_lobby(ConnectionRow& row, Actions& out) {
 
 std::optional<Dispatcher::Violation> Dispatcher::parked(WorkerRow& row, Ticket ticket, Instant now,
                                                         Actions& out) {
-  ConnectionRow* connection = held(row, ticket);
+  ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return Violation::kUnknownTicket;
   if (connection->state != ConnectionState::kBusy) return Violation::kWrongState;
   if (!connection->may_park) return Violation::kMayNotPark;
@@ -33,7 +33,7 @@ std::optional<Dispatcher::Violation> Dispatcher::parked(WorkerRow& row, Ticket t
   connection->answered = true;
   connection->sent = false;
   connection->redispatches = connection->kills = 0;
-  wait(*connection, ConnectionState::kParked, now, out);
+  enter_lobby(*connection, ConnectionState::kParked, now, out);
   const std::size_t max = settings_.keep_alive ? settings_.keep_alive->max : 0;
   if (max != 0 && connections_.parked() > max) {
     evict(*connections_.longest_in_lobby(ConnectionState::kParked), out);
@@ -41,7 +41,7 @@ std::optional<Dispatcher::Violation> Dispatcher::parked(WorkerRow& row, Ticket t
   return std::nullopt;
 }
 
-void Dispatcher::seen(const event::ClientSeen& event, Instant now, Actions& out) {
+void Dispatcher::client_seen(const event::ClientSeen& event, Instant now, Actions& out) {
   ConnectionRow* row = connections_.find(event.ticket);
   if (row == nullptr) return;
   const bool looked_at = row->state == ConnectionState::kLookedAt;
@@ -59,13 +59,13 @@ void Dispatcher::seen(const event::ClientSeen& event, Instant now, Actions& out)
 
 void Dispatcher::make_room(Instant now, Actions& out) {
   for (int i = 0; i < kMakeRoom; ++i) {
-    ConnectionRow* row = least_needed(now);
+    ConnectionRow* row = next_to_evict(now);
     if (row == nullptr) return;
     evict(*row, out);
   }
 }
 
-ConnectionRow* Dispatcher::least_needed(Instant now) {
+ConnectionRow* Dispatcher::next_to_evict(Instant now) {
   ConnectionRow* silent = connections_.longest_in_lobby(ConnectionState::kSilent);
   if (silent != nullptr && now - silent->since >= kFresh) return silent;
   ConnectionRow* parked = connections_.longest_in_lobby(ConnectionState::kParked);
@@ -86,8 +86,8 @@ void Dispatcher::expire_lobby(ConnectionState state, Duration timeout, Instant n
 }
 
 void Dispatcher::close_lobby(Actions& out) {
-  waiting_ = false;
-  ask_keepers(out);
+  lobby_open_ = false;
+  ask_to_park(out);
   for (const ConnectionState state : {ConnectionState::kSilent, ConnectionState::kParked}) {
     while (ConnectionRow* row = connections_.longest_in_lobby(state)) leave_lobby(*row, out);
   }

@@ -100,7 +100,7 @@ void Lifecycle::starts_are_proven(Actions& out) {
 
 void Lifecycle::pause(WorkerRow& row, Instant until) {
   if (row.status != WorkerStatus::kReady) return;
-  workers_.set_resting(row, true);
+  workers_.set_paused(row, true);
   workers_.set_deadline(row, until);
 }
 
@@ -172,7 +172,7 @@ void Lifecycle::deadline_passed(Instant now, Actions& out) {
       case WorkerStatus::kStarting: give_up_start(*row, now, out); break;
       case WorkerStatus::kReady:
         workers_.set_deadline(*row, std::nullopt);
-        workers_.set_resting(*row, false);
+        workers_.set_paused(*row, false);
         break;
       case WorkerStatus::kDraining: terminate(*row, StopReason::kDrainTimeout, now, out); break;
       case WorkerStatus::kStopping: end_harder(*row, now, out); break;

@@ -27,6 +27,7 @@ void Pool::settle(Instant now, Actions& out) {
 }
 
 void Pool::finish(Instant now, Actions& out) {
+  // Goes on to kLeaving when nothing is left to wait for.
   if (stop_.phase() != Phase::kFinishing) return;
   // Workers that die meanwhile are replaced: the queue still needs them.
   const bool workers = lifecycle_.any_live() || lifecycle_.scheduled() > 0;

@@ -29,8 +29,7 @@ class Pool {
  public:
   using Phase = StopSequence::Phase;
 
-  /// `seed` decides the random part of delays. The first actions come with the first event; send a
-  /// DeadlinePassed.
+  /// `seed` decides the random part of delays. Send a DeadlinePassed for the first actions.
   Pool(const PoolSettings& settings, std::uint32_t seed, Instant now);
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -51,14 +50,12 @@ class Pool {
   [[nodiscard]] const ConnectionTable& connections() const { return dispatcher_.connections(); }
   [[nodiscard]] const Lifecycle& lifecycle() const { return lifecycle_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
-
   /// Which invariant is broken; null when none is. Looks at everything: for tests and checking builds.
   [[nodiscard]] const char* broken_invariant() const;
 
   /// Everything except the settings. Not to be called while handle() runs.
   [[nodiscard]] Snapshot snapshot() const;
-  /// Into a new pool with the same settings, which goes on where the other one was. Returns what is wrong, or
-  /// an empty text.
+  /// Into a new pool with the same settings, which goes on from there. Returns what is wrong, or nothing.
   [[nodiscard]] std::string restore(const Snapshot& snapshot);
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
@@ -104,7 +101,6 @@ class Pool {
   WorkerRow* known_ready(WorkerId worker, Ticket ticket, Instant now, Actions& out);
   /// Brings everything that follows from the last event to its end.
   void settle(Instant now, Actions& out);
-  /// In kFinishing: goes on to kLeaving when nothing is left to wait for.
   void finish(Instant now, Actions& out);
   void settle_stop(Instant now, Actions& out);
   /// When the next deadline is due, or was.

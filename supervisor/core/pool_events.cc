@@ -45,7 +45,7 @@ void Pool::on(const event::WorkerIntroduced& event, Instant now, Actions& /*out*
 }
 
 void Pool::on(const event::ClientSeen& event, Instant now, Actions& out) {
-  dispatcher_.seen(event, now, out);
+  dispatcher_.client_seen(event, now, out);
 }
 
 void Pool::on(const event::DescriptorsShort& /*event*/, Instant now, Actions& out) {

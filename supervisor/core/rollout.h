@@ -33,7 +33,7 @@ class Rollout {
   /// The number of the next generation.
   [[nodiscard]] Generation next_generation() const { return last_generation_ + 1; }
   /// Of the generation that serves, and not being replaced.
-  [[nodiscard]] bool serves(const WorkerRow& row) const { return row.present(generation_); }
+  [[nodiscard]] bool serves(const WorkerRow& row) const { return row.serves(generation_); }
   [[nodiscard]] bool on_trial(const WorkerRow& row) const { return row.on_trial(trial()); }
 
   /// Begins a new generation from the present settings, with a trial or without. No other trial may run. A

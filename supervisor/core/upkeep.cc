@@ -39,7 +39,7 @@ void Upkeep::retire_due(WorkerTable& workers, Generation serving) const {
   std::size_t retiring = 0;
   workers.for_each([&](const WorkerRow& row) { retiring += row.retiring && row.live() ? 1U : 0U; });
   workers.for_each([&](WorkerRow& row) {
-    const bool can = row.recycle_due && row.present(serving) && row.status == WorkerStatus::kReady;
+    const bool can = row.recycle_due && row.serves(serving) && row.status == WorkerStatus::kReady;
     if (!can || retiring >= settings_.recycle.at_once) return;
     row.retiring = true;
     ++retiring;

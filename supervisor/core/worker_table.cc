@@ -8,6 +8,10 @@ namespace prefork {
 
 namespace {
 
+/// Levels for each number of connections: the load that workers report is rounded to this many parts.
+constexpr std::uint32_t kShares = 16;
+static_assert(LevelBitmap::kSize == std::size_t{WorkerTable::kMaxSlots} * kShares);
+
 bool is_starting(const WorkerRow& row) {
   return row.role == WorkerRole::kWorker && row.status == WorkerStatus::kStarting;
 }
@@ -74,8 +78,8 @@ void WorkerTable::set_slots(WorkerRow& row, std::uint32_t slots) {
   update_place(row);
 }
 
-void WorkerTable::set_resting(WorkerRow& row, bool resting) {
-  row.resting = resting;
+void WorkerTable::set_paused(WorkerRow& row, bool paused) {
+  row.paused = paused;
   update_place(row);
 }
 
@@ -166,7 +170,7 @@ void WorkerTable::fill(const Contents& contents) {
   }
 }
 
-// One loop over everything is plainer than its parts.
+// One loop over everything is easier to read than its parts.
 const char* WorkerTable::broken_invariant() const {  // NOLINT(readability-function-cognitive-complexity)
   std::size_t rows = 0;
   std::size_t deadlines = 0;

@@ -1,9 +1,9 @@
-// The worker table: one row per worker, and the answer to "who is least busy?" in constant time.
+// The worker table: one row for each worker, and the least busy worker in constant time.
 //
-// Rows that can take a connection are linked by level, in the order in which they got there; a bitmap finds
-// the lowest level that has any. A level is a number of connections and, among workers with equally many,
-// what they report of their load, in sixteenths. Whatever changes a row's place in these lists goes through
-// here.
+// Rows that can take a connection are linked by level, in the order in which they came to it; a bitmap finds
+// the lowest level that is not empty. A level is a number of connections and, among workers with equally
+// many, the load that they report, in sixteenths. Each change that may move a row to another level goes
+// through the table: that is why it has more than 15 functions.
 #pragma once
 
 #include <cstddef>
@@ -23,24 +23,24 @@ namespace prefork {
 
 class WorkerTable {
  public:
-  /// Largest number of slots a worker can have.
+  /// The largest number of slots of a worker.
   static constexpr std::uint32_t kMaxSlots = 4096;
   static constexpr std::uint32_t kMaxReportedLoad = 1000;
 
   [[nodiscard]] bool full() const { return ids_.full(); }
-  /// A new row in status kStarting. References to rows last until the next add().
+  /// A new row in status kStarting. References to rows are valid until the next add().
   WorkerRow& add(WorkerRole role, Generation generation, Instant now);
   void remove(WorkerId id);
 
-  /// Nothing for an id that is gone or was never given.
+  /// Null for an id that is gone or was never given.
   [[nodiscard]] const WorkerRow* find(WorkerId id) const;
   [[nodiscard]] WorkerRow* find(WorkerId id);
   [[nodiscard]] std::size_t size() const { return size_; }
-  /// Workers that can take a connection and have none.
+  /// Number of workers that can take a connection and have none.
   [[nodiscard]] std::size_t idle() const { return idle_; }
-  /// Workers, not templates, that have not been ready yet and may become so.
+  /// Number of workers, without templates, in status kStarting.
   [[nodiscard]] std::size_t starting() const { return starting_; }
-  /// Calls `visit` with every row. It may change rows through this table, but neither add nor remove any.
+  /// Calls `visit` with every row. It may change rows, but neither add nor remove any.
   template <typename Visit>
   void for_each(Visit visit) {
     for (WorkerRow& row : rows_) {
@@ -54,15 +54,15 @@ class WorkerTable {
     }
   }
 
-  /// The worker that the next connection goes to: of those on the lowest level, the one that has been there
-  /// the longest (kLongestIdle) or the shortest (kWarmest) time. Takes nothing. Null when nobody has room.
+  /// The worker for the next connection: on the lowest level the one that came first (kLongestIdle) or last
+  /// (kWarmest). Takes no slot. Null when no worker has room.
   [[nodiscard]] const WorkerRow* least_busy(Prefer prefer) const;
 
   void set_status(WorkerRow& row, WorkerStatus status, Instant now);
   void set_slots(WorkerRow& row, std::uint32_t slots);
-  void set_resting(WorkerRow& row, bool resting);
+  void set_paused(WorkerRow& row, bool paused);
   void set_stopped(WorkerRow& row, bool stopped);
-  /// In thousandths; what is above 1000 counts as 1000.
+  /// In thousandths; more than 1000 counts as 1000.
   void set_reported_load(WorkerRow& row, std::uint32_t load);
   void set_deadline(WorkerRow& row, std::optional<Instant> deadline);
   /// Takes one of the row's free slots.
@@ -73,7 +73,7 @@ class WorkerTable {
   /// The row with the earliest deadline, if that is not later than `now`; null otherwise.
   [[nodiscard]] WorkerRow* overdue(Instant now);
 
-  /// All there is to know of a table; its rows in the order in which they stand in its lists.
+  /// Everything that a table knows; the rows in the order of its lists.
   struct Contents {
     SlotAllocator<WorkerId> ids;
     std::vector<WorkerRow> rows;
@@ -97,11 +97,7 @@ class WorkerTable {
     SlotLinks links;
     std::uint32_t level = kNoLevel;  ///< the list that the row is in; kNoLevel: none
   };
-
-  static constexpr std::uint32_t kShares = 16;
-  static_assert(LevelBitmap::kSize == std::size_t{kMaxSlots} * kShares);
   [[nodiscard]] static std::uint32_t level_of(const WorkerRow& row);
-
   void join(std::uint32_t slot, std::uint32_t level);
   void leave(std::uint32_t slot);
   /// Moves the row to the list where it belongs now.

@@ -166,10 +166,10 @@ TEST_CASE("FAULTS 33: a worker that does not read its channel rests, and others 
   const WorkerId stuck = d.holder(ticket);
   d.handle(event::DispatchFailed{stuck, ticket, Cause::kWorkerFull});
   CHECK(d.holder(ticket) != stuck);
-  CHECK(d.row(stuck).resting);
+  CHECK(d.row(stuck).paused);
   CHECK(d.connection(ticket)->redispatches == 0);
   d.advance(Dispatcher::kPause);
-  CHECK_FALSE(d.row(stuck).resting);
+  CHECK_FALSE(d.row(stuck).paused);
 }
 
 TEST_CASE("a connection whose worker is gone at the dispatch goes to another, and the worker is ended") {

@@ -38,9 +38,9 @@ TEST_CASE("only a ready worker with a free slot that does not rest is chosen") {
   CHECK_FALSE(least_busy(table));
   table.set_status(row, WorkerStatus::kReady, kNow);
   CHECK(least_busy(table) == row.id);
-  table.set_resting(row, true);
+  table.set_paused(row, true);
   CHECK_FALSE(least_busy(table));
-  table.set_resting(row, false);
+  table.set_paused(row, false);
   table.reserve(row);
   CHECK_FALSE(least_busy(table));
   table.release(row);

@@ -321,7 +321,7 @@ bool World::whole() const {
   }
   bool present = true;
   pool_.workers().for_each([&](const WorkerRow& row) {
-    present = present && row.generation == pool_.lifecycle().rollout().generation() && !row.resting &&
+    present = present && row.generation == pool_.lifecycle().rollout().generation() && !row.paused &&
               !row.retiring;
   });
   return present && ready == pool_.lifecycle().target() && accepting_;

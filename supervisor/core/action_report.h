@@ -1,0 +1,79 @@
+// The actions that are reports: facts about workers and the pool, for the log, the events and the status.
+// Nothing needs to be done for them. Texts for people are made in control/describe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "supervisor/core/death_record.h"
+#include "supervisor/core/ids.h"
+
+namespace prefork::action {
+
+struct ReportReady {
+  WorkerId worker;
+  Duration took{};
+};
+struct ReportDeath {
+  DeathRecord record;
+};
+struct ReportStarts {
+  std::uint32_t failures = 0;  ///< new workers that died in a row; 0: the failures are over
+  Duration delay{};            ///< until the next attempt
+};
+/// A record that does not fit the tables.
+struct ReportViolation {
+  enum class What {
+    kUnexpectedReady,
+    kBadVersion,
+    kBadSlots,
+    kNotReady,
+    kUnknownTicket,
+    kWrongState,
+    kMayNotPark,
+    kUnexpectedPong
+  };
+  WorkerId worker;
+  What what = What::kUnexpectedReady;
+  std::uint64_t value = 0;  ///< the ticket, version or number of slots in question
+};
+/// A new generation is on trial, has taken over, or has failed; when it has failed, the present one stays.
+struct ReportRollout {
+  enum class Stage { kTrial, kTakesOver, kFailed };
+  Stage stage = Stage::kTrial;
+  Generation generation = 0;
+  std::optional<DeathRecord> death;  ///< kFailed: of the worker that failed
+};
+/// SIGKILL did not end the worker: it hangs in the kernel. `replaced`: another takes its place meanwhile.
+struct ReportStuck {
+  WorkerId worker;
+  bool replaced = true;
+};
+/// The number of workers has followed the load.
+struct ReportSize {
+  std::size_t workers = 0;
+  std::size_t before = 0;
+};
+/// A connection that came back from a worker is sent to another one.
+struct ReportRedispatched {
+  WorkerId worker;  ///< the new one
+  Ticket ticket;
+  std::uint32_t times = 1;  ///< how often it has come back
+};
+/// Connections began to wait, or no connection has waited for a moment.
+struct ReportSaturation {
+  bool saturated = false;
+  std::size_t queued = 0;
+};
+/// A connection came back from workers too often and will be closed.
+struct ReportGaveUp {
+  Ticket ticket;
+  unsigned times = 0;  ///< how often it came back
+};
+/// The stop is complete: the pool has no workers and no connections left.
+struct Stopped {
+  bool clean = true;  ///< no worker was killed and no connection was turned away or cut
+};
+
+}  // namespace prefork::action

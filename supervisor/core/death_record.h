@@ -1,0 +1,66 @@
+// What is known about a worker that is dead: for the log, and for the worker that takes its place.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "supervisor/core/ids.h"
+#include "supervisor/core/worker_state.h"
+
+namespace prefork {
+
+/// How a process ended.
+struct Exit {
+  enum class Kind {
+    kExited,       ///< value is the exit status
+    kSignaled,     ///< value is the signal
+    kNotStarted,   ///< there never was a process
+    kVanished,     ///< a forked worker whose channel ended before the worker identified itself
+    kOutOfMemory,  ///< killed by the kernel because memory ran out; value is the signal
+  };
+  Kind kind = Kind::kExited;
+  int value = 0;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("kind", self.kind), visit("value", self.value);
+  }
+};
+
+struct DeathRecord {
+  WorkerId worker;
+  WorkerRole role = WorkerRole::kWorker;
+  Generation generation = 0;
+  Exit exit;
+  StopReason reason = StopReason::kNone;  ///< kNone: the worker ended by itself
+  bool was_ready = false;
+  bool killed_by_us = false;  ///< SIGKILL was sent
+  Duration age{};             ///< from its start
+  std::uint64_t served = 0;
+  std::uint32_t held_begun = 0;    ///< connections it had begun and not finished
+  std::uint32_t held_unbegun = 0;  ///< connections that go to other workers
+
+  /// The worker ended by itself or misbehaved, and is replaced. Other deaths are planned.
+  [[nodiscard]] bool is_failure() const { return prefork::is_failure(reason); }
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("worker", self.worker), visit("role", self.role), visit("generation", self.generation);
+    visit("exit", self.exit), visit("reason", self.reason), visit("was_ready", self.was_ready);
+    visit("killed_by_us", self.killed_by_us), visit("age", self.age), visit("served", self.served);
+    visit("held_begun", self.held_begun), visit("held_unbegun", self.held_unbegun);
+  }
+};
+
+/// The series of workers in one place of the pool: what a new worker inherits from the one it replaces.
+struct Lineage {
+  std::uint32_t restarts = 0;
+  std::optional<DeathRecord> last_death;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("restarts", self.restarts), visit("last_death", self.last_death);
+  }
+};
+
+}  // namespace prefork

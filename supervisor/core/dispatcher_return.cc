@@ -1,0 +1,51 @@
+// The part of Dispatcher for connections that come back: from a worker that died, and to another one.
+#include "supervisor/core/dispatcher.h"
+
+namespace prefork {
+
+Dispatcher::Held Dispatcher::take_back(WorkerRow& row, Instant now, Actions& out) {
+  Held held;
+  if (row.may_keep) std::erase(keepers_, row.id);
+  while (ConnectionRow* connection = connections_.first_held(row.id)) {
+    const bool begun = connection->state == ConnectionState::kBusy;
+    workers_.release(row);
+    connections_.unassign(*connection);
+    ++(begun ? held.begun : held.unbegun);
+    if (!begun) {
+      come_back(*connection, now, out);
+    } else if (connection->copy_held && !connection->dismissed) {
+      connection->state = ConnectionState::kInspected;
+      out.push_back(action::Inspect{connection->ticket});
+    } else {
+      end(connection->ticket, action::End::How::kClose, counters_.lost, out);
+    }
+  }
+  return held;
+}
+
+void Dispatcher::inspected(const event::Inspected& event, Instant now, Actions& out) {
+  ConnectionRow* connection = connections_.find(event.ticket);
+  if (connection == nullptr || connection->state != ConnectionState::kInspected) return;
+  if (!event.untouched) {
+    // Not only closed: processes that the dead worker left behind may hold copies, and the client shall know
+    // at once.
+    const auto how = event.answered ? action::End::How::kCut : action::End::How::kCrash;
+    return end(event.ticket, how, counters_.lost, out);
+  }
+  if (++connection->kills == kMaxKills) return give_up(*connection, out);
+  come_back(*connection, now, out);
+}
+
+void Dispatcher::give_up(ConnectionRow& row, Actions& out) {
+  out.push_back(action::ReportGaveUp{row.ticket, row.redispatches + 1U});
+  end(row.ticket, action::End::How::kCrash, counters_.gave_up, out);
+}
+
+void Dispatcher::come_back(ConnectionRow& row, Instant now, Actions& out) {
+  if (row.redispatches == kMaxRedispatches) return give_up(row, out);
+  ++row.redispatches;
+  ++counters_.redispatched;
+  connections_.enqueue(row, now, /*came_back=*/true);
+}
+
+}  // namespace prefork

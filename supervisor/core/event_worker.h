@@ -1,0 +1,78 @@
+// The events that a worker causes: its records, and what the kernel tells of its process. No record is
+// trusted: the core checks each one against its tables.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "supervisor/core/death_record.h"
+#include "supervisor/core/ids.h"
+
+namespace prefork::event {
+
+/// A process exists where a template was asked for one: the worker has identified itself.
+struct WorkerIntroduced {
+  WorkerId worker;
+};
+struct WorkerReady {
+  WorkerId worker;
+  std::uint64_t slots = 0;
+  /// Set when the worker speaks another version of the protocol than the supervisor: that version.
+  std::optional<std::uint32_t> foreign_version = {};
+};
+struct WorkerBusy {
+  WorkerId worker;
+  Ticket ticket;
+};
+struct WorkerIdle {
+  WorkerId worker;
+  Ticket ticket;
+};
+/// The worker has answered, and gives the connection back until its next request.
+struct WorkerParked {
+  WorkerId worker;
+  Ticket ticket;
+};
+struct WorkerRefused {
+  WorkerId worker;
+  Ticket ticket;
+};
+struct WorkerProgress {
+  WorkerId worker;
+  Ticket ticket;
+};
+struct WorkerPong {
+  WorkerId worker;
+};
+/// How loaded the worker reports to be, in thousandths of what it can bear.
+struct WorkerLoad {
+  WorkerId worker;
+  std::uint32_t load = 0;
+};
+/// The worker sent something that no worker may ever send. The sender of this event has logged what it was.
+struct WorkerViolated {
+  WorkerId worker;
+};
+
+/// The worker was stopped by a signal such as SIGSTOP, or was continued.
+struct WorkerStopped {
+  WorkerId worker;
+  bool stopped = true;
+};
+/// The answer to a Measure action.
+struct WorkerMeasured {
+  WorkerId worker;
+  std::uint64_t rss = 0;  ///< bytes
+};
+/// The worker's channel has ended; the worker may still be alive.
+struct ChannelClosed {
+  WorkerId worker;
+};
+/// The worker is dead and reaped, and its channel has been read to the end. Also for a worker that never
+/// started.
+struct WorkerExited {
+  WorkerId worker;
+  Exit exit;
+};
+
+}  // namespace prefork::event
