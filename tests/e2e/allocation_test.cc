@@ -69,8 +69,11 @@ void come_and_go(const std::string& address) {
 template <typename Serve>
 void check_nothing_is_allocated(const PoolText& pool, Serve serve) {
   const AllocationCount allocations;
-  SupervisorUnderTest supervisor(pool.text(), {.environment = allocations.environment()});
-  supervisor.wait_for_idle(2);
+  // Events are told only where there is a control socket, and they are kept in memory.
+  PoolText silent = pool;
+  silent.control = false;
+  SupervisorUnderTest supervisor(silent.text(), {.environment = allocations.environment()});
+  eventually("it has spawners and two workers", [&] { return children_of(supervisor.pid()).size() == 4; });
   const std::string address = supervisor.address();
   CHECK(allocations.now() > 0);
   // On a busy machine more than ever before may come together late, and take room once. What a connection
@@ -83,6 +86,9 @@ void check_nothing_is_allocated(const PoolText& pool, Serve serve) {
     if (allocated == 0) break;
   }
   CHECK(allocated == 0);
+  supervisor.rewrite_config(pool);  // for the destructor's check
+  supervisor.signal(SIGHUP);
+  eventually("it listens there", [&] { return ::access(supervisor.control().c_str(), F_OK) == 0; });
 }
 
 }  // namespace

@@ -21,13 +21,13 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 std::string two_pools(unsigned workers_of_a) {
-  return pools_text({{"a", {.workers = workers_of_a}}, {"b", {.workers = 1}}}, kWithControl);
+  return pools_text({{"a", {.workers = workers_of_a}}, {"b", {.workers = 1}}});
 }
 
 }  // namespace
 
 TEST_CASE("status prints the table, or everything as JSON") {
-  SupervisorUnderTest supervisor(PoolText{.workers = 2, .control = true});
+  SupervisorUnderTest supervisor(PoolText{.workers = 2});
   supervisor.wait_for_idle(2);
   const CommandResult table = run_supervisor({"status", "-c", supervisor.config_file()});
   CHECK(table.status == 0);
@@ -86,9 +86,9 @@ TEST_CASE("reload prints what changed, or every mistake with status 1") {
 }
 
 TEST_CASE("reload says of another name that another pool takes the place of the one that was") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_event("worker_ready");
-  supervisor.rewrite_config(PoolText{.control = true, .more = R"("name": "shop", "stop_timeout": "20s")"});
+  supervisor.rewrite_config(PoolText{.more = R"("name": "shop", "stop_timeout": "20s")"});
   const CommandResult renamed = run_supervisor({"reload", "-c", supervisor.config_file()});
   CHECK(renamed.status == 0);
   CHECK(renamed.output ==
@@ -119,8 +119,7 @@ TEST_CASE("scale changes one pool until the next reload, within what is allowed"
 }
 
 TEST_CASE("restart replaces the workers, under load and without a failed connection") {
-  SupervisorUnderTest supervisor(
-      PoolText{.command = {"supervisor-worker", "line"}, .workers = 2, .control = true});
+  SupervisorUnderTest supervisor(PoolText{.command = {"supervisor-worker", "line"}, .workers = 2});
   const PoolTable before = supervisor.wait_for_idle(2);
   Load load(supervisor.address(), "S 500\n", 3);
   CHECK(run_supervisor({"scale", "3", "--control", supervisor.control()}).status == 0);
@@ -139,7 +138,7 @@ TEST_CASE("restart replaces the workers, under load and without a failed connect
 }
 
 TEST_CASE("stop returns when everything at hand is finished and the supervisor has gone") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_event("worker_ready");
   Client client(supervisor.address());
   supervisor.wait_for_pool("it is busy", [](const PoolTable& now) { return now.count("busy") == 1; });
@@ -159,7 +158,7 @@ TEST_CASE("stop returns when everything at hand is finished and the supervisor h
 }
 
 TEST_CASE("stop --quick does not wait for what is busy") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_event("worker_ready");
   const Client client(supervisor.address());
   supervisor.wait_for_pool("it is busy", [](const PoolTable& now) { return now.count("busy") == 1; });

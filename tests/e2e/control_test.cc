@@ -73,7 +73,7 @@ std::string asked_as(uid_t uid, const std::string& path) {
 }  // namespace
 
 TEST_CASE("the control socket is its owner's alone, and gone with the supervisor") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   CHECK(mode_of(supervisor.control()) == 0600);
   Client client("unix:" + supervisor.control());
   client.send(kStatus);
@@ -83,9 +83,9 @@ TEST_CASE("the control socket is its owner's alone, and gone with the supervisor
 }
 
 TEST_CASE("a stale control socket is taken over, one that is in use is refused") {
-  SupervisorUnderTest first(PoolText{.control = true});
+  SupervisorUnderTest first(PoolText{});
   const std::string path = first.control();
-  const std::string text = PoolText{.more = R"("control": ")" + path + '"'}.text();
+  const std::string text = PoolText{.control = false, .more = R"("control": ")" + path + '"'}.text();
   SupervisorUnderTest second(text, {.await_start = false});
   second.wait_for_log("control socket: listen unix:" + path + ": Address already in use");
   CHECK(second.await_exit() == 1);
@@ -94,7 +94,7 @@ TEST_CASE("a stale control socket is taken over, one that is in use is refused")
   first.signal(SIGKILL);
   CHECK(first.await_exit() == -SIGKILL);
   CHECK(mode_of(path) != 0);
-  SupervisorUnderTest third(text, {});
+  SupervisorUnderTest third(text, {.control = path});
   third.wait_for_idle(1);
   CHECK(run_supervisor({"health", "--control", path}).status == 0);
   CHECK(third.stop() == 0);
@@ -102,11 +102,11 @@ TEST_CASE("a stale control socket is taken over, one that is in use is refused")
 }
 
 TEST_CASE("a reload moves the control socket, and the connections to it stay") {
-  PoolText pool{.control = true};
+  PoolText pool;
   SupervisorUnderTest supervisor(pool);
   Client client("unix:" + supervisor.control());
   const std::string elsewhere = supervisor.directory().at("elsewhere.sock");
-  supervisor.rewrite_config(PoolText{.more = R"("control": ")" + elsewhere + '"'});
+  supervisor.rewrite_config(PoolText{.control = false, .more = R"("control": ")" + elsewhere + '"'});
   client.send(request("reload"));
   CHECK(contains(line_from(client), "control socket at " + elsewhere));
   CHECK(mode_of(supervisor.control()) == 0);
@@ -114,7 +114,8 @@ TEST_CASE("a reload moves the control socket, and the connections to it stay") {
   client.send(kStatus);
   CHECK(contains(line_from(client), R"("pools":)"));
 
-  supervisor.rewrite_config(PoolText{.workers = 3, .more = R"("control": "/no/such/directory/c.sock")"});
+  supervisor.rewrite_config(
+      PoolText{.workers = 3, .control = false, .more = R"("control": "/no/such/directory/c.sock")"});
   client.send(request("reload"));
   const std::string verdict = line_from(client);
   CHECK(contains(verdict, R"("applied":false)"));
@@ -122,7 +123,7 @@ TEST_CASE("a reload moves the control socket, and the connections to it stay") {
   CHECK(mode_of(elsewhere) == 0600);
   supervisor.wait_for_idle(1);
 
-  supervisor.rewrite_config(PoolText{});
+  supervisor.rewrite_config(PoolText{.control = false});
   client.send(request("reload"));
   CHECK(contains(line_from(client), "control socket closed"));
   CHECK(mode_of(elsewhere) == 0);
@@ -131,7 +132,7 @@ TEST_CASE("a reload moves the control socket, and the connections to it stay") {
 
 TEST_CASE("FAULTS 67: a user who is neither root nor the supervisor's own is refused") {
   if (::geteuid() != 0) return;  // only root can be somebody else
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   constexpr uid_t kNobody = 65534;
   REQUIRE(::chmod(supervisor.directory().path().c_str(), 0755) == 0);
   REQUIRE(::chmod(supervisor.control().c_str(), 0666) == 0);
@@ -144,7 +145,7 @@ TEST_CASE("FAULTS 67: a user who is neither root nor the supervisor's own is ref
 }
 
 TEST_CASE("FAULTS 67: a line of a megabyte is refused, and its sender closed") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   for (const std::string& end : {std::string(), std::string("\n")}) {
     Client client("unix:" + supervisor.control());
     client.send(std::string(std::size_t{1} << 20, 'x') + end);
@@ -160,7 +161,7 @@ TEST_CASE("FAULTS 67: a line of a megabyte is refused, and its sender closed") {
 }
 
 TEST_CASE("FAULTS 67: a client that asks and does not read is closed") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   Client client("unix:" + supervisor.control());
   for (int i = 0; i < 5000; ++i) client.send(kStatus);
   const std::string got = client.receive();
@@ -171,7 +172,7 @@ TEST_CASE("FAULTS 67: a client that asks and does not read is closed") {
 }
 
 TEST_CASE("FAULTS 67: a subscriber that does not read is closed, and the others go on") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_event("worker_ready");
   Client silent("unix:" + supervisor.control());
   silent.send(request("subscribe"));
@@ -193,19 +194,20 @@ TEST_CASE("FAULTS 67: of a thousand clients 64 are let in, and when they have go
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
   limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 4096);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_idle(1);
   const std::size_t before = descriptors_of(supervisor.pid());
+  constexpr std::size_t kOthers = 63;  // the harness is one of them
   {
     std::vector<Client> clients;
     for (int i = 0; i < 1000; ++i) clients.emplace_back("unix:" + supervisor.control());
-    for (std::size_t i = 64; i < clients.size(); ++i)
+    for (std::size_t i = kOthers; i < clients.size(); ++i)
       REQUIRE(clients[i].receive().find(R"("code":-32002)") != std::string::npos);
-    for (std::size_t i = 0; i < 64; ++i) {
+    for (std::size_t i = 0; i < kOthers; ++i) {
       clients[i].send(kStatus);
       REQUIRE(line_from(clients[i]).find("pools") != std::string::npos);
     }
-    CHECK(descriptors_of(supervisor.pid()) == before + 64);
+    CHECK(descriptors_of(supervisor.pid()) == before + kOthers);
     const CommandResult late = run_supervisor({"status", "--control", supervisor.control()});
     CHECK(late.status == 1);
     CHECK(contains(late.errors, "64 clients are connected already"));

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
+#include "tests/support/log_lines.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
@@ -27,8 +29,7 @@ TEST_CASE("FAULTS 1: a worker killed while idle is replaced, and no client notic
   });
   CHECK(after["lost"] == 0);
   CHECK(after["served"] == 4);
-  CHECK(supervisor.wait_for_log("died: killed by signal 9").find(std::to_string(victim)) !=
-        std::string::npos);
+  CHECK(by_signal(death_of(supervisor, victim), SIGKILL));
 }
 
 TEST_CASE("FAULTS 2: a connection whose worker is killed before its receipt is answered by another worker") {
@@ -149,8 +150,7 @@ TEST_CASE(
   Client client(supervisor.address());
   client.send("poison");
   CHECK(client.receive() == "");
-  const std::string line = supervisor.wait_for_log("may be what kills them");
-  CHECK(line.find("127.0.0.1:") != std::string::npos);
+  CHECK(supervisor.wait_for_log(log_line::kGaveUp).find("127.0.0.1:") != std::string::npos);
   CHECK(supervisor.gates().marks("poisoned").size() == 3);
   const PoolTable pool =
       supervisor.wait_for_pool("it was given up", [](const PoolTable& now) { return now["gave_up"] == 1; });

@@ -11,7 +11,7 @@
 using namespace prefork::test;
 
 TEST_CASE("a worker's life is told from its start to the death that ends it") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   const EventText started = supervisor.wait_for_event("worker_started");
   const EventText ready = supervisor.wait_for_event("worker_ready");
   CHECK(started.text("pool") == "main");
@@ -31,7 +31,7 @@ TEST_CASE("a worker's life is told from its start to the death that ends it") {
 }
 
 TEST_CASE("a worker that leaves because it shall has a planned death") {
-  SupervisorUnderTest supervisor(PoolText{.workers = 2, .control = true});
+  SupervisorUnderTest supervisor(PoolText{.workers = 2});
   supervisor.wait_for_event("worker_ready");
   supervisor.wait_for_event("worker_ready");
   CHECK(run_supervisor({"scale", "1", "--control", supervisor.control()}).status == 0);
@@ -41,8 +41,7 @@ TEST_CASE("a worker that leaves because it shall has a planned death") {
 }
 
 TEST_CASE("a connection that goes to a second worker is told, with the worker that has it now") {
-  SupervisorUnderTest supervisor(
-      {.command = scripted({"only-first:victim", "ready", "recv", "die:KILL"}), .control = true});
+  SupervisorUnderTest supervisor({.command = scripted({"only-first:victim", "ready", "recv", "die:KILL"})});
   CHECK(ask(supervisor.address(), "hello") == "hello");
   CHECK(supervisor.wait_for_event("worker_died").number("held_unbegun") == 1);
   const EventText told = supervisor.wait_for_event("connection_redispatched");
@@ -53,12 +52,13 @@ TEST_CASE("a connection that goes to a second worker is told, with the worker th
 TEST_CASE("saturation is told, and shown, when somebody has to wait, until nobody has for a moment") {
   const auto shown = [](SupervisorUnderTest& supervisor) {
     const std::string json = run_supervisor({"status", "--json", "--control", supervisor.control()}).output;
+    const std::string table = run_supervisor({"status", "--control", supervisor.control()}).output;
     const bool saturated = json.find("\"saturated\": true") != std::string::npos;
     CHECK((json.find("\"saturated\": false") == std::string::npos) == saturated);
-    CHECK((supervisor.pool().lines.front().find(", saturated, ") != std::string::npos) == saturated);
+    CHECK((table.find(", saturated, ") != std::string::npos) == saturated);
     return saturated;
   };
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_event("worker_ready");
   Client first(supervisor.address());
   Client second(supervisor.address());
@@ -102,8 +102,8 @@ TEST_CASE("reset-failed ends a long wait at once") {
 }
 
 TEST_CASE("each reload's verdict is told, whoever asked for it") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
-  supervisor.rewrite_config(PoolText{.workers = 2, .control = true});
+  SupervisorUnderTest supervisor(PoolText{});
+  supervisor.rewrite_config(PoolText{.workers = 2});
   supervisor.signal(SIGHUP);
   const EventText applied = supervisor.wait_for_event("reload");
   CHECK(applied.flag("applied"));
@@ -116,7 +116,7 @@ TEST_CASE("each reload's verdict is told, whoever asked for it") {
 }
 
 TEST_CASE("who subscribes late catches up, and numbers have no gaps") {
-  SupervisorUnderTest supervisor(PoolText{.workers = 3, .control = true});
+  SupervisorUnderTest supervisor(PoolText{.workers = 3});
   for (int i = 0; i < 3; ++i) supervisor.wait_for_event("worker_ready");
   Client late("unix:" + supervisor.control());
   late.send("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"subscribe\",\"params\":{\"since\":4}}\n");

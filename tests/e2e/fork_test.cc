@@ -5,10 +5,12 @@
 #include <csignal>
 #include <string>
 
+#include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
+using prefork::StopReason;
 
 namespace {
 
@@ -52,8 +54,7 @@ TEST_CASE("FAULTS 1: a forked worker that is killed is replaced by a fork of the
     return pool.count("idle") == 2 && workers_of(pool) != workers_of(before);
   });
   CHECK(template_of(after) == template_of(before));
-  CHECK(supervisor.wait_for_log("died: killed by signal 9").find(std::to_string(victim)) !=
-        std::string::npos);
+  CHECK(by_signal(death_of(supervisor, victim), SIGKILL));
   check_that_it_serves(supervisor);
 }
 
@@ -82,12 +83,15 @@ TEST_CASE("FAULTS 12: a forked worker that never says Ready is known all the sam
                                   .workers = 2,
                                   .more = kFork + R"(, "health": {"start_timeout": "500ms"})"});
   const pid_t bad = supervisor.gates().wait_for_marks("bad").at(0);
-  CHECK(supervisor.wait_for_log("killed by signal 9 (SIGKILL) (no Ready within start_timeout)")
-            .find("(pid " + std::to_string(bad) + ")") != std::string::npos);
+  const EventText died = death_of(supervisor, bad);
+  CHECK(by_signal(died, SIGKILL));
+  CHECK(because(died, StopReason::kStartTimeout));
   CHECK_FALSE(is_alive(bad));
-  supervisor.wait_for_idle(2);
-  CHECK(supervisor.count_in_log(": template ") == 0);
-  CHECK(supervisor.count_in_log("forked") == 0);  // what it introduces itself with is no note for the status
+  const PoolTable pool = supervisor.wait_for_idle(2);
+  CHECK(supervisor.events("worker_died", where("role", "template")).empty());
+  CHECK(pool["violations"] == 0);
+  // What it introduces itself with is no note for the status.
+  for (const WorkerText& worker : pool.workers) CHECK(worker.note.empty());
   check_that_it_serves(supervisor);
 }
 
@@ -97,8 +101,9 @@ TEST_CASE("FAULTS 69: a template that is stopped and wanted is replaced, and its
   REQUIRE(::kill(template_of(before), SIGSTOP) == 0);
   REQUIRE(::kill(workers_of(before).at(0), SIGKILL) == 0);
   check_that_it_serves(supervisor);
-  CHECK(supervisor.wait_for_log("(SIGTERM) (did not fork within start_timeout)")
-            .find("(pid " + std::to_string(template_of(before)) + ")") != std::string::npos);
+  const EventText died = death_of(supervisor, template_of(before));
+  CHECK(by_signal(died, SIGTERM));
+  CHECK(because(died, StopReason::kDoesNotFork));
   const PoolTable after = supervisor.wait_for_idle(2);
   CHECK(template_of(after) != template_of(before));
   const std::vector<pid_t> present = workers_of(after);
@@ -111,9 +116,10 @@ TEST_CASE("FAULTS 69: a template that hangs over a fork is killed and replaced")
       {.command = scripted({"only-first:stuck", "send:kind=1,value=1", "take", "ignore-term", "hang"}),
        .workers = 3,
        .more = kFork + R"(, "health": {"start_timeout": "500ms", "kill_timeout": "200ms"})"});
-  supervisor.wait_for_log("(SIGKILL) (did not fork within start_timeout)");
+  const auto does_not_fork = [](const EventText& died) { return because(died, StopReason::kDoesNotFork); };
+  CHECK(by_signal(supervisor.wait_for_event("worker_died", does_not_fork), SIGKILL));
   supervisor.wait_for_idle(3);
-  CHECK(supervisor.count_in_log("(did not fork within start_timeout)") == 1);
+  CHECK(supervisor.events("worker_died", does_not_fork).size() == 1);
   check_that_it_serves(supervisor);
 }
 
@@ -136,8 +142,9 @@ TEST_CASE("a reload that changes what a template is started from replaces it and
 
 TEST_CASE("FAULTS 13: a template that cannot start is tried again ever more slowly, and recovers") {
   SupervisorUnderTest supervisor({.command = scripted({"die:exit=3"}), .workers = 4, .more = kFork});
-  supervisor.wait_for_log("template", 2);
-  CHECK(supervisor.count_in_log("exited with status 3") <= 10);
+  for (int i = 0; i < 2; ++i)
+    CHECK(by_exit(supervisor.wait_for_event("worker_died", where("role", "template")), 3));
+  CHECK(supervisor.events("worker_died").size() <= 10);
   supervisor.rewrite_config({.workers = 4, .more = kFork});
   supervisor.signal(SIGHUP);
   supervisor.wait_for_idle(4);

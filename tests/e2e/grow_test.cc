@@ -16,7 +16,7 @@ namespace {
 
 std::string file(const std::string& workers, const std::string& more = "") {
   return R"({"listen": "127.0.0.1:0", "command": ["supervisor-worker", "line"], "workers": )" + workers +
-         more + "}";
+         more + ", " + kWithControl + "}";
 }
 
 /// So many clients at once, each of which keeps a worker busy for two seconds.

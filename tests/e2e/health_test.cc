@@ -4,10 +4,13 @@
 #include <csignal>
 #include <string>
 
+#include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
+#include "tests/support/log_lines.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
+using prefork::StopReason;
 
 namespace {
 
@@ -22,23 +25,28 @@ TEST_CASE("FAULTS 8: a stopped worker gets nothing, and serves again when it is 
   REQUIRE(::kill(stopped, SIGSTOP) == 0);
   supervisor.wait_for_pool("it is noticed", [](const PoolTable& now) { return now.count("stopped") == 1; });
   for (int i = 0; i < 5; ++i) CHECK(ask(supervisor.address(), "hello") == "hello");
-  CHECK(supervisor.pool().workers.at(0).served == 0);
+  const PoolTable meanwhile =
+      supervisor.wait_for_pool("five are served", [](const PoolTable& now) { return now["served"] == 5; });
+  CHECK(meanwhile.workers.at(0).served == 0);
   REQUIRE(::kill(stopped, SIGCONT) == 0);
   supervisor.wait_for_pool("it is noticed", [](const PoolTable& now) { return now.count("stopped") == 0; });
   for (int i = 0; i < 2; ++i) CHECK(ask(supervisor.address(), "hello") == "hello");
-  CHECK(supervisor.pool().workers.at(0).served > 0);
+  const PoolTable after =
+      supervisor.wait_for_pool("seven are served", [](const PoolTable& now) { return now["served"] == 7; });
+  CHECK(after.workers.at(0).served > 0);
 }
 
 TEST_CASE("FAULTS 10: a worker that hangs while it serves is ended and replaced, its client at once") {
   SupervisorUnderTest supervisor(
       {.command = scripted({"only-first:victim", "ignore-term", "ready", "recv", "busy", "read:1", "hang"}),
-       .more = R"("hold": "done", "health": {"busy_timeout": "200ms", "kill_timeout": "300ms"}, )" + kSorry});
+       .more = R"("hold": "done", "health": {"busy_timeout": "200ms", "kill_timeout": "1s"}, )" + kSorry});
   Client client(supervisor.address());
   client.send("hello");
   CHECK(client.receive() == "sorry\n");
-  CHECK(supervisor.count_in_log("died") == 0);  // the client did not have to wait for that
-  const std::string line = supervisor.wait_for_log("died: killed by signal 9");
-  CHECK(line.find("busy with one connection for longer than busy_timeout") != std::string::npos);
+  CHECK(supervisor.events("worker_died").empty());  // the client did not have to wait for that
+  const EventText died = supervisor.wait_for_event("worker_died");
+  CHECK(by_signal(died, SIGKILL));
+  CHECK(because(died, StopReason::kBusyTimeout));
   CHECK(ask(supervisor.address(), "and now?") == "and now?");
   CHECK(supervisor.pool()["lost"] == 1);
 }
@@ -67,13 +75,12 @@ TEST_CASE("an idle worker that does not answer a Ping is ended and replaced") {
   SupervisorUnderTest supervisor(
       {.command = scripted({"only-first:victim", "ready", "hang"}),
        .more = R"("health": {"ping_interval": "50ms", "ping_timeout": "200ms", "kill_timeout": "200ms"})"});
-  const std::string line = supervisor.wait_for_log("died: ");
-  CHECK(line.find("no answer within ping_timeout") != std::string::npos);
+  CHECK(because(supervisor.wait_for_event("worker_died"), StopReason::kPingTimeout));
   CHECK(ask(supervisor.address(), "hello") == "hello");
   // The one that answers lives on.
   supervisor.wait_for_pool("it has rested for long",
                            [](const PoolTable& now) { return now.count("idle") == 1; });
-  CHECK(supervisor.count_in_log("died: ") == 1);
+  CHECK(supervisor.events("worker_died").size() == 1);
 }
 
 TEST_CASE("kill_signal ABRT comes before SIGKILL, for a core file") {
@@ -82,7 +89,7 @@ TEST_CASE("kill_signal ABRT comes before SIGKILL, for a core file") {
        .more = R"("health": {"busy_timeout": "100ms", "kill_signal": "ABRT"}, "limits": {"core": 0})"});
   Client client(supervisor.address());
   CHECK(client.receive() == "");
-  CHECK(supervisor.wait_for_log("died: ").find("killed by signal 6 (SIGABRT)") != std::string::npos);
+  CHECK(by_signal(supervisor.wait_for_event("worker_died"), SIGABRT));
 }
 
 TEST_CASE("FAULTS 4: with crash_reply the client of a worker that died unanswered gets a last word") {
@@ -113,7 +120,7 @@ TEST_CASE(
   Client client(supervisor.address());
   client.send("poison");
   CHECK(client.receive() == "sorry\n");
-  CHECK(supervisor.wait_for_log("may be what kills them").find("127.0.0.1:") != std::string::npos);
+  CHECK(supervisor.wait_for_log(log_line::kGaveUp).find("127.0.0.1:") != std::string::npos);
   CHECK(supervisor.gates().marks("poisoned").size() == 2);
 }
 

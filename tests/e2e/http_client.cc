@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <cstdlib>
 
 namespace prefork::test {
@@ -43,10 +42,6 @@ pid_t HttpClient::answer() {
 }
 
 LobbyText lobby_of(const PoolTable& pool) {
-  const bool anybody = std::any_of(pool.lines.begin(), pool.lines.end(), [](const std::string& line) {
-    return line.find(" lobby: ") != std::string::npos;
-  });
-  if (!anybody) return {};
   return {.silent = pool["lobby: silent"], .parked = pool["parked"], .evicted = pool["evicted"]};
 }
 

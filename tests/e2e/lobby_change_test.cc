@@ -22,7 +22,7 @@ constexpr std::size_t kParked = 5;
 constexpr const char* kKept = R"("wait_for_data": true, "keep_alive": {"park": true})";
 
 PoolText keeping(const std::string& more = kKept) {
-  return {.command = {"supervisor-worker", "http"}, .workers = 2, .control = true, .more = more};
+  return {.command = {"supervisor-worker", "http"}, .workers = 2, .more = more};
 }
 
 /// A supervisor with clients of both kinds, and none with a worker.
@@ -101,7 +101,7 @@ TEST_CASE("clients that wait stay when a reload says that nobody shall wait any 
   Kept kept;
   kept.supervisor.rewrite_config(keeping(""));
   kept.supervisor.signal(SIGHUP);
-  kept.supervisor.wait_for_log("reloaded");
+  CHECK(kept.supervisor.wait_for_event("reload").flag("applied"));
   // Who is not parked keeps his worker for as long as the worker wants: so one after the other, and then out.
   for (const auto& clients : {&kept.silent, &kept.parked}) {
     for (const auto& client : *clients) {
@@ -122,12 +122,13 @@ TEST_CASE("FAULTS 66: an upgrade in place leaves those who wait where they are")
     asking.back()->ask("/?ms=500");
   }
   // A request that comes while nobody looks.
+  kept.supervisor.expect_upgrade();
   kept.supervisor.signal(SIGSTOP);
   kept.supervisor.signal(SIGUSR2);
   kept.silent.front()->ask();
   kept.parked.front()->ask();
   kept.supervisor.signal(SIGCONT);
-  kept.supervisor.wait_for_log("has taken over from");
+  kept.supervisor.await_upgrade();
   CHECK(kept.silent.front()->answer() != 0);
   CHECK(kept.parked.front()->answer() != 0);
   for (const auto& client : asking) CHECK(client->answer() != 0);
@@ -156,10 +157,9 @@ TEST_CASE("FAULTS 66: clients that ask again and again are all answered, whateve
       while (!stop && unanswered == 0) ++(client.get("/?ms=1") != 0 ? answers : unanswered);
     });
   }
-  for (std::size_t round = 1; round <= 3; ++round) {
+  for (int round = 0; round < 3; ++round) {
     const int before = answers;
-    kept.supervisor.signal(SIGUSR2);
-    kept.supervisor.wait_for_log("has taken over from", round);
+    kept.supervisor.upgrade();
     CHECK(run_supervisor({"restart", "-c", kept.supervisor.config_file()}).status == 0);
     eventually("they are answered", [&] { return answers > before + 20; });
   }
@@ -172,8 +172,7 @@ TEST_CASE("FAULTS 66: clients that ask again and again are all answered, whateve
 TEST_CASE("after an upgrade in place those who waited before are let go in time") {
   Kept kept(
       R"("wait_for_data": true, "first_byte_timeout": "1s", "keep_alive": {"park": true, "idle_timeout": "1s"})");
-  kept.supervisor.signal(SIGUSR2);
-  kept.supervisor.wait_for_log("has taken over from");
+  kept.supervisor.upgrade();
   for (const auto& clients : {&kept.parked, &kept.silent}) {
     for (const auto& client : *clients) {
       CHECK(client->answer() == 0);

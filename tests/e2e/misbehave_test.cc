@@ -5,10 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
+using prefork::StopReason;
 
 namespace {
 
@@ -42,9 +44,10 @@ void check_each_is_killed(const std::vector<Misdeed>& misdeeds) {
   for (std::size_t i = 0; i < misdeeds.size(); ++i) {
     CAPTURE(misdeeds[i].what);
     CHECK(ask(supervisor.address(i), "hello") == "hello");
-    const std::string line = supervisor.wait_for_log("pool" + std::to_string(i) + ": worker 1 ");
-    CHECK(line.find("broke the protocol and is killed: it sent " + misdeeds[i].complaint) !=
-          std::string::npos);
+    const std::string name = "pool" + std::to_string(i);
+    CHECK(because(death_of(supervisor, name, 1), StopReason::kViolation));
+    const std::string line = supervisor.wait_for_log("pool " + name + ": worker 1 ");
+    CHECK_MESSAGE(line.find(misdeeds[i].complaint) != std::string::npos, line);
   }
   eventually("each has served one", [&] {
     const StatusText status = supervisor.status();
@@ -174,8 +177,9 @@ TEST_CASE(
     const pid_t victim = supervisor.gates().wait_for_marks("pool" + std::to_string(i)).at(0);
     CHECK(ask(supervisor.address(i), "hello") == "hello");
     eventually("it is dead", [&] { return !is_alive(victim); });
-    const std::string line = supervisor.wait_for_log("pool" + std::to_string(i) + ": worker 1 ");
-    CHECK(line.find("died: killed by signal 9 (SIGKILL) (closed its channel)") != std::string::npos);
+    const EventText died = death_of(supervisor, victim);
+    CHECK(by_signal(died, SIGKILL));
+    CHECK(because(died, StopReason::kChannelClosed));
   }
 }
 

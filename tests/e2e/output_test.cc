@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/supervisor_under_test.h"
@@ -123,18 +124,17 @@ TEST_CASE("the last lines of a worker that died stand after the reason") {
 }
 
 TEST_CASE("why a worker died: a fault of its own, a limit, or a signal from elsewhere") {
-  const auto cause = [](const std::string& shell, const std::string& more) {
+  const auto check_death_by = [](int number, const std::string& shell, const std::string& more) {
     SupervisorUnderTest supervisor(PoolText{.command = {"sh", "-c", shell}, .more = more});
-    return supervisor.wait_for_log(" died: ");
+    const EventText died = supervisor.wait_for_event("worker_died");
+    CHECK(by_signal(died, number));
+    CHECK(because(died, prefork::StopReason::kNone));
+    CHECK_FALSE(died.flag("killed_by_us"));
   };
-  CHECK(cause("kill -SEGV $$", R"("name": "a")").find("killed by signal 11 (SIGSEGV) (a fault of its own)") !=
-        std::string::npos);
-  CHECK(
-      cause("kill -KILL $$", R"("name": "a")").find("killed by signal 9 (SIGKILL) (not by the supervisor)") !=
-      std::string::npos);
-  CHECK(cause("trap '' XFSZ; trap - XFSZ; echo 12345 >TEST_DIRECTORY/big; kill -XFSZ $$",
-              R"("limits": {"fsize": 1})")
-            .find("killed by signal 25 (SIGXFSZ) (the limit fsize)") != std::string::npos);
+  check_death_by(SIGSEGV, "kill -SEGV $$", R"("name": "a")");
+  check_death_by(SIGKILL, "kill -KILL $$", R"("name": "a")");
+  check_death_by(SIGXFSZ, "trap '' XFSZ; trap - XFSZ; echo 12345 >TEST_DIRECTORY/big; kill -XFSZ $$",
+                 R"("limits": {"fsize": 1})");
 }
 
 TEST_CASE("FAULTS 63: a worker that the kernel kills for want of memory is told as that, and replaced") {
@@ -148,18 +148,20 @@ TEST_CASE("FAULTS 63: a worker that the kernel kills for want of memory is told 
                "fi; exec supervisor-worker echo"}}
           .text(),
       {.in_child = [&cgroup] { cgroup.enter(); }});
-  supervisor.wait_for_log("died: killed by the kernel (SIGKILL): out of memory");
+  supervisor.wait_for_event("worker_died", where("how", "out_of_memory"));
   CHECK(ask(supervisor.address(), "hello") == "hello");
   const pid_t worker = supervisor.wait_for_idle(1).pids().at(0);
   REQUIRE(::kill(worker, SIGKILL) == 0);
-  supervisor.wait_for_log("killed by signal 9 (SIGKILL) (not by the supervisor)");
+  const EventText died = death_of(supervisor, worker);
+  CHECK(by_signal(died, SIGKILL));
+  CHECK_FALSE(died.flag("killed_by_us"));
 }
 
 TEST_CASE("what outlives its worker does not keep the worker's output from ending") {
   SupervisorUnderTest supervisor(
       PoolText{.command = {"sh", "-c", "setsid sleep 60 & echo last words; exit 3"}});
   supervisor.wait_for_log("]: last words");
-  supervisor.wait_for_log("died: exited with status 3");
+  CHECK(by_exit(supervisor.wait_for_event("worker_died"), 3));
   supervisor.stop();
   supervisor.allow_leftovers();
 }
@@ -178,7 +180,7 @@ TEST_CASE("workers that a template has forked write under its name, and go on wh
   const std::string pipe = "/proc/" + std::to_string(parent->pid) + "/fd/1";
   const std::string target = std::filesystem::read_symlink(pipe).string();
   REQUIRE(::kill(parent->pid, SIGKILL) == 0);
-  supervisor.wait_for_log("template");
+  CHECK(by_signal(death_of(supervisor, parent->pid), SIGKILL));
   for (const WorkerText& worker : pool.workers) {
     if (worker.state != "idle") continue;
     const std::string theirs = "/proc/" + std::to_string(worker.pid) + "/fd/1";

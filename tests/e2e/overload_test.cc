@@ -50,6 +50,13 @@ void add(SupervisorUnderTest& supervisor, Clients& clients, const std::string& f
                            [&](const PoolTable& now) { return now["accepted"] == clients.size(); });
 }
 
+/// The first, with the worker, and so many in the queue.
+void add_to_queue(SupervisorUnderTest& supervisor, Clients& clients, int queued) {
+  add(supervisor, clients);
+  supervisor.wait_for_pool("the worker is busy", [](const PoolTable& now) { return now["begun"] == 1; });
+  for (int i = 0; i < queued; ++i) add(supervisor, clients);
+}
+
 /// Whose connection ends when the worker is let go on.
 std::size_t next_to_end(SupervisorUnderTest& supervisor, Clients& clients, int gate) {
   supervisor.gates().open(std::to_string(gate));
@@ -71,7 +78,7 @@ TEST_CASE("order adaptive: in a queue that stands the newest is first, and in on
   SupervisorUnderTest supervisor(
       {.command = one_by_one(), .more = R"("queue": {"order": "adaptive", "target": "10ms"})"});
   Clients clients;
-  for (int i = 0; i < 3; ++i) add(supervisor, clients);
+  add_to_queue(supervisor, clients, 2);
   let_pass(std::chrono::milliseconds(150));
   add(supervisor, clients);
   let_pass(std::chrono::milliseconds(150));
@@ -96,7 +103,7 @@ TEST_CASE("order adaptive with full reject: the oldest makes room for the newest
        .more = R"("queue": {"order": "adaptive", "target": "10ms", "max": 2, "full": "reject",
                             "reject_with": "HTTP/1.1 503 Busy\r\n\r\n"})"});
   Clients clients;
-  for (int i = 0; i < 3; ++i) add(supervisor, clients);
+  add_to_queue(supervisor, clients, 2);
   // As long as the queue does not stand, who comes is turned away.
   eventually("somebody else is turned away", [&] {
     let_pass(std::chrono::milliseconds(20));

@@ -15,7 +15,9 @@
 #include <functional>
 #include <sstream>
 #include <string>
+#include <vector>
 
+#include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
 #include "tests/support/supervisor_under_test.h"
 
@@ -105,8 +107,8 @@ TEST_CASE("as root with users for all pools, the supervisor holds no root") {
 TEST_CASE("a worker of another user, and a process of the supervisor's own, cannot signal, trace or rob it") {
   if (!is_root()) return;
   SupervisorUnderTest supervisor(PoolText{.more = kThem});
-  supervisor.wait_for_log("gave up root");
   const pid_t pid = supervisor.pid();
+  REQUIRE(status_of(pid, "Uid") != four_times("0"));
   const auto own = static_cast<unsigned>(std::stoul(status_of(pid, "Uid")));
   CHECK(as_user(4711, [pid] { return attack(pid); }) == 0);
   // Its own user may signal it; that is why no worker is.
@@ -159,28 +161,29 @@ TEST_CASE(
   if (!is_root()) return;
   const PoolText pool{.more = kThem};
   SupervisorUnderTest supervisor(pool);
-  supervisor.wait_for_log("gave up root");
+  CHECK(status_of(supervisor.pid(), "Uid") != four_times("0"));
   open_directory(supervisor);
   PoolText more = pool;
   more.listen.emplace_back("127.0.0.1:999");
   supervisor.rewrite_config(more);
   supervisor.signal(SIGHUP);
-  supervisor.wait_for_log("listening on 127.0.0.1:999");
+  CHECK(supervisor.wait_for_event("reload").flag("applied"));
   CHECK(ask("127.0.0.1:999", "hello") == "hello");
   supervisor.rewrite_config(PoolText{});
   supervisor.signal(SIGHUP);
-  supervisor.wait_for_log(
-      "reload refused, nothing has changed: pool main: its workers would run as root, but the supervisor has "
-      "given up "
-      "root; restart it, or give the pool another \"user\"");
+  const EventText refused = supervisor.wait_for_event("reload");
+  CHECK_FALSE(refused.flag("applied"));
+  CHECK(refused.list("mistakes") ==
+        std::vector<std::string>{"pool main: its workers would run as root, but the supervisor has given up "
+                                 "root; restart it, or give the pool another \"user\""});
   CHECK(ask(supervisor.address(), "hello") == "hello");
 }
 
 TEST_CASE("the supervisor becomes the user that the file names") {
   if (!is_root()) return;
   SupervisorUnderTest supervisor(PoolText{.more = std::string(kThem) + R"(, "supervisor_user": "5001")"});
-  supervisor.wait_for_log("gave up root: user 5001, group 5001");
   CHECK(status_of(supervisor.pid(), "Uid") == four_times("5001"));
+  CHECK(status_of(supervisor.pid(), "Gid") == four_times("5001"));
 }
 
 TEST_CASE("FAULTS 64: workers have a higher oom_score_adj than the supervisor") {
@@ -198,8 +201,8 @@ TEST_CASE(
     "FAULTS 29: a start that a limit prevents is told with step and reason, and tried again with delays") {
   if (!is_root()) return;
   SupervisorUnderTest supervisor(PoolText{.more = R"("limits": {"nofile": "unlimited"})"});
-  supervisor.wait_for_log("died: set the limit nofile: Operation not permitted");
-  supervisor.wait_for_log("pool main: new workers die before they are of use");
+  wait_for_failed_start(supervisor, "set the limit nofile: Operation not permitted");
+  CHECK(supervisor.wait_for_event("pool_failed").number("failures") == 1);
 }
 
 TEST_CASE("workers that run as root are warned of") {

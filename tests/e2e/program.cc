@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 
 namespace prefork::test {
@@ -40,12 +39,6 @@ std::unique_ptr<SupervisorUnderTest> start(const Program& program, const std::st
   options.listeners = listeners;
   options.program = program.path();
   return std::make_unique<SupervisorUnderTest>(config, options);
-}
-
-void upgrade(SupervisorUnderTest& supervisor) {
-  const std::size_t before = supervisor.count_in_log("has taken over from");
-  supervisor.signal(SIGUSR2);
-  supervisor.wait_for_log("has taken over from", before + 1);
 }
 
 std::vector<std::string> waits_at_gate() {

@@ -36,9 +36,6 @@ class Program {
 [[nodiscard]] std::unique_ptr<SupervisorUnderTest> start(const Program& program, const std::string& config,
                                                          std::size_t listeners = 1);
 
-/// Sends SIGUSR2; returns when the new program has taken over.
-void upgrade(SupervisorUnderTest& supervisor);
-
 /// A worker that answers "a" to its first client's first byte, and "b" when the gate "go" is open; then it
 /// serves as an echo.
 [[nodiscard]] std::vector<std::string> waits_at_gate();

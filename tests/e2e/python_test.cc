@@ -31,7 +31,7 @@ void replace(std::string& text, const std::string& what, const std::string& by) 
 }
 
 /// Does what docs/protocol.md says: saves the program that it tells to save as `name`. The pool for it, as it
-/// stands there, but for the address and the directory.
+/// stands there, but for the address, the directory and the control socket.
 std::string follow_documentation(const std::string& name, const TestDirectory& directory) {
   std::ifstream in(std::string(SOURCE_ROOT) + "/docs/protocol.md");
   const std::string text(std::istreambuf_iterator<char>(in), {});
@@ -39,6 +39,7 @@ std::string follow_documentation(const std::string& name, const TestDirectory& d
   REQUIRE(advice != std::string::npos);
   directory.write(name, block(text, "python", text.rfind("\n```python\n", advice)));
   std::string pool = block(text, "json", advice);
+  replace(pool, "{", std::string("{") + kWithControl + ",");
   replace(pool, "127.0.0.1:8080", "127.0.0.1:0");
   replace(pool, '"' + name + '"', '"' + directory.at(name) + '"');
   return pool;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
 #include "tests/support/supervisor_under_test.h"
 
@@ -27,7 +28,7 @@ void check_answered_by_another(
   CHECK(supervisor.gates().marks("served").size() == 1);
   CHECK(supervisor.gates().marks("served").front() != victim);
   CHECK(!is_alive(victim));
-  CHECK(supervisor.wait_for_log("died: ").find("no Busy within receipt_timeout") != std::string::npos);
+  CHECK(because(death_of(supervisor, victim), prefork::StopReason::kReceiptTimeout));
   const PoolTable pool =
       supervisor.wait_for_pool("one is served", [](const PoolTable& now) { return now["served"] == 1; });
   CHECK(pool["redispatched"] == 1);

@@ -6,16 +6,19 @@
 #include <string>
 #include <vector>
 
+#include "tests/e2e/deaths.h"
 #include "tests/e2e/load.h"
 #include "tests/support/client.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
+using prefork::StopReason;
 
 namespace {
 
-/// A pool under load, to which a command is rolled out that must not take over.
-void check_that_it_fails(std::vector<std::string> command, const std::string& more, const std::string& why) {
+/// A pool under load, to which a command is rolled out that must not take over: its first worker dies so.
+void check_that_it_fails(std::vector<std::string> command, const std::string& more,
+                         const EventCondition& dies_so) {
   PoolText pool{.command = {"supervisor-worker", "line"}, .workers = 3, .more = more};
   SupervisorUnderTest supervisor(pool);
   const std::vector<pid_t> before = supervisor.wait_for_idle(3).pids();
@@ -25,14 +28,16 @@ void check_that_it_fails(std::vector<std::string> command, const std::string& mo
   pool.probation = R"({"time": "10s"})";
   supervisor.rewrite_config(pool);
   supervisor.signal(SIGHUP);
-  const std::string line = supervisor.wait_for_log("rollout failed, the workers that serve stay as they are");
-  CHECK(line.find("the first worker of generation 2") != std::string::npos);
-  CHECK_MESSAGE(line.find(why) != std::string::npos, line);
+  const EventText failed = supervisor.wait_for_event("rollout", where("stage", "failed"));
+  CHECK(failed.number("generation") == 2);
+  const EventText died = supervisor.wait_for_event("worker_died", where("generation", 2));
+  CHECK_MESSAGE(dies_so(died), died.json);
+  CHECK(failed.text("text") == died.text("text"));
   load.wait_for_answers(100);
   const PoolTable after = supervisor.pool();
   CHECK(after.pids() == before);
   CHECK(after["generation"] == 1);
-  CHECK(supervisor.count_in_log("rollout failed") == 1);
+  CHECK(supervisor.events("rollout", where("stage", "failed")).size() == 1);
   // Their like is started from what they were started from.
   REQUIRE(::kill(before[0], SIGKILL) == 0);
   supervisor.wait_for_pool("the old generation heals itself", [](const PoolTable& now) {
@@ -47,22 +52,24 @@ void check_that_it_fails(std::vector<std::string> command, const std::string& mo
 }  // namespace
 
 TEST_CASE("a rollout to a command that exits fails, and nothing else happens") {
-  check_that_it_fails({"/bin/false"}, "", "exited with status 1");
+  check_that_it_fails({"/bin/false"}, "", [](const EventText& died) { return by_exit(died, 1); });
 }
 
 TEST_CASE("a rollout to a command that never gets ready fails at start_timeout") {
   check_that_it_fails(scripted({"hang"}), R"("health": {"start_timeout": "300ms"})",
-                      "no Ready within start_timeout");
+                      [](const EventText& died) { return because(died, StopReason::kStartTimeout); });
 }
 
 TEST_CASE("a rollout to a command that crashes at its first connection fails, and the connection is served") {
-  check_that_it_fails(scripted({"ready", "recv", "die:KILL"}), "", "killed by signal 9 (SIGKILL)");
+  check_that_it_fails(scripted({"ready", "recv", "die:KILL"}), "", [](const EventText& died) {
+    return by_signal(died, SIGKILL) && because(died, StopReason::kNone);
+  });
 }
 
 TEST_CASE("a rollout to a command that is not there any more says so") {
   const TestDirectory files;
   const std::string program = files.write("program", "#!/bin/sh\nexit 3\n", 0755);
-  check_that_it_fails({program}, "", "exited with status 3");
+  check_that_it_fails({program}, "", [](const EventText& died) { return by_exit(died, 3); });
 }
 
 TEST_CASE("a rollout that failed is tried again by the next reload") {
@@ -73,7 +80,7 @@ TEST_CASE("a rollout that failed is tried again by the next reload") {
   pool.command = {files.write("program", "#!/bin/sh\nexit 3\n", 0755), "line"};
   supervisor.rewrite_config(pool);
   supervisor.signal(SIGHUP);
-  supervisor.wait_for_log("rollout failed");
+  supervisor.wait_for_event("rollout", where("stage", "failed"));
   (void)files.write("program", "#!/bin/sh\nexec supervisor-worker \"$@\"\n", 0755);
   supervisor.signal(SIGHUP);
   supervisor.wait_for_pool("the mended program serves", [](const PoolTable& now) {
@@ -92,7 +99,9 @@ TEST_CASE("under load, one rollout after the other: no connection fails") {
     pool.more = R"("environment": {"RELEASE": ")" + std::to_string(i) + "\"}";
     supervisor.rewrite_config(pool);
     supervisor.signal(SIGHUP);
-    supervisor.wait_for_log("rollout: generation " + std::to_string(i + 1) + " takes over");
+    supervisor.wait_for_event("rollout", [i](const EventText& event) {
+      return event.text("stage") == "takes_over" && event.number("generation") == i + 1;
+    });
   }
   supervisor.wait_for_pool("only the last one is left", [](const PoolTable& now) {
     const bool last = std::all_of(now.workers.begin(), now.workers.end(), [](const WorkerText& worker) {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
 #include "tests/support/command.h"
 #include "tests/support/supervisor_under_test.h"
@@ -60,13 +61,20 @@ void forbid_filters() {
   }
 }
 
+/// The only one, of a reload that was asked for.
+std::string mistake_of_reload(SupervisorUnderTest& supervisor) {
+  const EventText verdict = supervisor.wait_for_event("reload");
+  CHECK_FALSE(verdict.flag("applied"));
+  REQUIRE(verdict.list("mistakes").size() == 1);
+  return verdict.list("mistakes").front();
+}
+
 }  // namespace
 
 TEST_CASE("FAULTS 71: a supervisor has the filter once, after upgrades as well, and its workers have none") {
   SupervisorUnderTest supervisor(PoolText{.workers = 2, .more = R"("hold": "done")"});
   const std::vector<pid_t> workers = supervisor.wait_for_idle(2).pids();
-  supervisor.wait_for_log(
-      "client sockets cannot be read by the supervisor: seccomp, from descriptor 1024 on");
+  CHECK(supervisor.status().seccomp_from == kFirst);
   CHECK(filters_of(supervisor.pid()) == "2 1");
   for (const pid_t pid : workers) CHECK(filters_of(pid) == "0 0");
   CHECK(high_descriptors(supervisor) == 0);
@@ -77,15 +85,14 @@ TEST_CASE("FAULTS 71: a supervisor has the filter once, after upgrades as well, 
   const auto all_there = [&] { return high_descriptors(supervisor) == 5; };
   eventually("two are with workers, three wait, and none has a low descriptor", all_there);
   const std::size_t descriptors = descriptors_of(supervisor.pid());
-  for (std::size_t i = 1; i <= 2; ++i) {
-    supervisor.signal(SIGUSR2);
-    supervisor.wait_for_log("has taken over from", i);
+  for (int i = 0; i < 2; ++i) {
+    supervisor.upgrade();
     CHECK(filters_of(supervisor.pid()) == "2 1");
     CHECK(all_there());
     CHECK(descriptors_of(supervisor.pid()) == descriptors);
   }
   REQUIRE(::kill(workers[0], SIGKILL) == 0);
-  supervisor.wait_for_log("died: killed by signal 9");
+  CHECK(by_signal(death_of(supervisor, workers[0]), SIGKILL));
   clients.emplace_back(supervisor.address());
   eventually("another has come, and who had the dead worker waits for the next, for it has read nothing",
              [&] { return high_descriptors(supervisor) == 6; });
@@ -108,12 +115,14 @@ TEST_CASE("without seccomp there is no filter; with a reload nothing of it chang
   const Client client(supervisor.address());
   supervisor.wait_for_pool("it is served", [](const PoolTable& now) { return now.count("busy") == 1; });
   CHECK(high_descriptors(supervisor) == 1);  // clients leave the low numbers to the supervisor all the same
-  for (std::size_t i = 1; i <= 2; ++i) {
+  std::vector<std::string> changes = {"seccomp on: takes effect when the supervisor is restarted",
+                                      "pool main: reloaded, unchanged"};
+  for (int i = 0; i < 2; ++i) {
     supervisor.rewrite_config(PoolText{.more = R"("hold": "done", "seccomp": true)"});
     supervisor.signal(SIGHUP);
-    supervisor.wait_for_log("pool main: reloaded", i);
+    CHECK(supervisor.wait_for_event("reload").list("changes") == changes);
+    changes = {changes.back()};  // it is said once
   }
-  CHECK(supervisor.count_in_log("seccomp on: takes effect when the supervisor is restarted") == 1);
   CHECK(filters_of(supervisor.pid()) == "0 0");
 }
 
@@ -121,8 +130,9 @@ TEST_CASE("a supervisor that is told to be without seccomp keeps it until it is 
   SupervisorUnderTest supervisor(PoolText{});
   supervisor.rewrite_config(PoolText{.more = R"("seccomp": false)"});
   supervisor.signal(SIGHUP);
-  supervisor.wait_for_log("seccomp off: takes effect when the supervisor is restarted");
-  supervisor.signal(SIGUSR2);
+  CHECK(supervisor.wait_for_event("reload").list("changes").front() ==
+        "seccomp off: takes effect when the supervisor is restarted");
+  supervisor.upgrade();
   supervisor.wait_for_log("seccomp stays until the supervisor is restarted");
   CHECK(filters_of(supervisor.pid()) == "2 1");
   CHECK(ask(supervisor.address(), "hello") == "hello");
@@ -134,6 +144,7 @@ TEST_CASE("where no filter can be installed the supervisor serves without, unles
   SUBCASE("without is allowed") {
     SupervisorUnderTest supervisor(PoolText{}.text(), options);
     supervisor.wait_for_log("client sockets are not made unreadable by the kernel: seccomp: ");
+    CHECK_FALSE(supervisor.status().seccomp_from.has_value());
     CHECK(ask(supervisor.address(), "hello") == "hello");
   }
   SUBCASE("without is not allowed") {
@@ -150,14 +161,14 @@ TEST_CASE("FAULTS 61: what does not fit on either side of the clients' first des
     const rlimit limit{.rlim_cur = 2000, .rlim_max = 2000};
     if (::setrlimit(RLIMIT_NOFILE, &limit) < 0) ::_exit(125);
   };
-  const PoolText pool{.control = true, .more = R"("queue": {"max": 100})"};
+  const PoolText pool{.more = R"("queue": {"max": 100})"};
   SupervisorUnderTest supervisor(pool.text(), options);
   supervisor.wait_for_idle(1);
   PoolText larger = pool;
   larger.workers = 180;
   supervisor.rewrite_config(larger);
   supervisor.signal(SIGHUP);
-  const std::string own = supervisor.wait_for_log("reload refused");
+  const std::string own = mistake_of_reload(supervisor);
   CHECK_MESSAGE(own.find("but the supervisor reserved 500 for them when it started") != std::string::npos,
                 own);
   const CommandResult scaled = run_supervisor({"scale", "--control", supervisor.control(), "180"});
@@ -168,7 +179,7 @@ TEST_CASE("FAULTS 61: what does not fit on either side of the clients' first des
   longer.more = R"("queue": {"max": 1600})";
   supervisor.rewrite_config(longer);
   supervisor.signal(SIGHUP);
-  const std::string clients = supervisor.wait_for_log("reload refused", 2);
+  const std::string clients = mistake_of_reload(supervisor);
   CHECK_MESSAGE(
       clients.find("for clients there are 1500, from 500 to the limit of 2000") != std::string::npos,
       clients);
@@ -185,17 +196,16 @@ TEST_CASE(
   std::vector<Client> clients;
   clients.reserve(10);
   for (int i = 0; i < 10; ++i) clients.emplace_back(supervisor.address());
-  supervisor.wait_for_log("accepting is paused, clients wait in the backlog: Too many open files");
+  supervisor.wait_for_pool("accepting is paused", [](const PoolTable& now) { return now.paused; });
   SUBCASE("nothing else happens") {}
   SUBCASE("an upgrade") {
-    supervisor.signal(SIGUSR2);
-    supervisor.wait_for_log("has taken over from");
+    supervisor.upgrade();
     set_limit(supervisor.pid(), kFirst + 3, former.rlim_max);
   }
   SUBCASE("a reload") {
     supervisor.rewrite_config(PoolText{.more = R"("queue": {"max": 1})"});
     supervisor.signal(SIGHUP);
-    supervisor.wait_for_log("pool main: reloaded");
+    CHECK(supervisor.wait_for_event("reload").flag("applied"));
   }
   CHECK(high_descriptors(supervisor) <= 3);
   set_limit(supervisor.pid(), former.rlim_cur, former.rlim_max);
@@ -209,7 +219,7 @@ TEST_CASE(
 }
 
 TEST_CASE("the status tells from where on descriptors are clients', and who the spawners are") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_idle(1);
   const CommandResult status = run_supervisor({"status", "--json", "--control", supervisor.control()});
   CHECK(status.output.find("\"seccomp_from\": 1024") != std::string::npos);

@@ -15,11 +15,13 @@
 #include <utility>
 #include <vector>
 
+#include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
+using prefork::StopReason;
 using Clock = std::chrono::steady_clock;
 
 namespace {
@@ -42,8 +44,8 @@ double cpu_seconds(pid_t supervisor) {
 
 /// Waits until the pool's worker was found out to be unable to start, for this reason.
 void await_failure(SupervisorUnderTest& supervisor, const std::string& why) {
-  supervisor.wait_for_log("died: " + why);
-  supervisor.wait_for_log("new workers die before they are of use, ");
+  wait_for_failed_start(supervisor, why);
+  supervisor.wait_for_event("pool_failed");
 }
 
 /// Lifts the limit of the supervisor's spawners, as its user: root may be without the right to.
@@ -75,7 +77,7 @@ TEST_CASE(
   const pid_t silent = supervisor.gates().wait_for_marks("silent").at(0);
   CHECK(client.receive() == "hello");
   CHECK(!is_alive(silent));
-  CHECK(supervisor.wait_for_log("died: ").find("no Ready within start_timeout") != std::string::npos);
+  CHECK(because(death_of(supervisor, silent), StopReason::kStartTimeout));
   CHECK(supervisor.pool()["start_failures"] == 1);
 }
 
@@ -91,23 +93,23 @@ TEST_CASE(
   const double cpu_at_start = cpu_seconds(supervisor.pid());
   Client client(supervisor.address());
   client.send("patience");
-  CHECK(supervisor.wait_for_log("died: ").find("exited with status 3, before it was ready") !=
-        std::string::npos);
+  const EventText died = supervisor.wait_for_event("worker_died");
+  CHECK(by_exit(died, 3));
+  CHECK_FALSE(died.flag("was_ready"));
   eventually("a second has passed", [&] { return Clock::now() - start >= std::chrono::seconds(1); });
   const double cpu = cpu_seconds(supervisor.pid()) - cpu_at_start;
   const double passed = std::chrono::duration<double>(Clock::now() - start).count();
   const PoolTable looping = supervisor.pool();
   CHECK(looping["starts"] <= 10);
   CHECK(cpu < (kSanitized ? 0.1 : 0.02) * passed);
-  CHECK(supervisor.wait_for_log("new workers die before they are of use, 2 in a row; next attempt in ")
-            .find(" error ") != std::string::npos);
+  CHECK(supervisor.wait_for_event("pool_failed", where("failures", 2)).number("next_attempt_ms") > 0);
   CHECK(client.silent());
 
   (void)files.write("program", kEcho, 0755);
   CHECK(client.receive() == "patience");
   // The next attempt was the first that could succeed, and it did.
   CHECK(supervisor.pool()["start_failures"] <= looping["start_failures"] + 1);
-  supervisor.wait_for_log("new workers are of use again");
+  supervisor.wait_for_event("pool_recovered");
   supervisor.wait_for_idle(8);
 }
 
@@ -116,8 +118,8 @@ TEST_CASE("FAULTS 13: a pool whose command exits at once does not disturb anothe
   const std::string program = files.write("program", "#!/bin/sh\nexit 0\n", 0755);
   SupervisorUnderTest supervisor(pools_text({{"bad", {.command = {program}}}, {"good", {}}}),
                                  {.listeners = 2});
-  supervisor.wait_for_log("pool bad: new workers die before they are of use");
-  CHECK(supervisor.wait_for_log("died: ").find("exited with status 0") != std::string::npos);
+  CHECK(supervisor.wait_for_event("pool_failed").text("pool") == "bad");
+  CHECK(by_exit(death_of(supervisor, "bad", 1), 0));
   for (int i = 0; i < 5; ++i) CHECK(ask(supervisor.address(1), "hello") == "hello");
   CHECK(supervisor.status().pool("good")["start_failures"] == 0);
 }
@@ -171,15 +173,12 @@ TEST_CASE(
       {"Exec format error", [&] { (void)files.write("program", "exec supervisor-worker echo\n", 0755); }},
   };
   SupervisorUnderTest supervisor({.command = {program}, .more = R"("restart": {"backoff_min": "10ms"})"});
-  const std::string died = "died: exec " + program + ": ";
   for (const Breakage& breakage : breakages) {
     CAPTURE(breakage.reason);
     const pid_t worker = supervisor.wait_for_idle(1).workers.at(0).pid;
-    const std::string words = died + breakage.reason;
-    const std::size_t before = supervisor.count_in_log(words);
     breakage.happen();
     REQUIRE(::kill(worker, SIGKILL) == 0);
-    supervisor.wait_for_log(words, before + 1);
+    wait_for_failed_start(supervisor, "exec " + program + ": " + breakage.reason);
     if (std::filesystem::is_directory(program)) std::filesystem::remove(program);
     (void)files.write("program", kEcho, 0755);
     CHECK(ask(supervisor.address(), "hello") == "hello");
@@ -211,17 +210,22 @@ TEST_CASE(
   const uid_t nobody_else = 20'000 + static_cast<uid_t>(::getpid()) % 40'000;
   const TestDirectory files;
   REQUIRE(::chmod(files.path().c_str(), 0755) == 0);
-  REQUIRE(::chown(files.at("gates").c_str(), nobody_else, nobody_else) == 0);
+  for (const std::string& own : {files.path(), files.at("gates")})
+    REQUIRE(::chown(own.c_str(), nobody_else, nobody_else) == 0);
+  const std::string control = files.at("control.sock");
   const std::string config = files.write(
-      "limited.json", PoolText{.workers = 3, .more = R"("restart": {"backoff_min": "10ms"})"}.text());
+      "limited.json", PoolText{.workers = 3,
+                               .control = false,
+                               .more = R"("restart": {"backoff_min": "10ms"}, "control": ")" + control + '"'}
+                          .text());
   // The supervisor, its two spawners, and two workers.
   const auto limit = [nobody_else] {
     const rlimit processes{.rlim_cur = 5, .rlim_max = 64};
     if (::setrlimit(RLIMIT_NPROC, &processes) < 0 || ::setgid(nobody_else) < 0 || ::setuid(nobody_else) < 0)
       ::_exit(125);
   };
-  SupervisorUnderTest supervisor("", {.config_file = config, .in_child = limit});
-  supervisor.wait_for_log("died: create a process: Resource temporarily unavailable");
+  SupervisorUnderTest supervisor("", {.config_file = config, .in_child = limit, .control = control});
+  wait_for_failed_start(supervisor, "create a process: Resource temporarily unavailable");
   for (int i = 0; i < 5; ++i) CHECK(ask(supervisor.address(), "hello") == "hello");
   supervisor.wait_for_pool("two are idle", [](const PoolTable& pool) { return pool.count("idle") == 2; });
   allow_processes(supervisor.pid(), nobody_else);

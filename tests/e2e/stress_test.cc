@@ -4,15 +4,16 @@
 //   '-sf=*/e2e/stress_test.cc'
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <map>
 #include <random>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "tests/e2e/deaths.h"
 #include "tests/e2e/load.h"
 #include "tests/support/supervisor_under_test.h"
 
@@ -31,20 +32,13 @@ struct Account {
   std::uint64_t begun = 0;  ///< connections that it had begun when it died
 };
 
-std::uint64_t number_after(const std::string& line, const std::string& label) {
-  const std::size_t at = line.find(label);
-  return at == std::string::npos ? 0 : std::strtoull(line.c_str() + at + label.size(), nullptr, 10);
-}
-
-/// From the log's lines about deaths, and the status's rows about those alive.
-std::map<pid_t, Account> accounts(const std::string& log, const PoolTable& pool) {
+/// From the deaths, and the status's rows about those alive.
+std::map<pid_t, Account> accounts(const std::vector<EventText>& deaths, const PoolTable& pool) {
   std::map<pid_t, Account> all;
-  std::istringstream lines(log);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.find(") died: ") == std::string::npos) continue;
-    Account& account = all[static_cast<pid_t>(number_after(line, "(pid "))];
-    account.served += number_after(line, ", served ");
-    account.begun += number_after(line, "; had begun ");
+  for (const EventText& died : deaths) {
+    Account& account = all[static_cast<pid_t>(died.number("pid"))];
+    account.served += static_cast<std::uint64_t>(died.number("served"));
+    account.begun += static_cast<std::uint64_t>(died.number("held_begun"));
   }
   for (const WorkerText& worker : pool.workers) all[worker.pid].served += worker.served;
   return all;
@@ -73,7 +67,8 @@ TEST_CASE(
   while (std::chrono::steady_clock::now() < end) {
     const pid_t victim = random_worker(supervisor.pid(), random);
     if (victim != 0 && ::kill(victim, SIGKILL) == 0) ++kills;
-    // The interval between two kills; the log is read meanwhile.
+    // The interval between two kills; log and events are read meanwhile.
+    (void)supervisor.status();
     (void)holds_within(std::chrono::milliseconds(50), [&] { return supervisor.log().empty(); });
   }
   const Load::Tally tally = load.stop();
@@ -94,7 +89,7 @@ TEST_CASE(
   // the connection counts as lost. Worker by worker, there is no other difference.
   std::uint64_t lost = 0;
   std::uint64_t answered_though_lost = 0;
-  for (const auto& entry : accounts(supervisor.log(), pool)) {
+  for (const auto& entry : accounts(supervisor.events("worker_died"), pool)) {
     const auto& pid = entry.first;  // clang 14 cannot capture structured bindings
     const auto& account = entry.second;
     const auto found = tally.answers_of.find(pid);
@@ -112,8 +107,7 @@ TEST_CASE(
 TEST_CASE(
     "under load the pool is resized between 1 and 32 again and again: nothing fails, every process is "
     "accounted for") {
-  PoolText pool{
-      .command = {"supervisor-worker", "line"}, .workers = 4, .more = R"("log": {"level": "debug"})"};
+  PoolText pool{.command = {"supervisor-worker", "line"}, .workers = 4};
   SupervisorUnderTest supervisor(pool);
   supervisor.wait_for_idle(4);
   std::mt19937 random(1);
@@ -123,13 +117,13 @@ TEST_CASE(
     pool.workers = static_cast<unsigned>(random() % 32 + 1);
     supervisor.rewrite_config(pool);
     supervisor.signal(SIGHUP);
-    supervisor.wait_for_log("pool main: reloaded, ", i);
+    CHECK(supervisor.wait_for_event("reload").flag("applied"));
     load.wait_for_answers(1);
   }
   pool.workers = 4;
   supervisor.rewrite_config(pool);
   supervisor.signal(SIGHUP);
-  supervisor.wait_for_log("pool main: reloaded, ", reloads + 1);
+  CHECK(supervisor.wait_for_event("reload").flag("applied"));
   const Load::Tally tally = load.stop();
   const PoolTable after = supervisor.wait_for_idle(4);
   MESSAGE(tally.connected, " connections, ", after["starts"], " workers started");
@@ -138,7 +132,8 @@ TEST_CASE(
   CHECK(after["served"] == tally.connected);
   CHECK(after["redispatched"] == 0);
   CHECK(after["crashes"] + after["start_failures"] + after["violations"] == 0);
-  CHECK(supervisor.count_in_log(" died: ") == 0);
-  CHECK(supervisor.count_in_log(") left: ") + 4 == after["starts"]);
+  const std::vector<EventText> deaths = supervisor.events("worker_died");
+  CHECK(std::none_of(deaths.begin(), deaths.end(), is_failure));
+  CHECK(deaths.size() + 4 == after["starts"]);
   CHECK(children_of(supervisor.pid()).size() == 6);
 }

@@ -97,7 +97,7 @@ class TopUnderTest {
 }  // namespace
 
 TEST_CASE("top shows the pool and its workers until q is pressed, and leaves the terminal as it was") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_event("worker_ready");
   TopUnderTest top(supervisor.control());
   top.wait_for("pool main: running, 1 of 1 workers ready, generation 1");
@@ -110,7 +110,7 @@ TEST_CASE("top shows the pool and its workers until q is pressed, and leaves the
 }
 
 TEST_CASE("top ends when it is interrupted, too, and leaves the terminal as it was") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   TopUnderTest top(supervisor.control());
   top.wait_for("pool main");
   top.type("\x03");
@@ -119,7 +119,7 @@ TEST_CASE("top ends when it is interrupted, too, and leaves the terminal as it w
 }
 
 TEST_CASE("top gives the terminal back whatever ends it") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   for (const int number : {SIGTERM, SIGHUP, SIGQUIT}) {
     CAPTURE(number);
     TopUnderTest top(supervisor.control());
@@ -131,7 +131,7 @@ TEST_CASE("top gives the terminal back whatever ends it") {
 }
 
 TEST_CASE("top of a supervisor that stands still says so, and can be ended") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   TopUnderTest top(supervisor.control());
   top.wait_for("pool main");
   supervisor.signal(SIGSTOP);
@@ -145,13 +145,13 @@ TEST_CASE("top of a supervisor that stands still says so, and can be ended") {
 TEST_CASE("top waits for the next supervisor when this one goes") {
   const TestDirectory directory;
   const std::string socket = directory.at("socket");
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   REQUIRE(::symlink(supervisor.control().c_str(), socket.c_str()) == 0);
   TopUnderTest top(socket);
   top.wait_for("pool main");
   supervisor.signal(SIGTERM);
   top.wait_for("no answer, asking again");
-  SupervisorUnderTest next(pools_text({{"reborn", {}}}, kWithControl), {});
+  SupervisorUnderTest next(pools_text({{"reborn", {}}}), {});
   REQUIRE(::unlink(socket.c_str()) == 0);
   REQUIRE(::symlink(next.control().c_str(), socket.c_str()) == 0);
   top.wait_for("reborn");  // without "pool": only what differs from the screen before is written
@@ -160,7 +160,7 @@ TEST_CASE("top waits for the next supervisor when this one goes") {
 }
 
 TEST_CASE("top without a terminal says so") {
-  SupervisorUnderTest supervisor(PoolText{.control = true});
+  SupervisorUnderTest supervisor(PoolText{});
   const CommandResult result = run_supervisor({"top", "--control", supervisor.control()});
   CHECK(result.status == 2);
   CHECK(result.errors == "supervisor: top: needs a terminal; the command status prints the same once\n");

@@ -48,12 +48,12 @@ TEST_CASE("FAULTS 65: a new program that cannot take over changes nothing, and t
   const auto supervisor = start(program, PoolText{.workers = 2}.text());
   const std::vector<pid_t> workers = supervisor->wait_for_idle(2).pids();
   const std::size_t descriptors = descriptors_of(supervisor->pid());
-  std::size_t refusals = 0;
   const auto refused = [&](const std::string& why) {
     INFO(why);
     supervisor->signal(SIGUSR2);
-    const std::string line = supervisor->wait_for_log("upgrade refused", ++refusals);
-    CHECK_MESSAGE(line.find(why) != std::string::npos, line);
+    const std::string said = supervisor->wait_for_event("upgrade_refused").text("text");
+    CHECK_MESSAGE(said.find(why) != std::string::npos, said);
+    CHECK(supervisor->count_in_log(said + '\n') > 0);
     CHECK(ask(supervisor->address(), "hello") == "hello");
     CHECK(supervisor->pool().pids() == workers);
     eventually("nothing of it is left", [&] {
@@ -91,7 +91,7 @@ TEST_CASE("FAULTS 65: a new program that cannot take over changes nothing, and t
   program.use_script(real_check_and("rm \"$0\""));
   refused("No such file or directory");
   program.use_built();
-  upgrade(*supervisor);
+  supervisor->upgrade();
   CHECK(supervisor->pool().pids() == workers);
 }
 
@@ -102,8 +102,8 @@ TEST_CASE("FAULTS 65: when the exec itself fails everything is as before, and no
   const std::size_t descriptors = descriptors_of(workers[0]);
   program.use_script(real_check_and("chmod 000 \"$0\""));
   supervisor->signal(SIGUSR2);
-  const std::string line = supervisor->wait_for_log("upgrade refused");
-  CHECK_MESSAGE(line.find("exec " + program.path() + ": Permission denied") != std::string::npos, line);
+  const std::string why = supervisor->wait_for_event("upgrade_refused").text("text");
+  CHECK_MESSAGE(why.find("exec " + program.path() + ": Permission denied") != std::string::npos, why);
   REQUIRE(::kill(workers[0], SIGKILL) == 0);
   const PoolTable after = supervisor->wait_for_pool("another has taken its place", [](const PoolTable& pool) {
     return pool["crashes"] + pool["start_failures"] == 1 && pool.count("idle") == 2;
@@ -120,18 +120,18 @@ TEST_CASE(
   supervisor->wait_for_idle(1);
   program.use_script("#!/bin/sh\nexec >&- 2>&-\nsleep 1000\n");
   supervisor->signal(SIGUSR2);
-  supervisor->wait_for_log("upgrade: examining");
+  // The spawners, the worker, and what is examined.
+  eventually("it is examined", [&] { return children_of(supervisor->pid()).size() == 4; });
   supervisor->signal(SIGUSR2);
-  CHECK(supervisor->wait_for_log("upgrade refused").find("another upgrade is under way") !=
-        std::string::npos);
+  CHECK(supervisor->wait_for_event("upgrade_refused").text("text") == "another upgrade is under way");
   supervisor->rewrite_config({.workers = 2});
   supervisor->signal(SIGHUP);
   supervisor->wait_for_idle(2);
   CHECK(ask(supervisor->address(), "hello") == "hello");
-  const std::string line = supervisor->wait_for_log("upgrade refused", 2);
-  CHECK_MESSAGE(line.find("has not answered within 10 s") != std::string::npos, line);
+  const std::string why = supervisor->wait_for_event("upgrade_refused").text("text");
+  CHECK_MESSAGE(why.find("has not answered within 10 s") != std::string::npos, why);
   program.use_built();
-  upgrade(*supervisor);
+  supervisor->upgrade();
   CHECK(ask(supervisor->address(), "hello") == "hello");
 }
 
@@ -140,9 +140,9 @@ TEST_CASE("FAULTS 65: a supervisor that is being stopped is not upgraded") {
   const auto supervisor = start(program, PoolText{.command = waits_at_gate()}.text());
   const auto client = begin(supervisor->address());
   supervisor->signal(SIGTERM);
-  supervisor->wait_for_log("stopping");
+  eventually("it stops", [&] { return supervisor->status().stopping; });
   supervisor->signal(SIGUSR2);
-  CHECK(supervisor->wait_for_log("upgrade refused").find("the supervisor is stopping") != std::string::npos);
+  CHECK(supervisor->wait_for_event("upgrade_refused").text("text") == "the supervisor is stopping");
   supervisor->gates().open("go");
   CHECK(client->receive() == "b");
   CHECK(supervisor->await_exit() == 0);

@@ -13,6 +13,7 @@
 #include "tests/e2e/load.h"
 #include "tests/e2e/program.h"
 #include "tests/support/client.h"
+#include "tests/support/log_lines.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork;
@@ -54,11 +55,12 @@ TEST_CASE("FAULTS 66: queued, busy and idle: an upgrade loses nothing, and every
   }
   eventually("they wait", [&] { return supervisor->status().pool("busy")["queue: now"] == 100; });
   CHECK(ask("unix:" + socket_file, "before") == "before");
+  eventually("it is served", [&] { return supervisor->status().pool("idle")["served"] == 1; });
   const StatusText before = supervisor->status();
   const std::size_t descriptors = descriptors_of(supervisor->pid());
 
   const std::string new_program = program.use_copy("newer");
-  upgrade(*supervisor);
+  supervisor->upgrade();
   CHECK(program_of(supervisor->pid()) == new_program);
   const StatusText after = supervisor->status();
   for (const char* name : {"busy", "idle"}) {
@@ -102,7 +104,7 @@ TEST_CASE("FAULTS 66: twenty upgrades in a row under load: no connection fails, 
   Load load(supervisor->address(), "S 500\n", 8);
   for (int i = 0; i < 20; ++i) {
     load.wait_for_answers(50);
-    upgrade(*supervisor);
+    supervisor->upgrade();
   }
   load.wait_for_answers(50);
   const Load::Tally tally = load.stop();
@@ -126,7 +128,7 @@ TEST_CASE("FAULTS 66: forked workers and their template survive, and more are fo
   Load load(supervisor->address(), "S 500\n", 8);
   for (int i = 0; i < 5; ++i) {
     load.wait_for_answers(50);
-    upgrade(*supervisor);
+    supervisor->upgrade();
   }
   CHECK(load.stop().flawless());
   CHECK(supervisor->wait_for_idle(3).pids() == before);
@@ -144,13 +146,13 @@ TEST_CASE("FAULTS 66: signals that come during an upgrade are answered by the ne
   supervisor->wait_for_idle(1);
   for (std::size_t i = 1; i <= 10; ++i) {
     supervisor->signal(SIGUSR2);
-    supervisor->wait_for_log("takes over", i);
+    supervisor->wait_for_log(log_line::kProven, i);
     supervisor->signal(SIGTTIN);
-    supervisor->wait_for_log("has taken over from", i);
+    supervisor->await_upgrade();
     supervisor->wait_for_idle(1 + i);
   }
   supervisor->signal(SIGUSR2);
-  supervisor->wait_for_log("takes over", 11);
+  supervisor->wait_for_log(log_line::kProven, 11);
   CHECK(supervisor->stop() == 0);
 }
 
@@ -162,7 +164,7 @@ TEST_CASE("FAULTS 66: workers that are starting during an upgrade become ready a
   Client early(supervisor->address());
   early.send("early");
   early.finish();
-  upgrade(*supervisor);
+  supervisor->upgrade();
   supervisor->gates().open_for_good("go");
   CHECK(early.receive() == "early");
   const PoolTable pool = supervisor->wait_for_idle(3);
@@ -177,19 +179,18 @@ TEST_CASE("FAULTS 66: a pool that a reload has removed finishes under the new pr
   const auto client = begin(supervisor->address(0));
   supervisor->rewrite_config(pools_text({{"stays", pool}}));
   supervisor->signal(SIGHUP);
-  supervisor->wait_for_log("pool leaves: not in the configuration any more");
-  upgrade(*supervisor);
-  upgrade(*supervisor);
+  CHECK(supervisor->wait_for_event("reload").flag("applied"));
+  supervisor->upgrade();
+  supervisor->upgrade();
   supervisor->gates().open("go");
   CHECK(client->receive() == "b");
-  supervisor->wait_for_log("pool leaves: stopped");
   eventually("it is gone", [&] { return supervisor->status().pools.size() == 1; });
   CHECK(ask(supervisor->address(1), "hello") == "hello");
 }
 
 TEST_CASE("FAULTS 66: the control socket listens on, and events are counted on") {
   const Program program;
-  const auto supervisor = start(program, PoolText{.control = true}.text());
+  const auto supervisor = start(program, PoolText{}.text());
   supervisor->wait_for_idle(1);
   const std::string at = "unix:" + supervisor->control();
   const auto asked = [&](const std::string& method) {
@@ -199,7 +200,7 @@ TEST_CASE("FAULTS 66: the control socket listens on, and events are counted on")
     return client.receive();
   };
   const std::string subscribed = asked("subscribe");
-  upgrade(*supervisor);
+  supervisor->upgrade();
   CHECK(asked("status").find("\"result\"") != std::string::npos);
   CHECK(asked("subscribe") == subscribed);
   CHECK(supervisor->stop() == 0);
@@ -226,8 +227,8 @@ TEST_CASE(
   };
   const std::string before = identity(supervisor->pid());
   const std::string of_worker = identity(workers[1]);
-  upgrade(*supervisor);
-  upgrade(*supervisor);
+  supervisor->upgrade();
+  supervisor->upgrade();
   CHECK(identity(supervisor->pid()) == before);
   REQUIRE(::kill(workers[0], SIGKILL) == 0);
   const PoolTable after = supervisor->wait_for_pool("another takes its place", [](const PoolTable& pool) {
@@ -244,18 +245,18 @@ TEST_CASE("FAULTS 66: the configuration in force is carried over, not the file")
   supervisor->signal(SIGTTIN);
   supervisor->wait_for_idle(3);
   supervisor->rewrite_config(std::string("not a configuration"));
-  upgrade(*supervisor);
+  supervisor->upgrade();
   CHECK(supervisor->wait_for_idle(3)["configured"] == 2);
   supervisor->signal(SIGHUP);
-  supervisor->wait_for_log("reload refused");
+  CHECK_FALSE(supervisor->wait_for_event("reload").flag("applied"));
   CHECK(ask(supervisor->address(), "hello") == "hello");
   SupervisorUnderTest::Options second;
   second.await_start = false;
   second.config_file = supervisor->config_file();
   supervisor->rewrite_config({.workers = 2});
   supervisor->signal(SIGHUP);
-  supervisor->wait_for_log("reloaded");
-  upgrade(*supervisor);
+  CHECK(supervisor->wait_for_event("reload").flag("applied"));
+  supervisor->upgrade();
   SupervisorUnderTest other("", second);
   CHECK(other.await_exit() == 2);
   CHECK(other.log().find("another supervisor runs with this configuration") != std::string::npos);

@@ -19,8 +19,12 @@ std::string PoolText::text() const {
 
 std::string pools_text(const std::vector<std::pair<std::string, PoolText>>& pools, const std::string& more) {
   std::string text;
-  for (const auto& [name, pool] : pools) text += (text.empty() ? "\"" : ", \"") + name + "\": " + pool.text();
-  return "{\"pools\": {" + text + "}" + (more.empty() ? "" : ", " + more) + "}\n";
+  for (const auto& [name, pool] : pools) {
+    PoolText inner = pool;
+    inner.control = false;  // that is the file's
+    text += (text.empty() ? "\"" : ", \"") + name + "\": " + inner.text();
+  }
+  return "{\"pools\": {" + text + "}, " + kWithControl + (more.empty() ? "" : ", " + more) + "}\n";
 }
 
 std::vector<std::string> scripted(std::vector<std::string> steps) {

@@ -14,19 +14,20 @@ struct PoolText {
   std::vector<std::string> listen = {"127.0.0.1:0"};
   /// Short, for tests that replace workers but do not test the probation.
   std::string probation = R"({"time": "1ms", "connections": 0})";
-  bool control = false;  ///< with a control socket: see SupervisorUnderTest::wait_for_event()
+  bool control = true;  ///< with kWithControl
   std::string more =
       {};  ///< further keys, as JSON without the braces: `"hold": "done", "log": {"level": "debug"}`
 
   [[nodiscard]] std::string text() const;
 };
 
-/// A file with several pools, under their names. Each listens at the addresses of its PoolText. `more`:
-/// further keys of the file, as in PoolText.
+/// A file with several pools, under their names, and with kWithControl. Each pool listens at the addresses of
+/// its PoolText. `more`: further keys of the file, as in PoolText.
 [[nodiscard]] std::string pools_text(const std::vector<std::pair<std::string, PoolText>>& pools,
                                      const std::string& more = {});
 
-/// The key that gives a file a control socket in the test's own directory.
+/// The key that gives a file a control socket in the test's own directory: see
+/// SupervisorUnderTest::control().
 inline constexpr const char* kWithControl = R"("control": "TEST_DIRECTORY/control.sock")";
 
 /// A scripted worker's command.

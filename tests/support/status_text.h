@@ -1,5 +1,4 @@
-// Parses the status table that the supervisor writes at SIGUSR1. Uses the labels, not the layout. Lines may
-// have any prefix.
+// Parses the status that the control socket answers with, as far as tests need it.
 #pragma once
 
 #include <sys/types.h>
@@ -17,25 +16,28 @@ namespace prefork::test {
 struct WorkerText {
   std::uint64_t number = 0;
   pid_t pid = 0;      ///< 0: not known yet
-  std::string state;  ///< "idle", "busy", "starting" …
-  std::uint32_t load = 0;
-  std::uint32_t slots = 0;
+  std::string state;  ///< "idle", "busy", "starting" …; "template", whatever the template's state is
+  std::uint64_t load = 0;
+  std::uint64_t slots = 0;
   std::uint64_t served = 0;
-  std::uint32_t generation = 0;
-  std::uint32_t restarts = 0;
-  std::string remark;  ///< the last column: the death of the worker before it
+  std::uint64_t generation = 0;
+  std::uint64_t restarts = 0;
+  std::string note;  ///< what it says of itself
 };
 
 struct PoolTable {
   std::string name;
-  std::string state;       ///< "running" …
-  std::string scoreboard;  ///< without the brackets
-  std::vector<std::string> lines;
+  std::string state;  ///< "running" …
+  bool saturated = false;
+  bool paused = false;  ///< a listener is: out of descriptors or memory
+  std::size_t listeners = 0;
   std::vector<WorkerText> workers;
+  std::map<std::string, std::uint64_t, std::less<>> numbers;
 
-  /// The number after a label, as in `served 12`: accepted, "with workers", served, lost, gave_up, rejected,
-  /// expired, discarded, dispatched, redispatched, begun, crashes, start_failures, violations, starts,
-  /// configured, generation, "queue: now", "workers" (the ready ones).
+  /// Each counter by its name: accepted, served, lost, gave_up, rejected, expired, discarded, left, silent,
+  /// dispatched, redispatched, begun, evicted, crashes, start_failures, violations, starts. The present
+  /// numbers: "with workers", "workers" (the ready ones), configured, generation, "queue: now", "queue:
+  /// most", "lobby: silent", parked. The counter parked is "parked so far".
   [[nodiscard]] std::uint64_t operator[](std::string_view label) const;
   [[nodiscard]] std::size_t count(std::string_view state) const;  ///< workers in this state
   [[nodiscard]] std::vector<pid_t> pids() const;
@@ -43,11 +45,15 @@ struct PoolTable {
 
 struct StatusText {
   pid_t pid = 0;
+  bool stopping = false;
+  std::uint64_t strangers_reaped = 0;
+  std::vector<pid_t> spawners;      ///< the one that starts workers, and its standby
+  std::optional<int> seccomp_from;  ///< the first descriptor that is not readable
   std::vector<PoolTable> pools;
   [[nodiscard]] const PoolTable& pool(std::string_view name) const;
 };
 
-/// The last complete table in `log`; nothing if there is none.
-[[nodiscard]] std::optional<StatusText> last_status(std::string_view log);
+/// From the result of the method `status`.
+[[nodiscard]] StatusText read_status(const std::string& json);
 
 }  // namespace prefork::test

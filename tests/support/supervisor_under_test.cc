@@ -42,7 +42,8 @@ SupervisorUnderTest::SupervisorUnderTest(const PoolText& pool)
 SupervisorUnderTest::SupervisorUnderTest(const std::string& config, const Options& options)
     : gates_(directory_.at("gates")),
       config_file_(options.config_file.empty() ? directory_.at("pool.json") : options.config_file),
-      events_(control()),
+      control_(options.control.empty() ? directory_.at("control.sock") : options.control),
+      session_(control_),
       exceptions_at_start_(std::uncaught_exceptions()) {
   // What the supervisor leaves behind when it is killed comes to the test, which ends it.
   REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
@@ -51,7 +52,11 @@ SupervisorUnderTest::SupervisorUnderTest(const std::string& config, const Option
   if (!options.await_start) return;
   const bool listens =
       holds_within(kPatience, [&] { return addresses().size() >= options.listeners || !is_alive(pid_); });
-  if (listens && is_alive(pid_)) return;
+  if (listens && is_alive(pid_)) {
+    // From the first event on, however many come, and before a test takes its descriptors away.
+    if (options.subscribe && ::access(control_.c_str(), F_OK) == 0) expect_upgrade();
+    return;
+  }
   const std::string text = log();
   clear_up();
   FAIL("the supervisor has not started: ", text);
@@ -169,16 +174,41 @@ std::string SupervisorUnderTest::wait_for_log(const std::string& text, std::size
   return log_.substr(begin, end - begin);
 }
 
+EventText SupervisorUnderTest::wait_for_event(const std::string& name, const EventCondition& condition) {
+  INFO("event: ", name);
+  const auto event = session_.wait_for(name, condition);
+  REQUIRE_MESSAGE(event, "no such event; the log ends with:\n", log_tail());
+  return *event;
+}
+
+std::vector<EventText> SupervisorUnderTest::events(const std::string& name, const EventCondition& condition) {
+  if (pid_ > 0) (void)status();  // its answer comes after all events before it
+  return session_.all(name, condition);
+}
+
+void SupervisorUnderTest::upgrade() {
+  expect_upgrade();
+  signal(SIGUSR2);
+  await_upgrade();
+}
+
+void SupervisorUnderTest::expect_upgrade() {
+  REQUIRE_MESSAGE(session_.connect(), "no control connection; the log ends with:\n", log_tail());
+}
+
+void SupervisorUnderTest::await_upgrade() {
+  // docs/control.md: all connections end when the new program has taken over.
+  const bool ended = session_.wait_for_end();
+  REQUIRE_MESSAGE(ended, "no other program takes over; the log ends with:\n", log_tail());
+  (void)status();
+}
+
 bool SupervisorUnderTest::ask_for_status(StatusText& status) {
-  const std::size_t before = log().size();
-  if (::kill(pid_, SIGUSR1) != 0) return false;
-  return holds_within(kPatience,
-                      [&] {
-                        const auto found = last_status(std::string_view(log()).substr(before));
-                        if (found) status = *found;
-                        return found.has_value() || !is_alive(pid_);
-                      }) &&
-         is_alive(pid_);
+  read_log();  // a supervisor need not wait for that
+  const auto answer = session_.status();
+  if (!answer) return false;
+  status = read_status(*answer);
+  return true;
 }
 
 StatusText SupervisorUnderTest::status() {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "proto/fd.h"
-#include "tests/support/event_stream.h"
+#include "tests/support/control_session.h"
 #include "tests/support/eventually.h"
 #include "tests/support/gate.h"
 #include "tests/support/pool_text.h"
@@ -31,6 +31,8 @@ class SupervisorUnderTest {
     std::vector<std::string> environment = {};  ///< NAME=value, in addition to the test's own
     std::size_t handed_over = 0;                ///< sockets of socket activation; the supervisor keeps them
     std::string program = {};                   ///< the program to run; empty: built_program()
+    std::string control = {};              ///< the path of the control socket; empty: that of kWithControl
+    bool subscribe = true;                 ///< to events, at the start; false: at the first request
     std::vector<std::string> before = {};  ///< a program in front of the command line, as {"strace", "-f"}
   };
 
@@ -61,18 +63,24 @@ class SupervisorUnderTest {
   [[nodiscard]] const std::string& log();
   [[nodiscard]] std::size_t count_in_log(const std::string& text);
   /// Waits until the log has `text` at least `times` times; returns the line with the occurrence number
-  /// `times`.
+  /// `times`. For facts that are neither in an event nor in the status: see docs/control.md.
   std::string wait_for_log(const std::string& text, std::size_t times = 1);
 
-  /// The path of the control socket, for a file with `.control = true` or kWithControl.
-  [[nodiscard]] std::string control() const { return directory_.at("control.sock"); }
-  /// Waits for the next event of this name that no earlier call has returned or dropped, from the start of
-  /// the supervisor on. Needs a control socket.
-  EventText wait_for_event(const std::string& name, const EventStream::Condition& condition = {}) {
-    return events_.wait_for(name, condition);
-  }
+  /// The path of the control socket. Events, the status and the destructor's check need it.
+  [[nodiscard]] const std::string& control() const { return control_; }
+  /// Waits for the first event of this name that no earlier call has returned, from the start of the
+  /// supervisor on.
+  EventText wait_for_event(const std::string& name, const EventCondition& condition = {});
+  /// All such events up to now.
+  [[nodiscard]] std::vector<EventText> events(const std::string& name, const EventCondition& condition = {});
+  /// Sends SIGUSR2, and waits until the new program has taken over and answers.
+  void upgrade();
+  /// The waiting alone, for a test that requests the upgrade in another way. await_upgrade() does not see an
+  /// upgrade that was over before expect_upgrade().
+  void expect_upgrade();
+  void await_upgrade();
 
-  /// The present status, requested with SIGUSR1. The supervisor answers at most ten times a second.
+  /// The present status.
   [[nodiscard]] StatusText status();
   /// The status of the only pool.
   [[nodiscard]] PoolTable pool();
@@ -80,7 +88,8 @@ class SupervisorUnderTest {
   template <typename Condition>
   PoolTable wait_for_pool(const std::string& what, Condition condition) {
     PoolTable last;
-    eventually(what, [&] { return condition(last = pool()); });
+    eventually(
+        what, [&] { return condition(last = pool()); }, kPatience, kStatusInterval);
     return last;
   }
   /// Waits until there are this many workers and all are idle. A template is not a worker.
@@ -97,6 +106,8 @@ class SupervisorUnderTest {
  private:
   /// Descriptors of an idle supervisor, besides those of the pools, listeners, workers and connections.
   static constexpr std::size_t kOwnDescriptors = 11;
+  /// Between two looks at the status, which cost the supervisor time.
+  static constexpr std::chrono::milliseconds kStatusInterval{10};
 
   void start(const Options& options);
   [[noreturn]] void become_supervisor(const Options& options, int log) const;
@@ -111,9 +122,10 @@ class SupervisorUnderTest {
   Gates gates_;
   std::size_t handed_over_ = 0;
   std::string config_file_;
+  std::string control_;
   pid_t pid_ = -1;  ///< -1: not running any more
   Fd log_end_;
-  EventStream events_;
+  ControlSession session_;
   std::string log_;
   bool check_leftovers_ = true;
   int exceptions_at_start_;

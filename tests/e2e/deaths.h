@@ -1,0 +1,29 @@
+// What the event worker_died says of a death, for tests that expect a certain one.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "supervisor/core/worker_row.h"
+#include "tests/support/supervisor_under_test.h"
+
+namespace prefork::test {
+
+/// Waits for the death of this process.
+EventText death_of(SupervisorUnderTest& supervisor, pid_t pid);
+/// Waits for the death of a pool's worker, by its number.
+EventText death_of(SupervisorUnderTest& supervisor, const std::string& pool, std::int64_t worker);
+
+[[nodiscard]] bool by_signal(const EventText& died, int number);
+[[nodiscard]] bool by_exit(const EventText& died, int status);
+/// Why the supervisor wanted it gone; kNone: it did not.
+[[nodiscard]] bool because(const EventText& died, StopReason reason);
+/// Whose death is a failure.
+[[nodiscard]] bool is_failure(const EventText& died);
+
+/// Waits until a worker could not be started for a reason that begins so.
+void wait_for_failed_start(SupervisorUnderTest& supervisor, const std::string& reason);
+
+}  // namespace prefork::test
