@@ -1,0 +1,207 @@
+// The wording of the pool's log lines, each once, and the events that go with them. What describe() says is
+// for tests/control/describe_test.cc.
+#include "supervisor/pool/pool_reporter.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "proto/fd.h"
+#include "supervisor/control/describe.h"
+#include "supervisor/system/socket.h"
+#include "tests/support/sockets.h"
+
+namespace prefork {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Lines = std::vector<std::string>;
+
+struct Events : EventSink {
+  void publish(ControlEvent event) override { published.push_back(std::move(event)); }
+  std::vector<ControlEvent> published;
+};
+
+/// A reporter of the pool "web", and what it has said.
+class Reports {
+ public:
+  Reports() : Reports(make_pipe()) {}
+
+  template <typename Report>
+  void report(const Report& report) const {
+    reporter_.report(report);
+  }
+  /// The lines since the last call, without their time.
+  [[nodiscard]] Lines lines() const {
+    std::string text;
+    std::array<char, 4096> buffer{};
+    for (ssize_t size = 0; (size = ::read(out_.get(), buffer.data(), buffer.size())) > 0;)
+      text.append(buffer.data(), static_cast<std::size_t>(size));
+    Lines lines;
+    for (std::size_t end = 0; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1))
+      lines.push_back(text.substr(0, end).substr(text.find(' ') + 1));
+    return lines;
+  }
+  /// The only event since the last call.
+  template <typename Event>
+  [[nodiscard]] Event event() {
+    REQUIRE(events_.published.size() == 1);
+    REQUIRE(std::holds_alternative<Event>(events_.published.front()));
+    Event event = std::get<Event>(events_.published.front());
+    events_.published.clear();
+    return event;
+  }
+  [[nodiscard]] bool no_event() const { return events_.published.empty(); }
+  [[nodiscard]] WorkerId add(WorkerRole role) { return workers_.add(role, 1, Instant{}).id; }
+  [[nodiscard]] Ticket add(Fd client) { return sockets_.add(std::move(client)); }
+
+ private:
+  explicit Reports(std::pair<Fd, Fd> pipe)
+      : out_(std::move(pipe.first)), in_(std::move(pipe.second)), log_(in_.get()) {
+    log_.set_level(LogLevel::kDebug);
+  }
+  static std::pair<Fd, Fd> make_pipe() {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+    return {Fd(ends[0]), Fd(ends[1])};
+  }
+
+  Fd out_;
+  Fd in_;
+  Log log_;
+  Events events_;
+  WorkerTable workers_;
+  ProcessTable processes_;
+  SocketTable sockets_;
+  PoolReporter reporter_{"web", log_, events_, {workers_, processes_, sockets_}};
+};
+
+DeathRecord crash(WorkerRole role = WorkerRole::kWorker) {
+  DeathRecord record;
+  record.worker = WorkerId::make(9, 0);
+  record.role = role;
+  record.exit = Exit{Exit::Kind::kSignaled, SIGSEGV};
+  record.was_ready = true;
+  record.age = milliseconds(1500);
+  record.served = 12;
+  return record;
+}
+
+TEST_CASE("a death that is a failure is a warning, one that was planned is only for debugging") {
+  Reports pool;
+  pool.report(action::ReportDeath{crash()});
+  CHECK(pool.lines() == Lines{"warning pool web: worker 9 died: " + describe(crash(), "")});
+  CHECK(pool.event<control_event::WorkerDied>().text == describe(crash(), ""));
+  DeathRecord planned = crash();
+  planned.exit = Exit{Exit::Kind::kExited, 0};
+  planned.reason = StopReason::kResize;
+  pool.report(action::ReportDeath{planned});
+  CHECK(pool.lines() == Lines{"debug   pool web: worker 9 left: " + describe(planned, "")});
+  CHECK_FALSE(pool.event<control_event::WorkerDied>().record.is_failure());
+}
+
+TEST_CASE("a template is called a template") {
+  Reports pool;
+  pool.report(action::ReportDeath{crash(WorkerRole::kTemplate)});
+  CHECK(pool.lines() ==
+        Lines{"warning pool web: template 9 died: " + describe(crash(WorkerRole::kTemplate), "")});
+}
+
+TEST_CASE("a worker that is ready is only for debugging, as is a size that follows the load") {
+  Reports pool;
+  const WorkerId worker = pool.add(WorkerRole::kWorker);
+  pool.report(action::ReportReady{worker, milliseconds(12)});
+  CHECK(pool.lines() == Lines{"debug   pool web: worker 1 is ready after 12.0 ms"});
+  CHECK(pool.event<control_event::WorkerReady>().worker == 1);
+  pool.report(action::ReportSize{5, 3});
+  CHECK(pool.lines() == Lines{"debug   pool web: 5 workers wanted, 3 before"});
+  CHECK(pool.no_event());
+}
+
+TEST_CASE("new workers that die are an error with the time of the next attempt, and the end of it is told") {
+  Reports pool;
+  pool.report(action::ReportStarts{2, milliseconds(200)});
+  CHECK(
+      pool.lines() ==
+      Lines{
+          "error   pool web: new workers die before they are of use, 2 in a row; next attempt in 200.0 ms"});
+  CHECK(pool.event<control_event::PoolFailed>().failures == 2);
+  pool.report(action::ReportStarts{0, {}});
+  CHECK(pool.lines() == Lines{"info    pool web: new workers are of use again"});
+  CHECK(pool.event<control_event::PoolRecovered>().pool == "web");
+}
+
+TEST_CASE("a violation is an error that says what was sent") {
+  Reports pool;
+  const action::ReportViolation violation{.worker = pool.add(WorkerRole::kWorker),
+                                          .what = action::ReportViolation::What::kUnknownTicket,
+                                          .value = 17};
+  pool.report(violation);
+  CHECK(pool.lines() ==
+        Lines{"error   pool web: worker 1 broke the protocol and is killed: it sent " + describe(violation)});
+}
+
+TEST_CASE("each stage of a rollout is told, and its failure is an error with the reason") {
+  using Stage = action::ReportRollout::Stage;
+  Reports pool;
+  pool.report(action::ReportRollout{Stage::kTrial, 2, {}});
+  CHECK(pool.lines() == Lines{"info    pool web: rollout: the first worker of generation 2 is on trial"});
+  CHECK(pool.event<control_event::RolloutStaged>().stage == Stage::kTrial);
+  pool.report(action::ReportRollout{Stage::kTakesOver, 2, {}});
+  CHECK(pool.lines() == Lines{"info    pool web: rollout: generation 2 takes over"});
+  CHECK(pool.event<control_event::RolloutStaged>().generation == 2);
+  pool.report(action::ReportRollout{Stage::kFailed, 2, crash()});
+  CHECK(pool.lines() == Lines{"error   pool web: rollout failed, the workers that serve stay as they are: "
+                              "the first worker of generation 2 died: " +
+                              describe(crash(), "")});
+  CHECK(pool.event<control_event::RolloutStaged>().text == describe(crash(), ""));
+}
+
+TEST_CASE("a worker that SIGKILL does not end is an error that says whether another takes its place") {
+  Reports pool;
+  const WorkerId worker = pool.add(WorkerRole::kWorker);
+  pool.report(action::ReportStuck{worker, true});
+  pool.report(action::ReportStuck{worker, false});
+  const std::string hangs = "error   pool web: worker 1 is not ended by SIGKILL: it hangs in the kernel";
+  CHECK(pool.lines() ==
+        Lines{hangs + ", and another takes its place", hangs + "; too many do to be replaced"});
+}
+
+TEST_CASE("a connection that is given up is an error that names its client") {
+  Reports pool;
+  test::TcpPair connection = test::tcp_pair();
+  const std::string client = peer_name(connection.server);
+  pool.report(action::ReportGaveUp{pool.add(std::move(connection.server)), 3});
+  CHECK(pool.lines() == Lines{"error   pool web: a connection from " + client +
+                              " came back from workers 3 times and is closed: it may be what kills them"});
+}
+
+TEST_CASE("a redispatch and saturation are events without a line") {
+  Reports pool;
+  pool.report(action::ReportRedispatched{WorkerId::make(9, 0), Ticket{}, 2});
+  CHECK(pool.event<control_event::ConnectionRedispatched>().times == 2);
+  pool.report(action::ReportSaturation{true, 5});
+  CHECK(pool.event<control_event::SaturationChanged>().queued == 5);
+  CHECK(pool.lines().empty());
+}
+
+TEST_CASE("a pool that has stopped says whether something was cut short") {
+  Reports pool;
+  pool.report(action::Stopped{true});
+  pool.report(action::Stopped{false});
+  CHECK(pool.lines() ==
+        Lines{"info    pool web: stopped",
+              "info    pool web: stopped; workers were killed or connections cut, see above"});
+}
+
+}  // namespace
+}  // namespace prefork
