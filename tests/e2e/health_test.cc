@@ -39,7 +39,7 @@ TEST_CASE("FAULTS 8: a stopped worker gets nothing, and serves again when it is 
 TEST_CASE("FAULTS 10: a worker that hangs while it serves is ended and replaced, its client at once") {
   SupervisorUnderTest supervisor(
       {.command = scripted({"only-first:victim", "ignore-term", "ready", "recv", "busy", "read:1", "hang"}),
-       .more = R"("hold": "done", "health": {"busy_timeout": "200ms", "kill_timeout": "1s"}, )" + kSorry});
+       .more = R"("hold": "done", "health": {"busy_timeout": "500ms", "kill_timeout": "1s"}, )" + kSorry});
   Client client(supervisor.address());
   client.send("hello");
   CHECK(client.receive() == "sorry\n");
@@ -55,15 +55,16 @@ TEST_CASE("FAULTS 10: Progress keeps a worker that takes its time alive") {
   SupervisorUnderTest supervisor(
       {.command = scripted({"ready", "recv", "busy", "gate:a", "progress", "gate:b", "progress", "gate:c",
                             "write:done", "shutdown", "close", "idle"}),
-       .more = R"("health": {"busy_timeout": "1s"})"});
+       .more = R"("health": {"busy_timeout": "1200ms"})"});
   Client client(supervisor.address());
   supervisor.wait_for_pool("it is begun", [](const PoolTable& now) { return now["begun"] == 1; });
   const auto start = std::chrono::steady_clock::now();
   int gate = 0;
   for (const char* name : {"a", "b", "c"}) {
     ++gate;
-    eventually("0.7 s have passed", [&] {
-      return std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(700) * gate;
+    // More than half of the timeout: each Progress is needed.
+    eventually("0.65 s have passed", [&] {
+      return std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(650) * gate;
     });
     supervisor.gates().open(name);
   }
@@ -74,12 +75,13 @@ TEST_CASE("FAULTS 10: Progress keeps a worker that takes its time alive") {
 TEST_CASE("an idle worker that does not answer a Ping is ended and replaced") {
   SupervisorUnderTest supervisor(
       {.command = scripted({"only-first:victim", "ready", "hang"}),
-       .more = R"("health": {"ping_interval": "50ms", "ping_timeout": "200ms", "kill_timeout": "200ms"})"});
+       .more = R"("health": {"ping_interval": "50ms", "ping_timeout": "500ms", "kill_timeout": "200ms"})"});
   CHECK(because(supervisor.wait_for_event("worker_died"), StopReason::kPingTimeout));
   CHECK(ask(supervisor.address(), "hello") == "hello");
   // The one that answers lives on.
-  supervisor.wait_for_pool("it has rested for long",
-                           [](const PoolTable& now) { return now.count("idle") == 1; });
+  supervisor.wait_for_pool("it has rested for longer than that", [](const PoolTable& now) {
+    return now.count("idle") == 1 && now.workers.at(0).in_state > std::chrono::milliseconds(700);
+  });
   CHECK(supervisor.events("worker_died").size() == 1);
 }
 

@@ -119,6 +119,7 @@ TEST_CASE("full: wait lets clients wait in the kernel's backlog, and loses none 
 
 TEST_CASE("a client that waits longer than the queue's timeout is told so") {
   SupervisorUnderTest supervisor(full_pool(R"("timeout": "50ms", "reject_with": "too late\n")"));
+  supervisor.wait_for_idle(1);  // the first client does not wait
   Client busy(supervisor.address());
   supervisor.gates().wait_for_marks("busy");
   Client queued(supervisor.address());

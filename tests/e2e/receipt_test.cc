@@ -15,7 +15,7 @@ using namespace prefork::test;
 
 namespace {
 
-const std::string kSoon = R"("health": {"receipt_timeout": "150ms"}, "restart": {"backoff_min": "10ms"})";
+const std::string kSoon = R"("health": {"receipt_timeout": "500ms"}, "restart": {"backoff_min": "10ms"})";
 
 /// `then` happens when the victim has been sent the connection.
 void check_answered_by_another(

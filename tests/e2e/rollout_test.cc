@@ -56,7 +56,7 @@ TEST_CASE("a rollout to a command that exits fails, and nothing else happens") {
 }
 
 TEST_CASE("a rollout to a command that never gets ready fails at start_timeout") {
-  check_that_it_fails(scripted({"hang"}), R"("health": {"start_timeout": "300ms"})",
+  check_that_it_fails(scripted({"hang"}), R"("health": {"start_timeout": "1s"})",
                       [](const EventText& died) { return because(died, StopReason::kStartTimeout); });
 }
 

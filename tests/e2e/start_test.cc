@@ -71,7 +71,7 @@ TEST_CASE(
     "FAULTS 12: a worker that never says Ready is killed in time, counts as a failed start, and is "
     "replaced") {
   SupervisorUnderTest supervisor({.command = scripted({"only-first:silent", "mark:silent", "hang"}),
-                                  .more = R"("health": {"start_timeout": "100ms"})"});
+                                  .more = R"("health": {"start_timeout": "500ms"})"});
   Client client(supervisor.address());
   client.send("hello");
   const pid_t silent = supervisor.gates().wait_for_marks("silent").at(0);

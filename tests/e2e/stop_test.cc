@@ -132,7 +132,7 @@ TEST_CASE(
   first.wait_for_idle(3);
   Client client(first.address());
   const PoolTable pool =
-      first.wait_for_pool("one is busy", [](const PoolTable& now) { return now.count("busy") == 1; });
+      first.wait_for_pool("one has begun", [](const PoolTable& now) { return now["begun"] == 1; });
   first.signal(SIGKILL);
   CHECK(first.await_exit() == -SIGKILL);
   for (const WorkerText& worker : pool.workers) {

@@ -21,6 +21,7 @@ WorkerText read_worker(const json& from) {
   worker.served = from["served"].get<std::uint64_t>();
   worker.generation = from["generation"].get<std::uint64_t>();
   worker.restarts = from["restarts"].get<std::uint64_t>();
+  worker.in_state = std::chrono::duration<double, std::milli>(from["in_state_ms"].get<double>());
   worker.note = from["note"].get<std::string>();
   return worker;
 }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -22,7 +23,8 @@ struct WorkerText {
   std::uint64_t served = 0;
   std::uint64_t generation = 0;
   std::uint64_t restarts = 0;
-  std::string note;  ///< what it says of itself
+  std::chrono::duration<double, std::milli> in_state{};  ///< for so long
+  std::string note;                                      ///< what it says of itself
 };
 
 struct PoolTable {
