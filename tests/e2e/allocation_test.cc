@@ -1,4 +1,5 @@
-// Once a supervisor is warm, a connection costs it no memory: what it needs is there from those before.
+// Once a supervisor is warm, a connection costs it no memory: what it needs is there from earlier
+// connections.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,4 +1,4 @@
-// The control socket: who gets in, what it does, and that nobody at it can harm the service.
+// The control socket: which clients may connect, what it does, and that none of them can harm the service.
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -130,8 +130,8 @@ TEST_CASE("a reload moves the control socket, and the connections to it stay") {
   client.close();
 }
 
-TEST_CASE("FAULTS 67: a user who is neither root nor the supervisor's own is refused") {
-  if (::geteuid() != 0) return;  // only root can be somebody else
+TEST_CASE("FAULTS 67: a user that is neither root nor the supervisor's own is refused") {
+  if (::geteuid() != 0) return;  // only root can become another user
   SupervisorUnderTest supervisor(PoolText{});
   constexpr uid_t kNobody = 65534;
   REQUIRE(::chmod(supervisor.directory().path().c_str(), 0755) == 0);

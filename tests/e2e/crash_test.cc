@@ -83,7 +83,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "FAULTS 4: a connection of which one byte was read is lost and ended at once, and run by nobody else") {
+    "FAULTS 4: a connection of which one byte was read is lost and ended at once, and no other worker gets "
+    "it") {
   for (const std::string& more : {std::string(), kHoldDone}) {
     CAPTURE(more);
     SupervisorUnderTest supervisor(

@@ -20,7 +20,7 @@ EventText death_of(SupervisorUnderTest& supervisor, const std::string& pool, std
 [[nodiscard]] bool by_exit(const EventText& died, int status);
 /// Why the supervisor wanted it gone; kNone: it did not.
 [[nodiscard]] bool because(const EventText& died, StopReason reason);
-/// Whose death is a failure.
+/// The death is a failure, to be mended; not a planned one.
 [[nodiscard]] bool is_failure(const EventText& died);
 
 /// Waits until a worker could not be started for a reason that begins so.

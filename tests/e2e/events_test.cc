@@ -49,7 +49,7 @@ TEST_CASE("a connection that goes to a second worker is told, with the worker th
   CHECK(told.number("worker") == 2);
 }
 
-TEST_CASE("saturation is told, and shown, when somebody has to wait, until nobody has for a moment") {
+TEST_CASE("saturation is told, and shown, when a client has to wait, until none has for a moment") {
   const auto shown = [](SupervisorUnderTest& supervisor) {
     const std::string json = run_supervisor({"status", "--json", "--control", supervisor.control()}).output;
     const std::string table = run_supervisor({"status", "--control", supervisor.control()}).output;
@@ -101,7 +101,7 @@ TEST_CASE("reset-failed ends a long wait at once") {
   CHECK(ask(supervisor.address(), "hello") == "hello");
 }
 
-TEST_CASE("each reload's verdict is told, whoever asked for it") {
+TEST_CASE("each reload's verdict is told, by signal or by command") {
   SupervisorUnderTest supervisor(PoolText{});
   supervisor.rewrite_config(PoolText{.workers = 2});
   supervisor.signal(SIGHUP);
@@ -115,7 +115,7 @@ TEST_CASE("each reload's verdict is told, whoever asked for it") {
   CHECK(refused.list("mistakes").size() == 3);
 }
 
-TEST_CASE("who subscribes late catches up, and numbers have no gaps") {
+TEST_CASE("a late subscriber catches up, and numbers have no gaps") {
   SupervisorUnderTest supervisor(PoolText{.workers = 3});
   for (int i = 0; i < 3; ++i) supervisor.wait_for_event("worker_ready");
   Client late("unix:" + supervisor.control());

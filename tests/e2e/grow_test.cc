@@ -31,7 +31,7 @@ std::vector<std::unique_ptr<Client>> burst(const std::string& address, int clien
 
 }  // namespace
 
-TEST_CASE("a burst makes one worker 64, and with start: fork nobody waits for a second") {
+TEST_CASE("a burst makes one worker 64, and with start: fork no client waits for a second") {
   SupervisorUnderTest supervisor(
       file(R"({"min": 1, "max": 64})", R"(, "start": "fork", "queue": {"timeout": "1s"})"), {});
   supervisor.wait_for_idle(1);
@@ -43,7 +43,7 @@ TEST_CASE("a burst makes one worker 64, and with start: fork nobody waits for a 
   CHECK(pool["workers"] == 64);
 }
 
-TEST_CASE("a pool on demand starts with its first connection, and is empty again when nobody comes") {
+TEST_CASE("a pool on demand starts with its first connection, and is empty again when no client comes") {
   SupervisorUnderTest supervisor(file(R"({"min": 0, "max": 2, "idle_timeout": "200ms"})"), {});
   CHECK(supervisor.pool().workers.empty());
   CHECK(ask(supervisor.address(), "W 0\n").starts_with("OK "));

@@ -126,7 +126,7 @@ TEST_CASE(
   CHECK(supervisor.gates().marks("poisoned").size() == 2);
 }
 
-TEST_CASE("FAULTS 45: a supervisor that was stopped kills nobody whom it has only not heard meanwhile") {
+TEST_CASE("FAULTS 45: a supervisor that was stopped kills no worker for what it has not read meanwhile") {
   SupervisorUnderTest supervisor(
       {.command = scripted({"ready", "recv", "gate:go", "busy", "write:done", "shutdown", "close", "idle"}),
        .more = R"("health": {"receipt_timeout": "1s"})"});

@@ -1,4 +1,5 @@
-// When the machine or the process is short of something, clients wait; nobody spins, and nothing is lost.
+// When the machine or the process is short of something, clients wait, the supervisor does not spin, and
+// nothing is lost.
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
@@ -34,7 +35,8 @@ SupervisorUnderTest::Options failing(const std::vector<std::string>& injections)
 
 }  // namespace
 
-TEST_CASE("FAULTS 30: out of descriptors the supervisor stops accepting, does not spin, and loses nobody") {
+TEST_CASE(
+    "FAULTS 30: out of descriptors the supervisor stops accepting, does not spin, and loses no client") {
   SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_idle(1);
   rlimit former{};
@@ -91,7 +93,7 @@ TEST_CASE("FAULTS 32: a connection that failed before it was accepted is skipped
   CHECK(supervisor.count_in_log(log_line::kPaused) == 0);
 }
 
-TEST_CASE("FAULTS 32: clients that reset while they wait in the backlog harm nobody") {
+TEST_CASE("FAULTS 32: clients that reset while they wait in the backlog do no harm") {
   SupervisorUnderTest supervisor(PoolText{.more = R"("queue": {"max": 1})"});
   Client busy(supervisor.address());
   supervisor.wait_for_pool("it is busy", [](const PoolTable& now) { return now.count("busy") == 1; });
@@ -130,7 +132,7 @@ TEST_CASE("FAULTS 33: a request to the spawner that cannot be sent is sent later
   CHECK(supervisor.wait_for_idle(2)["start_failures"] == 0);
 }
 
-TEST_CASE("FAULTS 37: a process that a worker has left behind is reaped and counted, and nobody is alarmed") {
+TEST_CASE("FAULTS 37: a process that a worker has left behind is reaped and counted, and is no failure") {
   SupervisorUnderTest supervisor(
       PoolText{.command = scripted({"ready", "recv", "busy", "fork-holder:hold", "write:done", "shutdown",
                                     "close", "idle", "loop"})});
@@ -162,7 +164,8 @@ TEST_CASE("FAULTS 36, 37: strangers that end together with workers are told apar
 }
 
 TEST_CASE(
-    "FAULTS 30: a stop when it is out of descriptors serves those in the backlog, as others make room") {
+    "FAULTS 30: a stop when it is out of descriptors serves the clients in the backlog, as others make "
+    "room") {
   SupervisorUnderTest supervisor({.more = R"("wait_for_data": true)"});
   supervisor.wait_for_idle(1);
   constexpr std::size_t kSilent = 60;

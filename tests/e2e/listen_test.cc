@@ -45,7 +45,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "FAULTS 55: a unix path where somebody listens, or where a file lies, ends the start with status 1") {
+    "FAULTS 55: a unix path where another process listens, or where a file lies, ends the start with status "
+    "1") {
   const TestDirectory directory;
   const std::string live = "unix:" + directory.at("live.sock");
   SupervisorUnderTest first(PoolText{.listen = {live}});

@@ -22,7 +22,7 @@ using namespace prefork::test;
 
 namespace {
 
-/// A port of 127.0.0.9 that nobody uses. Clients call from 127.0.0.1, so none of them takes it meanwhile.
+/// A port of 127.0.0.9 that is not in use. Clients call from 127.0.0.1, so none of them takes it meanwhile.
 std::string free_address() {
   const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in name{};
@@ -34,8 +34,8 @@ std::string free_address() {
   return "127.0.0.9:" + std::to_string(ntohs(name.sin_port));
 }
 
-/// Who could not connect because nobody listened there just then has lost nothing.
-bool nobody_lost(const Load::Tally& tally) { return tally.answered == tally.connected && tally.hung == 0; }
+/// A client that could not connect because there was no listener just then has lost nothing.
+bool none_lost(const Load::Tally& tally) { return tally.answered == tally.connected && tally.hung == 0; }
 
 /// Two pools: one listener stays, one moves to and fro between the pools, and two come and go.
 class Changes {
@@ -73,7 +73,7 @@ class Changes {
   SupervisorUnderTest supervisor_;
 };
 
-/// For so long a listener that is removed waits for who is connecting.
+/// For so long a listener that is removed waits for clients that are connecting.
 constexpr std::chrono::milliseconds kRetirement{100};
 
 /// A client that is connecting when a reload removes its listener.
@@ -108,7 +108,7 @@ const PoolText kBoth{.listen = {"127.0.0.2:0", "127.0.0.1:0"}};
 
 }  // namespace
 
-TEST_CASE("who is connecting to a pool that a reload removes is served") {
+TEST_CASE("a client that is connecting to a pool that a reload removes is served") {
   const PoolText stays{};
   const PoolText leaves{.listen = {"127.0.0.2:0"}};
   SupervisorUnderTest supervisor(pools_text({{"leaves", leaves}, {"stays", stays}}), {.listeners = 2});
@@ -123,7 +123,8 @@ TEST_CASE("who is connecting to a pool that a reload removes is served") {
   CHECK(supervisor.stop() == 0);  // and no worker was killed, no connection cut
 }
 
-TEST_CASE("FAULTS 66: an upgrade waits for who is connecting to a listener that a reload has removed") {
+TEST_CASE(
+    "FAULTS 66: an upgrade waits for a client that is connecting to a listener that a reload has removed") {
   const Program program;
   const auto supervisor = start(program, kBoth.text(), 2);
   supervisor->wait_for_idle(1);
@@ -152,7 +153,8 @@ TEST_CASE("FAULTS 66: a supervisor that is told to stop while its upgrade waits 
   CHECK(supervisor->events("upgrade_refused").size() + supervisor->count_in_log(log_line::kTookOver) == 1);
 }
 
-TEST_CASE("under load, twenty listener changes: at those that stay, move, come and go nobody is lost") {
+TEST_CASE(
+    "under load, twenty listener changes: at listeners that stay, move, come and go no connection is lost") {
   Changes changes;
   Load staying(changes.stays(), "S 500\n", 3);
   Load moving(changes.moves(), "S 500\n", 3);
@@ -168,8 +170,8 @@ TEST_CASE("under load, twenty listener changes: at those that stay, move, come a
   }
   CHECK(staying.stop().flawless());
   CHECK(moving.stop().flawless());
-  CHECK(nobody_lost(coming.stop()));
-  CHECK(nobody_lost(coming_unix.stop()));
+  CHECK(none_lost(coming.stop()));
+  CHECK(none_lost(coming_unix.stop()));
   for (const PoolTable& pool : changes.supervisor().status().pools) {
     CHECK(pool["lost"] == 0);
     CHECK(pool["discarded"] == 0);

@@ -43,7 +43,7 @@ struct Kept {
       return lobby.silent == kSilent && lobby.parked == kParked && now["with workers"] == 0;
     });
   }
-  /// Everybody is still there, asks on the connection that he has, and is answered.
+  /// All clients are still there, ask on the connections that they have, and are answered.
   void all_are_served() {
     for (const auto& clients : {&parked, &silent}) {
       for (const auto& client : *clients) CHECK(client->connection().silent());
@@ -97,12 +97,12 @@ TEST_CASE("clients that wait stay while workers are recycled by what they serve"
   kept.all_are_served();
 }
 
-TEST_CASE("clients that wait stay when a reload says that nobody shall wait any more") {
+TEST_CASE("clients that wait stay when a reload ends the waiting of new ones") {
   Kept kept;
   kept.supervisor.rewrite_config(keeping(""));
   kept.supervisor.signal(SIGHUP);
   CHECK(kept.supervisor.wait_for_event("reload").flag("applied"));
-  // Who is not parked keeps his worker for as long as the worker wants: so one after the other, and then out.
+  // A client that is not parked keeps its worker for as long as the worker wants: so each asks, and leaves.
   for (const auto& clients : {&kept.silent, &kept.parked}) {
     for (const auto& client : *clients) {
       CHECK(client->get() != 0);
@@ -114,14 +114,14 @@ TEST_CASE("clients that wait stay when a reload says that nobody shall wait any 
   });
 }
 
-TEST_CASE("FAULTS 66: an upgrade in place leaves those who wait where they are") {
+TEST_CASE("FAULTS 66: an upgrade in place leaves waiting clients where they are") {
   Kept kept;
   std::vector<std::unique_ptr<HttpClient>> asking;
   for (std::size_t i = 0; i < 2; ++i) {
     asking.push_back(std::make_unique<HttpClient>(kept.supervisor.address()));
     asking.back()->ask("/?ms=500");
   }
-  // A request that comes while nobody looks.
+  // A request that comes while no supervisor looks.
   kept.supervisor.expect_upgrade();
   kept.supervisor.signal(SIGSTOP);
   kept.supervisor.signal(SIGUSR2);
@@ -169,7 +169,7 @@ TEST_CASE("FAULTS 66: clients that ask again and again are all answered, whateve
   for (const auto& client : kept.parked) CHECK(client->get() != 0);
 }
 
-TEST_CASE("after an upgrade in place those who waited before are let go in time") {
+TEST_CASE("after an upgrade in place clients that waited before are let go in time") {
   Kept kept(
       R"("wait_for_data": true, "first_byte_timeout": "1s", "keep_alive": {"park": true, "idle_timeout": "1s"})");
   kept.supervisor.upgrade();
@@ -182,7 +182,8 @@ TEST_CASE("after an upgrade in place those who waited before are let go in time"
 }
 
 TEST_CASE(
-    "FAULTS 46: at SIGTERM those who wait are closed cleanly at once, and who has just asked is served") {
+    "FAULTS 46: at SIGTERM clients that wait are closed cleanly at once, and one that has just asked is "
+    "served") {
   Kept kept;
   kept.supervisor.signal(SIGSTOP);
   eventually("the supervisor stands still", [&] { return process_stat(kept.supervisor.pid()).state == 'T'; });
@@ -192,7 +193,7 @@ TEST_CASE(
   const auto begin = std::chrono::steady_clock::now();
   kept.supervisor.signal(SIGCONT);
   CHECK(kept.supervisor.await_exit() == 0);
-  // Nobody has waited for the worker's own patience with a client, five seconds.
+  // A worker waits five seconds for a client; the stop has not waited for that.
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(4));
   for (const auto& clients : {&kept.parked, &kept.silent}) {
     CHECK(clients->front()->answer() != 0);
@@ -203,7 +204,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("FAULTS 43: when the supervisor is killed those who wait see the end, and the workers leave") {
+TEST_CASE("FAULTS 43: when the supervisor is killed clients that wait see the end, and the workers leave") {
   Kept kept;
   kept.supervisor.signal(SIGKILL);
   CHECK(kept.supervisor.await_exit() == -SIGKILL);

@@ -89,7 +89,7 @@ TEST_CASE("FAULTS 49: a client that leaves while it waits for a worker is not se
   Client closed(supervisor.address());
   Client patient(supervisor.address());
   supervisor.wait_for_pool("all are queued", [](const PoolTable& now) { return now["queue: now"] == 5; });
-  // The supervisor looks only at those that have waited for a millisecond.
+  // The supervisor looks only at clients that have waited for a millisecond.
   CHECK_FALSE(holds_within(std::chrono::milliseconds(10), [] { return false; }));
   reset_after_request.send("for nothing");
   reset_after_request.reset();

@@ -1,4 +1,4 @@
-// A log that nobody reads does not stop the service.
+// A log that is not read does not stop the service.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@ struct Pipe {
     out.reset(ends[0]);
     in.reset(ends[1]);
   }
-  /// Leaves no room for a single byte, and then blocks whoever writes.
+  /// Leaves no room for a single byte; the next write blocks.
   void fill() const {
     const std::string some(4096, '.');
     while (::write(in.get(), some.data(), some.size()) > 0) {
@@ -45,7 +45,7 @@ struct Pipe {
   Fd in;
 };
 
-/// One whose stderr is the pipe: its log is not read by the harness.
+/// A supervisor that logs into the pipe: the harness does not read its log.
 SupervisorUnderTest::Options logging_to(const Pipe& pipe) {
   return {.await_start = false,
           .in_child = [descriptor = pipe.in.get()] { (void)::dup2(descriptor, STDERR_FILENO); }};
@@ -58,7 +58,7 @@ void wait_until_it_listens(const std::string& path) {
 }  // namespace
 
 TEST_CASE(
-    "FAULTS 57: the supervisor starts, serves, replaces workers and reloads while nobody reads its log") {
+    "FAULTS 57: the supervisor starts, serves, replaces workers and reloads while its log is not read") {
   const TestDirectory directory;
   const std::string path = directory.at("pool.sock");
   const PoolText pool{.command = scripted({"ready", "recv", "busy", "read:5", "write:hello", "shutdown",
@@ -109,7 +109,7 @@ TEST_CASE(
   CHECK(supervisor.await_exit() == 0);
 }
 
-TEST_CASE("FAULTS 57: the supervisor stops in time although nobody has ever read its log") {
+TEST_CASE("FAULTS 57: the supervisor stops in time although its log was never read") {
   const TestDirectory directory;
   const std::string path = directory.at("pool.sock");
   Pipe pipe;

@@ -1,4 +1,4 @@
-// Workers that break the protocol: each is killed and replaced, and nobody else suffers.
+// Workers that break the protocol: each is killed and replaced, and no other worker suffers.
 #include <doctest/doctest.h>
 
 #include <string>

@@ -86,7 +86,7 @@ TEST_CASE("with output: inherit, workers write where the supervisor does") {
   CHECK(supervisor.count_in_log("]: bare") == 0);
 }
 
-TEST_CASE("FAULTS 58: a worker that writes without end is slowed down, and nobody else is") {
+TEST_CASE("FAULTS 58: a worker that writes without end is slowed down, and no other is") {
   SupervisorUnderTest supervisor(PoolText{.command = after("(yes & yes >&2 &)"), .workers = 2});
   supervisor.wait_for_idle(2);
   supervisor.wait_for_log(" lines dropped: more than 100 a second]");

@@ -1,5 +1,5 @@
-// More comes than can be served: who waits is served in an order that makes sense, who cannot be is told so,
-// and who only holds a descriptor makes room.
+// More clients come than can be served: those that wait are served in an order that makes sense, a client
+// that cannot be served is told so, and one that only holds a descriptor makes room.
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
@@ -57,7 +57,7 @@ void add_to_queue(SupervisorUnderTest& supervisor, Clients& clients, int queued)
   for (int i = 0; i < queued; ++i) add(supervisor, clients);
 }
 
-/// Whose connection ends when the worker is let go on.
+/// The number of the client whose connection ends when the worker is let go on.
 std::size_t next_to_end(SupervisorUnderTest& supervisor, Clients& clients, int gate) {
   supervisor.gates().open(std::to_string(gate));
   std::size_t ended = clients.size();
@@ -104,8 +104,8 @@ TEST_CASE("order adaptive with full reject: the oldest makes room for the newest
                             "reject_with": "HTTP/1.1 503 Busy\r\n\r\n"})"});
   Clients clients;
   add_to_queue(supervisor, clients, 2);
-  // As long as the queue does not stand, who comes is turned away.
-  eventually("somebody else is turned away", [&] {
+  // As long as the queue does not stand, the newest is turned away.
+  eventually("an older one is turned away", [&] {
     let_pass(std::chrono::milliseconds(20));
     auto newest = std::make_unique<Client>(supervisor.address());
     newest->send(std::string(10'000, 'x'));
@@ -126,7 +126,7 @@ TEST_CASE("order adaptive with full reject: the oldest makes room for the newest
   CHECK(next_to_end(supervisor, clients, 3) == 2);
 }
 
-TEST_CASE("FAULTS 30: out of descriptors, those who only wait make room for those who ask") {
+TEST_CASE("FAULTS 30: out of descriptors, clients that only wait make room for clients that ask") {
   PoolText text{.command = {"supervisor-worker", "http"},
                 .more = R"("wait_for_data": true, "keep_alive": {"park": true})"};
   SUBCASE("with seccomp") {}
@@ -158,7 +158,8 @@ TEST_CASE("FAULTS 30: out of descriptors, those who only wait make room for thos
 }
 
 TEST_CASE(
-    "FAULTS 30: out of descriptors, a worker that has died is replaced in the place of who only waits") {
+    "FAULTS 30: out of descriptors, a worker that has died is replaced in the place of a client that only "
+    "waits") {
   PoolText text{.command = {"supervisor-worker", "http"},
                 .more = R"("wait_for_data": true, "keep_alive": {"park": true})"};
   SUBCASE("with seccomp") {}
@@ -179,7 +180,7 @@ TEST_CASE(
   CHECK(client.get() != 0);
 }
 
-TEST_CASE("FAULTS 30: those who wait in one pool make room for those who ask another") {
+TEST_CASE("FAULTS 30: clients that wait in one pool make room for clients that ask another") {
   const PoolText crowded{.command = {"supervisor-worker", "http"},
                          .more = R"("wait_for_data": true, "keep_alive": {"park": true})"};
   SupervisorUnderTest supervisor(pools_text({{"crowded", crowded}, {"small", PoolText{}}}), {.listeners = 2});

@@ -1,4 +1,5 @@
-// Workers that die of the second request of a connection: what counts is that one, not those before it.
+// Workers that die of the second request of a connection: what counts is that request, not the ones before
+// it.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -13,7 +14,7 @@ using namespace prefork::test;
 namespace {
 
 /// The first worker answers "a" to a first byte and parks; `then` is what it does with the next connection.
-/// Whoever comes after it is an echo.
+/// Any worker after it is an echo.
 PoolText pool(std::vector<std::string> then, const std::string& more = "") {
   std::vector<std::string> steps = {"only-first:victim", "ready", "recv",       "busy", "read:1",
                                     "write:a",           "close", "send:kind=6"};

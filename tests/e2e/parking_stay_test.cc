@@ -76,7 +76,7 @@ TEST_CASE("busy_timeout is for one request, not for a client that goes on asking
   CHECK(supervisor.pool()["crashes"] == 0);
 }
 
-TEST_CASE("FAULTS 46: a stop while clients go on asking cuts nobody off and is clean") {
+TEST_CASE("FAULTS 46: a stop while clients go on asking cuts none off and is clean") {
   SupervisorUnderTest supervisor(PoolText{
       .command = {"supervisor-worker", "http"}, .workers = 4, .more = R"("keep_alive": {"park": true})"});
   supervisor.wait_for_idle(4);

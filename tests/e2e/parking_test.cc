@@ -1,5 +1,5 @@
-// Connections that are kept between two requests: each request goes to whoever is free, and no client notices
-// where its connection waits.
+// Connections that are kept between two requests: each request goes to a worker that is free, and no client
+// notices where its connection waits.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -32,7 +32,8 @@ PoolTable wait_for_parked(SupervisorUnderTest& supervisor, std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("each request of a connection goes to the worker that is free, whoever had the one before") {
+TEST_CASE(
+    "each request of a connection goes to a worker that is free, not to the one of the request before") {
   SupervisorUnderTest supervisor(parking(2));
   supervisor.wait_for_idle(2);
   HttpClient client(supervisor.address());
@@ -58,13 +59,13 @@ TEST_CASE("a worker keeps a connection for a moment while others are idle, and y
   SupervisorUnderTest supervisor(parking(2));
   supervisor.wait_for_idle(2);
   HttpClient client(supervisor.address());
-  // Whoever asks at once meets the same worker, which has not parked him: as a rule, for time passes.
+  // A client that asks at once meets the same worker, which has not parked it: as a rule, for time passes.
   const bool kept = holds_within(kPatience, [&] {
     const pid_t first = client.get();
     return first == client.get() && first == client.get();
   });
   CHECK(kept);
-  // More clients at a time than workers, each of them asking at once: nobody waits for a worker that is kept.
+  // More clients at a time than workers, each of them asking at once: none waits for a worker that is kept.
   std::atomic<int> answers = 0;
   std::vector<std::thread> threads;
   threads.reserve(8);

@@ -1,5 +1,5 @@
-// Who is what: users of workers, and a supervisor that gives up root. Without root there is nothing to give
-// up, and most of these have nothing to prove.
+// Users and privileges: the users of workers, and a supervisor that gives up root. Without root there is
+// nothing to give up, and most of these have nothing to prove.
 #include <doctest/doctest.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -53,7 +53,7 @@ std::string open_files_of(pid_t pid) {
 
 std::string four_times(const std::string& id) { return id + '\t' + id + '\t' + id + '\t' + id; }
 
-/// Lets everybody read the configuration again.
+/// Lets every user read the configuration again.
 void open_directory(const SupervisorUnderTest& supervisor) {
   REQUIRE(::chmod(supervisor.directory().path().c_str(), 0755) == 0);
 }

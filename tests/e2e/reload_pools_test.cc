@@ -67,7 +67,7 @@ TEST_CASE("a pool that is removed finishes what it has begun and what it has que
   CHECK(supervisor.stop() == 0);  // and no worker was killed, no connection cut
 }
 
-TEST_CASE("a pool with a new name takes the listener over, and who waits in the backlog is served by it") {
+TEST_CASE("a pool with a new name takes the listener over, and clients in the backlog are served by it") {
   SupervisorUnderTest supervisor(pools(echo_pool("before", "127.0.0.1:0")), {});
   const std::string address = supervisor.address();
   Client busy(address);
@@ -95,7 +95,7 @@ TEST_CASE("a pool with a new name takes the listener over, and who waits in the 
   CHECK(supervisor.stop() == 0);  // and in neither was a worker killed or a connection cut
 }
 
-TEST_CASE("listeners that two pools exchange keep their files and who waits there") {
+TEST_CASE("listeners that two pools exchange keep their files and the clients that wait there") {
   const TestDirectory directory;
   const std::string one = "unix:" + directory.at("one.sock");
   const std::string two = "unix:" + directory.at("two.sock");

@@ -94,8 +94,9 @@ TEST_CASE("FAULTS 71: a supervisor has the filter once, after upgrades as well, 
   REQUIRE(::kill(workers[0], SIGKILL) == 0);
   CHECK(by_signal(death_of(supervisor, workers[0]), SIGKILL));
   clients.emplace_back(supervisor.address());
-  eventually("another has come, and who had the dead worker waits for the next, for it has read nothing",
-             [&] { return high_descriptors(supervisor) == 6; });
+  eventually(
+      "another has come, and the dead worker's client waits for the next worker: nothing of it was read",
+      [&] { return high_descriptors(supervisor) == 6; });
   for (Client& client : clients) {
     client.send("hello");
     client.finish();
@@ -187,7 +188,7 @@ TEST_CASE("FAULTS 61: what does not fit on either side of the clients' first des
 }
 
 TEST_CASE(
-    "FAULTS 30: a client for whom no descriptor is left is not lost, and not by an upgrade or a reload") {
+    "FAULTS 30: a client that no descriptor is left for is not lost, and not by an upgrade or a reload") {
   SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_idle(1);
   rlimit former{};
@@ -218,7 +219,7 @@ TEST_CASE(
                                  [](const PoolTable& now) { return now["served"] == 10; })["accepted"] == 10);
 }
 
-TEST_CASE("the status tells from where on descriptors are clients', and who the spawners are") {
+TEST_CASE("the status tells from where on descriptors are clients', and the spawners' pids") {
   SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_idle(1);
   const CommandResult status = run_supervisor({"status", "--json", "--control", supervisor.control()});

@@ -85,7 +85,7 @@ TEST_CASE(
   CHECK(supervisor.stop() == 0);
 }
 
-TEST_CASE("FAULTS 70: a standby that dies is replaced, and nobody notices but the log") {
+TEST_CASE("FAULTS 70: a standby that dies is replaced, and only the log tells") {
   SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_idle(1);
   const std::vector<pid_t> both = spawners_of(supervisor);

@@ -53,7 +53,7 @@ TEST_CASE("FAULTS 46: a supervisor under full load stops without a connection lo
   CHECK(supervisor.stop() == 0);
   const Load::Tally tally = load.stop();
   // The kernel completes handshakes until the very moment that the listener is closed: a client in that
-  // moment is reset, each of them once at most, for then nobody listens any more.
+  // moment is reset, each of them once at most, for then nothing listens any more.
   CHECK(tally.nothing <= kClients);
   CHECK(tally.hung == 0);
   CHECK(tally.answered + tally.nothing == tally.connected);
@@ -110,13 +110,13 @@ TEST_CASE("a supervisor stops while its workers are still starting, or cannot st
   CHECK(failing.stop() == 0);
 }
 
-TEST_CASE("while the supervisor stops, SIGHUP changes nothing and nobody connects any more") {
+TEST_CASE("while the supervisor stops, SIGHUP changes nothing and no client connects any more") {
   SupervisorUnderTest supervisor(PoolText{.command = kBusyUntilGo});
   Client client(supervisor.address());
   supervisor.gates().wait_for_marks("busy");
   supervisor.signal(SIGTERM);
   wait_until_it_stops(supervisor);
-  eventually("nobody connects any more", [&] { return refuses(supervisor.address()); });
+  eventually("no client connects any more", [&] { return refuses(supervisor.address()); });
   supervisor.rewrite_config(PoolText{.workers = 5});
   supervisor.signal(SIGHUP);
   supervisor.gates().open("go");

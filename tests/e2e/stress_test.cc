@@ -32,7 +32,7 @@ struct Account {
   std::uint64_t begun = 0;  ///< connections that it had begun when it died
 };
 
-/// From the deaths, and the status's rows about those alive.
+/// From the deaths, and from the status's rows of the workers that live.
 std::map<pid_t, Account> accounts(const std::vector<EventText>& deaths, const PoolTable& pool) {
   std::map<pid_t, Account> all;
   for (const EventText& died : deaths) {
@@ -55,7 +55,8 @@ pid_t random_worker(pid_t supervisor, std::mt19937& random) {
 }  // namespace
 
 TEST_CASE(
-    "under load a random worker is killed every 50 ms: who got nothing was begun, and the counters agree "
+    "under load a random worker is killed every 50 ms: a client that got nothing was begun, and the counters "
+    "agree "
     "exactly") {
   SupervisorUnderTest supervisor(PoolText{.command = {"supervisor-worker", "line"}, .workers = 8});
   supervisor.wait_for_idle(8);

@@ -26,7 +26,7 @@ using namespace prefork::test;
 
 namespace {
 
-/// The socket of a .socket unit: whoever serves it comes and goes.
+/// The socket of a .socket unit: the supervisors that serve it come and go.
 struct Holder {
   Holder() : socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
@@ -142,7 +142,7 @@ TEST_CASE("a socket that was not handed over is a clear mistake") {
   CHECK(without.log().find("there is none at all: is the .socket unit started?") != std::string::npos);
 }
 
-TEST_CASE("FAULTS 44: who connects while no supervisor runs is served by the next one") {
+TEST_CASE("FAULTS 44: a client that connects while no supervisor runs is served by the next one") {
   const Holder holder;
   for (const int number : {SIGKILL, SIGTERM}) {
     CAPTURE(number);
@@ -196,7 +196,7 @@ TEST_CASE("the units of the examples are valid, and give away little") {
   CHECK(exposure.find("Overall exposure level") != std::string::npos);
 }
 
-TEST_CASE("FAULTS 37: as the first process of a container it reaps whom nobody knows") {
+TEST_CASE("FAULTS 37: as the first process of a container it reaps processes that are not its own") {
   SupervisorUnderTest::Options options;
   options.before = {"unshare", "--pid", "--fork", "--kill-child", "--"};
   // The worker leaves an orphan behind that ends at once.

@@ -1,4 +1,4 @@
-// SIGUSR2: a new program takes over in the same process, and nobody notices.
+// SIGUSR2: a new program takes over in the same process, and no client notices.
 #include <doctest/doctest.h>
 #include <unistd.h>
 

@@ -25,7 +25,7 @@ Conversation::Conversation() : channel_(Fd(channel_number())) {}
 
 void Conversation::say(const Record& record) {
   if (record.kind == RecordKind::kReady) ready_ = true;
-  (void)channel_.send(record);  // whether anybody listens is for the test to see
+  (void)channel_.send(record);  // whether the supervisor listens is for the test to see
 }
 
 void Conversation::say_bytes(const std::vector<std::byte>& bytes) {

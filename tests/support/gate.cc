@@ -17,13 +17,13 @@ namespace prefork::test {
 void Gates::open(const std::string& name) const {
   (void)::mkfifo(path(name).c_str(), 0600);  // the worker may have been first
   INFO("gate ", name);
-  // ENXIO until somebody waits there.
-  eventually("somebody waits at the gate",
+  // ENXIO until a process waits there.
+  eventually("a process waits at the gate",
              [&] { return Fd(::open(path(name).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)).valid(); });
 }
 
 void Gates::open_for_good(const std::string& name) const {
-  // Keeps a FIFO's reading end busy for whoever waits, while a file takes its place for whoever comes.
+  // Keeps a FIFO's reading end busy for processes that wait, while a file takes its place for those to come.
   (void)::mkfifo(path(name).c_str(), 0600);
   const Fd reader(::open(path(name).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   const std::string file = path(name) + ".open";

@@ -1,11 +1,11 @@
-// What tests wait for in the log because no event and no status tells it: docs/control.md lists what those
-// tell. Each wording stands here and in log_wording_test.cc only.
+// What tests wait for in the log because no event and no status tells it: docs/control.md lists both. Each
+// wording stands here and in log_wording_test.cc only.
 #pragma once
 
 namespace prefork::test::log_line {
 
-/// The program that an upgrade has examined may take over; it does when all listeners that were removed have
-/// served who was connecting to them.
+/// The program that an upgrade has examined may take over; it does when the removed listeners have served
+/// the clients that were connecting to them.
 inline constexpr const char* kProven = "takes over";
 /// The first line of a program that has taken over.
 inline constexpr const char* kTookOver = "has taken over from";

@@ -16,8 +16,8 @@
 //   flood:N                            say Progress N times
 //   close-channel  shutdown-channel:rd  shutdown-channel:wr        and live on
 //   fork-holder:GATE                   leave a grandchild that holds channel and client until the gate opens
-//   only-first:NAME  only-first:NAME,limit=N            whoever comes here later (than N) serves at once
-//   loop                               go on after `ready`
+//   only-first:NAME  only-first:NAME,limit=N            a worker that comes here later (than N) serves at
+//   once loop                               go on after `ready`
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -44,8 +44,8 @@ using namespace prefork::test;
 
 using Act = std::function<void(Conversation&, const Step&)>;
 
-/// For those that do not look at their channel: none of them outlives the supervisor, whatever becomes of the
-/// test.
+/// For workers that do not look at their channel: none of them outlives the supervisor, whatever becomes of
+/// the test.
 void die_with_parent() { (void)::prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 [[noreturn]] void hang() {
@@ -102,8 +102,8 @@ void leave_holder(const Step& step) {
   }
   (void)::setsid();
   if (::fork() != 0) ::_exit(0);
-  // Its parent is gone or about to go; then the supervisor is its parent, and whoever takes the supervisor's
-  // place.
+  // Its parent is gone or about to go; then the supervisor is its parent, or the process that takes the
+  // supervisor's place.
   (void)::alarm(60);
   leave_mark(step.text + ".held");
   wait_at_gate(step.text);

@@ -234,7 +234,7 @@ int SupervisorUnderTest::await_exit() {
   REQUIRE(pid_ > 0);
   int status = 0;
   eventually("the supervisor ends", [&] {
-    read_log();  // it might wait for somebody to read
+    read_log();  // it might wait until its log is read
     return ::waitpid(pid_, &status, WNOHANG) == pid_;
   });
   pid_ = -1;
