@@ -321,8 +321,8 @@ bool World::whole() const {
   }
   bool present = true;
   pool_.workers().for_each([&](const WorkerRow& row) {
-    present = present && row.generation == pool_.lifecycle().rollout().generation() && !row.paused &&
-              !row.retiring;
+    present =
+        present && row.generation == pool_.lifecycle().rollout().generation() && !row.paused && !row.retiring;
   });
   return present && ready == pool_.lifecycle().target() && accepting_;
 }
