@@ -1,5 +1,8 @@
 // Runs the built supervisor for a test, in its own directory and with captured stderr. The destructor ends
 // it, and fails the test if it finds the word BUG in the log, or leftovers: zombies, processes, descriptors.
+//
+// It is longer than other headers, with more functions: a test has one object for all that it does to a
+// supervisor and reads from it.
 #pragma once
 
 #include <sys/types.h>
