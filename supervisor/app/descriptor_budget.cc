@@ -49,7 +49,7 @@ std::vector<Share> shares_of(const PoolConfig& pool, std::size_t index) {
   add(Setting::kQueue, 0, pool.queue.max);
   // Without a maximum the lobby takes the descriptors that are left, and evicts connections when none is.
   add(Setting::kParked, 0, pool.keep_alive.park ? pool.keep_alive.max : 0);
-  add(Setting::kRejects, 0, pool.queue.reject_with.empty() ? 0 : Farewell::kMax);
+  add(Setting::kRejects, 0, pool.queue.reject_with.empty() ? 0 : LingeringClose::kMaxPending);
   return shares;
 }
 

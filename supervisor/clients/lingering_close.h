@@ -1,6 +1,7 @@
-// Connections that were told their last words and must still be closed cleanly: to close a socket with unread
-// bytes resets it, and the client may never see the words. So what the client sends is discarded unseen (the
-// kernel drops it, nothing is copied here) until it closes, for a second at most. They hold no worker.
+// Lingering close (RFC 9112, 9.6): a connection gets a final reply and is closed after its client has closed.
+// Closing a socket with unread bytes resets the connection, and the client may never see the reply. So the
+// kernel discards what the client sends; nothing is copied into this process. It takes at most kTimeout and
+// no worker. ClientSockets starts it.
 #pragma once
 
 #include <cstddef>
@@ -17,34 +18,34 @@
 
 namespace prefork {
 
-class Farewell {
+class LingeringClose {
  public:
-  static constexpr Duration kLinger = std::chrono::seconds(1);
-  /// More than these at a time, and the oldest is closed at once.
-  static constexpr std::size_t kMax = 1024;
+  static constexpr Duration kTimeout = std::chrono::seconds(1);
+  /// With more than these, the oldest connection is closed at once.
+  static constexpr std::size_t kMaxPending = 1024;
 
-  explicit Farewell(const Loop& loop);
+  explicit LingeringClose(const Loop& loop);
 
-  /// Sends `words` as far as they fit without waiting, and closes `socket` when the client has.
-  void say(Fd socket, std::string_view words);
-  [[nodiscard]] std::size_t size() const { return sockets_.size(); }
+  /// Sends as much of `reply` as fits without blocking. Closes `socket` when the client has closed its end.
+  void start(Fd socket, std::string_view reply);
+  /// The connections whose clients have not closed yet.
+  [[nodiscard]] std::size_t pending() const { return sockets_.size(); }
 
   // For an upgrade in place.
   [[nodiscard]] std::vector<LingeringCloseState> state() const;
-  /// Goes on where another Farewell was.
+  /// Continues what another LingeringClose has started.
   void adopt(const std::vector<LingeringCloseState>& state);
 
  private:
   void on_readable();
   void on_timer();
   void close(int descriptor);
-  /// Waits for the client's end until the deadline.
-  void await_end(Fd socket, Instant deadline);
+  /// Closes `socket` when the client has closed, or at the deadline.
+  void await_client_close(Fd socket, Instant deadline);
 
-  Fd epoll_;  ///< of its own: client sockets do not go into libev, which does not forget them before they are
-              ///< closed
+  Fd epoll_;  ///< client sockets do not go into libev, which keeps a socket in its epoll until it is closed
   std::unordered_map<int, Fd> sockets_;
-  std::deque<std::pair<Instant, int>> deadlines_;  ///< in order; of sockets that may be gone already
+  std::deque<std::pair<Instant, int>> deadlines_;  ///< in order; the sockets may be closed already
   ReadWatcher watcher_;
   TimerWatcher timer_;
 };

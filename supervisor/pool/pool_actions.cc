@@ -206,14 +206,15 @@ void PoolRunner::perform(const action::End& action) {
     case action::End::How::kClose: break;
     case action::End::How::kCrash:
       if (!config_.crash_reply.empty()) {
-        farewell_.say(std::move(socket), config_.crash_reply);
+        lingering_close_.start(std::move(socket), config_.crash_reply);
         break;
       }
       [[fallthrough]];
     case action::End::How::kHangUp:
     case action::End::How::kCut: (void)::shutdown(socket.get(), SHUT_RDWR); break;
     case action::End::How::kReject:
-      if (!config_.queue.reject_with.empty()) farewell_.say(std::move(socket), config_.queue.reject_with);
+      if (!config_.queue.reject_with.empty())
+        lingering_close_.start(std::move(socket), config_.queue.reject_with);
       break;
   }
 }

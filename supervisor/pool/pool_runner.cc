@@ -26,7 +26,7 @@ PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Mill
       spawner_key_(surroundings.spawner.add(*this, spawner_key)),
       pool_(to_settings(config_, stop_timeout), std::random_device()(), current_time()),
       lobby_(surroundings.loop, *this),
-      farewell_(surroundings.loop),
+      lingering_close_(surroundings.loop),
       listeners_(surroundings.loop, surroundings.log, surroundings.clients, *this),
       for_workers_{surroundings.loop, surroundings.log,      surroundings.spawner,
                    surroundings.oom,  surroundings.datagram, config_.name},

@@ -91,9 +91,9 @@ class PoolRunner final : private Listener::Owner,
   [[nodiscard]] const PoolConfig& config() const { return config_; }
   /// The most workers there may be.
   [[nodiscard]] std::size_t limit() const { return pool_.lifecycle().limit(); }
-  /// Nothing is left of the pool, and nobody is being told his last words.
+  /// Nothing is left of the pool, and no lingering close is pending.
   [[nodiscard]] bool finished() const {
-    return pool_.phase() == Pool::Phase::kStopped && farewell_.size() == 0;
+    return pool_.phase() == Pool::Phase::kStopped && lingering_close_.pending() == 0;
   }
   /// With finished(): nobody was killed and no connection was cut.
   [[nodiscard]] bool stopped_cleanly() const { return stopped_cleanly_; }
@@ -188,7 +188,7 @@ class PoolRunner final : private Listener::Owner,
   SocketTable sockets_;
   Lobby lobby_;
   std::vector<Ticket> unwatched_;  ///< after an upgrade in place: to be watched again
-  Farewell farewell_;
+  LingeringClose lingering_close_;
   ListenerSet listeners_;
   WorkerProcess::Services for_workers_;
   ProcessTable processes_;

@@ -40,7 +40,7 @@ PoolState PoolRunner::state() {
   for (const Fork& fork : forks_)
     state.forks.push_back({fork.worker, fork.from, Carried{fork.channel.get()}});
   sockets_.write_state(state);
-  state.lingering_closes = farewell_.state();
+  state.lingering_closes = lingering_close_.state();
   return state;
 }
 
@@ -54,7 +54,7 @@ Result<void> PoolRunner::adopt(const PoolState& state) {
   }
   stopped_cleanly_ = state.stopped_cleanly;
   rollout_failed_ = state.rollout_failed;
-  farewell_.adopt(state.lingering_closes);
+  lingering_close_.adopt(state.lingering_closes);
   adopt_launches(state.launches);
   listeners_.adopt(config_.listen, state.listeners);
   listeners_.set_accepting(pool_.accepting());

@@ -1,4 +1,4 @@
-// Connections that are told why they are turned away: they see the words and a clean end, whatever they have
+// Connections that are rejected with a reply: the client sees the reply and a clean end, whatever it has
 // sent.
 #include "supervisor/clients/lingering_close.h"
 
@@ -21,10 +21,11 @@ using namespace test;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// Runs the loop until nobody is being taken leave of, or the time is over.
+/// Runs the loop until no lingering close is pending, or the time is over.
 class Runner {
  public:
-  Runner(Loop& loop, const Farewell& farewell) : loop_(loop), farewell_(farewell), end_(loop), look_(loop) {}
+  Runner(Loop& loop, const LingeringClose& closing)
+      : loop_(loop), closing_(closing), end_(loop), look_(loop) {}
   void run(Duration limit) {
     end_.start(limit, Callback::to<&Runner::stop>(*this));
     look_.start(Callback::to<&Runner::look>(*this));
@@ -34,26 +35,26 @@ class Runner {
  private:
   void stop() { loop_.stop(); }
   void look() {
-    if (farewell_.size() == 0) loop_.stop();
+    if (closing_.pending() == 0) loop_.stop();
   }
   Loop& loop_;
-  const Farewell& farewell_;
+  const LingeringClose& closing_;
   TimerWatcher end_;
   BeforeSleepWatcher look_;
 };
 
-TEST_CASE("a client sees all words and a clean end, however much of what it sent is unread") {
+TEST_CASE("a client sees the whole reply and a clean end, however much of what it sent is unread") {
   for (const std::size_t unread : {0U, 50U, 40'000U}) {
     CAPTURE(unread);
     Loop loop;
-    Farewell farewell(loop);
-    Runner runner(loop, farewell);
+    LingeringClose closing(loop);
+    Runner runner(loop, closing);
     TcpPair pair = tcp_pair();
     send_all(pair.client, std::string(unread, 'x'));
     await_unread(pair.server, unread);
-    const std::string words(1000, 'w');
-    farewell.say(std::move(pair.server), words);
-    CHECK(farewell.size() == 1);
+    const std::string reply(1000, 'w');
+    closing.start(std::move(pair.server), reply);
+    CHECK(closing.pending() == 1);
     Received received;
     std::thread client([&] {
       received = receive_all(pair.client);
@@ -61,18 +62,18 @@ TEST_CASE("a client sees all words and a clean end, however much of what it sent
     });
     runner.run(std::chrono::seconds(20));
     client.join();
-    CHECK(received.text == words);
+    CHECK(received.text == reply);
     CHECK(received.error == 0);
-    CHECK(farewell.size() == 0);
+    CHECK(closing.pending() == 0);
   }
 }
 
-TEST_CASE("a client that goes on sending still sees the words") {
+TEST_CASE("a client that goes on sending still sees the reply") {
   Loop loop;
-  Farewell farewell(loop);
-  Runner runner(loop, farewell);
+  LingeringClose closing(loop);
+  Runner runner(loop, closing);
   TcpPair pair = tcp_pair();
-  farewell.say(std::move(pair.server), "busy\n");
+  closing.start(std::move(pair.server), "busy\n");
   Received received;
   std::thread client([&] {
     send_all(pair.client, std::string(100'000, 'x'));
@@ -85,54 +86,54 @@ TEST_CASE("a client that goes on sending still sees the words") {
   CHECK(received.error == 0);
 }
 
-TEST_CASE("a client that does not close is left after a second") {
+TEST_CASE("a connection whose client does not close is closed after a second") {
   Loop loop;
-  Farewell farewell(loop);
-  Runner runner(loop, farewell);
+  LingeringClose closing(loop);
+  Runner runner(loop, closing);
   const std::size_t before = open_descriptors();
   const auto begin = steady_clock::now();
   TcpPair silent = tcp_pair();
-  farewell.say(std::move(silent.server), "busy\n");
+  closing.start(std::move(silent.server), "busy\n");
   runner.run(std::chrono::seconds(20));
   const auto took = steady_clock::now() - begin;
-  CHECK(farewell.size() == 0);
+  CHECK(closing.pending() == 0);
   CHECK(open_descriptors() == before + 1);
   CHECK(took >= milliseconds(990));
   CHECK(took < std::chrono::seconds(10));
 }
 
-TEST_CASE("a client that is gone already is left at once") {
+TEST_CASE("a connection whose client has closed already is closed at once") {
   Loop loop;
-  Farewell farewell(loop);
-  Runner runner(loop, farewell);
+  LingeringClose closing(loop);
+  Runner runner(loop, closing);
   TcpPair pair = tcp_pair();
   SUBCASE("closed") { pair.client.reset(); }
   SUBCASE("reset") { reset_connection(pair.client); }
   await_hang_up(pair.server);
   const auto begin = steady_clock::now();
-  farewell.say(std::move(pair.server), "busy\n");
+  closing.start(std::move(pair.server), "busy\n");
   runner.run(std::chrono::seconds(20));
-  CHECK(farewell.size() == 0);
+  CHECK(closing.pending() == 0);
   CHECK(steady_clock::now() - begin < milliseconds(900));
 }
 
-TEST_CASE("more than the limit at a time: the oldest is left at once") {
+TEST_CASE("more than the limit at a time: the oldest connection is closed at once") {
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
   limit.rlim_cur = limit.rlim_max;
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
-  REQUIRE(limit.rlim_cur > 3 * Farewell::kMax);
+  REQUIRE(limit.rlim_cur > 3 * LingeringClose::kMaxPending);
   const Loop loop;
-  Farewell farewell(loop);
+  LingeringClose closing(loop);
   std::vector<Fd> clients;
   const std::size_t before = open_descriptors();
-  for (std::size_t i = 0; i < Farewell::kMax + 10; ++i) {
+  for (std::size_t i = 0; i < LingeringClose::kMaxPending + 10; ++i) {
     TcpPair pair = tcp_pair();
-    farewell.say(std::move(pair.server), "busy\n");
+    closing.start(std::move(pair.server), "busy\n");
     clients.push_back(std::move(pair.client));
   }
-  CHECK(farewell.size() == Farewell::kMax);
-  CHECK(open_descriptors() == before + clients.size() + Farewell::kMax);
+  CHECK(closing.pending() == LingeringClose::kMaxPending);
+  CHECK(open_descriptors() == before + clients.size() + LingeringClose::kMaxPending);
   CHECK(receive_all(clients.front()).text == "busy\n");
 }
 
