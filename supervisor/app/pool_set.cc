@@ -9,7 +9,7 @@
 namespace prefork {
 
 PoolSet::PoolSet(const PoolRunner::Surroundings& shared) : shared_(shared) {
-  shared_.short_of_descriptors = Callback::to<&PoolSet::evict_parked>(*this);
+  shared_.out_of_descriptors = Callback::to<&PoolSet::evict_parked>(*this);
 }
 
 PoolRunner& PoolSet::add(const PoolConfig& config, Milliseconds stop_timeout,
@@ -23,7 +23,7 @@ void PoolSet::remove(PoolRunner& pool, const std::string& config_text) {
       std::find_if(present_.begin(), present_.end(), [&](const auto& one) { return one.get() == &pool; });
   leaving_.push_back(std::move(*place));
   present_.erase(place);
-  pool.leave(config_text);
+  pool.remove(config_text);
 }
 
 void PoolSet::order_as(const std::vector<PoolConfig>& configs) {
@@ -82,7 +82,7 @@ ListenSocket* PoolSet::listening_at(const ListenAddress& address, const std::str
 }
 
 void PoolSet::evict_parked() {
-  for_each([](PoolRunner& pool) { pool.make_room(); });
+  for_each([](PoolRunner& pool) { pool.free_descriptors(); });
 }
 
 void PoolSet::write_state(SupervisorState& state) const {

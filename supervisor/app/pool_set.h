@@ -20,7 +20,7 @@ class PoolSet {
  public:
   using Pools = std::vector<std::unique_ptr<PoolRunner>>;
 
-  /// `shared` goes to every pool. Its callback short_of_descriptors is set here.
+  /// `shared` goes to every pool. Its callback out_of_descriptors is set here.
   explicit PoolSet(const PoolRunner::Surroundings& shared);
   PoolSet(const PoolSet&) = delete;
   PoolSet& operator=(const PoolSet&) = delete;

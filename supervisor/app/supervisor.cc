@@ -146,10 +146,10 @@ void Supervisor::child_stopped(pid_t pid, bool stopped) {
   pools_.for_each([&](PoolRunner& pool) { pool.process_stopped(pid, stopped); });
 }
 
-bool Supervisor::listeners_retire() const {
-  bool retire = false;
-  pools_.for_each([&retire](const PoolRunner& pool) { retire = retire || pool.retiring(); });
-  return retire;
+bool Supervisor::draining_listeners() const {
+  bool drains = false;
+  pools_.for_each([&drains](const PoolRunner& pool) { drains = drains || pool.draining_listeners(); });
+  return drains;
 }
 
 SupervisorState Supervisor::final_state() {

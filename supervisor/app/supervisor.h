@@ -77,7 +77,7 @@ class Supervisor final : private Operations,
 
   // Upgrader::Subject
   [[nodiscard]] bool stopping() const override { return pools_.stopping(); }
-  [[nodiscard]] bool listeners_retire() const override;
+  [[nodiscard]] bool draining_listeners() const override;
   [[nodiscard]] SupervisorState state() override;
   [[nodiscard]] SupervisorState final_state() override;
 

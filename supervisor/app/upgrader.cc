@@ -58,7 +58,7 @@ void Upgrader::hand_over() {
   // From here on signals wait for the next program. Signals that have been caught before are handled first.
   block_signals();
   loop_.run_once();
-  if (subject_.listeners_retire()) {
+  if (subject_.draining_listeners()) {
     due_ = true;  // one of the signals was for a reload
   } else if (auto replaced = replace_by_proven(); !replaced) {
     upgrade_refused(replaced.error().message());

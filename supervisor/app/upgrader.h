@@ -28,7 +28,7 @@ class Upgrader final : private UpgradeCheck::Owner {
     [[nodiscard]] virtual bool stopping() const = 0;
     /// A listener that a reload has removed still accepts connections. It is not part of the state, so the
     /// hand-over waits.
-    [[nodiscard]] virtual bool listeners_retire() const = 0;
+    [[nodiscard]] virtual bool draining_listeners() const = 0;
     /// For the examination.
     [[nodiscard]] virtual SupervisorState state() = 0;
     /// For the hand-over: without what has finished. Not called inside a callback of the loop.
@@ -54,7 +54,7 @@ class Upgrader final : private UpgradeCheck::Owner {
   /// The new program has passed the examination, and takes over as soon as it is ready().
   [[nodiscard]] bool due() const { return due_; }
   /// The loop is to be left for hand_over().
-  [[nodiscard]] bool ready() const { return due_ && !subject_.listeners_retire(); }
+  [[nodiscard]] bool ready() const { return due_ && !subject_.draining_listeners(); }
   /// Replaces the program of this process, with all signals blocked. Comes back when that is refused, or when
   /// a reload has removed a listener meanwhile: then it is still due(). Not inside a callback of the loop.
   void hand_over();

@@ -56,12 +56,12 @@ sockaddr_un unix_address(const ListenAddress& address, socklen_t& size) {
   const bool abstract = address.kind == ListenAddress::Kind::kUnixAbstract;
   std::memcpy(name.sun_path + (abstract ? 1 : 0), address.path.data(),
               std::min(address.path.size(), sizeof(name.sun_path) - 1));
-  // An abstract name is as long as it is said to be; a path ends at its zero byte.
+  // `size` ends an abstract name; a zero byte ends a path.
   size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.path.size() + 1);
   return name;
 }
 
-/// Fine when there is nothing at the path, or a socket that nobody listens on, which is removed.
+/// Succeeds when nothing is at the path, or a stale socket, which is removed.
 Result<void> clear_path(const ListenAddress& address) {
   struct stat status {};
   if (::lstat(address.path.c_str(), &status) < 0) {
@@ -85,7 +85,7 @@ Result<void> clear_path(const ListenAddress& address) {
   return {};
 }
 
-/// Held while a path in the directory is looked at and bound. Waits a second for whoever holds it.
+/// Held while a path in the directory is checked and bound. Waits a second at most for another holder.
 Result<Fd> lock_directory(const ListenAddress& address) {
   const std::size_t slash = address.path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : address.path.substr(0, slash + 1);
@@ -171,7 +171,7 @@ Result<void> ListenSocket::bind_tcp() {
   socklen_t size = found->ai_addrlen;
   socket_.reset(open_socket(found->ai_family));
   if (!socket_.valid() && address_.host.empty()) {
-    // A machine without IPv6.
+    // This machine has no IPv6.
     socket_.reset(open_socket(AF_INET));
     target = reinterpret_cast<const sockaddr*>(&any);
     size = sizeof(any);
@@ -198,11 +198,11 @@ Result<void> ListenSocket::bind_unix() {
       return bind_error(address_, errno);
     return listen();
   }
-  // Two that start at the same time must not each take the other's new socket for a stale one.
+  // Two supervisors that start at the same time must not take each other's new socket for a stale one.
   auto lock = lock_directory(address_);
   if (!lock) return lock.error();
   if (auto cleared = clear_path(address_); !cleared) return cleared;
-  // Nobody may connect before owner and mode are as configured.
+  // No client may connect before owner and mode are as configured.
   const mode_t mask = ::umask(0177);
   const int bound = ::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&name), size);
   const int error = errno;

@@ -1,5 +1,6 @@
-// Opens what a pool listens on: resolves, binds, listens, and takes over the path of a unix socket that
-// nobody listens on any more. Close-on-exec, non-blocking for accept; accepted sockets are blocking.
+// Opens what a pool listens on: resolves, binds, listens, and replaces a stale unix socket (no process
+// listens on it any more). Close-on-exec, non-blocking for accept; accepted sockets are blocking. Accepts
+// nothing itself: Listener does.
 #pragma once
 
 #include <sys/types.h>
@@ -13,27 +14,26 @@
 
 namespace prefork {
 
-/// A listening socket. Owns the file of a unix socket as well, and removes it at the end unless it was
-/// disowned.
+/// Owns the file of a unix socket as well. Removes the file when destroyed, unless another ListenSocket has
+/// taken it over.
 class ListenSocket {
  public:
   [[nodiscard]] static Result<ListenSocket> open(const ListenAddress& address);
-  /// One that was handed over at start, already listening. It is not ours: what waits in its backlog when we
-  /// close it is for whoever serves next.
+  /// A socket that was handed over at start, already listening. Its other owner keeps it: connections that
+  /// are in the backlog when we close our copy are for the next server.
   [[nodiscard]] static Result<ListenSocket> activated(const ListenAddress& address, Fd socket);
-  /// The same socket for `address`, which is at the same place. The backlog's connections stay. Nothing
-  /// changes for this one; the new one is whole when it has taken over.
+  /// A second owner of this socket, for `address`, which is at the same place. Connections stay in the
+  /// backlog. This owner does not change; the new one is complete after take_over().
   [[nodiscard]] Result<ListenSocket> share(const ListenAddress& address) const;
-  /// Becomes the owner of what `shared_from` owned, with the backlog, mode, owner and group of its own
-  /// address.
+  /// Takes the file over from `shared_from`. Applies backlog, mode, owner and group of its own address.
   [[nodiscard]] Result<void> take_over(ListenSocket& shared_from);
-  /// One that listens already, at an upgrade in place; `file` as below.
+  /// A socket that listens already, at an upgrade in place; `file`: see file_.
   [[nodiscard]] static ListenSocket adopt(ListenAddress address, Fd socket, ino_t file);
   [[nodiscard]] ino_t file() const { return file_; }
-  /// Another has taken over: what waits in the backlog is for that one.
+  /// Another ListenSocket has taken over: connections in the backlog are for that one.
   [[nodiscard]] bool given_away() const { return given_away_; }
-  /// Who connects after we are gone finds somebody who listens.
-  [[nodiscard]] bool outlives_us() const {
+  /// The socket goes on listening after this owner has closed it.
+  [[nodiscard]] bool has_other_owner() const {
     return given_away_ || address_.kind == ListenAddress::Kind::kSystemd;
   }
 
@@ -48,7 +48,7 @@ class ListenSocket {
 
   [[nodiscard]] int descriptor() const { return socket_.get(); }
   [[nodiscard]] const ListenAddress& address() const { return address_; }
-  /// Where it really listens: with the port that the kernel chose for port 0.
+  /// The real address: for port 0, with the port that the kernel has chosen.
   [[nodiscard]] std::string name() const;
 
  private:
@@ -59,7 +59,7 @@ class ListenSocket {
   [[nodiscard]] Result<void> listen() const;
 
   ListenAddress address_;
-  ino_t file_ = 0;  ///< the inode of a unix socket's file that is ours to remove; 0: there is none
+  ino_t file_ = 0;  ///< the inode of the unix socket's file that we remove; 0: none
   bool given_away_ = false;
   Fd socket_;
 };

@@ -21,14 +21,14 @@ Listener::Listener(const Loop& loop, Log& log, const ClientDescriptors& clients,
       index_(index),
       watcher_(loop),
       timer_(loop),
-      retirement_(loop) {}
+      drain_timer_(loop) {}
 
 void Listener::set_accepting(bool accepting) {
   if (accepting_ == accepting) return;
   accepting_ = accepting;
   if (accepting) {
     watcher_.start(socket_.descriptor(), Callback::to<&Listener::on_readable>(*this));
-    if (unmoved_.valid()) timer_.start(kPause, Callback::to<&Listener::on_timer>(*this));
+    if (waiting_.valid()) timer_.start(kPause, Callback::to<&Listener::on_timer>(*this));
   } else {
     watcher_.stop();
     timer_.stop();
@@ -41,46 +41,47 @@ void Listener::on_readable() {
   }
 }
 
-void Listener::accept_backlog() {
-  if (!socket_.outlives_us()) {
-    (void)quiesce(socket_.descriptor());  // without it, who connects at the last moment is reset
-    bool goes_on = true;
-    for (int i = 0; i < kAcceptsAtEnd && goes_on; ++i) {
-      // Out of descriptors, others have made room meanwhile, unless they could not.
+void Listener::drain_backlog() {
+  if (!socket_.has_other_owner()) {
+    (void)quiesce(socket_.descriptor());  // if it fails, a client that connects at the last moment is reset
+    bool more = true;
+    for (int i = 0; i < kAcceptsPerDrain && more; ++i) {
+      // Out of descriptors: one more attempt, since the pools may have freed some.
       const bool tried_again = paused_;
-      goes_on = accept_one() || (paused_ && !tried_again);
+      more = accept_one() || (paused_ && !tried_again);
     }
   }
   set_accepting(false);
   timer_.stop();
-  let_go();
+  hand_over_waiting();
 }
 
-void Listener::retire() {
+void Listener::drain() {
   // A unix socket has no handshakes.
-  const bool lasts = !socket_.outlives_us() && socket_.address().kind == ListenAddress::Kind::kTcp;
-  accept_backlog();
-  if (!lasts) return;
-  retiring_ = true;
+  const bool has_handshakes =
+      !socket_.has_other_owner() && socket_.address().kind == ListenAddress::Kind::kTcp;
+  drain_backlog();
+  if (!has_handshakes) return;
+  draining_ = true;
   set_accepting(true);
-  retirement_.start(kHandshake, Callback::to<&Listener::end_retirement>(*this));
+  drain_timer_.start(kHandshake, Callback::to<&Listener::end_drain>(*this));
 }
 
-void Listener::end_retirement() {
-  if (!retiring_) return;
-  retiring_ = false;
-  retirement_.stop();
-  accept_backlog();
+void Listener::end_drain() {
+  if (!draining_) return;
+  draining_ = false;
+  drain_timer_.stop();
+  drain_backlog();
 }
 
-void Listener::let_go() {
-  if (unmoved_.valid()) hand_over(next_client());
+void Listener::hand_over_waiting() {
+  if (waiting_.valid()) hand_over(next_client());
 }
 
 Listener::Client Listener::next_client() {
-  if (unmoved_.valid()) {
-    const ClientAddress address = client_address(unmoved_);
-    return {std::move(unmoved_), address};
+  if (waiting_.valid()) {
+    const ClientAddress address = client_address(waiting_);
+    return {std::move(waiting_), address};
   }
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
@@ -93,17 +94,17 @@ bool Listener::accept_one() {
   Client client = next_client();
   if (client.socket.valid()) {
     if (clients_.take(client.socket)) return hand_over(std::move(client)), true;
-    unmoved_ = std::move(client.socket);
+    waiting_ = std::move(client.socket);
     return pause(EMFILE), false;
   }
   switch (errno) {
-    case EAGAIN:
-    case EINVAL: paused_ = false; return false;  // nobody waits; or nobody, and nobody will
+    case EAGAIN:                                 // the backlog is empty
+    case EINVAL: paused_ = false; return false;  // the socket was shut down
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
     case ENOMEM: pause(errno); return false;
-    default: return true;  // this one connection failed before it was accepted; the next may be fine
+    default: return true;  // this connection failed before it was accepted; the next one may be fine
   }
 }
 
@@ -118,7 +119,7 @@ void Listener::pause(int error) {
   watcher_.stop();
   const bool descriptors = error == EMFILE || error == ENFILE;
   timer_.start(descriptors ? kShortPause : kPause, Callback::to<&Listener::on_timer>(*this));
-  if (descriptors) owner_.short_of_descriptors();
+  if (descriptors) owner_.out_of_descriptors();
   const Instant now = current_time();
   if (now - last_complaint_ < std::chrono::seconds(10)) return;
   last_complaint_ = now;
@@ -129,7 +130,7 @@ void Listener::pause(int error) {
 void Listener::on_timer() {
   if (!accepting_) return;
   watcher_.start(socket_.descriptor(), Callback::to<&Listener::on_readable>(*this));
-  if (unmoved_.valid()) on_readable();  // nobody else may come
+  if (waiting_.valid()) on_readable();  // the backlog may stay empty
 }
 
 }  // namespace prefork

@@ -1,6 +1,6 @@
 // Accepts connections from one listening socket while it is told to, a bounded number per wake-up. When the
-// machine or the process is short of what a new socket takes, it pauses for a moment: the clients wait in the
-// kernel's backlog, one perhaps here, and nobody spins.
+// process or the machine is out of descriptors or memory, it pauses for a moment and does not spin: clients
+// wait in the kernel's backlog, and at most one accepted socket waits here. ListenerSet owns it.
 #pragma once
 
 #include <cstdint>
@@ -17,43 +17,46 @@ namespace prefork {
 class Listener {
  public:
   static constexpr int kAcceptsPerWakeUp = 32;
-  static constexpr int kAcceptsAtEnd = 65536;
+  /// Bounds the accepts of one drain_backlog().
+  static constexpr int kAcceptsPerDrain = 65536;
+  /// Out of memory: the next attempt.
   static constexpr Duration kPause = std::chrono::milliseconds(100);
-  /// Without a descriptor, when others are asked to make room.
+  /// Out of descriptors: the next attempt; meanwhile the pools free some.
   static constexpr Duration kShortPause = std::chrono::milliseconds(5);
-  /// How long the last byte of a TCP handshake that has begun may take.
+  /// How long the last segment of a TCP handshake in flight may take.
   static constexpr Duration kHandshake = std::chrono::milliseconds(100);
 
-  /// Who takes the accepted sockets.
+  /// Takes the accepted sockets.
   class Owner {
    public:
     virtual ~Owner() = default;
-    /// The listener may be told to stop accepting meanwhile, but not be destroyed.
+    /// May call set_accepting(false). Must not destroy the listener.
     virtual void accepted(Fd socket, ClientAddress client, ListenerIndex listener) = 0;
-    /// There is no descriptor for the next one; it waits in the backlog.
-    virtual void short_of_descriptors() {}
+    /// No descriptor is free for the next connection; it waits in the backlog.
+    virtual void out_of_descriptors() {}
   };
 
   Listener(const Loop& loop, Log& log, const ClientDescriptors& clients, Owner& owner, ListenSocket socket,
            ListenerIndex index);
 
   void set_accepting(bool accepting);
-  /// Lets nobody new connect and accepts who has, and then nothing more: the socket is going to be closed.
-  /// What waits at a socket that was given away is left to its next owner.
-  void accept_backlog();
-  /// The same, and goes on accepting those whose handshake is under way, until it has retired(). With full
-  /// queues, too: to them it seems that they have connected.
-  void retire();
-  [[nodiscard]] bool retired() const { return !retiring_; }
-  /// Now, with who has connected until now.
-  void end_retirement();
-  /// Hands over the client who waits here for a descriptor, if there is one, with the one that he has: this
-  /// listener is going to be closed.
-  void let_go();
-  /// The socket of that client. For an upgrade in place.
-  [[nodiscard]] const Fd& unmoved() const { return unmoved_; }
-  void adopt_unmoved(Fd socket) { unmoved_ = std::move(socket); }
-  /// Goes on counting where the listener it replaces stopped.
+  /// Stops new connections, drains the backlog, and accepts nothing more: the socket is going to be closed.
+  /// If the socket has another owner, the backlog is left to that owner.
+  void drain_backlog();
+  /// The same, and goes on accepting connections whose handshake is in flight, until drained(): to their
+  /// clients they are established. Full queues do not stop it.
+  void drain();
+  /// No drain() is under way.
+  [[nodiscard]] bool drained() const { return !draining_; }
+  /// Ends drain() now: accepts what is in the backlog, and nothing more.
+  void end_drain();
+  /// Hands over the accepted socket that waits for a client descriptor, if there is one, with the number it
+  /// has: this listener is going to be closed.
+  void hand_over_waiting();
+  /// That socket. For an upgrade in place.
+  [[nodiscard]] const Fd& waiting() const { return waiting_; }
+  void adopt_waiting(Fd socket) { waiting_ = std::move(socket); }
+  /// Continues the count of the listener that this one replaces.
   void count_from(std::uint64_t accepted) { accepted_ = accepted; }
   [[nodiscard]] ListenSocket& socket() { return socket_; }
   [[nodiscard]] const ListenSocket& socket() const { return socket_; }
@@ -68,9 +71,9 @@ class Listener {
     Fd socket;
     ClientAddress address = kNoAddress;
   };
-  /// The one that waits here, or the next of the backlog. Without a socket: errno says why.
+  /// The accepted socket that waits here, or the next of the backlog. Without a socket: errno says why.
   [[nodiscard]] Client next_client();
-  /// False: there is nothing more to accept now.
+  /// False: nothing more can be accepted now.
   bool accept_one();
   void hand_over(Client client);
   void pause(int error);
@@ -79,16 +82,16 @@ class Listener {
   const ClientDescriptors& clients_;
   Owner& owner_;
   ListenSocket socket_;
-  Fd unmoved_;  ///< accepted, when there was no descriptor left of those for clients
+  Fd waiting_;  ///< accepted while no client descriptor was free
   ListenerIndex index_;
   std::uint64_t accepted_ = 0;
   bool accepting_ = false;
-  bool retiring_ = false;
-  bool paused_ = false;  ///< the last attempt failed for want of something
+  bool draining_ = false;
+  bool paused_ = false;  ///< the last attempt ran out of descriptors or memory
   Instant last_complaint_;
   ReadWatcher watcher_;
   TimerWatcher timer_;
-  TimerWatcher retirement_;
+  TimerWatcher drain_timer_;
 };
 
 }  // namespace prefork

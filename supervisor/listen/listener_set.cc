@@ -15,53 +15,54 @@ Listener& ListenerSet::add_to(Listeners& listeners, ListenSocket socket) {
 
 void ListenerSet::replace(std::vector<ListenSocket> sockets) {
   Listeners listeners;
-  for (const auto& old : present_) old->let_go();
+  for (const auto& old : configured_) old->hand_over_waiting();
   for (ListenSocket& socket : sockets) {
     const Listener* before = find(socket.address());
     Listener& added = add_to(listeners, std::move(socket));
     if (before != nullptr) added.count_from(before->accepted());
     added.set_accepting(accepting_);
   }
-  std::swap(present_, listeners);
+  std::swap(configured_, listeners);
   for (auto& old : listeners) {
-    old->retire();
-    old_.push_back(std::move(old));
+    old->drain();
+    draining_.push_back(std::move(old));
   }
 }
 
 void ListenerSet::set_accepting(bool accepting) {
   accepting_ = accepting;
-  for (const auto& listener : present_) listener->set_accepting(accepting);
+  for (const auto& listener : configured_) listener->set_accepting(accepting);
 }
 
-void ListenerSet::accept_backlog() {
-  for (const auto& listener : present_) listener->accept_backlog();
-  for (const auto& old : old_) old->end_retirement();
+void ListenerSet::drain_backlogs() {
+  for (const auto& listener : configured_) listener->drain_backlog();
+  for (const auto& old : draining_) old->end_drain();
 }
 
-bool ListenerSet::retiring() const {
-  return std::any_of(old_.begin(), old_.end(), [](const auto& listener) { return !listener->retired(); });
+bool ListenerSet::draining() const {
+  return std::any_of(draining_.begin(), draining_.end(),
+                     [](const auto& listener) { return !listener->drained(); });
 }
 
 void ListenerSet::close() {
-  for (const auto& old : old_) old->end_retirement();
-  for (auto& listener : present_) old_.push_back(std::move(listener));
-  present_.clear();
+  for (const auto& old : draining_) old->end_drain();
+  for (auto& listener : configured_) draining_.push_back(std::move(listener));
+  configured_.clear();
 }
 
-void ListenerSet::forget_retired() {
-  std::erase_if(old_, [](const auto& listener) { return listener->retired(); });
+void ListenerSet::destroy_drained() {
+  std::erase_if(draining_, [](const auto& listener) { return listener->drained(); });
 }
 
-void ListenerSet::vacate(const ListenAddress& address) {
-  for (const auto& old : old_) {
-    if (same_place(old->socket().address(), address)) old->end_retirement();
+void ListenerSet::end_drain_at(const ListenAddress& address) {
+  for (const auto& old : draining_) {
+    if (same_place(old->socket().address(), address)) old->end_drain();
   }
-  forget_retired();
+  destroy_drained();
 }
 
 Listener* ListenerSet::find(const ListenAddress& address) {
-  for (const auto& listener : present_) {
+  for (const auto& listener : configured_) {
     if (same_place(listener->socket().address(), address)) return listener.get();
   }
   return nullptr;
@@ -74,10 +75,10 @@ ListenSocket* ListenerSet::socket_at(const ListenAddress& address) {
 
 std::vector<ListenerState> ListenerSet::state() const {
   std::vector<ListenerState> states;
-  for (const auto& listener : present_) {
+  for (const auto& listener : configured_) {
     const ListenSocket& socket = std::as_const(*listener).socket();
     states.push_back({Carried{socket.descriptor()}, socket.file(), listener->accepted(),
-                      Carried{listener->unmoved().get()}});
+                      Carried{listener->waiting().get()}});
   }
   return states;
 }
@@ -87,9 +88,9 @@ void ListenerSet::adopt(const std::vector<ListenAddress>& addresses,
   for (std::size_t i = 0; i < states.size() && i < addresses.size(); ++i) {
     Fd socket(static_cast<int>(states[i].socket));
     Listener& adopted =
-        add_to(present_, ListenSocket::adopt(addresses[i], std::move(socket), states[i].file));
+        add_to(configured_, ListenSocket::adopt(addresses[i], std::move(socket), states[i].file));
     adopted.count_from(states[i].accepted);
-    adopted.adopt_unmoved(Fd(static_cast<int>(states[i].unmoved)));
+    adopted.adopt_waiting(Fd(static_cast<int>(states[i].unmoved)));
   }
 }
 

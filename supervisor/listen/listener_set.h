@@ -1,5 +1,5 @@
-// The listeners of one pool: those that its configuration names, and those that it named before, which take
-// in whoever has connected before they are gone.
+// The listeners of one pool: the configured ones, and those that the configuration does not name any more,
+// which drain before they are closed.
 #pragma once
 
 #include <memory>
@@ -22,33 +22,34 @@ class ListenerSet {
   ListenerSet(const Loop& loop, Log& log, const ClientDescriptors& clients, Listener::Owner& owner)
       : loop_(loop), log_(log), clients_(clients), owner_(owner) {}
 
-  /// `sockets` in the order of the configuration. The listeners before retire; one that takes another's place
-  /// goes on counting.
+  /// `sockets` in the order of the configuration. The listeners until now drain. A new listener at the
+  /// address of an old one continues its count.
   void replace(std::vector<ListenSocket> sockets);
   void set_accepting(bool accepting);
-  /// Lets nobody new connect, and accepts who has: with those that retire, too.
-  void accept_backlog();
-  /// Some accept those whose handshake is under way.
-  [[nodiscard]] bool retiring() const;
-  /// All of them, for good.
+  /// Stops new connections and drains the backlogs, also those of listeners that drain already.
+  void drain_backlogs();
+  /// Some listeners accept connections whose handshake is in flight.
+  [[nodiscard]] bool draining() const;
+  /// Closes all listeners for good.
   void close();
-  /// Destroys those that have retired. This and vacate() not inside a callback of a listener.
-  void forget_retired();
-  /// Closes what is about to be closed there, at once: the address is wanted.
-  void vacate(const ListenAddress& address);
+  /// Destroys the listeners that are drained. Neither this nor end_drain_at() inside a callback of a
+  /// listener.
+  void destroy_drained();
+  /// Closes the draining listeners at this address at once: a new listener needs the address.
+  void end_drain_at(const ListenAddress& address);
 
-  /// Those that the configuration names.
-  [[nodiscard]] const Listeners& present() const { return present_; }
-  /// The socket of the one at the same place as `address`; null when there is none.
+  [[nodiscard]] const Listeners& configured() const { return configured_; }
+  /// The socket of the configured listener at the same place as `address`; null when there is none.
   [[nodiscard]] ListenSocket* socket_at(const ListenAddress& address);
 
-  // For an upgrade in place. Those that retire are not carried over: it waits until there are none.
+  // For an upgrade in place. Draining listeners are not carried over: the upgrade waits until they are
+  // drained.
   [[nodiscard]] std::vector<ListenerState> state() const;
   void adopt(const std::vector<ListenAddress>& addresses, const std::vector<ListenerState>& states);
 
  private:
   [[nodiscard]] Listener* find(const ListenAddress& address);
-  /// One more of `listeners`.
+  /// Adds a listener at the end of `listeners`.
   Listener& add_to(Listeners& listeners, ListenSocket socket);
 
   const Loop& loop_;
@@ -56,8 +57,8 @@ class ListenerSet {
   const ClientDescriptors& clients_;
   Listener::Owner& owner_;
   bool accepting_ = false;
-  Listeners present_;
-  Listeners old_;  ///< have not retired yet, or may still be in a callback of theirs
+  Listeners configured_;
+  Listeners draining_;  ///< drain, or are drained and may be in one of their callbacks
 };
 
 }  // namespace prefork

@@ -33,7 +33,7 @@ PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Mill
       reporter_(config_.name, surroundings.log, surroundings.events, {pool_.workers(), processes_, sockets_}),
       fork_timer_(surroundings.loop),
       timer_(surroundings.loop),
-      leave_timer_(surroundings.loop),
+      stop_timer_(surroundings.loop),
       before_sleep_(surroundings.loop) {
   before_sleep_.start(Callback::to<&PoolRunner::on_before_sleep>(*this));
 }
@@ -61,18 +61,18 @@ void PoolRunner::restart() {
 
 void PoolRunner::forget_failures() { tell(event::FailuresForgotten{}); }
 
-void PoolRunner::leave(std::string text) {
-  removed_from_ = std::move(text);
+void PoolRunner::remove(std::string config_text) {
+  removed_from_ = std::move(config_text);
   listeners_.replace({});
-  // What retires hands over to workers that are not told to leave yet.
-  if (!listeners_.retiring()) return stop(/*quick=*/false);
-  leave_timer_.start(Listener::kHandshake, Callback::to<&PoolRunner::on_leave_timer>(*this));
+  // Until the listeners are drained the workers take connections, so they are not told to leave yet.
+  if (!listeners_.draining()) return stop(/*quick=*/false);
+  stop_timer_.start(Listener::kHandshake, Callback::to<&PoolRunner::on_stop_timer>(*this));
 }
 
 void PoolRunner::stop(bool quick) {
-  leave_timer_.stop();
-  // What is in the backlog has connected already: it is served with what is queued.
-  if (!quick && pool_.phase() == Pool::Phase::kRunning) listeners_.accept_backlog();
+  stop_timer_.stop();
+  // Connections in the backlog are established: they are served with the queued ones.
+  if (!quick && pool_.phase() == Pool::Phase::kRunning) listeners_.drain_backlogs();
   tell(event::StopRequested{quick});
 }
 
@@ -118,7 +118,7 @@ void PoolRunner::on_timer() {
 void PoolRunner::on_before_sleep() {
   forgotten_.clear();
   std::erase_if(outputs_, [](const auto& output) { return output->ended(); });
-  listeners_.forget_retired();
+  listeners_.destroy_drained();
 }
 
 void PoolRunner::accepted(Fd socket, ClientAddress client, ListenerIndex listener) {
@@ -171,7 +171,9 @@ void PoolRunner::perform(const action::Stopped& action) {
   reporter_.report(action);
 }
 
-PoolStatus PoolRunner::status() const { return status_of(config_, pool_, listeners_.present(), processes_); }
+PoolStatus PoolRunner::status() const {
+  return status_of(config_, pool_, listeners_.configured(), processes_);
+}
 
 PoolSummary PoolRunner::summary() const { return summary_of(config_, pool_); }
 

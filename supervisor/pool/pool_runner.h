@@ -47,7 +47,7 @@ class PoolRunner final : private Listener::Owner,
     Datagram& datagram;
     EventSink& events;
     OomCounter& oom;
-    Callback short_of_descriptors;  ///< whoever can shall make_room()
+    Callback out_of_descriptors;  ///< a listener needs a client descriptor: the pools free some
   };
 
   PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
@@ -68,18 +68,18 @@ class PoolRunner final : private Listener::Owner,
   /// Tries at once to start what has failed to start.
   void forget_failures();
   void stop(bool quick);
-  /// A reload has removed the pool from what was configured by `text`: it takes in who is connecting, and
-  /// stops.
-  void leave(std::string text);
+  /// A reload has removed the pool from the configuration with the text `config_text`: drains the listeners,
+  /// then stops.
+  void remove(std::string config_text);
   [[nodiscard]] const std::string& removed_from() const { return removed_from_; }
-  /// Some of its listeners take in who is connecting and are then closed; for at most Listener::kHandshake
-  /// from the reload that has removed them.
-  [[nodiscard]] bool retiring() const { return leave_timer_.active() || listeners_.retiring(); }
-  /// Ends some of those that only wait.
-  void make_room() { tell(event::DescriptorsShort{}); }
+  /// Some listeners of the pool accept connections whose handshake is in flight, and are then closed; for at
+  /// most Listener::kHandshake from the reload that has removed them.
+  [[nodiscard]] bool draining_listeners() const { return stop_timer_.active() || listeners_.draining(); }
+  /// Ends some connections in the lobby.
+  void free_descriptors() { tell(event::DescriptorsShort{}); }
 
   // For an upgrade in place. Not inside a callback of the pool's own, nor, when the state is to be gone on
-  // from, while it is retiring().
+  // from, during draining_listeners().
   [[nodiscard]] PoolState state();
   /// Goes on where the runner that wrote the state was. An error leaves it half done.
   [[nodiscard]] Result<void> adopt(const PoolState& state);
@@ -102,9 +102,9 @@ class PoolRunner final : private Listener::Owner,
   [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address) {
     return listeners_.socket_at(address);
   }
-  /// Closes what is about to be closed there, at once: the address is wanted. Not inside a callback of a
-  /// listener.
-  void vacate(const ListenAddress& address) { listeners_.vacate(address); }
+  /// Closes the draining listeners at this address at once: a new listener needs the address. Not inside a
+  /// callback of a listener.
+  void end_drain_at(const ListenAddress& address) { listeners_.end_drain_at(address); }
   [[nodiscard]] PoolStatus status() const;
   [[nodiscard]] PoolSummary summary() const;
   /// A process was stopped by a signal, or goes on; nothing happens if it is none of this pool's.
@@ -117,7 +117,7 @@ class PoolRunner final : private Listener::Owner,
  private:
   // Listener::Owner
   void accepted(Fd socket, ClientAddress client, ListenerIndex listener) override;
-  void short_of_descriptors() override { around_.short_of_descriptors(); }
+  void out_of_descriptors() override { around_.out_of_descriptors(); }
   // Lobby::Owner
   void seen(Ticket ticket, event::ClientSign sign) override;
   [[nodiscard]] int watched_socket(Ticket ticket) override;
@@ -160,7 +160,7 @@ class PoolRunner final : private Listener::Owner,
   /// Starts the process of one that is not forked.
   void launch(const action::StartWorker& action, WorkerProcess& process, Fd channel);
   void on_timer();
-  void on_leave_timer() { stop(/*quick=*/false); }
+  void on_stop_timer() { stop(/*quick=*/false); }
   void on_before_sleep();
   void arm_timer(Instant now);
   void adopt_launches(const std::vector<LaunchState>& states);
@@ -199,7 +199,7 @@ class PoolRunner final : private Listener::Owner,
   TimerWatcher fork_timer_;
   TimerWatcher timer_;
   Instant timer_at_;
-  TimerWatcher leave_timer_;
+  TimerWatcher stop_timer_;  ///< a removed pool stops when its listeners are drained
   BeforeSleepWatcher before_sleep_;
 };
 

@@ -48,7 +48,7 @@ struct Subject final : public Upgrader::Subject, public EventSink {
   }
   // Upgrader::Subject
   [[nodiscard]] bool stopping() const override { return is_stopping; }
-  [[nodiscard]] bool listeners_retire() const override { return retire; }
+  [[nodiscard]] bool draining_listeners() const override { return draining; }
   [[nodiscard]] SupervisorState state() override { return {}; }
   [[nodiscard]] SupervisorState final_state() override {
     ++final_states;
@@ -61,21 +61,21 @@ struct Subject final : public Upgrader::Subject, public EventSink {
   Log log{2};
   ClientDescriptors clients;
   bool is_stopping = false;
-  bool retire = false;
+  bool draining = false;
   int final_states = 0;
   Texts refusals;
   TimerWatcher timer{loop};
   Upgrader upgrader{{program, "pool.json"}, loop, log, *this, clients, *this};
 };
 
-TEST_CASE("a program that accepts the state is due, and takes over unless a listener still retires") {
+TEST_CASE("a program that accepts the state is due, and takes over unless a listener still drains") {
   Subject subject(kAccepts);
   CHECK_FALSE(subject.upgrader.due());
   subject.examine();
   CHECK(subject.refusals.empty());
   CHECK(subject.upgrader.due());
   CHECK(subject.upgrader.ready());
-  subject.retire = true;
+  subject.draining = true;
   CHECK(subject.upgrader.due());
   CHECK_FALSE(subject.upgrader.ready());
 }
@@ -140,7 +140,7 @@ TEST_CASE("a program that was replaced after its examination does not take over"
 TEST_CASE("a hand-over waits for a listener that a reload has removed at the last moment") {
   Subject subject(kAccepts);
   subject.examine();
-  subject.retire = true;
+  subject.draining = true;
   subject.upgrader.hand_over();
   CHECK(subject.upgrader.due());
   CHECK(subject.refusals.empty());

@@ -74,7 +74,7 @@ class Changes {
 };
 
 /// For so long a listener that is removed waits for clients that are connecting.
-constexpr std::chrono::milliseconds kRetirement{100};
+constexpr std::chrono::milliseconds kDrain{100};
 
 /// A client that is connecting when a reload removes its listener.
 class Connecting {
@@ -89,7 +89,7 @@ class Connecting {
   /// An echo answers. On a machine that was too slow to come this far in time nothing is checked.
   void completes() const {
     const ssize_t sent = ::send(socket_.get(), "late", 4, MSG_NOSIGNAL);
-    if (since_removal() >= kRetirement) return;
+    if (since_removal() >= kDrain) return;
     REQUIRE(sent == 4);
     REQUIRE(::shutdown(socket_.get(), SHUT_WR) == 0);
     std::array<char, 8> answer{};
@@ -136,7 +136,7 @@ TEST_CASE(
   supervisor->wait_for_log(log_line::kProven);
   client.completes();
   supervisor->await_upgrade();
-  CHECK(client.since_removal() >= kRetirement);
+  CHECK(client.since_removal() >= kDrain);
   CHECK(supervisor->stop() == 0);
 }
 

@@ -1,4 +1,4 @@
-// What a pool listens on: opened, taken over from the dead, refused from the living, given on at a reload.
+// Listening sockets: opened, stale ones replaced, ones in use refused, passed on at a reload.
 #include "supervisor/listen/listen_socket.h"
 
 #include <doctest/doctest.h>
@@ -62,7 +62,7 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-/// A socket file that nobody listens on any more.
+/// A socket file that no process listens on.
 void leave_stale_socket(const std::string& path) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
@@ -164,7 +164,7 @@ TEST_CASE("FAULTS 55: a stale unix socket is taken over") {
   CHECK(connect_to(socket).valid());
 }
 
-TEST_CASE("FAULTS 55: a unix socket that somebody listens on is refused and goes on") {
+TEST_CASE("FAULTS 55: a unix socket that another process listens on is refused and goes on") {
   const TempDirectory directory;
   const ListenSocket first = opened("unix:" + directory.at("pool.sock"));
   CHECK(contains(refusal("unix:" + directory.at("pool.sock")), "Address already in use"));

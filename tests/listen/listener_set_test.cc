@@ -1,4 +1,4 @@
-// Listeners that are removed: who is connecting to them, and has not got the whole way yet, is accepted.
+// Listeners that are removed: a connection whose handshake is in flight is accepted.
 #include "supervisor/listen/listener_set.h"
 
 #include <doctest/doctest.h>
@@ -19,7 +19,7 @@ namespace {
 
 using namespace test;
 
-/// A set with one listener, and what it has accepted.
+/// A set with one listener, and the sockets that it has accepted.
 class OneListener final : private Listener::Owner {
  public:
   explicit OneListener(const std::string& address)
@@ -41,14 +41,14 @@ class OneListener final : private Listener::Owner {
   [[nodiscard]] ListenSocket& socket() { return *set_.socket_at(address_); }
   [[nodiscard]] ListenerSet& set() { return set_; }
   [[nodiscard]] std::size_t accepted() const { return accepted_.size(); }
-  void run_until_retired() { loop_.run(); }
+  void run_until_drained() { loop_.run(); }
 
  private:
   void accepted(Fd socket, ClientAddress /*client*/, ListenerIndex /*listener*/) override {
     accepted_.push_back(std::move(socket));
   }
   void look() {
-    if (!set_.retiring()) loop_.stop();
+    if (!set_.draining()) loop_.stop();
   }
 
   Loop loop_;
@@ -61,42 +61,43 @@ class OneListener final : private Listener::Owner {
   BeforeSleepWatcher look_;
 };
 
-TEST_CASE("whose handshake is under way when the listener is removed is accepted within its retirement") {
+TEST_CASE(
+    "a connection whose handshake is in flight when the listener is removed is accepted while it drains") {
   OneListener one("127.0.0.1:0");
   const Fd client = begin_handshake(one.name());
   one.set().replace({});
   CHECK(one.accepted() == 0);
-  CHECK(one.set().present().empty());
-  REQUIRE(one.set().retiring());
+  CHECK(one.set().configured().empty());
+  REQUIRE(one.set().draining());
   send_all(client, "here");
-  one.run_until_retired();
+  one.run_until_drained();
   CHECK(one.accepted() == 1);
 }
 
-TEST_CASE("a retirement that ends before its time accepts who has connected until then") {
+TEST_CASE("a drain that ends early accepts the connections that are established by then") {
   OneListener one("127.0.0.1:0");
   const Fd client = begin_handshake(one.name());
   one.set().replace({});
   send_all(client, "here");
-  SUBCASE("its address is wanted") { one.set().vacate(one.address()); }
-  SUBCASE("the pool stops") { one.set().accept_backlog(); }
+  SUBCASE("its address is wanted") { one.set().end_drain_at(one.address()); }
+  SUBCASE("the pool stops") { one.set().drain_backlogs(); }
   SUBCASE("all listeners are closed") { one.set().close(); }
-  CHECK_FALSE(one.set().retiring());
+  CHECK_FALSE(one.set().draining());
   CHECK(one.accepted() == 1);
 }
 
-TEST_CASE("a unix listener that is removed accepts who has connected, and has retired at once") {
+TEST_CASE("a unix listener that is removed accepts the backlog, and is drained at once") {
   const TempDirectory directory;
   OneListener one("unix:" + directory.at("pool.sock"));
   const Fd client = connect_to(one.socket());
   REQUIRE(client.valid());
   one.set().replace({});
   CHECK(one.accepted() == 1);
-  CHECK_FALSE(one.set().retiring());
+  CHECK_FALSE(one.set().draining());
 }
 
 TEST_CASE(
-    "a listener that another pool has taken over leaves it who is connecting, and has retired at once") {
+    "a listener that another pool has taken over leaves the backlog to that pool, and is drained at once") {
   OneListener one("127.0.0.1:0");
   auto shared = one.socket().share(one.address());
   REQUIRE(shared.ok());
@@ -105,7 +106,7 @@ TEST_CASE(
   const Fd client = connect_to(next);
   one.set().replace({});
   CHECK(one.accepted() == 0);
-  CHECK_FALSE(one.set().retiring());
+  CHECK_FALSE(one.set().draining());
   CHECK(accept_from(next).valid());
 }
 
