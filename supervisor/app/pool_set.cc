@@ -8,7 +8,7 @@
 
 namespace prefork {
 
-PoolSet::PoolSet(const PoolRunner::Surroundings& shared) : shared_(shared) {
+PoolSet::PoolSet(const SharedServices& shared) : shared_(shared) {
   shared_.out_of_descriptors = Callback::to<&PoolSet::evict_parked>(*this);
 }
 

@@ -21,7 +21,7 @@ class PoolSet {
   using Pools = std::vector<std::unique_ptr<PoolRunner>>;
 
   /// `shared` goes to every pool. Its callback out_of_descriptors is set here.
-  explicit PoolSet(const PoolRunner::Surroundings& shared);
+  explicit PoolSet(const SharedServices& shared);
   PoolSet(const PoolSet&) = delete;
   PoolSet& operator=(const PoolSet&) = delete;
 
@@ -68,7 +68,7 @@ class PoolSet {
   void evict_parked();
   [[nodiscard]] Result<std::unique_ptr<PoolRunner>> adopt_pool(const PoolState& state, const Config& config);
 
-  PoolRunner::Surroundings shared_;
+  SharedServices shared_;
   Pools present_;  ///< in the order of the configuration
   Pools leaving_;
   bool stopping_ = false;

@@ -47,10 +47,11 @@ Record connection_record(const action::Dispatch& action) {
 void PoolRunner::perform(const action::StartWorker& action) {
   auto ends = Channel::make_pair(send_buffer_for(config_.connections_per_worker));
   if (ends) {
-    if (auto own = around_.clients.check_own(ends.value().first.descriptor()); !own) ends = own.error();
+    if (auto own = shared_.client_descriptors.check_own(ends.value().first.descriptor()); !own)
+      ends = own.error();
   }
   if (!ends) {
-    around_.log.error("{} cannot be started: {}", reporter_.name_of(action.worker), ends.error().message());
+    shared_.log.error("{} cannot be started: {}", reporter_.name_of(action.worker), ends.error().message());
     return tell(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 0}});
   }
   auto [ours, theirs] = std::move(ends).value();
@@ -68,17 +69,17 @@ void PoolRunner::launch(const action::StartWorker& action, WorkerProcess& proces
   if (launch.captured) {
     auto pipe = WorkerOutput::make_pipe();
     if (pipe) {
-      if (auto own = around_.clients.check_own(pipe.value().ours.get()); !own) pipe = own.error();
+      if (auto own = shared_.client_descriptors.check_own(pipe.value().ours.get()); !own) pipe = own.error();
     }
     if (!pipe) {
       process.set_start_error(pipe.error().message());
       return process.not_started();
     }
-    process.set_output(std::make_unique<WorkerOutput>(around_.loop, around_.log, std::move(pipe.value().ours),
+    process.set_output(std::make_unique<WorkerOutput>(shared_.loop, shared_.log, std::move(pipe.value().ours),
                                                       action.role == WorkerRole::kTemplate));
     theirs = std::move(pipe.value().theirs);
   }
-  around_.spawner.launch(LaunchKey{spawner_key_, action.worker.value}, launch, std::move(channel),
+  shared_.spawner.launch(LaunchKey{spawner_key_, action.worker.value}, launch, std::move(channel),
                          std::move(theirs));
 }
 
@@ -148,7 +149,7 @@ void PoolRunner::perform(const action::Dispatch& action) {
       worker == nullptr ? SendStatus::kGone : worker->send(connection_record(action), socket);
   if (status == SendStatus::kSent) return;
   if (status == SendStatus::kInvalid) {
-    around_.log.error("pool {}: the connection of {} cannot be handed to a worker and is closed",
+    shared_.log.error("pool {}: the connection of {} cannot be handed to a worker and is closed",
                       config_.name, peer_name(socket));
   }
   tell(event::DispatchFailed{action.worker, action.ticket, to_cause(status)});

@@ -10,35 +10,34 @@
 
 namespace prefork {
 
-PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
+PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Milliseconds stop_timeout,
                        std::vector<ListenSocket> sockets)
-    : PoolRunner(surroundings, std::move(config), stop_timeout, surroundings.spawner.next_key()) {
+    : PoolRunner(shared, std::move(config), stop_timeout, shared.spawner.next_key()) {
   launches_.emplace(pool_.lifecycle().rollout().generation(), to_launches(config_));
   listeners_.replace(std::move(sockets));
   tell(event::DeadlinePassed{});
 }
 
-PoolRunner::PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
+PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Milliseconds stop_timeout,
                        std::uint64_t spawner_key)
-    : around_(surroundings),
+    : shared_(shared),
       config_(std::move(config)),
       stop_timeout_(stop_timeout),
-      spawner_key_(surroundings.spawner.add(*this, spawner_key)),
+      spawner_key_(shared.spawner.add(*this, spawner_key)),
       pool_(to_settings(config_, stop_timeout), std::random_device()(), current_time()),
-      lobby_(surroundings.loop, *this),
-      lingering_close_(surroundings.loop),
-      listeners_(surroundings.loop, surroundings.log, surroundings.clients, *this),
-      for_workers_{surroundings.loop, surroundings.log,      surroundings.spawner,
-                   surroundings.oom,  surroundings.datagram, config_.name},
-      reporter_(config_.name, surroundings.log, surroundings.events, {pool_.workers(), processes_, sockets_}),
-      fork_timer_(surroundings.loop),
-      timer_(surroundings.loop),
-      stop_timer_(surroundings.loop),
-      before_sleep_(surroundings.loop) {
+      lobby_(shared.loop, *this),
+      lingering_close_(shared.loop),
+      listeners_(shared.loop, shared.log, shared.client_descriptors, *this),
+      for_workers_{shared.loop, shared.log, shared.spawner, shared.oom, shared.datagram, config_.name},
+      reporter_(config_.name, shared.log, shared.events, {pool_.workers(), processes_, sockets_}),
+      fork_timer_(shared.loop),
+      timer_(shared.loop),
+      stop_timer_(shared.loop),
+      before_sleep_(shared.loop) {
   before_sleep_.start(Callback::to<&PoolRunner::on_before_sleep>(*this));
 }
 
-PoolRunner::~PoolRunner() { around_.spawner.remove(spawner_key_); }
+PoolRunner::~PoolRunner() { shared_.spawner.remove(spawner_key_); }
 
 void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
                              bool replace_workers) {

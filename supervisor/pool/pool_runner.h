@@ -24,6 +24,7 @@
 #include "supervisor/loop/loop.h"
 #include "supervisor/pool/pool_reporter.h"
 #include "supervisor/pool/pool_settings.h"
+#include "supervisor/pool/shared_services.h"
 #include "supervisor/state/pool_state.h"
 #include "supervisor/system/clock.h"
 #include "supervisor/system/oom_counter.h"
@@ -38,22 +39,10 @@ class PoolRunner final : private Listener::Owner,
                          private WorkerProcess::Owner,
                          private SpawnerLink::Requester {
  public:
-  /// What pools share.
-  struct Surroundings {
-    const Loop& loop;
-    Log& log;
-    SpawnerLink& spawner;
-    const ClientDescriptors& clients;
-    Datagram& datagram;
-    EventSink& events;
-    OomCounter& oom;
-    Callback out_of_descriptors;  ///< a listener needs a client descriptor: the pools free some
-  };
-
-  PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
+  PoolRunner(const SharedServices& shared, PoolConfig config, Milliseconds stop_timeout,
              std::vector<ListenSocket> sockets);
   /// For an upgrade in place: does nothing before adopt().
-  PoolRunner(const Surroundings& surroundings, PoolConfig config, Milliseconds stop_timeout,
+  PoolRunner(const SharedServices& shared, PoolConfig config, Milliseconds stop_timeout,
              std::uint64_t spawner_key);
   ~PoolRunner() override;
   PoolRunner(const PoolRunner&) = delete;
@@ -117,7 +106,7 @@ class PoolRunner final : private Listener::Owner,
  private:
   // Listener::Owner
   void accepted(Fd socket, ClientAddress client, ListenerIndex listener) override;
-  void out_of_descriptors() override { around_.out_of_descriptors(); }
+  void out_of_descriptors() override { shared_.out_of_descriptors(); }
   // Lobby::Owner
   void seen(Ticket ticket, event::ClientSign sign) override;
   [[nodiscard]] int watched_socket(Ticket ticket) override;
@@ -173,7 +162,7 @@ class PoolRunner final : private Listener::Owner,
   };
   static constexpr Duration kForkRetry = std::chrono::milliseconds(2);
 
-  Surroundings around_;
+  SharedServices shared_;
   PoolConfig config_;
   std::string removed_from_;
   Milliseconds stop_timeout_;

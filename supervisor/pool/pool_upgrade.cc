@@ -63,7 +63,7 @@ Result<void> PoolRunner::adopt(const PoolState& state) {
         std::make_unique<WorkerProcess>(for_workers_, static_cast<WorkerProcess::Owner&>(*this), worker));
   }
   for (const OutputState& output : state.outputs)
-    outputs_.push_back(std::make_unique<WorkerOutput>(around_.loop, around_.log, output));
+    outputs_.push_back(std::make_unique<WorkerOutput>(shared_.loop, shared_.log, output));
   for (const ForkState& fork : state.forks)
     forks_.push_back(Fork{fork.worker, fork.from, to_fd(fork.channel)});
   return {};
