@@ -12,7 +12,7 @@ static_assert(EPOLLIN == POLLIN && EPOLLRDHUP == POLLRDHUP && EPOLLHUP == POLLHU
 event::ClientSign sign_of(int socket, std::uint32_t events) {
   using event::ClientSign;
   if ((events & EPOLLERR) != 0) return ClientSign::kGone;
-  // Over a unix socket one that asked and closed is hung up like one that only closed.
+  // On a unix socket EPOLLHUP does not tell a client that asked and closed from one that only closed.
   if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) {
     int unread = 0;
     return ::ioctl(socket, SIOCINQ, &unread) == 0 && unread > 0 ? ClientSign::kAsks : ClientSign::kGone;

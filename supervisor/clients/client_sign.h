@@ -1,4 +1,4 @@
-// What can be seen of a client without reading a byte from it.
+// What a client does, as far as the kernel shows it without reading a byte from the socket.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,11 @@
 
 namespace prefork {
 
-/// What `events` (EPOLLIN, EPOLLRDHUP, EPOLLHUP, EPOLLERR; poll's have the same numbers) say of `socket`. A
-/// client that has ended its direction may still want an answer to what it sent before, unless it sent
-/// nothing.
+/// The meaning of `events` (EPOLLIN, EPOLLRDHUP, EPOLLHUP, EPOLLERR; the same numbers as poll's) on `socket`.
+/// A client that has shut down its sending direction may still want an answer to what it sent before, unless
+/// it sent nothing.
 [[nodiscard]] event::ClientSign sign_of(int socket, std::uint32_t events);
-/// As the socket is now.
+/// The state of the socket now.
 [[nodiscard]] event::ClientSign look_at(const Fd& socket);
 
 }  // namespace prefork

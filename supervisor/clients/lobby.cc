@@ -14,8 +14,8 @@ Lobby::Lobby(const Loop& loop, Owner& owner)
 }
 
 Result<void> Lobby::watch(Ticket ticket, const Fd& socket, bool again) {
-  // Once, then silent: a connection that is being served wakes nobody here, and stays in the epoll for the
-  // next time.
+  // EPOLLONESHOT: a connection that is being served does not wake the supervisor, and stays in the epoll for
+  // the next watch().
   epoll_event event{.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data = {.u64 = ticket.value}};
   if (::epoll_ctl(epoll_.get(), again ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket.get(), &event) == 0) return {};
   return system_error("watch a connection");

@@ -1,7 +1,7 @@
-// Watches client sockets that have nothing to say for what they say next: the first byte, the next request,
-// or that they leave. An epoll of its own, nested in the loop as one descriptor, because client sockets do
-// not go into libev, which does not forget them before they are closed. A socket that waits costs nothing
-// until it stirs, however many there are: no timer, no list, no sweep.
+// Watches silent client sockets: for the first byte, the next request, or the end of the connection. Has an
+// epoll of its own, nested in the loop as one descriptor: client sockets do not go into libev, which keeps a
+// socket in its epoll until it is closed. A silent socket costs nothing until it has an event, however many
+// there are: no timer, no list, no sweep. ClientSockets owns it.
 #pragma once
 
 #include "proto/fd.h"
@@ -14,24 +14,24 @@ namespace prefork {
 
 class Lobby {
  public:
-  /// How many are told of in one turn of the loop.
+  /// How many sockets are reported in one turn of the loop.
   static constexpr int kSeenPerWakeUp = 128;
 
   class Owner {
    public:
     virtual ~Owner() = default;
-    /// Once for each watch(). May watch and forget others meanwhile.
+    /// Called once for each watch(). May watch and forget other sockets.
     virtual void seen(Ticket ticket, event::ClientSign sign) = 0;
-    /// The socket of a connection that is watched.
+    /// The socket of a watched connection; -1: there is none.
     [[nodiscard]] virtual int watched_socket(Ticket ticket) = 0;
   };
 
   Lobby(const Loop& loop, Owner& owner);
 
   /// `again`: the socket has been watched before, and neither forgotten nor closed since. Fails when the
-  /// kernel is short of memory, or the user has more watches than fs.epoll.max_user_watches.
+  /// kernel is out of memory, or the user has more watches than fs.epoll.max_user_watches.
   [[nodiscard]] Result<void> watch(Ticket ticket, const Fd& socket, bool again);
-  /// Before a socket that is watched is closed: a worker may hold a copy, which would keep the watch alive.
+  /// Call this before closing a watched socket: a copy in a worker would keep the watch alive.
   void forget(const Fd& socket);
 
  private:

@@ -1,5 +1,5 @@
 // The sockets of accepted connections, by ticket. Gives out the tickets. Constant time, and no allocation
-// once grown.
+// once the table has grown. ClientSockets owns it.
 #pragma once
 
 #include <cstddef>
@@ -16,17 +16,16 @@ namespace prefork {
 
 class SocketTable {
  public:
-  /// The lobby's knowledge of a socket.
+  /// Whether the lobby watches the socket.
   enum class Watch : std::uint8_t {
     kNever,
     kArmed,
-    kSpent,  ///< it has fired, and would have to be armed again
+    kSpent,  ///< reported once, and not armed again since
   };
 
-  /// Nothing when a million connections are known at the same time; the socket is closed then.
+  /// Without a ticket: the table has a million connections, and the socket is closed.
   [[nodiscard]] Ticket add(Fd socket);
-  /// The socket, which may have been closed already. The ticket must be one that add() gave and end() has not
-  /// seen.
+  /// The socket, which is not valid once our copy is closed. `ticket` comes from add() and has not ended.
   [[nodiscard]] Fd& at(Ticket ticket) { return entries_[ticket.slot()].socket; }
   [[nodiscard]] const Fd& at(Ticket ticket) const { return entries_[ticket.slot()].socket; }
   [[nodiscard]] bool knows(Ticket ticket) const {
@@ -35,21 +34,14 @@ class SocketTable {
   /// Whether the connection has been sent to a worker.
   [[nodiscard]] bool& sent(Ticket ticket) { return entries_[ticket.slot()].sent; }
   [[nodiscard]] Watch& watch(Ticket ticket) { return entries_[ticket.slot()].watch; }
-  /// How far it was when it was last sent to a worker.
+  /// The progress of the connection when it was last sent to a worker.
   [[nodiscard]] Progress& progress(Ticket ticket) { return entries_[ticket.slot()].progress; }
-  /// Calls `visit` with the ticket of every connection.
-  template <typename Visit>
-  void for_each(Visit visit) const {
-    for (const Entry& entry : entries_) {
-      if (entry.ticket) visit(entry.ticket);
-    }
-  }
-  /// The ticket is over. What is left of the socket goes to the caller.
+  /// Ends the ticket. Returns the socket, which is not valid if our copy is closed.
   [[nodiscard]] Fd end(Ticket ticket);
 
   // For an upgrade in place.
   void write_state(PoolState& state) const;
-  /// Into a new table. What is wrong, or empty.
+  /// Into a new table. Returns what is wrong with the state, or an empty string.
   [[nodiscard]] std::string adopt(const PoolState& state);
 
  private:

@@ -1,0 +1,349 @@
+// The client sockets of one pool: each action of the core on a connection, as its client and the worker that
+// holds a copy see it.
+#include "supervisor/clients/client_sockets.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "tests/support/eventually.h"
+#include "tests/support/sockets.h"
+
+namespace prefork {
+namespace {
+
+using namespace test;
+using event::ClientSign;
+using How = action::End::How;
+
+action::Dispatch dispatch_of(Ticket ticket) {
+  action::Dispatch dispatch;
+  dispatch.worker = WorkerId{7};
+  dispatch.ticket = ticket;
+  return dispatch;
+}
+
+action::Dispatch answered_before(Ticket ticket) {
+  action::Dispatch dispatch = dispatch_of(ticket);
+  dispatch.answered = true;
+  return dispatch;
+}
+
+Fd copy_of(const Fd& socket) { return Fd(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)); }
+
+/// Client sockets, and the events that they have told.
+class Clients final : private CoreEventSink {
+  Loop loop_;
+
+ public:
+  ClientSockets sockets{loop_, *this};
+
+  /// Takes the server's end. The worker's copy of it stays with `pair`.
+  Ticket add(TcpPair& pair) {
+    Fd copy = copy_of(pair.server);
+    const Ticket ticket = sockets.add(std::exchange(pair.server, std::move(copy)));
+    REQUIRE(static_cast<bool>(ticket));
+    return ticket;
+  }
+  /// The next event, which must be of this kind; waits for it.
+  template <typename Specific>
+  Specific next() {
+    timeout_.start(kPatience, Callback::to<&Clients::stop>(*this));
+    if (events_.empty()) loop_.run();
+    REQUIRE(events_.size() == 1);
+    const Event event = events_.front();
+    events_.clear();
+    REQUIRE(std::holds_alternative<Specific>(event));
+    return std::get<Specific>(event);
+  }
+  /// Handles what has happened; no event may come of it.
+  void expect_none() {
+    loop_.run_once();
+    CHECK(events_.empty());
+  }
+  /// Runs until no lingering close is pending, or the time is over.
+  void finish_closes() {
+    timeout_.start(kPatience, Callback::to<&Clients::stop>(*this));
+    BeforeSleepWatcher look(loop_);
+    look.start(Callback::to<&Clients::look>(*this));
+    loop_.run();
+    CHECK(sockets.pending_closes() == 0);
+  }
+
+ private:
+  void tell(const Event& event) override {
+    events_.push_back(event);
+    loop_.stop();
+  }
+  void stop() { loop_.stop(); }
+  void look() {
+    if (sockets.pending_closes() == 0) loop_.stop();
+  }
+
+  TimerWatcher timeout_{loop_};
+  std::vector<Event> events_;
+};
+
+TEST_CASE("a watched client is reported once, when it asks or leaves") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  clients.sockets.perform(action::Watch{ticket});
+  clients.expect_none();
+  ClientSign sign = ClientSign::kAsks;
+  SUBCASE("it asks") { send_all(pair.client, "hello"); }
+  SUBCASE("it leaves") {
+    pair.client.reset();
+    sign = ClientSign::kGone;
+  }
+  const auto seen = clients.next<event::ClientSeen>();
+  CHECK(seen.ticket == ticket);
+  CHECK(seen.sign == sign);
+  clients.expect_none();
+}
+
+TEST_CASE("a connection that is watched a second time is reported a second time") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  send_all(pair.client, "hello");
+  for (int time = 0; time < 2; ++time) {
+    clients.sockets.perform(action::Watch{ticket});
+    CHECK(clients.next<event::ClientSeen>().sign == ClientSign::kAsks);
+  }
+}
+
+TEST_CASE("a connection that cannot be watched is reported as one that asks, so that it goes to a worker") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  clients.sockets.perform(action::CloseCopy{ticket});
+  clients.sockets.perform(action::Watch{ticket});
+  CHECK(clients.next<event::ClientSeen>().sign == ClientSign::kAsks);
+}
+
+TEST_CASE("a look reports at once what the client does") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  ClientSign sign = ClientSign::kSilent;
+  SUBCASE("nothing") {}
+  SUBCASE("it asks") {
+    send_all(pair.client, "hello");
+    await_unread(pair.server, 5);
+    sign = ClientSign::kAsks;
+  }
+  SUBCASE("it has left") {
+    pair.client.reset();
+    await_hang_up(pair.server);
+    sign = ClientSign::kGone;
+  }
+  clients.sockets.perform(action::Look{ticket});
+  CHECK(clients.next<event::ClientSeen>().sign == sign);
+}
+
+TEST_CASE(
+    "a connection whose client has left while it was queued is not sent, if it is to be looked at first") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  pair.client.reset();
+  await_hang_up(pair.server);
+  action::Dispatch dispatch = dispatch_of(ticket);
+  dispatch.look_first = true;
+  CHECK_FALSE(clients.sockets.prepare(dispatch));
+  const auto failed = clients.next<event::DispatchFailed>();
+  CHECK(failed.worker == dispatch.worker);
+  CHECK(failed.ticket == ticket);
+  CHECK(failed.cause == event::DispatchFailed::Cause::kClientLeft);
+  CHECK(clients.sockets.prepare(dispatch_of(ticket)));
+}
+
+TEST_CASE("a connection that comes back from a worker loses the options that the worker has set") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  REQUIRE(::fcntl(pair.server.get(), F_SETFL, O_NONBLOCK) == 0);
+  action::Dispatch dispatch = dispatch_of(ticket);
+  dispatch.came_back = true;
+  CHECK(clients.sockets.prepare(dispatch));
+  CHECK((::fcntl(clients.sockets.at(ticket).get(), F_GETFL) & O_NONBLOCK) == 0);
+}
+
+TEST_CASE("an inspection says whether a worker has read a request or answered it since the last dispatch") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  CHECK(clients.sockets.prepare(dispatch_of(ticket)));
+  send_all(pair.client, "hello");
+  await_unread(pair.server, 5);
+  bool untouched = true;
+  bool answered = false;
+  SUBCASE("neither") {}
+  SUBCASE("read") {
+    char bytes[5];
+    REQUIRE(::recv(pair.server.get(), bytes, sizeof(bytes), MSG_WAITALL) == 5);
+    untouched = false;
+  }
+  SUBCASE("answered") {
+    send_all(pair.server, "welcome");
+    untouched = false;
+    answered = true;
+  }
+  SUBCASE("answered before that dispatch") {
+    send_all(pair.server, "welcome");
+    CHECK(clients.sockets.prepare(answered_before(ticket)));
+  }
+  clients.sockets.perform(action::Inspect{ticket});
+  const auto inspected = clients.next<event::Inspected>();
+  CHECK(inspected.ticket == ticket);
+  CHECK(inspected.untouched == untouched);
+  CHECK(inspected.answered == answered);
+}
+
+TEST_CASE("our copy is closed, and the connection goes on in the worker") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  clients.sockets.perform(action::CloseCopy{ticket});
+  CHECK_FALSE(clients.sockets.at(ticket).valid());
+  send_all(pair.server, "welcome");
+  clients.sockets.perform(action::End{ticket, How::kClose});
+  pair.server.reset();
+  const Received received = receive_all(pair.client);
+  CHECK(received.text == "welcome");
+  CHECK(received.error == 0);
+}
+
+TEST_CASE(
+    "a dismissed connection ends though its worker holds a copy; crash_reply is sent if nothing was before") {
+  Clients clients;
+  clients.sockets.set_replies("", "crashed\n");
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  std::string reply = "crashed\n";
+  SUBCASE("nothing was sent") {}
+  SUBCASE("the worker has begun to answer") {
+    send_all(pair.server, "wel");
+    reply = "wel";
+  }
+  SUBCASE("there is no crash_reply") {
+    clients.sockets.set_replies("", "");
+    reply = "";
+  }
+  clients.sockets.perform(action::Dismiss{ticket});
+  CHECK(receive_all(pair.client).text == reply);
+  CHECK(::send(pair.server.get(), "x", 1, MSG_NOSIGNAL) < 0);
+  clients.sockets.perform(action::End{ticket, How::kClose});
+}
+
+TEST_CASE("the end of a connection: what its client sees while a worker still holds a copy") {
+  Clients clients;
+  clients.sockets.set_replies("busy\n", "crashed\n");
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  How how = How::kClose;
+  std::optional<std::string> received = "";
+  SUBCASE("closed: nothing") { received.reset(); }
+  SUBCASE("hung up: the end") { how = How::kHangUp; }
+  SUBCASE("cut: the end") { how = How::kCut; }
+  SUBCASE("rejected: reject_with and the end") {
+    how = How::kReject;
+    received = "busy\n";
+  }
+  SUBCASE("rejected without reject_with: nothing") {
+    clients.sockets.set_replies("", "crashed\n");
+    how = How::kReject;
+    received.reset();
+  }
+  SUBCASE("crashed: crash_reply and the end") {
+    how = How::kCrash;
+    received = "crashed\n";
+  }
+  SUBCASE("crashed without crash_reply: the end") {
+    clients.sockets.set_replies("busy\n", "");
+    how = How::kCrash;
+  }
+  clients.sockets.perform(action::End{ticket, how});
+  const bool lingers = received && !received->empty();
+  CHECK(clients.sockets.pending_closes() == (lingers ? 1U : 0U));
+  if (received) {
+    CHECK(receive_all(pair.client).text == *received);
+    pair.client.reset();
+    clients.finish_closes();
+  } else {
+    char byte = 0;
+    CHECK(::recv(pair.client.get(), &byte, 1, MSG_DONTWAIT) < 0);
+    CHECK(errno == EAGAIN);
+  }
+}
+
+TEST_CASE("an ended connection that was watched reports nothing, though a worker holds a copy") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  clients.sockets.perform(action::Watch{ticket});
+  clients.sockets.perform(action::End{ticket, How::kClose});
+  send_all(pair.client, "hello");
+  await_unread(pair.server, 5);
+  clients.expect_none();
+}
+
+TEST_CASE("after an upgrade in place a connection keeps its ticket and its counters, and is watched again") {
+  Clients before;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = before.add(pair);
+  send_all(pair.server, "welcome");
+  CHECK(before.sockets.prepare(answered_before(ticket)));
+  before.sockets.perform(action::Watch{ticket});
+  PoolState state;
+  before.sockets.write_state(state);
+  REQUIRE(state.sockets.size() == 1);
+  // Both owners are in this process: the second one gets a descriptor of its own.
+  state.sockets[0].socket = Carried{copy_of(before.sockets.at(ticket)).release()};
+
+  Clients after;
+  CHECK(after.sockets.adopt(state).empty());
+  send_all(pair.client, "hello");
+  await_unread(pair.server, 5);
+  after.expect_none();
+  after.sockets.resume();
+  CHECK(after.next<event::ClientSeen>().ticket == ticket);
+  after.sockets.perform(action::Inspect{ticket});
+  CHECK(after.next<event::Inspected>().untouched);
+}
+
+TEST_CASE("after an upgrade in place a pending lingering close goes on") {
+  Clients before;
+  before.sockets.set_replies("busy\n", "");
+  TcpPair pair = tcp_pair();
+  before.sockets.perform(action::End{before.add(pair), How::kReject});
+  PoolState state;
+  before.sockets.write_state(state);
+  REQUIRE(state.lingering_closes.size() == 1);
+  state.lingering_closes[0].socket = Carried{copy_of(pair.server).release()};
+  Clients after;
+  CHECK(after.sockets.adopt(state).empty());
+  CHECK(after.sockets.pending_closes() == 1);
+  pair.client.reset();
+  after.finish_closes();
+}
+
+TEST_CASE("a state with a ticket that was never given is refused") {
+  Clients before;
+  PoolState state;
+  before.sockets.write_state(state);
+  state.sockets.push_back({Ticket{1}, Carried::kNone});
+  Clients after;
+  CHECK(after.sockets.adopt(state) == ": a ticket that was never given");
+}
+
+}  // namespace
+}  // namespace prefork
