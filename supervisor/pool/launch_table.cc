@@ -1,0 +1,36 @@
+#include "supervisor/pool/launch_table.h"
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace prefork {
+namespace {
+
+std::string to_text(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+std::vector<LaunchState> LaunchTable::state() const {
+  std::vector<LaunchState> states;
+  for (const auto& [generation, launches] : launches_) {
+    states.push_back({generation, to_text(encode_request({}, launches.worker)),
+                      to_text(encode_request({}, launches.fork_template))});
+  }
+  return states;
+}
+
+void LaunchTable::adopt(const std::vector<LaunchState>& states, const Launches& configured) {
+  for (const LaunchState& state : states) {
+    auto worker = decode_request(std::as_bytes(std::span(state.worker)));
+    auto fork_template = decode_request(std::as_bytes(std::span(state.fork_template)));
+    launches_[state.generation] = worker && fork_template
+                                      ? Launches{std::move(worker->launch), std::move(fork_template->launch)}
+                                      : configured;
+  }
+}
+
+}  // namespace prefork

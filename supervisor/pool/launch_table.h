@@ -1,0 +1,35 @@
+// What the processes of each generation in use are started from. A generation that failed its trial leaves
+// the one before in place, so that one's processes can still be replaced. PoolRunner owns it.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "supervisor/core/worker_row.h"
+#include "supervisor/pool/pool_settings.h"
+#include "supervisor/spawner/launch.h"
+#include "supervisor/state/pool_state.h"
+
+namespace prefork {
+
+class LaunchTable {
+ public:
+  /// A generation that is in the table already stays as it is.
+  void add(Generation generation, Launches launches) { launches_.emplace(generation, std::move(launches)); }
+  void forget(Generation generation) { launches_.erase(generation); }
+  /// The generation is in the table.
+  [[nodiscard]] const Launch& of(Generation generation, WorkerRole role) const {
+    return launches_.at(generation).of(role);
+  }
+
+  // For an upgrade in place.
+  [[nodiscard]] std::vector<LaunchState> state() const;
+  /// `configured` replaces a launch that another version has written in another form: the two are the same
+  /// unless a rollout is under way.
+  void adopt(const std::vector<LaunchState>& states, const Launches& configured);
+
+ private:
+  std::map<Generation, Launches> launches_;
+};
+
+}  // namespace prefork

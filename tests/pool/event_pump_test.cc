@@ -1,0 +1,105 @@
+// The pump between a loop and a pool's core: the order of events, and the core's deadlines.
+#include "supervisor/pool/event_pump.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "supervisor/system/clock.h"
+#include "tests/support/eventually.h"
+
+namespace prefork {
+namespace {
+
+using namespace test;
+using std::chrono::milliseconds;
+
+PoolSettings settings() {
+  PoolSettings settings;
+  settings.workers = 2;
+  settings.start_timeout = milliseconds(50);
+  return settings;
+}
+
+/// A core with its pump. Notes the actions.
+class Pumped final : private EventPump::Performer {
+  Loop loop_;
+  Pool core_{settings(), 1, current_time()};
+
+ public:
+  EventPump pump{loop_, core_, *this};
+  std::vector<WorkerId> started;
+  std::vector<WorkerId> forgotten;
+  bool starts_fail = false;
+  int killed = 0;
+
+  /// Runs the loop until a worker has been killed.
+  void run_until_killed() {
+    TimerWatcher timeout(loop_);
+    timeout.start(kPatience, Callback::to<&Pumped::stop>(*this));
+    loop_.run();
+  }
+
+ private:
+  void perform(const Action& action) override {
+    CHECK_FALSE(performing_);
+    performing_ = true;
+    if (const auto* start = std::get_if<action::StartWorker>(&action)) {
+      started.push_back(start->worker);
+      if (starts_fail) pump.tell(event::WorkerExited{start->worker, Exit{Exit::Kind::kNotStarted, 0}});
+    }
+    if (const auto* forget = std::get_if<action::ForgetWorker>(&action)) forgotten.push_back(forget->worker);
+    if (std::holds_alternative<action::SignalWorker>(action)) {
+      ++killed;
+      loop_.stop();
+    }
+    performing_ = false;
+  }
+  void stop() { loop_.stop(); }
+
+  bool performing_ = false;
+};
+
+TEST_CASE("the first event has the core's first actions carried out") {
+  Pumped pool;
+  pool.pump.tell(event::DeadlinePassed{});
+  CHECK(pool.started.size() == 2);
+}
+
+TEST_CASE(
+    "an event that is told while actions are carried out is handled after them, before tell() returns") {
+  Pumped pool;
+  pool.starts_fail = true;
+  pool.pump.tell(event::DeadlinePassed{});
+  // Both starts were carried out before the first failure was handled, and both failures were handled.
+  REQUIRE(pool.started.size() == 2);
+  CHECK(pool.forgotten == pool.started);
+}
+
+TEST_CASE("the core is woken at its deadline without another event") {
+  Pumped pool;
+  const Instant begun = current_time();
+  pool.pump.tell(event::DeadlinePassed{});
+  REQUIRE(pool.started.size() == 2);
+  pool.run_until_killed();  // no worker says Ready within start_timeout
+  CHECK(pool.killed >= 1);
+  CHECK(current_time() - begun >= milliseconds(50));
+}
+
+TEST_CASE("a deadline that comes nearer is kept") {
+  Pumped pool;
+  pool.pump.tell(event::DeadlinePassed{});
+  PoolSettings slow = settings();
+  slow.start_timeout = std::chrono::hours(1);
+  pool.pump.tell(event::SettingsChanged{slow, false});
+  PoolSettings fast = settings();
+  pool.pump.tell(event::SettingsChanged{fast, false});
+  pool.run_until_killed();
+  CHECK(pool.killed >= 1);
+}
+
+}  // namespace
+}  // namespace prefork
