@@ -74,7 +74,7 @@ Result<std::vector<PoolRunner*>> PoolSet::named(const std::optional<std::string>
 ListenSocket* PoolSet::listening_at(const ListenAddress& address, const std::string& preferred) const {
   ListenSocket* elsewhere = nullptr;
   for (const auto& pool : present_) {
-    ListenSocket* socket = pool->listening_at(address);
+    ListenSocket* socket = pool->listeners().socket_at(address);
     if (socket != nullptr && pool->config().name == preferred) return socket;
     if (elsewhere == nullptr) elsewhere = socket;
   }
@@ -101,7 +101,7 @@ Result<void> PoolSet::adopt(const SupervisorState& state, const AdoptedConfigs& 
       auto adopted = adopt_pool(pool, configs.leaving[i]);
       if (!adopted) return adopted.error();
       leaving_.push_back(std::move(adopted).value());
-      leaving_.back()->remember_config(state.leaving[i].config_text);
+      leaving_.back()->set_removed_from(state.leaving[i].config_text);
     }
   }
   return {};

@@ -108,7 +108,7 @@ Result<Reloader::Sockets> Reloader::open_sockets(const Config& config) {
     for (const ListenAddress& address : pool.listen) {
       const ListenSocket* running = parts_.pools.listening_at(address, pool.name);
       if (running == nullptr)
-        parts_.pools.for_each([&address](PoolRunner& each) { each.end_drain_at(address); });
+        parts_.pools.for_each([&address](PoolRunner& each) { each.listeners().end_drain_at(address); });
       auto socket = running == nullptr ? open_socket(address) : running->share(address);
       if (!socket) return socket.error();
       sockets.back().push_back(std::move(socket).value());

@@ -132,13 +132,15 @@ std::vector<PoolSummary> Supervisor::pool_summaries() const {
 
 bool Supervisor::awaits_children() const {
   bool awaits = spawner_.awaits_answers();
-  pools_.for_each([&awaits](const PoolRunner& pool) { awaits = awaits || pool.awaits_identity(); });
+  pools_.for_each(
+      [&awaits](const PoolRunner& pool) { awaits = awaits || pool.processes().awaits_identity(); });
   return awaits;
 }
 
 bool Supervisor::knows_child(pid_t pid) const {
   bool known = pid == spawner_.pid() || pid == spawner_.standby_pid() || pid == upgrader_.child();
-  pools_.for_each([&](const PoolRunner& pool) { known = known || pool.knows_child(pid); });
+  pools_.for_each(
+      [&](const PoolRunner& pool) { known = known || pool.processes().find_pid(pid) != nullptr; });
   return known;
 }
 

@@ -9,10 +9,10 @@
 namespace prefork {
 
 PoolReporter::PoolReporter(std::string pool, Log& log, EventSink& events, Sources sources)
-    : pool_(std::move(pool)), log_(log), events_(events), from_(sources) {}
+    : pool_(std::move(pool)), log_(log), events_(events), sources_(sources) {}
 
 void PoolReporter::has_process(const WorkerProcess& worker) const {
-  const WorkerRow* row = from_.workers.find(worker.id());
+  const WorkerRow* row = sources_.workers.find(worker.id());
   if (row == nullptr) return;
   events_.publish(
       control_event::WorkerStarted{pool_, row->id.sequence(), worker.pid(), row->role, row->generation});
@@ -21,7 +21,7 @@ void PoolReporter::has_process(const WorkerProcess& worker) const {
 void PoolReporter::report(const action::ReportReady& report) const {
   log_.debug("{} is ready after {}", name_of(report.worker), describe(report.took));
   events_.publish(control_event::WorkerReady{pool_, report.worker.sequence(),
-                                             from_.processes.pid_of(report.worker), report.took});
+                                             sources_.processes.pid_of(report.worker), report.took});
 }
 
 void PoolReporter::report(const action::ReportDeath& report) const {
@@ -33,13 +33,13 @@ void PoolReporter::report(const action::ReportDeath& report) const {
   } else {
     log_.debug("{} left: {}", name, text);
   }
-  const WorkerProcess* process = from_.processes.find(record.worker);
+  const WorkerProcess* process = sources_.processes.find(record.worker);
   const bool captured = process != nullptr && process->output() != nullptr;
   std::vector<std::string> lines = captured ? process->output()->last_lines() : std::vector<std::string>();
   if (record.is_failure()) {
     for (const std::string& line : lines) log_.warn("{} last wrote: {}", name, line);
   }
-  events_.publish(control_event::WorkerDied{pool_, from_.processes.pid_of(record.worker), record, text,
+  events_.publish(control_event::WorkerDied{pool_, sources_.processes.pid_of(record.worker), record, text,
                                             std::move(lines)});
 }
 
@@ -88,8 +88,8 @@ void PoolReporter::report(const action::ReportSize& report) const {
 }
 
 void PoolReporter::report(const action::ReportRedispatched& report) const {
-  events_.publish(control_event::ConnectionRedispatched{pool_, report.worker.sequence(),
-                                                        from_.processes.pid_of(report.worker), report.times});
+  events_.publish(control_event::ConnectionRedispatched{
+      pool_, report.worker.sequence(), sources_.processes.pid_of(report.worker), report.times});
 }
 
 void PoolReporter::report(const action::ReportSaturation& report) const {
@@ -100,7 +100,7 @@ void PoolReporter::report(const action::ReportGaveUp& report) const {
   log_.error(
       "pool {}: a connection from {} came back from workers {} times and is closed: it may be what kills "
       "them",
-      pool_, peer_name(from_.sockets.at(report.ticket)), report.times);
+      pool_, peer_name(sources_.clients.at(report.ticket)), report.times);
 }
 
 void PoolReporter::report(const action::Stopped& report) const {
@@ -108,8 +108,13 @@ void PoolReporter::report(const action::Stopped& report) const {
             report.clean ? "" : "; workers were killed or connections cut, see above");
 }
 
+void PoolReporter::cannot_send(const Fd& socket) const {
+  log_.error("pool {}: the connection of {} cannot be sent to a worker and is closed", pool_,
+             peer_name(socket));
+}
+
 std::string PoolReporter::failed_start(const DeathRecord& record) const {
-  const WorkerProcess* process = from_.processes.find(record.worker);
+  const WorkerProcess* process = sources_.processes.find(record.worker);
   return process == nullptr ? "" : process->start_error();
 }
 
@@ -118,12 +123,12 @@ void PoolReporter::broke_protocol(WorkerId worker, const std::string& what) cons
 }
 
 std::string PoolReporter::name_of(WorkerId id) const {
-  const WorkerRow* row = from_.workers.find(id);
+  const WorkerRow* row = sources_.workers.find(id);
   return name_of(id, row == nullptr ? WorkerRole::kWorker : row->role);
 }
 
 std::string PoolReporter::name_of(WorkerId id, WorkerRole role) const {
-  const pid_t pid = from_.processes.pid_of(id);
+  const pid_t pid = sources_.processes.pid_of(id);
   std::string name = "pool " + pool_ + (role == WorkerRole::kTemplate ? ": template " : ": worker ") +
                      std::to_string(id.sequence());
   if (pid != 0) name += " (pid " + std::to_string(pid) + ")";

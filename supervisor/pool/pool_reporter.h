@@ -1,10 +1,11 @@
-// Tells people what happens in a pool: turns the core's reports into log lines and into events for the
-// clients of the control socket. Changes nothing.
+// Turns the core's reports on one pool into log lines and into events for the clients of the control socket.
+// Changes nothing. The other parts of the pool take the names of their workers from here.
 #pragma once
 
 #include <string>
 
-#include "supervisor/clients/socket_table.h"
+#include "proto/fd.h"
+#include "supervisor/clients/client_sockets.h"
 #include "supervisor/control/control_event.h"
 #include "supervisor/core/action.h"
 #include "supervisor/core/worker_table.h"
@@ -15,11 +16,11 @@ namespace prefork {
 
 class PoolReporter {
  public:
-  /// Where it looks up whom the reports name. All of it outlives the reporter.
+  /// Where the reporter looks up the workers and connections that a report names. They outlive it.
   struct Sources {
     const WorkerTable& workers;
     const ProcessTable& processes;
-    const SocketTable& sockets;
+    const ClientSockets& clients;
   };
 
   PoolReporter(std::string pool, Log& log, EventSink& events, Sources sources);
@@ -35,24 +36,27 @@ class PoolReporter {
   void report(const action::ReportSaturation& report) const;
   void report(const action::ReportGaveUp& report) const;
   void report(const action::Stopped& report) const;
-  /// Its pid is known now.
+  /// The pid of the worker is known now.
   void has_process(const WorkerProcess& worker) const;
   /// It sent `what`, which no worker may send.
   void broke_protocol(WorkerId worker, const std::string& what) const;
+
+  /// The connection cannot be sent to any worker.
+  void cannot_send(const Fd& socket) const;
 
   /// "pool web: worker 3 (pid 4711)".
   [[nodiscard]] std::string name_of(WorkerId id) const;
 
  private:
-  /// For a worker whose row is gone already.
+  /// For a worker that the core has forgotten.
   [[nodiscard]] std::string name_of(WorkerId id, WorkerRole role) const;
-  /// Why its program did not run, while its process is known; empty otherwise.
+  /// Why the worker's program did not run. Empty if it ran, or if its process is not known any more.
   [[nodiscard]] std::string failed_start(const DeathRecord& record) const;
 
   std::string pool_;
   Log& log_;
   EventSink& events_;
-  Sources from_;
+  Sources sources_;
 };
 
 }  // namespace prefork

@@ -67,9 +67,9 @@ TEST_CASE("a listening socket is found in the preferred pool if it has one, else
   PoolRunner& web = set.add("web", std::move(first));
   PoolRunner& api = set.add("api", std::move(second));
   set.add("silent");
-  CHECK(set.pools.listening_at(address, "web") == web.listening_at(address));
-  CHECK(set.pools.listening_at(address, "api") == api.listening_at(address));
-  CHECK(set.pools.listening_at(address, "silent") == web.listening_at(address));
+  CHECK(set.pools.listening_at(address, "web") == web.listeners().socket_at(address));
+  CHECK(set.pools.listening_at(address, "api") == api.listeners().socket_at(address));
+  CHECK(set.pools.listening_at(address, "silent") == web.listeners().socket_at(address));
   CHECK(set.pools.listening_at(parse_listen_address("127.0.0.1:1").value(), "web") == nullptr);
 }
 

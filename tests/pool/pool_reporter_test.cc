@@ -31,6 +31,11 @@ struct Events : EventSink {
   std::vector<ControlEvent> published;
 };
 
+/// No client socket is watched here.
+struct IgnoredEvents : CoreEventSink {
+  void tell(const Event& /*event*/) override {}
+};
+
 /// A reporter of the pool "web", and what it has said.
 class Reports {
  public:
@@ -62,7 +67,7 @@ class Reports {
   }
   [[nodiscard]] bool no_event() const { return events_.published.empty(); }
   [[nodiscard]] WorkerId add(WorkerRole role) { return workers_.add(role, 1, Instant{}).id; }
-  [[nodiscard]] Ticket add(Fd client) { return sockets_.add(std::move(client)); }
+  [[nodiscard]] Ticket add(Fd client) { return clients_.add(std::move(client)); }
 
  private:
   explicit Reports(std::pair<Fd, Fd> pipe)
@@ -81,8 +86,10 @@ class Reports {
   Events events_;
   WorkerTable workers_;
   ProcessTable processes_;
-  SocketTable sockets_;
-  PoolReporter reporter_{"web", log_, events_, {workers_, processes_, sockets_}};
+  Loop loop_;
+  IgnoredEvents client_events_;
+  ClientSockets clients_{loop_, client_events_};
+  PoolReporter reporter_{"web", log_, events_, {workers_, processes_, clients_}};
 };
 
 DeathRecord crash(WorkerRole role = WorkerRole::kWorker) {

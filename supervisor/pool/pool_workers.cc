@@ -1,0 +1,197 @@
+#include "supervisor/pool/pool_workers.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "supervisor/system/process_memory.h"
+
+namespace prefork {
+namespace {
+
+/// The size of a channel's send buffer: holds what can be in flight to one worker, and little more. The
+/// kernel accounts 768 bytes for a datagram, and doubles the number that it is given.
+int send_buffer_for(std::uint32_t slots) { return static_cast<int>((slots + 4) * 768 / 2); }
+
+event::DispatchFailed::Cause to_cause(SendStatus status) {
+  switch (status) {
+    case SendStatus::kFull: return event::DispatchFailed::Cause::kWorkerFull;
+    case SendStatus::kNoResources: return event::DispatchFailed::Cause::kNoResources;
+    case SendStatus::kSent:
+    case SendStatus::kInvalid: return event::DispatchFailed::Cause::kBadConnection;
+    case SendStatus::kGone: break;
+  }
+  return event::DispatchFailed::Cause::kWorkerGone;
+}
+
+Record connection_record(const action::Dispatch& action) {
+  const auto wait_us = std::chrono::duration_cast<std::chrono::microseconds>(action.waited).count();
+  Record record;
+  record.kind = RecordKind::kConnection;
+  record.flags =
+      static_cast<std::uint16_t>((action.may_park ? kMayPark : 0) | (action.park_at_once ? kParkAtOnce : 0) |
+                                 (action.last ? kLastRequest : 0));
+  record.value = action.listener;
+  record.ticket = action.ticket.value;
+  record.time_ns = static_cast<std::uint64_t>(action.accepted_at.time_since_epoch().count());
+  record.wait_us = static_cast<std::uint32_t>(std::clamp<std::int64_t>(wait_us, 0, UINT32_MAX));
+  return record;
+}
+
+}  // namespace
+
+PoolWorkers::PoolWorkers(const SharedServices& shared, const Parts& parts, std::uint64_t spawner_key)
+    : shared_(shared),
+      parts_(parts),
+      spawner_key_(shared.spawner.add(*this, spawner_key)),
+      forks_(shared.loop, *this) {}
+
+PoolWorkers::~PoolWorkers() { shared_.spawner.remove(spawner_key_); }
+
+void PoolWorkers::add_generation(Generation generation, Launches launches) {
+  launches_.add(generation, std::move(launches));
+}
+
+void PoolWorkers::perform(const action::StartWorker& action) {
+  auto ends = Channel::make_pair(send_buffer_for(parts_.core.settings().slots));
+  if (ends) {
+    if (auto own = shared_.client_descriptors.check_own(ends.value().first.descriptor()); !own)
+      ends = own.error();
+  }
+  if (!ends) {
+    shared_.log.error("{} cannot be started: {}", parts_.reporter.name_of(action.worker),
+                      ends.error().message());
+    return tell(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 0}});
+  }
+  auto [ours, theirs] = std::move(ends).value();
+  const bool forked = static_cast<bool>(action.from);
+  WorkerProcess& process = parts_.processes.add(
+      std::make_unique<WorkerProcess>(parts_.process_services, static_cast<WorkerProcess::Owner&>(*this),
+                                      action.worker, std::move(ours), forked));
+  if (forked) return forks_.add(action.worker, action.from, theirs.release());
+  launch(action, process, theirs.release());
+}
+
+void PoolWorkers::launch(const action::StartWorker& action, WorkerProcess& process, Fd channel) {
+  const Launch& launch = launches_.of(action.generation, action.role);
+  Fd theirs;
+  if (launch.captured) {
+    auto pipe = WorkerOutput::make_pipe();
+    if (pipe) {
+      if (auto own = shared_.client_descriptors.check_own(pipe.value().ours.get()); !own) pipe = own.error();
+    }
+    if (!pipe) {
+      process.set_start_error(pipe.error().message());
+      return process.not_started();
+    }
+    process.set_output(std::make_unique<WorkerOutput>(shared_.loop, shared_.log, std::move(pipe.value().ours),
+                                                      action.role == WorkerRole::kTemplate));
+    theirs = std::move(pipe.value().theirs);
+  }
+  shared_.spawner.launch(LaunchKey{spawner_key_, action.worker.value}, launch, std::move(channel),
+                         std::move(theirs));
+}
+
+SendStatus PoolWorkers::send_fork(WorkerId from, const Fd& channel) {
+  WorkerProcess* origin = parts_.processes.find(from);
+  return origin == nullptr ? SendStatus::kGone : origin->send(Record{.kind = RecordKind::kFork}, channel);
+}
+
+void PoolWorkers::fork_failed(WorkerId worker) {
+  tell(event::WorkerExited{worker, Exit{Exit::Kind::kNotStarted, 0}});
+}
+
+void PoolWorkers::perform(const action::SendDrain& action) {
+  // If this fails, the worker is signalled when its deadline passes.
+  if (WorkerProcess* worker = parts_.processes.find(action.worker))
+    (void)worker->send(Record{.kind = RecordKind::kDrain});
+}
+
+void PoolWorkers::perform(const action::SignalWorker& action) {
+  if (WorkerProcess* worker = parts_.processes.find(action.worker)) worker->signal(action.signal);
+}
+
+void PoolWorkers::perform(const action::SendPing& action) {
+  // A full channel says the same as a ping without an answer: the worker has not read what it was sent.
+  if (WorkerProcess* worker = parts_.processes.find(action.worker))
+    (void)worker->send(Record{.kind = RecordKind::kPing});
+}
+
+void PoolWorkers::perform(const action::SendYield& action) {
+  // If this fails, the worker parks by itself a moment later.
+  if (WorkerProcess* worker = parts_.processes.find(action.worker))
+    (void)worker->send(Record{.kind = RecordKind::kYield});
+}
+
+void PoolWorkers::perform(const action::Measure& action) {
+  const WorkerProcess* worker = parts_.processes.find(action.worker);
+  if (worker == nullptr || worker->pid() == 0) return;
+  if (const auto rss = resident_memory(worker->pid())) tell(event::WorkerMeasured{action.worker, *rss});
+}
+
+void PoolWorkers::perform(const action::ForgetWorker& action) {
+  forks_.forget(action.worker);
+  std::unique_ptr<WorkerProcess> process = parts_.processes.take(action.worker);
+  if (process == nullptr) return;
+  // The workers that a template has forked write to the template's pipe: closing it would end them.
+  if (process->output() != nullptr && process->output()->outlives_owner())
+    outputs_.push_back(process->take_output());
+  forgotten_.push_back(std::move(process));
+}
+
+void PoolWorkers::send(const action::Dispatch& action, const Fd& socket) {
+  WorkerProcess* worker = parts_.processes.find(action.worker);
+  const SendStatus status =
+      worker == nullptr ? SendStatus::kGone : worker->send(connection_record(action), socket);
+  if (status == SendStatus::kSent) return;
+  if (status == SendStatus::kInvalid) parts_.reporter.cannot_send(socket);
+  tell(event::DispatchFailed{action.worker, action.ticket, to_cause(status)});
+}
+
+void PoolWorkers::destroy_forgotten() {
+  forgotten_.clear();
+  std::erase_if(outputs_, [](const auto& output) { return output->ended(); });
+}
+
+void PoolWorkers::started(std::uint64_t worker, pid_t pid, Fd pidfd) {
+  if (WorkerProcess* process = parts_.processes.find(WorkerId{worker}))
+    process->started(pid, std::move(pidfd));
+}
+
+void PoolWorkers::not_started(std::uint64_t worker, const LaunchReply& reply) {
+  WorkerProcess* process = parts_.processes.find(WorkerId{worker});
+  if (process == nullptr) return;
+  set_start_error(*process, reply);
+  process->not_started();
+}
+
+void PoolWorkers::start_failed(std::uint64_t worker, const LaunchReply& reply) {
+  if (WorkerProcess* process = parts_.processes.find(WorkerId{worker})) set_start_error(*process, reply);
+}
+
+void PoolWorkers::set_start_error(WorkerProcess& process, const LaunchReply& reply) const {
+  const WorkerRow* row = parts_.core.workers().find(process.id());
+  if (row == nullptr) return;
+  process.set_start_error(describe_failure(reply, launches_.of(row->generation, row->role)));
+}
+
+void PoolWorkers::write_state(PoolState& state) const {
+  state.spawner_key = spawner_key_;
+  state.launches = launches_.state();
+  state.workers = parts_.processes.state();
+  for (const auto& output : outputs_) state.outputs.push_back(output->state());
+  state.forks = forks_.state();
+}
+
+void PoolWorkers::adopt(const PoolState& state, const Launches& configured) {
+  launches_.adopt(state.launches, configured);
+  for (const WorkerProcessState& worker : state.workers) {
+    parts_.processes.add(std::make_unique<WorkerProcess>(parts_.process_services,
+                                                         static_cast<WorkerProcess::Owner&>(*this), worker));
+  }
+  for (const OutputState& output : state.outputs)
+    outputs_.push_back(std::make_unique<WorkerOutput>(shared_.loop, shared_.log, output));
+  forks_.adopt(state.forks);
+}
+
+}  // namespace prefork
