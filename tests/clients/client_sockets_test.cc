@@ -217,7 +217,7 @@ TEST_CASE("our copy is closed, and the connection goes on in the worker") {
   send_all(pair.server, "welcome");
   clients.sockets.perform(action::End{ticket, How::kClose});
   pair.server.reset();
-  const Received received = receive_all(pair.client);
+  const ReceivedText received = receive_all(pair.client);
   CHECK(received.text == "welcome");
   CHECK(received.error == 0);
 }

@@ -55,7 +55,7 @@ TEST_CASE("a client sees the whole reply and a clean end, however much of what i
     const std::string reply(1000, 'w');
     closing.start(std::move(pair.server), reply);
     CHECK(closing.pending() == 1);
-    Received received;
+    ReceivedText received;
     std::thread client([&] {
       received = receive_all(pair.client);
       pair.client.reset();
@@ -74,7 +74,7 @@ TEST_CASE("a client that goes on sending still sees the reply") {
   Runner runner(loop, closing);
   TcpPair pair = tcp_pair();
   closing.start(std::move(pair.server), "busy\n");
-  Received received;
+  ReceivedText received;
   std::thread client([&] {
     send_all(pair.client, std::string(100'000, 'x'));
     received = receive_all(pair.client);

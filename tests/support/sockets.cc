@@ -69,8 +69,8 @@ void send_all(const Fd& socket, std::string_view text) {
   }
 }
 
-Received receive_all(const Fd& socket) {
-  Received received;
+ReceivedText receive_all(const Fd& socket) {
+  ReceivedText received;
   std::array<char, 4096> buffer{};
   for (;;) {
     const ssize_t size = ::recv(socket.get(), buffer.data(), buffer.size(), 0);

@@ -30,11 +30,11 @@ void reset_connection(Fd& socket);
 
 void send_all(const Fd& socket, std::string_view text);
 
-struct Received {
+struct ReceivedText {
   std::string text;
   int error = 0;  ///< the errno at the end; 0: a clean end of file
 };
 /// All bytes until the end.
-[[nodiscard]] Received receive_all(const Fd& socket);
+[[nodiscard]] ReceivedText receive_all(const Fd& socket);
 
 }  // namespace prefork::test

@@ -193,7 +193,7 @@ TEST_CASE("the peer of a connection has a name") {
 TEST_CASE("a last answer reaches the client, and then the end of the connection") {
   const TcpPair pair = tcp_pair();
   send_last_answer(pair.server, "busy\n");
-  const Received received = receive_all(pair.client);
+  const ReceivedText received = receive_all(pair.client);
   CHECK(received.text == "busy\n");
   CHECK(received.error == 0);
 }
