@@ -9,7 +9,7 @@
 #include "proto/fd.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/loop/loop.h"
-#include "supervisor/state/pool_state.h"
+#include "supervisor/state/worker_state.h"
 
 namespace prefork {
 

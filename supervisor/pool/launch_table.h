@@ -8,7 +8,7 @@
 #include "supervisor/core/worker_row.h"
 #include "supervisor/pool/pool_settings.h"
 #include "supervisor/spawner/launch.h"
-#include "supervisor/state/pool_state.h"
+#include "supervisor/state/worker_state.h"
 
 namespace prefork {
 
