@@ -1,0 +1,64 @@
+// What each generation's processes are started from.
+#include "supervisor/pool/launch_table.h"
+
+#include <doctest/doctest.h>
+
+#include <utility>
+#include <vector>
+
+namespace prefork {
+namespace {
+
+Launches launches(const std::string& program) {
+  Launches launches;
+  launches.worker.executable = program;
+  launches.worker.argv = {program, "--worker"};
+  launches.fork_template = launches.worker;
+  launches.fork_template.argv = {program, "--template"};
+  return launches;
+}
+
+TEST_CASE("a worker and a template of one generation are started differently, and generations are apart") {
+  LaunchTable table;
+  table.add(1, launches("/bin/old"));
+  table.add(2, launches("/bin/new"));
+  CHECK(table.of(1, WorkerRole::kWorker) == launches("/bin/old").worker);
+  CHECK(table.of(2, WorkerRole::kWorker) == launches("/bin/new").worker);
+  CHECK(table.of(2, WorkerRole::kTemplate) == launches("/bin/new").fork_template);
+}
+
+TEST_CASE("a generation that is there stays as it is until it is forgotten") {
+  LaunchTable table;
+  table.add(1, launches("/bin/first"));
+  table.add(1, launches("/bin/second"));
+  CHECK(table.of(1, WorkerRole::kWorker).executable == "/bin/first");
+  table.forget(1);
+  table.add(1, launches("/bin/second"));
+  CHECK(table.of(1, WorkerRole::kWorker).executable == "/bin/second");
+}
+
+TEST_CASE("the table comes back from its state as it was") {
+  LaunchTable table;
+  table.add(3, launches("/bin/old"));
+  table.add(4, launches("/bin/new"));
+  LaunchTable copy;
+  copy.adopt(table.state(), launches("/bin/configured"));
+  for (const Generation generation : {3U, 4U}) {
+    for (const WorkerRole role : {WorkerRole::kWorker, WorkerRole::kTemplate})
+      CHECK(copy.of(generation, role) == table.of(generation, role));
+  }
+}
+
+TEST_CASE("a launch in a form of another version is replaced by the configured one") {
+  LaunchTable table;
+  table.add(3, launches("/bin/old"));
+  std::vector<LaunchState> state = table.state();
+  state[0].worker = "in another form";
+  LaunchTable copy;
+  copy.adopt(state, launches("/bin/configured"));
+  CHECK(copy.of(3, WorkerRole::kWorker) == launches("/bin/configured").worker);
+  CHECK(copy.of(3, WorkerRole::kTemplate) == launches("/bin/configured").fork_template);
+}
+
+}  // namespace
+}  // namespace prefork
