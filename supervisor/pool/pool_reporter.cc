@@ -31,7 +31,7 @@ void PoolReporter::report(const action::ReportDeath& report) const {
   if (record.is_failure()) {
     log_.warn("{} died: {}", name, text);
   } else {
-    log_.debug("{} left: {}", name, text);
+    log_.debug("{} exited: {}", name, text);
   }
   const WorkerProcess* process = sources_.processes.find(record.worker);
   const bool captured = process != nullptr && process->output() != nullptr;
@@ -79,8 +79,8 @@ void PoolReporter::report(const action::ReportRollout& report) const {
 }
 
 void PoolReporter::report(const action::ReportStuck& report) const {
-  log_.error("{} is not ended by SIGKILL: it hangs in the kernel{}", name_of(report.worker),
-             report.replaced ? ", and another takes its place" : "; too many do to be replaced");
+  log_.error("{} survives SIGKILL: it hangs in the kernel; {}", name_of(report.worker),
+             report.replaced ? "another worker replaces it" : "too many workers hang to replace it");
 }
 
 void PoolReporter::report(const action::ReportSize& report) const {

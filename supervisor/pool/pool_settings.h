@@ -1,4 +1,4 @@
-// What the core and the spawner need, made from a pool's configuration.
+// Translates a pool's configuration into the core's settings and into what its processes are started from.
 #pragma once
 
 #include "config/config.h"
@@ -9,7 +9,7 @@
 namespace prefork {
 
 [[nodiscard]] PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout);
-/// What the processes of one generation are started from.
+/// What the processes of one generation are started from: workers, and the template in `start: fork`.
 struct Launches {
   Launch worker;
   Launch fork_template;

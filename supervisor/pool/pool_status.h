@@ -1,5 +1,4 @@
-// The live status of one pool, put together from the core's tables and from what only io/ knows: listeners
-// and processes.
+// The status of one pool: from the core's tables, its listeners and its processes. PoolRunner asks for it.
 #pragma once
 
 #include "config/config.h"
@@ -12,7 +11,7 @@ namespace prefork {
 
 [[nodiscard]] PoolStatus status_of(const PoolConfig& config, const Pool& pool,
                                    const ListenerSet::Listeners& listeners, const ProcessTable& processes);
-/// The little that one line of all pools says of it.
+/// What the one-line summary of all pools says of this one.
 [[nodiscard]] PoolSummary summary_of(const PoolConfig& config, const Pool& pool);
 
 }  // namespace prefork

@@ -1,4 +1,4 @@
-// What can be seen of a client without reading: whether it asks something, may ask something yet, or is gone.
+// What a client does, seen without reading: it asks, is silent and may ask yet, or is gone.
 #include "supervisor/clients/client_sign.h"
 
 #include <doctest/doctest.h>
@@ -24,7 +24,7 @@ std::pair<Fd, Fd> unix_pair() {
 
 void finish(const Fd& client) { REQUIRE(::shutdown(client.get(), SHUT_WR) == 0); }
 
-TEST_CASE("a TCP client that says nothing is silent, and one that has sent something asks") {
+TEST_CASE("a TCP client that has sent nothing is silent, one that has sent something asks") {
   TcpPair pair = tcp_pair();
   CHECK(look_at(pair.server) == ClientSign::kSilent);
   send_all(pair.client, "x");

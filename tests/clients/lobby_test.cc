@@ -1,4 +1,4 @@
-// The lobby: each watch tells once what its client does, however early or late it does it.
+// The lobby: each watch reports once what its client does, however early or late that happens.
 #include "supervisor/clients/lobby.h"
 
 #include <doctest/doctest.h>
@@ -22,7 +22,7 @@ using Seen = std::vector<std::pair<std::uint64_t, ClientSign>>;
 /// A lobby, and the sockets in it by the numbers of their tickets.
 class Watched final : private Lobby::Owner {
  public:
-  /// In the lobby from now on.
+  /// A new connection, which is watched.
   TcpPair& enter(std::uint64_t number) {
     TcpPair& pair = add(number);
     watch(number);
@@ -39,7 +39,7 @@ class Watched final : private Lobby::Owner {
   void forget(std::uint64_t number) { lobby_.forget(pairs_.at(number).server); }
   [[nodiscard]] TcpPair& at(std::uint64_t number) { return pairs_.at(number); }
 
-  /// What is seen until `count` have been.
+  /// The first `count` reports.
   Seen see(std::size_t count) {
     wanted_ = count;
     seen_.clear();
@@ -48,7 +48,7 @@ class Watched final : private Lobby::Owner {
     REQUIRE_FALSE(gave_up_);
     return std::exchange(seen_, {});
   }
-  /// What is seen until a client that comes now has been: all there is to see.
+  /// All reports that are due: those before the report on a client that asks now.
   Seen see_all() {
     TcpPair& last = enter(kLast);
     send_all(last.client, "x");
@@ -87,7 +87,7 @@ class Watched final : private Lobby::Owner {
   bool gave_up_ = false;
 };
 
-TEST_CASE("a client that sends something is told of once, and one that does not is not") {
+TEST_CASE("a client that sends something is reported once, a silent one is not") {
   Watched lobby;
   lobby.enter(1);
   send_all(lobby.enter(2).client, "hello");
@@ -97,7 +97,7 @@ TEST_CASE("a client that sends something is told of once, and one that does not 
   CHECK(lobby.see_all().empty());
 }
 
-TEST_CASE("a client that leaves is told of once, and as what it is") {
+TEST_CASE("a client that leaves is reported once, as gone or, after a request, as asking") {
   Watched lobby;
   TcpPair& pair = lobby.enter(1);
   ClientSign sign = ClientSign::kGone;
@@ -114,7 +114,7 @@ TEST_CASE("a client that leaves is told of once, and as what it is") {
   CHECK(lobby.see_all().empty());
 }
 
-TEST_CASE("FAULTS 72: what a client did before it is watched is told of all the same") {
+TEST_CASE("FAULTS 72: what a client did before it is watched is reported, too") {
   Watched lobby;
   send_all(lobby.add(1).client, "hello");
   lobby.add(2).client.reset();
@@ -125,7 +125,7 @@ TEST_CASE("FAULTS 72: what a client did before it is watched is told of all the 
   CHECK(lobby.see_all() == Seen{{1, ClientSign::kAsks}, {2, ClientSign::kGone}});
 }
 
-TEST_CASE("a client is watched again after it has been told of, or before it has been") {
+TEST_CASE("a client is watched again after it has been reported, or before") {
   Watched lobby;
   TcpPair& pair = lobby.enter(1);
   lobby.watch(1, /*again=*/true);
@@ -142,7 +142,7 @@ TEST_CASE("a client is watched again after it has been told of, or before it has
   CHECK(lobby.see(1) == Seen{{1, ClientSign::kGone}});
 }
 
-TEST_CASE("a socket that is forgotten is silent, though somebody else holds a copy of it") {
+TEST_CASE("a forgotten socket is not reported, though there is a copy of it") {
   Watched lobby;
   TcpPair& pair = lobby.enter(1);
   const Fd copy(::fcntl(pair.server.get(), F_DUPFD_CLOEXEC, 0));
@@ -154,7 +154,7 @@ TEST_CASE("a socket that is forgotten is silent, though somebody else holds a co
   CHECK(lobby.see(1) == Seen{{1, ClientSign::kAsks}});
 }
 
-TEST_CASE("a socket that has been told of may be closed while somebody else holds a copy of it") {
+TEST_CASE("a reported socket may be closed while there is a copy of it") {
   Watched lobby;
   TcpPair& pair = lobby.enter(1);
   const Fd copy(::fcntl(pair.server.get(), F_DUPFD_CLOEXEC, 0));
@@ -166,7 +166,7 @@ TEST_CASE("a socket that has been told of may be closed while somebody else hold
   CHECK(lobby.see_all().empty());
 }
 
-TEST_CASE("all who stir at the same time are told of, however many, each once") {
+TEST_CASE("all clients that do something at the same time are reported, however many, each once") {
   Watched lobby;
   constexpr std::uint64_t kMany = Lobby::kSeenPerWakeUp * 2 + 3;
   for (std::uint64_t number = 1; number <= kMany; ++number) send_all(lobby.enter(number).client, "x");

@@ -239,7 +239,7 @@ int option(const Fd& socket, int level, int name) {
   return value;
 }
 
-TEST_CASE("FAULTS 51: TCP clients that vanish are noticed by the kernel, whoever has opened the listener") {
+TEST_CASE("FAULTS 51: the kernel notices TCP clients that vanish, also at a listener that was handed over") {
   Fd handed_over(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   REQUIRE(::listen(handed_over.get(), 1) == 0);
   auto activated = ListenSocket::activated(address_of("systemd:web"), std::move(handed_over));

@@ -112,7 +112,7 @@ TEST_CASE("a death that is a failure is a warning, one that was planned is only 
   planned.exit = Exit{Exit::Kind::kExited, 0};
   planned.reason = StopReason::kResize;
   pool.report(action::ReportDeath{planned});
-  CHECK(pool.lines() == Lines{"debug   pool web: worker 9 left: " + describe(planned, "")});
+  CHECK(pool.lines() == Lines{"debug   pool web: worker 9 exited: " + describe(planned, "")});
   CHECK_FALSE(pool.event<control_event::WorkerDied>().record.is_failure());
 }
 
@@ -173,14 +173,14 @@ TEST_CASE("each stage of a rollout is told, and its failure is an error with the
   CHECK(pool.event<control_event::RolloutStaged>().text == describe(crash(), ""));
 }
 
-TEST_CASE("a worker that SIGKILL does not end is an error that says whether another takes its place") {
+TEST_CASE("a worker that survives SIGKILL is an error that says whether another worker replaces it") {
   Reports pool;
   const WorkerId worker = pool.add(WorkerRole::kWorker);
   pool.report(action::ReportStuck{worker, true});
   pool.report(action::ReportStuck{worker, false});
-  const std::string hangs = "error   pool web: worker 1 is not ended by SIGKILL: it hangs in the kernel";
+  const std::string hangs = "error   pool web: worker 1 survives SIGKILL: it hangs in the kernel; ";
   CHECK(pool.lines() ==
-        Lines{hangs + ", and another takes its place", hangs + "; too many do to be replaced"});
+        Lines{hangs + "another worker replaces it", hangs + "too many workers hang to replace it"});
 }
 
 TEST_CASE("a connection that is given up is an error that names its client") {

@@ -1,4 +1,4 @@
-// The status table: its lines, and what they say in each state.
+// The status table: its lines in each state.
 #include "supervisor/control/status.h"
 
 #include <doctest/doctest.h>
@@ -61,7 +61,7 @@ bool has_line(const std::vector<std::string>& lines, const std::string& part) {
 }
 
 TEST_CASE(
-    "the table begins with the supervisor, then says of each pool its size, listeners, queue and counters") {
+    "the table begins with the supervisor; for each pool follow its size, listeners, queue and counters") {
   const std::vector<std::string> lines = to_table(supervisor({pool()}));
   CHECK(lines[0] == "supervisor 1.2.3, pid 4711, up 2 h, pool.json, 1 pool");
   CHECK(lines[1] ==
@@ -74,7 +74,7 @@ TEST_CASE(
   CHECK(to_table(supervisor({pool(), pool()}))[0].ends_with("2 pools"));
 }
 
-TEST_CASE("children that were no workers are told in the first line, when there were any") {
+TEST_CASE("reaped children that were no workers are counted in the first line, if there were any") {
   SupervisorStatus status = supervisor({pool()});
   status.strangers_reaped = 1;
   CHECK(to_table(status)[0] == "supervisor 1.2.3, pid 4711, up 2 h, pool.json, 1 stranger reaped, 1 pool");
@@ -122,7 +122,7 @@ TEST_CASE("a listener says when it does not accept, and why") {
   CHECK(has_line(to_table(supervisor({status})), "accepted 1204, waiting in the kernel 3 of 128, not acc"));
 }
 
-TEST_CASE("a pool that somebody waits for says so in its line") {
+TEST_CASE("a saturated pool says so in its line") {
   PoolStatus status = pool();
   status.saturated = true;
   CHECK(has_line(to_table(supervisor({status})), "1 to be started, saturated, generation 3"));
