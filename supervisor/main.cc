@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -19,6 +18,7 @@
 #include "supervisor/app/supervisor.h"
 #include "supervisor/commands/client_commands.h"
 #include "supervisor/commands/command_line.h"
+#include "supervisor/commands/command_output.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/spawner/spawner.h"
 #include "supervisor/system/config_lock.h"
@@ -51,7 +51,7 @@ void print_warnings(const std::vector<std::string>& warnings) {
     (void)std::fprintf(stderr, "supervisor: warning: %s\n", warning.c_str());
 }
 
-int check(const std::string& file) {
+int check(const std::string& file, CommandOutput& output) {
   const auto config = load_or_print(file);
   if (!config) return kUsageOrConfig;
   (void)raise_descriptor_limit();
@@ -67,7 +67,7 @@ int check(const std::string& file) {
   }
   print_warnings(setting_warnings(*config, file));
   print_warnings(privilege_warnings(*config, file, geteuid() == 0));
-  (void)std::printf("%s: fine\n", file.c_str());
+  output.print_line(file + ": fine");
   return 0;
 }
 
@@ -99,10 +99,16 @@ int run(const std::string& file, const std::string& program) {
   return run_until_stopped(supervisor, log);
 }
 
-int print_schema() {
-  const std::string_view schema = pool_schema();
-  (void)std::fwrite(schema.data(), 1, schema.size(), stdout);
+int print_schema(CommandOutput& output) {
+  output.print(pool_schema());
   return kFine;
+}
+
+/// The commands other than kRun and those of an upgrade.
+int run_command(const CommandLine& line, CommandOutput& output) {
+  if (line.command == CommandLine::Command::kCheck) return check(line.config_file, output);
+  if (line.command == CommandLine::Command::kSchema) return print_schema(output);
+  return run_client_command(line, output);
 }
 
 }  // namespace
@@ -116,8 +122,8 @@ int main(int argc, char** argv) {
     case CommandLine::Command::kRun: return run(line.config_file, program_path(argv[0]));
     case CommandLine::Command::kAdopt: return adopt(line.descriptor, program_path(argv[0]), command_search());
     case CommandLine::Command::kAdoptCheck: return adopt_check(line.descriptor, command_search());
-    case CommandLine::Command::kCheck: return check(line.config_file);
-    case CommandLine::Command::kSchema: return print_schema();
+    case CommandLine::Command::kCheck:
+    case CommandLine::Command::kSchema:
     case CommandLine::Command::kStatus:
     case CommandLine::Command::kTop:
     case CommandLine::Command::kHealth:
@@ -129,5 +135,6 @@ int main(int argc, char** argv) {
     case CommandLine::Command::kUpgrade:
     case CommandLine::Command::kEvents: break;
   }
-  return run_client_command(line);
+  CommandOutput output;
+  return output.finish(run_command(line, output));
 }

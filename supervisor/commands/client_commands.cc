@@ -1,7 +1,6 @@
 #include "supervisor/commands/client_commands.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -22,11 +21,6 @@ int print_refusal(const std::string& message) {
   return kNo;
 }
 
-/// False: the reader of stdout has closed it.
-bool print(const std::string& line) {
-  return std::printf("%s\n", line.c_str()) >= 0 && std::fflush(stdout) == 0;
-}
-
 std::string dump(const Json& value, int indent = -1) {
   return value.dump(indent, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
@@ -39,53 +33,53 @@ Json pool_parameter(const CommandLine& line) {
 
 /// Calls `method` and prints "pool NAME: `what`" for each pool of the answer.
 int for_pools(ControlClient& client, const std::string& method, const CommandLine& line,
-              const std::string& what) {
+              const std::string& what, CommandOutput& output) {
   const auto result = client.call(method, pool_parameter(line));
   if (!result) return print_refusal(result.error().message());
   for (const Json& pool : result.value().value("pools", Json::array())) {
-    (void)print("pool " + pool.get<std::string>() + ": " + what);
+    output.print_line("pool " + pool.get<std::string>() + ": " + what);
   }
   return kFine;
 }
 
-int status(ControlClient& client, const CommandLine& line) {
+int status(ControlClient& client, const CommandLine& line, CommandOutput& output) {
   const Json parameters = Json::object({{"format", line.json ? "values" : "table"}});
   const auto result = client.call("status", parameters);
   if (!result) return print_refusal(result.error().message());
-  if (line.json) return print(dump(result.value(), 2)) ? kFine : kNo;
-  for (const Json& text : result.value().value("lines", Json::array())) (void)print(text.get<std::string>());
+  if (line.json) output.print_line(dump(result.value(), 2));
+  for (const Json& text : result.value().value("lines", Json::array()))
+    output.print_line(text.get<std::string>());
   return kFine;
 }
 
-int health(ControlClient& client) {
+int health(ControlClient& client, CommandOutput& output) {
   const auto result = client.call("status", Json::object());
   if (!result) return print_refusal(result.error().message());
   const Health found = judge_health(result.value());
-  for (const std::string& text : found.lines) (void)print(text);
+  for (const std::string& text : found.lines) output.print_line(text);
   return found.healthy ? kFine : kNo;
 }
 
-int reload(ControlClient& client) {
+int reload(ControlClient& client, CommandOutput& output) {
   const auto result = client.call("reload", Json::object());
   if (!result) return print_refusal(result.error().message());
   for (const Json& change : result.value().value("changes", Json::array()))
-    (void)print(change.get<std::string>());
+    output.print_line(change.get<std::string>());
   if (result.value().value("applied", false)) return kFine;
   for (const Json& mistake : result.value().value("mistakes", Json::array()))
     print_error(mistake.get<std::string>());
   return print_refusal("reload refused, nothing has changed");
 }
 
-int scale(ControlClient& client, const CommandLine& line) {
+int scale(ControlClient& client, const CommandLine& line, CommandOutput& output) {
   Json parameters = pool_parameter(line);
   parameters["workers"] = line.workers;
   const auto result = client.call("scale", parameters);
   if (!result) return print_refusal(result.error().message());
   const Json& scaled = result.value();
-  return print("pool " + scaled.value("pool", "") + ": " + std::to_string(scaled.value("workers", 0)) +
-               " workers from now on, " + std::to_string(scaled.value("before", 0)) + " before")
-             ? kFine
-             : kNo;
+  output.print_line("pool " + scaled.value("pool", "") + ": " + std::to_string(scaled.value("workers", 0)) +
+                    " workers from now on, " + std::to_string(scaled.value("before", 0)) + " before");
+  return kFine;
 }
 
 int stop(ControlClient& client, const CommandLine& line) {
@@ -97,7 +91,7 @@ int stop(ControlClient& client, const CommandLine& line) {
 
 /// The supervisor closes the connections of its clients when the next program takes over; the next program
 /// answers at the same path.
-int upgrade(ControlClient& client, const std::string& path) {
+int upgrade(ControlClient& client, const std::string& path, CommandOutput& output) {
   if (auto subscribed = client.call("subscribe", Json::object()); !subscribed)
     return print_refusal(subscribed.error().message());
   if (auto begun = client.call("upgrade", Json::object()); !begun)
@@ -109,10 +103,9 @@ int upgrade(ControlClient& client, const std::string& path) {
   auto next = ControlClient::connect(path);
   const auto status = next ? next.value().call("status", Json::object()) : Result<Json>(next.error());
   if (!status) return print_refusal("the supervisor has gone: " + status.error().message());
-  return print("supervisor " + status.value().value("version", "") + " has taken over, pid " +
-               std::to_string(status.value().value("pid", 0)))
-             ? kFine
-             : kNo;
+  output.print_line("supervisor " + status.value().value("version", "") + " has taken over, pid " +
+                    std::to_string(status.value().value("pid", 0)));
+  return kFine;
 }
 
 /// "2026-01-31T12:34:56.789Z 17 worker_ready pool=web worker=3 …"
@@ -131,27 +124,29 @@ std::string event_text(const Json& event) {
   return text;
 }
 
-int events(ControlClient& client, const CommandLine& line) {
+int events(ControlClient& client, const CommandLine& line, CommandOutput& output) {
   const auto result = client.call("subscribe", Json::object());
   if (!result) return print_refusal(result.error().message());
   while (const auto event = client.next_event()) {
-    if (!print(line.json ? dump(*event) : event_text(*event))) return kFine;  // the reader has closed stdout
+    output.print_line(line.json ? dump(*event) : event_text(*event));
+    if (output.error() != 0) return kFine;
   }
   print_error("the supervisor has stopped");
   return kNotRunning;
 }
 
-int run(ControlClient client, const CommandLine& line, const std::string& path) {
+int run(ControlClient client, const CommandLine& line, const std::string& path, CommandOutput& output) {
   switch (line.command) {
-    case Command::kStatus: return status(client, line);
-    case Command::kHealth: return health(client);
-    case Command::kReload: return reload(client);
-    case Command::kRestart: return for_pools(client, "restart", line, "workers are being replaced");
-    case Command::kScale: return scale(client, line);
+    case Command::kStatus: return status(client, line, output);
+    case Command::kHealth: return health(client, output);
+    case Command::kReload: return reload(client, output);
+    case Command::kRestart: return for_pools(client, "restart", line, "workers are being replaced", output);
+    case Command::kScale: return scale(client, line, output);
     case Command::kStop: return stop(client, line);
-    case Command::kResetFailed: return for_pools(client, "reset_failed", line, "failures are forgotten");
-    case Command::kUpgrade: return upgrade(client, path);
-    case Command::kEvents: return events(client, line);
+    case Command::kResetFailed:
+      return for_pools(client, "reset_failed", line, "failures are forgotten", output);
+    case Command::kUpgrade: return upgrade(client, path, output);
+    case Command::kEvents: return events(client, line, output);
     case Command::kTop: return top(std::move(client), path, line.interval);
     case Command::kRun:
     case Command::kCheck:
@@ -164,7 +159,7 @@ int run(ControlClient client, const CommandLine& line, const std::string& path) 
 
 }  // namespace
 
-int run_client_command(const CommandLine& line) {
+int run_client_command(const CommandLine& line, CommandOutput& output) {
   std::string path = line.control;
   if (path.empty() && line.config_file.empty())
     return print_error(
@@ -184,7 +179,7 @@ int run_client_command(const CommandLine& line) {
     return kNotRunning;
   }
   try {
-    return run(std::move(client).value(), line, path);
+    return run(std::move(client).value(), line, path, output);
   } catch (const Json::exception& unexpected) {
     return print_refusal("the program that answers at " + path +
                          " is not a supervisor: " + unexpected.what());

@@ -3,10 +3,13 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
+#include <iostream>
 #include <optional>
+#include <sstream>
 #include <vector>
 
 #include "proto/digits.h"
+#include "supervisor/commands/command_output.h"
 #include "supervisor/version.h"
 
 namespace prefork {
@@ -53,7 +56,7 @@ class Parser {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      return app_.exit(error) == 0 ? kFine : kUsageOrConfig;
+      return report(error);
     }
     for (const auto& [command, meaning] : commands_) {
       if (command->parsed()) line_.command = meaning;
@@ -77,6 +80,15 @@ class Parser {
   }
 
  private:
+  /// Prints the help, or the mistake.
+  int report(const CLI::ParseError& error) const {
+    std::ostringstream help;
+    const int status = app_.exit(error, help, std::cerr);
+    CommandOutput output;
+    output.print(help.str());
+    return output.finish(status == 0 ? kFine : kUsageOrConfig);
+  }
+
   CLI::App* add(const char* name, Command meaning, const char* description) {
     CLI::App* command = app_.add_subcommand(name, description);
     commands_.emplace_back(command, meaning);

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace prefork {
@@ -28,14 +27,14 @@ Result<Json> result_of(const Json& reply) {
 }
 
 Error no_answer(std::chrono::seconds patience) {
-  return {"the supervisor has not answered for " + std::to_string(patience.count()) + " seconds",
-          std::make_error_code(std::errc::timed_out)};
+  return Error{"the supervisor has not answered for " + std::to_string(patience.count()) + " seconds"};
 }
 
 Result<void> send_all(const Fd& socket, std::string_view text) {
   while (!text.empty()) {
     const ssize_t sent = ::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && errno == EAGAIN) return Error{"the supervisor does not take the request"};
     if (sent < 0) return system_error("the supervisor does not take the request");
     text.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -72,6 +71,7 @@ void ControlClient::set_patience(int which, std::chrono::seconds patience) {
 Result<std::string> ControlClient::read_line() {
   std::array<char, 65536> buffer;
   std::size_t searched = 0;
+  late_ = false;
   for (;;) {
     const std::size_t end = input_.find('\n', searched);
     if (end != std::string::npos) {
@@ -82,7 +82,10 @@ Result<std::string> ControlClient::read_line() {
     searched = input_.size();
     const ssize_t received = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
     if (received < 0 && errno == EINTR) continue;
-    if (received < 0 && errno == EAGAIN) return no_answer(patience_);
+    if (received < 0 && errno == EAGAIN) {
+      late_ = true;
+      return no_answer(patience_);
+    }
     if (received < 0) return system_error("the supervisor has closed the connection");
     if (received == 0) return Error{"the supervisor has closed the connection"};
     input_.append(buffer.data(), static_cast<std::size_t>(received));

@@ -26,10 +26,12 @@ class ControlClient {
   /// dropped.
   [[nodiscard]] Result<nlohmann::ordered_json> call(const std::string& method,
                                                     const nlohmann::ordered_json& parameters);
-  /// The two halves of call(). Answers come in the order of the requests. After a timeout (the error's code
-  /// is ETIMEDOUT) answer() can be called again.
+  /// The two halves of call(). Answers come in the order of the requests. When the answer is late(), answer()
+  /// can be called again.
   [[nodiscard]] Result<void> ask(const std::string& method, const nlohmann::ordered_json& parameters);
   [[nodiscard]] Result<nlohmann::ordered_json> answer();
+  /// The last answer() has returned because the patience was over.
+  [[nodiscard]] bool late() const { return late_; }
   /// Waits for the next event without a limit; nothing when the supervisor has closed the connection.
   [[nodiscard]] std::optional<nlohmann::ordered_json> next_event();
   /// Waits until the supervisor has closed the connection.
@@ -45,6 +47,7 @@ class ControlClient {
 
   Fd socket_;
   std::chrono::seconds patience_;
+  bool late_ = false;
   std::string input_;
 };
 

@@ -32,10 +32,10 @@ class Top {
       between_ = answered - std::exchange(answered_, answered);
       return;
     }
-    error_ = answer.error().what;
+    error_ = answer.error().message();
     // After a timeout keep the connection: a supervisor that hangs must not accumulate a connection per
     // request.
-    answer_pending_ = client_ && answer.error().code == std::errc::timed_out;
+    answer_pending_ = client_ && client_->late();
     if (!answer_pending_) client_.reset();
   }
 

@@ -178,3 +178,31 @@ TEST_CASE("check says what has no effect and still calls the file fine; the log 
   SupervisorUnderTest supervisor(PoolText{.more = R"("keep_alive": {"max": 5})"});
   CHECK(contains(supervisor.wait_for_log("/keep_alive/max: has no effect"), " warning "));
 }
+
+TEST_CASE("FAULTS 93: a command whose output is lost says so, with status 1") {
+  SupervisorUnderTest supervisor(PoolText{.workers = 1, .control = true});
+  supervisor.wait_for_idle(1);
+  const std::string& file = supervisor.config_file();
+  const std::string other =
+      supervisor.directory().write("other.json", R"({"listen": ":0", "command": ["/bin/true"]})");
+  const std::vector<std::vector<std::string>> commands = {{"status", "-c", file},
+                                                          {"status", "--json", "-c", file},
+                                                          {"health", "-c", file},
+                                                          {"reload", "-c", file},
+                                                          {"restart", "-c", file},
+                                                          {"scale", "2", "-c", file},
+                                                          {"reset-failed", "-c", file},
+                                                          {"check", "-c", other},
+                                                          {"schema"},
+                                                          {"--help"},
+                                                          {"--version"}};
+  for (const auto& command : commands) {
+    const CommandResult full = run_supervisor(command, Stdout::kFullDisk);
+    CHECK_MESSAGE(full.status == 1, command.front());
+    CHECK(contains(full.errors, "supervisor: the output is lost: stdout: No space left on device\n"));
+    const CommandResult closed = run_supervisor(command, Stdout::kClosed);
+    CHECK_MESSAGE(closed.status == 1, command.front());
+    CHECK(contains(closed.errors, "supervisor: the output is lost: stdout: Bad file descriptor\n"));
+  }
+  CHECK(supervisor.count_in_log("pool main: restart requested") == 2);
+}

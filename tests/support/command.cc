@@ -25,7 +25,7 @@ std::string content(const std::string& file) {
 
 }  // namespace
 
-CommandResult run_supervisor(const std::vector<std::string>& arguments) {
+CommandResult run_supervisor(const std::vector<std::string>& arguments, Stdout destination) {
   const TestDirectory directory;
   std::vector<char*> argv = {const_cast<char*>("supervisor")};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -33,7 +33,9 @@ CommandResult run_supervisor(const std::vector<std::string>& arguments) {
   posix_spawn_file_actions_t actions;
   REQUIRE(::posix_spawn_file_actions_init(&actions) == 0);
   constexpr int kWrite = O_WRONLY | O_CREAT | O_TRUNC;
-  (void)::posix_spawn_file_actions_addopen(&actions, 1, directory.at("output").c_str(), kWrite, 0600);
+  const std::string output = destination == Stdout::kFullDisk ? "/dev/full" : directory.at("output");
+  (void)::posix_spawn_file_actions_addopen(&actions, 1, output.c_str(), kWrite, 0600);
+  if (destination == Stdout::kClosed) (void)::posix_spawn_file_actions_addclose(&actions, 1);
   (void)::posix_spawn_file_actions_addopen(&actions, 2, directory.at("errors").c_str(), kWrite, 0600);
   pid_t pid = -1;
   const int failed = ::posix_spawn(&pid, SUPERVISOR_PROGRAM, &actions, nullptr, argv.data(), environ);

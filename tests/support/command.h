@@ -12,7 +12,11 @@ struct CommandResult {
   std::string errors;  ///< stderr
 };
 
+/// Where the stdout of a command goes.
+enum class Stdout { kCaptured, kFullDisk, kClosed };
+
 /// Runs `supervisor ARGUMENTS…`; fails the test if it does not end in time.
-[[nodiscard]] CommandResult run_supervisor(const std::vector<std::string>& arguments);
+[[nodiscard]] CommandResult run_supervisor(const std::vector<std::string>& arguments,
+                                           Stdout destination = Stdout::kCaptured);
 
 }  // namespace prefork::test
