@@ -74,7 +74,7 @@ int check(const std::string& file, CommandOutput& output) {
 int run(const std::string& file, const std::string& program) {
   ActivatedSockets activated = ActivatedSockets::take();
   normalize_process();
-  unblock_signals();
+  hold_only_requests();
   // The spawner comes first: it must inherit no descriptor, and nothing that the supervisor reads.
   rlimit original{};
   (void)getrlimit(RLIMIT_NOFILE, &original);
@@ -92,6 +92,7 @@ int run(const std::string& file, const std::string& program) {
   log.info("supervisor {} starts, pid {}, configuration {}", kVersion, getpid(), file);
   Supervisor supervisor({{file, command_search(), std::move(activated)}, original, program}, log,
                         std::move(spawner).value());
+  unblock_signals();  // the handlers stand
   if (auto started = supervisor.start(*config, std::move(lock).value()); !started) {
     log.error("{}", started.error().message());
     return 1;
@@ -115,6 +116,7 @@ int run_command(const CommandLine& line, CommandOutput& output) {
 
 // NOLINTNEXTLINE(bugprone-exception-escape): out of memory is the only one left, and ends the program.
 int main(int argc, char** argv) {
+  hold_requests();
   const auto parsed = parse_command_line(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   const auto& line = std::get<CommandLine>(parsed);
@@ -135,6 +137,7 @@ int main(int argc, char** argv) {
     case CommandLine::Command::kUpgrade:
     case CommandLine::Command::kEvents: break;
   }
+  unblock_signals();
   CommandOutput output;
   return output.finish(run_command(line, output));
 }

@@ -41,7 +41,8 @@ std::ptrdiff_t NonBlockingSink::write_some(std::string_view text) {
     }
   } while (written < 0 && errno == EINTR);
   if (written >= 0) return written;
-  return errno == EAGAIN || errno == ENOSPC || errno == EDQUOT ? 0 : -1;
+  const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;  // EFBIG: RLIMIT_FSIZE
+  return full || errno == EAGAIN ? 0 : -1;
 }
 
 bool NonBlockingSink::write_pending() {

@@ -1,5 +1,6 @@
 // SIGUSR2 with a new program that cannot take over: nothing changes, and the log says why.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <csignal>
 #include <string>
@@ -146,4 +147,21 @@ TEST_CASE("FAULTS 65: a supervisor that is being stopped is not upgraded") {
   supervisor->gates().open("go");
   CHECK(client->receive() == "b");
   CHECK(supervisor->await_exit() == 0);
+}
+
+TEST_CASE("FAULTS 92: a state above the limit of a file's size is refused, and does not end the supervisor") {
+  const Program program;
+  SupervisorUnderTest supervisor(PoolText{}.text(), {.in_child =
+                                                         [] {
+                                                           constexpr rlimit kLimit{.rlim_cur = 500,
+                                                                                   .rlim_max = 500};
+                                                           (void)::setrlimit(RLIMIT_FSIZE, &kLimit);
+                                                         },
+                                                     .program = program.path()});
+  const PoolTable before = supervisor.wait_for_idle(1);
+  supervisor.signal(SIGUSR2);
+  const std::string line = supervisor.wait_for_log("upgrade refused");
+  CHECK_MESSAGE(line.find("write the state: File too large") != std::string::npos, line);
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+  CHECK(supervisor.pool().pids() == before.pids());
 }

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,9 +18,12 @@
 
 #include "proto/fd.h"
 #include "tests/config/temp_directory.h"
+#include "tests/support/in_a_child.h"
 
 namespace prefork {
 namespace {
+
+using test::in_a_child;
 
 struct Pipe {
   Pipe() {
@@ -180,6 +184,22 @@ TEST_CASE("FAULTS 56: a full disk neither blocks nor ends anything; when there i
   CHECK(text.find(std::to_string(dropped) + " log lines were dropped") != std::string::npos);
   CHECK(text.find("before\n") < text.find(kLine));
   CHECK(text.ends_with("after\n"));
+}
+
+TEST_CASE("FAULTS 92: a log that has reached the limit of a file's size drops lines, and ends nothing") {
+  const TempDirectory directory;
+  const std::string path = directory.file("log", "");
+  CHECK(in_a_child([&] {
+    (void)::signal(SIGXFSZ, SIG_IGN);  // as normalize_process() leaves it
+    constexpr rlimit kLimit{.rlim_cur = 10'000, .rlim_max = 10'000};
+    (void)::setrlimit(RLIMIT_FSIZE, &kLimit);
+    const Fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+    Log log(file.get());
+    for (std::size_t i = 0; i < kLines; ++i) log.info("{}", kLine);
+    const bool cut = log.waits() && log.dropped() > 0;
+    return cut && ::truncate(path.c_str(), 0) == 0 && !log.write_pending() && log.waits();
+  }));
+  CHECK(content(path).size() == 10'000);
 }
 
 TEST_CASE("FAULTS 56: a device that is always full takes nothing and stops nothing") {

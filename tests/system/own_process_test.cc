@@ -58,7 +58,25 @@ TEST_CASE("FAULTS 38: ignored and blocked signals are as they should be, and chi
     int status = 0;
     return ::waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 5 &&
            sigisemptyset(&blocked) == 1 && is_disposed(SIGCHLD, SIG_DFL) && is_disposed(SIGHUP, SIG_DFL) &&
-           is_disposed(SIGTERM, SIG_DFL) && is_disposed(SIGPIPE, SIG_IGN);
+           is_disposed(SIGTERM, SIG_DFL) && is_disposed(SIGPIPE, SIG_IGN) && is_disposed(SIGXFSZ, SIG_IGN);
+  }));
+}
+
+TEST_CASE("FAULTS 91: before their handlers stand, requests by signal wait, and signals that end it do not") {
+  CHECK(in_a_child([] {
+    sigset_t inherited;
+    sigemptyset(&inherited);
+    for (const int number : {SIGTERM, SIGUSR2}) sigaddset(&inherited, number);
+    (void)::sigprocmask(SIG_SETMASK, &inherited, nullptr);
+    hold_requests();
+    for (const int number : {SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU}) (void)::raise(number);
+    hold_only_requests();
+    sigset_t pending;
+    sigset_t blocked;
+    (void)::sigpending(&pending);
+    (void)::sigprocmask(SIG_SETMASK, nullptr, &blocked);
+    return sigismember(&pending, SIGHUP) == 1 && sigismember(&pending, SIGUSR2) == 1 &&
+           sigismember(&blocked, SIGTERM) == 0 && sigismember(&blocked, SIGINT) == 0;
   }));
 }
 
