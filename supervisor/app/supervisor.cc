@@ -19,7 +19,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       spawner_(loop_, log, clients_, std::move(spawner), worker_descriptors_),
       control_(loop_, log, static_cast<Operations&>(*this)),
       pools_({loop_, log, spawner_, clients_, datagram_, control_, oom_, Callback()}),
-      service_(loop_, static_cast<const ServiceReporter::Subject&>(*this)),
+      service_(loop_, log, static_cast<const ServiceReporter::Subject&>(*this)),
       status_writer_(loop_, log, static_cast<const Operations&>(*this)),
       reloader_(std::move(options.source), {log, pools_, control_, spawner_, clients_}),
       requests_(log, pools_, control_, clients_),

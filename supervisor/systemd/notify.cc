@@ -1,31 +1,53 @@
 #include "supervisor/systemd/notify.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
+#include <string_view>
+
+#include "proto/fd.h"
 
 namespace prefork {
-namespace {
 
-// A failure is not logged: systemd itself reports a service whose notifications do not come.
-void notify(const std::string& state) { (void)::sd_notify(0, state.c_str()); }
+std::string ready_notification(const std::string& status) { return "READY=1\nSTATUS=" + status; }
 
-}  // namespace
-
-void notify_ready(const std::string& status) { notify("READY=1\nSTATUS=" + status); }
-
-void notify_reloading() {
+std::string reloading_notification() {
   timespec now{};
   (void)::clock_gettime(CLOCK_MONOTONIC, &now);
   const auto us = static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
-  notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us) + "\nSTATUS=reloading");
+  return "RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us) + "\nSTATUS=reloading";
 }
 
-void notify_stopping() { notify("STOPPING=1\nSTATUS=stopping"); }
-void notify_status(const std::string& status) { notify("STATUS=" + status); }
-void notify_alive() { notify("WATCHDOG=1"); }
+std::string stopping_notification() { return "STOPPING=1\nSTATUS=stopping"; }
+std::string status_notification(const std::string& status) { return "STATUS=" + status; }
+std::string alive_notification() { return "WATCHDOG=1"; }
+
+bool send_notification(const std::string& text) {
+  const char* variable = std::getenv("NOTIFY_SOCKET");
+  const std::string_view path = variable == nullptr ? "" : variable;
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(name.sun_path)) return true;
+  std::memcpy(name.sun_path, path.data(), path.size());
+  // "@name" is an abstract socket: its name begins with a zero byte and has no end.
+  if (path.front() == '@') name.sun_path[0] = '\0';
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const bool sent =
+      socket.valid() && ::sendto(socket.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                                 reinterpret_cast<const sockaddr*>(&name), size) >= 0;
+  const bool no_room = errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM || errno == EMFILE ||
+                       errno == ENFILE || errno == EINTR;
+  return sent || !no_room;
+}
+
 bool is_service() { return std::getenv("NOTIFY_SOCKET") != nullptr; }
 
 Duration watchdog_interval() {

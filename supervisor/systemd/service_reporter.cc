@@ -1,6 +1,7 @@
 #include "supervisor/systemd/service_reporter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "supervisor/systemd/notify.h"
 
@@ -8,32 +9,63 @@ namespace prefork {
 
 void ServiceReporter::begin() {
   if (!is_service()) return;
-  notify_ready(summary(supervisor_.pool_summaries()));
+  tell(ready_notification(summary(supervisor_.pool_summaries())));
   report_alive();
 }
 
-void ServiceReporter::reloading() const {
-  if (is_service()) notify_reloading();
+void ServiceReporter::reloading() {
+  if (is_service()) tell(reloading_notification());
 }
 
-void ServiceReporter::reloaded() const {
-  if (is_service()) notify_ready(summary(supervisor_.pool_summaries()));
+void ServiceReporter::reloaded() {
+  if (is_service()) tell(ready_notification(summary(supervisor_.pool_summaries())));
 }
 
 void ServiceReporter::stopping() {
   stopping_ = true;
-  if (is_service()) notify_stopping();
+  if (is_service()) tell(stopping_notification());
+}
+
+void ServiceReporter::tell(std::string notification) {
+  unsent_.push_back(std::move(notification));
+  if (unsent_.size() > kMaxUnsent) {
+    unsent_.pop_front();
+    ++dropped_;
+  }
+  if (!retry_.active()) send_unsent();
+}
+
+void ServiceReporter::send_unsent() {
+  while (!unsent_.empty() && send(unsent_.front())) unsent_.pop_front();
+  if (!unsent_.empty()) retry_.start(kRetry, Callback::to<&ServiceReporter::send_unsent>(*this));
+}
+
+bool ServiceReporter::send(const std::string& notification) {
+  const bool sent = send_notification(notification);
+  if (sent == heard_) return sent;
+  heard_ = sent;
+  if (sent) {
+    log_.info("systemd reads the notifications again; {} were dropped", std::exchange(dropped_, 0));
+  } else {
+    log_.warn(
+        "systemd does not read the notifications: changes of state are sent again until it does, others are "
+        "dropped");
+  }
+  return sent;
 }
 
 void ServiceReporter::report() {
-  if (!stopping_) notify_status(summary(supervisor_.pool_summaries()));
+  const bool in_order = unsent_.empty() && !stopping_;
+  if (in_order && !send(status_notification(summary(supervisor_.pool_summaries())))) ++dropped_;
   report_alive();
 }
 
 void ServiceReporter::report_alive() {
   const Duration limit = watchdog_interval();
-  if (limit > Duration::zero()) notify_alive();
-  const Duration interval = limit > Duration::zero() ? std::min(limit / 2, kInterval) : kInterval;
+  const bool alive = limit == Duration::zero() || send(alive_notification());
+  if (!alive) ++dropped_;
+  Duration interval = limit > Duration::zero() ? std::min(limit / 2, kInterval) : kInterval;
+  if (!alive) interval = std::min(interval, kRetry);
   timer_.start(interval, Callback::to<&ServiceReporter::report>(*this));
 }
 

@@ -1,11 +1,18 @@
 // Reports the supervisor's state to systemd: ready, reloading, stopping; every ten seconds a summary of the
-// pools; and the watchdog's sign of life. Does nothing if systemd did not start the supervisor.
+// pools; and the watchdog's sign of life. Never waits for systemd: while it does not read, a change of state
+// is sent again until it is taken, and everything else is dropped and counted. Does nothing if systemd did
+// not start the supervisor.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
 #include <vector>
 
 #include "supervisor/control/status.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
 
 namespace prefork {
@@ -20,26 +27,40 @@ class ServiceReporter {
     [[nodiscard]] virtual std::vector<PoolSummary> pool_summaries() const = 0;
   };
 
-  ServiceReporter(const Loop& loop, const Subject& supervisor) : supervisor_(supervisor), timer_(loop) {}
+  ServiceReporter(const Loop& loop, Log& log, const Subject& supervisor)
+      : log_(log), supervisor_(supervisor), timer_(loop), retry_(loop) {}
 
   /// Reports that the supervisor is ready, and from now on its state at intervals.
   void begin();
-  void reloading() const;
+  void reloading();
   /// Whether the reload was applied or refused.
-  void reloaded() const;
+  void reloaded();
   /// From now on only the sign of life is sent.
   void stopping();
 
  private:
   static constexpr Duration kInterval = std::chrono::seconds(10);
+  static constexpr Duration kRetry = std::chrono::seconds(1);
+  /// Changes of state that wait: two reloads and the end. Older ones mean nothing any more.
+  static constexpr std::size_t kMaxUnsent = 5;
 
+  /// A change of state.
+  void tell(std::string notification);
+  void send_unsent();
+  /// False: systemd does not read. The first such failure and the end of it are logged.
+  bool send(const std::string& notification);
   void report();
   /// Sends the sign of life and arms the timer for the next report().
   void report_alive();
 
+  Log& log_;
   const Subject& supervisor_;
   bool stopping_ = false;
+  std::deque<std::string> unsent_;  ///< changes of state, the oldest first
+  bool heard_ = true;               ///< systemd has taken the last notification
+  std::uint64_t dropped_ = 0;       ///< since then
   TimerWatcher timer_;
+  TimerWatcher retry_;
 };
 
 }  // namespace prefork

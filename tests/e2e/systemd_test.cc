@@ -207,3 +207,37 @@ TEST_CASE("FAULTS 37: as the first process of a container it reaps processes tha
   CHECK(ask(supervisor.address(), "hello") == "hello");
   CHECK(supervisor.status().pid == 1);
 }
+
+TEST_CASE(
+    "FAULTS 89: notifications that nothing reads stop nothing, and the state arrives when they are read") {
+  const TestDirectory directory;
+  const Listener systemd(directory.at("notify"));
+  SupervisorUnderTest supervisor(PoolText{}.text(),
+                                 {.environment = {"NOTIFY_SOCKET=" + directory.at("notify")}});
+  supervisor.wait_for_idle(1);
+  constexpr std::size_t kMoreThanTheKernelKeeps = 20;
+  for (std::size_t i = 1; i <= kMoreThanTheKernelKeeps; ++i) {
+    supervisor.signal(SIGHUP);
+    supervisor.wait_for_log("pool main: reloaded", i);
+    CHECK(ask(supervisor.address(), "hello") == "hello");
+  }
+  supervisor.wait_for_log("systemd does not read the notifications");
+  supervisor.signal(SIGTERM);
+  CHECK(supervisor.await_exit() == 0);
+}
+
+TEST_CASE("FAULTS 89: a change of state that found no room is sent when there is room again") {
+  const TestDirectory directory;
+  const Listener systemd(directory.at("notify"));
+  SupervisorUnderTest supervisor(
+      PoolText{.workers = 2}.text(),
+      {.environment = {"NOTIFY_SOCKET=" + directory.at("notify"), "WATCHDOG_USEC=200000"}});
+  supervisor.wait_for_log("systemd does not read the notifications");
+  supervisor.rewrite_config(PoolText{.workers = 3});
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_idle(3);
+  systemd.wait_for("RELOADING=1");
+  CHECK(systemd.wait_for("READY=1").find(" of 3 workers ready") != std::string::npos);
+  supervisor.wait_for_log("systemd reads the notifications again");
+  systemd.wait_for("WATCHDOG=1");
+}
