@@ -5,42 +5,42 @@
 namespace prefork {
 namespace {
 
-/// Ended by us for a failure, and not reaped yet.
+/// Ended for a failure, and not reaped yet.
 bool is_ending(const WorkerRow& row) {
   return row.status == WorkerStatus::kStopping && is_failure(row.reason);
 }
 
 }  // namespace
 
-Census::Census(const WorkerTable& workers, Generation present, std::optional<Generation> trial,
+Census::Census(const WorkerTable& workers, Generation serving, std::optional<Generation> trial,
                std::size_t max_replaced) {
   workers.for_each([&](const WorkerRow& row) {
     if (row.on_trial(trial)) {
       on_trial = on_trial || row.live();
     } else {
-      count(row, present);
+      count(row, serving);
     }
   });
-  // Beyond the bound nobody is started in the place of one that hangs.
+  // Beyond the bound no worker is started in the place of one that hangs.
   ending -= std::min(stuck, max_replaced);
-  // The same of those that are stopped: when they go on there is one too many, and the idlest leaves.
+  // The same for stopped workers. When one is continued there is one worker too many, and the idlest leaves.
   const std::size_t replaced = std::min(stopped, max_replaced);
   live -= replaced;
   ready -= replaced;
 }
 
-void Census::count(const WorkerRow& row, Generation present) {
+void Census::count(const WorkerRow& row, Generation serving) {
   if (row.role == WorkerRole::kTemplate) {
-    if (row.generation == present) count_template(row);
-  } else if (row.serves(present)) {
-    count_present(row);
+    if (row.generation == serving) count_template(row);
+  } else if (row.serves(serving)) {
+    count_serving(row);
   } else if (row.live()) {
     ++old;
-    if (row.generation == present) ++retiring;
+    if (row.generation == serving) ++retiring;
   }
 }
 
-void Census::count_present(const WorkerRow& row) {
+void Census::count_serving(const WorkerRow& row) {
   if (row.live()) ++live;
   if (row.status == WorkerStatus::kReady) ++ready;
   if (row.status == WorkerStatus::kReady && row.stopped) ++stopped;

@@ -32,7 +32,7 @@ enum class QueueOrder {
 
 enum class QueueFairness {
   kNone,
-  kAddress,  ///< client addresses take turns; in a full queue the address with the most connections loses one
+  kAddress,  ///< client addresses take turns; in a full queue the one that waits with the most makes room
 };
 
 /// The signal that a worker gets first when it is stuck; SIGKILL follows after kill_timeout.

@@ -70,7 +70,7 @@ const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-f
     if (entry.row.state == ConnectionState::kBusy && entry.row.may_park) ++parkable;
     if (clients_.at(entry.client).address != entry.row.client) return "a connection is another client's";
     if (entry.links[kClient].linked != (entry.place == &waiting_)) {
-      return "a client's waiting connections are not those that wait";
+      return "a client's list of waiting connections does not fit the queue";
     }
     ++counts[static_cast<std::size_t>(entry.row.state)];
     const bool held_by_worker =

@@ -1,7 +1,7 @@
-// What a pool has counted since it was made. Numbers only grow.
+// What a pool has counted since it was made. Counters never decrease.
 //
 //   accepted = served + lost + gave_up + rejected + expired + discarded + left + silent
-//              + those still known to the pool
+//              + the connections that the pool still has
 #pragma once
 
 #include <cstdint>
@@ -11,30 +11,31 @@
 namespace prefork {
 
 struct Counters {
+  // Connections: one is counted for each time that the comment applies to it.
   std::uint64_t accepted = 0;
   std::uint64_t dispatched = 0;    ///< Dispatch actions, repeats included
-  std::uint64_t redispatched = 0;  ///< came back from a worker that had not begun, or not touched, them
+  std::uint64_t redispatched = 0;  ///< came back from a worker that had not begun, or not touched it
   std::uint64_t begun = 0;         ///< receipts
-  std::uint64_t served = 0;        ///< ended after their worker, or the last of them, was done
+  std::uint64_t served = 0;        ///< ended after its worker, or the last of several, was done
   std::uint64_t parked = 0;        ///< answered and given back, each time
-  std::uint64_t evicted = 0;       ///< ended while they waited for data, to make room for others
-  std::uint64_t lost = 0;          ///< their worker died after it had begun them
+  std::uint64_t evicted = 0;       ///< ended in the lobby to make room for others
+  std::uint64_t lost = 0;          ///< its worker died after it had begun it
   std::uint64_t gave_up = 0;       ///< came back too often
   std::uint64_t rejected = 0;      ///< the queue was full
   std::uint64_t expired = 0;       ///< waited longer than the queue's timeout
   std::uint64_t discarded = 0;     ///< still queued when the pool was stopped, or not sendable at all
-  std::uint64_t left = 0;          ///< their client went before a worker had begun them
-  std::uint64_t silent = 0;        ///< sent nothing while they were waited for
+  std::uint64_t left = 0;          ///< the client left before a worker had begun it
+  std::uint64_t silent = 0;        ///< the client sent nothing in time
 
   /// Connections that wanted something and ended in any other way than served.
   [[nodiscard]] std::uint64_t unserved() const { return lost + gave_up + rejected + expired + discarded; }
 
   std::uint64_t starts = 0;
   std::uint64_t start_failures = 0;
-  std::uint64_t crashes = 0;     ///< deaths of ready workers that nobody planned
+  std::uint64_t crashes = 0;     ///< unplanned deaths of ready workers
   std::uint64_t violations = 0;  ///< workers that broke the protocol
 
-  std::uint64_t queue_high = 0;  ///< most connections that ever waited at a time
+  std::uint64_t queue_high = 0;  ///< the most connections that ever waited at a time
   Histogram waits;               ///< time in the queue, of each request or connection that was dispatched
   Histogram busy_times;          ///< time from Busy to Idle or Park
 

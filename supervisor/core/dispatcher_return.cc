@@ -1,4 +1,4 @@
-// The part of Dispatcher for connections that come back: from a worker that died, and to another one.
+// The part of Dispatcher for connections that come back from a worker, to be sent to another one.
 #include "supervisor/core/dispatcher.h"
 
 namespace prefork {

@@ -1,6 +1,6 @@
-// How many workers a pool shall have whose number follows the load. Grows when fewer than `spare` are idle or
-// connections wait, in steps that double; shrinks by the workers that were never needed for a whole
-// idle_timeout. Constant time: it is asked after every event.
+// The target size of a pool whose number of workers follows the load. It grows when fewer than `spare`
+// workers are idle or connections wait, in steps that double. It shrinks by the workers that were not needed
+// during a whole idle_timeout. Constant time: Lifecycle asks after every event.
 #pragma once
 
 #include <cstddef>
@@ -25,9 +25,9 @@ class ElasticSize {
   /// At most `limit` workers from now on. The bounds of `target` change at once.
   void configure(const PoolSettings::Elastic& settings, std::size_t limit, Instant now);
   [[nodiscard]] std::size_t clamp(std::size_t target) const;
-  /// How many workers there shall be, with `target` before.
+  /// The new target, with `target` before.
   [[nodiscard]] std::size_t decide(const Load& load, std::size_t target, Instant now);
-  /// When decide() should be asked again though nothing happens.
+  /// When to call decide() again although nothing happens.
   [[nodiscard]] std::optional<Instant> next_look() const;
 
   template <typename Self, typename Visit>
@@ -45,7 +45,7 @@ class ElasticSize {
 
   PoolSettings::Elastic settings_;
   std::size_t limit_ = 1;
-  std::size_t burst_ = 1;  ///< how many the next step may start
+  std::size_t burst_ = 1;  ///< the most starts of the next step
   double credit_ = 0;      ///< starts left of spawn_rate a second
   Instant credit_at_;
   Instant next_step_;

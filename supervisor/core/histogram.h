@@ -1,5 +1,5 @@
-// Durations counted in buckets that are at most 1/16 wide: percentiles of any number of samples, within 6.25
-// %, in 5 KiB.
+// Counts durations in buckets that are at most 1/16 wide: percentiles of any number of samples within 6.25 %,
+// in 5 KiB of memory.
 #pragma once
 
 #include <algorithm>
@@ -24,8 +24,7 @@ class Histogram {
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] Duration max() const { return max_; }
 
-  /// The upper end of the bucket in which the sample of that rank lies, never more than max(). `fraction` is
-  /// 0 to 1.
+  /// The upper end of the bucket with the sample of that rank; never more than max(). `fraction` is 0 to 1.
   [[nodiscard]] Duration percentile(double fraction) const {
     const auto rank = static_cast<std::uint64_t>(fraction * static_cast<double>(count_));
     std::uint64_t seen = 0;

@@ -1,8 +1,8 @@
-// Names for workers and connections that are never reused, and the allocator that hands them out.
+// Ids of workers and connections, which are never reused, and the allocator that makes them.
 //
-// An id is a sequence number above and the number of a table slot below: the slot makes looking it up an
-// array access, the sequence makes every id larger than all before it and tells an old id from the slot's
-// present owner.
+// An id has a sequence number in its upper bits and the number of a table slot in its lower bits. The slot
+// makes a look-up an array access. The sequence makes each id larger than all before it, and tells an old id
+// from that of the slot's present owner.
 #pragma once
 
 #include <chrono>
@@ -24,7 +24,7 @@ struct SlotId {
   static constexpr std::uint64_t kMaxSlots = std::uint64_t{1} << SlotBits;
   static SlotId make(std::uint64_t sequence, std::size_t slot) { return {(sequence << SlotBits) | slot}; }
   [[nodiscard]] std::size_t slot() const { return static_cast<std::size_t>(value & (kMaxSlots - 1)); }
-  /// The number to show to people: 1, 2, 3 …
+  /// The number for people: 1, 2, 3 …
   [[nodiscard]] std::uint64_t sequence() const { return value >> SlotBits; }
   [[nodiscard]] explicit operator bool() const { return value != 0; }
   auto operator<=>(const SlotId&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14's mistake
@@ -35,12 +35,13 @@ using WorkerId = SlotId<struct WorkerTag, 16>;
 /// A million connections at a time; at 100,000 a second the sequence lasts five years.
 using Ticket = SlotId<struct TicketTag, 20>;
 
-/// Which configuration a worker was started from. Grows by one with each reload that replaces workers.
+/// Numbers the configurations that workers are started from. Grows by one with each reload that replaces
+/// workers.
 using Generation = std::uint32_t;
 /// Position in the pool's list of listeners.
 using ListenerIndex = std::uint32_t;
 
-/// Stands for a client's network address: an IPv4 address, or the 64 bits of an IPv6 address that name a
+/// A client's network address as a number: an IPv4 address, or the 64 bits of an IPv6 address that name a
 /// network.
 using ClientAddress = std::uint64_t;
 inline constexpr ClientAddress kNoAddress = 0;
@@ -50,7 +51,7 @@ class SlotAllocator {
  public:
   [[nodiscard]] bool full() const { return free_.empty() && used_slots_ == Id::kMaxSlots; }
 
-  /// The caller asks full() first.
+  /// Not when it is full().
   [[nodiscard]] Id allocate() {
     std::size_t slot = used_slots_;
     if (free_.empty()) {
@@ -63,7 +64,7 @@ class SlotAllocator {
   }
 
   void release(Id id) { free_.push_back(static_cast<std::uint32_t>(id.slot())); }
-  /// How many different slots it has ever given out.
+  /// Number of different slots that were ever given out.
   [[nodiscard]] std::size_t used_slots() const { return used_slots_; }
 
   template <typename Self, typename Visit>

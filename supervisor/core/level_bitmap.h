@@ -1,4 +1,4 @@
-// A set of small numbers that tells its lowest member in constant time: 64 × 64 × 16 bits under two levels of
+// A set of small numbers that finds its lowest member in constant time: 64 × 64 × 16 bits under two levels of
 // summary.
 #pragma once
 

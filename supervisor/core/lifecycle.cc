@@ -49,7 +49,7 @@ void Lifecycle::forget_failures(Instant now) {
 
 std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event::WorkerReady& event,
                                                      Instant now, Actions& out) {
-  if (row.status == WorkerStatus::kStopping) return std::nullopt;  // sent before our signal came
+  if (row.status == WorkerStatus::kStopping) return std::nullopt;  // sent before the signal came
   if (row.status != WorkerStatus::kStarting) return Violation::kUnexpectedReady;
   if (event.foreign_version) return Violation::kBadVersion;
   introduced(row, now);

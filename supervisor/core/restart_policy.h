@@ -1,6 +1,6 @@
-// When may the next worker be started? Tells apart a failure to start (delays that double, one attempt at a
-// time) and a crash while serving (a new worker at once, but not without end). Planned departures never come
-// here.
+// Decides when the next worker may be started. After a failure to start: with delays that double, one attempt
+// at a time. After a crash while serving: at once, but at a limited rate. Planned ends of workers are not
+// reported to it.
 #pragma once
 
 #include <cstddef>
@@ -15,22 +15,22 @@ namespace prefork {
 
 class RestartPolicy {
  public:
-  /// How many may be starting at a time before the first has ever been ready.
+  /// How many workers may start at a time before the first has ever been ready.
   static constexpr std::size_t kUnprovenAtOnce = 4;
   /// A worker that has been ready this long, or has served a connection, proves that starting works.
   static constexpr Duration kProofAfter = std::chrono::seconds(1);
 
   RestartPolicy(const PoolSettings& settings, std::uint32_t seed, Instant now);
 
-  /// New settings. What the workers are started from may have been mended: forgets all failures.
+  /// New settings. The cause of failures may be mended: forgets all failures.
   void configure(const PoolSettings& settings, Instant now);
 
   /// The operator says that the cause is mended: the next start may be at once. What was learned before the
-  /// failures stays, and it takes as much as ever to prove that they are over.
+  /// failures is kept, and the same proof is needed that they are over.
   void forget_failures(Instant now);
 
-  /// A worker died before Ready, or so soon after that it comes to the same. Failures of attempts that
-  /// overlapped count as one. Returns the delay that follows.
+  /// A worker died before Ready, or so soon after it that this makes no difference. Failures of attempts that
+  /// overlapped count as one. Returns the delay until the next start.
   Duration on_failure(Instant started_at, Instant now);
   /// A worker died that had served, or had been ready for a while.
   void on_crash(Instant now);
@@ -39,14 +39,14 @@ class RestartPolicy {
   /// ready. True when this ended a series of failures.
   bool on_proven();
 
-  /// May one more be started, with `pending` starting or ended by us and not judged yet?
+  /// May one more worker be started, while `pending` are starting, or were ended and are not reaped yet?
   [[nodiscard]] bool may_start(std::size_t pending, Instant now) const;
   /// When may_start() could change by time alone.
   [[nodiscard]] std::optional<Instant> next_start(Instant now) const;
   /// When the worker that is ready but unproven will be proven by age alone.
   [[nodiscard]] std::optional<Instant> proof_due() const { return proof_due_; }
   [[nodiscard]] std::uint32_t failures() const { return failures_; }
-  /// There were failures, and nothing has proven yet that they are over.
+  /// There were failures, and it is not proven yet that they are over.
   [[nodiscard]] bool in_trouble() const { return in_trouble_; }
   [[nodiscard]] Instant last_failure() const { return last_failure_; }
 
@@ -60,7 +60,8 @@ class RestartPolicy {
   }
 
  private:
-  /// Crashes that may be mended at once: a bucket that holds a few for each worker and fills in a second.
+  /// Crashes after which a worker may be started at once: a bucket that holds a few for each worker and fills
+  /// in a second.
   static constexpr double kCrashesPerWorker = 4;
   [[nodiscard]] double full_credit() const;
   void refill(Instant now);

@@ -1,6 +1,6 @@
-// Whether a pool has more to do than it has workers for: somebody waits in its queue. Reports when that
-// begins and when it has been over for a moment, so that a pool at its limit is not reported with every
-// connection.
+// Whether a pool has more connections than its workers can take, so that connections wait in its queue.
+// Reports when that begins, and when it has been over for a moment: a pool at its limit is not reported with
+// each connection.
 #pragma once
 
 #include <cstddef>
@@ -13,14 +13,14 @@ namespace prefork {
 
 class Saturation {
  public:
-  /// How long nobody must have waited.
+  /// For this time no connection must have waited.
   static constexpr Duration kCalm = std::chrono::milliseconds(100);
 
-  /// `queued`: how many still wait when everything that can be handed out has been.
+  /// `queued`: how many connections still wait after all that workers can take have been handed out.
   void observe(std::size_t queued, Instant now, Actions& out);
   /// What was reported last.
   [[nodiscard]] bool saturated() const { return saturated_; }
-  /// When to observe once more, whatever happens.
+  /// When to call observe() again although nothing happens.
   [[nodiscard]] std::optional<Instant> next_deadline() const;
 
   template <typename Self, typename Visit>
@@ -30,7 +30,7 @@ class Saturation {
 
  private:
   bool saturated_ = false;
-  std::optional<Instant> calm_since_;  ///< while saturated_: since when nobody waits
+  std::optional<Instant> calm_since_;  ///< while saturated_: since when no connection waits
 };
 
 }  // namespace prefork

@@ -1,6 +1,6 @@
-// A state as plain values: numbers, texts, lists, and objects whose members have names. What is carried over
-// into the program that takes the supervisor's place is made of these. Names make it readable for a version
-// that has a few more members, or a few less.
+// A state as plain values: numbers, texts, lists, and objects whose members have names. An upgrade in place
+// carries the state over into the new program in this form. The names let a version read it that has a few
+// members more, or less.
 //
 // A type takes part by listing its members once, for both directions:
 //
@@ -10,7 +10,7 @@
 //     …
 //   }
 //
-// See snapshot_writer.h and snapshot_reader.h.
+// snapshot_writer.h and snapshot_reader.h convert.
 #pragma once
 
 #include <chrono>

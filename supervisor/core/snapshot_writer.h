@@ -17,7 +17,7 @@ template <typename T>
 
 namespace snapshot_detail {
 
-// All of them first: they call each other.
+// Declared first, because they call each other.
 template <typename T>
 void write(const T& value, Snapshot& to);
 template <typename T>
@@ -41,7 +41,7 @@ void write_list(const List& values, Snapshot& to) {
   for (const auto& value : values) write(value, list.emplace_back());
 }
 
-/// The names once, in the first row: there may be very many of them.
+/// A table has the names once, in its first row: there may be very many rows.
 template <typename T>
 void write_table(const std::vector<T>& rows, Snapshot& to) {
   auto& table = to.value.emplace<Snapshot::List>();

@@ -1,8 +1,8 @@
-// Who of a queue goes first when it cannot keep up. Oldest first is fair, and right for a queue that drains.
-// In one that stands everybody waits the whole queue's length, and by the time they are served many have
-// given up: there newest first serves most of them at once. The rule that tells them apart is CoDel's
-// (Nichols and Jacobson, 2012): a queue stands when its oldest has waited longer than a target for a whole
-// interval.
+// Decides which end of the queue goes first. Oldest first is fair, and right for a queue that drains. In a
+// queue that stands each connection waits for the whole length of the queue, and when it is served its client
+// has often given up; there newest first serves most clients at once. The rule that tells the two apart is
+// that of CoDel (Nichols and Jacobson, 2012): a queue stands when its oldest connection has waited longer
+// than a target for a whole interval.
 #pragma once
 
 #include <optional>
@@ -15,8 +15,8 @@ class StandingQueue {
  public:
   static constexpr Duration kInterval = std::chrono::milliseconds(100);
 
-  /// To be told whenever the queue has changed; `oldest`: since when its oldest has waited, nothing when it
-  /// is empty.
+  /// Must be called whenever the queue has changed. `oldest`: since when its oldest connection has waited;
+  /// nothing when the queue is empty.
   void observe(std::optional<Instant> oldest, Duration target, Instant now) {
     if (!oldest || now - *oldest < target) {
       standing_since_ = kNever;

@@ -161,7 +161,7 @@ void WorkerTable::fill(const Contents& contents) {
   rows_.resize(ids_.used_slots());
   places_.resize(ids_.used_slots());
   for (const WorkerRow& row : contents.rows) {
-    if (row.id.slot() >= rows_.size()) continue;  // one that was never given out
+    if (row.id.slot() >= rows_.size()) continue;  // the slot was never given out
     rows_[row.id.slot()] = row;
     ++size_;
     if (is_starting(row)) ++starting_;

@@ -36,7 +36,7 @@ TEST_CASE("connections leave the queue in the order in which they came") {
   CHECK(t.table.broken_invariant() == nullptr);
 }
 
-TEST_CASE("those that came back from a worker go before those that are new, in their own order") {
+TEST_CASE("connections that came back from a worker go before new ones, in their own order") {
   Table t;
   const Ticket fresh = t.enqueue();
   const Ticket back = t.enqueue(/*came_back=*/true);
@@ -67,7 +67,7 @@ TEST_CASE("a connection whose dispatch failed gets its old place back") {
   CHECK(t.table.broken_invariant() == nullptr);
 }
 
-TEST_CASE("the one that has been queued the longest is found in either list") {
+TEST_CASE("the connection that has been queued longest is found in either list") {
   Table t;
   const Ticket fresh = t.enqueue(false, kNow);
   const Ticket back = t.enqueue(true, kNow + std::chrono::seconds(1));
@@ -103,7 +103,7 @@ TEST_CASE("a receipt is awaited from the dispatch to the beginning") {
   CHECK(t.table.broken_invariant() == nullptr);
 }
 
-TEST_CASE("what a worker holds is listed until it is taken out of its hands") {
+TEST_CASE("the connections of a worker are listed until they are taken from it") {
   Table t;
   const Ticket one = t.enqueue();
   const Ticket two = t.enqueue();

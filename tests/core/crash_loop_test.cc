@@ -1,4 +1,4 @@
-// Workers that die again and again: started again, but not without end.
+// Workers that die again and again are started again at a limited rate.
 #include <doctest/doctest.h>
 
 #include <cstddef>
@@ -18,7 +18,7 @@ PoolSettings pool_of(std::size_t workers) {
   return settings;
 }
 
-/// How a worker that cannot work goes about it.
+/// In which way a worker fails.
 enum class Misery { kExits, kCannotBeStarted, kClosesItsChannelFirst, kTalksNonsense, kReadyThenExits };
 
 void fail(PoolDriver& d, WorkerId worker, Misery misery) {

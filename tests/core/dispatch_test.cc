@@ -1,4 +1,4 @@
-// Who gets the next connection, and what becomes of a dispatch that cannot be carried out.
+// Which worker gets the next connection, and what follows when a dispatch cannot be carried out.
 #include <doctest/doctest.h>
 
 #include "tests/core/pool_driver.h"
@@ -30,7 +30,7 @@ TEST_CASE("a connection goes to a ready worker at once, with its listener and it
   CHECK(dispatch.waited == Duration{});
 }
 
-TEST_CASE("nobody gets a connection before he is ready") {
+TEST_CASE("a worker gets no connection before it is ready") {
   PoolDriver d(pool_of(1));
   const Ticket ticket = d.accept();
   CHECK(d.count<action::Dispatch>() == 0);
@@ -114,7 +114,8 @@ TEST_CASE("a connection that three workers refuse is closed") {
 }
 
 TEST_CASE(
-    "FAULTS 33: a connection that cannot be sent for want of resources stays first in line and nobody is "
+    "FAULTS 33: a connection that cannot be sent for lack of resources stays first in the queue and no "
+    "worker is "
     "blamed") {
   PoolDriver d(pool_of(2));
   d.ready_all();
@@ -198,7 +199,7 @@ TEST_CASE("a dispatch that fails because its worker is leaving as planned change
   CHECK(d.connection(ticket)->state == ConnectionState::kQueued);
 }
 
-TEST_CASE("a socket that cannot be sent is closed and harms nobody") {
+TEST_CASE("a socket that cannot be sent is closed, and its worker stays") {
   PoolDriver d(pool_of(1));
   d.ready_all();
   const Ticket ticket = d.accept();

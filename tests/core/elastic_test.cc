@@ -19,7 +19,7 @@ PoolSettings elastic(std::size_t min, std::size_t max, std::size_t spare = 1, st
   return settings;
 }
 
-TEST_CASE("an idle pool has its minimum, or its spare workers where those are more") {
+TEST_CASE("an idle pool has its minimum of workers, or its spare workers when they are more") {
   PoolDriver small(elastic(2, 10));
   small.ready_all();
   small.advance(seconds(60));
@@ -96,7 +96,7 @@ TEST_CASE("workers leave that were not needed for a whole idle_timeout, and only
   d.ready_all();
   REQUIRE(d.count_status(WorkerStatus::kReady) == 8);
   for (const Ticket ticket : tickets) d.busy(ticket);
-  // Three go on being busy; for a moment of the next window it were five.
+  // Three workers stay busy; for a moment of the next window five are.
   for (std::size_t i = 3; i < tickets.size(); ++i) d.idle(tickets[i]);
   d.advance(seconds(12));
   const Ticket fourth = d.accept();

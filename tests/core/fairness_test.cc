@@ -34,7 +34,7 @@ struct Busy {
     for (int i = 0; i < count; ++i) all.push_back(d.accept(client));
     return all;
   }
-  /// Who gets the worker when it is free.
+  /// The connection that gets the worker when it is free.
   Ticket serve() {
     d.idle(held);
     held = d.last<action::Dispatch>().ticket;
@@ -54,7 +54,7 @@ TEST_CASE("addresses take turns, each in its own order") {
     CHECK(busy.serve() == next);
 }
 
-TEST_CASE("without fairness who comes first is served first, whoever it is") {
+TEST_CASE("without fairness connections are served in the order of arrival, from any address") {
   PoolSettings settings = fair();
   settings.fairness = QueueFairness::kNone;
   Busy busy(settings);
@@ -63,7 +63,7 @@ TEST_CASE("without fairness who comes first is served first, whoever it is") {
   for (const Ticket next : {crowd[0], crowd[1], crowd[2], other[0], other[1]}) CHECK(busy.serve() == next);
 }
 
-TEST_CASE("an address that comes back to the queue has its turn after those that wait") {
+TEST_CASE("an address that comes back to the queue has its turn after the addresses that wait") {
   Busy busy(fair());
   const auto crowd = busy.accept(kCrowd, 2);
   const auto other = busy.accept(kOther, 1);
@@ -87,13 +87,13 @@ TEST_CASE("in a full queue the address that waits with the most makes room") {
   CHECK(busy.serve() == other);
 }
 
-TEST_CASE("in a queue that is full of equals who comes is turned away") {
+TEST_CASE("a queue that is full of addresses with equally many connections turns the new one away") {
   Busy busy(fair());
   for (ClientAddress client = 10; client < 16; ++client) CHECK_FALSE(busy.d.ended(busy.d.accept(client)));
   CHECK(busy.d.ended(busy.d.accept(kOther)) == How::kReject);
 }
 
-TEST_CASE("while the queue stands the newest are served first, and who has waited the longest makes room") {
+TEST_CASE("while the queue stands the newest are served first, and the oldest makes room") {
   PoolSettings settings = fair();
   settings.order = QueueOrder::kAdaptive;
   Busy busy(settings);

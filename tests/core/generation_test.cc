@@ -19,7 +19,7 @@ PoolSettings pool_of(std::size_t workers) {
   return settings;
 }
 
-/// A pool that serves, and a rollout that has just begun.
+/// A pool that serves, and whose rollout has just begun.
 class ReplacedPool : public PoolDriver {
  public:
   explicit ReplacedPool(const PoolSettings& settings) : PoolDriver(settings) {
@@ -34,7 +34,7 @@ class ReplacedPool : public PoolDriver {
     return count<action::ReportRollout>([&](const auto& report) { return report.stage == stage; }) > 0;
   }
   /// As many connections at a time as there are workers: each of them gets one.
-  void serve_everybody() {
+  void serve_each_worker() {
     std::vector<Ticket> tickets;
     for (std::size_t i = 0; i < count_status(WorkerStatus::kReady); ++i) tickets.push_back(accept());
     for (const Ticket ticket : tickets) busy(ticket);
@@ -43,26 +43,27 @@ class ReplacedPool : public PoolDriver {
   std::size_t before = 0;
 };
 
-TEST_CASE("one worker of the new generation starts, and nobody leaves while it is on trial") {
+TEST_CASE("one worker of the new generation starts, and no worker leaves while it is on trial") {
   ReplacedPool d(pool_of(4));
   CHECK(d.started.size() == d.before + 1);
   CHECK(d.reported(Stage::kTrial));
   CHECK(d.pool.lifecycle().rollout().trial() == Generation{2});
   d.ready(d.candidate());
   d.advance(milliseconds(1999));
-  d.serve_everybody();
+  d.serve_each_worker();
   CHECK(d.started.size() == d.before + 1);
   CHECK(d.count<action::SendDrain>() == 0);
   CHECK(d.count_status(WorkerStatus::kReady) == 5);
 }
 
-TEST_CASE("the others follow when it has been ready for the time and has served the connections") {
+TEST_CASE(
+    "the other workers follow when the first has been ready for the time and has served the connections") {
   ReplacedPool d(pool_of(4));
   d.ready(d.candidate());
-  d.serve_everybody();
+  d.serve_each_worker();
   d.advance(seconds(2));
   CHECK_FALSE(d.reported(Stage::kTakesOver));  // it has served one of two
-  d.serve_everybody();
+  d.serve_each_worker();
   CHECK(d.reported(Stage::kTakesOver));
   CHECK(d.count<action::SendDrain>() == 1);
   for (int i = 0; i < 4; ++i) d.ready_all();
@@ -70,7 +71,7 @@ TEST_CASE("the others follow when it has been ready for the time and has served 
   CHECK(d.pool.lifecycle().rollout().generation() == 2);
 }
 
-TEST_CASE("where no connections come, three times the time is enough") {
+TEST_CASE("without connections three times the time is enough") {
   ReplacedPool d(pool_of(2));
   d.ready(d.candidate());
   d.advance(milliseconds(5999));
@@ -79,7 +80,7 @@ TEST_CASE("where no connections come, three times the time is enough") {
   CHECK(d.reported(Stage::kTakesOver));
 }
 
-TEST_CASE("one that dies before it is ready, or at its first connection, ends the rollout and nothing else") {
+TEST_CASE("a worker on trial that dies before Ready, or at its first connection, ends only the rollout") {
   for (const bool ready : {false, true}) {
     CAPTURE(ready);
     ReplacedPool d(pool_of(3));
@@ -105,7 +106,7 @@ TEST_CASE("one that dies before it is ready, or at its first connection, ends th
   }
 }
 
-TEST_CASE("one that never gets ready is killed at start_timeout, and the rollout fails") {
+TEST_CASE("a worker on trial that never gets ready is killed at start_timeout, and the rollout fails") {
   ReplacedPool d(pool_of(3));
   d.advance(d.pool.settings().start_timeout);
   CHECK(d.killed(d.candidate()));
@@ -115,7 +116,7 @@ TEST_CASE("one that never gets ready is killed at start_timeout, and the rollout
   CHECK(d.last<action::ReportRollout>().death->reason == StopReason::kStartTimeout);
 }
 
-TEST_CASE("workers that die during a trial are replaced from what they were started from themselves") {
+TEST_CASE("workers that die during a trial are replaced by workers of their own generation") {
   ReplacedPool d(pool_of(2));
   d.exit(d.started[0], PoolDriver::kKilled);
   CHECK(d.last<action::StartWorker>().generation == 1);
@@ -124,7 +125,7 @@ TEST_CASE("workers that die during a trial are replaced from what they were star
   CHECK(d.last<action::StartWorker>().generation == 2);
 }
 
-TEST_CASE("a second change takes the place of the one on trial") {
+TEST_CASE("a second change takes the place of the generation on trial") {
   ReplacedPool d(pool_of(2));
   d.ready(d.candidate());
   const WorkerId first = d.candidate();
@@ -138,7 +139,7 @@ TEST_CASE("a second change takes the place of the one on trial") {
   CHECK(d.pool.lifecycle().rollout().generation() == 3);
 }
 
-TEST_CASE("where nobody serves, the new generation takes over at once") {
+TEST_CASE("when no worker serves, the new generation takes over at once") {
   PoolDriver d(pool_of(3));
   d.handle(event::SettingsChanged{pool_of(3), true});
   CHECK(d.pool.lifecycle().rollout().generation() == 2);
@@ -173,7 +174,8 @@ TEST_CASE("with start: fork a template of the new generation is started first, a
   }
 }
 
-TEST_CASE("when a third generation takes over, what is left of the first is ended whatever it does") {
+TEST_CASE(
+    "when a third generation takes over, the last workers of the first are ended even if they are busy") {
   PoolSettings settings = pool_of(1);
   settings.probation = {Duration::zero(), 0};
   settings.stop_timeout = std::chrono::hours(1);
@@ -192,7 +194,7 @@ TEST_CASE("when a third generation takes over, what is left of the first is ende
   CHECK_FALSE(d.terminated(generations[2]));
 }
 
-TEST_CASE("trials that came to nothing do not make the generation that serves an old one") {
+TEST_CASE("abandoned trials do not make the serving generation an old one") {
   PoolSettings settings = pool_of(2);
   settings.stop_timeout = std::chrono::hours(1);
   PoolDriver d(settings);
@@ -210,7 +212,7 @@ TEST_CASE("trials that came to nothing do not make the generation that serves an
   for (const WorkerId worker : serving) CHECK_FALSE(d.terminated(worker));
 }
 
-TEST_CASE("what nobody runs any more is forgotten, once") {
+TEST_CASE("a generation without workers is forgotten, once") {
   ReplacedPool d(pool_of(1));
   d.ready(d.candidate());
   d.advance(seconds(6));

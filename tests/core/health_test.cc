@@ -89,7 +89,7 @@ TEST_CASE("a worker that finishes in time is left alone, and one without busy_ti
   CHECK(d.count<action::SignalWorker>() == 0);
 }
 
-TEST_CASE("kill_signal ABRT is for a worker that hangs, and for nobody else") {
+TEST_CASE("kill_signal ABRT is only for a worker that hangs") {
   PoolSettings settings = pool_of(2);
   settings.stuck_signal = KillSignal::kAbort;
   PoolDriver d(settings);
@@ -104,7 +104,7 @@ TEST_CASE("kill_signal ABRT is for a worker that hangs, and for nobody else") {
   CHECK(d.terminated(stuck == d.started[0] ? d.started[1] : d.started[0]));
 }
 
-TEST_CASE("an idle worker is asked whether it lives, and ended when it does not answer") {
+TEST_CASE("an idle worker is pinged, and ended when it does not answer") {
   PoolSettings settings = pool_of(2);
   settings.ping_interval = seconds(10);
   settings.ping_timeout = seconds(2);
@@ -120,7 +120,7 @@ TEST_CASE("an idle worker is asked whether it lives, and ended when it does not 
   CHECK(d.last<action::ReportDeath>().record.reason == StopReason::kPingTimeout);
 }
 
-TEST_CASE("one that works is not asked, and one that answers is asked again and again") {
+TEST_CASE("a busy worker is not pinged, and a worker that answers is pinged again and again") {
   PoolSettings settings = pool_of(1);
   settings.busy_timeout = Duration::zero();
   settings.ping_interval = seconds(10);
@@ -143,7 +143,7 @@ TEST_CASE("one that works is not asked, and one that answers is asked again and 
   }
 }
 
-TEST_CASE("a Pong that nobody asked for is a violation") {
+TEST_CASE("a Pong without a Ping is a violation") {
   PoolDriver d(pool_of(1));
   d.ready_all();
   d.handle(event::WorkerPong{d.started[0]});
@@ -202,17 +202,17 @@ TEST_CASE("FAULTS 11: a worker that SIGKILL does not end is replaced, up to a bo
   CHECK(d.count_status(WorkerStatus::kReady) == 4);
 }
 
-TEST_CASE("FAULTS 45 and 60: after a standstill nobody is killed who has only not been heard") {
+TEST_CASE("FAULTS 45 and 60: after a standstill no worker is killed whose records are only unread") {
   PoolDriver d(pool_of(2));
   d.ready_all();
   const Ticket silent = d.accept();
   const Ticket working = d.accept();
   d.busy(working);
-  d.now += std::chrono::hours(1);  // nobody looked at the clock meanwhile
+  d.now += std::chrono::hours(1);  // the supervisor did not run meanwhile
   d.forget();
   d.handle(event::DeadlinePassed{});
   CHECK(d.actions.empty());
-  // What they said in that hour is heard now.
+  // The records of that hour are read now.
   d.busy(silent);
   d.idle(silent);
   d.idle(working);
@@ -221,7 +221,8 @@ TEST_CASE("FAULTS 45 and 60: after a standstill nobody is killed who has only no
   CHECK(d.pool.counters().served == 2);
 }
 
-TEST_CASE("FAULTS 45 and 60: who says nothing after a standstill either is judged when the grace is over") {
+TEST_CASE(
+    "FAULTS 45 and 60: a worker that is silent after a standstill, too, is judged when the grace is over") {
   PoolDriver d(pool_of(1));
   d.ready_all();
   const Ticket ticket = d.accept();

@@ -1,5 +1,5 @@
-// Random histories: whatever happens, in whatever order, the promises hold after every event, the pool
-// becomes whole again when its workers behave, and a stop ends.
+// Random histories: with any events in any order the invariants hold after each event, the pool becomes whole
+// again when its workers behave, and a stop ends.
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
@@ -17,7 +17,7 @@ std::vector<std::uint32_t> random_draws() {
   return *rc::gen::scale(20.0, rc::gen::container<std::vector<std::uint32_t>>(number));
 }
 
-TEST_CASE("after any history of misfortune the pool becomes whole, serves everybody and stops cleanly") {
+TEST_CASE("after any history of faults the pool becomes whole, serves all connections and stops cleanly") {
   CHECK(rc::check("", [] {
     const auto numbers = random_draws();
     Draws draws(numbers);
@@ -28,7 +28,7 @@ TEST_CASE("after any history of misfortune the pool becomes whole, serves everyb
   }));
 }
 
-TEST_CASE("a stop in the midst of any history ends, and each connection is ended exactly once") {
+TEST_CASE("a stop in the middle of any history ends, and each connection is ended exactly once") {
   CHECK(rc::check("", [] {
     const auto numbers = random_draws();
     Draws draws(numbers);

@@ -164,7 +164,7 @@ TEST_CASE("a pool that forks starts its template first, and the workers from it"
   CHECK(d.last<action::StartWorker>().from == d.started[0]);
 }
 
-/// Two workers that serve, and their template; a third is wanted of it.
+/// Two workers that serve, and their template, which is to fork a third.
 struct ForkingPool : PoolDriver {
   ForkingPool() : PoolDriver(settings_of()) {
     ready_all();
@@ -182,7 +182,7 @@ struct ForkingPool : PoolDriver {
 };
 
 TEST_CASE(
-    "FAULTS 69: a template that forks nobody when asked is ended and replaced, and its workers serve on") {
+    "FAULTS 69: a template that does not fork when asked is ended and replaced, and its workers serve on") {
   ForkingPool d;
   d.handle(event::WorkerStopped{d.origin()});
   d.advance(d.pool.settings().start_timeout - milliseconds(1));
@@ -218,7 +218,7 @@ TEST_CASE(
   CHECK(d.last<action::StartWorker>().from == d.origin());
 }
 
-TEST_CASE("a template that is slow to fork many is not taken for one that hangs") {
+TEST_CASE("a template that forks many workers slowly is not taken for one that hangs") {
   ForkingPool d;
   d.handle(event::Resized{4});
   REQUIRE(d.count_status(WorkerStatus::kStarting) == 3);
@@ -241,7 +241,7 @@ TEST_CASE("a template that dies is replaced, and its workers serve on") {
   d.serve_one();
   const WorkerId young = d.started.back();
   d.exit(d.started[1], PoolDriver::kKilled);
-  CHECK(d.started.size() == 4);  // there is nobody to fork from yet
+  CHECK(d.started.size() == 4);  // there is no template to fork from yet
   d.ready(young, 0);
   CHECK(d.last<action::StartWorker>().from == young);
 }

@@ -1,4 +1,4 @@
-// Connections that have nothing to say: new ones that are silent, and parked ones between two requests.
+// Connections that wait for their clients: new ones that are silent, and parked ones between two requests.
 #include <doctest/doctest.h>
 
 #include "tests/core/pool_driver.h"
@@ -74,7 +74,8 @@ TEST_CASE("FAULTS 48: a new connection gets a worker when it has sent something,
   }
 }
 
-TEST_CASE("a parked connection frees its worker, and its next request goes to whoever is least busy then") {
+TEST_CASE(
+    "a parked connection frees its worker, and its next request goes to the worker that is least busy then") {
   PoolDriver d(parking(2));
   d.ready_all();
   const Ticket ticket = d.accept();
@@ -95,7 +96,7 @@ TEST_CASE("a parked connection frees its worker, and its next request goes to wh
   CHECK(d.pool.counters().parked == 1);
 }
 
-TEST_CASE("who may not park and does breaks the protocol") {
+TEST_CASE("a worker that parks without permission breaks the protocol") {
   PoolSettings settings = parking();
   settings.keep_alive.reset();
   PoolDriver d(settings);
@@ -107,7 +108,7 @@ TEST_CASE("who may not park and does breaks the protocol") {
   CHECK(d.killed(d.started[0]));
 }
 
-TEST_CASE("what a worker was told it may park it may park after a reload has forbidden it") {
+TEST_CASE("a worker may still park a connection that it was allowed to park before a reload forbade it") {
   PoolSettings settings = parking();
   PoolDriver d(settings);
   d.ready_all();
@@ -122,7 +123,8 @@ TEST_CASE("what a worker was told it may park it may park after a reload has for
   CHECK_FALSE(d.killed(d.started[0]));
 }
 
-TEST_CASE("a worker may keep a connection while another is free, and is asked for it when somebody waits") {
+TEST_CASE(
+    "a worker may keep a connection while another is free, and is asked to park it when connections wait") {
   PoolDriver d(parking(2));
   d.ready_all();
   const Ticket first = d.accept();
@@ -170,7 +172,7 @@ TEST_CASE("the connection that is parked the longest makes room for another") {
 }
 
 TEST_CASE(
-    "when no descriptor is free those make room that have been silent for a while, and then the parked") {
+    "when no descriptor is free, connections that have been silent for a while make room, then parked ones") {
   PoolSettings settings = parking();
   settings.first_byte_timeout = seconds(10);
   PoolDriver d(settings);
@@ -202,7 +204,7 @@ TEST_CASE("an elastic pool keeps no connection with its last idle workers, so no
   CHECK(d.last<action::Dispatch>().park_at_once);
 }
 
-TEST_CASE("FAULTS 46: at a stop who asks is served, and who is silent is closed") {
+TEST_CASE("FAULTS 46: at a stop a client that asks is served, and the connection of a silent one is closed") {
   PoolSettings settings = parking();
   PoolDriver d(settings);
   d.ready_all();
@@ -215,7 +217,7 @@ TEST_CASE("FAULTS 46: at a stop who asks is served, and who is silent is closed"
   d.see(silent, ClientSign::kSilent);
   d.see(asking, ClientSign::kAsks);
   CHECK(d.ended(silent) == How::kHangUp);
-  d.park(busy);  // nobody is waited for any more
+  d.park(busy);  // no client is waited for any more
   d.see(busy, ClientSign::kSilent);
   CHECK(d.ended(busy) == How::kHangUp);
   d.busy(asking);
@@ -255,8 +257,7 @@ TEST_CASE("a connection that comes back on its second request starts counting an
   }
 }
 
-TEST_CASE(
-    "after a standstill those whose time is over leave in one go of bounded steps, not in one a second") {
+TEST_CASE("after a standstill overdue connections leave in bounded steps at once, not in one step a second") {
   PoolSettings settings = waiting();
   PoolDriver d(settings);
   d.ready_all();

@@ -1,5 +1,5 @@
-// How many members a structure has, and how many it lists for its snapshot: whoever adds one and does not
-// list it is told.
+// How many members a structure has, and how many it lists for its snapshot: a test fails when a member is not
+// listed.
 #pragma once
 
 #include <cstddef>

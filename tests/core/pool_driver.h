@@ -1,5 +1,5 @@
-// Drives a Pool through virtual time: plays io/ for the tests, remembers every action, and looks at the
-// invariants after every event.
+// Drives a Pool through virtual time in place of PoolRunner: remembers each action, and checks the invariants
+// after each event.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -35,7 +35,7 @@ class PoolDriver {
 
   // Workers.
   void ready(WorkerId worker, std::uint64_t slots = 1) { handle(event::WorkerReady{worker, slots}); }
-  /// Every worker that is starting says Ready, and so do those that are started for it.
+  /// Every worker that is starting says Ready, and so does each that is started because of that.
   void ready_all(std::uint64_t slots = 1) {
     std::size_t next = 0;
     while (next < started.size()) {
@@ -46,7 +46,7 @@ class PoolDriver {
     }
   }
   void exit(WorkerId worker, Exit exit = kCleanExit) { handle(event::WorkerExited{worker, exit}); }
-  /// Every worker that was told to leave does.
+  /// Every worker that was told to leave exits.
   void leave_all() {
     for (const WorkerId worker : rows()) {
       if (!row(worker).live()) exit(worker);
@@ -88,7 +88,7 @@ class PoolDriver {
   void park(Ticket ticket) { handle(event::WorkerParked{holder(ticket), ticket}); }
   void see(Ticket ticket, event::ClientSign sign) { handle(event::ClientSeen{ticket, sign}); }
   void refuse(Ticket ticket) { handle(event::WorkerRefused{holder(ticket), ticket}); }
-  /// A connection that is accepted, begun and finished; tells by whom.
+  /// Accepts a connection, which a worker begins and finishes. Returns the worker.
   WorkerId serve_one() {
     const Ticket ticket = accept();
     const WorkerId worker = holder(ticket);
@@ -98,7 +98,7 @@ class PoolDriver {
     return worker;
   }
 
-  /// Lets time pass, and every deadline on the way.
+  /// Lets time pass and sends DeadlinePassed for each deadline on the way.
   void advance(Duration duration) {
     const Instant end = now + duration;
     for (int steps = 0; steps < 100'000; ++steps) {

@@ -1,4 +1,4 @@
-// The queue has a limit and each connection in it an end.
+// The queue has a limit, and each connection in it has a timeout.
 #include <doctest/doctest.h>
 
 #include <vector>
@@ -54,7 +54,7 @@ TEST_CASE("a full queue stops accepting, and room in it starts it again") {
   CHECK(d.pool.connections().queued() == 1);
 }
 
-TEST_CASE("what was accepted before the word to stop came through is not turned away") {
+TEST_CASE("a connection that was accepted before accepting stopped is not turned away") {
   PoolDriver d(queue_of(1, QueueFull::kWait));
   for (int i = 0; i < 5; ++i) d.accept();
   CHECK(d.count<action::End>() == 0);
@@ -62,7 +62,7 @@ TEST_CASE("what was accepted before the word to stop came through is not turned 
   CHECK(d.pool.counters().queue_high == 5);
 }
 
-TEST_CASE("a pool that rejects goes on accepting and turns away what there is no room for") {
+TEST_CASE("a pool that rejects goes on accepting and turns away connections without room") {
   PoolDriver d(queue_of(2, QueueFull::kReject));
   d.accept();
   d.accept();
@@ -73,7 +73,7 @@ TEST_CASE("a pool that rejects goes on accepting and turns away what there is no
 }
 
 TEST_CASE(
-    "a connection that has waited for the queue's timeout is turned away, and those after it in their turn") {
+    "a connection that has waited for the queue's timeout is turned away, and later ones in their turn") {
   PoolDriver d(queue_of(100, QueueFull::kWait));
   const Ticket first = d.accept();
   d.advance(seconds(1));
@@ -88,7 +88,7 @@ TEST_CASE(
   CHECK(d.pool.counters().expired == 2);
 }
 
-TEST_CASE("a connection that comes back is served before those that wait, and may wait anew") {
+TEST_CASE("a connection that comes back is served before those in the queue, and its timeout starts anew") {
   PoolDriver d(queue_of(100, QueueFull::kWait));
   d.ready_all();
   const Ticket first = d.accept();
@@ -100,7 +100,7 @@ TEST_CASE("a connection that comes back is served before those that wait, and ma
   CHECK_FALSE(d.holder(second));
 }
 
-TEST_CASE("a limit that is lowered below the queue's length throws nobody out") {
+TEST_CASE("a limit that is lowered below the queue's length turns no connection away") {
   PoolDriver d(queue_of(100, QueueFull::kWait));
   for (int i = 0; i < 10; ++i) d.accept();
   PoolSettings fewer = d.pool.settings();
@@ -132,7 +132,7 @@ TEST_CASE("a full queue that is told to reject accepts again, and one that is to
   CHECK_FALSE(d.pool.accepting());
 }
 
-TEST_CASE("a shorter timeout counts for those that wait already") {
+TEST_CASE("a shorter timeout counts for connections that wait already") {
   PoolDriver d(queue_of(10, QueueFull::kWait));
   const Ticket ticket = d.accept();
   d.advance(seconds(3));

@@ -20,7 +20,7 @@ PoolSettings holding(Hold hold, std::size_t workers = 2, std::uint32_t slots = 1
 constexpr auto kReceipt = Hold::kReceipt;
 constexpr auto kDone = Hold::kDone;
 
-TEST_CASE("the receipt closes our copy, unless the pool holds it until the worker is done") {
+TEST_CASE("the receipt closes the supervisor's copy, unless the pool holds it until the worker is done") {
   PoolDriver receipt(holding(kReceipt));
   receipt.ready_all();
   receipt.busy(receipt.accept());
@@ -149,7 +149,7 @@ TEST_CASE("FAULTS 7: a connection that two workers began and died of is closed a
   CHECK(d.pool.counters().redispatched == 1);
 }
 
-TEST_CASE("a held connection of which bytes were consumed and none answered is given its last word") {
+TEST_CASE("a held connection of which bytes were consumed and none answered gets the crash reply") {
   PoolDriver d(holding(kDone));
   d.ready_all();
   const Ticket ticket = d.accept();
@@ -235,7 +235,7 @@ TEST_CASE("a reload that changes what is held counts from the next receipt on") 
   CHECK_FALSE(d.ended(open));
 }
 
-TEST_CASE("an inspection that nobody asked for changes nothing") {
+TEST_CASE("the answer to an inspection without a question changes nothing") {
   PoolDriver d(holding(kDone));
   d.ready_all();
   const Ticket ticket = d.accept();

@@ -36,11 +36,11 @@ bool can_hold(Speaker speaker) {
          speaker == Speaker::kKilled;
 }
 
-/// What the protocol says, written down once more.
+/// The rules of the protocol, written a second time.
 bool is_violation(Record record, Speaker speaker, Subject subject) {
-  if (speaker == Speaker::kKilled) return false;  // dead to us already
+  if (speaker == Speaker::kKilled) return false;  // it is being killed: its records do not count
   if (record == Record::kReady) {
-    // One that is being stopped may have said it before our signal came.
+    // A worker that is being stopped may have sent it before the signal came.
     return speaker == Speaker::kReady || speaker == Speaker::kDraining || speaker == Speaker::kTemplate;
   }
   const bool fits = subject == Subject::kDispatched
@@ -71,7 +71,7 @@ struct Scene {
     }
   }
 
-  /// Accepts until one lands where it shall; the others are finished.
+  /// Accepts connections until the worker in question gets one; the others are finished.
   Ticket give(bool to_speaker) {
     for (int i = 0; i < 20; ++i) {
       const Ticket ticket = driver.accept();
@@ -222,15 +222,15 @@ TEST_CASE("records of workers that are gone, or never were, change nothing") {
   const WorkerId gone = d.started[0];
   d.exit(gone);
   const std::size_t before = d.actions.size();
-  for (const WorkerId nobody : {gone, WorkerId{}, WorkerId::make(77, 9)}) {
-    d.ready(nobody);
-    d.handle(event::WorkerBusy{nobody, Ticket{5}});
-    d.handle(event::WorkerIdle{nobody, Ticket{5}});
-    d.handle(event::WorkerRefused{nobody, Ticket{5}});
-    d.handle(event::WorkerProgress{nobody, Ticket{5}});
-    d.handle(event::WorkerViolated{nobody});
-    d.handle(event::ChannelClosed{nobody});
-    d.exit(nobody);
+  for (const WorkerId unknown : {gone, WorkerId{}, WorkerId::make(77, 9)}) {
+    d.ready(unknown);
+    d.handle(event::WorkerBusy{unknown, Ticket{5}});
+    d.handle(event::WorkerIdle{unknown, Ticket{5}});
+    d.handle(event::WorkerRefused{unknown, Ticket{5}});
+    d.handle(event::WorkerProgress{unknown, Ticket{5}});
+    d.handle(event::WorkerViolated{unknown});
+    d.handle(event::ChannelClosed{unknown});
+    d.exit(unknown);
   }
   CHECK(d.actions.size() == before);
 }

@@ -1,4 +1,4 @@
-// Workers that are replaced though nothing is wrong with them.
+// Workers that work well and are replaced for their age, size or number of connections.
 #include <doctest/doctest.h>
 
 #include <cstddef>
@@ -37,7 +37,7 @@ TEST_CASE("a worker that has served enough leaves when its successor is ready, a
   CHECK(d.pool.workers().size() == 2);
 }
 
-TEST_CASE("a reload that limits connections or age means the workers that serve already") {
+TEST_CASE("a reload that limits connections or age applies to workers that serve already") {
   PoolDriver d(pool_of(1));
   d.ready_all();
   for (int i = 0; i < 3; ++i) d.serve_one();
@@ -50,7 +50,7 @@ TEST_CASE("a reload that limits connections or age means the workers that serve 
   CHECK(d.started.size() == 2);
 }
 
-TEST_CASE("a reload that takes the limits away spares those that had come near them") {
+TEST_CASE("a reload that takes the limits away spares workers that had come near them") {
   PoolSettings settings = pool_of(1);
   settings.recycle.connections = 3;
   settings.recycle.age = seconds(100);
@@ -64,7 +64,7 @@ TEST_CASE("a reload that takes the limits away spares those that had come near t
   CHECK(d.started.size() == 1);
 }
 
-TEST_CASE("one whose successor cannot start goes on serving") {
+TEST_CASE("a worker whose successor cannot start goes on serving") {
   PoolSettings settings = pool_of(1);
   settings.recycle.connections = 1;
   PoolDriver d(settings);
@@ -78,7 +78,7 @@ TEST_CASE("one whose successor cannot start goes on serving") {
   CHECK(d.count<action::SendDrain>() == 0);
 }
 
-TEST_CASE("at most at_once are in the middle of it") {
+TEST_CASE("at most at_once workers are being replaced at a time") {
   PoolSettings settings = pool_of(6);
   settings.recycle.age = seconds(100);
   settings.recycle.at_once = 2;
@@ -97,7 +97,7 @@ TEST_CASE("at most at_once are in the middle of it") {
   CHECK(d.count_status(WorkerStatus::kReady) == 6);
 }
 
-TEST_CASE("with jitter not all are due at the same time") {
+TEST_CASE("with jitter not all workers are due at the same time") {
   PoolSettings settings = pool_of(8);
   settings.recycle.age = seconds(100);
   settings.recycle.jitter = 0.5;
@@ -113,7 +113,7 @@ TEST_CASE("with jitter not all are due at the same time") {
   CHECK(d.started.size() == 16);
 }
 
-TEST_CASE("one that has grown too large is replaced") {
+TEST_CASE("a worker that has grown too large is replaced") {
   PoolSettings settings = pool_of(2);
   settings.recycle.rss = 1000;
   PoolDriver d(settings);
@@ -128,7 +128,7 @@ TEST_CASE("one that has grown too large is replaced") {
   CHECK(d.count_for<action::SendDrain>(d.started[0]) == 1);
 }
 
-TEST_CASE("without recycle nobody is looked after") {
+TEST_CASE("without recycle no worker is checked") {
   PoolDriver d(pool_of(2));
   d.ready_all();
   d.forget();

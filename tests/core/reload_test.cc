@@ -130,7 +130,7 @@ TEST_CASE("FAULTS 40: reloads in a row end in the last settings, each worker in 
   CHECK(d.pool.counters().start_failures + d.pool.counters().crashes == 0);
 }
 
-TEST_CASE("FAULTS 40: a reload while workers start replaces those, too") {
+TEST_CASE("FAULTS 40: a reload while workers start replaces these, too") {
   PoolDriver d(pool_of(2));
   d.handle(event::SettingsChanged{pool_of(2), true});
   for (int i = 0; i < 10; ++i) d.ready_all();
@@ -153,7 +153,7 @@ TEST_CASE("a resize in the middle of a replacement ends in the new size and the 
   }
 }
 
-TEST_CASE("a replacement that comes with a size of zero drains everybody and starts nobody") {
+TEST_CASE("a replacement that comes with a size of zero drains all workers and starts none") {
   PoolDriver d(pool_of(3));
   d.ready_all();
   d.handle(event::SettingsChanged{pool_of(0), true});

@@ -92,7 +92,7 @@ struct Load {
   std::deque<Ticket> busy;
 };
 
-TEST_CASE("FAULTS 61: any sizes under load kill nobody who is busy and lose nothing") {
+TEST_CASE("FAULTS 61: any sizes under load kill no busy worker and lose no connection") {
   Load load;
   for (int step = 0; step < 800; ++step) {
     if (step % 5 == 0) load.d.handle(event::Resized{load.random() % 33});
@@ -106,13 +106,13 @@ TEST_CASE("FAULTS 61: any sizes under load kill nobody who is busy and lose noth
   CHECK(c.served > 100);
 }
 
-TEST_CASE("FAULTS 62: a smaller size while workers start cancels those that are not ready") {
+TEST_CASE("FAULTS 62: a smaller size while workers start cancels workers that are not ready") {
   PoolDriver d(pool_of(4));
   d.ready(d.started[1]);
   d.handle(event::Resized{1});
   CHECK(d.row(d.started[1]).status == WorkerStatus::kReady);
   for (const std::size_t i : {0U, 2U, 3U}) CHECK(d.terminated(d.started[i]));
-  d.ready(d.started[0]);  // crossed with our signal
+  d.ready(d.started[0]);  // sent before the signal came
   CHECK(d.row(d.started[0]).status == WorkerStatus::kStopping);
   CHECK(d.count<action::ReportViolation>() == 0);
   d.leave_all();

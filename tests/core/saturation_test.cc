@@ -1,4 +1,4 @@
-// What is told of a pool that cannot keep up, and of connections that go to a second worker.
+// Reports about a pool that cannot keep up, and about connections that go to a second worker.
 #include "supervisor/core/saturation.h"
 
 #include <doctest/doctest.h>
@@ -35,7 +35,7 @@ TEST_CASE("a connection that finds a free worker is no saturation, one that must
   CHECK(reports(d, true) == 1);
 }
 
-TEST_CASE("saturation ends when nobody has waited for a tenth of a second, and not before") {
+TEST_CASE("saturation ends when no connection has waited for a tenth of a second, and not before") {
   PoolDriver d(pool_of(1));
   d.ready_all();
   for (int i = 0; i < 5; ++i) {
@@ -89,8 +89,7 @@ TEST_CASE("a connection that comes back from a dead worker is reported with the 
   CHECK(report.times == 1);
 }
 
-TEST_CASE(
-    "failures that the operator has declared mended make nobody wait, and their end is still reported") {
+TEST_CASE("failures that the operator has declared mended delay no start, and their end is still reported") {
   PoolDriver d(pool_of(1));
   for (int i = 0; i < 6; ++i) {
     d.exit(d.started.back());

@@ -1,5 +1,4 @@
-// What a pool is carried over as: every member is listed, everything comes back, and what does not fit is
-// named.
+// Snapshots: each member is listed, everything comes back, and an error names what does not fit.
 #include <doctest/doctest.h>
 
 #include <limits>

@@ -1,4 +1,4 @@
-// Who goes first in a queue that cannot keep up, and which of the equally busy workers is chosen.
+// Which connection goes first in a queue that cannot keep up, and which of equally busy workers is chosen.
 #include "supervisor/core/standing_queue.h"
 
 #include <doctest/doctest.h>
@@ -47,7 +47,7 @@ struct Crowd {
       waiting.push_back(d.accept());
     }
   }
-  /// Who gets the worker when it is free.
+  /// The connection that gets the worker when it is free.
   Ticket serve() {
     d.idle(held);
     held = d.last<action::Dispatch>().ticket;

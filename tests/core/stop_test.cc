@@ -113,7 +113,9 @@ TEST_CASE("FAULTS 46: what outlasts stop_timeout is terminated, then killed, and
   CHECK(d.count<action::Stopped>() == 1);
 }
 
-TEST_CASE("FAULTS 46: a second request is quick: everybody is terminated and who waits is turned away") {
+TEST_CASE(
+    "FAULTS 46: a second request is quick: all workers are terminated and waiting connections are turned "
+    "away") {
   PoolDriver d(pool_of(1));
   d.ready_all();
   const Ticket busy = d.accept();
@@ -215,7 +217,8 @@ TEST_CASE("a graceful stop waits for the verdict on a connection that a dead wor
   const Ticket other = d.accept();
   d.handle(kGraceful);
   d.busy(other);
-  // Both are begun: everybody drains. The first one's worker dies untouched, and nobody is left to take it.
+  // Both connections are begun: all workers drain. The worker of the first dies and has not touched it, and
+  // no worker is left to take it.
   d.exit(d.holder(ticket), PoolDriver::kKilled);
   d.handle(event::Inspected{ticket, true});
   CHECK(d.ended(ticket) == How::kReject);
@@ -231,7 +234,7 @@ TEST_CASE("a graceful stop waits for the verdict on a connection that a dead wor
   CHECK(earlier.count<action::Inspect>() == 1);
 }
 
-TEST_CASE("a reload or a resize during a stop starts nobody") {
+TEST_CASE("a reload or a resize during a stop starts no worker") {
   PoolDriver d(pool_of(2));
   d.ready_all();
   const Ticket ticket = d.accept();
@@ -291,7 +294,7 @@ TEST_CASE("a connection whose time in the queue ends during the stop makes it un
   CHECK_FALSE(d.last<action::Stopped>().clean);
 }
 
-TEST_CASE("after Stopped nothing that is said moves anything") {
+TEST_CASE("after Stopped no event changes anything") {
   PoolDriver d(pool_of(0));
   d.handle(kGraceful);
   const std::size_t before = d.actions.size();

@@ -25,12 +25,12 @@ WorkerId least_busy(const WorkerTable& table, Prefer prefer = Prefer::kLongestId
   return row == nullptr ? WorkerId{} : row->id;
 }
 
-TEST_CASE("an empty table has nobody who is least busy") {
+TEST_CASE("an empty table has no least busy worker") {
   CHECK(WorkerTable().least_busy(Prefer::kLongestIdle) == nullptr);
   CHECK(WorkerTable().find(WorkerId{}) == nullptr);
 }
 
-TEST_CASE("only a ready worker with a free slot that does not rest is chosen") {
+TEST_CASE("only a ready worker with a free slot that is not paused is chosen") {
   WorkerTable table;
   WorkerRow& row = table.add(WorkerRole::kWorker, 1, kNow);
   CHECK_FALSE(least_busy(table));
@@ -57,7 +57,7 @@ TEST_CASE("a template is never chosen") {
   CHECK_FALSE(least_busy(table));
 }
 
-TEST_CASE("among equals the one that has been idle the longest, or the shortest, is chosen") {
+TEST_CASE("among equally busy workers the one that has been idle longest, or shortest, is chosen") {
   WorkerTable table;
   const WorkerId first = add_ready(table, 1).id;
   const WorkerId second = add_ready(table, 1).id;

@@ -71,9 +71,9 @@ void World::tell(const Event& first) {
     if (std::holds_alternative<event::DeadlinePassed>(event)) {
       const auto next = pool_.next_deadline();
       demand(!next || *next > now_, "after a deadline the next one is not in the future");
-      nobody_is_overdue();
+      nothing_is_overdue();
     }
-    look_around();
+    check_everything();
   }
 }
 
@@ -126,12 +126,12 @@ void World::park(WorkerId worker, Ticket ticket) {
 }
 
 bool World::has_something_to_do(const Process& p) const {
-  if (p.dead || waits_in_vain(p)) return false;
+  if (p.dead || will_never_exist(p)) return false;
   return !p.ready || p.pinged || p.stopped || p.terminated || p.killed || p.channel_closed ||
          !p.hand.empty() || p.draining;
 }
 
-bool World::waits_in_vain(const Process& p) const {
+bool World::will_never_exist(const Process& p) const {
   const auto origin = processes_.find(p.from);
   return origin != processes_.end() && origin->second.hangs;
 }
@@ -158,7 +158,7 @@ void World::begin(WorkerId worker) {
 
 void World::behave(WorkerId worker) {
   Process& p = process(worker);
-  if (p.dead || waits_in_vain(p)) return;
+  if (p.dead || will_never_exist(p)) return;
   if (p.killed || p.terminated || p.channel_closed) return die(worker, Exit{Exit::Kind::kSignaled, 15});
   if (p.stopped) {
     if (!friendly_ && !draws_.one_in(4)) return;
@@ -194,7 +194,7 @@ void World::work(WorkerId worker, Ticket ticket) {
   tell(event::WorkerBusy{worker, ticket});
 }
 
-/// Says what does not fit, or perhaps does: the truth keeps step where it happens to.
+/// Sends a record that usually does not fit. When it happens to fit, the model follows it.
 void World::misbehave(WorkerId worker) {
   const Process& p = process(worker);
   if (p.dead) return;
@@ -209,7 +209,7 @@ void World::misbehave(WorkerId worker) {
       if (!p.ready) return;
       return tell(event::WorkerLoad{worker, draws_.below(2000)});
     }
-    case 12: {  // too late: what it was watched for is over
+    case 12: {  // too late: the connection is not watched any more
       const Ticket ticket = any_ticket();
       const auto known = open_.find(ticket);
       if (known != open_.end() && known->second.in_lobby) return;
@@ -308,7 +308,7 @@ void World::step() {
   if (!worker) return;
   if (!has_something_to_do(process(worker))) worker = any_worker();
   if (choice == 11) return misbehave(worker);
-  if (choice == 12 && !waits_in_vain(process(worker))) return die(worker, Exit{Exit::Kind::kSignaled, 11});
+  if (choice == 12 && !will_never_exist(process(worker))) return die(worker, Exit{Exit::Kind::kSignaled, 11});
   behave(worker);
 }
 

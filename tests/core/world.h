@@ -1,6 +1,6 @@
-// A model of everything around a Pool: io/, the workers' processes, the clients and the operator. It carries
-// out the pool's actions, asserts that each of them is possible and allowed, and chooses what happens next
-// from a list of numbers. What it finds wrong it throws as std::logic_error.
+// A model of everything around a Pool: sockets, worker processes, clients and the operator. Carries out the
+// pool's actions, demands that each of them is possible and allowed, and chooses what happens next from a
+// list of numbers. Throws a std::logic_error for what is wrong.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +37,7 @@ class World {
 
   /// Something happens: a client comes, a worker speaks, lies or dies, time passes, the operator intervenes.
   void step();
-  /// From now on all workers behave, and the pool must become whole and serve everybody.
+  /// From now on all workers behave. The pool must become whole and serve all connections.
   void recover();
   /// A graceful stop with workers that behave must end, and each connection must have been ended once.
   void stop();
@@ -51,7 +51,7 @@ class World {
     WorkerId from;  ///< the template that has yet to fork it
     Instant asked_at;
     Instant forked_at;   ///< a template: the last time
-    bool hangs = false;  ///< a template: forks nobody any more
+    bool hangs = false;  ///< a template: forks no worker any more
     bool ready = false;
     std::uint64_t slots = 0;
     bool draining = false;
@@ -67,14 +67,14 @@ class World {
     bool copy_open = true;
     bool touched = false;
     bool dismissed = false;
-    bool watched = false;  ///< whether its client has something to say will be told
+    bool watched = false;  ///< a ClientSeen is awaited for it
     bool in_lobby = false;
-    bool may_park = false;  ///< its worker was told so
+    bool may_park = false;  ///< its worker was allowed to park it
     bool answered = false;  ///< was parked before
     int comebacks = 0;
     int kills = 0;  ///< workers that died of it, begun and untouched
   };
-  /// What must stand in the counters.
+  /// What the counters must be.
   struct Truth {
     std::uint64_t accepted = 0, begun = 0, served = 0, lost = 0, parked = 0;
     std::uint64_t closed = 0, cut = 0, rejected = 0;
@@ -82,11 +82,11 @@ class World {
 
   static void demand(bool fulfilled, const char* what);
   void tell(const Event& event);
-  /// From now on a copy of the pool, made of its snapshot, is told the same and must do the same.
+  /// From now on a copy of the pool, made from its snapshot, gets the same events and must do the same.
   void copy_pool();
   void compare_copy(const Event& event, const Actions& actions);
-  void look_around();
-  void nobody_is_overdue();
+  void check_everything();
+  void nothing_is_overdue();
   void is_not_overdue(const ConnectionRow& row);
   void carry_out(const action::StartWorker& action);
   void carry_out(const action::SendDrain& action);
@@ -110,12 +110,12 @@ class World {
   void carry_out(const Report& /*report*/) {}
 
   void accept();
-  /// The client of a connection in the lobby sends something, leaves, or was wrongly suspected to.
+  /// The client of a connection in the lobby sends something, leaves, or did neither (a false alarm).
   void stir();
   void park(WorkerId worker, Ticket ticket);
   void behave(WorkerId worker);
   void introduce(WorkerId worker);
-  /// Introduces itself, if it was forked, and says Ready.
+  /// The worker identifies itself, if it was forked, and says Ready.
   void begin(WorkerId worker);
   void work(WorkerId worker, Ticket ticket);
   void misbehave(WorkerId worker);
@@ -126,9 +126,9 @@ class World {
   void reach_deadline();
   void operate();
   [[nodiscard]] bool has_something_to_do(const Process& process) const;
-  /// Its template hangs, and it will never be.
-  [[nodiscard]] bool waits_in_vain(const Process& process) const;
-  /// A worker that nobody has heard of is given up, for which its template may have to leave.
+  /// Its template hangs, so the worker will never exist.
+  [[nodiscard]] bool will_never_exist(const Process& process) const;
+  /// A worker that never identified itself is given up; its template may have to leave for that.
   void vanish(WorkerId worker);
   [[nodiscard]] bool whole() const;
   [[nodiscard]] bool held(Ticket ticket) const;
@@ -146,7 +146,7 @@ class World {
   std::map<WorkerId, Process> processes_;
   std::map<Ticket, Connection> open_;
   SlotAllocator<Ticket> tickets_;
-  std::deque<Event> pending_;  ///< io's answers to actions
+  std::deque<Event> pending_;  ///< the answers to actions
   Truth truth_;
   std::map<Generation, StartForm> starts_;
   WorkerId newest_;

@@ -1,4 +1,4 @@
-// What the model knows of the world, and what it demands of each action and after each event.
+// What the model demands of each action and after each event.
 #include <algorithm>
 #include <stdexcept>
 
@@ -29,7 +29,7 @@ bool World::held(Ticket ticket) const {
                      [&](const auto& entry) { return entry.second.hand.count(ticket) > 0; });
 }
 
-void World::look_around() {
+void World::check_everything() {
   const char* broken = pool_.broken_invariant();
   demand(broken == nullptr, broken);
   demand(pool_.workers().size() == processes_.size(), "rows and processes differ in number");
@@ -51,14 +51,14 @@ void World::look_around() {
     demand(pool_.catching_up() || *next <= now_ + Dispatcher::kResourcePause,
            "a worker is free, a connection waits, and nothing will happen");
   }
-  const bool somebody_will_exit = std::any_of(processes_.begin(), processes_.end(),
-                                              [](const auto& entry) { return entry.second.killed; });
-  if (!stop_requested_ && pool_.lifecycle().scheduled() > 0 && !somebody_will_exit) {
+  const bool worker_will_exit = std::any_of(processes_.begin(), processes_.end(),
+                                            [](const auto& entry) { return entry.second.killed; });
+  if (!stop_requested_ && pool_.lifecycle().scheduled() > 0 && !worker_will_exit) {
     demand(next.has_value(), "a worker is missing and no deadline runs");
   }
 }
 
-void World::nobody_is_overdue() {
+void World::nothing_is_overdue() {
   if (pool_.catching_up()) return;
   for (const auto& [ticket, state] : open_) {
     const ConnectionRow& row = *pool_.connections().find(ticket);
@@ -72,12 +72,12 @@ void World::is_not_overdue(const ConnectionRow& row) {
       return demand(now_ < row.queued_at + settings_.queue_timeout, "a connection waits longer than it may");
     case ConnectionState::kDispatched:
       return demand(process(row.worker).killed || now_ < row.since + settings_.receipt_timeout,
-                    "a receipt is overdue and nobody is killed for it");
+                    "a receipt is overdue and its worker is not killed");
     case ConnectionState::kBusy: {
       const Process& p = process(row.worker);
       return demand(p.killed || p.terminated || settings_.busy_timeout == Duration::zero() ||
                         now_ < row.since + settings_.busy_timeout,
-                    "a worker is busy for longer than it may and nobody ends it");
+                    "a worker is busy for longer than it may and is not ended");
     }
     case ConnectionState::kSilent:
       return demand(now_ < row.since + settings_.first_byte_timeout.value_or(seconds(30)),
@@ -177,7 +177,7 @@ void World::carry_out(const action::Dispatch& action) {
              !p.stopped,
          "a dispatch to a worker that is not ready");
   demand(p.hand.size() < p.slots, "a dispatch to a worker that has no room");
-  demand(connection(action.ticket).copy_open, "a dispatch of a connection of which there is no copy");
+  demand(connection(action.ticket).copy_open, "a dispatch of a connection without a copy");
   demand(!held(action.ticket), "a dispatch of a connection that a living worker holds");
   demand(action.came_back == (connection(action.ticket).comebacks > 0),
          "a dispatch does not say whether a worker had the connection");
@@ -226,7 +226,7 @@ void World::carry_out(const action::CloseCopy& action) {
                        const auto in_hand = entry.second.hand.find(action.ticket);
                        return in_hand != entry.second.hand.end() && in_hand->second;
                      }),
-         "our copy is closed though nobody has begun the connection");
+         "the copy is closed though no worker has begun the connection");
   c.copy_open = false;
 }
 

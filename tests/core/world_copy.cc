@@ -1,5 +1,5 @@
-// The pool's copy: one that was made of a snapshot in the midst of the history must not differ from it in
-// anything.
+// The pool's copy: a pool that was restored from a snapshot in the middle of a history must not differ from
+// the original in anything.
 #include "tests/core/world.h"
 
 namespace prefork {
@@ -24,7 +24,7 @@ void World::compare_copy(const Event& event, const Actions& actions) {
            "a restored pool ends another connection");
   }
   demand(copy_->next_deadline() == pool_.next_deadline(), "a restored pool has another deadline");
-  constexpr std::uint64_t kLookInside = 8;  // it takes its time
+  constexpr std::uint64_t kLookInside = 8;  // comparing snapshots is slow
   if (events_ % kLookInside != 0) return;
   demand(copy_->snapshot() == pool_.snapshot(), "a restored pool becomes another one");
 }
