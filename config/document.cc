@@ -125,14 +125,13 @@ std::string line_and_column(std::string_view text, std::size_t bytes_read) {
 
 /// The library's own words: without its preamble, and without its quotation of the text, which may be long
 /// and not printable.
-std::string reason_in(std::string what) {
+std::string reason_in(std::string what, const std::string& last_token) {
   const std::size_t preamble = what.find(" - ");
   if (preamble != std::string::npos) what.erase(0, preamble + 3);
-  const std::size_t token = what.find("; last read: ");
-  if (token == std::string::npos) return what;
-  const std::size_t expected = what.rfind("; expected ");
-  const bool has_expected = expected != std::string::npos && expected > token;
-  return what.substr(0, token) + (has_expected ? what.substr(expected) : "");
+  const std::string quotation = "; last read: '" + last_token + "'";
+  const std::size_t quoted_at = what.find(quotation);
+  if (quoted_at != std::string::npos) what.erase(quoted_at, quotation.size());
+  return what;
 }
 
 /// The usual cause of these errors is a comma after the last element, which other dialects of JSON allow.
@@ -146,7 +145,7 @@ bool Builder::parse_error(std::size_t position, const std::string& last_token,
                           const nlohmann::detail::exception& error) {
   constexpr int kNumberOverflow = 406;
   const std::string reason =
-      error.id == kNumberOverflow ? "the number is too large" : reason_in(error.what());
+      error.id == kNumberOverflow ? "the number is too large" : reason_in(error.what(), last_token);
   // The position is the beginning of a valid token in the wrong place, and the error inside of an invalid
   // token.
   const bool whole = reason.starts_with("unexpected string") || reason.starts_with("unexpected number");

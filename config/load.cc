@@ -1,5 +1,6 @@
 #include "config/load.h"
 
+#include <exception>
 #include <nlohmann/json.hpp>
 
 #include "config/build.h"
@@ -8,12 +9,25 @@
 #include "config/file_order.h"
 #include "config/problems.h"
 #include "config/schema_check.h"
+#include "config/schema_words.h"
 
 namespace prefork {
 namespace {
 
-std::variant<Config, ConfigProblems> parse(std::string_view text, const std::string& file,
-                                           const CommandSearch& search, bool ask_schema) {
+using Loaded = std::variant<Config, ConfigProblems>;
+
+/// A reload runs in a callback of the event loop, where an exception ends the program. No text is known that
+/// makes the libraries throw, but they may, and memory may run out: then the file is refused like any other.
+template <typename Load>
+Loaded without_exceptions(const std::string& file, const Load& load) {
+  try {
+    return load();
+  } catch (const std::exception& error) {
+    return ConfigProblems{{file, "", std::string(kNotLoaded) + json_escaped(error.what())}};
+  }
+}
+
+Loaded parse(std::string_view text, const std::string& file, const CommandSearch& search, bool ask_schema) {
   Problems problems(file);
   const auto document = parse_document(text, problems);
   if (!document) return problems.take();
@@ -24,22 +38,26 @@ std::variant<Config, ConfigProblems> parse(std::string_view text, const std::str
   return config;
 }
 
+Loaded load(const std::string& file, const CommandSearch& search) {
+  const auto text = read_config_file(file);
+  if (!text) return ConfigProblems{{file, "", text.error().message()}};
+  return parse(text.value(), file, search, /*ask_schema=*/true);
+}
+
 }  // namespace
 
 std::variant<Config, ConfigProblems> load_config(const std::string& file, const CommandSearch& search) {
-  const auto text = read_config_file(file);
-  if (!text) return ConfigProblems{{file, "", text.error().message()}};
-  return parse_config(text.value(), file, search);
+  return without_exceptions(file, [&] { return load(file, search); });
 }
 
 std::variant<Config, ConfigProblems> parse_config(std::string_view text, const std::string& file,
                                                   const CommandSearch& search) {
-  return parse(text, file, search, /*ask_schema=*/true);
+  return without_exceptions(file, [&] { return parse(text, file, search, /*ask_schema=*/true); });
 }
 
 std::variant<Config, ConfigProblems> parse_accepted_config(std::string_view text, const std::string& file,
                                                            const CommandSearch& search) {
-  return parse(text, file, search, /*ask_schema=*/false);
+  return without_exceptions(file, [&] { return parse(text, file, search, /*ask_schema=*/false); });
 }
 
 }  // namespace prefork

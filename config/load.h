@@ -27,7 +27,12 @@ struct CommandSearch {
   std::string own_directory;  ///< beside the supervisor's own executable; searched last
 };
 
-/// Reads and checks the file, commands included. At most 1 MiB is read.
+/// The beginning of the one problem of a file that made a library throw, or for which there was not enough
+/// memory.
+inline constexpr std::string_view kNotLoaded = "cannot be loaded: ";
+
+/// Reads and checks the file, commands included. At most 1 MiB is read. Does not throw, and neither do the
+/// next two.
 [[nodiscard]] std::variant<Config, ConfigProblems> load_config(const std::string& file,
                                                                const CommandSearch& search);
 /// The same for a text; `file` is for the messages.

@@ -1,7 +1,10 @@
 // Text that is not JSON, or JSON that was made to hurt.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include "tests/config/parse.h"
+#include "tests/support/in_a_child.h"
+#include "tests/support/sanitized.h"
 
 namespace prefork {
 namespace {
@@ -29,6 +32,13 @@ TEST_CASE("FAULTS 39: a syntax error is reported with line and column") {
   CHECK(mistake("{\"a\": \"b") == "pool.json: line 1, column 9: invalid string: missing closing quote");
   CHECK(mistake("{\n/* no end") ==
         "pool.json: line 2, column 10: invalid comment; missing closing '*/'; expected string literal");
+}
+
+TEST_CASE("FAULTS 73: the text in which a syntax error is found is not part of the message") {
+  CHECK(mistake("{\"a\": \"; expected \xEF(\", $}") ==
+        "pool.json: line 1, column 20: invalid string: ill-formed UTF-8 byte");
+  CHECK(mistake("[\"'; expected \\n\" \"x\"]") ==
+        "pool.json: line 1, column 19: unexpected string literal; expected ']'");
 }
 
 TEST_CASE("FAULTS 39: text that ends too early is refused") {
@@ -84,6 +94,19 @@ TEST_CASE("FAULTS 39: the numbers of values and elements and the length of keys 
   CHECK(mistake(pool_with("\"stop_timeout\": \"" + digits + "\""))
             .starts_with("pool.json: /stop_timeout: \"111"));
   CHECK(mistake(pool_with("\"name\": \"" + digits + "\"")).starts_with("pool.json: /name: \"111"));
+}
+
+TEST_CASE("FAULTS 73: a file for which there is not enough memory is refused") {
+  if (test::kSanitized) return;  // its allocator ends the program instead
+  const std::string text = pool_with(R"("crash_reply": ")" + repeated("x", 1'000'000) + "\"");
+  CHECK(test::in_a_child([&text] {
+    const rlimit none{};
+    if (::setrlimit(RLIMIT_AS, &none) != 0) return false;
+    const auto loaded = parse_config(text, "pool.json", {});
+    const auto* problems = std::get_if<ConfigProblems>(&loaded);
+    return problems != nullptr &&
+           problems->front().message() == "pool.json: cannot be loaded: std::bad_alloc";
+  }));
 }
 
 TEST_SUITE_END();
