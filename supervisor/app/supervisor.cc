@@ -109,7 +109,10 @@ SupervisorStatus Supervisor::status() const {
   status.version = kVersion;
   status.pid = ::getpid();
   status.config_file = reloader_.file();
-  status.uptime = current_time() - started_at_;
+  const Instant now = current_time();
+  status.uptime = now - started_at_;
+  status.longest_turn = loop_.turns().longest();
+  status.longest_turn_lately = loop_.turns().longest_lately(now);
   status.strangers_reaped = reaper_.strangers_reaped();
   status.stopping = stopping();
   for (const pid_t pid : {spawner_.pid(), spawner_.standby_pid()}) {
@@ -172,6 +175,8 @@ SupervisorState Supervisor::state() {
   state.client_descriptors = static_cast<std::uint64_t>(clients_.first());
   state.clients_protected = clients_.are_protected();
   state.strangers_reaped = reaper_.strangers_reaped();
+  state.turn_began = loop_.turns().began();
+  state.longest_turn = loop_.turns().longest();
   state.spawner = spawner_.state();
   state.control = control_.state();
   reloader_.write_state(state);
@@ -185,6 +190,7 @@ SupervisorState Supervisor::state() {
 Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& configs) {
   started_at_ = state.started_at;
   reaper_.count_from(state.strangers_reaped);
+  loop_.turns().adopt(state.turn_began, state.longest_turn);
   control_.adopt(state.control, configs.running.control);
   clients_.adopt(static_cast<int>(state.client_descriptors), state.clients_protected);
   reloader_.adopt(state, configs.running);

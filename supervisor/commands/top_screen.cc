@@ -81,6 +81,9 @@ constexpr const char* kFailureCounters[] = {"lost",      "gave_up",    "rejected
                                             "discarded", "left",       "silent",        "evicted",
                                             "crashes",   "violations", "start_failures"};
 
+/// A turn of the supervisor's event loop that a client can notice.
+constexpr Duration kLongTurn = std::chrono::milliseconds(50);
+
 class Screen {
  public:
   Screen(double seconds, TopOrder order) : seconds_(seconds), order_(order) {}
@@ -91,6 +94,11 @@ class Screen {
                     time(status, "uptime_ms"), text(status, "config_file"));
     if (member(status, "stopping") == true) line += ", stopping";
     add(std::move(line), TopLine::Style::kHead);
+    if (member(status, "longest_turn_ms").is_null()) return;
+    const bool alarm = duration(status, "longest_turn_last_minute_ms") >= kLongTurn;
+    add(fmt::format("loop: longest turn {}, in the last minute {}", time(status, "longest_turn_ms"),
+                    time(status, "longest_turn_last_minute_ms")),
+        alarm ? TopLine::Style::kAlarm : TopLine::Style::kPlain);
   }
 
   void add_pool(const Json& pool, const Json& before) {

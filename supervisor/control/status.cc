@@ -128,6 +128,8 @@ std::vector<std::string> to_table(const SupervisorStatus& status) {
   lines.push_back(fmt::format("supervisor {}, pid {}, up {}, {}, {}{} pool{}", status.version, status.pid,
                               describe(status.uptime), status.config_file, strangers, status.pools.size(),
                               status.pools.size() == 1 ? "" : "s"));
+  lines.push_back(fmt::format("loop: longest turn {}, in the last minute {}", describe(status.longest_turn),
+                              describe(status.longest_turn_lately)));
   for (const PoolStatus& pool : status.pools) {
     add_pool(pool, lines);
     add_workers(pool, lines);

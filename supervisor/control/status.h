@@ -79,6 +79,8 @@ struct SupervisorStatus {
   std::string config_file;
   Duration uptime{};
   std::uint64_t strangers_reaped = 0;
+  Duration longest_turn{};         ///< of the event loop, since the start
+  Duration longest_turn_lately{};  ///< within the last minute
   bool stopping = false;
   std::vector<pid_t> spawners;  ///< the active one, then the standby
   std::optional<int>

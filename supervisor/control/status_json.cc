@@ -118,6 +118,8 @@ nlohmann::ordered_json to_json(const SupervisorStatus& status) {
           {"uptime_ms", milliseconds(status.uptime)},
           {"stopping", status.stopping},
           {"strangers_reaped", status.strangers_reaped},
+          {"longest_turn_ms", milliseconds(status.longest_turn)},
+          {"longest_turn_last_minute_ms", milliseconds(status.longest_turn_lately)},
           {"spawners", status.spawners},
           {"seccomp_from", status.seccomp_from ? Json(*status.seccomp_from) : Json(nullptr)},
           {"pools", list_of(status.pools)}};

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "supervisor/system/clock.h"
+
 namespace prefork {
 namespace {
 
@@ -15,6 +17,12 @@ void call_back(struct ev_loop* /*loop*/, Watcher* watcher, int /*events*/) noexc
   callback();
 }
 
+TurnMeter& turns_of(struct ev_loop* loop) { return static_cast<Loop*>(ev_userdata(loop))->turns(); }
+
+// libev calls these right before and right after it asks the kernel for events.
+void before_poll(struct ev_loop* loop) noexcept { turns_of(loop).end(current_time()); }
+void after_poll(struct ev_loop* loop) noexcept { turns_of(loop).begin(current_time()); }
+
 }  // namespace
 
 Loop::Loop() : loop_(ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV)) {
@@ -22,6 +30,8 @@ Loop::Loop() : loop_(ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV)) {
     (void)std::fputs("supervisor: cannot create an event loop\n", stderr);
     std::abort();
   }
+  ev_set_userdata(loop_, this);
+  ev_set_loop_release_cb(loop_, before_poll, after_poll);
 }
 
 Loop::~Loop() { ev_loop_destroy(loop_); }

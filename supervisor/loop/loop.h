@@ -9,6 +9,7 @@
 
 #include "supervisor/core/ids.h"
 #include "supervisor/loop/callback.h"
+#include "supervisor/loop/turn_meter.h"
 
 namespace prefork {
 
@@ -26,9 +27,13 @@ class Loop {
   void run_once();
   void stop();
   [[nodiscard]] struct ev_loop* native() const { return loop_; }
+  /// How long its turns take.
+  [[nodiscard]] TurnMeter& turns() { return turns_; }
+  [[nodiscard]] const TurnMeter& turns() const { return turns_; }
 
  private:
   struct ev_loop* loop_;
+  TurnMeter turns_;
 };
 
 /// The common base of ReadWatcher and WriteWatcher.

@@ -146,6 +146,16 @@ TEST_CASE("with TopOrder::kBusiestFirst the busiest workers come first") {
   CHECK(pids(TopOrder::kBusiestFirst) == std::vector<std::string>{"4002", "4001", "4003"});
 }
 
+TEST_CASE("FAULTS 101: the longest turn of the loop is shown, and stands out when clients can notice it") {
+  Json now = status(100, {});
+  now["longest_turn_ms"] = 213.0;
+  now["longest_turn_last_minute_ms"] = 0.7;
+  CHECK(line_with(screen(now, {}), "loop").text == "loop: longest turn 213.0 ms, in the last minute 700 µs");
+  CHECK(line_with(screen(now, {}), "loop").style == Style::kPlain);
+  now["longest_turn_last_minute_ms"] = 50.0;
+  CHECK(line_with(screen(now, {}), "loop").style == Style::kAlarm);
+}
+
 TEST_CASE("an answer with missing members is shown as far as it goes") {
   CHECK_FALSE(screen(Json::object(), Json::object()).empty());
   CHECK_FALSE(screen({{"pools", {{{"name", "web"}}}}}, {{"pools", 3}}).empty());

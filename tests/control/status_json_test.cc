@@ -40,11 +40,15 @@ TEST_CASE("the JSON status has everything that the table has") {
   status.version = "1.2.3";
   status.pid = 4711;
   status.uptime = milliseconds(2000);
+  status.longest_turn = milliseconds(12);
+  status.longest_turn_lately = milliseconds(3);
   status.pools = {pool};
   const json found = json::parse(to_json(status).dump());
   CHECK(found["version"] == "1.2.3");
   CHECK(found["pid"] == 4711);
   CHECK(found["uptime_ms"] == 2000.0);
+  CHECK(found["longest_turn_ms"] == 12.0);
+  CHECK(found["longest_turn_last_minute_ms"] == 3.0);
   CHECK(found["stopping"] == false);
   REQUIRE(found["pools"].size() == 1);
   const json& web = found["pools"][0];

@@ -207,6 +207,27 @@ TEST_CASE("FAULTS 66: the control socket listens on, and events are counted on")
   CHECK(::access(supervisor->control().c_str(), F_OK) != 0);
 }
 
+TEST_CASE("FAULTS 101: the longest turn of the loop goes on through an upgrade, which counts as a turn") {
+  const Program program;
+  const auto supervisor = start(program, PoolText{.control = true}.text());
+  supervisor->wait_for_idle(1);
+  const auto milliseconds = [&](const std::string& key) {
+    Client client("unix:" + supervisor->control());
+    client.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}\n");
+    client.finish();
+    const std::string answer = client.receive();
+    const std::size_t at = answer.find("\"" + key + "\":");
+    REQUIRE(at != std::string::npos);
+    return std::stod(answer.substr(at + key.size() + 3));
+  };
+  const double before = milliseconds("longest_turn_ms");
+  CHECK(before > 0);
+  supervisor->upgrade();
+  CHECK(milliseconds("longest_turn_ms") >= before);
+  // No program is replaced and set up within a millisecond.
+  CHECK(milliseconds("longest_turn_last_minute_ms") > 1);
+}
+
 TEST_CASE(
     "FAULTS 66: a supervisor that has given up root is upgraded as what it is, and starts workers as "
     "others") {

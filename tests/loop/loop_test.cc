@@ -157,6 +157,25 @@ TEST_CASE("a timer that is armed after a slow callback runs its whole time") {
   CHECK(slow.took >= milliseconds(49));
 }
 
+TEST_CASE("FAULTS 101: a callback that keeps the loop is seen in its longest turn; sleep is not") {
+  Loop loop;
+  CHECK(loop.turns().longest() == Duration::zero());
+  Counter end(loop);
+  TimerWatcher sleep(loop);
+  sleep.start(milliseconds(500), Callback::to<&Counter::call>(end));
+  loop.run();
+  loop.run_once();
+  const Duration slept = loop.turns().longest();
+  CHECK(slept > Duration::zero());
+  CHECK(slept < milliseconds(400));
+  Slow slow(loop);
+  TimerWatcher begin(loop);
+  begin.start(milliseconds(0), Callback::to<&Slow::work>(slow));
+  loop.run();
+  CHECK(loop.turns().longest() >= milliseconds(60));
+  CHECK(loop.turns().longest_lately(steady_clock::now()) >= milliseconds(60));
+}
+
 TEST_CASE("arming a timer again replaces what was armed, and a negative delay is none") {
   Loop loop;
   Counter wrong(loop);

@@ -64,7 +64,8 @@ TEST_CASE(
     "the table begins with the supervisor; for each pool follow its size, listeners, queue and counters") {
   const std::vector<std::string> lines = to_table(supervisor({pool()}));
   CHECK(lines[0] == "supervisor 1.2.3, pid 4711, up 2 h, pool.json, 1 pool");
-  CHECK(lines[1] ==
+  CHECK(lines[1] == "loop: longest turn 0 µs, in the last minute 0 µs");
+  CHECK(lines[2] ==
         "pool web: running, workers 2 ready of 5 wanted (configured 4), 1 to be started, generation 3");
   CHECK(has_line(lines, "  listen 127.0.0.1:8080: accepted 1204"));
   CHECK(has_line(lines, "  queue: now 0, max 0, limit 1024; wait p50 0 µs, p99 0 µs, max 0 µs"));
@@ -80,6 +81,13 @@ TEST_CASE("reaped children that were no workers are counted in the first line, i
   CHECK(to_table(status)[0] == "supervisor 1.2.3, pid 4711, up 2 h, pool.json, 1 stranger reaped, 1 pool");
   status.strangers_reaped = 2;
   CHECK(to_table(status)[0].ends_with(", 2 strangers reaped, 1 pool"));
+}
+
+TEST_CASE("FAULTS 101: the table says how long the loop has stood still, ever and within the last minute") {
+  SupervisorStatus status = supervisor({pool()});
+  status.longest_turn = std::chrono::milliseconds(213);
+  status.longest_turn_lately = std::chrono::microseconds(700);
+  CHECK(to_table(status)[1] == "loop: longest turn 213.0 ms, in the last minute 700 µs");
 }
 
 TEST_CASE("the summary has one line for all pools") {
