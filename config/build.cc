@@ -66,12 +66,13 @@ std::optional<int> read_signed(const Document& object, const char* key) {
   return static_cast<int>(std::clamp(value->get<std::int64_t>(), -kMax, kMax));
 }
 
-ProcessConfig read_process(const Document& object, const std::string& pointer, Problems& problems) {
+ProcessConfig read_process(const Document& object, const std::string& pointer, bool find_users,
+                           Problems& problems) {
   ProcessConfig read;
   read_value(object, "user", read.user);
   read_value(object, "group", read.group);
   if (!read.user.empty()) {
-    read.identity = find_identity(read.user, read.group, pointer, problems);
+    if (find_users) read.identity = find_identity(read.user, read.group, pointer, problems);
   } else if (!read.group.empty()) {
     problems.add(child_pointer(pointer, "group"), in_quotes(read.group) + " needs a \"user\" beside it");
   }
@@ -151,7 +152,7 @@ void check_restart(const Document& object, const PoolConfig& pool, const std::st
 }
 
 PoolConfig build_pool(const Document& object, const std::string& name, const std::string& pointer,
-                      const CommandSearch& search, ListenReader& listeners, Problems& problems) {
+                      const CommandSearch* search, ListenReader& listeners, Problems& problems) {
   PoolConfig pool;
   pool.name = name;
   pool.listen = listeners.read(object, pointer);
@@ -172,18 +173,19 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   }
   read_choice(object, "scheduling", pool.scheduling);
   read_choice(object, "output", pool.output);
-  pool.process = read_process(object, pointer, problems);
+  pool.process = read_process(object, pointer, search != nullptr, problems);
   check_workers(pool, pointer, problems);
   check_restart(object, pool, pointer, problems);
-  check_command(pool, pointer, search, problems);
+  if (search != nullptr) check_command(pool, pointer, *search, problems);
   return pool;
 }
 
-void read_file_keys(const Document& document, FileKeys& keys, Problems& problems) {
+void read_file_keys(const Document& document, bool find_users, FileKeys& keys, Problems& problems) {
   read_value(document, "name", keys.name);
   read_value(document, "stop_timeout", keys.stop_timeout);
   read_choice(section(document, "log"), "level", keys.log_level);
-  if (const std::string* user = find_string(document, "supervisor_user"); user != nullptr && !user->empty()) {
+  const std::string* user = find_string(document, "supervisor_user");
+  if (find_users && user != nullptr && !user->empty()) {
     keys.supervisor_identity = find_supervisor_identity(*user, "/supervisor_user", problems);
   }
   if (const Document* seccomp = find_key(document, "seccomp"); seccomp != nullptr && seccomp->is_boolean())
@@ -204,10 +206,10 @@ void check_supervisor_user(const Config& config, Problems& problems) {
 
 }  // namespace
 
-Config build_config(const Document& document, const CommandSearch& search, Problems& problems) {
+Config build_config(const Document& document, const CommandSearch* search, Problems& problems) {
   Config config;
-  read_file_keys(document, config, problems);
-  ListenReader listeners(problems);
+  read_file_keys(document, search != nullptr, config, problems);
+  ListenReader listeners(problems, search != nullptr);
   if (!config.control.empty()) listeners.reserve(control_address(config.control), "/control");
   const Document* pools = find_key(document, "pools");
   if (pools == nullptr) {

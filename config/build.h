@@ -8,6 +8,7 @@
 
 namespace prefork {
 
-[[nodiscard]] Config build_config(const Document& document, const CommandSearch& search, Problems& problems);
+/// `search`: null: the machine is not asked for programs, users, directories and hosts.
+[[nodiscard]] Config build_config(const Document& document, const CommandSearch* search, Problems& problems);
 
 }  // namespace prefork

@@ -12,7 +12,8 @@ namespace prefork {
 
 class ListenReader {
  public:
-  explicit ListenReader(Problems& problems) : problems_(problems) {}
+  /// `ask_machine`: whether owners, groups and hosts must exist on this machine.
+  ListenReader(Problems& problems, bool ask_machine) : problems_(problems), ask_machine_(ask_machine) {}
 
   /// The addresses of one pool. `pool_pointer` is the JSON pointer of the pool.
   [[nodiscard]] std::vector<ListenAddress> read(const Document& pool, const std::string& pool_pointer);
@@ -32,6 +33,7 @@ class ListenReader {
   void read_attributes(const Document& value, const std::string& pointer, ListenAddress& address);
 
   Problems& problems_;
+  bool ask_machine_;
   std::vector<Place> taken_;
 };
 

@@ -14,50 +14,58 @@
 namespace prefork {
 namespace {
 
-using Loaded = std::variant<Config, ConfigProblems>;
-
 /// A reload runs in a callback of the event loop, where an exception ends the program. No text is known that
 /// makes the libraries throw, but they may, and memory may run out: then the file is refused like any other.
 template <typename Load>
-Loaded without_exceptions(const std::string& file, const Load& load) {
+ConfigInForce without_exceptions(const std::string& file, const Load& load) {
   try {
     return load();
   } catch (const std::exception& error) {
-    return ConfigProblems{{file, "", std::string(kNotLoaded) + json_escaped(error.what())}};
+    return {{}, ConfigProblems{{file, "", std::string(kNotLoaded) + json_escaped(error.what())}}};
   }
 }
 
-Loaded parse(std::string_view text, const std::string& file, const CommandSearch& search, bool ask_schema) {
+ConfigInForce parse(std::string_view text, const std::string& file, const CommandSearch* search,
+                    bool ask_schema) {
   Problems problems(file);
   const auto document = parse_document(text, problems);
-  if (!document) return problems.take();
+  if (!document) return {{}, problems.take()};
   if (ask_schema) check_against_schema(*document, problems);
-  Config config = build_config(*document, search, problems);
-  if (!problems.empty()) return in_file_order(problems.take(), *document);
-  config.text = text;
-  return config;
+  ConfigInForce parsed{build_config(*document, search, problems), {}};
+  if (!problems.empty()) parsed.mistakes = in_file_order(problems.take(), *document);
+  parsed.config.text = text;
+  return parsed;
 }
 
-Loaded load(const std::string& file, const CommandSearch& search) {
-  const auto text = read_config_file(file);
-  if (!text) return ConfigProblems{{file, "", text.error().message()}};
-  return parse(text.value(), file, search, /*ask_schema=*/true);
+std::variant<Config, ConfigProblems> accepted(ConfigInForce parsed) {
+  if (!parsed.mistakes.empty()) return std::move(parsed.mistakes);
+  return std::move(parsed.config);
 }
 
 }  // namespace
 
 std::variant<Config, ConfigProblems> load_config(const std::string& file, const CommandSearch& search) {
-  return without_exceptions(file, [&] { return load(file, search); });
+  return accepted(without_exceptions(file, [&]() -> ConfigInForce {
+    const auto text = read_config_file(file);
+    if (!text) return {{}, {{file, "", text.error().message()}}};
+    return parse(text.value(), file, &search, /*ask_schema=*/true);
+  }));
 }
 
 std::variant<Config, ConfigProblems> parse_config(std::string_view text, const std::string& file,
                                                   const CommandSearch& search) {
-  return without_exceptions(file, [&] { return parse(text, file, search, /*ask_schema=*/true); });
+  return accepted(without_exceptions(file, [&] { return parse(text, file, &search, /*ask_schema=*/true); }));
 }
 
-std::variant<Config, ConfigProblems> parse_accepted_config(std::string_view text, const std::string& file,
-                                                           const CommandSearch& search) {
-  return without_exceptions(file, [&] { return parse(text, file, search, /*ask_schema=*/false); });
+ConfigInForce read_in_force(const TextInForce& in_force, const std::string& file,
+                            const CommandSearch& search) {
+  return without_exceptions(file, [&] {
+    const bool ask_machine = in_force.answers == nullptr;
+    ConfigInForce read =
+        parse(in_force.text, file, ask_machine ? &search : nullptr, /*ask_schema=*/!in_force.examined);
+    if (!ask_machine) put_answers(*in_force.answers, read.config);
+    return read;
+  });
 }
 
 }  // namespace prefork

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "config/answers.h"
 #include "config/config.h"
 
 namespace prefork {
@@ -39,10 +40,20 @@ inline constexpr std::string_view kNotLoaded = "cannot be loaded: ";
 [[nodiscard]] std::variant<Config, ConfigProblems> parse_config(std::string_view text,
                                                                 const std::string& file,
                                                                 const CommandSearch& search);
-/// The same for a text that this program has accepted before: skips the check against the schema, which takes
-/// the longest.
-[[nodiscard]] std::variant<Config, ConfigProblems> parse_accepted_config(std::string_view text,
-                                                                         const std::string& file,
-                                                                         const CommandSearch& search);
+
+/// A text that is in force already, for a program that takes over.
+struct TextInForce {
+  std::string_view text;
+  const MachineAnswers* answers = nullptr;  ///< null: unknown, so the machine is asked
+  bool examined = false;  ///< this program has accepted it before; skips the check against the schema, which
+                          ///< takes the longest
+};
+/// The text's configuration, as far as it can be read in spite of `mistakes`.
+struct ConfigInForce {
+  Config config;
+  ConfigProblems mistakes;
+};
+[[nodiscard]] ConfigInForce read_in_force(const TextInForce& in_force, const std::string& file,
+                                          const CommandSearch& search);
 
 }  // namespace prefork

@@ -17,6 +17,11 @@ struct Identity {
   std::uint32_t gid = 0;
   std::vector<std::uint32_t> groups;  ///< supplementary, in ascending order
   bool operator==(const Identity&) const = default;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("uid", self.uid), visit("gid", self.gid), visit("groups", self.groups);
+  }
 };
 
 /// A limit of setrlimit(2); RLIM_INFINITY means no limit.

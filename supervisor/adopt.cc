@@ -32,9 +32,8 @@ Result<Adoption> read_adoption(int descriptor, const CommandSearch& search) {
   if (!bytes) return bytes.error();
   auto state = decode_state(bytes.value());
   if (!state) return state.error();
-  auto configs = configs_in(state.value(), search);
-  if (!configs) return configs.error();
-  return Adoption{std::move(state).value(), std::move(configs).value()};
+  AdoptedConfigs configs = configs_in(state.value(), search);
+  return Adoption{std::move(state).value(), std::move(configs)};
 }
 
 /// Refuses when this program does not understand the running spawner and cannot start another one.
@@ -81,15 +80,13 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
   Log log(STDERR_FILENO);
   log.set_level(adoption.value().configs.running.log_level);
   log.adopt(state.log_waiting, state.log_dropped);
+  for (const std::string& mistake : adoption.value().configs.mistakes)
+    log.error("the configuration in force has a mistake, and is in force all the same: {}", mistake);
   const rlimit descriptors{state.descriptors_soft, state.descriptors_hard};
   Supervisor supervisor(
       {{state.config_file, search, ActivatedSockets::adopt(state.activated)}, descriptors, program}, log,
       SpawnerLink::process_of(state.spawner));
-  if (auto adopted = supervisor.adopt(state, adoption.value().configs); !adopted) {
-    log.error("the state cannot be adopted: {}", adopted.error().message());
-    (void)log.write_pending();
-    ::_exit(kNo);  // without destructors: they would end the workers, which may finish their connections
-  }
+  supervisor.adopt(state, adoption.value().configs);
   adoption = Error{""};
   (void)::malloc_trim(0);
   unblock_signals();

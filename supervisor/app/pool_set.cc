@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <utility>
 
 #include "proto/joined.h"
@@ -86,25 +87,56 @@ void PoolSet::evict_parked() {
 }
 
 void PoolSet::write_state(SupervisorState& state) const {
-  for (const auto& pool : present_) state.running.pools.push_back(pool->state());
-  for (const auto& pool : leaving_) state.leaving.push_back({pool->removed_from(), {pool->state()}});
+  if (!state.running.answers) state.running.answers.emplace();
+  for (const auto& pool : present_) {
+    state.running.answers->pools.push_back(answers_in(pool->config()));
+    state.running.pools.push_back(pool->state());
+  }
+  for (const auto& pool : leaving_) {
+    state.leaving.push_back(
+        {pool->removed_from(), MachineAnswers{{}, {answers_in(pool->config())}}, {pool->state()}});
+  }
 }
 
-Result<void> PoolSet::adopt(const SupervisorState& state, const AdoptedConfigs& configs) {
+void PoolSet::adopt(const SupervisorState& state, const AdoptedConfigs& configs) {
   for (const PoolState& pool : state.running.pools) {
-    auto adopted = adopt_pool(pool, configs.running);
-    if (!adopted) return adopted.error();
-    present_.push_back(std::move(adopted).value());
+    if (auto adopted = adopt_pool(pool, configs.running)) {
+      present_.push_back(std::move(adopted).value());
+    } else {
+      shared_.log.error("{}; the pool starts anew, its connections end", adopted.error().message());
+      start_anew(pool, configs.running);
+    }
   }
   for (std::size_t i = 0; i < state.leaving.size(); ++i) {
     for (const PoolState& pool : state.leaving[i].pools) {
-      auto adopted = adopt_pool(pool, configs.leaving[i]);
-      if (!adopted) return adopted.error();
-      leaving_.push_back(std::move(adopted).value());
-      leaving_.back()->set_removed_from(state.leaving[i].config_text);
+      if (auto adopted = adopt_pool(pool, configs.leaving[i])) {
+        leaving_.push_back(std::move(adopted).value());
+        leaving_.back()->set_removed_from(state.leaving[i].config_text);
+      } else {
+        shared_.log.error("{}; the pool was leaving, its connections end", adopted.error().message());
+        for (const int descriptor : descriptors_in(pool)) Fd(descriptor).reset();
+      }
     }
   }
-  return {};
+}
+
+void PoolSet::start_anew(const PoolState& state, const Config& config) {
+  const PoolConfig* found = find_pool(config, state.name);
+  std::vector<ListenSocket> sockets;
+  std::set<int> kept;
+  for (std::size_t i = 0; found != nullptr && i < std::min(found->listen.size(), state.listeners.size());
+       ++i) {
+    const ListenerState& listener = state.listeners[i];
+    kept.insert(static_cast<int>(listener.socket));
+    sockets.push_back(ListenSocket::adopt(found->listen[i], Fd(static_cast<int>(listener.socket)),
+                                          static_cast<ino_t>(listener.file)));
+  }
+  // The workers see the end of their channels.
+  for (const int descriptor : descriptors_in(state)) {
+    if (!kept.contains(descriptor)) Fd(descriptor).reset();
+  }
+  if (found != nullptr)
+    add(*found, std::chrono::duration_cast<Milliseconds>(state.stop_timeout), std::move(sockets));
 }
 
 Result<std::unique_ptr<PoolRunner>> PoolSet::adopt_pool(const PoolState& state, const Config& config) {

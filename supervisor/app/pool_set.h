@@ -59,14 +59,16 @@ class PoolSet {
 
   // For an upgrade in place. write_state() not inside a callback of a pool.
   void write_state(SupervisorState& state) const;
-  /// Goes on with the pools of `state`. They do nothing before they are told to resume(). An error leaves the
-  /// set half done.
-  [[nodiscard]] Result<void> adopt(const SupervisorState& state, const AdoptedConfigs& configs);
+  /// Goes on with the pools of `state`. They do nothing before they are told to resume(). A pool whose state
+  /// does not fit starts anew with its listeners: its connections end, and its workers leave when they have
+  /// finished theirs.
+  void adopt(const SupervisorState& state, const AdoptedConfigs& configs);
 
  private:
   /// Every client descriptor is in use: each pool closes parked connections.
   void evict_parked();
   [[nodiscard]] Result<std::unique_ptr<PoolRunner>> adopt_pool(const PoolState& state, const Config& config);
+  void start_anew(const PoolState& state, const Config& config);
 
   SharedServices shared_;
   Pools present_;  ///< in the order of the configuration

@@ -181,6 +181,8 @@ void Reloader::write_state(SupervisorState& state) const {
   state.config_lock = Carried{lock_.get()};
   state.activated = source_.activated.state();
   state.running.config_text = text_;
+  if (!state.running.answers) state.running.answers.emplace();
+  state.running.answers->supervisor_identity = keys_.supervisor_identity;
 }
 
 void Reloader::adopt(const SupervisorState& state, const Config& config) {

@@ -187,7 +187,7 @@ SupervisorState Supervisor::state() {
   return state;
 }
 
-Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& configs) {
+void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& configs) {
   started_at_ = state.started_at;
   reaper_.count_from(state.strangers_reaped);
   loop_.turns().adopt(state.turn_began, state.longest_turn);
@@ -195,7 +195,7 @@ Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfig
   clients_.adopt(static_cast<int>(state.client_descriptors), state.clients_protected);
   reloader_.adopt(state, configs.running);
   spawner_.adopt(state.spawner);
-  if (auto adopted = pools_.adopt(state, configs); !adopted) return adopted;
+  pools_.adopt(state, configs);
   log_.info("supervisor {} has taken over from {} in the same process, pid {}, in {}", kVersion,
             state.version, ::getpid(), describe(current_time() - state.written_at));
   if (clients_.are_protected() && !configs.running.seccomp.value_or(true))
@@ -204,7 +204,6 @@ Result<void> Supervisor::adopt(const SupervisorState& state, const AdoptedConfig
   pools_.for_each([](PoolRunner& pool) { pool.resume(); });
   status_writer_.adopt(state.last_status, state.status_due);
   reaper_.look();  // for children that have died meanwhile
-  return {};
 }
 
 }  // namespace prefork

@@ -39,9 +39,8 @@ class Supervisor final : private Operations,
 
   /// Opens everything that `config` names. After an error nothing has been started and nothing is left open.
   [[nodiscard]] Result<void> start(const Config& config, Fd config_lock);
-  /// Instead of start(): goes on from the state that an older program has left in this process. An error
-  /// leaves it half done.
-  [[nodiscard]] Result<void> adopt(const SupervisorState& state, const AdoptedConfigs& configs);
+  /// Instead of start(): goes on from the state that an older program has left in this process.
+  void adopt(const SupervisorState& state, const AdoptedConfigs& configs);
   /// Returns when a signal or a request has stopped it. The exit status: 0 when everything was finished, 1
   /// when something was cut short.
   [[nodiscard]] int run();

@@ -1,5 +1,6 @@
 #include "supervisor/app/upgrader.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -9,6 +10,15 @@
 #include "supervisor/version.h"
 
 namespace prefork {
+namespace {
+
+std::set<std::string> texts_in(const SupervisorState& state) {
+  std::set<std::string> texts{state.running.config_text};
+  for (const PoolsState& pools : state.leaving) texts.insert(pools.config_text);
+  return texts;
+}
+
+}  // namespace
 
 Upgrader::Upgrader(NextProgram next, Loop& loop, Log& log, EventSink& events,
                    const ClientDescriptors& clients, Subject& subject)
@@ -34,7 +44,7 @@ Result<void> Upgrader::start() {
   if (!sealed) return sealed.error();
   if (auto started = check_.start(next_.path, sealed.value()); !started) return started;
   examined_ = file.value();
-  examined_config_ = state.running.config_text;
+  examined_texts_ = texts_in(state);
   log_.info("upgrade: examining {}", next_.path);
   return {};
 }
@@ -73,7 +83,13 @@ Result<void> Upgrader::replace_by_proven() {
   if (!examined_ || !(file.value() == *examined_))
     return Error{next_.path + " was replaced once more while it was examined; try again"};
   SupervisorState state = subject_.final_state();
-  state.config_examined = state.running.config_text == examined_config_;
+  // Nothing leads back once the exec has happened: what this program would refuse must be known before.
+  const std::set<std::string> texts = texts_in(state);
+  if (!std::includes(examined_texts_.begin(), examined_texts_.end(), texts.begin(), texts.end())) {
+    log_.info("upgrade: a reload has changed the configuration meanwhile; it is examined again");
+    return start();
+  }
+  state.config_examined = true;
   auto sealed = seal_state(encode_state(state));
   if (!sealed) return sealed.error();
   if (auto own = clients_.check_own(sealed.value().get()); !own) return own;  // the new program reads it

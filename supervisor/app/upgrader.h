@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "proto/result.h"
@@ -55,8 +56,10 @@ class Upgrader final : private UpgradeCheck::Owner {
   [[nodiscard]] bool due() const { return due_; }
   /// The loop is to be left for hand_over().
   [[nodiscard]] bool ready() const { return due_ && !subject_.draining_listeners(); }
-  /// Replaces the program of this process, with all signals blocked. Comes back when that is refused, or when
-  /// a reload has removed a listener meanwhile: then it is still due(). Not inside a callback of the loop.
+  /// Replaces the program of this process, with all signals blocked. Comes back when that is refused, when a
+  /// reload has removed a listener meanwhile: then it is still due(), or when a reload has put a text into
+  /// force that the new program has not examined: then it is examined again. Not inside a callback of the
+  /// loop.
   void hand_over();
 
   /// The child that examines the state: Reaper must not reap it. 0: there is none.
@@ -67,6 +70,7 @@ class Upgrader final : private UpgradeCheck::Owner {
   void upgrade_proven(const std::string& version) override;
   void upgrade_refused(const std::string& why) override;
 
+  /// Comes back with an error, or when the new program is examined again.
   [[nodiscard]] Result<void> replace_by_proven();
 
   NextProgram next_;
@@ -76,7 +80,7 @@ class Upgrader final : private UpgradeCheck::Owner {
   const ClientDescriptors& clients_;
   Subject& subject_;
   std::optional<FileIdentity> examined_;  ///< the file that check_ has started last
-  std::string examined_config_;           ///< the text of the configuration that it has examined
+  std::set<std::string> examined_texts_;  ///< the texts of configurations that it has examined
   bool due_ = false;
   UpgradeCheck check_;
 };

@@ -1,5 +1,6 @@
 #include "supervisor/clients/socket_table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "supervisor/core/snapshot_reader.h"
@@ -35,8 +36,11 @@ void SocketTable::write_state(PoolState& state) const {
 std::string SocketTable::adopt(const PoolState& state) {
   if (std::string wrong = from_snapshot(state.tickets, tickets_); !wrong.empty()) return wrong;
   entries_.resize(tickets_.used_slots());
+  const bool all_given = std::all_of(state.sockets.begin(), state.sockets.end(), [&](const auto& socket) {
+    return socket.ticket.slot() < entries_.size();
+  });
+  if (!all_given) return ": a ticket that was never given";
   for (const SocketState& socket : state.sockets) {
-    if (socket.ticket.slot() >= entries_.size()) return ": a ticket that was never given";
     Entry& entry = entries_[socket.ticket.slot()];
     entry.ticket = socket.ticket;
     entry.socket.reset(static_cast<int>(socket.socket));

@@ -41,7 +41,8 @@ class SocketTable {
 
   // For an upgrade in place.
   void write_state(PoolState& state) const;
-  /// Into a new table. Returns what is wrong with the state, or an empty string.
+  /// Into a new table. Returns what is wrong with the state, or an empty string; when something is wrong, no
+  /// descriptor is taken.
   [[nodiscard]] std::string adopt(const PoolState& state);
 
  private:

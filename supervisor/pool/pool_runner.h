@@ -62,7 +62,8 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner {
   // For an upgrade in place. Not inside a callback of the pool. A state to continue from is not taken during
   // draining_listeners().
   [[nodiscard]] PoolState state();
-  /// Continues from the state of another runner. After an error the runner is incomplete.
+  /// Continues from the state of another runner. After an error the runner is of no use, and no descriptor of
+  /// the state is taken.
   [[nodiscard]] Result<void> adopt(const PoolState& state);
   /// See remove().
   void set_removed_from(std::string config_text) { removed_from_ = std::move(config_text); }

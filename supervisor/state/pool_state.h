@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "config/answers.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/core/snapshot.h"
 #include "supervisor/state/client_state.h"
@@ -42,11 +44,12 @@ struct PoolState {
 /// Pools that run under one text of the configuration: all that it names, or pools that a reload has removed.
 struct PoolsState {
   std::string config_text;
+  std::optional<MachineAnswers> answers;  ///< what the machine answered when the text was read
   std::vector<PoolState> pools;
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
-    visit("config_text", self.config_text), visit("pools", self.pools);
+    visit("config_text", self.config_text), visit("answers", self.answers), visit("pools", self.pools);
   }
 };
 

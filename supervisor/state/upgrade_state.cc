@@ -84,6 +84,12 @@ std::vector<int> descriptors_in(const SupervisorState& state) {
   return collector.take();
 }
 
+std::vector<int> descriptors_in(const PoolState& state) {
+  Collector collector;
+  PoolState::visit_state(state, collector);
+  return collector.take();
+}
+
 // CBOR: half the size of text, and strings may hold any bytes.
 std::string encode_state(const SupervisorState& state) {
   std::string bytes;

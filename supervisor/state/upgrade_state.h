@@ -1,7 +1,7 @@
 // The state of a whole supervisor as plain values. In an upgrade in place the old program writes it and the
 // new program goes on from it, in the same process. A descriptor is carried by its number: the process keeps
-// it through the exec. The configuration is carried as its text: the new program reads it again, by its own
-// rules.
+// it through the exec. The configuration is carried as its text and what the machine answered when it was
+// read: the new program reads the text again, by its own rules, and does not ask the machine.
 //
 // Each structure lists its members for snapshot_writer.h and snapshot_reader.h;
 // tests/state/upgrade_state_test.cc counts them.
@@ -39,7 +39,7 @@ struct SupervisorState {
   ControlState control;
   std::vector<ActivatedState> activated;
   PoolsState running;
-  bool config_examined = false;  ///< the new program, run as a child, has accepted this configuration
+  bool config_examined = false;  ///< the new program, run as a child, has accepted each text
   std::vector<PoolsState> leaving;
 
   template <typename Self, typename Visit>
@@ -61,6 +61,7 @@ struct SupervisorState {
 
 /// Every descriptor that the state names.
 [[nodiscard]] std::vector<int> descriptors_in(const SupervisorState& state);
+[[nodiscard]] std::vector<int> descriptors_in(const PoolState& state);
 
 /// To bytes and back. The error of decode_state() says which member is wrong.
 [[nodiscard]] std::string encode_state(const SupervisorState& state);

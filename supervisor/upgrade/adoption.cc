@@ -5,21 +5,12 @@
 #include <algorithm>
 #include <set>
 #include <utility>
-#include <variant>
 
 #include "supervisor/core/pool.h"
 #include "supervisor/pool/pool_settings.h"
 
 namespace prefork {
 namespace {
-
-Result<Config> read_config(const std::string& text, bool accepted, const std::string& file,
-                           const CommandSearch& search) {
-  auto parsed = accepted ? parse_accepted_config(text, file, search) : parse_config(text, file, search);
-  if (auto* config = std::get_if<Config>(&parsed)) return std::move(*config);
-  return Error{"the configuration in force is refused: " +
-               std::get<ConfigProblems>(parsed).front().message()};
-}
 
 /// What is missing so that each worker has its process and each connection its socket; empty: nothing.
 std::string missing_part(const Pool& pool, const PoolState& state) {
@@ -82,20 +73,23 @@ const PoolConfig* find_pool(const Config& config, const std::string& name) {
   return found == config.pools.end() ? nullptr : &*found;
 }
 
-Result<AdoptedConfigs> configs_in(const SupervisorState& state, const CommandSearch& search) {
+AdoptedConfigs configs_in(const SupervisorState& state, const CommandSearch& search) {
   AdoptedConfigs configs;
-  auto running = read_config(state.running.config_text, state.config_examined, state.config_file, search);
-  if (!running) return running.error();
-  configs.running = std::move(running).value();
-  for (const PoolsState& pools : state.leaving) {
-    auto config = read_config(pools.config_text, /*accepted=*/false, state.config_file, search);
-    if (!config) return config.error();
-    configs.leaving.push_back(std::move(config).value());
-  }
+  const auto read = [&](const PoolsState& pools) {
+    const TextInForce in_force{pools.config_text, pools.answers ? &*pools.answers : nullptr,
+                               state.config_examined};
+    ConfigInForce known = read_in_force(in_force, state.config_file, search);
+    for (const ConfigProblem& mistake : known.mistakes) configs.mistakes.push_back(mistake.message());
+    return std::move(known.config);
+  };
+  configs.running = read(state.running);
+  for (const PoolsState& pools : state.leaving) configs.leaving.push_back(read(pools));
   return configs;
 }
 
 Result<void> examine_state(const SupervisorState& state, const AdoptedConfigs& configs) {
+  if (!configs.mistakes.empty())
+    return Error{"the configuration in force is refused: " + configs.mistakes.front()};
   if (auto fine = examine_descriptors(state); !fine) return fine;
   if (auto fine = examine_pools(state.running, configs.running, /*running=*/true); !fine) return fine;
   for (std::size_t i = 0; i < state.leaving.size(); ++i) {

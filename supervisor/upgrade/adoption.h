@@ -16,12 +16,15 @@ namespace prefork {
 struct AdoptedConfigs {
   Config running;
   std::vector<Config> leaving;
+  std::vector<std::string> mistakes;  ///< a line for each mistake that this program finds in a text
 };
 
-/// Reads the configurations that the state carries.
-[[nodiscard]] Result<AdoptedConfigs> configs_in(const SupervisorState& state, const CommandSearch& search);
+/// Reads the configurations that the state carries. Does not ask the machine for what the state knows:
+/// programs and users may be missing by now.
+[[nodiscard]] AdoptedConfigs configs_in(const SupervisorState& state, const CommandSearch& search);
 
-/// Restores every pool for trial and checks that all parts of the state fit together.
+/// Restores every pool for trial and checks that all parts of the state fit together. Refuses a text with a
+/// mistake.
 [[nodiscard]] Result<void> examine_state(const SupervisorState& state, const AdoptedConfigs& configs);
 
 /// The pool of this name; null: there is none.

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "config/listen_address.h"
+#include "supervisor/core/snapshot_writer.h"
 #include "tests/app/parts.h"
+#include "tests/proto/channel_pair.h"
 
 namespace prefork {
 namespace {
@@ -121,7 +123,7 @@ TEST_CASE("the state names the present pools under the text in force, and each l
   CHECK(state.leaving[0].pools.at(0).name == "old");
 }
 
-TEST_CASE("a set goes on with the pools of a state, and refuses one that its configuration does not name") {
+TEST_CASE("a set goes on with the pools of a state") {
   Set before;
   before.add("web");
   before.pools.remove(before.add("old"), "older text");
@@ -132,15 +134,42 @@ TEST_CASE("a set goes on with the pools of a state, and refuses one that its con
   configs.running.pools = {empty_pool("web")};
   configs.leaving.emplace_back().pools = {empty_pool("old")};
   Set after;
-  REQUIRE(after.pools.adopt(state, configs).ok());
+  after.pools.adopt(state, configs);
   CHECK(after.present() == Names{"web"});
   CHECK(after.leaving() == Names{"old"});
   CHECK(after.pools.leaving().front()->removed_from() == "older text");
+}
 
-  configs.running.pools.clear();
-  Set refused;
-  CHECK(refused.pools.adopt(state, configs).error().message() ==
-        "pool web: the configuration does not name it");
+TEST_CASE("FAULTS 95: a pool whose state does not fit starts anew, with its listener and without the rest") {
+  const ListenAddress address = parse_listen_address("127.0.0.1:0").value();
+  auto opened = ListenSocket::open(address);
+  REQUIRE(opened.ok());
+  const std::string name = opened.value().name();
+  ChannelPair of_web;
+  ChannelPair of_old;
+  SupervisorState state;
+  PoolState& pool = state.running.pools.emplace_back();
+  pool.name = "web";
+  pool.core = to_snapshot(std::vector<int>{1});
+  pool.listeners.push_back({Carried{::dup(opened.value().descriptor())}});
+  pool.workers.emplace_back().channel = Carried{of_web.supervisor.release().release()};
+  PoolState& old = state.leaving.emplace_back().pools.emplace_back();
+  old.name = "old";
+  old.core = pool.core;
+  old.workers.emplace_back().channel = Carried{of_old.supervisor.release().release()};
+  AdoptedConfigs configs;
+  configs.running.pools = {empty_pool("web")};
+  configs.running.pools.front().listen = {address};
+  configs.leaving.emplace_back().pools = {empty_pool("old")};
+  Set after;
+  after.pools.adopt(state, configs);
+  CHECK(after.present() == Names{"web"});
+  CHECK(after.leaving().empty());
+  const ListenSocket* listening = after.pools.listening_at(address, "web");
+  REQUIRE(listening != nullptr);
+  CHECK(listening->name() == name);
+  CHECK(Received(of_web.worker).status == ReceiveStatus::kEnd);
+  CHECK(Received(of_old.worker).status == ReceiveStatus::kEnd);
 }
 
 }  // namespace

@@ -49,10 +49,14 @@ struct Subject final : public Upgrader::Subject, public EventSink {
   // Upgrader::Subject
   [[nodiscard]] bool stopping() const override { return is_stopping; }
   [[nodiscard]] bool draining_listeners() const override { return draining; }
-  [[nodiscard]] SupervisorState state() override { return {}; }
+  [[nodiscard]] SupervisorState state() override {
+    SupervisorState now;
+    now.running.config_text = text;
+    return now;
+  }
   [[nodiscard]] SupervisorState final_state() override {
     ++final_states;
-    return {};
+    return state();
   }
 
   TempDirectory directory;
@@ -63,6 +67,7 @@ struct Subject final : public Upgrader::Subject, public EventSink {
   bool is_stopping = false;
   bool draining = false;
   int final_states = 0;
+  std::string text = "{}";
   Texts refusals;
   TimerWatcher timer{loop};
   Upgrader upgrader{{program, "pool.json"}, loop, log, *this, clients, *this};
@@ -145,6 +150,19 @@ TEST_CASE("a hand-over waits for a listener that a reload has removed at the las
   CHECK(subject.upgrader.due());
   CHECK(subject.refusals.empty());
   CHECK(subject.final_states == 0);
+}
+
+TEST_CASE("FAULTS 94: a text that a reload has put into force after the examination is examined, too") {
+  Subject subject(kAccepts);
+  subject.examine();
+  subject.text = "another";
+  subject.upgrader.hand_over();
+  CHECK(subject.final_states == 1);
+  CHECK(subject.refusals.empty());
+  CHECK_FALSE(subject.upgrader.due());
+  CHECK(subject.upgrader.child() != 0);
+  subject.run();
+  CHECK(subject.upgrader.due());
 }
 
 TEST_CASE("a hand-over that the system refuses leaves this program in force") {

@@ -112,15 +112,34 @@ TEST_CASE("every key reaches the configuration") {
 TEST_CASE("text that was accepted before is read without the schema, with the same result") {
   const std::string text =
       pool_with(R"("workers": {"max": 9}, "queue": {"timeout": "5s"}, "recycle": {"rss": "1MiB"})");
-  const auto again = parse_accepted_config(text, "pool.json", system_programs());
-  REQUIRE(std::holds_alternative<Config>(again));
+  const auto again = read_in_force({text, nullptr, /*examined=*/true}, "pool.json", system_programs());
+  CHECK(again.mistakes.empty());
   const auto once = parse_config(text, "pool.json", system_programs());
-  CHECK(std::get<Config>(again) == std::get<Config>(once));
+  CHECK(again.config == std::get<Config>(once));
 }
 
-TEST_CASE("the machine is checked again for a text that was accepted before") {
-  const std::string text = R"({"listen": "127.0.0.1:0", "command": ["no-such-program"]})";
-  CHECK(std::holds_alternative<ConfigProblems>(parse_accepted_config(text, "pool.json", system_programs())));
+TEST_CASE("FAULTS 94: a text in force is read with what the machine answered, and the machine is not asked") {
+  const std::string text =
+      R"({"listen": {"address": "unix:/no/such/directory/x", "owner": "no-such-user"}, "command": ["gone"],
+          "directory": "/no/such/directory", "user": "no-such-user", "supervisor_user": "no-such-user"})";
+  MachineAnswers answers{Identity{7, 8, {}}, {{"main", "/srv/gone", Identity{4, 5, {5, 6}}, 77}}};
+  const auto read = read_in_force({text, &answers}, "pool.json", system_programs());
+  for (const ConfigProblem& mistake : read.mistakes) FAIL_CHECK(mistake.message());
+  const PoolConfig& pool = read.config.pools.front();
+  CHECK(read.config.supervisor_identity == answers.supervisor_identity);
+  CHECK(pool.executable == "/srv/gone");
+  CHECK(pool.process.identity == Identity{4, 5, {5, 6}});
+  CHECK(pool.workers == 77);
+  CHECK(pool.directory == "/no/such/directory");
+  CHECK(pool.listen.size() == 1);
+}
+
+TEST_CASE("a text in force is read as far as possible in spite of mistakes, which are told") {
+  const std::string text = R"({"listen": "127.0.0.1:0", "command": ["gone"], "queue": {"max": -1}})";
+  const auto read = read_in_force({text, nullptr}, "pool.json", system_programs());
+  CHECK(read.mistakes.size() == 2);
+  CHECK(read.config.pools.front().listen.size() == 1);
+  CHECK(read.config.text == text);
 }
 
 TEST_CASE("an elastic number of workers is read with its defaults") {

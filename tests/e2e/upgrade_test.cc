@@ -1,10 +1,12 @@
 // SIGUSR2: a new program takes over in the same process, and no client notices.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <climits>
 #include <csignal>
+#include <cstdio>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -281,4 +283,29 @@ TEST_CASE("FAULTS 66: the configuration in force is carried over, not the file")
   SupervisorUnderTest other("", second);
   CHECK(other.await_exit() == 2);
   CHECK(other.log().find("another supervisor runs with this configuration") != std::string::npos);
+}
+
+TEST_CASE("FAULTS 94: an upgrade succeeds while the workers' program and their directory are missing") {
+  const Program program;
+  const TestDirectory release;
+  REQUIRE(::chmod(release.path().c_str(), 0755) == 0);
+  (void)release.write("app", "#!/bin/sh\nexec supervisor-worker echo\n", 0755);
+  const std::string away = release.path() + ".away";
+  const PoolText pool{.command = {"./app"}, .workers = 2, .more = R"("directory": ")" + release.path() + '"'};
+  const auto supervisor = start(program, pool.text());
+  const std::vector<pid_t> workers = supervisor->wait_for_idle(2).pids();
+
+  REQUIRE(::rename(release.path().c_str(), away.c_str()) == 0);
+  supervisor->upgrade();
+  supervisor->upgrade();
+  CHECK(ask(supervisor->address(), "hello") == "hello");
+  CHECK(supervisor->wait_for_idle(2).pids() == workers);
+
+  REQUIRE(::rename(away.c_str(), release.path().c_str()) == 0);
+  supervisor->signal(SIGHUP);
+  supervisor->wait_for_log("pool main: reloaded, unchanged");
+  REQUIRE(::kill(workers.front(), SIGKILL) == 0);
+  supervisor->wait_for_pool("it is replaced", [](const PoolTable& now) {
+    return now["crashes"] + now["start_failures"] == 1 && now.count("idle") == 2;
+  });
 }

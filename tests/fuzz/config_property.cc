@@ -72,20 +72,17 @@ std::string broken_load(std::string_view text) {
   const Loaded checked = parse_config(text, kFile, programs);
   // Without the schema the rest of the loading meets every value, as it does after the most problems that are
   // reported.
-  const Loaded unchecked = parse_accepted_config(text, kFile, programs);
-  for (const Loaded* loaded : {&checked, &unchecked}) {
-    const auto* problems = std::get_if<ConfigProblems>(loaded);
-    if (problems == nullptr) continue;
-    if (std::string broken = broken_problems(*problems); !broken.empty()) return broken;
+  const ConfigInForce unchecked = read_in_force({text, nullptr, /*examined=*/true}, kFile, programs);
+  if (!unchecked.mistakes.empty()) {
+    if (std::string broken = broken_problems(unchecked.mistakes); !broken.empty()) return broken;
   }
-  const auto* config = std::get_if<Config>(&checked);
-  if (config == nullptr) return "";
-  if (std::string broken = broken_config(*config); !broken.empty()) return broken;
-  const auto* again = std::get_if<Config>(&unchecked);
-  if (again == nullptr || *again != *config)
+  if (const auto* problems = std::get_if<ConfigProblems>(&checked)) return broken_problems(*problems);
+  const Config& config = std::get<Config>(checked);
+  if (std::string broken = broken_config(config); !broken.empty()) return broken;
+  if (!unchecked.mistakes.empty() || unchecked.config != config)
     return "what was accepted is read differently without the schema";
   const auto plain = parse_config(R"({"listen": "127.0.0.1:0", "command": ["true"]})", kFile, programs);
-  return broken_words(std::get<Config>(plain), *config);
+  return broken_words(std::get<Config>(plain), config);
 }
 
 }  // namespace prefork::test

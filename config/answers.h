@@ -1,0 +1,44 @@
+// The values of a Config that do not follow from its text alone: the machine has answered them when the text
+// was read. An upgrade in place carries them beside the text, so that the new program has the same
+// configuration whatever the machine would answer now.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+
+namespace prefork {
+
+struct PoolAnswers {
+  std::string name;
+  std::string executable;
+  std::optional<Identity> identity;
+  std::uint32_t workers = 0;  ///< without the key in the text: from the number of CPUs
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("name", self.name), visit("executable", self.executable), visit("identity", self.identity);
+    visit("workers", self.workers);
+  }
+};
+
+struct MachineAnswers {
+  std::optional<Identity> supervisor_identity;
+  std::vector<PoolAnswers> pools;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("supervisor_identity", self.supervisor_identity), visit("pools", self.pools);
+  }
+};
+
+[[nodiscard]] PoolAnswers answers_in(const PoolConfig& pool);
+
+/// Puts the answers into a configuration that was read from the same text. A pool that they do not name stays
+/// as it is.
+void put_answers(const MachineAnswers& answers, Config& config);
+
+}  // namespace prefork
