@@ -43,12 +43,14 @@ std::optional<ActiveSpawner::Answer> ActiveSpawner::receive() const {
 
 void ActiveSpawner::expect_answer() {
   if (deadline_.active()) return;
+  if (!silent_since_) silent_since_ = current_time();
   parts_over_ = 0;
   start_part();
 }
 
 void ActiveSpawner::answered(bool more) {
   deadline_.stop();
+  silent_since_.reset();
   if (more) expect_answer();
 }
 
@@ -61,15 +63,24 @@ void ActiveSpawner::on_part_over() {
   call_.overdue();
 }
 
-void ActiveSpawner::kill() const {
-  (void)::syscall(SYS_pidfd_send_signal, process_.pidfd.get(), SIGKILL, nullptr, 0);
+Duration ActiveSpawner::silence() const {
+  return silent_since_ ? current_time() - *silent_since_ : Duration::zero();
+}
+
+Result<void> ActiveSpawner::kill() {
+  if (::syscall(SYS_pidfd_send_signal, process_.pidfd.get(), SIGKILL, nullptr, 0) < 0)
+    return system_error("kill");
+  killed_ = true;
+  return {};
 }
 
 ActiveSpawner::Buried ActiveSpawner::bury() {
   exit_watcher_.stop();
   reply_watcher_.stop();
   deadline_.stop();
-  (void)::waitpid(process_.pid, nullptr, WNOHANG);
+  silent_since_.reset();
+  killed_ = false;
+  (void)::waitpid(process_.pid, nullptr, WNOHANG);  // one that lives on is reaped later, as a stranger
   const pid_t pid = std::exchange(process_, SpawnerProcess{}).pid;
   return {pid, current_time() - started_at_};
 }

@@ -57,9 +57,13 @@ class ActiveSpawner {
   /// An answer has come. The deadline begins anew when `more` are awaited, and ends otherwise.
   void answered(bool more);
   [[nodiscard]] bool deadline_runs() const { return deadline_.active(); }
-  void kill() const;
+  /// How long an answer has been awaited without any.
+  [[nodiscard]] Duration silence() const;
+  [[nodiscard]] Result<void> kill();
+  [[nodiscard]] bool killed() const { return killed_; }
 
-  /// Reaps the process that has exited. There is no active spawner then.
+  /// Reaps the process if it has exited, and closes its socket: a spawner that lives on exits when it sees
+  /// that. There is no active spawner then.
   Buried bury();
 
   // For an upgrade in place.
@@ -77,6 +81,8 @@ class ActiveSpawner {
   Callbacks call_;
   Duration answer_timeout_;
   int parts_over_ = 0;
+  std::optional<Instant> silent_since_;  ///< since the request, or the last answer; none: none is awaited
+  bool killed_ = false;
   Instant started_at_;
   SpawnerProcess process_;
   ReadWatcher reply_watcher_;

@@ -16,9 +16,8 @@ SpawnerLink::SpawnerLink(const Loop& loop, Log& log, const ClientDescriptors& cl
     : log_(log),
       descriptors_of_clients_(clients),
       descriptors_(descriptors),
-      answer_timeout_(answer_timeout),
       active_(loop,
-              {.readable = Callback::to<&SpawnerLink::hear>(*this),
+              {.readable = Callback::to<&SpawnerLink::on_readable>(*this),
                .exited = Callback::to<&SpawnerLink::on_exit>(*this),
                .overdue = Callback::to<&SpawnerLink::on_overdue>(*this)},
               answer_timeout),
@@ -80,14 +79,20 @@ void SpawnerLink::send_requests() {
   }
 }
 
-void SpawnerLink::hear() {
-  while (auto answer = active_.receive()) handle(answer->reply, std::move(answer->pidfd));
+bool SpawnerLink::hear() {
+  bool answered = false;
+  while (auto answer = active_.receive()) {
+    answered = answered || answer->reply.from_spawner();
+    handle(answer->reply, std::move(answer->pidfd));
+  }
   send_requests();
+  return answered;
 }
 
 void SpawnerLink::handle(const LaunchReply& reply, Fd pidfd) {
   if (reply.from_spawner()) {
     requests_.answered(reply.key);
+    keeps_silent_one_ = false;
     active_.answered(requests_.awaits_answers());
   }
   if (reply.key == kStandbyKey) return standby_.answered(reply, std::move(pidfd));
@@ -103,42 +108,51 @@ void SpawnerLink::handle(const LaunchReply& reply, Fd pidfd) {
 }
 
 void SpawnerLink::on_overdue() {
-  hear();
-  if (!requests_.awaits_answers() || active_.deadline_runs()) return;
-  const auto seconds = std::chrono::duration<double>(answer_timeout_).count();
+  if (hear() || !requests_.awaits_answers()) return;
+  if (active_.killed()) return replace("survives SIGKILL");
+  const double seconds = std::chrono::duration<double>(active_.silence()).count();
   if (standby_.pid() == 0) {
-    log_.error(
-        "the spawner process {} has not answered for {} s; there is no standby, so it is kept, and starts no "
-        "workers",
-        active_.pid(), seconds);
+    if (!std::exchange(keeps_silent_one_, true)) {
+      log_.error(
+          "the spawner process {} has not answered for {:.0f} s; there is no standby, so it is kept, and "
+          "starts no workers until it answers",
+          active_.pid(), seconds);
+    }
     return active_.expect_answer();
   }
-  log_.error("the spawner process {} has not answered for {} s and is killed", active_.pid(), seconds);
-  active_.kill();
+  if (const auto killed = active_.kill(); !killed) {
+    log_.error("the spawner process {} has not answered for {:.0f} s", active_.pid(), seconds);
+    return replace("cannot be killed: " + killed.error().code.message());
+  }
+  log_.error("the spawner process {} has not answered for {:.0f} s and is killed", active_.pid(), seconds);
+  active_.expect_answer();
 }
 
 void SpawnerLink::on_exit() {
-  hear();
+  (void)hear();
+  replace("died");
+}
+
+void SpawnerLink::replace(const std::string& fate) {
   const ActiveSpawner::Buried dead = active_.bury();
   SpawnerProcess standby = standby_.take();
   if (standby.pid != 0) {
-    log_.error("the spawner process {} died; the standby, pid {}, takes over", dead.pid, standby.pid);
+    log_.error("the spawner process {} {}; the standby, pid {}, takes over", dead.pid, fate, standby.pid);
     give_up_requests();  // what the standby is sent is not lost
     active_.begin(std::move(standby));
   } else {
-    start_over(dead.age);
+    start_over(dead, fate);
   }
   ask_for_standby();
   send_requests();
 }
 
-void SpawnerLink::start_over(Duration age) {
-  log_.error("the spawner process died, and its standby as well; starting others");
+void SpawnerLink::start_over(const ActiveSpawner::Buried& dead, const std::string& fate) {
+  log_.error("the spawner process {} {}, and there is no standby; starting another", dead.pid, fate);
   if (::geteuid() != 0) {
     log_.error(
         "the new spawner has no more rights than the supervisor: if that gave up root, workers of other "
-        "users "
-        "can be started only after the supervisor is restarted");
+        "users can be started only after the supervisor is restarted");
   }
   if (descriptors_of_clients_.are_protected()) {
     log_.error(
@@ -147,7 +161,7 @@ void SpawnerLink::start_over(Duration age) {
         descriptors_of_clients_.first());
   }
   give_up_requests();
-  if (age < kRetry) {
+  if (dead.age < kRetry) {
     retry_.start(kRetry, Callback::to<&SpawnerLink::restart>(*this));
   } else {
     restart();

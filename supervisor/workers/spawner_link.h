@@ -1,6 +1,6 @@
 // The supervisor's side of the spawner: asks it to start workers, a few at a time, hears its answers, and
 // puts the standby in its place when it dies. A spawner that does not answer in time is killed, so that its
-// standby takes over.
+// standby takes over: at its death, or after the same time again if it survives.
 #pragma once
 
 #include <sys/resource.h>
@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 
 #include "proto/fd.h"
 #include "supervisor/loop/log.h"
@@ -62,8 +63,8 @@ class SpawnerLink {
   void launch(const LaunchKey& key, const Launch& launch, Fd channel, Fd output);
   /// From now on no worker is started as root, whatever is asked.
   [[nodiscard]] Result<void> renounce_root();
-  /// Handles all answers that have come.
-  void hear();
+  /// Handles all answers that have come. True: the spawner has answered.
+  bool hear();
 
   /// Answers are awaited: there may be children that no pool knows yet.
   [[nodiscard]] bool awaits_answers() const { return requests_.awaits_answers(); }
@@ -80,8 +81,11 @@ class SpawnerLink {
   void ask_for_standby();
   void on_exit();
   void on_overdue();
+  void on_readable() { (void)hear(); }
+  /// The standby becomes the active spawner. `fate`: what became of the one before, for the log.
+  void replace(const std::string& fate);
   /// Without a standby: starts a spawner that is what the supervisor is now.
-  void start_over(Duration age);
+  void start_over(const ActiveSpawner::Buried& dead, const std::string& fate);
   void restart();
   void give_up_requests();
   void handle(const LaunchReply& reply, Fd pidfd);
@@ -92,8 +96,8 @@ class SpawnerLink {
   std::map<std::uint64_t, Requester*> requesters_;
   std::uint64_t last_key_ = 0;
   LaunchQueue requests_;
-  Duration answer_timeout_;
   ActiveSpawner active_;
+  bool keeps_silent_one_ = false;  ///< the log says so: no answer has come since
   TimerWatcher retry_;
   StandbySpawner standby_;
 };

@@ -120,7 +120,7 @@ TEST_CASE("FAULTS 70: when both die at once, others are started, and the log say
   SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_idle(1);
   kill_both(supervisor);
-  supervisor.wait_for_log("died, and its standby as well; starting others");
+  supervisor.wait_for_log("died, and there is no standby; starting another");
   supervisor.wait_for_log(
       "cannot read from descriptors from 1024 on, nor use io_uring, until the supervisor is");
   const pid_t worker = replace_worker(supervisor);
