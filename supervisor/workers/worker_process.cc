@@ -166,6 +166,11 @@ SendStatus WorkerProcess::send(const Record& record, const Fd& attached) {
 }
 
 void WorkerProcess::on_readable() {
+  // The spawner's answer with its pid may still be unread. It is heard before anything is received: an
+  // answer about another worker can cause its last records to be received, into the same datagram. An answer
+  // about this worker can end it.
+  if (life_ == Life::kRequested) services_.spawner.hear();
+  if (!channel_watcher_.active()) return;
   // One datagram each time round the loop: a second call would mostly find nothing, and no worker can keep
   // the loop to itself.
   (void)receive_one();
@@ -201,8 +206,6 @@ void WorkerProcess::handle(const Message& message) {
   const Ticket ticket{record.ticket};
   switch (record.kind) {
     case RecordKind::kReady:
-      // The spawner's answer with its pid may still be unread.
-      if (pid_ == 0) services_.spawner.hear();
       return owner_.tell(event::WorkerReady{id_, record.ticket, foreign_version(record.value)});
     case RecordKind::kBusy: return owner_.tell(event::WorkerBusy{id_, ticket});
     case RecordKind::kIdle: return owner_.tell(event::WorkerIdle{id_, ticket});

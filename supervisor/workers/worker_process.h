@@ -42,7 +42,7 @@ class WorkerProcess {
     Log& log;
     SpawnerLink& spawner;  ///< an unread answer may hold the pid, or say why the program did not run
     OomCounter& oom;
-    Datagram& datagram;  ///< received into: one for all workers, for each is handled before the next
+    Datagram& datagram;  ///< one for all workers: what handles it must cause no further receive
     std::string pool;    ///< "web": the lines that its worker 4711 writes begin with "web[4711]"
   };
 

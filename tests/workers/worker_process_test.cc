@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <csignal>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -37,7 +39,8 @@ void send(Channel& channel, RecordKind kind, std::uint64_t ticket = 0) {
 /// A worker, what it has told, and the process at the other end of its channel.
 class Watched final : private WorkerProcess::Owner {
  public:
-  Watched() = default;
+  explicit Watched(SpawnerProcess spawner = {})
+      : spawner_(loop_, log_, clients_, std::move(spawner), rlimit{}) {}
   Watched(const Watched&) = delete;
   Watched& operator=(const Watched&) = delete;
   ~Watched() override {
@@ -127,6 +130,8 @@ class Watched final : private WorkerProcess::Owner {
   [[nodiscard]] pid_t process_known() const { return process_known_; }
   void count_oom_kill() { (void)directory_.file("memory.events", "oom_kill 1\n"); }
   void run_once() { loop_.run_once(); }
+  [[nodiscard]] SpawnerLink& spawner() { return spawner_; }
+  [[nodiscard]] const WorkerProcess::Services& services() const { return services_; }
 
  private:
   void tell(const Event& event) override { told_.push_back(event); }
@@ -144,7 +149,7 @@ class Watched final : private WorkerProcess::Owner {
   Fd null_{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
   Log log_{null_.get()};
   ClientDescriptors clients_;
-  SpawnerLink spawner_{loop_, log_, clients_, SpawnerProcess{}, rlimit{}};
+  SpawnerLink spawner_;
   OomCounter oom_{directory_.file("memory.events", "oom_kill 0\n")};
   Datagram datagram_;
   WorkerProcess::Services services_{loop_, log_, spawner_, oom_, datagram_, "web"};
@@ -170,6 +175,63 @@ TEST_CASE("a worker that the spawner has started has a pid, and its records are 
   CHECK_FALSE(ready.foreign_version.has_value());
   CHECK(ready.slots == 3);
   CHECK(watched.await<event::WorkerBusy>().ticket == Ticket{17});
+}
+
+/// Another worker of the same pool, which the spawner has not answered for.
+class Neighbour final : public SpawnerLink::Requester, private WorkerProcess::Owner {
+ public:
+  Neighbour(const WorkerProcess::Services& services, SpawnerLink& spawner)
+      : worker_(services, *this, WorkerId::make(2, 1), std::move(ends_.supervisor), false) {
+    (void)spawner.add(*this, 1);
+  }
+  [[nodiscard]] Channel& other_end() { return ends_.worker; }
+  [[nodiscard]] const std::vector<Event>& told() const { return told_; }
+
+ private:
+  void tell(const Event& event) override { told_.push_back(event); }
+  void has_process(const WorkerProcess& /*worker*/) override {}
+  void broke_protocol(const WorkerProcess& /*worker*/, const std::string& /*what*/) override {}
+  void started(std::uint64_t /*worker*/, pid_t pid, Fd pidfd) override {
+    worker_.started(pid, std::move(pidfd));
+  }
+  void not_started(std::uint64_t /*worker*/, const LaunchReply& /*reply*/) override {}
+  void start_failed(std::uint64_t /*worker*/, const LaunchReply& /*reply*/) override {}
+
+  test::ChannelPair ends_;
+  std::vector<Event> told_;
+  WorkerProcess worker_;
+};
+
+/// One datagram of these records.
+void send_together(Channel& channel, const std::vector<Record>& records) {
+  std::vector<std::byte> bytes(records.size() * kRecordSize);
+  for (std::size_t i = 0; i < records.size(); ++i)
+    encode(records[i], std::span(bytes).subspan(i * kRecordSize).first<kRecordSize>());
+  REQUIRE(send_raw(channel, bytes) == 0);
+}
+
+TEST_CASE("the last records of a worker that cannot be watched are not taken for those of another") {
+  auto socket = make_spawner_socket();
+  REQUIRE(socket.ok());
+  Watched watched({std::move(socket.value().first), open_pidfd(::getpid()), ::getpid()});
+  Neighbour neighbour(watched.services(), watched.spawner());
+  watched.ask_spawner();
+  const auto busy = [](std::uint64_t ticket) { return Record{.kind = RecordKind::kBusy, .ticket = ticket}; };
+  send_together(neighbour.other_end(), {busy(7), busy(8)});
+  send_together(watched.other_end(), {Record{.kind = RecordKind::kReady, .value = 1}, busy(1)});
+  LaunchReply answer;
+  answer.key = {1, 2};
+  answer.pid = 1 << 22;  // above the kernel's largest pid: no pidfd can be opened
+  REQUIRE(::send(socket.value().second.get(), &answer, sizeof(answer), MSG_NOSIGNAL) == sizeof(answer));
+  CHECK(watched.await<event::WorkerBusy>().ticket == Ticket{1});
+  CHECK(watched.told() == 2);
+  eventually("the neighbour is over", [&] {
+    watched.run_once();
+    return neighbour.told().size() == 3;
+  });
+  CHECK(std::get<event::WorkerBusy>(neighbour.told()[0]).ticket == Ticket{7});
+  CHECK(std::get<event::WorkerBusy>(neighbour.told()[1]).ticket == Ticket{8});
+  CHECK(std::holds_alternative<event::WorkerExited>(neighbour.told()[2]));
 }
 
 TEST_CASE("a worker that a template has forked introduces itself with its first datagram") {
