@@ -79,7 +79,11 @@ void PoolReporter::report(const action::ReportRollout& report) const {
 }
 
 void PoolReporter::report(const action::ReportStuck& report) const {
-  log_.error("{} survives SIGKILL: it hangs in the kernel; {}", name_of(report.worker),
+  // Without a process no SIGKILL was sent: the spawner has not answered since the start was given up.
+  const bool has_process = sources_.processes.pid_of(report.worker) != 0;
+  log_.error("{} {}; {}", name_of(report.worker),
+             has_process ? "survives SIGKILL: it hangs in the kernel"
+                         : "has no process: the spawner does not answer",
              report.replaced ? "another worker replaces it" : "too many workers hang to replace it");
 }
 

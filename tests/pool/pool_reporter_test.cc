@@ -9,6 +9,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -34,6 +35,12 @@ struct Events : EventSink {
 /// No client socket is watched here.
 struct IgnoredEvents : CoreEventSink {
   void tell(const Event& /*event*/) override {}
+};
+
+struct IgnoredWorkerEvents : WorkerProcess::Owner {
+  void tell(const Event& /*event*/) override {}
+  void has_process(const WorkerProcess& /*worker*/) override {}
+  void broke_protocol(const WorkerProcess& /*worker*/, const std::string& /*what*/) override {}
 };
 
 /// A reporter of the pool "web", and what it has said.
@@ -67,6 +74,13 @@ class Reports {
   }
   [[nodiscard]] bool no_event() const { return events_.published.empty(); }
   [[nodiscard]] WorkerId add(WorkerRole role) { return workers_.add(role, 1, Instant{}).id; }
+  /// `pid`: 0: the spawner has not answered.
+  void add_process(WorkerId worker, pid_t pid) {
+    WorkerProcessState state;
+    state.id = worker;
+    state.pid = pid;
+    processes_.add(std::make_unique<WorkerProcess>(services_, worker_events_, state));
+  }
   [[nodiscard]] Ticket add(Fd client) { return clients_.add(std::move(client)); }
 
  private:
@@ -85,8 +99,14 @@ class Reports {
   Log log_;
   Events events_;
   WorkerTable workers_;
-  ProcessTable processes_;
   Loop loop_;
+  ClientDescriptors descriptors_;
+  SpawnerLink spawner_{loop_, log_, descriptors_, SpawnerProcess{}, rlimit{}};
+  OomCounter oom_{""};
+  Datagram datagram_;
+  WorkerProcess::Services services_{loop_, log_, spawner_, oom_, datagram_, "web"};
+  IgnoredWorkerEvents worker_events_;
+  ProcessTable processes_;
   IgnoredEvents client_events_;
   ClientSockets clients_{loop_, client_events_};
   PoolReporter reporter_{"web", log_, events_, {workers_, processes_, clients_}};
@@ -176,11 +196,22 @@ TEST_CASE("each stage of a rollout is told, and its failure is an error with the
 TEST_CASE("a worker that survives SIGKILL is an error that says whether another worker replaces it") {
   Reports pool;
   const WorkerId worker = pool.add(WorkerRole::kWorker);
+  pool.add_process(worker, 4711);
   pool.report(action::ReportStuck{worker, true});
   pool.report(action::ReportStuck{worker, false});
-  const std::string hangs = "error   pool web: worker 1 survives SIGKILL: it hangs in the kernel; ";
+  const std::string hangs =
+      "error   pool web: worker 1 (pid 4711) survives SIGKILL: it hangs in the kernel; ";
   CHECK(pool.lines() ==
         Lines{hangs + "another worker replaces it", hangs + "too many workers hang to replace it"});
+}
+
+TEST_CASE("a worker that never got a process is not said to survive SIGKILL") {
+  Reports pool;
+  const WorkerId worker = pool.add(WorkerRole::kWorker);
+  pool.add_process(worker, 0);
+  pool.report(action::ReportStuck{worker, true});
+  CHECK(pool.lines() == Lines{"error   pool web: worker 1 has no process: the spawner does not answer; "
+                              "another worker replaces it"});
 }
 
 TEST_CASE("a connection that is given up is an error that names its client") {
