@@ -90,7 +90,7 @@ void ListenerSet::adopt(const std::vector<ListenAddress>& addresses,
     Listener& adopted =
         add_to(configured_, ListenSocket::adopt(addresses[i], std::move(socket), states[i].file));
     adopted.count_from(states[i].accepted);
-    adopted.adopt_waiting(Fd(static_cast<int>(states[i].unmoved)));
+    adopted.adopt_waiting(Fd(static_cast<int>(states[i].waiting)));
   }
 }
 

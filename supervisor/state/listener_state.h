@@ -14,13 +14,13 @@ struct ListenerState {
   Carried socket = Carried::kNone;
   std::uint64_t file = 0;  ///< inode of the unix socket's file that the supervisor removes; 0: none
   std::uint64_t accepted = 0;
-  Carried unmoved =
-      Carried::kNone;  ///< an accepted socket that waits for a descriptor number of the clients' range
+  /// An accepted socket that waits for a descriptor number of the clients' range.
+  Carried waiting = Carried::kNone;
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("socket", self.socket), visit("file", self.file), visit("accepted", self.accepted);
-    visit("unmoved", self.unmoved);
+    visit("unmoved", self.waiting);  // the name earlier versions use
   }
 };
 

@@ -36,8 +36,8 @@ struct PoolState {
     visit("stopped_cleanly", self.stopped_cleanly), visit("rollout_failed", self.rollout_failed);
     visit("spawner_key", self.spawner_key), visit("core", self.core), visit("tickets", self.tickets);
     visit("launches", self.launches), visit("listeners", self.listeners), visit("workers", self.workers);
-    visit("outputs", self.outputs), visit("forks", self.forks), visit("sockets", self.sockets),
-        visit("farewells", self.lingering_closes);
+    visit("outputs", self.outputs), visit("forks", self.forks), visit("sockets", self.sockets);
+    visit("farewells", self.lingering_closes);  // the name earlier versions use
   }
 };
 
