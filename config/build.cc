@@ -12,6 +12,7 @@
 #include "config/json_access.h"
 #include "config/listen_reader.h"
 #include "config/machine_check.h"
+#include "config/max_workers.h"
 #include "config/resource_limits.h"
 #include "config/schema_words.h"
 
@@ -19,12 +20,11 @@ namespace prefork {
 namespace {
 
 unsigned available_cpus() {
-  constexpr int kMaxWorkers = 4096;
   cpu_set_t set;
   CPU_ZERO(&set);
   // Fails on a machine with more than 1024 CPUs.
   if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return static_cast<unsigned>(std::clamp(CPU_COUNT(&set), 1, kMaxWorkers));
+  return static_cast<unsigned>(std::clamp(CPU_COUNT(&set), 1, int{kMaxWorkers}));
 }
 
 void read_command(const Document& object, PoolConfig& pool) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "config/max_workers.h"
 #include "proto/joined.h"
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/system/descriptor_limits.h"

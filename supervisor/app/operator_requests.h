@@ -16,8 +16,6 @@ namespace prefork {
 
 class OperatorRequests {
  public:
-  static constexpr std::size_t kMaxWorkers = 4096;  ///< of one pool
-
   OperatorRequests(Log& log, PoolSet& pools, const ControlSocket& control, const ClientDescriptors& clients)
       : log_(log), pools_(pools), control_(control), clients_(clients) {}
 

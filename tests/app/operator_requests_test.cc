@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "config/max_workers.h"
 #include "tests/app/parts.h"
 
 namespace prefork {
@@ -48,7 +49,7 @@ TEST_CASE("a number of workers is for one pool, named unless it is the only one"
 TEST_CASE("FAULTS 61: a number of workers that needs more descriptors than there are is refused") {
   Desk desk;
   PoolRunner& web = desk.add("web");
-  CHECK(desk.requests.scale("web", OperatorRequests::kMaxWorkers + 1).error().message() ==
+  CHECK(desk.requests.scale("web", kMaxWorkers + 1).error().message() ==
         "a pool can have 0 to 4096 workers, not 4097");
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
