@@ -39,11 +39,15 @@ std::string found_in_path(const std::string& name) {
   return "";
 }
 
-std::string path_from_kernel() {
+/// What the kernel calls the running program; empty if it does not say.
+std::string name_in_proc() {
   std::array<char, PATH_MAX> target{};
   const ssize_t size = ::readlink(kRunning, target.data(), target.size());
-  if (size <= 0) return "";
-  std::string path(target.data(), static_cast<std::size_t>(size));
+  return size <= 0 ? "" : std::string(target.data(), static_cast<std::size_t>(size));
+}
+
+std::string path_from_kernel() {
+  std::string path = name_in_proc();
   // The file was replaced or removed since the start; its former path is wanted.
   constexpr std::string_view kDeleted = " (deleted)";
   if (path.ends_with(kDeleted) && !is_running_program(path)) path.resize(path.size() - kDeleted.size());
@@ -62,10 +66,7 @@ std::string program_path(const char* argv0) {
 }
 
 std::string own_directory() {
-  std::array<char, PATH_MAX> path{};
-  const ssize_t size = ::readlink(kRunning, path.data(), path.size());
-  if (size <= 0) return "";
-  const std::string program(path.data(), static_cast<std::size_t>(size));
+  const std::string program = name_in_proc();
   return program.substr(0, program.rfind('/'));
 }
 

@@ -43,8 +43,7 @@ Result<void> check_users(const Config& config, pid_t spawner) {
     if (given_up && (!identity || own)) {
       return Error{
           fmt::format("pool {}: its workers would run as {}, but the supervisor has given up root; restart "
-                      "it, or give the pool "
-                      "another \"user\"",
+                      "it, or give the pool another \"user\"",
                       pool.name, own ? "the supervisor's own user" : "root")};
     }
   }

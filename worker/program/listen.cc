@@ -132,10 +132,10 @@ int listen_and_serve(const ListenOptions& options, const Service& service) {
   if (!bound) return print_and_return(bound.error(), 1);
 
   (void)std::fflush(nullptr);
-  AcceptingChildren family(service);
+  AcceptingChildren children(service);
   int exit_code = 0;
   for (unsigned i = 0; i < options.workers && exit_code == 0; ++i) {
-    if (!family.add(listeners, options.reuse_port ? i : 0)) exit_code = 1;
+    if (!children.add(listeners, options.reuse_port ? i : 0)) exit_code = 1;
   }
   // From here on only the children hold listeners: a copy in this process would keep connections waiting
   // unaccepted.
@@ -143,9 +143,9 @@ int listen_and_serve(const ListenOptions& options, const Service& service) {
   if (exit_code == 0) {
     (void)std::printf("listening on %s\n", text_of(bound.value()).c_str());
     (void)std::fflush(stdout);
-    exit_code = family.wait();
+    exit_code = children.wait();
   }
-  family.stop();
+  children.stop();
   return exit_code;
 }
 
