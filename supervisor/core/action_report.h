@@ -59,7 +59,7 @@ struct ReportSize {
 struct ReportRedispatched {
   WorkerId worker;  ///< the new one
   Ticket ticket;
-  std::uint32_t times = 1;  ///< how often it has come back
+  std::uint32_t times = 1;  ///< from how many workers it has come back
 };
 /// Connections began to wait, or no connection has waited for a moment.
 struct ReportSaturation {
@@ -69,7 +69,7 @@ struct ReportSaturation {
 /// A connection came back from workers too often and will be closed.
 struct ReportGaveUp {
   Ticket ticket;
-  unsigned times = 0;  ///< how often it came back
+  unsigned times = 0;  ///< from how many workers it came back
 };
 /// The stop is complete: the pool has no workers and no connections left.
 struct Stopped {

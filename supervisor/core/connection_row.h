@@ -2,6 +2,8 @@
 // they are in; the Dispatcher decides what happens to them.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -26,7 +28,7 @@ struct ConnectionRow {
   ListenerIndex listener = 0;
   ClientAddress client = kNoAddress;
   bool copy_held = true;          ///< the supervisor's copy of the socket is open
-  std::uint8_t redispatches = 0;  ///< how often it came back from a worker
+  std::uint8_t redispatches = 0;  ///< from how many workers it came back
   std::uint8_t kills = 0;         ///< how many workers died that had begun it
   bool dismissed = false;         ///< ended for the client while its worker was stuck
   bool answered = false;          ///< a worker has parked it before
@@ -39,6 +41,7 @@ struct ConnectionRow {
   Instant since;      ///< start of the present state; kBusy: of the last sign of progress
   Instant queued_at;  ///< since when it has wanted a worker; a dispatch that failed does not interrupt this
   WorkerId worker;    ///< kDispatched, kBusy
+  std::array<WorkerId, 2> came_from = {};  ///< the first workers that it came back from
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
@@ -51,6 +54,11 @@ struct ConnectionRow {
     visit("asked_at", self.asked_at), visit("begun_at", self.begun_at);
     visit("accepted_at", self.accepted_at), visit("sent", self.sent), visit("since", self.since);
     visit("queued_at", self.queued_at), visit("worker", self.worker);
+    visit("came_from", self.came_from);
+  }
+
+  [[nodiscard]] bool came_back_from(WorkerId other) const {
+    return redispatches > 0 && std::find(came_from.begin(), came_from.end(), other) != came_from.end();
   }
 };
 

@@ -67,11 +67,15 @@ void ConnectionTable::enqueue(ConnectionRow& row, Instant now, bool came_back) {
 }
 
 void ConnectionTable::requeue(ConnectionRow& row, Instant now) {
-  // The list is sorted, so that its first connection is always the next to expire. The walk is short: what
-  // was dispatched last comes back last.
+  // The list is sorted, so that its first connection is always the next to expire. The walk is short: before
+  // it stand only connections that were dispatched together with it and are back already.
   std::uint32_t previous = came_back_.last();
-  while (previous != kNoSlot && entries_[previous].row.queued_at > row.queued_at) {
-    previous = entries_[previous].links[kPlace].previous;
+  if (previous != kNoSlot && entries_[previous].row.queued_at > row.queued_at) {
+    previous = kNoSlot;
+    for (std::uint32_t slot = came_back_.first(); entries_[slot].row.queued_at <= row.queued_at;
+         slot = entries_[slot].links[kPlace].next) {
+      previous = slot;
+    }
   }
   join(came_back_, previous, row, ConnectionState::kQueued, now);
 }
@@ -90,7 +94,11 @@ void ConnectionTable::join(SlotList& list, std::uint32_t previous, ConnectionRow
 }
 
 ConnectionRow* ConnectionTable::front(Order order) {
-  if (!came_back_.empty() || waiting_.empty()) return at(came_back_.first());
+  return came_back_.empty() ? front_of_waiting(order) : at(came_back_.first());
+}
+
+ConnectionRow* ConnectionTable::front_of_waiting(Order order) {
+  if (waiting_.empty()) return nullptr;
   const SlotList& list = order.by_turns ? clients_.next_in_turn(order.newest_first)->waiting : waiting_;
   return at(order.newest_first ? list.last() : list.first());
 }

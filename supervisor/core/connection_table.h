@@ -55,6 +55,8 @@ class ConnectionTable {
   };
   /// The connection to be dispatched next; null when the queue is empty.
   [[nodiscard]] ConnectionRow* front(Order order);
+  /// The same among those that have not come back from a worker.
+  [[nodiscard]] ConnectionRow* front_of_waiting(Order order);
   /// The connection that is turned away when the queue is too long: the last to be served, of the client that
   /// waits with the most or of all. Never one that came back; null when no other is queued.
   [[nodiscard]] ConnectionRow* last_to_be_served(Order order);

@@ -50,13 +50,21 @@ void Dispatcher::dispatch(Instant now, Actions& out) {
 void Dispatcher::hand_out(Instant now, Actions& out) {
   for (;;) {
     const ConnectionTable::Order by = order(now);
-    ConnectionRow* connection = connections_.front(by);
-    if (connection == nullptr) break;
+    if (connections_.queued() == 0) break;
     const WorkerRow* choice = workers_.least_busy(settings_.prefer);
     if (choice == nullptr) break;
+    ConnectionRow* connection = next_for(*choice, by);
     connections_.assign(*connection, choice->id, now, by.newest_first);
     dispatch_to(*workers_.find(choice->id), *connection, now, out);
   }
+}
+
+ConnectionRow* Dispatcher::next_for(const WorkerRow& worker, ConnectionTable::Order order) {
+  ConnectionRow* first = connections_.front(order);
+  if (!first->came_back_from(worker.id)) return first;
+  // Another worker shall have it. This one gets it again only when it has nothing else to do.
+  ConnectionRow* next = connections_.front_of_waiting(order);
+  return next != nullptr ? next : first;
 }
 
 ConnectionTable::Order Dispatcher::order(Instant now) {
@@ -91,7 +99,7 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
     if (!action.park_at_once && !std::exchange(worker.may_keep, true)) keepers_.push_back(worker.id);
   }
   out.push_back(action);
-  if (connection.redispatches > 0) {
+  if (connection.redispatches > 0 && !connection.came_back_from(worker.id)) {
     out.push_back(action::ReportRedispatched{worker.id, connection.ticket, connection.redispatches});
   }
 }
@@ -176,7 +184,7 @@ std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket 
   if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
   workers_.release(row);
   connections_.unassign(*connection);
-  come_back(*connection, now, out);
+  come_back(*connection, remember(*connection, row.id), now, out);
   return std::nullopt;
 }
 

@@ -22,7 +22,7 @@ namespace prefork {
 
 class Dispatcher {
  public:
-  /// A connection that comes back from workers more often is closed: it may be what kills them.
+  /// A connection that comes back from more workers is closed: it may be what kills them.
   static constexpr std::uint8_t kMaxRedispatches = 2;
   /// A connection that so many workers began and died of is closed.
   static constexpr std::uint8_t kMaxKills = 2;
@@ -118,7 +118,11 @@ class Dispatcher {
   void dispatch_to(WorkerRow& worker, ConnectionRow& connection, Instant now, Actions& out);
   void ask_to_park(Actions& out);
   [[nodiscard]] ConnectionTable::Order order(Instant now);
-  void come_back(ConnectionRow& row, Instant now, Actions& out);
+  /// What goes to this worker: the front of the queue, or the next one if the worker has refused that one.
+  ConnectionRow* next_for(const WorkerRow& worker, ConnectionTable::Order order);
+  /// It has come back from this worker. False: not for the first time.
+  static bool remember(ConnectionRow& row, WorkerId worker);
+  void come_back(ConnectionRow& row, bool first_time, Instant now, Actions& out);
   void give_up(ConnectionRow& row, Actions& out);
   void end(Ticket ticket, action::End::How how, std::uint64_t& counter, Actions& out);
 

@@ -1,4 +1,6 @@
 // The part of Dispatcher for connections that come back from a worker, to be sent to another one.
+#include <tuple>
+
 #include "supervisor/core/dispatcher.h"
 
 namespace prefork {
@@ -10,9 +12,10 @@ Dispatcher::Held Dispatcher::take_back(WorkerRow& row, Instant now, Actions& out
     const bool begun = connection->state == ConnectionState::kBusy;
     workers_.release(row);
     connections_.unassign(*connection);
+    const bool first_time = remember(*connection, row.id);
     ++(begun ? held.begun : held.unbegun);
     if (!begun) {
-      come_back(*connection, now, out);
+      come_back(*connection, first_time, now, out);
     } else if (connection->copy_held && !connection->dismissed) {
       connection->state = ConnectionState::kInspected;
       out.push_back(action::Inspect{connection->ticket});
@@ -33,19 +36,32 @@ void Dispatcher::inspected(const event::Inspected& event, Instant now, Actions& 
     return end(event.ticket, how, counters_.lost, out);
   }
   if (++connection->kills == kMaxKills) return give_up(*connection, out);
-  come_back(*connection, now, out);
+  come_back(*connection, /*first_time=*/true, now, out);
 }
 
 void Dispatcher::give_up(ConnectionRow& row, Actions& out) {
-  out.push_back(action::ReportGaveUp{row.ticket, row.redispatches + 1U});
+  out.push_back(action::ReportGaveUp{row.ticket, row.redispatches});
   end(row.ticket, action::End::How::kCrash, counters_.gave_up, out);
 }
 
-void Dispatcher::come_back(ConnectionRow& row, Instant now, Actions& out) {
-  if (row.redispatches == kMaxRedispatches) return give_up(row, out);
+bool Dispatcher::remember(ConnectionRow& row, WorkerId worker) {
+  static_assert(std::tuple_size_v<decltype(row.came_from)> == kMaxRedispatches);
+  if (row.came_back_from(worker)) return false;
+  if (row.redispatches < row.came_from.size()) row.came_from[row.redispatches] = worker;
   ++row.redispatches;
-  ++counters_.redispatched;
-  connections_.enqueue(row, now, /*came_back=*/true);
+  return true;
+}
+
+void Dispatcher::come_back(ConnectionRow& row, bool first_time, Instant now, Actions& out) {
+  if (row.redispatches > kMaxRedispatches) return give_up(row, out);
+  if (first_time) {
+    ++counters_.redispatched;
+    return connections_.enqueue(row, now, /*came_back=*/true);
+  }
+  // One worker may refuse the same connection any number of times. That gives the connection no new time.
+  if (now >= row.queued_at + settings_.queue_timeout)
+    return end(row.ticket, action::End::How::kReject, counters_.expired, out);
+  connections_.requeue(row, now);
 }
 
 }  // namespace prefork

@@ -149,6 +149,71 @@ TEST_CASE("FAULTS 7: a connection that two workers began and died of is closed a
   CHECK(d.pool.counters().redispatched == 1);
 }
 
+TEST_CASE("FAULTS 117: one worker may refuse a connection any number of times: another worker serves it") {
+  PoolDriver d(holding(kReceipt, 2));
+  d.ready_all();
+  const Ticket occupies = d.accept();
+  d.busy(occupies);
+  const Ticket ticket = d.accept();
+  const WorkerId refusing = d.holder(ticket);
+  for (int times = 1; times <= 10; ++times) {
+    REQUIRE(d.holder(ticket) == refusing);
+    d.refuse(ticket);
+    d.advance(Dispatcher::kPause);
+  }
+  CHECK(d.pool.counters().redispatched == 1);
+  d.refuse(ticket);
+  const WorkerId other = d.holder(occupies);
+  d.idle(occupies);
+  CHECK(d.holder(ticket) == other);
+  d.busy(ticket);
+  d.idle(ticket);
+  CHECK(d.pool.counters().served == 2);
+  CHECK(d.pool.counters().gave_up == 0);
+}
+
+TEST_CASE("FAULTS 117: what a worker refused waits for another worker while this one has other work") {
+  PoolDriver d(holding(kReceipt, 2));
+  d.ready_all();
+  const Ticket occupies = d.accept();
+  d.busy(occupies);
+  const Ticket refused = d.accept();
+  const WorkerId refusing = d.holder(refused);
+  const Ticket later = d.accept();
+  d.refuse(refused);
+  d.advance(Dispatcher::kPause);
+  CHECK(d.holder(later) == refusing);
+  d.idle(occupies);
+  CHECK(d.holder(refused) != refusing);
+  CHECK(d.holder(refused));
+}
+
+TEST_CASE("FAULTS 117: a connection that three workers refuse is closed and named") {
+  PoolDriver d(holding(kReceipt, 4));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  for (int workers = 1; workers <= 3; ++workers) {
+    REQUIRE(d.holder(ticket));
+    d.refuse(ticket);
+  }
+  CHECK(d.ended(ticket) == How::kCrash);
+  CHECK(d.last<action::ReportGaveUp>().times == 3);
+}
+
+TEST_CASE("FAULTS 117: a connection that its only worker refuses waits no longer than the queue's timeout") {
+  PoolDriver d(holding(kReceipt, 1));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  const Instant accepted = d.now;
+  while (!d.ended(ticket) && d.now < accepted + std::chrono::hours(1)) {
+    if (d.holder(ticket)) d.refuse(ticket);
+    d.advance(Dispatcher::kPause);
+  }
+  CHECK(d.ended(ticket) == How::kReject);
+  CHECK(d.now - accepted <= d.pool.settings().queue_timeout + 2 * Dispatcher::kPause);
+  CHECK(d.pool.counters().expired == 1);
+}
+
 TEST_CASE("a held connection of which bytes were consumed and none answered gets the crash reply") {
   PoolDriver d(holding(kDone));
   d.ready_all();

@@ -119,7 +119,8 @@ void World::park(WorkerId worker, Ticket ticket) {
   Connection& c = connection(ticket);
   process(worker).hand.erase(ticket);
   c.answered = true;
-  c.comebacks = c.kills = 0;
+  c.comebacks.clear();
+  c.kills = 0;
   ++truth_.parked;
   if (c.dismissed) ++truth_.served;
   tell(event::WorkerParked{worker, ticket});
@@ -186,10 +187,11 @@ void World::work(WorkerId worker, Ticket ticket) {
   }
   if (!friendly_ && draws_.one_in(8)) {
     p.hand.erase(ticket);
-    ++connection(ticket).comebacks;
+    connection(ticket).comebacks.insert(worker);
     return tell(event::WorkerRefused{worker, ticket});
   }
   begun = true;
+  connection(ticket).begun_by = worker;
   ++truth_.begun;
   tell(event::WorkerBusy{worker, ticket});
 }
@@ -252,7 +254,7 @@ void World::die(WorkerId worker, Exit exit) {
   for (const auto& [ticket, begun] : p.hand) {
     Connection& c = connection(ticket);
     if (!begun) {
-      ++c.comebacks;
+      c.comebacks.insert(worker);
     } else if (!c.copy_open || c.dismissed) {
       ++truth_.lost;
     }

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "supervisor/core/pool.h"
@@ -69,9 +70,10 @@ class World {
     bool dismissed = false;
     bool watched = false;  ///< a ClientSeen is awaited for it
     bool in_lobby = false;
-    bool may_park = false;  ///< its worker was allowed to park it
-    bool answered = false;  ///< was parked before
-    int comebacks = 0;
+    bool may_park = false;         ///< its worker was allowed to park it
+    bool answered = false;         ///< was parked before
+    std::set<WorkerId> comebacks;  ///< the workers that it came back from
+    WorkerId begun_by;
     int kills = 0;  ///< workers that died of it, begun and untouched
   };
   /// What the counters must be.

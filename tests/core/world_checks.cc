@@ -179,11 +179,11 @@ void World::carry_out(const action::Dispatch& action) {
   demand(p.hand.size() < p.slots, "a dispatch to a worker that has no room");
   demand(connection(action.ticket).copy_open, "a dispatch of a connection without a copy");
   demand(!held(action.ticket), "a dispatch of a connection that a living worker holds");
-  demand(action.came_back == (connection(action.ticket).comebacks > 0),
+  demand(action.came_back == !connection(action.ticket).comebacks.empty(),
          "a dispatch does not say whether a worker had the connection");
   connection(action.ticket).may_park = action.may_park;
   connection(action.ticket).in_lobby = false;
-  demand(connection(action.ticket).comebacks <= Dispatcher::kMaxRedispatches,
+  demand(connection(action.ticket).comebacks.size() <= Dispatcher::kMaxRedispatches,
          "a dispatch of a connection that came back too often");
   if (!friendly_ && draws_.one_in(12)) {
     using Cause = event::DispatchFailed::Cause;
@@ -236,7 +236,7 @@ void World::carry_out(const action::Inspect& action) {
   demand(!held(action.ticket), "a connection is inspected that a living worker holds");
   c.touched = draws_.one_in(2);
   if (!c.touched) {
-    ++c.comebacks;
+    c.comebacks.insert(c.begun_by);
     ++c.kills;
   }
   pending_.push_front(event::Inspected{action.ticket, !c.touched, c.touched && draws_.one_in(2)});
@@ -259,8 +259,9 @@ void World::carry_out(const action::End& action) {
       break;
     case How::kCut:
     case How::kCrash:
-      demand(c.touched || c.comebacks > Dispatcher::kMaxRedispatches || c.kills >= Dispatcher::kMaxKills,
-             "a connection is cut without need");
+      demand(
+          c.touched || c.comebacks.size() > Dispatcher::kMaxRedispatches || c.kills >= Dispatcher::kMaxKills,
+          "a connection is cut without need");
       demand(c.copy_open, "a connection is cut of which there is no copy");
       ++truth_.cut;
       if (c.touched) ++truth_.lost;
