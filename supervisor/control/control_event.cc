@@ -71,6 +71,7 @@ Json fields(const control_event::WorkerDied& event) {
           {"was_ready", record.was_ready},
           {"age_ms", milliseconds(record.age)},
           {"served", record.served},
+          {"refused", record.refused},
           {"held_begun", record.held_begun},
           {"held_unbegun", record.held_unbegun},
           {"text", event.text},

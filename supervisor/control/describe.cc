@@ -11,8 +11,15 @@
 namespace prefork {
 namespace {
 
-std::string connections(std::uint32_t count) {
+std::string connections(std::uint64_t count) {
   return fmt::format("{} connection{}", count, count == 1 ? "" : "s");
+}
+
+/// How the worker failed its trial.
+std::string describe_trial(const DeathRecord& record) {
+  const std::uint64_t given = record.served + record.refused + record.held_begun + record.held_unbegun;
+  return fmt::format("{}: given {}, it served {} and refused {}", to_string(record.reason),
+                     connections(given), record.served, record.refused);
 }
 
 /// The likely cause of a signal that the supervisor has not sent.
@@ -50,7 +57,9 @@ std::string describe(const Exit& exit) {
 
 std::string describe(const DeathRecord& record, const std::string& start_error) {
   std::string text = start_error.empty() ? describe(record.exit) : start_error;
-  if (record.reason != StopReason::kNone) {
+  if (record.reason == StopReason::kFailedTrial) {
+    text += fmt::format(" ({})", describe_trial(record));
+  } else if (record.reason != StopReason::kNone) {
     text += fmt::format(" ({})", to_string(record.reason));
   } else if (record.exit.kind == Exit::Kind::kSignaled) {
     text += cause_of_signal(record.exit.value);

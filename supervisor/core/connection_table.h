@@ -83,6 +83,15 @@ class ConnectionTable {
   /// The connections that a worker holds, one after the other; null at the end.
   [[nodiscard]] ConnectionRow* first_held(WorkerId worker) { return at(held_by(worker).first()); }
   [[nodiscard]] ConnectionRow* next_held(const ConnectionRow& row);
+  /// Calls `visit` with each connection that the worker holds.
+  template <typename Visit>
+  void for_each_held(WorkerId worker, Visit visit) const {
+    if (worker.slot() >= held_.size()) return;
+    const auto links = [this](std::uint32_t slot) -> const SlotLinks& {
+      return entries_[slot].links[kPlace];
+    };
+    held_[worker.slot()].for_each(links, [&](std::uint32_t slot) { visit(entries_[slot].row); });
+  }
 
   [[nodiscard]] ConnectionContents contents() const;
   /// Into a new table.

@@ -37,6 +37,7 @@ struct DeathRecord {
   bool killed_by_us = false;  ///< SIGKILL was sent
   Duration age{};             ///< from its start
   std::uint64_t served = 0;
+  std::uint64_t refused = 0;
   std::uint32_t held_begun = 0;    ///< connections it had begun and not finished
   std::uint32_t held_unbegun = 0;  ///< connections that go to other workers
 
@@ -48,7 +49,8 @@ struct DeathRecord {
     visit("worker", self.worker), visit("role", self.role), visit("generation", self.generation);
     visit("exit", self.exit), visit("reason", self.reason), visit("was_ready", self.was_ready);
     visit("killed_by_us", self.killed_by_us), visit("age", self.age), visit("served", self.served);
-    visit("held_begun", self.held_begun), visit("held_unbegun", self.held_unbegun);
+    visit("held_begun", self.held_begun), visit("held_unbegun", self.held_unbegun),
+        visit("refused", self.refused);
   }
 };
 

@@ -182,6 +182,7 @@ std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket 
   ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return Violation::kUnknownTicket;
   if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
+  ++row.refused;
   workers_.release(row);
   connections_.unassign(*connection);
   come_back(*connection, remember(*connection, row.id), now, out);

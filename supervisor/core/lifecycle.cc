@@ -4,13 +4,13 @@
 
 namespace prefork {
 
-Lifecycle::Lifecycle(const PoolSettings& settings, WorkerTable& workers, Counters& counters,
-                     std::uint32_t seed, Instant now)
+Lifecycle::Lifecycle(const PoolSettings& settings, WorkerTable& workers, const ConnectionTable& connections,
+                     Counters& counters, std::uint32_t seed, Instant now)
     : settings_(settings),
       workers_(workers),
       counters_(counters),
       policy_(settings, seed, now),
-      rollout_(settings, workers),
+      rollout_(settings, workers, Probation(settings, connections, counters.busy_times)),
       upkeep_(settings, seed),
       limit_(settings.workers),
       target_(settings.workers) {
@@ -68,6 +68,7 @@ std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event
 }
 
 void Lifecycle::released(WorkerRow& row, Instant now) {
+  if (rollout_.on_trial(row)) changed_ = true;
   if (row.load > 0) return;
   if (row.status == WorkerStatus::kReady) row.since = now;
   if (row.status == WorkerStatus::kDraining) workers_.set_deadline(row, now + settings_.kill_timeout);
@@ -75,7 +76,7 @@ void Lifecycle::released(WorkerRow& row, Instant now) {
 
 void Lifecycle::served(WorkerRow& row, Instant now, Actions& out) {
   released(row, now);
-  if (upkeep_.served(row) || rollout_.on_trial(row)) changed_ = true;
+  if (upkeep_.served(row)) changed_ = true;
   if (policy_.in_trouble() && row.generation == rollout_.generation() &&
       row.started_at >= policy_.last_failure()) {
     starts_are_proven(out);
@@ -174,13 +175,19 @@ void Lifecycle::deadline_passed(Instant now, Actions& out) {
         workers_.set_deadline(*row, std::nullopt);
         workers_.set_paused(*row, false);
         break;
-      case WorkerStatus::kDraining: terminate(*row, StopReason::kDrainTimeout, now, out); break;
+      case WorkerStatus::kDraining: end_drain(*row, now, out); break;
       case WorkerStatus::kStopping: end_harder(*row, now, out); break;
     }
   }
+  if (!stopping_) fail_trial(now, out);
   if (upkeep_.take_due(now)) check_all(now, out);
   if (policy_.proof_due() && *policy_.proof_due() <= now) starts_are_proven(out);
   changed_ = true;
+}
+
+void Lifecycle::end_drain(WorkerRow& row, Instant now, Actions& out) {
+  const bool failed = row.reason == StopReason::kFailedTrial;
+  terminate(row, failed ? row.reason : StopReason::kDrainTimeout, now, out);
 }
 
 void Lifecycle::end_harder(WorkerRow& row, Instant now, Actions& out) {
@@ -231,6 +238,7 @@ void Lifecycle::exited(WorkerRow& row, const Exit& exit, const Dispatcher::Held&
   record.killed_by_us = row.kill_sent;
   record.age = now - row.started_at;
   record.served = row.served;
+  record.refused = row.refused;
   record.held_begun = held.begun;
   record.held_unbegun = held.unbegun;
   out.push_back(action::ReportDeath{record});

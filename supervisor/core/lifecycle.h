@@ -33,8 +33,8 @@ class Lifecycle {
   /// How long the death of a worker is awaited after its channel has ended.
   static constexpr Duration kDeathFollows = std::chrono::milliseconds(100);
 
-  Lifecycle(const PoolSettings& settings, WorkerTable& workers, Counters& counters, std::uint32_t seed,
-            Instant now);
+  Lifecycle(const PoolSettings& settings, WorkerTable& workers, const ConnectionTable& connections,
+            Counters& counters, std::uint32_t seed, Instant now);
 
   /// The settings have changed. With `replace`, a new generation takes the place of the present one.
   void configure(bool replace, Instant now, Actions& out);
@@ -113,6 +113,8 @@ class Lifecycle {
   void follow_load(std::size_t queued, Instant now, Actions& out);
   void replace_all(Instant now, Actions& out);
   void run_trial(Instant now, Actions& out);
+  /// Ends the worker on trial if it has failed. Its death then ends the trial.
+  void fail_trial(Instant now, Actions& out);
   void end_trial(Instant now, Actions& out);
   /// Ends the workers of generations before `oldest`, except those that serve.
   void end_older(std::optional<Generation> oldest, Instant now, Actions& out);
@@ -121,6 +123,7 @@ class Lifecycle {
   /// SIGTERM, and SIGKILL after kill_timeout.
   void terminate(WorkerRow& row, StopReason reason, Instant now, Actions& out);
   void end(WorkerRow& row, StopReason reason, action::SignalWorker::Signal signal, Instant now, Actions& out);
+  void end_drain(WorkerRow& row, Instant now, Actions& out);
   void end_harder(WorkerRow& row, Instant now, Actions& out);
   WorkerId start(WorkerRole role, WorkerId from, Generation generation, Instant now, Actions& out);
   /// The worker has not said Ready in time. If its template has not forked it either, the template may hang.

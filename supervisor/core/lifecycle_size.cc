@@ -34,7 +34,8 @@ void Lifecycle::replace_all(Instant now, Actions& out) {
 }
 
 void Lifecycle::run_trial(Instant now, Actions& out) {
-  if (rollout_.trial_passed(now)) {
+  // That it has failed is decided at a deadline only: after a standstill the worker needs time to catch up.
+  if (rollout_.judge(now) == Trial::kPassed) {
     policy_.configure(settings_, now);
     policy_.on_ready(now);
     return end_older(rollout_.take_over(out), now, out);
@@ -43,6 +44,18 @@ void Lifecycle::run_trial(Instant now, Actions& out) {
   if (!missing || workers_.full()) return;
   const WorkerId started = start(missing->role, missing->from, *rollout_.trial(), now, out);
   if (missing->role == WorkerRole::kWorker) rollout_.started(started);
+}
+
+void Lifecycle::fail_trial(Instant now, Actions& out) {
+  const Trial trial = rollout_.judge(now);
+  switch (trial) {
+    case Trial::kUndecided:
+    case Trial::kPassed: return;
+    case Trial::kRefuses:
+      return drain(*workers_.find(rollout_.candidate()), StopReason::kFailedTrial, now, out);
+    case Trial::kHangs:
+      return end_stuck(*workers_.find(rollout_.candidate()), StopReason::kFailedTrial, now, out);
+  }
 }
 
 void Lifecycle::end_trial(Instant now, Actions& out) {

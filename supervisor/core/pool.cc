@@ -5,7 +5,7 @@ namespace prefork {
 Pool::Pool(const PoolSettings& settings, std::uint32_t seed, Instant now)
     : settings_(settings),
       dispatcher_(settings_, workers_, counters_),
-      lifecycle_(settings_, workers_, counters_, seed, now) {}
+      lifecycle_(settings_, workers_, dispatcher_.connections(), counters_, seed, now) {}
 
 void Pool::handle(const Event& event, Instant now, Actions& out) {
   std::visit([&](const auto& specific) { on(specific, now, out); }, event);

@@ -13,13 +13,13 @@ std::optional<Generation> Rollout::begin(bool with_trial, Actions& out) {
   const Generation next = ++last_generation_;
   generations_.push_back(next);
   if (!with_trial) return succeed(next, settings_.start);
-  trial_ = Trial{next, settings_.start, {}};
+  trial_ = Candidate{next, settings_.start, {}};
   out.push_back(action::ReportRollout{action::ReportRollout::Stage::kTrial, next, {}});
   return std::nullopt;
 }
 
 std::optional<Generation> Rollout::take_over(Actions& out) {
-  const Trial passed = *trial_;
+  const Candidate passed = *trial_;
   trial_.reset();
   out.push_back(action::ReportRollout{action::ReportRollout::Stage::kTakesOver, passed.generation, {}});
   return succeed(passed.generation, passed.start);
@@ -40,17 +40,13 @@ std::optional<Generation> Rollout::abandon_trial() {
   return abandoned;
 }
 
-bool Rollout::trial_passed(Instant now) {
+Trial Rollout::judge(Instant now) {
   trial_due_.reset();
-  if (!trial_) return false;
-  const WorkerRow* row = workers_.find(trial_->worker);
-  if (row == nullptr || row->status != WorkerStatus::kReady) return false;
-  const PoolSettings::Probation& probation = settings_.probation;
-  Instant due = row->ready_at + probation.time;
-  if (now >= due && row->served < probation.connections) due = row->ready_at + kPatience * probation.time;
-  if (now >= due) return true;
-  trial_due_ = due;
-  return false;
+  const WorkerRow* row = workers_.find(candidate());
+  if (row == nullptr) return Trial::kUndecided;
+  const Verdict verdict = probation_.judge(*row, now);
+  trial_due_ = verdict.ask_again;
+  return verdict.trial;
 }
 
 std::optional<Rollout::Missing> Rollout::missing() const {

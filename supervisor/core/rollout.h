@@ -8,6 +8,7 @@
 
 #include "supervisor/core/action.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/core/probation.h"
 #include "supervisor/core/settings.h"
 #include "supervisor/core/worker_table.h"
 
@@ -17,12 +18,10 @@ class Rollout {
  public:
   /// Workers of older generations are ended even while they are busy.
   static constexpr std::size_t kOldGenerations = 2;
-  /// A worker that gets too few connections for its probation passes after this many times the probation.
-  static constexpr int kPatience = 3;
 
-  /// `settings` decides about probation, and how the first generation is started.
-  Rollout(const PoolSettings& settings, const WorkerTable& workers)
-      : settings_(settings), workers_(workers), start_(settings.start) {}
+  /// `settings` decides how the first generation is started, `probation` about trials.
+  Rollout(const PoolSettings& settings, const WorkerTable& workers, const Probation& probation)
+      : settings_(settings), workers_(workers), probation_(probation), start_(settings.start) {}
 
   /// The generation that serves.
   [[nodiscard]] Generation generation() const { return generation_; }
@@ -44,8 +43,10 @@ class Rollout {
   /// Ends the trial. Returns the generation that was on trial, if there was one: its workers must leave.
   std::optional<Generation> abandon_trial();
 
-  /// True when the worker on trial has stood its probation. Remembers otherwise when to ask again.
-  [[nodiscard]] bool trial_passed(Instant now);
+  /// The worker on trial; none: not started yet, or no trial runs.
+  [[nodiscard]] WorkerId candidate() const { return trial_ ? trial_->worker : WorkerId{}; }
+  /// What is known of the worker on trial now. Remembers when to ask again.
+  [[nodiscard]] Trial judge(Instant now);
   /// What the trial needs to be started next; nothing when it only needs time.
   struct Missing {
     WorkerRole role = WorkerRole::kWorker;
@@ -54,7 +55,7 @@ class Rollout {
   [[nodiscard]] std::optional<Missing> missing() const;
   /// This worker was started for the trial.
   void started(WorkerId worker) { trial_->worker = worker; }
-  /// When trial_passed() may change by time alone.
+  /// When judge() may change by time alone.
   [[nodiscard]] std::optional<Instant> next_deadline() const { return trial_due_; }
 
   /// Reports the generations of which no worker is left and none will be started.
@@ -68,7 +69,7 @@ class Rollout {
   }
 
  private:
-  struct Trial {
+  struct Candidate {
     Generation generation = 0;
     StartForm start = StartForm::kExec;
     WorkerId worker;  ///< none: not started yet
@@ -82,11 +83,12 @@ class Rollout {
 
   const PoolSettings& settings_;
   const WorkerTable& workers_;
+  Probation probation_;
   Generation generation_ = 1;
   Generation last_generation_ = 1;
   StartForm start_;  ///< of generation_
-  std::optional<Trial> trial_;
-  std::optional<Instant> trial_due_;           ///< when the worker on trial may have passed
+  std::optional<Candidate> trial_;
+  std::optional<Instant> trial_due_;           ///< when to judge the worker on trial again
   std::vector<Generation> generations_ = {1};  ///< not forgotten yet, in order
   std::vector<Generation> past_;               ///< the last ones that served before generation_, in order
 };

@@ -32,6 +32,7 @@ enum class StopReason {
   kViolation,       ///< broke the protocol
   kChannelClosed,   ///< closed its channel, or half of it, but stayed alive
   kDoesNotFork,     ///< a template that was asked for workers and forked none for start_timeout
+  kFailedTrial,     ///< refused or held connections on trial, in place of serving them
 };
 
 /// Leaving for this reason is a failure, and the worker is replaced; leaving for the others is planned.

@@ -53,6 +53,18 @@ TEST_CASE("a death is described with its kind, reason, age and the fate of its c
             .starts_with("killed by signal 11 (SIGSEGV) (" + std::string(to_string(record.reason)) + ")"));
 }
 
+TEST_CASE("a worker that failed its trial is described with what it was given, served and refused") {
+  DeathRecord record;
+  record.exit = Exit{Exit::Kind::kSignaled, SIGTERM};
+  record.was_ready = true;
+  record.reason = StopReason::kFailedTrial;
+  record.held_begun = 1;
+  CHECK(describe(record, "").find(": given 1 connection, it served 0 and refused 0)") != std::string::npos);
+  record.served = 2;
+  record.refused = 7;
+  CHECK(describe(record, "").find(": given 10 connections, it served 2 and refused 7)") != std::string::npos);
+}
+
 TEST_CASE("a signal that the supervisor did not send is described with its likely cause") {
   DeathRecord record;
   record.was_ready = true;

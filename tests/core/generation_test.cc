@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "tests/core/pool_driver.h"
 
@@ -104,6 +106,102 @@ TEST_CASE("a worker on trial that dies before Ready, or at its first connection,
     CHECK(d.count_status(WorkerStatus::kReady) == 3);
     CHECK(d.pool.lifecycle().failures() == 0);
   }
+}
+
+TEST_CASE(
+    "FAULTS 118: a new version that hangs at its first connection fails its trial, and the old one serves") {
+  for (const bool begun : {false, true}) {
+    CAPTURE(begun);
+    ReplacedPool d(pool_of(3));
+    for (std::uint64_t i = 0; i < Probation::kKnown; ++i) d.serve_one();
+    d.ready(d.candidate());
+    std::vector<Ticket> tickets;
+    while (d.row(d.candidate()).load == 0) tickets.push_back(d.accept());
+    const Ticket hung = tickets.back();
+    for (const Ticket ticket : tickets) {
+      if (ticket != hung || begun) d.busy(ticket);
+      if (ticket != hung) d.idle(ticket);
+    }
+    for (int second = 0; second < 6; ++second) {
+      CHECK_FALSE(d.terminated(d.candidate()));
+      d.advance(seconds(1));
+      CHECK(d.serve_one() != d.candidate());
+    }
+    CHECK(d.terminated(d.candidate()));
+    CHECK(d.count<action::SendDrain>() == 0);
+    CHECK_FALSE(d.reported(Stage::kTakesOver));
+    d.exit(d.candidate(), PoolDriver::kKilled);
+    REQUIRE(d.reported(Stage::kFailed));
+    CHECK(d.last<action::ReportRollout>().death->reason == StopReason::kFailedTrial);
+    CHECK(d.last<action::ReportRollout>().death->held_begun == (begun ? 1 : 0));
+    CHECK(d.pool.lifecycle().rollout().generation() == 1);
+    CHECK(static_cast<bool>(d.holder(hung)) == !begun);  // it goes to a worker that serves
+    if (!begun) d.busy(hung);
+    d.advance(seconds(60));
+    CHECK(d.started.size() == d.before + 1);
+    CHECK(d.count_status(WorkerStatus::kReady) == 3);
+  }
+}
+
+TEST_CASE(
+    "FAULTS 119: a new version that refuses its connections fails its trial, and the old one serves them") {
+  ReplacedPool d(pool_of(3));
+  d.ready(d.candidate());
+  std::size_t refusals = 0;
+  for (int i = 0; i < 100 && !d.reported(Stage::kFailed); ++i) {
+    const Ticket ticket = d.accept();
+    if (d.holder(ticket) == d.candidate()) {
+      ++refusals;
+      d.refuse(ticket);
+    }
+    d.busy(ticket);
+    d.idle(ticket);
+    d.advance(Dispatcher::kPause);
+    if (d.count_for<action::SendDrain>(d.candidate()) == 1) d.exit(d.candidate());
+  }
+  REQUIRE(d.reported(Stage::kFailed));
+  CHECK(d.last<action::ReportRollout>().death->reason == StopReason::kFailedTrial);
+  CHECK(d.last<action::ReportRollout>().death->refused == refusals);
+  CHECK(d.pool.counters().gave_up == 0);
+  CHECK(d.count_status(WorkerStatus::kReady) == 3);
+}
+
+TEST_CASE(
+    "a version that failed its trial and does not leave when drained is signalled, for the same reason") {
+  ReplacedPool d(pool_of(1));
+  d.ready(d.candidate());
+  const Ticket other = d.accept();
+  const Ticket ticket = d.accept();
+  const bool first = d.holder(other) == d.candidate();
+  d.busy(first ? ticket : other);
+  d.idle(first ? ticket : other);
+  d.refuse(first ? other : ticket);
+  d.busy(first ? other : ticket);
+  d.advance(seconds(6));
+  REQUIRE(d.count_for<action::SendDrain>(d.candidate()) == 1);
+  d.advance(d.pool.settings().kill_timeout);
+  CHECK(d.terminated(d.candidate()));
+  d.exit(d.candidate(), PoolDriver::kKilled);
+  CHECK(d.last<action::ReportRollout>().death->reason == StopReason::kFailedTrial);
+}
+
+TEST_CASE("FAULTS 118: after a standstill the worker on trial may catch up before it is judged") {
+  ReplacedPool d(pool_of(1));
+  for (std::uint64_t i = 0; i < Probation::kKnown; ++i) d.serve_one();
+  d.ready(d.candidate());
+  const Ticket first = d.accept();
+  const Ticket second = d.accept();
+  d.now += std::chrono::hours(1);
+  d.busy(first);
+  CHECK_FALSE(d.terminated(d.candidate()));
+  d.handle(event::DeadlinePassed{});
+  CHECK_FALSE(d.terminated(d.candidate()));
+  d.idle(first);
+  d.busy(second);
+  d.idle(second);
+  d.advance(seconds(2));
+  CHECK_FALSE(d.terminated(d.candidate()));
+  CHECK(d.reported(Stage::kTakesOver));
 }
 
 TEST_CASE("a worker on trial that never gets ready is killed at start_timeout, and the rollout fails") {

@@ -35,6 +35,7 @@ struct Fixture {
     make_ready(row);
     return row;
   }
+  [[nodiscard]] bool passed(Instant now) { return rollout.judge(now) == Trial::kPassed; }
   [[nodiscard]] std::vector<Generation> forgotten() const {
     std::vector<Generation> generations;
     for (const Action& action : out) {
@@ -47,7 +48,9 @@ struct Fixture {
 
   PoolSettings settings;
   WorkerTable workers;
-  Rollout rollout{settings, workers};
+  ConnectionTable connections;
+  Histogram busy_times;
+  Rollout rollout{settings, workers, Probation(settings, connections, busy_times)};
   Actions out;
 };
 
@@ -93,20 +96,20 @@ TEST_CASE("a trial that forks needs a template, waits until it is ready, and the
 TEST_CASE("a worker passes when it has been ready for the time and has served the connections") {
   Fixture f;
   WorkerRow& row = f.ready_on_trial();
-  CHECK_FALSE(f.rollout.trial_passed(kNow));
+  CHECK_FALSE(f.passed(kNow));
   CHECK(f.rollout.next_deadline() == kNow + seconds(2));
   row.served = 2;
-  CHECK_FALSE(f.rollout.trial_passed(kNow + milliseconds(1999)));
-  CHECK(f.rollout.trial_passed(kNow + seconds(2)));
+  CHECK_FALSE(f.passed(kNow + milliseconds(1999)));
+  CHECK(f.passed(kNow + seconds(2)));
   CHECK_FALSE(f.rollout.next_deadline());
 }
 
 TEST_CASE("a worker with too few connections passes after three times the time") {
   Fixture f;
   f.ready_on_trial().served = 1;
-  CHECK_FALSE(f.rollout.trial_passed(kNow + seconds(2)));
+  CHECK_FALSE(f.passed(kNow + seconds(2)));
   CHECK(f.rollout.next_deadline() == kNow + seconds(6));
-  CHECK(f.rollout.trial_passed(kNow + seconds(6)));
+  CHECK(f.passed(kNow + seconds(6)));
 }
 
 TEST_CASE("a worker that is not ready, or gone, does not pass") {
@@ -114,9 +117,9 @@ TEST_CASE("a worker that is not ready, or gone, does not pass") {
   WorkerRow& row = f.ready_on_trial();
   row.served = 2;
   f.workers.set_status(row, WorkerStatus::kStopping, kNow);
-  CHECK_FALSE(f.rollout.trial_passed(kNow + seconds(60)));
+  CHECK_FALSE(f.passed(kNow + seconds(60)));
   f.workers.remove(row.id);
-  CHECK_FALSE(f.rollout.trial_passed(kNow + seconds(60)));
+  CHECK_FALSE(f.passed(kNow + seconds(60)));
   CHECK_FALSE(f.rollout.next_deadline());
 }
 
@@ -144,7 +147,7 @@ TEST_CASE("an abandoned trial leaves the present generation, and its number is n
   Fixture f;
   CHECK_FALSE(f.rollout.abandon_trial());
   (void)f.ready_on_trial();
-  CHECK_FALSE(f.rollout.trial_passed(kNow));
+  CHECK_FALSE(f.passed(kNow));
   CHECK(f.rollout.abandon_trial() == Generation{2});
   CHECK(f.rollout.generation() == 1);
   CHECK_FALSE(f.rollout.next_deadline());

@@ -118,6 +118,8 @@ void World::stir() {
 void World::park(WorkerId worker, Ticket ticket) {
   Connection& c = connection(ticket);
   process(worker).hand.erase(ticket);
+  ++process(worker).served;
+  c.at_work = false;
   c.answered = true;
   c.comebacks.clear();
   c.kills = 0;
@@ -179,15 +181,20 @@ void World::work(WorkerId worker, Ticket ticket) {
   Process& p = process(worker);
   bool& begun = p.hand[ticket];
   if (begun) {
-    if (draws_.one_in(6)) return tell(event::WorkerProgress{worker, ticket});
+    if (draws_.one_in(6)) {
+      connection(ticket).at_work = true;
+      return tell(event::WorkerProgress{worker, ticket});
+    }
     if (connection(ticket).may_park && draws_.one_in(2)) return park(worker, ticket);
     p.hand.erase(ticket);
     ++truth_.served;
+    ++p.served;
     return tell(event::WorkerIdle{worker, ticket});
   }
   if (!friendly_ && draws_.one_in(8)) {
     p.hand.erase(ticket);
     connection(ticket).comebacks.insert(worker);
+    ++p.refused;
     return tell(event::WorkerRefused{worker, ticket});
   }
   begun = true;

@@ -49,6 +49,7 @@ class World {
  private:
   struct Process {
     WorkerRole role = WorkerRole::kWorker;
+    Generation generation = 0;
     WorkerId from;  ///< the template that has yet to fork it
     Instant asked_at;
     Instant forked_at;   ///< a template: the last time
@@ -62,6 +63,7 @@ class World {
     bool stopped = false;
     bool pinged = false;
     bool dead = false;
+    std::uint64_t served = 0, refused = 0;
     std::map<Ticket, bool> hand;  ///< what it has received and not finished; true: begun
   };
   struct Connection {
@@ -71,6 +73,7 @@ class World {
     bool watched = false;  ///< a ClientSeen is awaited for it
     bool in_lobby = false;
     bool may_park = false;         ///< its worker was allowed to park it
+    bool at_work = false;          ///< its worker has sent Progress
     bool answered = false;         ///< was parked before
     std::set<WorkerId> comebacks;  ///< the workers that it came back from
     WorkerId begun_by;
@@ -107,6 +110,7 @@ class World {
   void carry_out(const action::SetAccepting& action);
   void carry_out(const action::CloseListeners& action);
   void carry_out(const action::ReportDeath& action);
+  void carry_out(const action::ReportRollout& action);
   void carry_out(const action::Stopped& action);
   template <typename Report>
   void carry_out(const Report& /*report*/) {}

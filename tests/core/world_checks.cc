@@ -104,6 +104,7 @@ void World::carry_out(const action::StartWorker& action) {
   }
   Process& started = processes_[action.worker];
   started.role = action.role;
+  started.generation = action.generation;
   started.from = action.from;
   started.asked_at = now_;
   if (!friendly_ && draws_.one_in(20)) {
@@ -194,6 +195,7 @@ void World::carry_out(const action::Dispatch& action) {
     return;
   }
   p.hand[action.ticket] = false;
+  connection(action.ticket).at_work = false;
 }
 
 void World::carry_out(const action::SendYield& action) {
@@ -289,6 +291,20 @@ void World::carry_out(const action::CloseListeners& /*action*/) {
 
 void World::carry_out(const action::ReportDeath& action) {
   demand(process(action.record.worker).dead, "the death of a living worker is reported");
+}
+
+void World::carry_out(const action::ReportRollout& action) {
+  if (action.stage != action::ReportRollout::Stage::kTakesOver) return;
+  for (const auto& [id, p] : processes_) {
+    if (p.generation != action.generation || p.role != WorkerRole::kWorker) continue;
+    demand(p.refused <= p.served + p.hand.size(), "a version takes over that refuses its connections");
+    const bool silent = !p.hand.empty() && std::none_of(p.hand.begin(), p.hand.end(), [&](const auto& held) {
+      return connection(held.first).at_work;
+    });
+    const bool usual = pool_.counters().busy_times.percentile(0.5) >= Probation::kLongest;
+    demand(p.served > 0 || !silent || usual || settings_.probation.connections == 0,
+           "a version takes over that has served nothing and holds a connection");
+  }
 }
 
 void World::carry_out(const action::Stopped& action) {

@@ -18,14 +18,14 @@ namespace {
 
 /// A pool under load, to which a command is rolled out that must not take over: its first worker dies so.
 void check_that_it_fails(std::vector<std::string> command, const std::string& more,
-                         const EventCondition& dies_so) {
+                         const EventCondition& dies_so, const std::string& probation = R"({"time": "10s"})") {
   PoolText pool{.command = {"supervisor-worker", "line"}, .workers = 3, .more = more};
   SupervisorUnderTest supervisor(pool);
   const std::vector<pid_t> before = supervisor.wait_for_idle(3).pids();
   Load load(supervisor.address(), "W 0\n", 4);
   load.wait_for_answers(10);
   pool.command = std::move(command);
-  pool.probation = R"({"time": "10s"})";
+  pool.probation = probation;
   supervisor.rewrite_config(pool);
   supervisor.signal(SIGHUP);
   const EventText failed = supervisor.wait_for_event("rollout", where("stage", "failed"));
@@ -64,6 +64,23 @@ TEST_CASE("a rollout to a command that crashes at its first connection fails, an
   check_that_it_fails(scripted({"ready", "recv", "die:KILL"}), "", [](const EventText& died) {
     return by_signal(died, SIGKILL) && because(died, StopReason::kNone);
   });
+}
+
+TEST_CASE("FAULTS 118: a rollout to a command that hangs at its first connection fails") {
+  const auto failed = [](const EventText& died) { return because(died, StopReason::kFailedTrial); };
+  SUBCASE("before Busy") { check_that_it_fails(scripted({"ready", "recv", "hang"}), "", failed, "{}"); }
+  SUBCASE("after Busy") {
+    check_that_it_fails(scripted({"ready", "recv", "busy", "hang"}), "", failed, "{}");
+  }
+}
+
+TEST_CASE("FAULTS 119: a rollout to a command that refuses its connections fails") {
+  check_that_it_fails(
+      scripted({"ready", "recv", "close", "refused", "loop"}), "",
+      [](const EventText& died) {
+        return because(died, StopReason::kFailedTrial) && died.number("refused") > 0;
+      },
+      R"({"time": "200ms"})");
 }
 
 TEST_CASE("a rollout to a command that is not there any more says so") {
