@@ -5,7 +5,7 @@
 namespace prefork {
 
 PoolAnswers answers_in(const PoolConfig& pool) {
-  return {pool.name, pool.executable, pool.process.identity, pool.workers};
+  return {pool.name, pool.executable, pool.process.identity, pool.process.account, pool.workers};
 }
 
 void put_answers(const MachineAnswers& answers, Config& config) {
@@ -16,6 +16,7 @@ void put_answers(const MachineAnswers& answers, Config& config) {
     if (known == answers.pools.end()) continue;
     pool.executable = known->executable;
     pool.process.identity = known->identity;
+    pool.process.account = known->account;
     pool.workers = known->workers;
   }
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "config/byte_size.h"
 #include "config/control_path.h"
@@ -72,7 +73,11 @@ ProcessConfig read_process(const Document& object, const std::string& pointer, b
   read_value(object, "user", read.user);
   read_value(object, "group", read.group);
   if (!read.user.empty()) {
-    if (find_users) read.identity = find_identity(read.user, read.group, pointer, problems);
+    auto user = find_users ? find_worker_user(read.user, read.group, pointer, problems) : std::nullopt;
+    if (user) {
+      read.identity = std::move(user->identity);
+      read.account = std::move(user->account);
+    }
   } else if (!read.group.empty()) {
     problems.add(child_pointer(pointer, "group"), in_quotes(read.group) + " needs a \"user\" beside it");
   }

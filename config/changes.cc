@@ -48,11 +48,11 @@ bool other_hold(const PoolConfig& a, const PoolConfig& b) {
   return a.hold != b.hold && a.keep_alive.park == b.keep_alive.park;
 }
 
-/// The numbers behind a name may change, too. Another group alone is not another user.
+/// What is behind a name may change, too. Another group alone is not another user.
 bool other_user(const PoolConfig& a, const PoolConfig& b) {
   const ProcessConfig& before = a.process;
   const ProcessConfig& after = b.process;
-  if (before.user != after.user) return true;
+  if (before.user != after.user || before.account != after.account) return true;
   const bool numbers = before.identity && after.identity;
   if (numbers && before.group != after.group) return before.identity->uid != after.identity->uid;
   return before.identity != after.identity;

@@ -4,6 +4,8 @@
 #include <pwd.h>
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "config/schema_words.h"
 #include "proto/digits.h"
@@ -11,13 +13,8 @@
 namespace prefork {
 namespace {
 
-std::optional<std::uint32_t> number_in(const std::string& text) {
-  constexpr std::size_t kMaxDigits = 9;
-  return text.size() <= kMaxDigits ? parse_digits<std::uint32_t>(text) : std::nullopt;
-}
-
 std::optional<std::uint32_t> group_number(const std::string& group) {
-  if (const auto number = number_in(group)) return number;
+  if (const auto number = parse_account_number(group)) return number;
   // Safe with one thread: nothing keeps a pointer to the answer.
   const struct group* entry = ::getgrnam(group.c_str());
   if (entry == nullptr) return std::nullopt;
@@ -41,21 +38,34 @@ std::vector<std::uint32_t> groups_of(const std::string& name, std::uint32_t gid)
 struct User {
   std::uint32_t uid = 0;
   std::optional<std::uint32_t> gid;
-  std::string name;
+  Account account = {};
 };
 
 std::optional<User> find_user(const std::string& user) {
-  const auto number = number_in(user);
+  const auto number = parse_account_number(user);
   const passwd* entry = number ? ::getpwuid(*number) : ::getpwnam(user.c_str());
-  if (entry != nullptr) return User{entry->pw_uid, entry->pw_gid, entry->pw_name};
-  if (number) return User{*number, std::nullopt, ""};
+  if (entry != nullptr)
+    return User{entry->pw_uid, entry->pw_gid, {entry->pw_name, entry->pw_dir, entry->pw_shell}};
+  if (number) return User{*number, std::nullopt};
   return std::nullopt;
+}
+
+Account with_defaults(Account account, const std::string& user) {
+  if (account.name.empty()) account.name = user;
+  if (account.home.empty()) account.home = "/";
+  if (account.shell.empty()) account.shell = "/bin/sh";  // the meaning of an empty field in passwd(5)
+  return account;
 }
 
 }  // namespace
 
-std::optional<Identity> find_identity(const std::string& user, const std::string& group,
-                                      const std::string& pointer, Problems& problems) {
+std::optional<std::uint32_t> parse_account_number(std::string_view text) {
+  const auto number = parse_digits<std::uint32_t>(text);
+  return number == std::numeric_limits<std::uint32_t>::max() ? std::nullopt : number;
+}
+
+std::optional<WorkerUser> find_worker_user(const std::string& user, const std::string& group,
+                                           const std::string& pointer, Problems& problems) {
   const std::string at_user = child_pointer(pointer, "user");
   const std::string at_group = child_pointer(pointer, "group");
   const auto found = find_user(user);
@@ -78,8 +88,8 @@ std::optional<Identity> find_identity(const std::string& user, const std::string
   if (!found || !gid) return std::nullopt;
   const std::uint32_t number = gid.value_or(0);
   Identity identity{found->uid, number, {number}};
-  if (!found->name.empty()) identity.groups = groups_of(found->name, number);
-  return identity;
+  if (!found->account.name.empty()) identity.groups = groups_of(found->account.name, number);
+  return WorkerUser{std::move(identity), with_defaults(found->account, user)};
 }
 
 std::optional<Identity> find_supervisor_identity(const std::string& user, const std::string& pointer,

@@ -2,18 +2,29 @@
 // processes later looks nothing up.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "config/config.h"
 #include "config/problems.h"
 
 namespace prefork {
 
+/// A user's or group's number as text. 4294967295 is none: to system calls it means "unchanged".
+[[nodiscard]] std::optional<std::uint32_t> parse_account_number(std::string_view text);
+
+struct WorkerUser {
+  Identity identity;
+  Account account;  ///< of a number without an account: what suits any program
+};
+
 /// The user's number, group and supplementary groups, as login(1) sets them; a `group` that is not empty
 /// replaces the user's own group. Both are names or numbers. A mistake becomes a problem at `pointer`/user or
 /// `pointer`/group.
-[[nodiscard]] std::optional<Identity> find_identity(const std::string& user, const std::string& group,
-                                                    const std::string& pointer, Problems& problems);
+[[nodiscard]] std::optional<WorkerUser> find_worker_user(const std::string& user, const std::string& group,
+                                                         const std::string& pointer, Problems& problems);
 
 /// The same for the supervisor itself, without supplementary groups. `pointer` is the pointer of the value.
 [[nodiscard]] std::optional<Identity> find_supervisor_identity(const std::string& user,

@@ -5,23 +5,16 @@
 #include <pwd.h>
 #include <sys/stat.h>
 
-#include <cstdint>
-
+#include "config/identity.h"
 #include "config/listen_address.h"
 #include "config/program.h"
 #include "config/schema_words.h"
-#include "proto/digits.h"
 
 namespace prefork {
 namespace {
 
 /// The arguments, the environment and the paths of a worker must fit one message to the spawner.
 constexpr std::size_t kMaxStartBytes = std::size_t{60} * 1024;
-
-bool is_number(const std::string& text) {
-  constexpr std::size_t kMaxDigits = 9;
-  return text.size() <= kMaxDigits && parse_digits<std::uint32_t>(text).has_value();
-}
 
 void check_directory(const std::string& directory, const std::string& pointer, Problems& problems) {
   struct stat info = {};
@@ -77,10 +70,12 @@ void check_listener(const ListenAddress& address, const std::string& pointer, Pr
     problems.add(pointer, "reuse_port is only for TCP; this is " + in_quotes(address.text()));
   }
   // Safe with one thread: nothing keeps a pointer to the answers.
-  if (!address.owner.empty() && !is_number(address.owner) && ::getpwnam(address.owner.c_str()) == nullptr) {
+  if (!address.owner.empty() && !parse_account_number(address.owner) &&
+      ::getpwnam(address.owner.c_str()) == nullptr) {
     problems.add(child_pointer(pointer, "owner"), in_quotes(address.owner) + ": no such user");
   }
-  if (!address.group.empty() && !is_number(address.group) && ::getgrnam(address.group.c_str()) == nullptr) {
+  if (!address.group.empty() && !parse_account_number(address.group) &&
+      ::getgrnam(address.group.c_str()) == nullptr) {
     problems.add(child_pointer(pointer, "group"), in_quotes(address.group) + ": no such group");
   }
   check_host(address.host, pointer, problems);

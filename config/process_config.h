@@ -24,6 +24,17 @@ struct Identity {
   }
 };
 
+/// What login(1) tells a program of its user, in the variables USER, LOGNAME, HOME and SHELL.
+struct Account {
+  std::string name, home, shell;
+  bool operator==(const Account&) const = default;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("name", self.name), visit("home", self.home), visit("shell", self.shell);
+  }
+};
+
 /// A limit of setrlimit(2); RLIM_INFINITY means no limit.
 struct ResourceLimit {
   int resource = 0;  ///< RLIMIT_…
@@ -42,6 +53,7 @@ struct ProcessConfig {
   std::optional<int> nice;
   std::vector<ResourceLimit> limits;  ///< in the order of `resource`
   std::optional<int> oom_score_adj;   ///< not set: the supervisor's own plus 200
+  Account account = {};               ///< with `identity`: of that user
   bool operator==(const ProcessConfig&) const = default;
 };
 

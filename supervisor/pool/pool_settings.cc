@@ -1,6 +1,7 @@
 #include "supervisor/pool/pool_settings.h"
 
 #include <string>
+#include <utility>
 
 #include "proto/record.h"
 #include "supervisor/system/oom_score.h"
@@ -66,6 +67,20 @@ void set_process(const ProcessConfig& config, Launch& launch) {
 
 }  // namespace
 
+namespace {
+
+/// The supervisor's own variables are root's: a program would look for its files in root's directory.
+void add_account(const PoolConfig& config, Launch& launch) {
+  const Account& account = config.process.account;
+  if (account.name.empty()) return;  // without `user`
+  for (const auto& [name, value] : {std::pair("HOME", &account.home), std::pair("LOGNAME", &account.name),
+                                    std::pair("SHELL", &account.shell), std::pair("USER", &account.name)}) {
+    if (!config.environment.contains(name)) launch.environment.push_back(std::string(name) + '=' + *value);
+  }
+}
+
+}  // namespace
+
 Launch to_launch(const PoolConfig& config, WorkerRole role) {
   Launch launch;
   set_process(config.process, launch);
@@ -78,6 +93,7 @@ Launch to_launch(const PoolConfig& config, WorkerRole role) {
     launch.environment.push_back(name + '=');
     launch.environment.back() += value;
   }
+  add_account(config, launch);
   launch.environment.push_back(std::string(kChannelVariable) + "=" + std::to_string(kChannelDescriptor));
   launch.environment.push_back(std::string(kSlotsVariable) + "=" +
                                std::to_string(config.connections_per_worker));

@@ -1,9 +1,11 @@
 #include "supervisor/system/give_up_root.h"
 
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <pwd.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,6 +76,8 @@ Result<void> keep_only(const std::vector<cap_value_t>& keep) {
 }
 
 Result<void> change_user(const Identity& identity) {
+  // Root's session keyring would stay, with the right to read its keys. Fails where there are no keys.
+  (void)::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
   if (::prctl(PR_SET_KEEPCAPS, 1) < 0) return failure("PR_SET_KEEPCAPS");
   if (::setgroups(0, nullptr) < 0) return failure("groups");
   if (::setresgid(identity.gid, identity.gid, identity.gid) < 0) return failure("group");

@@ -147,6 +147,15 @@ TEST_CASE("another group is one change, and another number of the user at the sa
   CHECK(compare(before, now).workers_replaced == Keys{"user", "group"});
 }
 
+TEST_CASE("a user whose account has changed is another user") {
+  PoolConfig before;
+  before.process.user = "shop";
+  before.process.account = {"shop", "/home/shop", "/bin/sh"};
+  PoolConfig now = before;
+  now.process.account.home = "/srv/shop";
+  CHECK(compare(before, now).workers_replaced == Keys{"user"});
+}
+
 TEST_CASE("a user whose numbers have changed is another user") {
   PoolConfig before = pool();
   before.process.user = "shop";

@@ -105,6 +105,8 @@ TEST_CASE("every key reaches the configuration") {
   expected.process = {"nobody",    "daemon", Identity{::getpwnam("nobody")->pw_uid, gid, {gid}},
                       mode_t{077}, 7,        {{RLIMIT_CORE, "core", 0, 0}},
                       -5};
+  const passwd* nobody = ::getpwnam("nobody");
+  expected.process.account = {"nobody", nobody->pw_dir, nobody->pw_shell};
   expected.output = Output::kInherit;
   CHECK(config == Config{{"shop", LogLevel::kDebug, 1min}, {expected}});
 }

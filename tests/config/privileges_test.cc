@@ -53,6 +53,27 @@ TEST_CASE("a user has its own group and supplementary groups; `group` replaces i
   CHECK(process_of(R"("user": "987654", "group": "4711")").identity == Identity{987654, 4711, {4711}});
 }
 
+TEST_CASE("FAULTS 74: a user has its account; a number without one has what suits any program") {
+  const passwd* entry = ::getpwnam("daemon");
+  REQUIRE(entry != nullptr);
+  const Account expected{"daemon", entry->pw_dir, entry->pw_shell};
+  CHECK(process_of(R"("user": "daemon")").account == expected);
+  CHECK(process_of(R"("user": ")" + std::to_string(entry->pw_uid) + '"').account == expected);
+  CHECK(process_of(R"("user": "987654", "group": "4711")").account == Account{"987654", "/", "/bin/sh"});
+  CHECK(process_of("").account == Account());
+}
+
+TEST_CASE("the numbers of users and groups go up to 4294967294") {
+  CHECK(process_of(R"("user": "4294967294", "group": "1000000000")").identity ==
+        Identity{4294967294, 1000000000, {1000000000}});
+  CHECK(mistake(pool_with(R"("user": "4294967295", "group": "4711")")) ==
+        R"(pool.json: /user: "4294967295": no such user)");
+  CHECK(mistake(pool_with(R"("user": "nobody", "group": "4294967295")")) ==
+        R"(pool.json: /group: "4294967295": no such group)");
+  CHECK(mistakes(R"({"command": ["true"], "listen": {"address": "unix:/tmp/x.sock", "owner": "4294967294"}})")
+            .empty());
+}
+
 TEST_CASE("FAULTS 29: a user or group that does not exist is refused") {
   CHECK(mistake(pool_with(R"("user": "no-such-user")")) ==
         R"(pool.json: /user: "no-such-user": no such user)");

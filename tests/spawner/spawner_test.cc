@@ -3,9 +3,11 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -174,6 +176,39 @@ TEST_CASE("a started process is another user, with that user's groups and no cap
   for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"})
     CHECK(process.status(set) == "0000000000000000");
   CHECK(process.status("NoNewPrivs") == "1");
+}
+
+/// The serial number of a process's session keyring, as the process itself says it.
+std::string session_keyring_of(const Spawned& process) {
+  pollfd state{.fd = process.channel(), .events = POLLIN, .revents = 0};
+  REQUIRE(::poll(&state, 1, 20'000) == 1);
+  std::array<char, 64> text{};
+  const ssize_t size = ::read(process.channel(), text.data(), text.size());
+  REQUIRE(size > 0);
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+TEST_CASE("FAULTS 74: a started process of another user has a session keyring of its own") {
+  if (::geteuid() != 0) return;
+  const long own = ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
+  if (own < 0) return;  // no keys here
+  Launch launch = sleeping();
+  launch.executable = "/usr/bin/perl";
+  launch.argv = {"perl", "-e",
+                 "open(my $out, '>&=', 3); syswrite($out, syscall(" + std::to_string(SYS_keyctl) +
+                     ", 0, -3, 0)); sleep(60)"};
+  Spawning spawning;
+  const Spawned same_user(spawning.start(launch));
+  launch.identity = LaunchIdentity{"them", 4711, 4711, {4711}};
+  const Spawned one(spawning.start(launch));
+  const Spawned other(spawning.start(launch));
+  CHECK(session_keyring_of(same_user) == std::to_string(own));
+  const std::string first = session_keyring_of(one);
+  const std::string second = session_keyring_of(other);
+  CHECK(std::atol(first.c_str()) > 0);
+  CHECK(first != std::to_string(own));
+  CHECK(second != std::to_string(own));
+  CHECK(first != second);
 }
 
 TEST_CASE("a started process enters its directory as its user") {
