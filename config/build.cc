@@ -178,6 +178,7 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   }
   read_choice(object, "scheduling", pool.scheduling);
   read_choice(object, "output", pool.output);
+  read_integer(object, "output_line_max", pool.output_line_max);
   pool.process = read_process(object, pointer, search != nullptr, problems);
   check_workers(pool, pointer, problems);
   check_restart(object, pool, pointer, problems);

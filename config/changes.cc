@@ -121,6 +121,7 @@ constexpr PoolKey kPoolKeys[] = {
     {"limits", Effect::kWorkersReplaced, unequal<&Pool::process, &Process::limits>},
     {"oom_score_adj", Effect::kWorkersReplaced, unequal<&Pool::process, &Process::oom_score_adj>},
     {"output", Effect::kWorkersReplaced, unequal<&Pool::output>},
+    {"output_line_max", Effect::kPolicy, unequal<&Pool::output_line_max>},
 };
 
 template <typename Owner>

@@ -46,6 +46,7 @@ struct PoolConfig {
   Scheduling scheduling = Scheduling::kBatch;
   ProcessConfig process;
   Output output = Output::kPrefix;
+  std::size_t output_line_max = 8192;  ///< bytes; with kPrefix
   bool operator==(const PoolConfig&) const = default;
 };
 

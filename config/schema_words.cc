@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "proto/joined.h"
+#include "proto/utf8.h"
 
 namespace prefork {
 namespace {
@@ -19,7 +20,7 @@ std::string dumped(const nlohmann::ordered_json& value) {
 
 /// With the length of the text if only its beginning is shown.
 std::string quoted(std::string_view text, std::size_t most) {
-  const std::string shown = '"' + json_escaped(text.substr(0, most)) + '"';
+  const std::string shown = '"' + json_escaped(cut_between_characters(text, most)) + '"';
   return text.size() <= most ? shown : shown + "... (" + std::to_string(text.size()) + " bytes)";
 }
 
@@ -77,7 +78,7 @@ std::string folded(std::string_view word) {
 }  // namespace
 
 std::string json_escaped(std::string_view text) {
-  const std::string dump = dumped(std::string(text.substr(0, kMaxKeptBytes)));
+  const std::string dump = dumped(std::string(cut_between_characters(text, kMaxKeptBytes)));
   return dump.substr(1, dump.size() - 2);
 }
 

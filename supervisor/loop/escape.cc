@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "proto/utf8.h"
+
 namespace prefork {
 namespace {
 
@@ -69,10 +71,6 @@ std::string escape_to_utf8(std::string_view text) {
     text.remove_prefix(size);
   }
   return safe;
-}
-
-bool continues_character(std::string_view text, std::size_t at) {
-  return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80U;
 }
 
 }  // namespace prefork

@@ -15,7 +15,4 @@ namespace prefork {
 /// the direction of a text around.
 [[nodiscard]] std::string escape_to_utf8(std::string_view text);
 
-/// Whether the byte at `at` continues a UTF-8 character that began before it.
-[[nodiscard]] bool continues_character(std::string_view text, std::size_t at);
-
 }  // namespace prefork

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "proto/utf8.h"
 #include "supervisor/loop/escape.h"
 
 namespace prefork {
@@ -32,7 +33,7 @@ void OutputLines::feed(std::string_view bytes, Instant now, std::vector<std::str
   while (!bytes.empty()) {
     const std::size_t end = bytes.find('\n');
     add(bytes.substr(0, end));
-    if (line_.size() > kMaxLine || end != std::string_view::npos) end_line(out);
+    if (line_.size() > max_line_ || end != std::string_view::npos) end_line(out);
     if (end == std::string_view::npos) return;
     skipping_ = false;
     bytes.remove_prefix(end + 1);
@@ -42,15 +43,16 @@ void OutputLines::feed(std::string_view bytes, Instant now, std::vector<std::str
 void OutputLines::add(std::string_view part) {
   if (skipping_) return spend(static_cast<double>(part.size()) / kBytesPerUnit);
   // One byte more than allowed shows that the line is too long.
-  line_.append(part.substr(0, kMaxLine + 1 - line_.size()));
+  const std::size_t most = max_line_ + 1;
+  if (line_.size() < most) line_.append(part.substr(0, most - line_.size()));
 }
 
 void OutputLines::end_line(std::vector<std::string>& out) {
   if (skipping_) return;
-  skipping_ = line_.size() > kMaxLine;
+  skipping_ = line_.size() > max_line_;
   if (skipping_) {
-    line_.resize(kMaxLine);
-    emit(escape_to_utf8(line_) + fmt::format(" [cut after {} bytes]", kMaxLine), out);
+    const std::string_view kept = cut_between_characters(line_, max_line_);
+    emit(escape_to_utf8(kept) + fmt::format(" [cut after {} bytes]", kept.size()), out);
   } else {
     if (line_.ends_with('\r')) line_.pop_back();
     emit(escape_to_utf8(line_), out);
@@ -60,10 +62,9 @@ void OutputLines::end_line(std::vector<std::string>& out) {
 }
 
 void OutputLines::emit(std::string_view line, std::vector<std::string>& out) {
-  std::size_t kept = std::min(line.size(), kMaxLastLine);
-  while (continues_character(line, kept)) --kept;
-  last_.emplace_back(line.substr(0, kept));
-  if (kept < line.size()) last_.back() += "…";
+  const std::string_view kept = cut_between_characters(line, kMaxLastLine);
+  last_.emplace_back(kept);
+  if (kept.size() < line.size()) last_.back() += "…";
   if (last_.size() > kLastLines) last_.pop_front();
   if (exhausted()) {
     ++dropped_;

@@ -16,14 +16,16 @@ namespace prefork {
 
 class OutputLines {
  public:
-  static constexpr std::size_t kMaxLine =
-      std::size_t{8} * 1024;  ///< a longer line is cut, and the log says so
   static constexpr std::size_t kLastLines = 20;
   static constexpr std::size_t kMaxLastLine = 300;
   /// The rate limit, in units: one for a line, and one for each 256 bytes of it. Lines beyond are dropped,
   /// and the log says how many.
   static constexpr double kBurst = 1000;
   static constexpr double kPerSecond = 100;
+
+  /// A line of more bytes than `max_line` is cut between two characters, and the log says so. The number may
+  /// change at any time; it outlives this object.
+  explicit OutputLines(const std::size_t& max_line) : max_line_(max_line) {}
 
   /// Takes bytes that were read, and appends the lines to be logged to `out`.
   void feed(std::string_view bytes, Instant now, std::vector<std::string>& out);
@@ -47,6 +49,7 @@ class OutputLines {
   void end_line(std::vector<std::string>& out);
   void emit(std::string_view line, std::vector<std::string>& out);
 
+  const std::size_t& max_line_;
   std::string line_;       ///< begun and not ended
   bool skipping_ = false;  ///< the rest of a line that was cut
   double budget_ = kBurst;

@@ -20,11 +20,17 @@ Result<WorkerOutput::Ends> WorkerOutput::make_pipe() {
   return pipe;
 }
 
-WorkerOutput::WorkerOutput(const Loop& loop, Log& log, Fd pipe, bool shared)
-    : log_(log), shared_(shared), pipe_(std::move(pipe)), watcher_(loop), pause_(loop), report_(loop) {}
+WorkerOutput::WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_line, Fd pipe, bool shared)
+    : log_(log),
+      shared_(shared),
+      lines_(max_line),
+      pipe_(std::move(pipe)),
+      watcher_(loop),
+      pause_(loop),
+      report_(loop) {}
 
-WorkerOutput::WorkerOutput(const Loop& loop, Log& log, const OutputState& state)
-    : WorkerOutput(loop, log, Fd(static_cast<int>(state.pipe)), state.shared) {
+WorkerOutput::WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_line, const OutputState& state)
+    : WorkerOutput(loop, log, max_line, Fd(static_cast<int>(state.pipe)), state.shared) {
   std::vector<std::string> none;
   lines_.feed(state.begun, current_time(), none);
   if (!state.name.empty()) start(state.name);

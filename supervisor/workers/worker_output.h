@@ -25,10 +25,11 @@ class WorkerOutput {
   };
   [[nodiscard]] static Result<Ends> make_pipe();
 
-  /// `shared`: a template's pipe; the workers that it forks write there too, and may outlive it.
-  WorkerOutput(const Loop& loop, Log& log, Fd pipe, bool shared);
+  /// `max_line`: see OutputLines. `shared`: a template's pipe; the workers that it forks write there too, and
+  /// may outlive it.
+  WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_line, Fd pipe, bool shared);
   /// The pipe of the program before, at an upgrade in place.
-  WorkerOutput(const Loop& loop, Log& log, const OutputState& state);
+  WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_line, const OutputState& state);
   [[nodiscard]] OutputState state() const { return {Carried{pipe_.get()}, name_, lines_.begun(), shared_}; }
   WorkerOutput(const WorkerOutput&) = delete;
   WorkerOutput& operator=(const WorkerOutput&) = delete;

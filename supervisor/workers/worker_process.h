@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,7 @@ class WorkerProcess {
     OomCounter& oom;
     Datagram& datagram;  ///< one for all workers: what handles it must cause no further receive
     std::string pool;    ///< "web": the lines that its worker 4711 writes begin with "web[4711]"
+    const std::size_t& output_line_max;  ///< see OutputLines; a reload may change it
   };
 
   /// `forked_by_template`: its first datagram tells which process it is. Otherwise started() or not_started()

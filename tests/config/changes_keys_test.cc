@@ -103,6 +103,7 @@ json samples() {
     "limits": {"nofile": 7},
     "oom_score_adj": 7,
     "output": "inherit",
+    "output_line_max": 777,
     "name": "other",
     "log.level": "debug",
     "stop_timeout": "7s",

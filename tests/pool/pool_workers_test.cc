@@ -66,7 +66,8 @@ class Workers final : private CoreEventSink, private EventSink {
   SpawnerLink spawner{loop_, log_, client_descriptors_, SpawnerProcess{}, rlimit{}};
 
  private:
-  WorkerProcess::Services process_services_{loop_, log_, spawner, oom_, datagram_, "web"};
+  std::size_t output_line_max_ = 8192;
+  WorkerProcess::Services process_services_{loop_, log_, spawner, oom_, datagram_, "web", output_line_max_};
   ClientSockets clients_{loop_, *this};
   PoolReporter reporter_{"web", log_, *this, {core_.workers(), processes_, clients_}};
 

@@ -13,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 using Lines = std::vector<std::string>;
 
+constexpr std::size_t kMaxLine = 8192;
 const Instant kStart = Instant(1000s);
 
 Lines fed(OutputLines& lines, std::string_view text, Instant now = kStart) {
@@ -28,7 +29,7 @@ Lines finished(OutputLines& lines, Instant now = kStart) {
 }
 
 TEST_CASE("output becomes lines, however it was cut into pieces") {
-  OutputLines lines;
+  OutputLines lines(kMaxLine);
   CHECK(fed(lines, "one\ntwo\nthr") == Lines{"one", "two"});
   CHECK(fed(lines, "ee").empty());
   CHECK(lines.begun() == "three");
@@ -38,24 +39,45 @@ TEST_CASE("output becomes lines, however it was cut into pieces") {
 }
 
 TEST_CASE("FAULTS 58: a line is cut at a length, and the log says so once") {
-  OutputLines lines;
-  CHECK(fed(lines, std::string(OutputLines::kMaxLine, 'x')).empty());
+  OutputLines lines(kMaxLine);
+  CHECK(fed(lines, std::string(kMaxLine, 'x')).empty());
   CHECK(fed(lines, std::string(100'000, 'x')) ==
-        Lines{std::string(OutputLines::kMaxLine, 'x') + " [cut after 8192 bytes]"});
+        Lines{std::string(kMaxLine, 'x') + " [cut after 8192 bytes]"});
   CHECK(fed(lines, std::string(100'000, 'x') + "\nnext\n") == Lines{"next"});
-  CHECK(fed(lines, std::string(OutputLines::kMaxLine, 'y') + "\n") ==
-        Lines{std::string(OutputLines::kMaxLine, 'y')});
+  CHECK(fed(lines, std::string(kMaxLine, 'y') + "\n") == Lines{std::string(kMaxLine, 'y')});
+}
+
+TEST_CASE("FAULTS 80: a cut line ends between two characters, whatever the maximum") {
+  std::string umlauts;
+  for (int i = 0; i < 6000; ++i) umlauts += "ä";
+  for (const std::size_t max : {256U, 257U, 8192U, 8191U}) {
+    OutputLines lines(max);
+    const std::size_t kept = max / 2 * 2;
+    CHECK(fed(lines, umlauts + "\nnext\n") ==
+          Lines{umlauts.substr(0, kept) + " [cut after " + std::to_string(kept) + " bytes]", "next"});
+  }
+}
+
+TEST_CASE("another maximum applies at once, to a line that has begun as well") {
+  std::size_t max = 300;
+  OutputLines lines(max);
+  CHECK(fed(lines, std::string(290, 'x')).empty());
+  max = 256;
+  CHECK(fed(lines, "x") == Lines{std::string(256, 'x') + " [cut after 256 bytes]"});
+  CHECK(fed(lines, "rest\n").empty());
+  max = 300;
+  CHECK(fed(lines, std::string(300, 'y') + "\n") == Lines{std::string(300, 'y')});
 }
 
 TEST_CASE("FAULTS 58: output that never ends a line takes no memory") {
-  OutputLines lines;
+  OutputLines lines(kMaxLine);
   for (int i = 0; i < 1000; ++i) (void)fed(lines, std::string(65536, 'x'));
-  CHECK(lines.begun().size() <= OutputLines::kMaxLine + 1);
+  CHECK(lines.begun().size() <= kMaxLine + 1);
   CHECK(lines.exhausted());
 }
 
 TEST_CASE("FAULTS 58: more lines than the rate allows are dropped and counted, and the count is logged") {
-  OutputLines lines;
+  OutputLines lines(kMaxLine);
   std::string flood;
   for (int i = 0; i < 5000; ++i) flood += "y\n";
   const Lines out = fed(lines, flood);
@@ -69,7 +91,7 @@ TEST_CASE("FAULTS 58: more lines than the rate allows are dropped and counted, a
 }
 
 TEST_CASE("FAULTS 58: while the rate is exceeded, the number of dropped lines is logged once a second") {
-  OutputLines lines;
+  OutputLines lines(kMaxLine);
   std::string flood;
   for (int i = 0; i < 2000; ++i) flood += "y\n";
   Lines out;
@@ -82,14 +104,14 @@ TEST_CASE("FAULTS 58: while the rate is exceeded, the number of dropped lines is
 }
 
 TEST_CASE("FAULTS 58: long lines use up the rate faster") {
-  OutputLines lines;
+  OutputLines lines(kMaxLine);
   std::string flood;
   for (int i = 0; i < 1000; ++i) flood += std::string(8000, 'y') + "\n";
   CHECK(fed(lines, flood).size() < 40);
 }
 
 TEST_CASE("the last lines are kept, logged or not") {
-  OutputLines lines;
+  OutputLines lines(kMaxLine);
   std::string flood;
   for (int i = 0; i < 5000; ++i) flood += std::to_string(i) + "\n";
   (void)fed(lines, flood + "bye");
@@ -101,7 +123,7 @@ TEST_CASE("the last lines are kept, logged or not") {
 }
 
 TEST_CASE("a kept line is shortened between characters") {
-  OutputLines lines;
+  OutputLines lines(kMaxLine);
   std::string umlauts = "x";
   for (int i = 0; i < 200; ++i) umlauts += "ä";
   (void)fed(lines, umlauts + "\n");

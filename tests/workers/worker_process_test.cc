@@ -152,7 +152,8 @@ class Watched final : private WorkerProcess::Owner {
   SpawnerLink spawner_;
   OomCounter oom_{directory_.file("memory.events", "oom_kill 0\n")};
   Datagram datagram_;
-  WorkerProcess::Services services_{loop_, log_, spawner_, oom_, datagram_, "web"};
+  std::size_t output_line_max_ = 8192;
+  WorkerProcess::Services services_{loop_, log_, spawner_, oom_, datagram_, "web", output_line_max_};
   test::ChannelPair ends_;
   pid_t child_ = 0;
   pid_t process_known_ = 0;
