@@ -1,7 +1,5 @@
 #include "config/build.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -9,6 +7,7 @@
 
 #include "config/byte_size.h"
 #include "config/control_path.h"
+#include "config/cpu_count.h"
 #include "config/identity.h"
 #include "config/json_access.h"
 #include "config/listen_reader.h"
@@ -19,14 +18,6 @@
 
 namespace prefork {
 namespace {
-
-unsigned available_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  // Fails on a machine with more than 1024 CPUs.
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return static_cast<unsigned>(std::clamp(CPU_COUNT(&set), 1, int{kMaxWorkers}));
-}
 
 void read_command(const Document& object, PoolConfig& pool) {
   const Document& command = section(object, "command");
@@ -91,7 +82,7 @@ ProcessConfig read_process(const Document& object, const std::string& pointer, b
 }
 
 void read_workers(const Document& object, PoolConfig& pool) {
-  pool.workers = available_cpus();
+  pool.workers = std::min(available_cpus(), kMaxWorkers);
   read_integer(object, "workers", pool.workers);
   const Document& elastic = section(object, "workers");
   if (!elastic.is_object() || elastic.empty()) return;

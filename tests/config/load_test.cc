@@ -3,9 +3,9 @@
 #include <doctest/doctest.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sched.h>
 #include <sys/resource.h>
 
+#include "config/cpu_count.h"
 #include "tests/config/parse.h"
 
 namespace prefork {
@@ -167,9 +167,7 @@ TEST_CASE("several pools keep the order of the file and the names of their keys"
 }
 
 TEST_CASE("without `workers` a pool has one worker for each CPU that the supervisor may use") {
-  cpu_set_t set;
-  REQUIRE(::sched_getaffinity(0, sizeof set, &set) == 0);
-  CHECK(parsed(pool_with("")).pools.front().workers == static_cast<unsigned>(CPU_COUNT(&set)));
+  CHECK(parsed(pool_with("")).pools.front().workers == available_cpus());
 }
 
 TEST_CASE("durations have a unit") {
