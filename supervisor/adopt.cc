@@ -96,7 +96,7 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
 int run_until_stopped(Supervisor& supervisor, Log& log) {
   const int status = supervisor.run();
   log.info("stopped");
-  (void)log.write_pending();
+  log.write_rest(std::chrono::seconds(2));
   return status;
 }
 

@@ -55,6 +55,7 @@ Result<void> Supervisor::start(const Config& config, Fd config_lock) {
 
 int Supervisor::run() {
   hide_from_own_user();  // again: the exec of an upgrade in place has undone it
+  if (!log_.never_wait()) log_.warn("no thread can be started for the log: while its disk hangs, all waits");
   service_.begin();
   reaper_.begin();
   loop_.run();

@@ -1,5 +1,6 @@
-// The whole supervisor: constructs its parts, binds them to signals, and runs and stops them. One thread, one
-// loop. Decides nothing about pools: Reloader, OperatorRequests, Upgrader and Reaper do.
+// The whole supervisor: constructs its parts, binds them to signals, and runs and stops them. One loop, one
+// thread beside that of the log. Decides nothing about pools: Reloader, OperatorRequests, Upgrader and Reaper
+// do.
 #pragma once
 
 #include <sys/resource.h>

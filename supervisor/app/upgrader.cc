@@ -50,7 +50,9 @@ Result<void> Upgrader::start() {
 }
 
 void Upgrader::cancel() {
-  if (std::exchange(due_, false)) upgrade_refused("the supervisor is stopping");
+  if (!std::exchange(due_, false)) return;
+  log_.hold(false);
+  upgrade_refused("the supervisor is stopping");
 }
 
 void Upgrader::upgrade_refused(const std::string& why) {
@@ -60,6 +62,7 @@ void Upgrader::upgrade_refused(const std::string& why) {
 
 void Upgrader::upgrade_proven(const std::string& version) {
   log_.info("upgrade: {} takes over", version);
+  log_.hold(true);
   due_ = true;
 }
 
@@ -74,6 +77,7 @@ void Upgrader::hand_over() {
     upgrade_refused(replaced.error().message());
   }
   unblock_signals();
+  if (!due_) log_.hold(false);
 }
 
 Result<void> Upgrader::replace_by_proven() {

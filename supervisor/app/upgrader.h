@@ -54,8 +54,8 @@ class Upgrader final : private UpgradeCheck::Owner {
 
   /// The new program has passed the examination, and takes over as soon as it is ready().
   [[nodiscard]] bool due() const { return due_; }
-  /// The loop is to be left for hand_over().
-  [[nodiscard]] bool ready() const { return due_ && !subject_.draining_listeners(); }
+  /// The loop is to be left for hand_over(). The exec ends the thread of the log, so it waits for that, too.
+  [[nodiscard]] bool ready() const { return due_ && !subject_.draining_listeners() && !log_.writing(); }
   /// Replaces the program of this process, with all signals blocked. Comes back when that is refused, when a
   /// reload has removed a listener meanwhile: then it is still due(), or when a reload has put a text into
   /// force that the new program has not examined: then it is examined again. Not inside a callback of the

@@ -40,6 +40,10 @@ void Log::worker_line(std::string_view name, std::string_view line) {
 void Log::write_line(std::string_view line) { sink_->write_line(line); }
 bool Log::write_pending() { return sink_->write_pending(); }
 bool Log::waits() const { return sink_->waits(); }
+bool Log::never_wait() { return sink_->never_wait(); }
+bool Log::writing() const { return sink_->writing(); }
+void Log::hold(bool held) { sink_->hold(held); }
+void Log::write_rest(Duration patience) { sink_->write_rest(std::chrono::steady_clock::now() + patience); }
 std::uint64_t Log::dropped() const { return sink_->dropped(); }
 const std::string& Log::waiting() const { return sink_->waiting(); }
 void Log::adopt(const std::string& waiting, std::uint64_t dropped) { sink_->adopt(waiting, dropped); }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "config/config.h"
+#include "supervisor/core/ids.h"
 
 namespace spdlog {
 class logger;
@@ -54,6 +55,11 @@ class Log {
   /// Writes the buffered bytes, as far as the reader takes them. True when the buffer is empty then.
   bool write_pending();
   [[nodiscard]] bool waits() const;
+  // As in NonBlockingSink
+  [[nodiscard]] bool never_wait();
+  [[nodiscard]] bool writing() const;
+  void hold(bool held);
+  void write_rest(Duration patience);
   /// Dropped lines that no log line has reported yet.
   [[nodiscard]] std::uint64_t dropped() const;
   /// The buffered bytes, for an upgrade in place.

@@ -9,14 +9,40 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <utility>
 
 namespace prefork {
+
+namespace {
+
+/// While it lives, a write to the controlling terminal from the background raises no SIGTTOU, even after
+/// `stty tostop`: for the supervisor this signal is a request, not a reason to stop writing.
+class TerminalOutput {
+ public:
+  TerminalOutput() {
+    sigset_t output;
+    sigemptyset(&output);
+    sigaddset(&output, SIGTTOU);
+    (void)::pthread_sigmask(SIG_BLOCK, &output, &before_);
+  }
+  ~TerminalOutput() { (void)::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  TerminalOutput(const TerminalOutput&) = delete;
+  TerminalOutput& operator=(const TerminalOutput&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+FileWriter::Written written(ssize_t size) { return {size, errno}; }
+
+}  // namespace
 
 NonBlockingSink::NonBlockingSink(int descriptor) : descriptor_(descriptor) {
   struct stat status {};
   if (::fstat(descriptor, &status) < 0) return;
   socket_ = S_ISSOCK(status.st_mode);
+  terminal_ = ::isatty(descriptor) == 1;
   if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) {
     // O_NONBLOCK on the descriptor itself would be shared with all processes that hold it, our workers
     // included.
@@ -25,24 +51,41 @@ NonBlockingSink::NonBlockingSink(int descriptor) : descriptor_(descriptor) {
   }
 }
 
+bool NonBlockingSink::never_wait() {
+  return socket_ || reopened_.valid() || writer_.started() || writer_.start(descriptor_);
+}
+
+FileWriter::Written NonBlockingSink::write_now(std::string_view text) const {
+  if (socket_) return written(::send(descriptor_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+  if (terminal_) {
+    const TerminalOutput allowed;
+    return written(::write(reopened_.valid() ? reopened_.get() : descriptor_, text.data(), text.size()));
+  }
+  if (reopened_.valid()) return written(::write(reopened_.get(), text.data(), text.size()));
+  // A regular file, or a pipe that could not be opened again: one that is ready takes this much without
+  // blocking.
+  pollfd state{.fd = descriptor_, .events = POLLOUT, .revents = 0};
+  if (::poll(&state, 1, 0) == 0) return {0, 0};
+  return written(::write(descriptor_, text.data(), std::min<std::size_t>(text.size(), 4096)));
+}
+
+FileWriter::Written NonBlockingSink::write_in_thread(std::string_view text) {
+  if (writer_.busy()) return {0, 0};
+  if (const auto result = writer_.take_result()) return *result;
+  if (!held_) writer_.begin(text);
+  return {0, 0};
+}
+
 std::ptrdiff_t NonBlockingSink::write_some(std::string_view text) {
-  ssize_t written = 0;
-  do {
-    if (socket_) {
-      written = ::send(descriptor_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    } else if (reopened_.valid()) {
-      written = ::write(reopened_.get(), text.data(), text.size());
-    } else {
-      // A regular file, or a pipe that could not be opened again: one that is ready takes this much without
-      // blocking.
-      pollfd state{.fd = descriptor_, .events = POLLOUT, .revents = 0};
-      if (::poll(&state, 1, 0) == 0) return 0;
-      written = ::write(descriptor_, text.data(), std::min<std::size_t>(text.size(), 4096));
-    }
-  } while (written < 0 && errno == EINTR);
-  if (written >= 0) return written;
-  const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;  // EFBIG: RLIMIT_FSIZE
-  return full || errno == EAGAIN ? 0 : -1;
+  const auto [size, error] = writer_.started() ? write_in_thread(text) : write_now(text);
+  if (size >= 0) return size;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;  // EFBIG: RLIMIT_FSIZE
+  return full || error == EAGAIN || error == EINTR ? 0 : -1;
+}
+
+void NonBlockingSink::write_rest(std::chrono::steady_clock::time_point deadline) {
+  while (!write_pending() && writer_.await_result(deadline)) {
+  }
 }
 
 bool NonBlockingSink::write_pending() {

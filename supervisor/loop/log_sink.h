@@ -6,12 +6,14 @@
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/sinks/base_sink.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "proto/fd.h"
+#include "supervisor/loop/file_writer.h"
 
 namespace prefork {
 
@@ -22,10 +24,20 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
 
   explicit NonBlockingSink(int descriptor);
 
+  /// From now on a thread writes where the descriptor offers no way to write without waiting: a regular file,
+  /// or a pipe or terminal that could not be opened again. Until then these are written directly, and a write
+  /// may wait. False: such a thread is needed, and there is none.
+  [[nodiscard]] bool never_wait();
+  /// A write is under way in the thread. Its text is still waiting().
+  [[nodiscard]] bool writing() const { return writer_.busy(); }
+  /// While held, no write begins in the thread.
+  void hold(bool held) { held_ = held; }
   /// Writes a line as it is, without time and level.
   void write_line(std::string_view line);
   /// Writes the buffered bytes, as far as the reader takes them. True when the buffer is empty then.
   bool write_pending();
+  /// The same, at the end: waits for the thread, until `deadline` at most.
+  void write_rest(std::chrono::steady_clock::time_point deadline);
   [[nodiscard]] bool waits() const { return !pending_.empty(); }
   /// Dropped lines that no log line has reported yet.
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
@@ -42,10 +54,16 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   void append(std::string_view line);
   /// As write(2), but 0 instead of blocking, and -1 when the descriptor has no reader any more.
   std::ptrdiff_t write_some(std::string_view text);
+  FileWriter::Written write_now(std::string_view text) const;
+  /// The result of the write that was begun before, or begins one.
+  FileWriter::Written write_in_thread(std::string_view text);
 
   int descriptor_;
   Fd reopened_;  ///< the same pipe or terminal, with an O_NONBLOCK of our own
   bool socket_ = false;
+  bool terminal_ = false;
+  bool held_ = false;
+  FileWriter writer_;
   std::string pending_;
   std::uint64_t dropped_ = 0;
 };

@@ -3,12 +3,16 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -72,6 +76,34 @@ std::string read_all(const Pipe& pipe, Log& log) {
   std::string text = pipe.drain();
   while (!log.write_pending()) text += pipe.drain();
   return text + pipe.drain();
+}
+
+constexpr Duration kPatience = std::chrono::seconds(20);
+
+volatile std::sig_atomic_t signals = 0;
+void count_signal(int /*number*/) { signals = signals + 1; }
+
+/// The end of a new terminal that a person sits at.
+Fd open_terminal() {
+  Fd screen(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  REQUIRE(screen.valid());
+  REQUIRE(::grantpt(screen.get()) == 0);
+  REQUIRE(::unlockpt(screen.get()) == 0);
+  return screen;
+}
+
+/// Makes it the terminal and the stderr of this process.
+bool take_terminal(const Fd& screen) {
+  std::array<char, 64> name{};
+  if (::setsid() < 0 || ::ptsname_r(screen.get(), name.data(), name.size()) != 0) return false;
+  const Fd terminal(::open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  return ::ioctl(terminal.get(), TIOCSCTTY, 0) == 0 && ::dup2(terminal.get(), STDERR_FILENO) >= 0;
+}
+
+std::string read_from(const Fd& screen) {
+  std::array<char, 4096> buffer{};
+  const ssize_t size = ::read(screen.get(), buffer.data(), buffer.size());
+  return size > 0 ? std::string(buffer.data(), static_cast<std::size_t>(size)) : "";
 }
 
 constexpr std::size_t kLines = 2500;
@@ -200,6 +232,84 @@ TEST_CASE("FAULTS 92: a log that has reached the limit of a file's size drops li
     return cut && ::truncate(path.c_str(), 0) == 0 && !log.write_pending() && log.waits();
   }));
   CHECK(content(path).size() == 10'000);
+}
+
+TEST_CASE("FAULTS 88: a file is written in a thread, line by line and in order") {
+  const TempDirectory directory;
+  const std::string path = directory.file("log", "");
+  const Fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  Log log(file.get());
+  log.write_line("before");
+  REQUIRE(log.never_wait());
+  for (std::size_t i = 0; i < 500; ++i) log.write_line(std::to_string(i) + ' ' + kLine);
+  log.write_rest(kPatience);
+  CHECK_FALSE(log.waits());
+  std::istringstream lines(content(path));
+  std::string line;
+  std::getline(lines, line);
+  CHECK(line == "before");
+  std::size_t expected = 0;
+  for (; std::getline(lines, line); ++expected) REQUIRE(line == std::to_string(expected) + ' ' + kLine);
+  CHECK(expected == 500);
+}
+
+TEST_CASE("FAULTS 88: a pipe that cannot be opened again, and is full, does not wait") {
+  // As in a supervisor that has given up root, and whose stderr is root's: only the thread can write.
+  CHECK(in_a_child([] {
+    const Pipe pipe;
+    if (::fchmod(pipe.in.get(), 0) != 0 || ::setresuid(60001, 60001, 60001) != 0) return false;
+    Log log(pipe.in.get());
+    if (!log.never_wait()) return false;
+    for (std::size_t i = 0; i < kLines; ++i) log.write_line(kLine);
+    return log.writing() && log.waits();
+  }));
+}
+
+TEST_CASE("FAULTS 88: while the log is held nothing is written in the thread, and nothing is lost") {
+  const TempDirectory directory;
+  const std::string path = directory.file("log", "");
+  const Fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  Log log(file.get());
+  REQUIRE(log.never_wait());
+  log.hold(true);
+  log.write_line("held");
+  CHECK_FALSE(log.writing());
+  CHECK(log.waiting() == "held\n");
+  CHECK(content(path).empty());
+  log.hold(false);
+  log.write_rest(kPatience);
+  CHECK(content(path) == "held\n");
+}
+
+TEST_CASE("FAULTS 90: on a terminal with tostop, lines from the background are written and raise no signal") {
+  const Fd screen = open_terminal();
+  CHECK(in_a_child([&] {
+    // This process has the terminal, its child is in the background.
+    if (!take_terminal(screen)) return false;
+    termios settings{};
+    (void)::tcgetattr(STDERR_FILENO, &settings);
+    settings.c_lflag |= TOSTOP;
+    (void)::tcsetattr(STDERR_FILENO, TCSANOW, &settings);
+    return in_a_child([] {
+      (void)::setpgid(0, 0);
+      (void)::alarm(10);
+      (void)::signal(SIGTTOU, count_signal);
+      Log log(STDERR_FILENO);
+      log.write_line("from the background");
+      return !log.waits() && log.dropped() == 0 && signals == 0;
+    });
+  }));
+  CHECK(read_from(screen).find("from the background") != std::string::npos);
+}
+
+TEST_CASE("FAULTS 90: a terminal that is held with Ctrl-S does not wait") {
+  const Fd screen = open_terminal();
+  CHECK(in_a_child([&] {
+    if (!take_terminal(screen) || ::tcflow(STDERR_FILENO, TCOOFF) != 0) return false;
+    Log log(STDERR_FILENO);
+    for (std::size_t i = 0; i < kLines; ++i) log.write_line(kLine);
+    return log.waits() && log.dropped() > 0;
+  }));
 }
 
 TEST_CASE("FAULTS 56: a device that is always full takes nothing and stops nothing") {

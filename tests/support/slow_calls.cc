@@ -1,9 +1,11 @@
-// Preloaded into a supervisor: calls that wait for something outside (a name server) wait at a gate of the
-// test. The mark "asked" tells that one waits.
+// Preloaded into a supervisor: calls that wait for something outside (a name server, a disk) wait at a gate
+// of the test. A mark tells that one waits.
 #include <dlfcn.h>
 #include <netdb.h>
 #include <pwd.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -24,9 +26,29 @@ void wait_for_answer() {
   wait_at_gate("answer");
 }
 
+/// Whether the test wants this write to wait: that to a file log, once the test has made the file `stall`.
+bool is_stalled(int descriptor) {
+  char target[4096] = "";
+  const std::string link = "/proc/self/fd/" + std::to_string(descriptor);
+  const ssize_t size = ::readlink(link.c_str(), target, sizeof(target));
+  const char* gates = std::getenv(kGatesVariable);
+  return size > 0 && gates != nullptr &&
+         std::string_view(target, static_cast<std::size_t>(size)).ends_with("/slow.log") &&
+         ::access((std::string(gates) + "/stall").c_str(), F_OK) == 0;
+}
+
 }  // namespace
 
 extern "C" {
+
+ssize_t write(int descriptor, const void* data, size_t size) {
+  static const auto real = next<decltype(write)>("write");
+  if (is_stalled(descriptor)) {
+    leave_mark("writing");
+    wait_at_gate("disk");
+  }
+  return real(descriptor, data, size);
+}
 
 /// The host "slow.test" is 127.0.0.1.
 int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** found) {

@@ -1,0 +1,100 @@
+// The log is a file on a disk that hangs.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "tests/e2e/program.h"
+#include "tests/support/client.h"
+#include "tests/support/command.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+namespace {
+
+/// A supervisor whose log is a file of the test's; stall() makes each further write to it wait.
+struct SlowLog {
+  explicit SlowLog(const Program& program) {
+    const std::string file = path;
+    SupervisorUnderTest::Options options;
+    options.await_start = false;
+    options.program = program.path();
+    options.environment = {std::string("LD_PRELOAD=") + SLOW_CALLS_LIBRARY};
+    options.in_child = [file] {
+      (void)::dup2(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), STDERR_FILENO);
+    };
+    supervisor = std::make_unique<SupervisorUnderTest>(text(1).text(), options);
+    wait_for("listening on");
+  }
+
+  [[nodiscard]] PoolText text(unsigned workers) const {
+    return {.workers = workers, .listen = {"unix:" + directory.at("pool.sock")}, .control = true};
+  }
+  [[nodiscard]] std::string log() const {
+    std::ostringstream all;
+    all << std::ifstream(path).rdbuf();
+    return all.str();
+  }
+  void wait_for(const std::string& line) const {
+    eventually(line + " in the log", [&] { return log().find(line) != std::string::npos; });
+  }
+  void stall() const {
+    std::ofstream(supervisor->gates().directory() + "/stall").flush();
+    supervisor->signal(SIGUSR1);
+    (void)supervisor->gates().wait_for_marks("writing");
+  }
+  [[nodiscard]] std::string ask() const {
+    return prefork::test::ask("unix:" + directory.at("pool.sock"), "hello");
+  }
+  [[nodiscard]] CommandResult command(const std::string& name) const {
+    return run_supervisor({name, "-c", supervisor->config_file()});
+  }
+
+  TestDirectory directory;
+  std::string path = directory.at("slow.log");
+  std::unique_ptr<SupervisorUnderTest> supervisor;
+};
+
+}  // namespace
+
+TEST_CASE("FAULTS 88: while the log's disk hangs, the supervisor serves, reloads and stops") {
+  const Program program;
+  const SlowLog slow(program);
+  slow.stall();
+  for (int i = 0; i < 5; ++i) CHECK(slow.ask() == "hello");
+  slow.supervisor->rewrite_config(slow.text(2));
+  const CommandResult reloaded = slow.command("reload");
+  CHECK(reloaded.status == 0);
+  CHECK(reloaded.output == "pool main: reloaded, workers 2\n");
+  eventually("the new worker is ready",
+             [&] { return slow.command("health").output.find("2 of 2 workers ready") != std::string::npos; });
+  CHECK(slow.log().find("reloaded") == std::string::npos);
+  slow.supervisor->signal(SIGTERM);
+  CHECK(slow.supervisor->await_exit() == 0);
+}
+
+TEST_CASE("FAULTS 88: lines that have waited for the disk are written when it answers, also by an upgrade") {
+  const Program program;
+  const SlowLog slow(program);
+  slow.stall();
+  slow.supervisor->rewrite_config(slow.text(2));
+  CHECK(slow.command("reload").status == 0);
+  slow.supervisor->signal(SIGUSR2);
+  CHECK(slow.ask() == "hello");
+  slow.supervisor->gates().open_for_good("disk");
+  slow.wait_for("has taken over from");
+  const std::string log = slow.log();
+  for (const char* line : {"scoreboard: ", "pool main: reloaded, workers 2", "upgrade: examining",
+                           "takes over", "has taken over from"}) {
+    const std::size_t at = log.find(line);
+    CHECK_MESSAGE(at != std::string::npos, line);
+    CHECK_MESSAGE(log.find(line, at + 1) == std::string::npos, line);
+  }
+  CHECK(slow.ask() == "hello");
+}
