@@ -48,15 +48,19 @@ class Filter {
   int error_ = 0;
 };
 
-/// Argument `index` is `first` or larger. All 64 bits are compared: a caller that passes an int leaves the
-/// upper half zero. With a nonzero upper half the call is denied.
+/// Argument `index`, a descriptor, is `first` or larger. All 64 bits are compared, and the kernel looks at
+/// 32: a nonzero upper half makes any descriptor a high one, so the call is denied.
 scmp_arg_cmp at_least(unsigned index, int first) {
   return {index, SCMP_CMP_GE, static_cast<scmp_datum_t>(first), 0};
 }
 
+/// Argument `index` is `value` in the 32 bits that the kernel looks at, for it takes the argument as an int.
 scmp_arg_cmp equal(unsigned index, int value) {
-  return {index, SCMP_CMP_EQ, static_cast<scmp_datum_t>(value), 0};
+  return {index, SCMP_CMP_MASKED_EQ, UINT32_MAX, static_cast<std::uint32_t>(value)};
 }
+
+/// Argument `index` is a pointer, and not null.
+scmp_arg_cmp not_null(unsigned index) { return {index, SCMP_CMP_NE, 0, 0}; }
 
 }  // namespace
 
@@ -68,7 +72,7 @@ Result<void> deny_reading_from(int first) {
     filter.deny(call, EPERM, {from_client});
   }
   filter.deny("sendfile", EPERM, {at_least(1, first)});
-  filter.deny("recvfrom", EPERM, {from_client, {1, SCMP_CMP_NE, 0, 0}});
+  filter.deny("recvfrom", EPERM, {from_client, not_null(1)});
   for (const int command : {F_DUPFD, F_DUPFD_CLOEXEC})
     filter.deny("fcntl", EPERM, {from_client, equal(1, command)});
   filter.deny("getsockopt", EPERM, {from_client, equal(1, IPPROTO_TCP), equal(2, TCP_ZEROCOPY_RECEIVE)});

@@ -19,6 +19,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <span>
 #include <utility>
@@ -120,6 +121,32 @@ TEST_CASE("FAULTS 71: under the filter a client's socket gets no lower number, a
           aio_context_t context = 0;
           EXPECT(fails(::syscall(SYS_io_setup, 1, &context), ENOSYS));
           EXPECT(fails(::syscall(SYS_io_uring_setup, 1, nullptr), ENOSYS));
+          return 0;
+        }) == 0);
+}
+
+TEST_CASE(
+    "FAULTS 114: under the filter the upper half of an argument hides no call from the kernel's rules") {
+  const auto [socket, client] = connection();
+  const int s = socket.get();
+  CHECK(in_filtered_child([s] {
+          std::array<char, 64> buffer{};
+          // The kernel takes descriptors, commands, levels and options as ints.
+          for (const std::int64_t upper : {std::int64_t{1} << 32, std::int64_t{-1} << 32}) {
+            for (const std::int64_t command : {F_DUPFD, F_DUPFD_CLOEXEC})
+              EXPECT(fails(::syscall(SYS_fcntl, s, upper | command, 0L), EPERM));
+            EXPECT(fails(::syscall(SYS_getsockopt, s, upper | IPPROTO_TCP, upper | TCP_ZEROCOPY_RECEIVE,
+                                   buffer.data(), &upper),
+                         EPERM));
+            const std::int64_t hidden = upper | s;
+            EXPECT(fails(::syscall(SYS_read, hidden, buffer.data(), 1L), EPERM));
+            EXPECT(fails(::syscall(SYS_recvfrom, hidden, buffer.data(), 1L, 0L, 0L, 0L), EPERM));
+            EXPECT(fails(::syscall(SYS_dup, hidden), EPERM));
+            EXPECT(fails(::syscall(SYS_fcntl, hidden, upper | F_DUPFD, 0L), EPERM));
+            EXPECT(fails(::syscall(SYS_sendfile, 1L, hidden, 0L, 1L), EPERM));
+          }
+          // Another command that shares bits with a denied one.
+          EXPECT(::fcntl(s, F_GETFD) == FD_CLOEXEC);
           return 0;
         }) == 0);
 }
