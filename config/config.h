@@ -43,7 +43,7 @@ struct PoolConfig {
   std::string crash_reply;  ///< bytes for a client whose worker crashed before an answer
   std::string directory;    ///< empty: the supervisor's own
   std::map<std::string, std::string> environment;  ///< added to the supervisor's own
-  Scheduling scheduling = Scheduling::kBatch;
+  std::optional<Scheduling> scheduling = {};       ///< not set: kBatch where the kernel allows it
   ProcessConfig process;
   Output output = Output::kPrefix;
   std::size_t output_line_max = 8192;  ///< bytes; with kPrefix

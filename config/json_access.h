@@ -29,15 +29,24 @@ void read_integer(const Document& object, const char* key, Integer& into) {
   if (const auto count = find_count(object, key)) into = static_cast<Integer>(*count);
 }
 
-/// By the table of the enum in choice_names.h.
-template <typename Enum>
-void read_choice(const Document& object, const char* key, Enum& into) {
+/// By the table of the enum in choice_names.h. `Into` is the enum, or an optional one.
+template <typename Enum, typename Into>
+void read_choice_of(const Document& object, const char* key, Into& into) {
   static_assert(!kChoiceNames<Enum>.empty(), "the enum has a table in choice_names.h");
   const std::string* text = find_string(object, key);
   if (text == nullptr) return;
   for (const auto& choice : kChoiceNames<Enum>) {
     if (*text == choice.text) into = choice.value;
   }
+}
+
+template <typename Enum>
+void read_choice(const Document& object, const char* key, Enum& into) {
+  read_choice_of<Enum>(object, key, into);
+}
+template <typename Enum>
+void read_choice(const Document& object, const char* key, std::optional<Enum>& into) {
+  read_choice_of<Enum>(object, key, into);
 }
 
 }  // namespace prefork

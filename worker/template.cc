@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <utility>
 
@@ -25,7 +26,8 @@ enum class Side { kTemplate, kWorker };
 /// Forks the worker and ends this intermediate process. Returns in the worker, once the supervisor has become
 /// its parent: before that the worker must not send Ready.
 Side hand_to_supervisor() {
-  const Fd intermediate(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+  const pid_t own = ::getpid();
+  const Fd intermediate(static_cast<int>(::syscall(SYS_pidfd_open, own, 0)));
   const pid_t worker = ::fork();
   if (worker < 0) exit_with_error(system_error("fork"));
   if (worker > 0) ::_exit(0);
@@ -33,6 +35,9 @@ Side hand_to_supervisor() {
   pollfd gone{.fd = intermediate.get(), .events = POLLIN, .revents = 0};
   while (intermediate.valid() && ::poll(&gone, 1, -1) < 0 && errno == EINTR) {
   }
+  // Where a container's rules deny pidfd_open(2).
+  const timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};
+  while (::getppid() == own) (void)::nanosleep(&pause, nullptr);
   return Side::kWorker;
 }
 

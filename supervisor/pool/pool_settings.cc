@@ -61,6 +61,7 @@ void set_process(const ProcessConfig& config, Launch& launch) {
   launch.umask = config.umask;
   launch.nice = config.nice;
   launch.oom_score_adj = config.oom_score_adj ? config.oom_score_adj : default_oom_score_adj();
+  launch.oom_score_is_default = !config.oom_score_adj;
   for (const ResourceLimit& limit : config.limits)
     launch.limits.push_back({limit.resource, limit.name, limit.soft, limit.hard});
 }
@@ -87,7 +88,8 @@ Launch to_launch(const PoolConfig& config, WorkerRole role) {
   launch.executable = config.executable;
   launch.argv = config.command;
   launch.directory = config.directory;
-  launch.batch = config.scheduling == Scheduling::kBatch;
+  launch.batch = config.scheduling.value_or(Scheduling::kBatch) == Scheduling::kBatch;
+  launch.batch_is_default = !config.scheduling;
   launch.captured = config.output == Output::kPrefix;
   for (const auto& [name, value] : config.environment) {
     launch.environment.push_back(name + '=');

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -17,11 +16,23 @@
 #include <csignal>
 #include <ctime>
 
+#include "proto/descriptors_from.h"
 #include "proto/record.h"
 #include "supervisor/spawner/launch.h"
 
 namespace prefork {
 namespace {
+
+/// A default cannot be had here: the supervisor is told, and the start goes on. The supervisor needs to hear
+/// it once, so it does not matter when there is no room for this one.
+void go_without(const ChildPlan& plan, int report, LaunchStep step, int error) {
+  LaunchReply reply;
+  reply.key = plan.key;
+  reply.step = step;
+  reply.error = error;
+  reply.went_on = true;
+  (void)::send(report, &reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
 
 [[noreturn]] void fail(const ChildPlan& plan, int report, LaunchStep step, int error,
                        std::size_t detail = 0) {
@@ -58,8 +69,8 @@ bool set_descriptors(const ChildPlan& plan) {
     return false;
   }
   // Our descriptors are close-on-exec already; a library may have opened others.
-  return ::close_range(kChannelDescriptor + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0 || errno == ENOSYS ||
-         errno == EINVAL;
+  set_close_on_exec_from(kChannelDescriptor + 1);
+  return true;
 }
 
 /// False: see errno.
@@ -84,13 +95,17 @@ bool set_oom_score(std::int32_t score) {
 /// them up.
 void set_attributes(const ChildPlan& plan, int report) {
   const Launch& launch = *plan.launch;
-  if (launch.oom_score_adj && !set_oom_score(*launch.oom_score_adj))
-    fail(plan, report, LaunchStep::kOomScore, errno);
+  if (launch.oom_score_adj && !set_oom_score(*launch.oom_score_adj)) {
+    if (!launch.oom_score_is_default) fail(plan, report, LaunchStep::kOomScore, errno);
+    go_without(plan, report, LaunchStep::kOomScore, errno);
+  }
   if (launch.nice && ::setpriority(PRIO_PROCESS, 0, *launch.nice) < 0)
     fail(plan, report, LaunchStep::kNice, errno);
   const sched_param no_priority{};
-  if (launch.batch && ::sched_setscheduler(0, SCHED_BATCH, &no_priority) < 0)
-    fail(plan, report, LaunchStep::kScheduling, errno);
+  if (launch.batch && ::sched_setscheduler(0, SCHED_BATCH, &no_priority) < 0) {
+    if (!launch.batch_is_default) fail(plan, report, LaunchStep::kScheduling, errno);
+    go_without(plan, report, LaunchStep::kScheduling, errno);
+  }
   if (launch.umask) (void)::umask(*launch.umask);
   if (!set_descriptors(plan)) fail(plan, report, LaunchStep::kDescriptors, errno);
   // Last: a limit may be too low for the steps above.

@@ -176,6 +176,8 @@ std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch
   writer.optional(launch.oom_score_adj);
   writer.number(launch.limits.size());
   for (const LaunchLimit& limit : launch.limits) write(writer, limit);
+  writer.number(launch.batch_is_default ? 1 : 0);
+  writer.number(launch.oom_score_is_default ? 1 : 0);
   writer.number(launch.captured ? 1 : 0);
   return writer.take();
 }
@@ -196,9 +198,21 @@ std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes) {
   request.launch.oom_score_adj = reader.optional<std::int32_t>();
   request.launch.limits.resize(reader.count());
   for (LaunchLimit& limit : request.launch.limits) limit = read_limit(reader);
+  request.launch.batch_is_default = reader.number() != 0;
+  request.launch.oom_score_is_default = reader.number() != 0;
   request.launch.captured = reader.number() != 0;
   if (!reader.complete()) return std::nullopt;
   return request;
+}
+
+std::string describe_lack(const LaunchReply& reply) {
+  const std::string why = std::error_code(reply.error, std::system_category()).message();
+  if (reply.step == LaunchStep::kScheduling)
+    return "workers are scheduled like the supervisor, as with \"scheduling\": \"normal\": SCHED_BATCH: " +
+           why;
+  return "workers keep the supervisor's own oom_score_adj, so when memory runs out the kernel may kill the "
+         "supervisor instead of one of them: " +
+         why;
 }
 
 std::string describe_failure(const LaunchReply& reply, const Launch& launch) {

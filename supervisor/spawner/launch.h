@@ -1,9 +1,6 @@
-// Launch: the data that a worker is started from. LaunchReply and the requests: the messages between
-// supervisor and spawner. Both ends are the same program on the same machine, so the messages are plain
-// structures.
+// Launch: the data that a worker is started from, and the requests that the supervisor sends to a spawner.
+// launch_reply.h has the answers.
 #pragma once
-
-#include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +9,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "supervisor/spawner/launch_reply.h"
 
 namespace prefork {
 
@@ -37,7 +36,7 @@ struct LaunchLimit {
 };
 
 /// The format of requests and answers: raised by one with each change of them.
-inline constexpr std::uint32_t kLaunchFormat = 2;
+inline constexpr std::uint32_t kLaunchFormat = 3;
 
 struct Launch {
   std::string executable;  ///< absolute path
@@ -50,52 +49,10 @@ struct Launch {
   std::optional<std::int32_t> nice = {};
   std::optional<std::int32_t> oom_score_adj = {};
   std::vector<LaunchLimit> limits = {};
+  bool batch_is_default = false;      ///< where the kernel denies it, the worker starts without
+  bool oom_score_is_default = false;  ///< the same of oom_score_adj
   bool captured = false;  ///< its standard output and error are the descriptor attached after the channel
   bool operator==(const Launch&) const = default;
-};
-
-/// The worker that a request is for: the reply returns it as it is.
-struct LaunchKey {
-  std::uint64_t pool = 0;
-  std::uint64_t worker = 0;
-  bool operator==(const LaunchKey&) const = default;
-};
-
-/// The step at which a start failed.
-enum class LaunchStep : std::int32_t {
-  kNone,
-  kClone,
-  kRequest,
-  kRefused,  ///< a worker as root was asked for, after the supervisor has given up root
-  kSession,
-  kOomScore,
-  kNice,
-  kScheduling,
-  kDescriptors,
-  kLimit,
-  kGroups,
-  kGroup,
-  kUser,
-  kNoNewPrivileges,
-  kDirectory,
-  kExec
-};
-
-/// The spawner's answer, with the process's pidfd attached when there is a process. A process that fails
-/// before its program runs sends one more itself, with `step` and `error` set and `pid` 0; either may arrive
-/// first.
-struct LaunchReply {
-  LaunchKey key;
-  std::int32_t pid = 0;
-  LaunchStep step = LaunchStep::kNone;
-  std::int32_t error = 0;   ///< errno
-  std::int32_t detail = 0;  ///< kLimit: index in Launch::limits
-
-  /// True: sent by the spawner, and the end of the request. False: sent by a process that failed.
-  [[nodiscard]] bool from_spawner() const {
-    return step == LaunchStep::kNone || step == LaunchStep::kClone || step == LaunchStep::kRequest ||
-           step == LaunchStep::kRefused;
-  }
 };
 
 /// The request to start a worker from `launch`. The worker's end of its channel is attached, and after it, if
@@ -114,7 +71,7 @@ struct LaunchRequest {
 };
 [[nodiscard]] std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes);
 
-/// "exec /srv/app: No such file or directory".
+/// "exec /srv/app: No such file or directory", "set oom_score_adj to 200: Read-only file system".
 [[nodiscard]] std::string describe_failure(const LaunchReply& reply, const Launch& launch);
 
 }  // namespace prefork

@@ -1,11 +1,8 @@
 #include "supervisor/spawner/spawner.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
-#include <linux/sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,9 +14,11 @@
 #include <string_view>
 #include <vector>
 
+#include "proto/descriptors_from.h"
 #include "proto/passing.h"
 #include "proto/record.h"
 #include "supervisor/spawner/child.h"
+#include "supervisor/spawner/clone.h"
 #include "supervisor/spawner/launch.h"
 
 extern char** environ;
@@ -67,18 +66,6 @@ void send_reply(int socket, const LaunchReply& reply, const Fd& pidfd) {
   (void)send_passing(socket, std::as_bytes(std::span(&reply, 1)), pidfd.get(), 0);
 }
 
-/// As fork(), but the new process is a child of the supervisor, and has a pidfd. 0 in the child, -1 on
-/// failure.
-pid_t clone_for_parent(Fd& pidfd) {
-  int descriptor = -1;
-  clone_args arguments{};
-  arguments.flags = CLONE_PARENT | CLONE_PIDFD;  // the exit signal is the spawner's own: SIGCHLD
-  arguments.pidfd = reinterpret_cast<std::uint64_t>(&descriptor);
-  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
-  if (pid > 0) pidfd.reset(descriptor);
-  return pid;
-}
-
 /// Why the request cannot be carried out; kNone if it can.
 LaunchStep fault_of(const std::optional<LaunchRequest>& request, const Passed& passed, bool root_allowed) {
   if (!request || !passed.descriptor.valid()) return LaunchStep::kRequest;
@@ -110,7 +97,7 @@ void serve_request(int socket, std::span<const std::byte> bytes, const Passed& p
   plan.channel = passed.descriptor.get();
   plan.output = passed.second.get();
   plan.report = socket;
-  reply.pid = clone_for_parent(pidfd);
+  reply.pid = clone_with_pidfd(CloneParent::kParentOfCaller, pidfd);
   if (reply.pid == 0) become_worker(plan);
   if (reply.pid < 0) {
     reply.error = errno;
@@ -134,7 +121,7 @@ void fork_standby(int socket, Passed& request) {
     reply.error = EMFILE;
     return send_reply(socket, reply, pidfd);
   }
-  reply.pid = clone_for_parent(pidfd);
+  reply.pid = clone_with_pidfd(CloneParent::kParentOfCaller, pidfd);
   if (reply.pid == 0) {
     if (::dup3(request.descriptor.get(), socket, O_CLOEXEC) < 0) ::_exit(1);
     request.descriptor.reset();
@@ -192,18 +179,15 @@ Result<SpawnerProcess> start_spawner(const rlimit& descriptors) {
   SpawnerProcess process;
   Fd theirs = std::move(socket_pair.value().second);
   process.socket = std::move(socket_pair.value().first);
-  const pid_t pid = ::fork();
-  if (pid < 0) return system_error("spawner: fork");
-  if (pid == 0) {
+  process.pid = clone_with_pidfd(CloneParent::kCaller, process.pidfd);
+  if (process.pid < 0) return system_error("spawner: create a process");
+  if (process.pid == 0) {
     // No descriptor of the supervisor's may stay open here, least of all a client's socket.
     const int socket = ::dup2(theirs.get(), kChannelDescriptor);
     if (socket < 0 || ::fcntl(socket, F_SETFD, FD_CLOEXEC) < 0) ::_exit(1);
-    (void)::close_range(kChannelDescriptor + 1, ~0U, 0);
+    close_descriptors_from(kChannelDescriptor + 1);
     run(socket, descriptors);
   }
-  process.pid = pid;
-  process.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process.pidfd.valid()) return system_error("spawner: pidfd_open");
   return process;
 }
 

@@ -1,10 +1,11 @@
 #include "supervisor/system/replace_program.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <unistd.h>
 
 #include <algorithm>
+
+#include "proto/descriptors_from.h"
 
 namespace prefork {
 namespace {
@@ -31,13 +32,6 @@ Error replace_program(const std::string& program, std::vector<std::string> argv,
   return error;
 }
 
-void keep_descriptors_from_children() {
-  if (::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
-  // Before Linux 5.11.
-  const long limit = ::sysconf(_SC_OPEN_MAX);
-  for (int descriptor = STDERR_FILENO + 1; descriptor < limit; ++descriptor) {
-    if (::fcntl(descriptor, F_GETFD) >= 0) (void)::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-  }
-}
+void keep_descriptors_from_children() { set_close_on_exec_from(STDERR_FILENO + 1); }
 
 }  // namespace prefork

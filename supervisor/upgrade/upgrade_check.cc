@@ -67,7 +67,7 @@ Fd move_up(const Fd& file) {
 }  // namespace
 
 UpgradeCheck::UpgradeCheck(const Loop& loop, Owner& owner)
-    : owner_(owner), answer_watcher_(loop), exit_watcher_(loop), deadline_(loop) {}
+    : owner_(owner), answer_watcher_(loop), exit_watcher_(loop), look_timer_(loop), deadline_(loop) {}
 
 UpgradeCheck::~UpgradeCheck() {
   if (running()) end_child();
@@ -89,16 +89,14 @@ Result<void> UpgradeCheck::start(const std::string& program, const Fd& state) {
     return system_error("start " + program, failure);
   }
   pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-  if (!pidfd_.valid()) {
-    const Error error = system_error("pidfd_open");
-    end_child();
-    (void)::waitpid(std::exchange(pid_, 0), nullptr, 0);
-    return error;
-  }
   late_ = false;
   answer_.clear();
   answer_watcher_.start(output_.get(), Callback::to<&UpgradeCheck::on_answer>(*this));
-  exit_watcher_.start(pidfd_.get(), Callback::to<&UpgradeCheck::on_exit>(*this));
+  if (pidfd_.valid()) {
+    exit_watcher_.start(pidfd_.get(), Callback::to<&UpgradeCheck::on_exit>(*this));
+  } else {
+    look_for_exit();
+  }
   deadline_.start(kPatience, Callback::to<&UpgradeCheck::on_deadline>(*this));
   return {};
 }
@@ -125,6 +123,13 @@ void UpgradeCheck::on_answer() {
   if (read_answer() == Got::kEnd) answer_watcher_.stop();
 }
 
+void UpgradeCheck::look_for_exit() {
+  siginfo_t child{};
+  const bool failed = ::waitid(P_PID, static_cast<id_t>(pid_), &child, WEXITED | WNOHANG | WNOWAIT) < 0;
+  if (failed || child.si_pid != 0) return on_exit();
+  look_timer_.start(kLook, Callback::to<&UpgradeCheck::look_for_exit>(*this));
+}
+
 void UpgradeCheck::on_exit() {
   // Its last output may not have been read yet. The bound is for a process that it has started and that
   // writes without end.
@@ -135,6 +140,7 @@ void UpgradeCheck::on_exit() {
   (void)::waitpid(std::exchange(pid_, 0), &status, 0);
   answer_watcher_.stop();
   exit_watcher_.stop();
+  look_timer_.stop();
   deadline_.stop();
   output_.reset();
   pidfd_.reset();

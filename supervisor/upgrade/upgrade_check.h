@@ -47,9 +47,12 @@ class UpgradeCheck {
 
  private:
   static constexpr std::size_t kMaxAnswer = 4096;
+  /// How often the child is looked at where there is no pidfd.
+  static constexpr Duration kLook = std::chrono::milliseconds(20);
 
   void on_answer();
   void on_exit();
+  void look_for_exit();
   void on_deadline();
   enum class Got { kSome, kNothing, kEnd };
   [[nodiscard]] Got read_answer();
@@ -65,6 +68,7 @@ class UpgradeCheck {
   Fd pidfd_;
   ReadWatcher answer_watcher_;
   ReadWatcher exit_watcher_;
+  TimerWatcher look_timer_;  ///< in place of exit_watcher_, where the rules of a container deny pidfd_open(2)
   TimerWatcher deadline_;
 };
 

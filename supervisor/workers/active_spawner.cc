@@ -1,7 +1,6 @@
 #include "supervisor/workers/active_spawner.h"
 
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 
 #include "proto/passing.h"
 #include "supervisor/system/clock.h"
+#include "supervisor/system/signal_child.h"
 
 namespace prefork {
 
@@ -68,7 +68,7 @@ Duration ActiveSpawner::silence() const {
 }
 
 Result<void> ActiveSpawner::kill() {
-  if (::syscall(SYS_pidfd_send_signal, process_.pidfd.get(), SIGKILL, nullptr, 0) < 0)
+  if (!signal_child(process_.pidfd, process_.pid, SIGKILL))
     return system_error("kill");
   killed_ = true;
   return {};

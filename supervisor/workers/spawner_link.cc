@@ -95,6 +95,7 @@ void SpawnerLink::handle(const LaunchReply& reply, Fd pidfd) {
     keeps_silent_one_ = false;
     active_.answered(requests_.awaits_answers());
   }
+  if (reply.went_on) return warn_of_lack(reply);
   if (reply.key == kStandbyKey) return standby_.answered(reply, std::move(pidfd));
   const auto requester = requesters_.find(reply.key.pool);
   if (requester == requesters_.end()) return;
@@ -105,6 +106,10 @@ void SpawnerLink::handle(const LaunchReply& reply, Fd pidfd) {
   } else {
     requester->second->not_started(reply.key.worker, reply);
   }
+}
+
+void SpawnerLink::warn_of_lack(const LaunchReply& reply) {
+  if (lacks_.insert(reply.step).second) log_.warn("{}", describe_lack(reply));
 }
 
 void SpawnerLink::on_overdue() {

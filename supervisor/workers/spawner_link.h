@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "proto/fd.h"
@@ -89,6 +90,7 @@ class SpawnerLink {
   void restart();
   void give_up_requests();
   void handle(const LaunchReply& reply, Fd pidfd);
+  void warn_of_lack(const LaunchReply& reply);
 
   Log& log_;
   const ClientDescriptors& descriptors_of_clients_;
@@ -96,6 +98,7 @@ class SpawnerLink {
   std::map<std::uint64_t, Requester*> requesters_;
   std::uint64_t last_key_ = 0;
   LaunchQueue requests_;
+  std::set<LaunchStep> lacks_;  ///< defaults that workers go without: each is logged once
   ActiveSpawner active_;
   bool keeps_silent_one_ = false;  ///< the log says so: no answer has come since
   TimerWatcher retry_;

@@ -10,15 +10,12 @@
 
 #include "supervisor/loop/escape.h"
 #include "supervisor/system/clock.h"
+#include "supervisor/system/signal_child.h"
 
 namespace prefork {
 namespace {
 
 constexpr int kDatagramsAtDeath = 4096;
-
-int send_signal(const Fd& pidfd, int number) {
-  return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0));
-}
 
 Exit to_exit(const siginfo_t& status) {
   if (status.si_code == CLD_EXITED) return Exit{Exit::Kind::kExited, status.si_status};
@@ -108,7 +105,7 @@ WorkerProcessState WorkerProcess::state() const {
 WorkerProcess::~WorkerProcess() {
   switch (life_) {
     case Life::kRunning:
-    case Life::kKilled: (void)send_signal(pidfd_, SIGKILL); return;  // the sweep reaps it
+    case Life::kKilled: (void)signal_child(pidfd_, pid_, SIGKILL); return;  // the sweep reaps it
     case Life::kRequested:
     case Life::kUnidentified:
     case Life::kOver: return;
@@ -154,12 +151,12 @@ void WorkerProcess::send_to_process(action::SignalWorker::Signal signal) {
   using Signal = action::SignalWorker::Signal;
   if (signal == Signal::kKill) {
     life_ = Life::kKilled;
-    (void)send_signal(pidfd_, SIGKILL);
+    (void)signal_child(pidfd_, pid_, SIGKILL);
     return;
   }
-  (void)send_signal(pidfd_, signal == Signal::kAbort ? SIGABRT : SIGTERM);
+  (void)signal_child(pidfd_, pid_, signal == Signal::kAbort ? SIGABRT : SIGTERM);
   // A stopped process handles the signal only after it is continued.
-  (void)send_signal(pidfd_, SIGCONT);
+  (void)signal_child(pidfd_, pid_, SIGCONT);
 }
 
 SendStatus WorkerProcess::send(const Record& record, const Fd& attached) {
@@ -237,6 +234,8 @@ void WorkerProcess::learn_identity() {
     started(*sender, std::move(pidfd));
     return owner_.tell(event::WorkerIntroduced{id_});
   }
+  // ESRCH: it has died already. EPERM, ENOSYS: the rules of a container deny the call.
+  if (errno != ESRCH) start_error_ = system_error("it cannot be watched: pidfd_open").message();
   end(Exit{Exit::Kind::kVanished, 0});
 }
 
