@@ -21,6 +21,7 @@
 #include <memory>
 #include <utility>
 
+#include "supervisor/listen/socket_file.h"
 #include "supervisor/system/tcp_listener.h"
 
 namespace prefork {
@@ -144,7 +145,9 @@ Result<void> ListenSocket::take_over(ListenSocket& shared_from) {
   file_ = std::exchange(shared_from.file_, 0);
   shared_from.given_away_ = true;
   if (address_ == shared_from.address_) return {};
-  if (auto set = set_permissions(); !set) return set;
+  if (address_.kind == ListenAddress::Kind::kUnixPath) {
+    if (auto set = set_permissions(file_); !set) return set.error();
+  }
   return listen();
 }
 
@@ -208,24 +211,22 @@ Result<void> ListenSocket::bind_unix() {
   const int error = errno;
   ::umask(mask);
   if (bound < 0) return bind_error(address_, error);
-  struct stat status {};
-  if (::lstat(address_.path.c_str(), &status) == 0) file_ = status.st_ino;
-  if (auto set = set_permissions(); !set) return set;
+  auto file = set_permissions({});
+  if (!file) return file.error();
+  file_ = file.value();
   return listen();
 }
 
-Result<void> ListenSocket::set_permissions() const {
-  if (address_.kind != ListenAddress::Kind::kUnixPath) return {};
+Result<ino_t> ListenSocket::set_permissions(std::optional<ino_t> expected) const {
   const uid_t owner = address_.owner.empty() ? static_cast<uid_t>(-1) : user_id(address_.owner);
   const gid_t group = address_.group.empty() ? static_cast<gid_t>(-1) : group_id(address_.group);
-  const bool owned = ::lchown(address_.path.c_str(), owner, group) == 0;
-  if (!owned) return listen_error(address_, errno, "cannot change the socket's owner");
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  if (::chmod(address_.path.c_str(), address_.mode.value_or(0777 & ~mask)) < 0) {
-    return listen_error(address_, errno, "cannot change the socket's mode");
-  }
-  return {};
+  auto file = SocketFile::open(address_.path, socket_.get(), expected);
+  auto set = file ? file.value().set_owner(owner, group) : Result<void>(file.error());
+  if (set) set = file.value().set_mode(address_.mode.value_or(0777 & ~mask));
+  if (!set) return Error{"listen " + address_.text() + ": " + set.error().message()};
+  return file.value().inode();
 }
 
 Result<void> ListenSocket::listen() const {

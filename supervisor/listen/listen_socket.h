@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -55,7 +56,8 @@ class ListenSocket {
   ListenSocket(ListenAddress address, Fd socket) : address_(std::move(address)), socket_(std::move(socket)) {}
   [[nodiscard]] Result<void> bind_tcp();
   [[nodiscard]] Result<void> bind_unix();
-  [[nodiscard]] Result<void> set_permissions() const;
+  /// `expected`: the inode of the socket's file, if it is known.
+  [[nodiscard]] Result<ino_t> set_permissions(std::optional<ino_t> expected) const;
   [[nodiscard]] Result<void> listen() const;
 
   ListenAddress address_;

@@ -10,8 +10,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "config/listen_address.h"
@@ -192,6 +194,69 @@ TEST_CASE("FAULTS 55: at its end a unix socket leaves a file alone that another 
     leave_stale_socket(path);
   }
   CHECK(exists(path));
+}
+
+/// A file of another user's, and a symbolic link to it: what a directory's owner puts where the socket was.
+class Victim {
+ public:
+  explicit Victim(const TempDirectory& directory)
+      : path_(directory.file("secret", "secret", 0600)), link_(directory.at("link")) {}
+  [[nodiscard]] const std::string& path() const { return path_; }
+  /// Puts the link in the place of what is at `where`.
+  [[nodiscard]] bool replace(const std::string& where) const {
+    return ::symlink(path_.c_str(), link_.c_str()) == 0 && ::rename(link_.c_str(), where.c_str()) == 0;
+  }
+
+ private:
+  std::string path_;
+  std::string link_;
+};
+
+TEST_CASE("FAULTS 113: the mode of a unix socket is not set on what another has put in its place") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  const Victim victim(directory);
+  ListenSocket socket = opened("unix:" + path);
+  ListenAddress address = address_of("unix:" + path);
+  address.mode = 0666;
+  auto shared = socket.share(address);
+  REQUIRE(shared.ok());
+  SUBCASE("a symbolic link") { REQUIRE(victim.replace(path)); }
+  SUBCASE("a file") { REQUIRE(::rename(victim.path().c_str(), path.c_str()) == 0); }
+  SUBCASE("another socket") {
+    leave_stale_socket(directory.at("other.sock"));
+    REQUIRE(::chmod(directory.at("other.sock").c_str(), 0600) == 0);
+    REQUIRE(::rename(directory.at("other.sock").c_str(), path.c_str()) == 0);
+  }
+  const auto taken = shared.value().take_over(socket);
+  REQUIRE_FALSE(taken.ok());
+  CHECK(taken.error().message() ==
+        "listen unix:" + path + ": something else has been put in the place of the socket");
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777U) == 0600);
+}
+
+TEST_CASE("FAULTS 113: however fast a new unix socket is replaced by a link, the link's target keeps its mode") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  const Victim victim(directory);
+  std::atomic<bool> over = false;
+  std::thread attacker([&] {
+    struct stat status {};
+    while (!over) {
+      if (::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) (void)victim.replace(path);
+    }
+  });
+  ListenAddress address = address_of("unix:" + path);
+  address.mode = 0666;
+  for (int i = 0; i < 300; ++i) {
+    (void)ListenSocket::open(address);
+    (void)::unlink(path.c_str());
+  }
+  over = true;
+  attacker.join();
+  CHECK(mode_of(victim.path()) == 0600);
 }
 
 TEST_CASE("a shared socket that takes over keeps the client that waits, and the file") {
