@@ -127,7 +127,14 @@ void PoolWorkers::perform(const action::SendYield& action) {
 void PoolWorkers::perform(const action::Measure& action) {
   const WorkerProcess* worker = parts_.processes.find(action.worker);
   if (worker == nullptr || worker->pid() == 0) return;
-  if (const auto rss = resident_memory(worker->pid())) tell(event::WorkerMeasured{action.worker, *rss});
+  const auto rss = resident_memory(worker->pid());
+  if (rss) return tell(event::WorkerMeasured{action.worker, rss.value()});
+  // The process is there, dead or alive, until it is reaped.
+  if (std::exchange(memory_is_hidden_, true)) return;
+  shared_.log.warn(
+      "pool {}: recycle.rss does nothing, for the memory of workers cannot be read: {}; /proc must show the "
+      "supervisor the processes of other users (see hidepid in proc(5))",
+      parts_.process_services.pool, rss.error().message());
 }
 
 void PoolWorkers::perform(const action::ForgetWorker& action) {

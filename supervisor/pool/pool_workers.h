@@ -94,6 +94,7 @@ class PoolWorkers final : private WorkerProcess::Owner,
   std::vector<std::unique_ptr<WorkerProcess>> forgotten_;  ///< may be in one of their callbacks
   std::vector<std::unique_ptr<WorkerOutput>> outputs_;     ///< of templates that are gone, for their workers
   ForkQueue forks_;
+  bool memory_is_hidden_ = false;  ///< has been logged
 };
 
 }  // namespace prefork

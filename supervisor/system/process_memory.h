@@ -4,11 +4,13 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <optional>
+
+#include "proto/result.h"
 
 namespace prefork {
 
-/// Resident bytes of a process, shared pages included, as the kernel counts them; nothing when it is gone.
-[[nodiscard]] std::optional<std::uint64_t> resident_memory(pid_t pid);
+/// Resident bytes of a process, shared pages included, as the kernel counts them. An error when it is gone, or
+/// when /proc hides it.
+[[nodiscard]] Result<std::uint64_t> resident_memory(pid_t pid);
 
 }  // namespace prefork

@@ -4,28 +4,25 @@
 #include <sys/capability.h>
 #include <unistd.h>
 
-#include <cstdint>
-#include <cstdlib>
-#include <fstream>
-#include <string>
+#include <memory>
+#include <type_traits>
 
 namespace prefork {
 namespace {
 
-std::string status_field(pid_t process, const std::string& field) {
-  std::ifstream lines("/proc/" + (process == 0 ? "self" : std::to_string(process)) + "/status");
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(field + ":\t")) return line.substr(field.size() + 2);
-  }
-  return "";
+bool has(cap_t set, cap_value_t capability) {
+  cap_flag_value_t value = CAP_CLEAR;
+  return cap_get_flag(set, capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
 }
 
 }  // namespace
 
 bool can_change_user(pid_t process) {
-  constexpr std::uint64_t kNeeded = (1U << CAP_SETUID) | (1U << CAP_SETGID);
-  const std::string effective = status_field(process, "CapEff");
-  return (std::strtoull(effective.c_str(), nullptr, 16) & kNeeded) == kNeeded;
+  // capget(2), not /proc: that may hide the processes of other users (hidepid).
+  const std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)> set(cap_get_pid(process), cap_free);
+  // Denied: what is not known refuses nothing. The spawner itself says what it cannot do.
+  if (!set) return process != 0 || ::geteuid() == 0;
+  return has(set.get(), CAP_SETUID) && has(set.get(), CAP_SETGID);
 }
 
 Result<void> check_users(const Config& config, pid_t spawner) {

@@ -1,6 +1,8 @@
 // Users and privileges: the users of workers, and a supervisor that gives up root. Without root there is
 // nothing to give up, and most of these have nothing to prove.
 #include <doctest/doctest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -209,4 +211,27 @@ TEST_CASE("workers that run as root are warned of") {
   if (!is_root()) return;
   SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_log("pool main: its workers run as root; give it a \"user\"");
+}
+
+TEST_CASE("FAULTS 112: where /proc hides other users' processes reloads work, and the log says what does not") {
+  if (!is_root()) return;
+  const auto pool = [](const std::string& more) {
+    return PoolText{.more = std::string(kThem) + R"(, "recycle": {"rss": "1KiB"})" + more};
+  };
+  SupervisorUnderTest supervisor(pool("").text(), {.in_child = [] {
+                                   if (::unshare(CLONE_NEWNS) < 0 ||
+                                       ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ||
+                                       ::mount("proc", "/proc", "proc", 0, "hidepid=2") < 0) {
+                                     ::_exit(125);
+                                   }
+                                 }});
+  supervisor.wait_for_log("gave up root");
+  supervisor.wait_for_log("pool main: recycle.rss does nothing, for the memory of workers cannot be read: ");
+  supervisor.rewrite_config(pool(R"(, "queue": {"max": 100})"));
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("pool main: reloaded");
+  CHECK(supervisor.count_in_log("reload refused") == 0);
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+  CHECK(supervisor.count_in_log("recycle.rss does nothing") == 1);
+  CHECK(supervisor.stop() == 0);
 }
