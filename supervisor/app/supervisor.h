@@ -19,6 +19,7 @@
 #include "supervisor/control_server/status_writer.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
+#include "supervisor/loop/watch_refusals.h"
 #include "supervisor/system/client_descriptors.h"
 #include "supervisor/systemd/service_reporter.h"
 #include "supervisor/workers/spawner_link.h"
@@ -93,6 +94,7 @@ class Supervisor final : private Operations,
   rlimit worker_descriptors_;
   Log& log_;
   Loop loop_;
+  WatchRefusals refusals_{loop_, log_};
   Datagram datagram_;
   ClientDescriptors clients_;
   SpawnerLink spawner_;

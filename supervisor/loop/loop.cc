@@ -38,16 +38,43 @@ Loop::~Loop() { ev_loop_destroy(loop_); }
 void Loop::run() { ev_run(loop_, 0); }
 void Loop::run_once() { ev_run(loop_, EVRUN_NOWAIT); }
 void Loop::stop() { ev_break(loop_, EVBREAK_ALL); }
+void Loop::refused(struct ev_loop* loop) { static_cast<const Loop*>(ev_userdata(loop))->refused_(); }
 
 void DescriptorWatcher::start(int descriptor, Callback callback) {
   stop();
   callback_ = callback;
-  ev_io_init(&watcher_, call_back<ev_io>, descriptor, events_);
-  watcher_.data = &callback_;
+  ev_io_init(&watcher_, on_event, descriptor, events_);
+  watcher_.data = this;
   ev_io_start(loop_, &watcher_);
 }
 
-void DescriptorWatcher::stop() { ev_io_stop(loop_, &watcher_); }
+void DescriptorWatcher::stop() {
+  ev_io_stop(loop_, &watcher_);
+  ev_timer_stop(loop_, &again_);
+}
+
+void DescriptorWatcher::pause() {
+  stop();
+  constexpr double kPause = 0.1;
+  ev_timer_init(&again_, on_pause_over, kPause, 0.);
+  again_.data = this;
+  ev_timer_start(loop_, &again_);
+}
+
+void DescriptorWatcher::on_pause_over(struct ev_loop* loop, ev_timer* timer, int /*events*/) noexcept {
+  ev_io_start(loop, &static_cast<DescriptorWatcher*>(timer->data)->watcher_);
+}
+
+void DescriptorWatcher::on_event(struct ev_loop* loop, ev_io* watcher, int events) noexcept {
+  auto& self = *static_cast<DescriptorWatcher*>(watcher->data);
+  if ((events & EV_ERROR) != 0) {
+    // libev has stopped the watcher, and says that it is readable and writable, which it is not.
+    self.pause();
+    return Loop::refused(loop);
+  }
+  const Callback callback = self.callback_;
+  callback();
+}
 
 void TimerWatcher::start(Duration delay, Callback callback) {
   stop();

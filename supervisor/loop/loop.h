@@ -1,42 +1,17 @@
-// The event loop and its watchers: libev, with ownership. A watcher is a member of the object that it calls
-// back, placed after the descriptor that it watches, so that it stops before the descriptor closes. Watchers
-// neither copy nor move.
-//
-// The loop is not libev's default loop: that one handles SIGCHLD and reaps every child.
+// The event loop and its watchers. A watcher is a member of the object that it calls back, placed after the
+// descriptor that it watches, so that it stops before the descriptor closes. Watchers neither copy nor move.
 #pragma once
 
 #include <ev.h>
 
 #include "supervisor/core/ids.h"
 #include "supervisor/loop/callback.h"
-#include "supervisor/loop/turn_meter.h"
+#include "supervisor/loop/event_loop.h"
 
 namespace prefork {
 
-class Loop {
- public:
-  /// Aborts when the kernel refuses: the supervisor cannot run without a loop.
-  Loop();
-  ~Loop();
-  Loop(const Loop&) = delete;
-  Loop& operator=(const Loop&) = delete;
-
-  /// Returns after stop().
-  void run();
-  /// Handles the events that have happened, signals included, and does not wait.
-  void run_once();
-  void stop();
-  [[nodiscard]] struct ev_loop* native() const { return loop_; }
-  /// How long its turns take.
-  [[nodiscard]] TurnMeter& turns() { return turns_; }
-  [[nodiscard]] const TurnMeter& turns() const { return turns_; }
-
- private:
-  struct ev_loop* loop_;
-  TurnMeter turns_;
-};
-
-/// The common base of ReadWatcher and WriteWatcher.
+/// The common base of ReadWatcher and WriteWatcher. A descriptor that the kernel refuses to watch is no
+/// event: the watcher tries again a little later.
 class DescriptorWatcher {
  public:
   DescriptorWatcher(const DescriptorWatcher&) = delete;
@@ -45,16 +20,22 @@ class DescriptorWatcher {
   /// The descriptor must stay open until stop().
   void start(int descriptor, Callback callback);
   void stop();
-  [[nodiscard]] bool active() const { return ev_is_active(&watcher_); }
+  /// Watches no more for a tenth of a second, and then again: for an event that is to be asked for anew.
+  void pause();
+  [[nodiscard]] bool active() const { return ev_is_active(&watcher_) || ev_is_active(&again_); }
 
  protected:
   DescriptorWatcher(const Loop& loop, int events) : loop_(loop.native()), events_(events) {}
   ~DescriptorWatcher() { stop(); }
 
  private:
+  static void on_event(struct ev_loop* loop, ev_io* watcher, int events) noexcept;
+  static void on_pause_over(struct ev_loop* loop, ev_timer* timer, int events) noexcept;
+
   struct ev_loop* loop_;
   int events_;
   ev_io watcher_{};
+  ev_timer again_{};  ///< active during a pause
   Callback callback_;
 };
 

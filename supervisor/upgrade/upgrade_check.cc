@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "supervisor/loop/escape.h"
+#include "supervisor/system/child_exit.h"
 
 namespace prefork {
 namespace {
@@ -124,13 +125,12 @@ void UpgradeCheck::on_answer() {
 }
 
 void UpgradeCheck::look_for_exit() {
-  siginfo_t child{};
-  const bool failed = ::waitid(P_PID, static_cast<id_t>(pid_), &child, WEXITED | WNOHANG | WNOWAIT) < 0;
-  if (failed || child.si_pid != 0) return on_exit();
+  if (!is_unfinished_child(pid_)) return on_exit();
   look_timer_.start(kLook, Callback::to<&UpgradeCheck::look_for_exit>(*this));
 }
 
 void UpgradeCheck::on_exit() {
+  if (is_unfinished_child(pid_)) return exit_watcher_.pause();
   // Its last output may not have been read yet. The bound is for a process that it has started and that
   // writes without end.
   for (int i = 0; i < 64 && read_answer() == Got::kSome; ++i) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "proto/passing.h"
+#include "supervisor/system/child_exit.h"
 #include "supervisor/system/clock.h"
 #include "supervisor/system/signal_child.h"
 
@@ -24,7 +25,7 @@ void ActiveSpawner::begin(SpawnerProcess process) {
   process_ = std::move(process);
   started_at_ = current_time();
   reply_watcher_.start(process_.socket.get(), call_.readable);
-  exit_watcher_.start(process_.pidfd.get(), call_.exited);
+  exit_watcher_.start(process_.pidfd.get(), Callback::to<&ActiveSpawner::on_exit>(*this));
 }
 
 ssize_t ActiveSpawner::send(std::span<const std::byte> bytes, int channel, int output) const {
@@ -72,6 +73,11 @@ Result<void> ActiveSpawner::kill() {
     return system_error("kill");
   killed_ = true;
   return {};
+}
+
+void ActiveSpawner::on_exit() {
+  if (is_unfinished_child(process_.pid)) return exit_watcher_.pause();
+  call_.exited();
 }
 
 ActiveSpawner::Buried ActiveSpawner::bury() {

@@ -75,6 +75,7 @@ class ActiveSpawner {
   /// spawner that was paused as well can have answered.
   static constexpr int kParts = 2;
 
+  void on_exit();
   void start_part();
   void on_part_over();
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "proto/passing.h"
+#include "supervisor/system/child_exit.h"
 #include "supervisor/system/clock.h"
 
 namespace prefork {
@@ -84,6 +85,7 @@ void StandbySpawner::watch() {
 }
 
 void StandbySpawner::on_exit() {
+  if (is_unfinished_child(process_.pid)) return exit_watcher_.pause();
   exit_watcher_.stop();
   (void)::waitpid(process_.pid, nullptr, WNOHANG);
   log_.warn("the standby spawner, pid {}, died; another is started", process_.pid);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "supervisor/loop/escape.h"
+#include "supervisor/system/child_exit.h"
 #include "supervisor/system/clock.h"
 #include "supervisor/system/signal_child.h"
 
@@ -263,6 +264,7 @@ void WorkerProcess::read_last_records() {
 }
 
 void WorkerProcess::on_exit() {
+  if (is_unfinished_child(pid_)) return exit_watcher_.pause();
   exit_watcher_.stop();
   services_.spawner.hear();
   read_last_records();

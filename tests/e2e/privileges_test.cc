@@ -213,7 +213,8 @@ TEST_CASE("workers that run as root are warned of") {
   supervisor.wait_for_log("pool main: its workers run as root; give it a \"user\"");
 }
 
-TEST_CASE("FAULTS 112: where /proc hides other users' processes reloads work, and the log says what does not") {
+TEST_CASE(
+    "FAULTS 112: where /proc hides other users' processes reloads work, and the log says what does not") {
   if (!is_root()) return;
   const auto pool = [](const std::string& more) {
     return PoolText{.more = std::string(kThem) + R"(, "recycle": {"rss": "1KiB"})" + more};

@@ -237,7 +237,8 @@ TEST_CASE("FAULTS 113: the mode of a unix socket is not set on what another has 
   CHECK((status.st_mode & 07777U) == 0600);
 }
 
-TEST_CASE("FAULTS 113: however fast a new unix socket is replaced by a link, the link's target keeps its mode") {
+TEST_CASE(
+    "FAULTS 113: however fast a new unix socket is replaced by a link, the link's target keeps its mode") {
   const TempDirectory directory;
   const std::string path = directory.at("pool.sock");
   const Victim victim(directory);

@@ -3,10 +3,13 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <ctime>
@@ -14,6 +17,21 @@
 #include <optional>
 
 #include "proto/fd.h"
+
+namespace {
+
+/// This many of the next calls of epoll_ctl(2) fail in this program.
+int failing_watches = 0;
+
+}  // namespace
+
+extern "C" int epoll_ctl(int epoll, int operation, int descriptor, epoll_event* event) noexcept {
+  if (failing_watches == 0)
+    return static_cast<int>(::syscall(SYS_epoll_ctl, epoll, operation, descriptor, event));
+  --failing_watches;
+  errno = ENOSPC;
+  return -1;
+}
 
 namespace prefork {
 namespace {
@@ -174,6 +192,43 @@ TEST_CASE("FAULTS 101: a callback that keeps the loop is seen in its longest tur
   loop.run();
   CHECK(loop.turns().longest() >= milliseconds(60));
   CHECK(loop.turns().longest_lately(steady_clock::now()) >= milliseconds(60));
+}
+
+TEST_CASE("FAULTS 110: a descriptor that the kernel refuses to watch is no event, and is watched later") {
+  Loop loop;
+  const Pipe pipe;
+  Counter refusals(loop, 1000);
+  Counter events(loop);
+  loop.on_refusal(Callback::to<&Counter::call>(refusals));
+  ReadWatcher watcher(loop);
+  watcher.start(pipe.out.get(), Callback::to<&Counter::call>(events));
+  failing_watches = 3;
+  loop.run_once();
+  CHECK(events.calls == 0);
+  CHECK(refusals.calls == 1);
+  CHECK(watcher.active());
+  pipe.write();
+  loop.run();
+  CHECK(events.calls == 1);
+  CHECK(refusals.calls == 3);
+}
+
+TEST_CASE("FAULTS 110: a watcher that is stopped after a refusal stays stopped") {
+  Loop loop;
+  const Pipe pipe;
+  Counter events(loop);
+  ReadWatcher watcher(loop);
+  watcher.start(pipe.out.get(), Callback::to<&Counter::call>(events));
+  failing_watches = 1;
+  loop.run_once();
+  watcher.stop();
+  CHECK_FALSE(watcher.active());
+  pipe.write();
+  Counter end(loop);
+  TimerWatcher timer(loop);
+  timer.start(milliseconds(150), Callback::to<&Counter::call>(end));
+  loop.run();
+  CHECK(events.calls == 0);
 }
 
 TEST_CASE("arming a timer again replaces what was armed, and a negative delay is none") {

@@ -1,0 +1,12 @@
+// Whether a child has ended, asked of the kernel itself.
+#pragma once
+
+#include <sys/types.h>
+
+namespace prefork {
+
+/// True: a child that has not ended, or whose end a debugger holds back. A readable pidfd alone proves no
+/// end: waitid(2) must name the process. False also for a process that is no child of ours any more.
+[[nodiscard]] bool is_unfinished_child(pid_t pid);
+
+}  // namespace prefork
