@@ -30,7 +30,7 @@ Result<Adoption> read_adoption(int descriptor, const CommandSearch& search) {
   const Fd file(descriptor);
   auto bytes = read_state(file);
   if (!bytes) return bytes.error();
-  auto state = decode_state(bytes.value());
+  auto state = decode_state(bytes.value().bytes());
   if (!state) return state.error();
   AdoptedConfigs configs = configs_in(state.value(), search);
   return Adoption{std::move(state).value(), std::move(configs)};

@@ -1,65 +1,73 @@
-// The part of snapshot_reader.h for single values: numbers, texts, and objects whose members have names.
+// The part of snapshot_reader.h that reads single values and the members of objects; snapshot_reader.h reads
+// lists of them, and is what others include.
 #pragma once
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <random>
-#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <variant>
+#include <vector>
 
+#include "supervisor/core/cbor_reader.h"
 #include "supervisor/core/snapshot.h"
+#include "supervisor/core/snapshot_members.h"
 
-namespace prefork {
+namespace prefork::snapshot_detail {
 
-/// Returns what is wrong, and then has filled only a part of `value`; or an empty text.
-template <typename T>
-[[nodiscard]] std::string from_snapshot(const Snapshot& snapshot, T& value);
-
-namespace snapshot_detail {
-
-template <typename T>
-std::string read(const Snapshot& from, T& value);
-
-/// Members by name. Fast when they are asked for in the order in which they stand.
-class Members {
- public:
-  Members(std::span<const std::string> names, std::span<const Snapshot> values)
-      : names_(names), values_(values) {}
-  [[nodiscard]] const Snapshot* find(std::string_view name) {
-    const std::size_t count = std::min(names_.size(), values_.size());
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t at = (next_ + i) % count;
-      if (names_[at] != name) continue;
-      next_ = at + 1;
-      return &values_[at];
-    }
-    return nullptr;
+/// What is wrong: where, from the inside to the outside, and what was expected.
+struct Fault {
+  std::string where, what;
+  bool expected(const char* wanted) { return what = std::string(wanted) + " is expected", false; }
+  bool in(const std::string& outer) {
+    where = outer + (where.empty() || where[0] == '[' ? "" : ".") + where;
+    return false;
   }
-
- private:
-  std::span<const std::string> names_;
-  std::span<const Snapshot> values_;
-  std::size_t next_ = 0;
+  [[nodiscard]] std::string text() const { return what.empty() ? "" : where + ": " + what; }
 };
 
+// All of them first: they call each other. False: `fault` says what is wrong.
 template <typename T>
-std::string read_members(Members members, T& value) {
-  std::string wrong;
-  T::visit_state(value, [&](const char* name, auto& member) {
-    const Snapshot* found = wrong.empty() ? members.find(name) : nullptr;
-    if (found == nullptr) return;
-    const std::string error = from_snapshot(*found, member);
-    if (!error.empty()) wrong = std::string(name) + (error[0] == ':' || error[0] == '[' ? "" : ".") + error;
-  });
-  return wrong;
+bool read(CborReader& from, T& value, Fault& fault);
+template <typename T>
+bool read(CborReader& from, std::optional<T>& value, Fault& fault);
+template <typename T>
+bool read(CborReader& from, std::vector<T>& values, Fault& fault);
+template <typename T, std::size_t Size>
+bool read(CborReader& from, std::array<T, Size>& values, Fault& fault);
+
+inline bool read(CborReader& from, double& value, Fault& fault) {
+  return from.real(value) || fault.expected("a real number");
 }
 
-inline std::string expected(const char* what) { return std::string(": ") + what + " is expected"; }
+inline bool read(CborReader& from, std::minstd_rand& value, Fault& fault) {
+  std::string_view text;
+  return (from.text(text) && (std::istringstream(std::string(text)) >> value)) ||
+         fault.expected("a random engine");
+}
+
+inline bool read(CborReader& from, Snapshot& value, Fault& fault) {
+  const std::size_t begin = from.position();
+  if (!from.skip()) return fault.expected("a value");
+  value.cbor = from.since(begin);
+  return true;
+}
+
+inline bool read(CborReader& from, std::string& value, Fault& fault) {
+  std::string_view text;
+  if (!from.text(text)) return fault.expected("a text");
+  value = text;
+  return true;
+}
+
+template <typename T>
+bool read(CborReader& from, std::optional<T>& value, Fault& fault) {
+  value.reset();
+  return from.null() || read(from, value.emplace(), fault);
+}
 
 template <typename T>
 void from_number(std::int64_t number, T& value) {
@@ -72,48 +80,28 @@ void from_number(std::int64_t number, T& value) {
   }
 }
 
-template <typename T>
-inline constexpr bool kIsNumber =
-    kIsInstant<T> || kIsDuration<T> || kIsId<T> || std::is_integral_v<T> || std::is_enum_v<T>;
+template <typename Members, typename T>
+bool read_members(Members members, T& value, CborReader& from, Fault& fault) {
+  bool fits = true;
+  T::visit_state(value, [&](const char* name, auto& member) {
+    if (!fits || !members.find(name)) return;
+    fits = read(from, member, fault) || fault.in(name);
+  });
+  return fits && (members.finish() || fault.expected("CBOR"));
+}
 
 template <typename T>
-std::string read(const Snapshot& from, T& value) {
+bool read(CborReader& from, T& value, Fault& fault) {
   if constexpr (kIsNumber<T>) {
-    const auto* number = std::get_if<std::int64_t>(&from.value);
-    if (number == nullptr) return expected("a number");
-    from_number(*number, value);
-    return "";
+    std::int64_t number = 0;
+    if (!from.integer(number)) return fault.expected("a number");
+    from_number(number, value);
+    return true;
   } else {
-    const auto* object = std::get_if<Snapshot::Object>(&from.value);
-    if (object == nullptr) return expected("an object");
-    return read_members(Members(object->names, object->values), value);
+    CborReader::Items pairs;
+    if (!from.begin_map(pairs)) return fault.expected("an object");
+    return read_members(MapMembers(from, pairs), value, from, fault);
   }
 }
 
-inline std::string read(const Snapshot& from, double& value) {
-  const auto* number = std::get_if<double>(&from.value);
-  if (number == nullptr) return expected("a real number");
-  value = *number;
-  return "";
-}
-
-inline std::string read(const Snapshot& from, std::minstd_rand& value) {
-  const auto* text = std::get_if<std::string>(&from.value);
-  if (text == nullptr || !(std::istringstream(*text) >> value)) return expected("a random engine");
-  return "";
-}
-
-inline std::string read(const Snapshot& from, Snapshot& value) {
-  value = from;
-  return "";
-}
-
-inline std::string read(const Snapshot& from, std::string& value) {
-  const auto* text = std::get_if<std::string>(&from.value);
-  if (text == nullptr) return expected("a text");
-  value = *text;
-  return "";
-}
-
-}  // namespace snapshot_detail
-}  // namespace prefork
+}  // namespace prefork::snapshot_detail

@@ -1,13 +1,16 @@
-// Values of the program's own types → Snapshot.
+// Values of the program's own types → a state's bytes.
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <random>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "supervisor/core/cbor_writer.h"
 #include "supervisor/core/snapshot.h"
 
 namespace prefork {
@@ -17,54 +20,53 @@ template <typename T>
 
 namespace snapshot_detail {
 
-// Declared first, because they call each other.
+// All of them first: they call each other.
 template <typename T>
-void write(const T& value, Snapshot& to);
+void write(const T& value, CborWriter& to);
 template <typename T>
-void write(const std::optional<T>& value, Snapshot& to);
+void write(const std::optional<T>& value, CborWriter& to);
 template <typename T, std::size_t Size>
-void write(const std::array<T, Size>& values, Snapshot& to);
+void write(const std::array<T, Size>& values, CborWriter& to);
 template <typename T>
-void write(const std::vector<T>& values, Snapshot& to);
-inline void write(const std::string& value, Snapshot& to) { to.value = value; }
-inline void write(const Snapshot& value, Snapshot& to) { to = value; }
+void write(const std::vector<T>& values, CborWriter& to);
+inline void write(const std::string& value, CborWriter& to) { to.text(value); }
+inline void write(const Snapshot& value, CborWriter& to) {
+  value.cbor.empty() ? to.null() : to.encoded(value.cbor);
+}
 
 template <typename T>
-void write(const std::optional<T>& value, Snapshot& to) {
-  if (value) write(*value, to);
+void write(const std::optional<T>& value, CborWriter& to) {
+  value ? write(*value, to) : to.null();
 }
 
 template <typename List>
-void write_list(const List& values, Snapshot& to) {
-  auto& list = to.value.emplace<Snapshot::List>();
-  list.reserve(values.size());
-  for (const auto& value : values) write(value, list.emplace_back());
+void write_list(const List& values, CborWriter& to) {
+  to.list(values.size());
+  for (const auto& value : values) write(value, to);
 }
 
-/// A table has the names once, in its first row: there may be very many rows.
+/// The names once, in the first row: there may be very many of them.
 template <typename T>
-void write_table(const std::vector<T>& rows, Snapshot& to) {
-  auto& table = to.value.emplace<Snapshot::List>();
-  if (rows.empty()) return;
-  table.reserve(rows.size() + 1);
-  auto& names = table.emplace_back().value.template emplace<Snapshot::List>();
-  T::visit_state(rows.front(),
-                 [&names](const char* name, const auto&) { names.emplace_back().value = std::string(name); });
+void write_table(const std::vector<T>& rows, CborWriter& to) {
+  if (rows.empty()) return to.list(0);
+  to.list(rows.size() + 1);
+  std::size_t columns = 0;
+  T::visit_state(rows.front(), [&columns](const char*, const auto&) { ++columns; });
+  to.list(columns);
+  T::visit_state(rows.front(), [&to](const char* name, const auto&) { to.text(name); });
   for (const T& row : rows) {
-    auto& members = table.emplace_back().value.template emplace<Snapshot::List>();
-    members.reserve(names.size());
-    T::visit_state(row,
-                   [&members](const char*, const auto& member) { write(member, members.emplace_back()); });
+    to.list(columns);
+    T::visit_state(row, [&to](const char*, const auto& member) { write(member, to); });
   }
 }
 
 template <typename T, std::size_t Size>
-void write(const std::array<T, Size>& values, Snapshot& to) {
+void write(const std::array<T, Size>& values, CborWriter& to) {
   write_list(values, to);
 }
 
 template <typename T>
-void write(const std::vector<T>& values, Snapshot& to) {
+void write(const std::vector<T>& values, CborWriter& to) {
   if constexpr (Listed<const T>) {
     write_table(values, to);
   } else {
@@ -73,33 +75,35 @@ void write(const std::vector<T>& values, Snapshot& to) {
 }
 
 template <typename T>
-void write_members(const T& value, Snapshot& to) {
-  auto& object = to.value.emplace<Snapshot::Object>();
-  T::visit_state(value, [&object](const char* name, const auto& member) {
-    object.names.emplace_back(name);
-    write(member, object.values.emplace_back());
-  });
+std::int64_t to_number(const T& value) {
+  if constexpr (kIsInstant<T>) {
+    return std::chrono::duration_cast<Duration>(value.time_since_epoch()).count();
+  } else if constexpr (kIsDuration<T>) {
+    return static_cast<std::int64_t>(value.count());
+  } else if constexpr (kIsId<T>) {
+    return static_cast<std::int64_t>(value.value);
+  } else {
+    return static_cast<std::int64_t>(value);
+  }
 }
 
 template <typename T>
-void write(const T& value, Snapshot& to) {
-  if constexpr (kIsInstant<T>) {
-    to.value =
-        static_cast<std::int64_t>(std::chrono::duration_cast<Duration>(value.time_since_epoch()).count());
-  } else if constexpr (kIsDuration<T>) {
-    to.value = static_cast<std::int64_t>(value.count());
-  } else if constexpr (kIsId<T>) {
-    to.value = static_cast<std::int64_t>(value.value);
+void write(const T& value, CborWriter& to) {
+  if constexpr (kIsNumber<T>) {
+    to.integer(to_number(value));
   } else if constexpr (std::is_floating_point_v<T>) {
-    to.value = static_cast<double>(value);
-  } else if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) {
-    to.value = static_cast<std::int64_t>(value);
+    to.real(static_cast<double>(value));
   } else if constexpr (std::is_same_v<T, std::minstd_rand>) {
     std::ostringstream text;
     text << value;
-    to.value = text.str();
+    to.text(text.str());
   } else {
-    write_members(value, to);
+    to.begin_map();
+    T::visit_state(value, [&to](const char* name, const auto& member) {
+      to.text(name);
+      write(member, to);
+    });
+    to.end_map();
   }
 }
 
@@ -108,7 +112,8 @@ void write(const T& value, Snapshot& to) {
 template <typename T>
 Snapshot to_snapshot(const T& value) {
   Snapshot snapshot;
-  snapshot_detail::write(value, snapshot);
+  CborWriter writer(snapshot.cbor);
+  snapshot_detail::write(value, writer);
   return snapshot;
 }
 

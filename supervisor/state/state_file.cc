@@ -40,20 +40,6 @@ bool write_all(int descriptor, const void* data, std::size_t size) {
   return true;
 }
 
-/// False when the file ends too early.
-bool read_all(int descriptor, void* data, std::size_t size, off_t offset) {
-  auto* next = static_cast<char*>(data);
-  while (size > 0) {
-    const ssize_t got = ::pread(descriptor, next, size, offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    next += got;
-    offset += got;
-    size -= static_cast<std::size_t>(got);
-  }
-  return true;
-}
-
 }  // namespace
 
 Result<Fd> seal_state(std::string_view bytes) {
@@ -69,7 +55,15 @@ Result<Fd> seal_state(std::string_view bytes) {
   return file;
 }
 
-Result<std::string> read_state(const Fd& file) {
+StateBytes::~StateBytes() {
+  if (begin_ != nullptr) (void)::munmap(begin_, size_);
+}
+
+std::string_view StateBytes::bytes() const {
+  return {static_cast<const char*>(begin_) + sizeof(Header), size_ - sizeof(Header)};
+}
+
+Result<StateBytes> read_state(const Fd& file) {
   // Without seals the file could change while it is read. Files other than memfds have no seals.
   const int seals = ::fcntl(file.get(), F_GET_SEALS);
   if (seals < 0 || (seals & kSeals) != kSeals) return Error{"the state is not a sealed memfd"};
@@ -77,22 +71,25 @@ Result<std::string> read_state(const Fd& file) {
   if (::fstat(file.get(), &status) < 0) return system_error("the state");
   Header header;
   const Header expected;
-  if (!read_all(file.get(), &header, sizeof(header), 0) ||
-      std::memcmp(header.magic, expected.magic, sizeof(header.magic)) != 0) {
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size < sizeof(header)) return Error{"the state was not written by a supervisor"};
+  void* begin = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
+  if (begin == MAP_FAILED) return system_error("map the state");
+  StateBytes state(begin, size);
+  std::memcpy(&header, begin, sizeof(header));
+  if (std::memcmp(header.magic, expected.magic, sizeof(header.magic)) != 0)
     return Error{"the state was not written by a supervisor"};
-  }
   if (header.format != kStateFormat) {
     return Error{fmt::format("the state is of format {}, and this program understands format {}",
                              header.format, kStateFormat)};
   }
-  if (static_cast<std::uint64_t>(status.st_size) != sizeof(header) + header.length) {
-    return Error{fmt::format("the state is {} bytes long and should be {}", status.st_size,
-                             sizeof(header) + header.length)};
+  if (size != sizeof(header) + header.length) {
+    return Error{
+        fmt::format("the state is {} bytes long and should be {}", size, sizeof(header) + header.length)};
   }
-  std::string bytes(header.length, '\0');
-  if (!read_all(file.get(), bytes.data(), bytes.size(), sizeof(header))) return Error{"the state is cut off"};
-  if (checksum_of(bytes) != header.checksum) return Error{"the state is damaged: its checksum is wrong"};
-  return bytes;
+  if (checksum_of(state.bytes()) != header.checksum)
+    return Error{"the state is damaged: its checksum is wrong"};
+  return state;
 }
 
 }  // namespace prefork

@@ -3,9 +3,10 @@
 // mean. The reader refuses everything that the header does not confirm.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
+#include <utility>
 
 #include "proto/fd.h"
 #include "proto/result.h"
@@ -20,8 +21,26 @@ inline constexpr std::uint32_t kStateFormat = 2;
 /// A memfd with the header and `bytes` in it, sealed against every change. Close-on-exec.
 [[nodiscard]] Result<Fd> seal_state(std::string_view bytes);
 
-/// The bytes that seal_state() was given. Refuses a file that is not sealed, of another format, cut off or
-/// damaged.
-[[nodiscard]] Result<std::string> read_state(const Fd& file);
+/// A state in its file: mapped, not copied. The file cannot change.
+class StateBytes {
+ public:
+  StateBytes(void* begin, std::size_t size) : begin_(begin), size_(size) {}
+  StateBytes(StateBytes&& other) noexcept
+      : begin_(std::exchange(other.begin_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  StateBytes& operator=(StateBytes&&) = delete;
+  StateBytes(const StateBytes&) = delete;
+  StateBytes& operator=(const StateBytes&) = delete;
+  ~StateBytes();
+
+  /// The bytes that seal_state() was given.
+  [[nodiscard]] std::string_view bytes() const;
+
+ private:
+  void* begin_;  ///< of the mapping
+  std::size_t size_;
+};
+
+/// Refuses a file that is not sealed, of another format, cut off or damaged.
+[[nodiscard]] Result<StateBytes> read_state(const Fd& file);
 
 }  // namespace prefork

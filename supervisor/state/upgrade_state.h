@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proto/result.h"
@@ -65,6 +66,6 @@ struct SupervisorState {
 
 /// To bytes and back. The error of decode_state() says which member is wrong.
 [[nodiscard]] std::string encode_state(const SupervisorState& state);
-[[nodiscard]] Result<SupervisorState> decode_state(const std::string& bytes);
+[[nodiscard]] Result<SupervisorState> decode_state(std::string_view bytes);
 
 }  // namespace prefork

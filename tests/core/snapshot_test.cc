@@ -66,10 +66,58 @@ TEST_CASE(
   CHECK(older.new_member);
 }
 
+struct Numbers {
+  int first = 1, second = 2, third = 3;
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("first", self.first), visit("second", self.second), visit("third", self.third);
+  }
+};
+
+struct OtherNumbers {
+  int third = 30, fourth = 40, first = 10;
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("third", self.third), visit("fourth", self.fourth), visit("first", self.first);
+  }
+};
+
+TEST_CASE("the rows of a table are read by name, too, in whatever order the other version lists them") {
+  std::vector<OtherNumbers> other{{}};
+  CHECK(from_snapshot(to_snapshot(std::vector<Numbers>{{5, 6, 7}, {8, 9, 10}}), other).empty());
+  REQUIRE(other.size() == 2);
+  CHECK(other[0].third == 7);
+  CHECK(other[0].fourth == 40);
+  CHECK(other[0].first == 5);
+  CHECK(other[1].third == 10);
+  CHECK(other[1].first == 8);
+  std::vector<Numbers> none{{}};
+  CHECK(from_snapshot(to_snapshot(std::vector<Numbers>()), none).empty());
+  CHECK(none.empty());
+}
+
+TEST_CASE("a row with more or fewer members than the table has columns is refused") {
+  Snapshot wrong;
+  CborWriter writer(wrong.cbor);
+  writer.list(2);
+  writer.list(1);
+  writer.text("first");
+  writer.list(2);
+  writer.integer(1);
+  writer.integer(2);
+  std::vector<Numbers> numbers;
+  CHECK(from_snapshot(wrong, numbers) == "[0]: a row of the table is expected");
+}
+
 TEST_CASE("what does not fit its type is named") {
-  Snapshot wrong = to_snapshot(Sample{0, {}, {"a", "b"}, 0});
-  auto& values = std::get<Snapshot::Object>(wrong.value).values;
-  std::get<Snapshot::List>(values[2].value)[1].value = 1.5;
+  Snapshot wrong;
+  CborWriter writer(wrong.cbor);
+  writer.begin_map();
+  writer.text("texts");
+  writer.list(2);
+  writer.text("a");
+  writer.real(1.5);
+  writer.end_map();
   Sample copy;
   CHECK(from_snapshot(wrong, copy) == "texts[1]: a text is expected");
 }
