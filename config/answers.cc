@@ -5,7 +5,7 @@
 namespace prefork {
 
 PoolAnswers answers_in(const PoolConfig& pool) {
-  return {pool.name, pool.executable, pool.process.identity, pool.process.account, pool.workers};
+  return {pool.name, pool.executable, pool.process.identity, pool.workers, pool.process.account};
 }
 
 void put_answers(const MachineAnswers& answers, Config& config) {

@@ -16,13 +16,13 @@ struct PoolAnswers {
   std::string name;
   std::string executable;
   std::optional<Identity> identity;
-  Account account;
   std::uint32_t workers = 0;  ///< without the key in the text: from the number of CPUs
+  Account account = {};
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("name", self.name), visit("executable", self.executable), visit("identity", self.identity);
-    visit("account", self.account), visit("workers", self.workers);
+    visit("workers", self.workers), visit("account", self.account);
   }
 };
 

@@ -85,6 +85,10 @@ Result<ListenAddress> parse_bracketed(std::string_view text) {
   ListenAddress address;
   address.host = canonical_v6(std::string(text.substr(1, bracket - 1)));
   if (address.host.empty()) return Error{"the text in brackets is not an IPv6 address"};
+  // An IPv4 address written as IPv6. A socket that takes IPv6 only cannot be bound there.
+  constexpr std::string_view kMapped = "::ffff:";
+  if (address.host.starts_with(kMapped) && is_v4(address.host.substr(kMapped.size())))
+    address.host.erase(0, kMapped.size());
   const std::string_view rest = text.substr(bracket + 1);
   const auto port = rest.starts_with(':') ? parse_digits<std::uint16_t>(rest.substr(1)) : std::nullopt;
   if (!port) return Error{"\":\" and a port from 0 to 65535 must follow \"]\""};

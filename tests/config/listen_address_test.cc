@@ -45,6 +45,13 @@ TEST_CASE("hosts are normalized, so that two spellings are one place") {
   CHECK_FALSE(same_place(address("unix:/x"), address("unix:@/x")));
 }
 
+TEST_CASE("an IPv4 address that is written as IPv6 is that IPv4 address") {
+  CHECK(address("[::ffff:127.0.0.1]:80").text() == "127.0.0.1:80");
+  CHECK(address("[::FFFF:7f00:1]:80").text() == "127.0.0.1:80");
+  CHECK(same_place(address("[::ffff:10.0.0.1]:80"), address("10.0.0.1:80")));
+  CHECK(address("[::1:ffff:127.0.0.1]:80").host.find(':') != std::string::npos);
+}
+
 TEST_CASE("a malformed address is refused with the reason") {
   CHECK(fault("localhost") == R"(the port is missing: "host:port" or ":port")");
   CHECK(fault("8080") == R"(the port is missing: "host:port" or ":port")");

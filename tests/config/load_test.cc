@@ -124,13 +124,16 @@ TEST_CASE("FAULTS 94: a text in force is read with what the machine answered, an
   const std::string text =
       R"({"listen": {"address": "unix:/no/such/directory/x", "owner": "no-such-user"}, "command": ["gone"],
           "directory": "/no/such/directory", "user": "no-such-user", "supervisor_user": "no-such-user"})";
-  MachineAnswers answers{Identity{7, 8, {}}, {{"main", "/srv/gone", Identity{4, 5, {5, 6}}, 77}}};
+  MachineAnswers answers{
+      Identity{7, 8, {}},
+      {{"main", "/srv/gone", Identity{4, 5, {5, 6}}, 77, {"shop", "/srv/shop", "/bin/sh"}}}};
   const auto read = read_in_force({text, &answers}, "pool.json", system_programs());
   for (const ConfigProblem& mistake : read.mistakes) FAIL_CHECK(mistake.message());
   const PoolConfig& pool = read.config.pools.front();
   CHECK(read.config.supervisor_identity == answers.supervisor_identity);
   CHECK(pool.executable == "/srv/gone");
   CHECK(pool.process.identity == Identity{4, 5, {5, 6}});
+  CHECK(pool.process.account == Account{"shop", "/srv/shop", "/bin/sh"});
   CHECK(pool.workers == 77);
   CHECK(pool.directory == "/no/such/directory");
   CHECK(pool.listen.size() == 1);
