@@ -99,7 +99,8 @@ class Dispatcher {
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("connections", self.connections_), visit("paused_until", self.paused_until_);
-    visit("standing", self.standing_), visit("keepers", self.keepers_), visit("waiting", self.lobby_open_);
+    visit("standing", self.standing_), visit("keepers", self.keepers_);
+    visit("waiting", self.lobby_open_);  // the name earlier versions use
   }
 
  private:

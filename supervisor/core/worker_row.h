@@ -50,7 +50,8 @@ struct WorkerRow {
     visit("status", self.status), visit("reason", self.reason), visit("load", self.load);
     visit("slots", self.slots), visit("served", self.served), visit("started_at", self.started_at);
     visit("since", self.since), visit("ready_at", self.ready_at), visit("deadline", self.deadline);
-    visit("resting", self.paused), visit("stopped", self.stopped), visit("kill_sent", self.kill_sent);
+    visit("resting", self.paused);  // the name earlier versions use
+    visit("stopped", self.stopped), visit("kill_sent", self.kill_sent);
     visit("stuck", self.stuck), visit("was_ready", self.was_ready);
     visit("recycle_served", self.recycle_served), visit("recycle_at", self.recycle_at);
     visit("recycle_due", self.recycle_due), visit("retiring", self.retiring);

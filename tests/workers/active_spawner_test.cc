@@ -108,7 +108,7 @@ TEST_CASE("answers are told, each one whole") {
 
 TEST_CASE("its death is told once, and then there is none") {
   Watched watched(kNever);
-  watched.active.kill();
+  REQUIRE(watched.active.kill());
   watched.run_until([&] { return watched.exited == 1; });
   CHECK(watched.buried.pid == watched.child());
   CHECK(watched.buried.age >= Duration::zero());
