@@ -13,12 +13,6 @@
 namespace prefork {
 namespace {
 
-#ifndef SO_PASSRIGHTS
-constexpr int kPassRights = 83;  // Linux 6.16, asm-generic/socket.h
-#else
-constexpr int kPassRights = SO_PASSRIGHTS;
-#endif
-
 SendStatus send_status(int error) {
   switch (error) {
     case EAGAIN: return SendStatus::kFull;
@@ -158,9 +152,8 @@ ReceiveStatus Channel::receive_with(int flags, Datagram& datagram) {
 }
 
 void Channel::refuse_descriptors() {
-  const int off = 0;
-  // Fails with ENOPROTOOPT before Linux 6.16; receive() closes the descriptors that arrive then.
-  (void)::setsockopt(end_.get(), SOL_SOCKET, kPassRights, &off, sizeof(off));
+  // Without it the descriptors arrive, and the caller of receive() takes and closes them.
+  (void)prefork::refuse_descriptors(end_.get());
 }
 
 Result<void> Channel::identify_sender(bool on) {

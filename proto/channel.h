@@ -102,7 +102,7 @@ class Channel {
   [[nodiscard]] ReceiveStatus wait_and_receive(Datagram& datagram);
 
   /// Makes the peer's attempts to attach descriptors fail with EPERM, where the kernel can (SO_PASSRIGHTS,
-  /// Linux 6.16). Elsewhere they still arrive, and are closed unread.
+  /// Linux 6.16). Elsewhere they still arrive.
   void refuse_descriptors();
   /// Makes the kernel add the sender's pid to each datagram.
   Result<void> identify_sender(bool on);

@@ -10,6 +10,11 @@
 
 namespace prefork {
 
+bool refuse_descriptors(int socket) {
+  const int off = 0;
+  return ::setsockopt(socket, SOL_SOCKET, kPassRights, &off, sizeof(off)) == 0;
+}
+
 ssize_t send_passing(int socket, std::span<const std::byte> bytes, int attached, int flags) {
   return send_passing(socket, bytes, attached, -1, flags);
 }

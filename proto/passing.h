@@ -11,6 +11,13 @@
 
 namespace prefork {
 
+/// SO_PASSRIGHTS of Linux 6.16, which older headers do not name.
+inline constexpr int kPassRights = 83;
+
+/// Makes attempts of the peer, and of the peers of sockets accepted from a listener, to attach descriptors
+/// fail with EPERM. False: this kernel cannot (before Linux 6.16), or `socket` is not a unix socket.
+bool refuse_descriptors(int socket);
+
 /// As sendmsg(2), with EINTR retried and without SIGPIPE; on -1 the caller reads errno. The caller keeps
 /// ownership of `attached`; -1 attaches nothing.
 ssize_t send_passing(int socket, std::span<const std::byte> bytes, int attached, int flags);

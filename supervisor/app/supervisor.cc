@@ -16,9 +16,10 @@ namespace prefork {
 Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
     : worker_descriptors_(options.worker_descriptors),
       log_(log),
+      closer_(loop_, log),
       spawner_(loop_, log, clients_, std::move(spawner), worker_descriptors_),
       control_(loop_, log, static_cast<Operations&>(*this)),
-      pools_({loop_, log, spawner_, clients_, datagram_, control_, oom_, Callback()}),
+      pools_({loop_, log, spawner_, clients_, datagram_, control_, oom_, closer_, Callback()}),
       service_(loop_, log, static_cast<const ServiceReporter::Subject&>(*this)),
       status_writer_(loop_, log, static_cast<const Operations&>(*this)),
       reloader_(std::move(options.source), {log, pools_, control_, spawner_, clients_}),
@@ -56,6 +57,7 @@ Result<void> Supervisor::start(const Config& config, Fd config_lock) {
 int Supervisor::run() {
   hide_from_own_user();  // again: the exec of an upgrade in place has undone it
   if (!log_.never_wait()) log_.warn("no thread can be started for the log: while its disk hangs, all waits");
+  closer_.begin();
   service_.begin();
   reaper_.begin();
   loop_.run();

@@ -1,6 +1,6 @@
-// The whole supervisor: constructs its parts, binds them to signals, and runs and stops them. One loop, one
-// thread beside that of the log. Decides nothing about pools: Reloader, OperatorRequests, Upgrader and Reaper
-// do.
+// The whole supervisor: constructs its parts, binds them to signals, and runs and stops them. One loop, in
+// one thread; only the log and the Closer have others. Decides nothing about pools: Reloader,
+// OperatorRequests, Upgrader and Reaper do.
 #pragma once
 
 #include <sys/resource.h>
@@ -14,6 +14,7 @@
 #include "supervisor/app/reaper.h"
 #include "supervisor/app/reloader.h"
 #include "supervisor/app/upgrader.h"
+#include "supervisor/clients/closer.h"
 #include "supervisor/control/operations.h"
 #include "supervisor/control_server/control_socket.h"
 #include "supervisor/control_server/status_writer.h"
@@ -51,6 +52,7 @@ class Supervisor final : private Operations,
   /// Requests to stop: graceful, quick, kill. At the next one the supervisor ends although processes remain:
   /// a process that waits for a dead disk cannot be killed.
   static constexpr int kMaxStopRequests = 3;
+  static constexpr Duration kSettleSockets = std::chrono::milliseconds(40);
   static constexpr Duration kLogRetry = std::chrono::milliseconds(50);
 
   // Signals
@@ -81,6 +83,7 @@ class Supervisor final : private Operations,
   [[nodiscard]] bool draining_listeners() const override;
   [[nodiscard]] SupervisorState state() override;
   [[nodiscard]] SupervisorState final_state() override;
+  [[nodiscard]] bool settle_sockets() override { return closer_.settle(kSettleSockets); }
 
   // Reaper::Owner
   void hear_of_children() override { spawner_.hear(); }
@@ -97,6 +100,7 @@ class Supervisor final : private Operations,
   WatchRefusals refusals_{loop_, log_};
   Datagram datagram_;
   ClientDescriptors clients_;
+  Closer closer_;
   SpawnerLink spawner_;
   OomCounter oom_;
   ControlSocket control_;

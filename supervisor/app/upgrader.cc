@@ -18,6 +18,9 @@ std::set<std::string> texts_in(const SupervisorState& state) {
   return texts;
 }
 
+/// exec() would wait for the thread that waits for the lock of the socket.
+Error sockets_blocked() { return Error{"a process blocks a client's socket; try again"}; }
+
 }  // namespace
 
 Upgrader::Upgrader(NextProgram next, Loop& loop, Log& log, EventSink& events,
@@ -39,6 +42,7 @@ Result<void> Upgrader::start() {
   if (check_.running() || due_) return Error{"another upgrade is under way"};
   auto file = FileIdentity::of(next_.path);
   if (!file) return file.error();
+  if (!subject_.settle_sockets()) return sockets_blocked();
   const SupervisorState state = subject_.state();
   auto sealed = seal_state(encode_state(state));
   if (!sealed) return sealed.error();
@@ -86,6 +90,7 @@ Result<void> Upgrader::replace_by_proven() {
   if (!file) return file.error();
   if (!examined_ || !(file.value() == *examined_))
     return Error{next_.path + " was replaced once more while it was examined; try again"};
+  if (!subject_.settle_sockets()) return sockets_blocked();
   SupervisorState state = subject_.final_state();
   // Nothing leads back once the exec has happened: what this program would refuse must be known before.
   const std::set<std::string> texts = texts_in(state);

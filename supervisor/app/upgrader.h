@@ -30,7 +30,9 @@ class Upgrader final : private UpgradeCheck::Owner {
     /// A listener that a reload has removed still accepts connections. It is not part of the state, so the
     /// hand-over waits.
     [[nodiscard]] virtual bool draining_listeners() const = 0;
-    /// For the examination.
+    /// Waits a moment for calls on client sockets that are under way. False: one of them is blocked.
+    [[nodiscard]] virtual bool settle_sockets() = 0;
+    /// For the examination. After settle_sockets().
     [[nodiscard]] virtual SupervisorState state() = 0;
     /// For the hand-over: without what has finished. Not called inside a callback of the loop.
     [[nodiscard]] virtual SupervisorState final_state() = 0;

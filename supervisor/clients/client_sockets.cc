@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "supervisor/clients/client_sign.h"
@@ -9,92 +10,198 @@
 
 namespace prefork {
 
-ClientSockets::ClientSockets(const Loop& loop, CoreEventSink& events)
-    : events_(events), lobby_(loop, *this), lingering_close_(loop) {}
+ClientSockets::ClientSockets(const Loop& loop, CoreEventSink& events, Closer& closer, Owner& owner)
+    : events_(events),
+      closer_(closer),
+      owner_(owner),
+      key_(closer.add(static_cast<Closer::Owner&>(*this))),
+      lobby_(loop, static_cast<Lobby::Owner&>(*this)),
+      lingering_close_(loop, closer, key_) {}
+
+bool ClientSockets::counts(What what) {
+  return what != What::kClose && what != What::kAnswer && what != What::kDiscard;
+}
 
 void ClientSockets::set_replies(std::string_view reject_with, std::string_view crash_reply) {
   reject_reply_ = reject_with;
   crash_reply_ = crash_reply;
 }
 
+SocketJob ClientSockets::job_for(What what, Ticket ticket) {
+  return {.what = what,
+          .socket = sockets_.at(ticket).get(),
+          .owner = key_,
+          .ticket = ticket,
+          .worker = sockets_.worker(ticket),
+          .progress = sockets_.progress(ticket)};
+}
+
+void ClientSockets::submit(SocketJob job) {
+  if (job.socket < 0) return;
+  if (counts(job.what)) ++jobs_;
+  closer_.submit(std::move(job));
+}
+
+void ClientSockets::submit(What what, Ticket ticket) { submit(job_for(what, ticket)); }
+
 void ClientSockets::watch(Ticket ticket) {
   SocketTable::Watch& watch = sockets_.watch(ticket);
   const bool again = watch != SocketTable::Watch::kNever;
   watch = SocketTable::Watch::kArmed;
+  // A worker has given it back. Measured now, it can be sent to the next one without waiting for a job.
+  sockets_.measured(ticket) = false;
+  if (sockets_.worker(ticket)) submit(What::kMeasure, ticket);
   if (lobby_.watch(ticket, sockets_.at(ticket), again)) return;
   // A connection that cannot be watched goes to a worker, which may find it silent.
   watch = again ? SocketTable::Watch::kSpent : SocketTable::Watch::kNever;
   events_.tell(event::ClientSeen{ticket, event::ClientSign::kAsks});
 }
 
-void ClientSockets::seen(Ticket ticket, event::ClientSign sign) {
+void ClientSockets::seen(Ticket ticket, std::uint32_t events) {
+  if (!sockets_.knows(ticket) || !sockets_.at(ticket).valid()) return;
   sockets_.watch(ticket) = SocketTable::Watch::kSpent;
-  events_.tell(event::ClientSeen{ticket, sign});
+  tell_sign(ticket, sign_of(events));
 }
 
-int ClientSockets::watched_socket(Ticket ticket) {
-  return sockets_.knows(ticket) ? sockets_.at(ticket).get() : -1;
+void ClientSockets::tell_sign(Ticket ticket, std::optional<event::ClientSign> sign) {
+  if (!sign && sockets_.shared(ticket)) return submit(What::kLook, ticket);
+  if (!sign) sign = sign_of_unread(holds_unread(sockets_.at(ticket)));
+  events_.tell(event::ClientSeen{ticket, *sign});
 }
 
 void ClientSockets::perform(const action::Look& action) {
-  events_.tell(event::ClientSeen{action.ticket, look_at(sockets_.at(action.ticket))});
+  tell_sign(action.ticket, glance_at(sockets_.at(action.ticket)));
 }
 
-bool ClientSockets::prepare(const action::Dispatch& action) {
-  const Fd& socket = sockets_.at(action.ticket);
-  if (action.look_first && look_at(socket) == event::ClientSign::kGone) {
-    events_.tell(
-        event::DispatchFailed{action.worker, action.ticket, event::DispatchFailed::Cause::kClientLeft});
-    return false;
+void ClientSockets::perform(const action::Dispatch& action) {
+  const Ticket ticket = action.ticket;
+  (void)take_waiting(ticket);  // for a worker that has died meanwhile
+  const auto sign = action.look_first ? glance_at(sockets_.at(ticket)) : event::ClientSign::kAsks;
+  if (sign == event::ClientSign::kGone) return client_left(action);
+  if (!sockets_.shared(ticket)) {
+    if (!sign && !holds_unread(sockets_.at(ticket))) return client_left(action);
+    return send(action);
   }
-  if (action.came_back) restore_defaults(socket);
-  if (action.answered) sockets_.progress(action.ticket) = progress_of(socket);
-  sockets_.sent(action.ticket) = true;
-  return true;
+  if (sign && !action.came_back && (!action.answered || sockets_.measured(ticket))) return send(action);
+  SocketJob job = job_for(What::kPrepare, ticket);
+  job.number = ++last_prepare_;
+  job.restore = action.came_back;
+  waiting_.push_back({job.number, action});
+  submit(std::move(job));
+}
+
+std::optional<action::Dispatch> ClientSockets::take_waiting(Ticket ticket) {
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(), [ticket](const Waiting& waiting) {
+    return waiting.action.ticket == ticket;
+  });
+  if (found == waiting_.end()) return std::nullopt;
+  const action::Dispatch action = found->action;
+  waiting_.erase(found);
+  return action;
+}
+
+void ClientSockets::prepared(const SocketJob& job) {
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                  [&job](const Waiting& waiting) { return waiting.prepare == job.number; });
+  if (found == waiting_.end()) return;
+  const action::Dispatch action = found->action;
+  waiting_.erase(found);
+  const Ticket ticket = action.ticket;
+  if (action.answered) sockets_.progress(ticket) = job.progress;
+  const auto sign = action.look_first ? glance_at(sockets_.at(ticket)) : event::ClientSign::kAsks;
+  const bool left = sign == event::ClientSign::kGone || (!sign && !job.unread);
+  left ? client_left(action) : send(action);
+}
+
+void ClientSockets::client_left(const action::Dispatch& action) {
+  events_.tell(
+      event::DispatchFailed{action.worker, action.ticket, event::DispatchFailed::Cause::kClientLeft});
+}
+
+void ClientSockets::send(const action::Dispatch& action) {
+  sockets_.shared(action.ticket) = true;
+  sockets_.measured(action.ticket) = false;
+  sockets_.worker(action.ticket) = action.worker;
+  owner_.send(action);
 }
 
 void ClientSockets::perform(const action::CloseCopy& action) {
-  Fd& socket = sockets_.at(action.ticket);
-  // If the worker has closed its copy already, ours is the last one: its close() would wait for a linger that
+  // If the worker has closed its copy already, ours is the last one, and its close() waits for a linger that
   // the worker has set.
-  disarm_linger(socket);
-  socket.reset();
+  submit(What::kClose, action.ticket);
+  (void)sockets_.at(action.ticket).release();
 }
 
-void ClientSockets::perform(const action::Inspect& action) {
-  const Traffic traffic = traffic_of(sockets_.at(action.ticket), sockets_.progress(action.ticket));
-  events_.tell(event::Inspected{action.ticket, traffic.untouched(), traffic.sent});
+void ClientSockets::perform(const action::ReportGaveUp& action) {
+  SocketJob job = job_for(What::kName, action.ticket);
+  job.number = action.times;
+  submit(std::move(job));
 }
+
+void ClientSockets::perform(const action::Inspect& action) { submit(What::kInspect, action.ticket); }
 
 void ClientSockets::perform(const action::Dismiss& action) {
-  const Fd& socket = sockets_.at(action.ticket);
-  if (!crash_reply_.empty() && !traffic_of(socket, sockets_.progress(action.ticket)).sent)
-    send_last_answer(socket, crash_reply_);
-  // This shuts the worker's copy down, too: a worker that runs again later finds the connection closed.
-  (void)::shutdown(socket.get(), SHUT_RDWR);
+  SocketJob job = job_for(What::kDismiss, action.ticket);
+  job.reply = crash_reply_;
+  submit(std::move(job));
+}
+
+void ClientSockets::release(Ticket ticket, What what) {
+  submit(what, ticket);
+  (void)sockets_.end(ticket).release();
 }
 
 void ClientSockets::perform(const action::End& action) {
-  const bool sent = sockets_.sent(action.ticket);
-  const bool watched = sockets_.watch(action.ticket) == SocketTable::Watch::kArmed;
-  Fd socket = sockets_.end(action.ticket);
-  if (!socket.valid()) return;
-  if (watched) lobby_.forget(socket);
-  if (sent) disarm_linger(socket);
-  switch (action.how) {
-    case action::End::How::kClose: break;
-    case action::End::How::kCrash:
-      if (!crash_reply_.empty()) {
-        lingering_close_.start(std::move(socket), crash_reply_);
-        break;
-      }
-      [[fallthrough]];
-    case action::End::How::kHangUp:
-    case action::End::How::kCut: (void)::shutdown(socket.get(), SHUT_RDWR); break;
-    case action::End::How::kReject:
-      if (!reject_reply_.empty()) lingering_close_.start(std::move(socket), reject_reply_);
-      break;
+  using How = action::End::How;
+  const Ticket ticket = action.ticket;
+  (void)take_waiting(ticket);
+  if (!sockets_.at(ticket).valid()) return (void)sockets_.end(ticket);
+  if (sockets_.watch(ticket) == SocketTable::Watch::kArmed) lobby_.forget(sockets_.at(ticket));
+  const std::string_view reply = action.how == How::kCrash    ? crash_reply_
+                                 : action.how == How::kReject ? reject_reply_
+                                                              : std::string_view();
+  if (!reply.empty()) {
+    const WorkerId worker = sockets_.worker(ticket);
+    return lingering_close_.start(sockets_.end(ticket), reply, ticket, worker);
   }
+  const bool cut = action.how == How::kHangUp || action.how == How::kCut || action.how == How::kCrash;
+  if (sockets_.shared(ticket)) return release(ticket, cut ? What::kCut : What::kClose);
+  const Fd socket = sockets_.end(ticket);
+  if (cut) (void)::shutdown(socket.get(), SHUT_RDWR);
+}
+
+void ClientSockets::done(SocketJob& job) {
+  if (!job.late && counts(job.what)) --jobs_;
+  const bool known = sockets_.knows(job.ticket);
+  switch (job.what) {
+    case What::kInspect:
+      return events_.tell(event::Inspected{job.ticket, job.traffic.untouched(), job.traffic.sent});
+    case What::kLook: return events_.tell(event::ClientSeen{job.ticket, sign_of_unread(job.unread)});
+    case What::kMeasure:
+      if (!known || sockets_.watch(job.ticket) == SocketTable::Watch::kNever) return;
+      sockets_.progress(job.ticket) = job.progress;
+      sockets_.measured(job.ticket) = true;
+      return;
+    case What::kPrepare: return prepared(job);
+    case What::kName: return owner_.gave_up(job.reply, static_cast<unsigned>(job.number));
+    case What::kDiscard: return lingering_close_.done(job);
+    case What::kClose:
+    case What::kCut:
+    case What::kDismiss:
+    case What::kAnswer: return;
+  }
+}
+
+void ClientSockets::stuck(const SocketJob& job) {
+  if (counts(job.what)) --jobs_;
+  events_.tell(event::SocketBlocked{job.worker, job.ticket});
+  // The connection is not kept waiting for the lock: the job that ends it follows the one that is stuck.
+  if (job.what == What::kInspect) events_.tell(event::Inspected{job.ticket, false, true});
+  if (job.what == What::kLook) events_.tell(event::ClientSeen{job.ticket, event::ClientSign::kGone});
+  if (job.what != What::kPrepare) return;
+  if (const auto action = take_waiting(job.ticket))
+    events_.tell(
+        event::DispatchFailed{action->worker, job.ticket, event::DispatchFailed::Cause::kBadConnection});
 }
 
 void ClientSockets::write_state(PoolState& state) const {

@@ -1,14 +1,18 @@
 // The sockets of one pool's connections, from accept to close. Carries out the core's actions on connections
 // and reports what is seen of their clients. Does not send connections to workers: PoolRunner does, between
-// prepare() and the worker's channel. Reads nothing from a client.
+// prepare() and the worker's channel. Reads nothing from a client. Once a worker has had a socket, every call
+// on it that can wait is a job for the Closer.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "proto/fd.h"
+#include "supervisor/clients/closer.h"
 #include "supervisor/clients/lingering_close.h"
 #include "supervisor/clients/lobby.h"
 #include "supervisor/clients/socket_table.h"
@@ -19,14 +23,29 @@
 
 namespace prefork {
 
-class ClientSockets final : private Lobby::Owner {
+class ClientSockets final : private Lobby::Owner, private Closer::Owner {
  public:
-  ClientSockets(const Loop& loop, CoreEventSink& events);
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    /// The connection is prepared: sends it to its worker.
+    virtual void send(const action::Dispatch& action) = 0;
+    /// The name of the client for action::ReportGaveUp.
+    virtual void gave_up(const std::string& client, unsigned times) = 0;
+  };
+
+  ClientSockets(const Loop& loop, CoreEventSink& events, Closer& closer, Owner& owner);
+  ~ClientSockets() override { closer_.remove(key_); }
+  ClientSockets(const ClientSockets&) = delete;
+  ClientSockets& operator=(const ClientSockets&) = delete;
 
   /// The final replies to connections that the pool does not serve; empty: none.
   void set_replies(std::string_view reject_with, std::string_view crash_reply);
-  /// Without a ticket: the table is full, and the socket is closed.
-  [[nodiscard]] Ticket add(Fd socket) { return sockets_.add(std::move(socket)); }
+  /// Without a ticket: the table is full, and the socket is closed. `may_wait`: even before a worker gets it
+  /// its close() can wait.
+  [[nodiscard]] Ticket add(Fd socket, bool may_wait = false) {
+    return sockets_.add(std::move(socket), may_wait);
+  }
   /// The socket, which is not valid once our copy is closed. The ticket has not ended.
   [[nodiscard]] const Fd& at(Ticket ticket) const { return sockets_.at(ticket); }
 
@@ -34,15 +53,16 @@ class ClientSockets final : private Lobby::Owner {
   void perform(const action::Watch& action) { watch(action.ticket); }
   void perform(const action::Look& action);
   void perform(const action::CloseCopy& action);
+  void perform(const action::ReportGaveUp& action);
   void perform(const action::Inspect& action);
   void perform(const action::Dismiss& action);
   void perform(const action::End& action);
-  /// Makes the socket ready to be sent to a worker. False: the client has left, which is told as
-  /// event::DispatchFailed.
-  [[nodiscard]] bool prepare(const action::Dispatch& action);
+  /// Makes the socket ready to be sent to a worker, and has it sent: at once, unless another worker has had
+  /// it. If the client has left, it is told as event::DispatchFailed instead.
+  void perform(const action::Dispatch& action);
 
-  /// Connections that have ended for the core, and whose lingering close is pending.
-  [[nodiscard]] std::size_t pending_closes() const { return lingering_close_.pending(); }
+  /// What is left to do for connections that have ended for the core: lingering closes, and jobs.
+  [[nodiscard]] std::size_t pending_closes() const { return lingering_close_.pending() + jobs_; }
 
   // For an upgrade in place.
   void write_state(PoolState& state) const;
@@ -52,18 +72,45 @@ class ClientSockets final : private Lobby::Owner {
   void resume();
 
  private:
+  using What = SocketJob::What;
+
   // Lobby::Owner
-  void seen(Ticket ticket, event::ClientSign sign) override;
-  [[nodiscard]] int watched_socket(Ticket ticket) override;
+  void seen(Ticket ticket, std::uint32_t events) override;
+  // Closer::Owner
+  void done(SocketJob& job) override;
+  void stuck(const SocketJob& job) override;
 
   void watch(Ticket ticket);
+  /// Tells the sign, or finds it out by the number of unread bytes.
+  void tell_sign(Ticket ticket, std::optional<event::ClientSign> sign);
+  /// pending_closes() counts the job. A close needs no waiting, and lingering closes are counted as such.
+  [[nodiscard]] static bool counts(What what);
+  void submit(What what, Ticket ticket);
+  [[nodiscard]] SocketJob job_for(What what, Ticket ticket);
+  void submit(SocketJob job);
+  /// Ends the ticket and its socket by a job.
+  void release(Ticket ticket, What what);
+  void prepared(const SocketJob& job);
+  [[nodiscard]] std::optional<action::Dispatch> take_waiting(Ticket ticket);
+  void send(const action::Dispatch& action);
+  void client_left(const action::Dispatch& action);
 
   CoreEventSink& events_;
+  Closer& closer_;
+  Owner& owner_;
+  std::uint64_t key_;  ///< as owner of jobs
   std::string reject_reply_;
   std::string crash_reply_;
   SocketTable sockets_;
   Lobby lobby_;
   LingeringClose lingering_close_;
+  std::size_t jobs_ = 0;  ///< under way and not stuck; without kClose
+  std::uint64_t last_prepare_ = 0;
+  struct Waiting {
+    std::uint64_t prepare = 0;
+    action::Dispatch action;
+  };
+  std::vector<Waiting> waiting_;   ///< to be sent when they are prepared
   std::vector<Ticket> unwatched_;  ///< after adopt(): to be watched again
 };
 

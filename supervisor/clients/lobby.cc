@@ -4,8 +4,6 @@
 
 #include <array>
 
-#include "supervisor/clients/client_sign.h"
-
 namespace prefork {
 
 Lobby::Lobby(const Loop& loop, Owner& owner)
@@ -30,9 +28,7 @@ void Lobby::on_readable() {
   const int count = ::epoll_wait(epoll_.get(), events.data(), kSeenPerWakeUp, 0);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
-    const Ticket ticket{event.data.u64};
-    const int socket = owner_.watched_socket(ticket);
-    if (socket >= 0) owner_.seen(ticket, sign_of(socket, event.events));
+    owner_.seen(Ticket{event.data.u64}, event.events);
   }
 }
 

@@ -4,9 +4,10 @@
 // there are: no timer, no list, no sweep. ClientSockets owns it.
 #pragma once
 
+#include <cstdint>
+
 #include "proto/fd.h"
 #include "proto/result.h"
-#include "supervisor/core/event.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/loop/loop.h"
 
@@ -20,10 +21,9 @@ class Lobby {
   class Owner {
    public:
     virtual ~Owner() = default;
-    /// Called once for each watch(). May watch and forget other sockets.
-    virtual void seen(Ticket ticket, event::ClientSign sign) = 0;
-    /// The socket of a watched connection; -1: there is none.
-    [[nodiscard]] virtual int watched_socket(Ticket ticket) = 0;
+    /// Called once for each watch(), with what epoll reports; the connection may have ended. May watch and
+    /// forget other sockets.
+    virtual void seen(Ticket ticket, std::uint32_t events) = 0;
   };
 
   Lobby(const Loop& loop, Owner& owner);

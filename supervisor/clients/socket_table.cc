@@ -8,13 +8,14 @@
 
 namespace prefork {
 
-Ticket SocketTable::add(Fd socket) {
+Ticket SocketTable::add(Fd socket, bool shared) {
   if (tickets_.full()) return Ticket{};
   const Ticket ticket = tickets_.allocate();
   if (ticket.slot() >= entries_.size()) entries_.resize(ticket.slot() + 1);
   entries_[ticket.slot()] = Entry{};
   entries_[ticket.slot()].ticket = ticket;
   entries_[ticket.slot()].socket = std::move(socket);
+  entries_[ticket.slot()].shared = shared;
   return ticket;
 }
 
@@ -28,8 +29,9 @@ void SocketTable::write_state(PoolState& state) const {
   state.tickets = to_snapshot(tickets_);
   for (const Entry& entry : entries_) {
     if (!entry.ticket) continue;
-    state.sockets.push_back({entry.ticket, Carried{entry.socket.get()}, entry.sent,
-                             entry.watch == Watch::kArmed, entry.progress.consumed, entry.progress.sent});
+    state.sockets.push_back({entry.ticket, Carried{entry.socket.get()}, entry.shared,
+                             entry.watch == Watch::kArmed, entry.progress.consumed, entry.progress.sent,
+                             entry.worker});
   }
 }
 
@@ -44,7 +46,8 @@ std::string SocketTable::adopt(const PoolState& state) {
     Entry& entry = entries_[socket.ticket.slot()];
     entry.ticket = socket.ticket;
     entry.socket.reset(static_cast<int>(socket.socket));
-    entry.sent = socket.sent;
+    entry.shared = socket.sent;
+    entry.worker = socket.worker;
     entry.progress = {socket.bytes_consumed, socket.bytes_sent};
   }
   return "";

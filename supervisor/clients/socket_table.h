@@ -24,15 +24,20 @@ class SocketTable {
   };
 
   /// Without a ticket: the table has a million connections, and the socket is closed.
-  [[nodiscard]] Ticket add(Fd socket);
+  [[nodiscard]] Ticket add(Fd socket, bool shared = false);
   /// The socket, which is not valid once our copy is closed. `ticket` comes from add() and has not ended.
   [[nodiscard]] Fd& at(Ticket ticket) { return entries_[ticket.slot()].socket; }
   [[nodiscard]] const Fd& at(Ticket ticket) const { return entries_[ticket.slot()].socket; }
   [[nodiscard]] bool knows(Ticket ticket) const {
     return ticket && ticket.slot() < entries_.size() && entries_[ticket.slot()].ticket == ticket;
   }
-  /// Whether the connection has been sent to a worker.
-  [[nodiscard]] bool& sent(Ticket ticket) { return entries_[ticket.slot()].sent; }
+  /// Others have copies of the socket, or had, or could put descriptors into it: calls on it can wait, and
+  /// are jobs for the Closer.
+  [[nodiscard]] bool& shared(Ticket ticket) { return entries_[ticket.slot()].shared; }
+  /// The last worker that the connection was sent to.
+  [[nodiscard]] WorkerId& worker(Ticket ticket) { return entries_[ticket.slot()].worker; }
+  /// progress() is known for the next worker.
+  [[nodiscard]] bool& measured(Ticket ticket) { return entries_[ticket.slot()].measured; }
   [[nodiscard]] Watch& watch(Ticket ticket) { return entries_[ticket.slot()].watch; }
   /// The progress of the connection when it was last sent to a worker.
   [[nodiscard]] Progress& progress(Ticket ticket) { return entries_[ticket.slot()].progress; }
@@ -49,9 +54,11 @@ class SocketTable {
   struct Entry {
     Ticket ticket;  ///< none: free
     Fd socket;
-    bool sent = false;
+    bool shared = false;
+    bool measured = false;
     Watch watch = Watch::kNever;
     Progress progress;
+    WorkerId worker;
   };
 
   SlotAllocator<Ticket> tickets_;

@@ -63,7 +63,7 @@ struct SendYield {
 struct Watch {
   Ticket ticket;
 };
-/// Look what the client has done; answer with event::ClientSeen at once.
+/// Look what the client has done; answer with event::ClientSeen, now or later.
 struct Look {
   Ticket ticket;
 };
@@ -71,7 +71,8 @@ struct Look {
 struct CloseCopy {
   Ticket ticket;
 };
-/// Find out whether a byte of the connection was consumed or answered; answer with event::Inspected at once.
+/// Find out whether a byte of the connection was consumed or answered; answer with event::Inspected, now or
+/// later.
 struct Inspect {
   Ticket ticket;
 };

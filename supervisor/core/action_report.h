@@ -66,6 +66,12 @@ struct ReportSaturation {
   bool saturated = false;
   std::size_t queued = 0;
 };
+/// See event::SocketBlocked. Not `killed`: the worker has ended or is being killed.
+struct ReportSocketBlocked {
+  WorkerId worker;
+  Ticket ticket;
+  bool killed = false;
+};
 /// A connection came back from workers too often and will be closed.
 struct ReportGaveUp {
   Ticket ticket;

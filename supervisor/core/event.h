@@ -45,7 +45,7 @@ enum class ClientSign {
   kAsks,    ///< it has sent something that is unread
   kGone,    ///< it has left, or has ended its side without asking for anything
 };
-/// The result of a Watch action, once; or the answer to a Look action, at once.
+/// The result of a Watch action, once; or the answer to a Look action.
 struct ClientSeen {
   Ticket ticket;
   ClientSign sign = ClientSign::kAsks;
@@ -74,12 +74,12 @@ struct DeadlinePassed {};
 
 namespace prefork {
 
-using Event =
-    std::variant<event::Accepted, event::DispatchFailed, event::Inspected, event::ClientSeen,
-                 event::WorkerIntroduced, event::DescriptorsShort, event::WorkerReady, event::WorkerBusy,
-                 event::WorkerIdle, event::WorkerParked, event::WorkerRefused, event::WorkerProgress,
-                 event::WorkerPong, event::WorkerLoad, event::WorkerStopped, event::WorkerMeasured,
-                 event::WorkerViolated, event::ChannelClosed, event::WorkerExited, event::SettingsChanged,
-                 event::Resized, event::FailuresForgotten, event::StopRequested, event::DeadlinePassed>;
+using Event = std::variant<event::Accepted, event::DispatchFailed, event::Inspected, event::ClientSeen,
+                           event::WorkerIntroduced, event::DescriptorsShort, event::WorkerReady,
+                           event::WorkerBusy, event::WorkerIdle, event::WorkerParked, event::WorkerRefused,
+                           event::WorkerProgress, event::WorkerPong, event::SocketBlocked, event::WorkerLoad,
+                           event::WorkerStopped, event::WorkerMeasured, event::WorkerViolated,
+                           event::ChannelClosed, event::WorkerExited, event::SettingsChanged, event::Resized,
+                           event::FailuresForgotten, event::StopRequested, event::DeadlinePassed>;
 
 }  // namespace prefork

@@ -44,6 +44,12 @@ struct WorkerProgress {
 struct WorkerPong {
   WorkerId worker;
 };
+/// A call on the socket of a connection that this worker had has waited for a second: a process holds the
+/// lock of the socket.
+struct SocketBlocked {
+  WorkerId worker;
+  Ticket ticket;
+};
 /// How loaded the worker reports to be, in thousandths of what it can bear.
 struct WorkerLoad {
   WorkerId worker;

@@ -81,6 +81,7 @@ class Pool {
   void on(const event::WorkerRefused& event, Instant now, Actions& out);
   void on(const event::WorkerProgress& event, Instant now, Actions& out);
   void on(const event::WorkerPong& event, Instant now, Actions& out);
+  void on(const event::SocketBlocked& event, Instant now, Actions& out);
   void on(const event::WorkerLoad& event, Instant now, Actions& out);
   void on(const event::WorkerStopped& event, Instant now, Actions& out);
   void on(const event::WorkerMeasured& event, Instant now, Actions& out);

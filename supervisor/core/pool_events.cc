@@ -118,6 +118,15 @@ void Pool::on(const event::WorkerPong& event, Instant now, Actions& out) {
   }
 }
 
+void Pool::on(const event::SocketBlocked& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  const bool kill = row != nullptr && !row->kill_sent;
+  out.push_back(action::ReportSocketBlocked{event.worker, event.ticket, kill});
+  if (!kill) return;
+  dispatcher_.forget_receipts(*row);
+  lifecycle_.kill(*row, StopReason::kSocketBlocked, now, out);
+}
+
 void Pool::on(const event::WorkerLoad& event, Instant now, Actions& out) {
   WorkerRow* row = known_ready(event.worker, Ticket{}, now, out);
   if (row != nullptr) workers_.set_reported_load(*row, event.load);

@@ -28,6 +28,7 @@ std::string_view to_string(StopReason reason) {
     case StopReason::kChannelClosed: return "closed its channel";
     case StopReason::kDoesNotFork: return "did not fork within start_timeout";
     case StopReason::kFailedTrial: return "did not serve what it was given on trial";
+    case StopReason::kSocketBlocked: return "blocked the socket of a connection";
   }
   return "?";
 }

@@ -33,6 +33,7 @@ enum class StopReason {
   kChannelClosed,   ///< closed its channel, or half of it, but stayed alive
   kDoesNotFork,     ///< a template that was asked for workers and forked none for start_timeout
   kFailedTrial,     ///< refused or held connections on trial, in place of serving them
+  kSocketBlocked,   ///< a call on a socket that it had has waited for a second
 };
 
 /// Leaving for this reason is a failure, and the worker is replaced; leaving for the others is planned.

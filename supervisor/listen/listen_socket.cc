@@ -21,6 +21,7 @@
 #include <memory>
 #include <utility>
 
+#include "proto/passing.h"
 #include "supervisor/listen/socket_file.h"
 #include "supervisor/system/tcp_listener.h"
 
@@ -119,6 +120,7 @@ Result<ListenSocket> ListenSocket::activated(const ListenAddress& address, Fd so
   if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) < 0)
     return listen_error(address, errno);
   notice_dead_clients(socket.get());
+  (void)refuse_descriptors(socket.get());
   return ListenSocket(address, std::move(socket));
 }
 
@@ -132,6 +134,7 @@ Result<ListenSocket> ListenSocket::open(const ListenAddress& address) {
 ListenSocket ListenSocket::adopt(ListenAddress address, Fd socket, ino_t file) {
   ListenSocket adopted(std::move(address), std::move(socket));
   adopted.file_ = file;
+  (void)refuse_descriptors(adopted.socket_.get());  // an earlier version has not
   return adopted;
 }
 
@@ -194,6 +197,8 @@ Result<void> ListenSocket::bind_tcp() {
 Result<void> ListenSocket::bind_unix() {
   socket_.reset(open_socket(AF_UNIX));
   if (!socket_.valid()) return listen_error(address_, errno);
+  // Accepted sockets inherit it from the moment at which the client connects. See may_hold_descriptors().
+  (void)refuse_descriptors(socket_.get());
   socklen_t size = 0;
   const sockaddr_un name = unix_address(address_, size);
   if (address_.kind == ListenAddress::Kind::kUnixAbstract) {

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "supervisor/control/describe.h"
-#include "supervisor/system/socket.h"
 
 namespace prefork {
 
@@ -100,11 +99,18 @@ void PoolReporter::report(const action::ReportSaturation& report) const {
   events_.publish(control_event::SaturationChanged{pool_, report.saturated, report.queued});
 }
 
-void PoolReporter::report(const action::ReportGaveUp& report) const {
+void PoolReporter::report(const action::ReportSocketBlocked& report) const {
+  log_.error(
+      "{} {}: a call on the socket of connection {} has waited for a second for the lock of the socket",
+      name_of(report.worker), report.killed ? "is killed" : "has left a process that blocks a socket",
+      report.ticket.sequence());
+}
+
+void PoolReporter::gave_up(const std::string& client, unsigned times) const {
   log_.error(
       "pool {}: a connection from {} came back from workers {} times and is closed: it may be what kills "
       "them",
-      pool_, peer_name(sources_.clients.at(report.ticket)), report.times);
+      pool_, client, times);
 }
 
 void PoolReporter::report(const action::Stopped& report) const {
@@ -112,9 +118,8 @@ void PoolReporter::report(const action::Stopped& report) const {
             report.clean ? "" : "; workers were killed or connections cut, see above");
 }
 
-void PoolReporter::cannot_send(const Fd& socket) const {
-  log_.error("pool {}: the connection of {} cannot be sent to a worker and is closed", pool_,
-             peer_name(socket));
+void PoolReporter::cannot_send(Ticket ticket) const {
+  log_.error("pool {}: connection {} cannot be sent to a worker and is closed", pool_, ticket.sequence());
 }
 
 std::string PoolReporter::failed_start(const DeathRecord& record) const {

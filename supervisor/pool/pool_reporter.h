@@ -5,7 +5,6 @@
 #include <string>
 
 #include "proto/fd.h"
-#include "supervisor/clients/client_sockets.h"
 #include "supervisor/control/control_event.h"
 #include "supervisor/core/action.h"
 #include "supervisor/core/worker_table.h"
@@ -20,7 +19,6 @@ class PoolReporter {
   struct Sources {
     const WorkerTable& workers;
     const ProcessTable& processes;
-    const ClientSockets& clients;
   };
 
   PoolReporter(std::string pool, Log& log, EventSink& events, Sources sources);
@@ -34,7 +32,7 @@ class PoolReporter {
   void report(const action::ReportSize& report) const;
   void report(const action::ReportRedispatched& report) const;
   void report(const action::ReportSaturation& report) const;
-  void report(const action::ReportGaveUp& report) const;
+  void report(const action::ReportSocketBlocked& report) const;
   void report(const action::Stopped& report) const;
   /// The pid of the worker is known now.
   void has_process(const WorkerProcess& worker) const;
@@ -42,7 +40,9 @@ class PoolReporter {
   void broke_protocol(WorkerId worker, const std::string& what) const;
 
   /// The connection cannot be sent to any worker.
-  void cannot_send(const Fd& socket) const;
+  void cannot_send(Ticket ticket) const;
+  /// See action::ReportGaveUp. `client`: its name.
+  void gave_up(const std::string& client, unsigned times) const;
 
   /// "pool web: worker 3 (pid 4711)".
   [[nodiscard]] std::string name_of(WorkerId id) const;

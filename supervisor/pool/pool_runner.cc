@@ -7,6 +7,7 @@
 #include "supervisor/pool/pool_settings.h"
 #include "supervisor/pool/pool_status.h"
 #include "supervisor/system/clock.h"
+#include "supervisor/system/socket.h"
 
 namespace prefork {
 namespace {
@@ -31,12 +32,12 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
       config_(std::move(config)),
       stop_timeout_(stop_timeout),
       pool_(to_settings(config_, stop_timeout), std::random_device()(), current_time()),
-      pump_(shared.loop, pool_, *this),
-      clients_(shared.loop, pump_),
-      listeners_(shared.loop, shared.log, shared.client_descriptors, *this),
-      process_services_{shared.loop,     shared.log,   shared.spawner,         shared.oom,
-                        shared.datagram, config_.name, config_.output_line_max},
-      reporter_(config_.name, shared.log, shared.events, {pool_.workers(), processes_, clients_}),
+      pump_(shared.loop, pool_, static_cast<EventPump::Performer&>(*this)),
+      clients_(shared.loop, pump_, shared.closer, static_cast<ClientSockets::Owner&>(*this)),
+      listeners_(shared.loop, shared.log, shared.client_descriptors, static_cast<Listener::Owner&>(*this)),
+      process_services_{shared.loop,     shared.log,    shared.spawner, shared.oom,
+                        shared.datagram, shared.closer, config_.name,   config_.output_line_max},
+      reporter_(config_.name, shared.log, shared.events, {pool_.workers(), processes_}),
       workers_(shared, {pool_, process_services_, processes_, reporter_, pump_}, spawner_key),
       stop_timer_(shared.loop),
       before_sleep_(shared.loop) {
@@ -83,16 +84,15 @@ void PoolRunner::process_stopped(pid_t pid, bool stopped) {
 }
 
 void PoolRunner::accepted(Fd socket, ClientAddress client, ListenerIndex listener) {
-  const Ticket ticket = clients_.add(std::move(socket));
+  const bool may_wait = client == kNoAddress && may_hold_descriptors(socket);
+  const Ticket ticket = clients_.add(std::move(socket), may_wait);
   if (ticket) pump_.tell(event::Accepted{ticket, listener, client});
 }
 
 void PoolRunner::perform(const Action& action) {
   std::visit(
       [this]<typename Specific>(const Specific& specific) {
-        if constexpr (std::is_same_v<Specific, action::Dispatch>) {
-          if (clients_.prepare(specific)) workers_.send(specific, clients_.at(specific.ticket));
-        } else if constexpr (requires { workers_.perform(specific); }) {
+        if constexpr (requires { workers_.perform(specific); }) {
           workers_.perform(specific);
         } else if constexpr (requires { clients_.perform(specific); }) {
           clients_.perform(specific);

@@ -29,7 +29,7 @@
 
 namespace prefork {
 
-class PoolRunner final : private EventPump::Performer, private Listener::Owner {
+class PoolRunner final : private EventPump::Performer, private Listener::Owner, private ClientSockets::Owner {
  public:
   PoolRunner(const SharedServices& shared, PoolConfig config, Milliseconds stop_timeout,
              std::vector<ListenSocket> sockets);
@@ -91,6 +91,10 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner {
   // Listener::Owner
   void accepted(Fd socket, ClientAddress client, ListenerIndex listener) override;
   void out_of_descriptors() override { shared_.out_of_descriptors(); }
+
+  // ClientSockets::Owner
+  void send(const action::Dispatch& action) override { workers_.send(action, clients_.at(action.ticket)); }
+  void gave_up(const std::string& client, unsigned times) override { reporter_.gave_up(client, times); }
 
   void on_stop_timer() { stop(/*quick=*/false); }
   void on_before_sleep();

@@ -152,7 +152,7 @@ void PoolWorkers::send(const action::Dispatch& action, const Fd& socket) {
   const SendStatus status =
       worker == nullptr ? SendStatus::kGone : worker->send(connection_record(action), socket);
   if (status == SendStatus::kSent) return;
-  if (status == SendStatus::kInvalid) parts_.reporter.cannot_send(socket);
+  if (status == SendStatus::kInvalid) parts_.reporter.cannot_send(action.ticket);
   tell(event::DispatchFailed{action.worker, action.ticket, to_cause(status)});
 }
 

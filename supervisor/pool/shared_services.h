@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proto/channel.h"
+#include "supervisor/clients/closer.h"
 #include "supervisor/control/control_event.h"
 #include "supervisor/loop/callback.h"
 #include "supervisor/loop/log.h"
@@ -20,6 +21,7 @@ struct SharedServices {
   Datagram& datagram;
   EventSink& events;
   OomCounter& oom;
+  Closer& closer;
   Callback out_of_descriptors;  ///< a listener needs a client descriptor: the pools free some
 };
 

@@ -9,9 +9,12 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+
+#include "proto/passing.h"
 
 namespace prefork {
 namespace {
@@ -28,6 +31,18 @@ void set_option(const Fd& socket, int level, int option, const T& value) {
 }
 
 }  // namespace
+
+bool holds_unread(const Fd& socket) {
+  int unread = 0;
+  return ::ioctl(socket.get(), SIOCINQ, &unread) == 0 && unread > 0;
+}
+
+bool may_hold_descriptors(const Fd& socket) {
+  int on = 1;
+  socklen_t size = sizeof(on);
+  if (::getsockopt(socket.get(), SOL_SOCKET, kPassRights, &on, &size) == 0) return on != 0;
+  return errno != EOPNOTSUPP;  // EOPNOTSUPP: not a unix socket; ENOPROTOOPT: before Linux 6.16
+}
 
 void disarm_linger(const Fd& socket) { set_option(socket, SOL_SOCKET, SO_LINGER, linger{}); }
 

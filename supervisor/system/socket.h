@@ -13,6 +13,12 @@
 
 namespace prefork {
 
+/// The socket holds bytes that were not read.
+[[nodiscard]] bool holds_unread(const Fd& socket);
+/// An accepted unix socket: its client may have attached descriptors to what it sent. Closing the socket
+/// unread closes them, and waits if the last close of one of them waits. False where SO_PASSRIGHTS was off
+/// when the client connected (see ListenSocket).
+[[nodiscard]] bool may_hold_descriptors(const Fd& socket);
 /// Switches SO_LINGER off. A worker may have set it, and our close() would wait if it is the last.
 void disarm_linger(const Fd& socket);
 /// Resets what a worker may have set on the open file description, which all holders share: O_NONBLOCK,

@@ -69,8 +69,7 @@ Duration ActiveSpawner::silence() const {
 }
 
 Result<void> ActiveSpawner::kill() {
-  if (!signal_child(process_.pidfd, process_.pid, SIGKILL))
-    return system_error("kill");
+  if (!signal_child(process_.pidfd, process_.pid, SIGKILL)) return system_error("kill");
   killed_ = true;
   return {};
 }

@@ -104,6 +104,9 @@ WorkerProcessState WorkerProcess::state() const {
 }
 
 WorkerProcess::~WorkerProcess() {
+  // What is unread in it may be a descriptor.
+  channel_watcher_.stop();
+  if (channel_.open()) services_.closer.close(channel_.release());
   switch (life_) {
     case Life::kRunning:
     case Life::kKilled: (void)signal_child(pidfd_, pid_, SIGKILL); return;  // the sweep reaps it
@@ -140,7 +143,7 @@ void WorkerProcess::signal(action::SignalWorker::Signal signal) {
     case Life::kUnidentified:
       // The process, if there is one, sees the end of its channel and exits. There is no exit to wait for.
       channel_watcher_.stop();
-      channel_.close();
+      services_.closer.close(channel_.release());
       return end(Exit{Exit::Kind::kVanished, 0});
     case Life::kRunning:
     case Life::kKilled: return send_to_process(signal);
@@ -175,9 +178,17 @@ void WorkerProcess::on_readable() {
   (void)receive_one();
 }
 
+bool WorkerProcess::discard_descriptors() {
+  const bool any = services_.datagram.descriptors() > 0;
+  while (services_.datagram.descriptors() > 0) services_.closer.close(services_.datagram.take_descriptor());
+  return any;
+}
+
 bool WorkerProcess::receive_one() {
-  switch (channel_.receive(services_.datagram)) {
-    case ReceiveStatus::kDatagram: handle_datagram(); return true;
+  const ReceiveStatus status = channel_.receive(services_.datagram);
+  const bool descriptors = discard_descriptors();
+  switch (status) {
+    case ReceiveStatus::kDatagram: handle_datagram(descriptors); return true;
     case ReceiveStatus::kEmpty: return false;
     case ReceiveStatus::kEnd: channel_ended(); return false;
     case ReceiveStatus::kZeroLength: violated("a datagram of 0 bytes"); return true;
@@ -186,12 +197,12 @@ bool WorkerProcess::receive_one() {
   return false;
 }
 
-void WorkerProcess::handle_datagram() {
+void WorkerProcess::handle_datagram(bool descriptors) {
   const Datagram& datagram = services_.datagram;
   bool introduces = awaits_identity();
   if (introduces) learn_identity();
   if (life_ == Life::kOver) return;
-  if (datagram.descriptors() > 0) return violated("a descriptor attached; workers may not send any");
+  if (descriptors) return violated("a descriptor attached; workers may not send any");
   DatagramReader reader(datagram.bytes());
   while (const auto message = reader.next()) {
     // A Note that comes first only carries the sender's credentials.

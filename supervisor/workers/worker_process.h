@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "proto/channel.h"
+#include "supervisor/clients/closer.h"
 #include "supervisor/core/action.h"
 #include "supervisor/core/event.h"
 #include "supervisor/core/ids.h"
@@ -32,8 +33,7 @@ class WorkerProcess {
    public:
     virtual ~Owner() = default;
     virtual void tell(const Event& event) = 0;
-    /// Its pid is known now.
-    virtual void has_process(const WorkerProcess& worker) = 0;
+    virtual void has_process(const WorkerProcess& worker) = 0;  ///< its pid is known now
     /// It sent `what`, which no worker may send: told once, and WorkerViolated follows.
     virtual void broke_protocol(const WorkerProcess& worker, const std::string& what) = 0;
   };
@@ -44,12 +44,12 @@ class WorkerProcess {
     SpawnerLink& spawner;  ///< an unread answer may hold the pid, or say why the program did not run
     OomCounter& oom;
     Datagram& datagram;  ///< one for all workers: what handles it must cause no further receive
+    Closer& closer;      ///< of descriptors that workers send
     std::string pool;    ///< "web": the lines that its worker 4711 writes begin with "web[4711]"
     const std::size_t& output_line_max;  ///< see OutputLines; a reload may change it
   };
 
-  /// `forked_by_template`: its first datagram tells which process it is. Otherwise started() or not_started()
-  /// follows.
+  /// `forked_by_template`: its first datagram names its process. Else started() or not_started() follows.
   WorkerProcess(const Services& services, Owner& owner, WorkerId id, Channel channel,
                 bool forked_by_template);
   /// One that exists already, at an upgrade in place.
@@ -78,8 +78,7 @@ class WorkerProcess {
   [[nodiscard]] WorkerId id() const { return id_; }
   [[nodiscard]] pid_t pid() const { return pid_; }  ///< 0 while unknown
   [[nodiscard]] bool awaits_identity() const { return life_ == Life::kUnidentified; }
-  /// What the worker says that it is doing: printable, possibly empty.
-  [[nodiscard]] const std::string& note() const { return note_; }
+  [[nodiscard]] const std::string& note() const { return note_; }  ///< what it is doing; printable
 
  private:
   enum class Life {
@@ -95,7 +94,8 @@ class WorkerProcess {
   void on_exit();
   void read_last_records();
   bool receive_one();  ///< false: there is nothing more to read
-  void handle_datagram();
+  void handle_datagram(bool descriptors);
+  [[nodiscard]] bool discard_descriptors();  ///< they are closed outside the loop: a close may wait
   void handle(const Message& message);
   void learn_identity();
   void violated(const std::string& what);

@@ -30,12 +30,13 @@ struct Parts {
   Loop loop;
   Log log{2};
   Datagram datagram;
+  Closer closer{loop, log};
   ClientDescriptors clients;
   SpawnerLink spawner{loop, log, clients, SpawnerProcess{}, rlimit{}};
   OomCounter oom{""};
   NoOperations operations;
   ControlSocket control{loop, log, operations};
-  PoolSet pools{{loop, log, spawner, clients, datagram, control, oom, Callback()}};
+  PoolSet pools{{loop, log, spawner, clients, datagram, control, oom, closer, Callback()}};
 };
 
 /// A pool without workers.

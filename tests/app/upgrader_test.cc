@@ -49,6 +49,7 @@ struct Subject final : public Upgrader::Subject, public EventSink {
   // Upgrader::Subject
   [[nodiscard]] bool stopping() const override { return is_stopping; }
   [[nodiscard]] bool draining_listeners() const override { return draining; }
+  [[nodiscard]] bool settle_sockets() override { return !blocked; }
   [[nodiscard]] SupervisorState state() override {
     SupervisorState now;
     now.running.config_text = text;
@@ -66,6 +67,7 @@ struct Subject final : public Upgrader::Subject, public EventSink {
   ClientDescriptors clients;
   bool is_stopping = false;
   bool draining = false;
+  bool blocked = false;
   int final_states = 0;
   std::string text = "{}";
   Texts refusals;
@@ -90,6 +92,20 @@ TEST_CASE("FAULTS 65: a program that refuses the state does not take over, and i
   subject.examine();
   CHECK_FALSE(subject.upgrader.due());
   CHECK(subject.refusals == Texts{"the new program exited with status 1: not this state"});
+}
+
+TEST_CASE("FAULTS 86: no upgrade begins, and none takes over, while a process blocks a client's socket") {
+  Subject subject(kAccepts);
+  subject.blocked = true;
+  CHECK(subject.upgrader.start().error().message() == "a process blocks a client's socket; try again");
+  subject.blocked = false;
+  subject.examine();
+  REQUIRE(subject.upgrader.due());
+  subject.blocked = true;
+  subject.upgrader.hand_over();
+  CHECK_FALSE(subject.upgrader.due());
+  CHECK(subject.refusals == Texts{"a process blocks a client's socket; try again"});
+  CHECK(subject.final_states == 0);
 }
 
 TEST_CASE("FAULTS 65: a missing program is refused") {

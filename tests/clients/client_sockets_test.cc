@@ -39,11 +39,13 @@ action::Dispatch answered_before(Ticket ticket) {
 Fd copy_of(const Fd& socket) { return Fd(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)); }
 
 /// Client sockets, and the events that they have told.
-class Clients final : private CoreEventSink {
+class Clients final : private CoreEventSink, private ClientSockets::Owner {
   Loop loop_;
+  Log log_{2};
+  Closer closer_{loop_, log_};
 
  public:
-  ClientSockets sockets{loop_, *this};
+  ClientSockets sockets{loop_, *this, closer_, *this};
 
   /// Takes the server's end. The worker's copy of it stays with `pair`.
   Ticket add(TcpPair& pair) {
@@ -63,11 +65,22 @@ class Clients final : private CoreEventSink {
     REQUIRE(std::holds_alternative<Specific>(event));
     return std::get<Specific>(event);
   }
-  /// Handles what has happened; no event may come of it.
+  /// Has the connection sent to a worker. False: its client has left.
+  [[nodiscard]] bool dispatch(const action::Dispatch& action) {
+    sent_.clear();
+    sockets.perform(action);
+    timeout_.start(kPatience, Callback::to<&Clients::stop>(*this));
+    if (events_.empty() && sent_.empty()) loop_.run();
+    CHECK(events_.size() + sent_.size() == 1);
+    return sent_ == std::vector{action.ticket};
+  }
+  /// Handles what has happened, and all jobs of the Closer; no event may come of it.
   void expect_none() {
     loop_.run_once();
+    settle();
     CHECK(events_.empty());
   }
+  void settle() { REQUIRE(closer_.settle(kPatience)); }
   /// Runs until no lingering close is pending, or the time is over.
   void finish_closes() {
     timeout_.start(kPatience, Callback::to<&Clients::stop>(*this));
@@ -82,6 +95,11 @@ class Clients final : private CoreEventSink {
     events_.push_back(event);
     loop_.stop();
   }
+  void send(const action::Dispatch& action) override {
+    sent_.push_back(action.ticket);
+    loop_.stop();
+  }
+  void gave_up(const std::string& /*client*/, unsigned /*times*/) override {}
   void stop() { loop_.stop(); }
   void look() {
     if (sockets.pending_closes() == 0) loop_.stop();
@@ -89,6 +107,7 @@ class Clients final : private CoreEventSink {
 
   TimerWatcher timeout_{loop_};
   std::vector<Event> events_;
+  std::vector<Ticket> sent_;
 };
 
 TEST_CASE("a watched client is reported once, when it asks or leaves") {
@@ -158,12 +177,12 @@ TEST_CASE(
   await_hang_up(pair.server);
   action::Dispatch dispatch = dispatch_of(ticket);
   dispatch.look_first = true;
-  CHECK_FALSE(clients.sockets.prepare(dispatch));
+  CHECK_FALSE(clients.dispatch(dispatch));
   const auto failed = clients.next<event::DispatchFailed>();
   CHECK(failed.worker == dispatch.worker);
   CHECK(failed.ticket == ticket);
   CHECK(failed.cause == event::DispatchFailed::Cause::kClientLeft);
-  CHECK(clients.sockets.prepare(dispatch_of(ticket)));
+  CHECK(clients.dispatch(dispatch_of(ticket)));
 }
 
 TEST_CASE("a connection that comes back from a worker loses the options that the worker has set") {
@@ -171,9 +190,10 @@ TEST_CASE("a connection that comes back from a worker loses the options that the
   TcpPair pair = tcp_pair();
   const Ticket ticket = clients.add(pair);
   REQUIRE(::fcntl(pair.server.get(), F_SETFL, O_NONBLOCK) == 0);
+  CHECK(clients.dispatch(dispatch_of(ticket)));
   action::Dispatch dispatch = dispatch_of(ticket);
   dispatch.came_back = true;
-  CHECK(clients.sockets.prepare(dispatch));
+  CHECK(clients.dispatch(dispatch));
   CHECK((::fcntl(clients.sockets.at(ticket).get(), F_GETFL) & O_NONBLOCK) == 0);
 }
 
@@ -181,7 +201,7 @@ TEST_CASE("an inspection says whether a worker has read a request or answered it
   Clients clients;
   TcpPair pair = tcp_pair();
   const Ticket ticket = clients.add(pair);
-  CHECK(clients.sockets.prepare(dispatch_of(ticket)));
+  CHECK(clients.dispatch(dispatch_of(ticket)));
   send_all(pair.client, "hello");
   await_unread(pair.server, 5);
   bool untouched = true;
@@ -199,7 +219,7 @@ TEST_CASE("an inspection says whether a worker has read a request or answered it
   }
   SUBCASE("answered before that dispatch") {
     send_all(pair.server, "welcome");
-    CHECK(clients.sockets.prepare(answered_before(ticket)));
+    CHECK(clients.dispatch(answered_before(ticket)));
   }
   clients.sockets.perform(action::Inspect{ticket});
   const auto inspected = clients.next<event::Inspected>();
@@ -213,6 +233,7 @@ TEST_CASE("our copy is closed, and the connection goes on in the worker") {
   TcpPair pair = tcp_pair();
   const Ticket ticket = clients.add(pair);
   clients.sockets.perform(action::CloseCopy{ticket});
+  clients.settle();
   CHECK_FALSE(clients.sockets.at(ticket).valid());
   send_all(pair.server, "welcome");
   clients.sockets.perform(action::End{ticket, How::kClose});
@@ -239,6 +260,7 @@ TEST_CASE(
     reply = "";
   }
   clients.sockets.perform(action::Dismiss{ticket});
+  clients.settle();
   CHECK(receive_all(pair.client).text == reply);
   CHECK(::send(pair.server.get(), "x", 1, MSG_NOSIGNAL) < 0);
   clients.sockets.perform(action::End{ticket, How::kClose});
@@ -272,6 +294,7 @@ TEST_CASE("the end of a connection: what its client sees while a worker still ho
     how = How::kCrash;
   }
   clients.sockets.perform(action::End{ticket, how});
+  clients.settle();
   const bool lingers = received && !received->empty();
   CHECK(clients.sockets.pending_closes() == (lingers ? 1U : 0U));
   if (received) {
@@ -300,8 +323,9 @@ TEST_CASE("after an upgrade in place a connection keeps its ticket and its count
   Clients before;
   TcpPair pair = tcp_pair();
   const Ticket ticket = before.add(pair);
+  CHECK(before.dispatch(dispatch_of(ticket)));
   send_all(pair.server, "welcome");
-  CHECK(before.sockets.prepare(answered_before(ticket)));
+  CHECK(before.dispatch(answered_before(ticket)));
   before.sockets.perform(action::Watch{ticket});
   PoolState state;
   before.sockets.write_state(state);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "supervisor/clients/client_sign.h"
 #include "tests/support/eventually.h"
 #include "tests/support/sockets.h"
 
@@ -64,13 +65,10 @@ class Watched final : private Lobby::Owner {
  private:
   static constexpr std::uint64_t kLast = 1'000'000;
 
-  void seen(Ticket ticket, ClientSign sign) override {
-    seen_.emplace_back(ticket.value, sign);
+  void seen(Ticket ticket, std::uint32_t events) override {
+    const auto sign = sign_of(events);
+    seen_.emplace_back(ticket.value, sign ? *sign : look_at(pairs_.at(ticket.value).server));
     if (seen_.size() >= wanted_ || ticket.value == until_) loop_.stop();
-  }
-  int watched_socket(Ticket ticket) override {
-    const auto found = pairs_.find(ticket.value);
-    return found == pairs_.end() ? -1 : found->second.server.get();
   }
   void give_up() {
     gave_up_ = true;

@@ -243,6 +243,26 @@ TEST_CASE(
   CHECK(d.last<action::ReportDeath>().record.killed_by_us);
 }
 
+TEST_CASE(
+    "FAULTS 84: a worker that blocks a connection's socket is killed, and what it had not begun goes on") {
+  PoolDriver d(holding(kReceipt));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  const WorkerId worker = d.holder(ticket);
+  d.handle(event::SocketBlocked{worker, Ticket{99}});
+  CHECK(d.killed(worker));
+  CHECK(d.last<action::ReportSocketBlocked>().killed);
+  CHECK(d.last<action::ReportSocketBlocked>().ticket == Ticket{99});
+  d.handle(event::SocketBlocked{worker, ticket});
+  CHECK_FALSE(d.last<action::ReportSocketBlocked>().killed);
+  d.exit(worker, PoolDriver::kKilled);
+  CHECK(d.last<action::ReportDeath>().record.reason == StopReason::kSocketBlocked);
+  CHECK(d.holder(ticket) != worker);
+  // It has left a process behind.
+  d.handle(event::SocketBlocked{worker, ticket});
+  CHECK_FALSE(d.last<action::ReportSocketBlocked>().killed);
+}
+
 TEST_CASE("FAULTS 9: a receipt that arrives after the kill still counts") {
   PoolDriver d(holding(kReceipt));
   d.ready_all();

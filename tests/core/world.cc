@@ -77,6 +77,20 @@ void World::tell(const Event& first) {
   }
 }
 
+void World::answer(const Event& event) {
+  if (friendly_ || draws_.one_in(2)) {
+    pending_.push_front(event);
+  } else {
+    later_.push_back(event);
+  }
+}
+
+void World::answer_late() {
+  const Event event = later_.front();
+  later_.pop_front();
+  tell(event);
+}
+
 WorkerId World::any_worker() {
   if (processes_.empty()) return {};
   return std::next(processes_.begin(), draws_.below(processes_.size()))->first;
@@ -233,7 +247,12 @@ void World::misbehave(WorkerId worker) {
       const auto version = draws_.below(2) == 0 ? std::nullopt : std::optional<std::uint32_t>(2);
       return tell(event::WorkerReady{worker, p.ready ? 1 : impossible, version});
     }
-    case 3: return tell(event::Inspected{any_ticket(), draws_.one_in(2)});
+    case 3: {
+      const Ticket ticket = any_ticket();
+      const ConnectionRow* row = pool_.connections().find(ticket);
+      if (row != nullptr && row->state == ConnectionState::kInspected) return;
+      return tell(event::Inspected{ticket, draws_.one_in(2)});
+    }
     default: return lie(worker, any_ticket());
   }
 }
@@ -307,6 +326,7 @@ void World::change(bool replace) {
 
 void World::step() {
   const std::uint32_t choice = draws_.below(32);
+  if (!later_.empty() && draws_.one_in(4)) answer_late();
   if (stopped_) return;
   if (draws_.one_in(16)) copy_pool();
   if (choice < 7) return accept();
@@ -338,6 +358,7 @@ bool World::whole() const {
 
 void World::recover() {
   friendly_ = true;
+  while (!later_.empty()) answer_late();
   const Instant end = now_ + std::chrono::minutes(10);
   for (int steps = 0; !whole(); ++steps) {
     demand(steps < 5000 && now_ < end, "the pool does not become whole again");
@@ -357,6 +378,7 @@ void World::recover() {
 void World::stop() {
   const bool orderly = !stop_requested_ && friendly_;
   friendly_ = true;
+  while (!later_.empty()) answer_late();
   stop_requested_ = true;
   const Instant end = now_ + settings_.stop_timeout + std::chrono::minutes(2);
   if (!stopped_) tell(event::StopRequested{});

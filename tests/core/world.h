@@ -115,6 +115,9 @@ class World {
   template <typename Report>
   void carry_out(const Report& /*report*/) {}
 
+  /// Answers at once or later, as the Closer does.
+  void answer(const Event& event);
+  void answer_late();
   void accept();
   /// The client of a connection in the lobby sends something, leaves, or did neither (a false alarm).
   void stir();
@@ -153,6 +156,7 @@ class World {
   std::map<Ticket, Connection> open_;
   SlotAllocator<Ticket> tickets_;
   std::deque<Event> pending_;  ///< the answers to actions
+  std::deque<Event> later_;    ///< answers that take a call that can wait
   Truth truth_;
   std::map<Generation, StartForm> starts_;
   WorkerId newest_;

@@ -217,7 +217,7 @@ void World::carry_out(const action::Look& action) {
   c.in_lobby = true;
   const event::ClientSign signs[] = {event::ClientSign::kSilent, event::ClientSign::kGone,
                                      event::ClientSign::kAsks};
-  pending_.push_front(event::ClientSeen{action.ticket, signs[friendly_ ? 0 : draws_.below(3)]});
+  answer(event::ClientSeen{action.ticket, signs[friendly_ ? 0 : draws_.below(3)]});
 }
 
 void World::carry_out(const action::CloseCopy& action) {
@@ -241,7 +241,7 @@ void World::carry_out(const action::Inspect& action) {
     c.comebacks.insert(c.begun_by);
     ++c.kills;
   }
-  pending_.push_front(event::Inspected{action.ticket, !c.touched, c.touched && draws_.one_in(2)});
+  answer(event::Inspected{action.ticket, !c.touched, c.touched && draws_.one_in(2)});
 }
 
 void World::carry_out(const action::End& action) {

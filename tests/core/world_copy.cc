@@ -5,6 +5,7 @@
 namespace prefork {
 
 void World::copy_pool() {
+  while (!later_.empty()) answer_late();  // an upgrade in place waits for them, too
   constexpr std::uint32_t kAnotherSeed = 4711;
   copy_ = std::make_unique<Pool>(settings_, kAnotherSeed, now_);
   const std::string wrong = copy_->restore(pool_.snapshot());

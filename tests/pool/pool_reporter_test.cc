@@ -32,11 +32,6 @@ struct Events : EventSink {
   std::vector<ControlEvent> published;
 };
 
-/// No client socket is watched here.
-struct IgnoredEvents : CoreEventSink {
-  void tell(const Event& /*event*/) override {}
-};
-
 struct IgnoredWorkerEvents : WorkerProcess::Owner {
   void tell(const Event& /*event*/) override {}
   void has_process(const WorkerProcess& /*worker*/) override {}
@@ -73,15 +68,16 @@ class Reports {
     return event;
   }
   [[nodiscard]] bool no_event() const { return events_.published.empty(); }
+  [[nodiscard]] const PoolReporter& reporter() const { return reporter_; }
   [[nodiscard]] WorkerId add(WorkerRole role) { return workers_.add(role, 1, Instant{}).id; }
   /// `pid`: 0: the spawner has not answered.
   void add_process(WorkerId worker, pid_t pid) {
     WorkerProcessState state;
     state.id = worker;
     state.pid = pid;
+    state.listened_to = false;
     processes_.add(std::make_unique<WorkerProcess>(services_, worker_events_, state));
   }
-  [[nodiscard]] Ticket add(Fd client) { return clients_.add(std::move(client)); }
 
  private:
   explicit Reports(std::pair<Fd, Fd> pipe)
@@ -104,12 +100,12 @@ class Reports {
   SpawnerLink spawner_{loop_, log_, descriptors_, SpawnerProcess{}, rlimit{}};
   OomCounter oom_{""};
   Datagram datagram_;
-  WorkerProcess::Services services_{loop_, log_, spawner_, oom_, datagram_, "web"};
+  Closer closer_{loop_, log_};
+  std::size_t output_line_max_ = 8192;
+  WorkerProcess::Services services_{loop_, log_, spawner_, oom_, datagram_, closer_, "web", output_line_max_};
   IgnoredWorkerEvents worker_events_;
   ProcessTable processes_;
-  IgnoredEvents client_events_;
-  ClientSockets clients_{loop_, client_events_};
-  PoolReporter reporter_{"web", log_, events_, {workers_, processes_, clients_}};
+  PoolReporter reporter_{"web", log_, events_, {workers_, processes_}};
 };
 
 DeathRecord crash(WorkerRole role = WorkerRole::kWorker) {
@@ -216,11 +212,21 @@ TEST_CASE("a worker that never got a process is not said to survive SIGKILL") {
 
 TEST_CASE("a connection that is given up is an error that names its client") {
   Reports pool;
-  test::TcpPair connection = test::tcp_pair();
-  const std::string client = peer_name(connection.server);
-  pool.report(action::ReportGaveUp{pool.add(std::move(connection.server)), 3});
-  CHECK(pool.lines() == Lines{"error   pool web: a connection from " + client +
-                              " came back from workers 3 times and is closed: it may be what kills them"});
+  pool.reporter().gave_up("192.0.2.7:50000", 3);
+  CHECK(pool.lines() == Lines{"error   pool web: a connection from 192.0.2.7:50000 came back from workers 3 "
+                              "times and is closed: it may be what kills them"});
+}
+
+TEST_CASE("a worker that blocks a socket is an error that names the worker and the connection") {
+  Reports pool;
+  const WorkerId worker = pool.add(WorkerRole::kWorker);
+  const Ticket ticket = Ticket::make(17, 3);
+  pool.report(action::ReportSocketBlocked{worker, ticket, true});
+  pool.report(action::ReportSocketBlocked{worker, ticket, false});
+  const std::string call =
+      ": a call on the socket of connection 17 has waited for a second for the lock of the socket";
+  CHECK(pool.lines() == Lines{"error   pool web: worker 1 is killed" + call,
+                              "error   pool web: worker 1 has left a process that blocks a socket" + call});
 }
 
 TEST_CASE("a redispatch and saturation are events without a line") {

@@ -16,6 +16,7 @@
 #include "tests/config/temp_directory.h"
 #include "tests/proto/channel_pair.h"
 #include "tests/proto/open_descriptors.h"
+#include "tests/support/eventually.h"
 #include "tests/support/sockets.h"
 
 namespace prefork {
@@ -59,6 +60,7 @@ class Workers final : private CoreEventSink, private EventSink {
   ClientDescriptors client_descriptors_;
   OomCounter oom_{directory_.file("memory.events", "oom_kill 0\n")};
   Datagram datagram_;
+  Closer closer_{loop_, log_};
   Pool core_{settings(), 1, current_time()};
   ProcessTable processes_;
 
@@ -67,14 +69,15 @@ class Workers final : private CoreEventSink, private EventSink {
 
  private:
   std::size_t output_line_max_ = 8192;
-  WorkerProcess::Services process_services_{loop_, log_, spawner, oom_, datagram_, "web", output_line_max_};
-  ClientSockets clients_{loop_, *this};
-  PoolReporter reporter_{"web", log_, *this, {core_.workers(), processes_, clients_}};
+  WorkerProcess::Services process_services_{loop_,     log_,    spawner, oom_,
+                                            datagram_, closer_, "web",   output_line_max_};
+  PoolReporter reporter_{"web", log_, *this, {core_.workers(), processes_}};
 
  public:
-  PoolWorkers workers{SharedServices{loop_, log_, spawner, client_descriptors_, datagram_, *this, oom_, {}},
-                      {core_, process_services_, processes_, reporter_, *this},
-                      kSpawnerKey};
+  PoolWorkers workers{
+      SharedServices{loop_, log_, spawner, client_descriptors_, datagram_, *this, oom_, closer_, {}},
+      {core_, process_services_, processes_, reporter_, *this},
+      kSpawnerKey};
 
   Workers() { workers.add_generation(0, Launches{}); }
 
@@ -96,6 +99,7 @@ class Workers final : private CoreEventSink, private EventSink {
     REQUIRE(std::holds_alternative<Specific>(event));
     return std::get<Specific>(event);
   }
+  void settle() { REQUIRE(closer_.settle(kPatience)); }
   [[nodiscard]] bool silent() const { return events_.empty(); }
   [[nodiscard]] bool has_process(WorkerId worker) const { return processes_.find(worker) != nullptr; }
 
@@ -221,6 +225,7 @@ TEST_CASE("a forgotten worker is sent nothing, and is destroyed later, outside o
   CHECK_FALSE(pool.has_process(kWorker));
   CHECK(open_descriptors() == before + 3);  // both ends of the channel, and the test's copy of one
   pool.workers.destroy_forgotten();
+  pool.settle();
   CHECK(open_descriptors() == before + 2);
   TcpPair pair = tcp_pair();
   pool.workers.send(dispatch_of(Ticket{1}), pair.server);

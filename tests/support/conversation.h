@@ -46,6 +46,7 @@ class Conversation {
   void close_channel() { channel_.close(); }
   void shut_channel_down(int how);
   [[nodiscard]] std::uint64_t ticket() const { return ticket_; }
+  [[nodiscard]] int client() const { return client_.get(); }
 
  private:
   /// Acts on the record; true if it is a connection.

@@ -15,9 +15,10 @@
 //   send-zero  send-garbage:N  send-big  send-fd        break the protocol
 //   flood:N                            say Progress N times
 //   close-channel  shutdown-channel:rd  shutdown-channel:wr        and live on
-//   fork-holder:GATE                   leave a grandchild that holds channel and client until the gate opens
-//   only-first:NAME  only-first:NAME,limit=N            a worker that comes here later (than N) serves at
-//   once loop                               go on after `ready`
+//   block-socket:NAME                  hold the lock of the client's socket until it dies; marks NAME if it
+//   does fork-holder:GATE                   leave a grandchild that holds channel and client until the gate
+//   opens only-first:NAME  only-first:NAME,limit=N            a worker that comes here later (than N) serves
+//   at once loop                               go on after `ready`
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -36,6 +37,7 @@
 #include "tests/support/conversation.h"
 #include "tests/support/gate.h"
 #include "tests/support/script.h"
+#include "tests/support/socket_lock.h"
 
 namespace {
 
@@ -110,6 +112,12 @@ void leave_holder(const Step& step) {
   ::_exit(0);
 }
 
+void block_socket(Conversation& conversation, const Step& step) {
+  die_with_parent();
+  static const SocketLock lock(conversation.client());
+  if (lock.held()) leave_mark(step.text);
+}
+
 void go_on_unless_late(Conversation& conversation, const Step& step) {
   const std::string name = step.text.substr(0, step.text.find(','));
   if (!among_first(name, step.number("limit", 1))) conversation.serve();
@@ -146,6 +154,7 @@ const std::map<std::string, Act>& acts() {
       {"shutdown-channel",
        [](Conversation& c, const Step& step) { c.shut_channel_down(step.text == "rd" ? SHUT_RD : SHUT_WR); }},
       {"fork-holder", [](Conversation&, const Step& step) { leave_holder(step); }},
+      {"block-socket", block_socket},
       {"only-first", go_on_unless_late},
   };
   return kAll;

@@ -108,7 +108,7 @@ class SupervisorUnderTest {
 
  private:
   /// Descriptors of an idle supervisor, besides those of the pools, listeners, workers and connections.
-  static constexpr std::size_t kOwnDescriptors = 11;
+  static constexpr std::size_t kOwnDescriptors = 12;
   /// Between two looks at the status, which cost the supervisor time.
   static constexpr std::chrono::milliseconds kStatusInterval{10};
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <span>
@@ -22,6 +23,7 @@
 #include "tests/config/temp_directory.h"
 #include "tests/proto/channel_pair.h"
 #include "tests/support/eventually.h"
+#include "tests/support/traps.h"
 
 namespace prefork {
 namespace {
@@ -132,6 +134,13 @@ class Watched final : private WorkerProcess::Owner {
   void run_once() { loop_.run_once(); }
   [[nodiscard]] SpawnerLink& spawner() { return spawner_; }
   [[nodiscard]] const WorkerProcess::Services& services() const { return services_; }
+  /// Runs until the Closer has nothing more to do.
+  void settle() {
+    eventually("all is closed", [this] {
+      loop_.run_once();
+      return closer_.idle();
+    });
+  }
 
  private:
   void tell(const Event& event) override { told_.push_back(event); }
@@ -152,8 +161,9 @@ class Watched final : private WorkerProcess::Owner {
   SpawnerLink spawner_;
   OomCounter oom_{directory_.file("memory.events", "oom_kill 0\n")};
   Datagram datagram_;
+  Closer closer_{loop_, log_};
   std::size_t output_line_max_ = 8192;
-  WorkerProcess::Services services_{loop_, log_, spawner_, oom_, datagram_, "web", output_line_max_};
+  WorkerProcess::Services services_{loop_, log_, spawner_, oom_, datagram_, closer_, "web", output_line_max_};
   test::ChannelPair ends_;
   pid_t child_ = 0;
   pid_t process_known_ = 0;
@@ -267,6 +277,7 @@ TEST_CASE("a signal to a forked worker that has not introduced itself closes its
   watched.ask_template();
   watched.worker().signal(Signal::kTerminate);
   watched.check_exit(Exit::Kind::kVanished, 0);
+  watched.settle();
   Datagram datagram;
   CHECK(watched.other_end().receive(datagram) == ReceiveStatus::kEnd);
   watched.worker().signal(Signal::kKill);
@@ -443,6 +454,25 @@ TEST_CASE("a worker that was carried over goes on: its records and its exit are 
   CHECK(watched.await<event::WorkerIdle>().ticket == Ticket{5});
   REQUIRE(::kill(watched.child(), killed ? SIGKILL : SIGTERM) == 0);
   watched.check_exit(Exit::Kind::kSignaled, killed ? SIGKILL : SIGTERM);
+}
+
+TEST_CASE("FAULTS 85: a descriptor that a worker sends is closed outside the loop: its close may wait") {
+  Watched watched;
+  bool late = false;
+  SUBCASE("received") {}
+  SUBCASE("unread when the worker is forgotten") { late = true; }
+  const Fd channel(::fcntl(watched.other_end().descriptor(), F_DUPFD_CLOEXEC, 0));
+  watched.fork_process(do_nothing);
+  watched.adopt({});  // as on a kernel without SO_PASSRIGHTS, which the channel of a new worker has off
+  test::SlowToClose trap;
+  const bool sent = test::send_with_descriptor(channel, trap.socket);
+  REQUIRE(sent);
+  trap.socket.reset(-1);
+  const auto begin = std::chrono::steady_clock::now();
+  if (!late) (void)watched.await<event::WorkerViolated>();
+  watched.forget();
+  watched.settle();
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
 }
 
 }  // namespace
