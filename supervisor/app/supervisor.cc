@@ -77,6 +77,7 @@ void Supervisor::stop(bool quick) {
   }
   log_.info("stopping{}", quick ? " at once" : "; a second signal stops at once");
   upgrader_.cancel();
+  spawner_.stop();
   service_.stopping();
   pools_.stop(quick);
 }

@@ -50,6 +50,7 @@ void ActiveSpawner::expect_answer() {
 }
 
 void ActiveSpawner::answered(bool more) {
+  if (killed_) return;
   deadline_.stop();
   silent_since_.reset();
   if (more) expect_answer();

@@ -14,6 +14,11 @@ void LaunchQueue::next_sent() {
   waiting_.pop_front();
 }
 
+void LaunchQueue::give_up_waiting() {
+  for (const Request& request : waiting_) in_flight_.push_back(request.key);
+  waiting_.clear();
+}
+
 void LaunchQueue::drop(std::uint64_t pool) {
   std::erase_if(waiting_, [pool](const Request& request) { return request.key.pool == pool; });
 }

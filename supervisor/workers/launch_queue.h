@@ -36,6 +36,8 @@ class LaunchQueue {
 
   /// Drops the requests of a pool that wait. Its requests in flight are still answered.
   void drop(std::uint64_t pool);
+  /// No spawner will be sent what waits: it counts as sent and unanswered. Closes our copies.
+  void give_up_waiting();
   /// Empties the list of requests in flight, oldest first: they will not be answered.
   [[nodiscard]] std::vector<LaunchKey> take_unanswered() { return std::exchange(in_flight_, {}); }
   [[nodiscard]] bool awaits_answers() const { return !in_flight_.empty(); }

@@ -5,9 +5,12 @@
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <span>
 #include <system_error>
 #include <utility>
+
+#include "supervisor/system/signal_child.h"
 
 namespace prefork {
 
@@ -24,6 +27,13 @@ SpawnerLink::SpawnerLink(const Loop& loop, Log& log, const ClientDescriptors& cl
       retry_(loop),
       standby_(loop, log, Callback::to<&SpawnerLink::ask_for_standby>(*this)) {
   if (process.socket.valid()) active_.begin(std::move(process));
+}
+
+SpawnerLink::~SpawnerLink() {
+  // They end when their sockets close, unless they are stopped or hang.
+  if (active_.present()) (void)active_.kill();
+  const SpawnerProcess standby = standby_.take();
+  if (standby.pid != 0) signal_child(standby.pidfd, standby.pid, SIGKILL);
 }
 
 void SpawnerLink::begin() {
@@ -57,7 +67,7 @@ Result<void> SpawnerLink::renounce_root() {
 }
 
 void SpawnerLink::ask_for_standby() {
-  if (!standby_.ask(active_.socket())) return;
+  if (stopping_ || !standby_.ask(active_.socket())) return;
   requests_.sent(kStandbyKey);
   active_.expect_answer();
 }
@@ -113,10 +123,11 @@ void SpawnerLink::warn_of_lack(const LaunchReply& reply) {
 }
 
 void SpawnerLink::on_overdue() {
-  if (hear() || !requests_.awaits_answers()) return;
+  const bool heard = hear();
   if (active_.killed()) return replace("survives SIGKILL");
+  if (heard || !requests_.awaits_answers()) return;
   const double seconds = std::chrono::duration<double>(active_.silence()).count();
-  if (standby_.pid() == 0) {
+  if (standby_.pid() == 0 && !stopping_) {
     if (!std::exchange(keeps_silent_one_, true)) {
       log_.error(
           "the spawner process {} has not answered for {:.0f} s; there is no standby, so it is kept, and "
@@ -153,6 +164,10 @@ void SpawnerLink::replace(const std::string& fate) {
 }
 
 void SpawnerLink::start_over(const ActiveSpawner::Buried& dead, const std::string& fate) {
+  if (stopping_) {
+    requests_.give_up_waiting();
+    return give_up_requests();
+  }
   log_.error("the spawner process {} {}, and there is no standby; starting another", dead.pid, fate);
   if (::geteuid() != 0) {
     log_.error(

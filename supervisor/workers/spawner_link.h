@@ -43,6 +43,9 @@ class SpawnerLink {
               const rlimit& descriptors, Duration answer_timeout = ActiveSpawner::kAnswerTimeout);
   /// Has a standby made, and starts what is missing; after adopt(), goes on where that link was.
   void begin();
+  ~SpawnerLink();
+  SpawnerLink(const SpawnerLink&) = delete;
+  SpawnerLink& operator=(const SpawnerLink&) = delete;
 
   /// A key for a requester, never given before.
   [[nodiscard]] std::uint64_t next_key() { return ++last_key_; }
@@ -64,6 +67,8 @@ class SpawnerLink {
   void launch(const LaunchKey& key, const Launch& launch, Fd channel, Fd output);
   /// From now on no worker is started as root, whatever is asked.
   [[nodiscard]] Result<void> renounce_root();
+  /// No more workers are wanted: a spawner that does not answer is not kept.
+  void stop() { stopping_ = true; }
   /// Handles all answers that have come. True: the spawner has answered.
   bool hear();
 
@@ -99,6 +104,7 @@ class SpawnerLink {
   std::uint64_t last_key_ = 0;
   LaunchQueue requests_;
   std::set<LaunchStep> lacks_;  ///< defaults that workers go without: each is logged once
+  bool stopping_ = false;
   ActiveSpawner active_;
   bool keeps_silent_one_ = false;  ///< the log says so: no answer has come since
   TimerWatcher retry_;

@@ -129,6 +129,22 @@ TEST_CASE("FAULTS 70: when both die at once, others are started, and the log say
   CHECK(spawners_of(supervisor).size() == 2);
 }
 
+TEST_CASE("FAULTS 111: a supervisor whose spawner hangs ends at SIGTERM, whether its standby hangs or not") {
+  SupervisorUnderTest supervisor(PoolText{});
+  const pid_t worker = supervisor.wait_for_idle(1).pids().at(0);
+  const std::vector<pid_t> both = spawners_of(supervisor);
+  bool standby_hangs = false;
+  SUBCASE("only the spawner") {}
+  SUBCASE("both") { standby_hangs = true; }
+  REQUIRE(::kill(both[0], SIGSTOP) == 0);
+  if (standby_hangs) REQUIRE(::kill(both[1], SIGSTOP) == 0);
+  REQUIRE(::kill(worker, SIGKILL) == 0);
+  supervisor.wait_for_pool("another worker has been asked for",
+                           [](const PoolTable& pool) { return pool["starts"] == 2; });
+  CHECK(supervisor.stop() >= 0);
+  for (const pid_t pid : both) eventually("the spawner has ended", [pid] { return !is_alive(pid); });
+}
+
 TEST_CASE("FAULTS 70: when both die at once under a supervisor without root, workers serve on") {
   if (::geteuid() != 0) return;
   SupervisorUnderTest supervisor(PoolText{.more = kThem});

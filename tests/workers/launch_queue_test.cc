@@ -95,6 +95,16 @@ TEST_CASE("requests that will not be answered are given back, oldest first, and 
   CHECK(send_all(queue) == std::vector<LaunchKey>{key(3)});
 }
 
+TEST_CASE("FAULTS 111: what waits can be given up, and is then unanswered") {
+  LaunchQueue queue;
+  queue.push(request(key(1)));
+  queue.push(request(key(2)));
+  queue.next_sent();
+  queue.give_up_waiting();
+  CHECK(queue.next() == nullptr);
+  CHECK(queue.take_unanswered() == std::vector<LaunchKey>{key(1), key(2)});
+}
+
 TEST_CASE("an upgrade in place carries both lists over") {
   SpawnerState state;
   state.launch_format = kLaunchFormat;
