@@ -1,7 +1,7 @@
 #include "supervisor/listen/socket_file.h"
 
 #include <fcntl.h>
-#include <linux/un.h>
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -10,11 +10,14 @@
 namespace prefork {
 namespace {
 
+// As <linux/un.h> has it, which cannot be included together with <sys/un.h>.
+constexpr unsigned long kSocketFile = SIOCPROTOPRIVATE;
+
 Error other_file() { return Error{"something else has been put in the place of the socket"}; }
 
 /// Whether the kernel says that `socket` is bound to another file. It tells this only to CAP_NET_ADMIN.
 bool bound_elsewhere(int socket, const struct stat& file) {
-  const Fd bound(::ioctl(socket, SIOCUNIXFILE));
+  const Fd bound(::ioctl(socket, kSocketFile));
   struct stat status {};
   return bound.valid() && ::fstat(bound.get(), &status) == 0 &&
          (status.st_dev != file.st_dev || status.st_ino != file.st_ino);

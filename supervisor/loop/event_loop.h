@@ -34,7 +34,11 @@ class Loop {
   static void refused(struct ev_loop* loop);
 
  private:
+  static void keep_signals(struct ev_loop* loop, ev_prepare* watcher, int events) noexcept;
+
   struct ev_loop* loop_;
+  ev_prepare every_turn_{};
+  ev_async for_pipe_{};
   TurnMeter turns_;
   Callback refused_;
 };

@@ -228,6 +228,7 @@ TEST_CASE(
                                  }});
   supervisor.wait_for_log("gave up root");
   supervisor.wait_for_log("pool main: recycle.rss does nothing, for the memory of workers cannot be read: ");
+  open_directory(supervisor);
   supervisor.rewrite_config(pool(R"(, "queue": {"max": 100})"));
   supervisor.signal(SIGHUP);
   supervisor.wait_for_log("pool main: reloaded");

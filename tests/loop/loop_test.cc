@@ -20,13 +20,14 @@
 
 namespace {
 
-/// This many of the next calls of epoll_ctl(2) fail in this program.
+/// This many of the next calls of epoll_ctl(2) for that descriptor fail in this program.
 int failing_watches = 0;
+int failing_descriptor = -1;
 
 }  // namespace
 
 extern "C" int epoll_ctl(int epoll, int operation, int descriptor, epoll_event* event) noexcept {
-  if (failing_watches == 0)
+  if (failing_watches == 0 || descriptor != failing_descriptor)
     return static_cast<int>(::syscall(SYS_epoll_ctl, epoll, operation, descriptor, event));
   --failing_watches;
   errno = ENOSPC;
@@ -202,6 +203,7 @@ TEST_CASE("FAULTS 110: a descriptor that the kernel refuses to watch is no event
   loop.on_refusal(Callback::to<&Counter::call>(refusals));
   ReadWatcher watcher(loop);
   watcher.start(pipe.out.get(), Callback::to<&Counter::call>(events));
+  failing_descriptor = pipe.out.get();
   failing_watches = 3;
   loop.run_once();
   CHECK(events.calls == 0);
@@ -219,6 +221,7 @@ TEST_CASE("FAULTS 110: a watcher that is stopped after a refusal stays stopped")
   Counter events(loop);
   ReadWatcher watcher(loop);
   watcher.start(pipe.out.get(), Callback::to<&Counter::call>(events));
+  failing_descriptor = pipe.out.get();
   failing_watches = 1;
   loop.run_once();
   watcher.stop();
