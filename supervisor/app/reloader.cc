@@ -60,6 +60,7 @@ Result<void> Reloader::apply(const Config& config, Changes& changes) {
     return settled;
   if (at_start) {
     if (auto guarded = protect_clients(config, parts_.clients, parts_.log); !guarded) return guarded;
+    parts_.confined();
   }
   for (const std::string& warning : setting_warnings(config, source_.file)) parts_.log.warn("{}", warning);
   // From here on nothing is refused. Every listening socket finds its next owner before the first listener is

@@ -14,6 +14,7 @@
 #include "supervisor/app/pool_set.h"
 #include "supervisor/control/control_event.h"
 #include "supervisor/control_server/control_socket.h"
+#include "supervisor/loop/callback.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/state/upgrade_state.h"
 #include "supervisor/system/client_descriptors.h"
@@ -37,6 +38,7 @@ class Reloader {
     ControlSocket& control;
     SpawnerLink& spawner;
     ClientDescriptors& clients;
+    Callback confined = {};  ///< called once, with root given up and the filter installed, before any start
   };
 
   Reloader(Source source, const Parts& parts);

@@ -22,7 +22,8 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       pools_({loop_, log, spawner_, clients_, datagram_, control_, oom_, closer_, Callback()}),
       service_(loop_, log, static_cast<const ServiceReporter::Subject&>(*this)),
       status_writer_(loop_, log, static_cast<const Operations&>(*this)),
-      reloader_(std::move(options.source), {log, pools_, control_, spawner_, clients_}),
+      reloader_(std::move(options.source),
+                {log, pools_, control_, spawner_, clients_, Callback::to<&Supervisor::start_threads>(*this)}),
       requests_(log, pools_, control_, clients_),
       upgrader_({std::move(options.program), reloader_.file()}, loop_, log, control_, clients_,
                 static_cast<Upgrader::Subject&>(*this)),
@@ -54,10 +55,14 @@ Result<void> Supervisor::start(const Config& config, Fd config_lock) {
   return reloader_.start(config, std::move(config_lock));
 }
 
-int Supervisor::run() {
-  hide_from_own_user();  // again: the exec of an upgrade in place has undone it
+// Before the first worker is started: where processes are limited, threads come first.
+void Supervisor::start_threads() {
   if (!log_.never_wait()) log_.warn("no thread can be started for the log: while its disk hangs, all waits");
   closer_.begin();
+}
+
+int Supervisor::run() {
+  hide_from_own_user();  // again: the exec of an upgrade in place has undone it
   service_.begin();
   reaper_.begin();
   loop_.run();
@@ -204,6 +209,7 @@ void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& confi
             state.version, ::getpid(), describe(current_time() - state.written_at));
   if (clients_.are_protected() && !configs.running.seccomp.value_or(true))
     log_.info("seccomp stays until the supervisor is restarted: an installed filter cannot be removed");
+  start_threads();
   spawner_.begin();
   pools_.for_each([](PoolRunner& pool) { pool.resume(); });
   status_writer_.adopt(state.last_status, state.status_due);

@@ -91,6 +91,7 @@ class Supervisor final : private Operations,
   [[nodiscard]] bool knows_child(pid_t pid) const override;
   void child_stopped(pid_t pid, bool stopped) override;
 
+  void start_threads();
   void on_before_sleep();
   void write_log();
 

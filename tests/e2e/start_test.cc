@@ -218,9 +218,9 @@ TEST_CASE(
                                .control = false,
                                .more = R"("restart": {"backoff_min": "10ms"}, "control": ")" + control + '"'}
                           .text());
-  // The supervisor, its two spawners, and two workers.
+  // The supervisor with a thread for the log and one for client sockets, its two spawners, and two workers.
   const auto limit = [nobody_else] {
-    const rlimit processes{.rlim_cur = 5, .rlim_max = 64};
+    const rlimit processes{.rlim_cur = 7, .rlim_max = 64};
     if (::setrlimit(RLIMIT_NPROC, &processes) < 0 || ::setgid(nobody_else) < 0 || ::setuid(nobody_else) < 0)
       ::_exit(125);
   };

@@ -32,6 +32,22 @@ using test::eventually;
 using test::send_raw;
 using Signal = action::SignalWorker::Signal;
 
+struct SleepingChild {
+  SleepingChild() : pid(::fork()) {
+    if (pid == 0) {
+      for (;;) ::pause();
+    }
+  }
+  ~SleepingChild() {
+    (void)::kill(pid, SIGKILL);
+    (void)::waitpid(pid, nullptr, 0);
+  }
+  SleepingChild(const SleepingChild&) = delete;
+  SleepingChild& operator=(const SleepingChild&) = delete;
+
+  pid_t pid;
+};
+
 Fd open_pidfd(pid_t pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
 void send(Channel& channel, RecordKind kind, std::uint64_t ticket = 0) {
@@ -224,7 +240,8 @@ void send_together(Channel& channel, const std::vector<Record>& records) {
 TEST_CASE("the last records of a worker that cannot be watched are not taken for those of another") {
   auto socket = make_spawner_socket();
   REQUIRE(socket.ok());
-  Watched watched({std::move(socket.value().first), open_pidfd(::getpid()), ::getpid()});
+  const SleepingChild spawner;  // the link kills it in the end
+  Watched watched({std::move(socket.value().first), open_pidfd(spawner.pid), spawner.pid});
   Neighbour neighbour(watched.services(), watched.spawner());
   watched.ask_spawner();
   const auto busy = [](std::uint64_t ticket) { return Record{.kind = RecordKind::kBusy, .ticket = ticket}; };
