@@ -90,6 +90,9 @@ std::string describe(const action::ReportViolation& violation) {
       return fmt::format("a record for ticket {}, which it does not hold", violation.value);
     case What::kWrongState:
       return fmt::format("a record for ticket {} that contradicts its earlier records", violation.value);
+    case What::kNotReceived:
+      return fmt::format("Busy or Refused for ticket {}, which is still unread in its channel",
+                         violation.value);
     case What::kMayNotPark:
       return fmt::format("Park for ticket {}, whose Connection did not allow it (flag 1, keep_alive.park)",
                          violation.value);

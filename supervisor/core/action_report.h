@@ -32,7 +32,8 @@ struct ReportViolation {
     kUnknownTicket,
     kWrongState,
     kMayNotPark,
-    kUnexpectedPong
+    kUnexpectedPong,
+    kNotReceived
   };
   WorkerId worker;
   What what = What::kUnexpectedReady;

@@ -41,6 +41,7 @@ struct ConnectionRow {
   Instant since;      ///< start of the present state; kBusy: of the last sign of progress
   Instant queued_at;  ///< since when it has wanted a worker; a dispatch that failed does not interrupt this
   WorkerId worker;    ///< kDispatched, kBusy
+  std::uint64_t datagram = 0;              ///< its number among those for its worker; 0: unknown
   std::array<WorkerId, 2> came_from = {};  ///< the first workers that it came back from
 
   template <typename Self, typename Visit>
@@ -54,7 +55,7 @@ struct ConnectionRow {
     visit("asked_at", self.asked_at), visit("begun_at", self.begun_at);
     visit("accepted_at", self.accepted_at), visit("sent", self.sent), visit("since", self.since);
     visit("queued_at", self.queued_at), visit("worker", self.worker);
-    visit("came_from", self.came_from);
+    visit("came_from", self.came_from), visit("datagram", self.datagram);
   }
 
   [[nodiscard]] bool came_back_from(WorkerId other) const {

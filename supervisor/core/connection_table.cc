@@ -164,6 +164,10 @@ ConnectionRow* ConnectionTable::next_held(const ConnectionRow& row) {
   return at(entries_[row.ticket.slot()].links[kPlace].next);
 }
 
+ConnectionRow* ConnectionTable::previous_held(const ConnectionRow& row) {
+  return at(entries_[row.ticket.slot()].links[kPlace].previous);
+}
+
 SlotList& ConnectionTable::held_by(WorkerId worker) {
   if (worker.slot() >= held_.size()) held_.resize(worker.slot() + 1);
   return held_[worker.slot()];

@@ -83,6 +83,9 @@ class ConnectionTable {
   /// The connections that a worker holds, one after the other; null at the end.
   [[nodiscard]] ConnectionRow* first_held(WorkerId worker) { return at(held_by(worker).first()); }
   [[nodiscard]] ConnectionRow* next_held(const ConnectionRow& row);
+  /// The same from the last to the first.
+  [[nodiscard]] ConnectionRow* last_held(WorkerId worker) { return at(held_by(worker).last()); }
+  [[nodiscard]] ConnectionRow* previous_held(const ConnectionRow& row);
   /// Calls `visit` with each connection that the worker holds.
   template <typename Visit>
   void for_each_held(WorkerId worker, Visit visit) const {

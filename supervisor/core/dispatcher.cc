@@ -18,6 +18,13 @@ Duration park_timeout(const PoolSettings& settings) {
   return settings.keep_alive.value_or(PoolSettings::KeepAlive()).idle_timeout;
 }
 
+/// The connection is still in the worker's channel, which keeps the order. A record that could not be sent is
+/// counted in `datagrams` and never unread: then the answer is milder, never stricter.
+bool has_not_received(const WorkerRow& worker, const ConnectionRow& connection,
+                      std::optional<std::uint32_t> unread) {
+  return unread && connection.datagram != 0 && connection.datagram + *unread > worker.datagrams;
+}
+
 }  // namespace
 
 void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& out) {
@@ -98,6 +105,7 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
     action.park_at_once = !worker_may_keep();
     if (!action.park_at_once && !std::exchange(worker.may_keep, true)) keepers_.push_back(worker.id);
   }
+  connection.datagram = ++worker.datagrams;
   out.push_back(action);
   if (connection.redispatches > 0 && !connection.came_back_from(worker.id)) {
     out.push_back(action::ReportRedispatched{worker.id, connection.ticket, connection.redispatches});
@@ -116,7 +124,9 @@ void Dispatcher::ask_to_park(Actions& out) {
     WorkerRow* worker = workers_.find(keeper);
     if (worker == nullptr) continue;
     worker->may_keep = false;
-    if (worker->load > 0) out.push_back(action::SendYield{keeper});
+    if (worker->load == 0) continue;
+    ++worker->datagrams;
+    out.push_back(action::SendYield{keeper});
   }
   keepers_.clear();
 }
@@ -125,6 +135,7 @@ void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& 
                                  Actions& out) {
   ConnectionRow* connection = find_held(row, event.ticket);
   if (connection == nullptr) return;
+  forget_datagram(row, *connection);
   workers_.release(row);
   connections_.unassign(*connection);
   switch (event.cause) {
@@ -142,16 +153,28 @@ void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& 
   connections_.requeue(*connection, now);
 }
 
+void Dispatcher::forget_datagram(WorkerRow& row, const ConnectionRow& connection) {
+  if (connection.datagram == 0) return;
+  --row.datagrams;
+  // Those that were ordered together with it and behind it.
+  for (ConnectionRow* later = connections_.last_held(row.id);
+       later != nullptr && later->datagram > connection.datagram;
+       later = connections_.previous_held(*later)) {
+    --later->datagram;
+  }
+}
+
 ConnectionRow* Dispatcher::find_held(const WorkerRow& row, Ticket ticket) {
   ConnectionRow* connection = connections_.find(ticket);
   return connection != nullptr && connection->worker == row.id ? connection : nullptr;
 }
 
-std::optional<Dispatcher::Violation> Dispatcher::busy(WorkerRow& row, Ticket ticket, Instant now,
-                                                      Actions& out) {
+std::optional<Dispatcher::Violation> Dispatcher::busy(WorkerRow& row, Ticket ticket, Unread unread,
+                                                      Instant now, Actions& out) {
   ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return Violation::kUnknownTicket;
   if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
+  if (has_not_received(row, *connection, unread)) return Violation::kNotReceived;
   connections_.begin(*connection, now);
   ++counters_.begun;
   if (settings_.hold == Hold::kReceipt && !connection->may_park) {
@@ -177,11 +200,12 @@ void Dispatcher::finish(WorkerRow& row, const ConnectionRow& connection, Instant
   counters_.busy_times.add(now - connection.begun_at);
 }
 
-std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket ticket, Instant now,
-                                                         Actions& out) {
+std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket ticket, Unread unread,
+                                                         Instant now, Actions& out) {
   ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return Violation::kUnknownTicket;
   if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
+  if (has_not_received(row, *connection, unread)) return Violation::kNotReceived;
   ++row.refused;
   workers_.release(row);
   connections_.unassign(*connection);

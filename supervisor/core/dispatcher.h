@@ -59,10 +59,12 @@ class Dispatcher {
   void inspected(const event::Inspected& event, Instant now, Actions& out);
 
   // Records from a ready, draining or stopping worker. A record that does not fit changes nothing.
-  std::optional<Violation> busy(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
+  // `unread`: as in event::WorkerBusy.
+  using Unread = std::optional<std::uint32_t>;
+  std::optional<Violation> busy(WorkerRow& row, Ticket ticket, Unread unread, Instant now, Actions& out);
   std::optional<Violation> idle(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
   std::optional<Violation> parked(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
-  std::optional<Violation> refused(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
+  std::optional<Violation> refused(WorkerRow& row, Ticket ticket, Unread unread, Instant now, Actions& out);
   std::optional<Violation> progress(const WorkerRow& row, Ticket ticket, Instant now);
 
   /// The worker is dead: connections that it had not begun go to other workers, the others are inspected or
@@ -106,6 +108,8 @@ class Dispatcher {
  private:
   /// The connection if this worker holds it; null otherwise.
   ConnectionRow* find_held(const WorkerRow& row, Ticket ticket);
+  /// The connection was not sent.
+  void forget_datagram(WorkerRow& row, const ConnectionRow& connection);
   /// Into the queue. Turns a connection away when the queue is too long.
   void enqueue(ConnectionRow& row, Instant now, Actions& out);
   void enter_lobby(ConnectionRow& row, ConnectionState state, Instant now, Actions& out);

@@ -23,6 +23,8 @@ struct WorkerReady {
 struct WorkerBusy {
   WorkerId worker;
   Ticket ticket;
+  /// How many of the datagrams that were sent to the worker it has not received; nothing: not looked.
+  std::optional<std::uint32_t> unread = {};
 };
 struct WorkerIdle {
   WorkerId worker;
@@ -36,6 +38,7 @@ struct WorkerParked {
 struct WorkerRefused {
   WorkerId worker;
   Ticket ticket;
+  std::optional<std::uint32_t> unread = {};  ///< as in WorkerBusy
 };
 struct WorkerProgress {
   WorkerId worker;

@@ -111,6 +111,7 @@ void Lifecycle::drain(WorkerRow& row, StopReason reason, Instant now, Actions& o
   row.reason = reason;
   workers_.set_status(row, WorkerStatus::kDraining, now);
   workers_.set_deadline(row, now + (row.load > 0 ? settings_.stop_timeout : settings_.kill_timeout));
+  ++row.datagrams;
   out.push_back(action::SendDrain{row.id});
 }
 

@@ -64,7 +64,7 @@ void Pool::on(const event::WorkerReady& event, Instant now, Actions& out) {
 void Pool::on(const event::WorkerBusy& event, Instant now, Actions& out) {
   WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
   if (row == nullptr) return;
-  if (const auto wrong = dispatcher_.busy(*row, event.ticket, now, out)) {
+  if (const auto wrong = dispatcher_.busy(*row, event.ticket, event.unread, now, out)) {
     violated(*row, *wrong, event.ticket.value, now, out);
   }
 }
@@ -92,7 +92,7 @@ void Pool::on(const event::WorkerParked& event, Instant now, Actions& out) {
 void Pool::on(const event::WorkerRefused& event, Instant now, Actions& out) {
   WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
   if (row == nullptr) return;
-  if (const auto wrong = dispatcher_.refused(*row, event.ticket, now, out)) {
+  if (const auto wrong = dispatcher_.refused(*row, event.ticket, event.unread, now, out)) {
     violated(*row, *wrong, event.ticket.value, now, out);
   } else {
     lifecycle_.pause(*row, now + Dispatcher::kPause);

@@ -78,6 +78,7 @@ Upkeep::Health Upkeep::check(WorkerRow& row, Instant now, Actions& out) const {
   if (row.pinged_at) return now - *row.pinged_at >= settings_.ping_timeout ? Health::kSilent : Health::kWell;
   if (now - std::max(row.since, row.ponged_at.value_or(row.since)) >= settings_.ping_interval) {
     row.pinged_at = now;
+    ++row.datagrams;
     out.push_back(action::SendPing{row.id});
   }
   return Health::kWell;

@@ -21,7 +21,8 @@ struct WorkerRow {
   std::uint32_t load = 0;   ///< connections dispatched to it and not finished
   std::uint32_t slots = 0;  ///< the most connections it may have; known when it is ready
   std::uint64_t served = 0;
-  std::uint64_t refused = 0;  ///< connections, each time
+  std::uint64_t datagrams = 0;  ///< ordered for it so far
+  std::uint64_t refused = 0;    ///< connections, each time
   Instant started_at;
   Instant since;      ///< start of the present status; of being idle or busy, when it is ready
   Instant ready_at;   ///< meaningful when was_ready
@@ -58,6 +59,7 @@ struct WorkerRow {
     visit("pinged_at", self.pinged_at), visit("ponged_at", self.ponged_at);
     visit("lineage", self.lineage), visit("may_keep", self.may_keep);
     visit("reported_load", self.reported_load), visit("refused", self.refused);
+    visit("datagrams", self.datagrams);
   }
 
   /// It can take a connection now.

@@ -13,6 +13,9 @@ namespace {
 /// kernel accounts 768 bytes for a datagram, and doubles the number that it is given.
 int send_buffer_for(std::uint32_t slots) { return static_cast<int>((slots + 4) * 768 / 2); }
 
+/// How many workers a template may be asked for before it has read of the first.
+constexpr std::uint32_t kForksInFlight = 16;
+
 event::DispatchFailed::Cause to_cause(SendStatus status) {
   switch (status) {
     case SendStatus::kFull: return event::DispatchFailed::Cause::kWorkerFull;
@@ -53,7 +56,8 @@ void PoolWorkers::add_generation(Generation generation, Launches launches) {
 }
 
 void PoolWorkers::perform(const action::StartWorker& action) {
-  auto ends = Channel::make_pair(send_buffer_for(parts_.core.settings().slots));
+  const bool forks = action.role == WorkerRole::kTemplate;
+  auto ends = Channel::make_pair(send_buffer_for(forks ? kForksInFlight : parts_.core.settings().slots));
   if (ends) {
     if (auto own = shared_.client_descriptors.check_own(ends.value().first.descriptor()); !own)
       ends = own.error();

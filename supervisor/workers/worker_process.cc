@@ -217,9 +217,14 @@ void WorkerProcess::handle(const Message& message) {
   switch (record.kind) {
     case RecordKind::kReady:
       return owner_.tell(event::WorkerReady{id_, record.ticket, foreign_version(record.value)});
-    case RecordKind::kBusy: return owner_.tell(event::WorkerBusy{id_, ticket});
+    case RecordKind::kBusy: {
+      const bool checked = receipts_++ % UnreadDatagrams::kCheckEach == 0;
+      return owner_.tell(
+          event::WorkerBusy{id_, ticket, checked ? services_.unread.of(channel_) : std::nullopt});
+    }
     case RecordKind::kIdle: return owner_.tell(event::WorkerIdle{id_, ticket});
-    case RecordKind::kRefused: return owner_.tell(event::WorkerRefused{id_, ticket});
+    case RecordKind::kRefused:
+      return owner_.tell(event::WorkerRefused{id_, ticket, services_.unread.of(channel_)});
     case RecordKind::kProgress: return owner_.tell(event::WorkerProgress{id_, ticket});
     case RecordKind::kNote: note_ = escape_to_ascii(message.text, kMaxNoteLength); return;
     case RecordKind::kPong: return owner_.tell(event::WorkerPong{id_});

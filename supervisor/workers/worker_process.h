@@ -10,18 +10,17 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "proto/channel.h"
 #include "supervisor/clients/closer.h"
 #include "supervisor/core/action.h"
 #include "supervisor/core/event.h"
-#include "supervisor/core/ids.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
 #include "supervisor/state/worker_state.h"
 #include "supervisor/system/oom_counter.h"
 #include "supervisor/workers/spawner_link.h"
+#include "supervisor/workers/unread_datagrams.h"
 #include "supervisor/workers/worker_output.h"
 
 namespace prefork {
@@ -47,6 +46,7 @@ class WorkerProcess {
     Closer& closer;      ///< of descriptors that workers send
     std::string pool;    ///< "web": the lines that its worker 4711 writes begin with "web[4711]"
     const std::size_t& output_line_max;  ///< see OutputLines; a reload may change it
+    UnreadDatagrams unread = {};
   };
 
   /// `forked_by_template`: its first datagram names its process. Else started() or not_started() follows.
@@ -111,6 +111,7 @@ class WorkerProcess {
   pid_t pid_ = 0;
   Life life_;
   bool violated_ = false;  ///< in any life: further violations are not told
+  unsigned receipts_ = 0;  ///< Busy records so far
   std::optional<action::SignalWorker::Signal> pending_signal_;  ///< in kRequested
   std::string start_error_;
   std::string note_;

@@ -101,6 +101,8 @@ TEST_CASE("a violation is described with what was sent and what is allowed") {
   CHECK(text(What::kBadSlots, 0).starts_with("Ready with 0 slots; allowed is 1 and more"));
   CHECK(text(What::kNotReady, 17) == "a record for ticket 17 before Ready");
   CHECK(text(What::kUnknownTicket, 17) == "a record for ticket 17, which it does not hold");
+  CHECK(text(What::kNotReceived, 17) ==
+        "Busy or Refused for ticket 17, which is still unread in its channel");
   CHECK(text(What::kMayNotPark, 17) ==
         "Park for ticket 17, whose Connection did not allow it (flag 1, keep_alive.park)");
   CHECK(text(What::kWrongState, 17) == "a record for ticket 17 that contradicts its earlier records");

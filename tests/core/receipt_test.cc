@@ -277,6 +277,70 @@ TEST_CASE("FAULTS 9: a receipt that arrives after the kill still counts") {
   CHECK(d.count<action::ReportViolation>() == 0);
 }
 
+TEST_CASE("FAULTS 120: a worker that claims a connection that it has not received is killed") {
+  for (const bool refuses : {false, true}) {
+    CAPTURE(refuses);
+    PoolDriver d(holding(kReceipt, 2, 3));
+    d.ready_all(3);
+    const Ticket ticket = d.accept();
+    const WorkerId liar = d.holder(ticket);
+    if (refuses) {
+      d.handle(event::WorkerRefused{liar, ticket, 1});
+    } else {
+      d.handle(event::WorkerBusy{liar, ticket, 1});
+    }
+    CHECK(d.killed(liar));
+    CHECK(d.last<action::ReportViolation>().what == action::ReportViolation::What::kNotReceived);
+    CHECK(d.count<action::CloseCopy>() == 0);
+    CHECK(d.pool.counters().begun == 0);
+    d.exit(liar, PoolDriver::kKilled);
+    CHECK(d.holder(ticket) != liar);  // nothing is lost
+    CHECK(d.holder(ticket));
+  }
+}
+
+TEST_CASE("FAULTS 120: what was sent to a worker later may be unread in its channel") {
+  PoolDriver d(holding(kReceipt, 1, 3));
+  d.ready_all(3);
+  const Ticket first = d.accept();
+  const Ticket second = d.accept();
+  const Ticket third = d.accept();
+  const WorkerId worker = d.holder(first);
+  d.handle(event::WorkerBusy{worker, first, 2});
+  d.handle(event::WorkerBusy{worker, second, std::nullopt});
+  CHECK_FALSE(d.killed(worker));
+  d.handle(event::WorkerBusy{worker, third, 1});
+  CHECK(d.killed(worker));
+}
+
+TEST_CASE("FAULTS 120: a connection that could not be sent is not held against the worker") {
+  PoolDriver d(holding(kReceipt, 1, 3));
+  d.ready_all(3);
+  const Ticket ticket = d.accept();
+  const WorkerId worker = d.holder(ticket);
+  const Ticket failed = d.accept();
+  d.handle(event::DispatchFailed{worker, failed, event::DispatchFailed::Cause::kWorkerFull});
+  d.handle(event::WorkerBusy{worker, ticket, 0});
+  d.advance(Dispatcher::kPause);
+  REQUIRE(d.holder(failed) == worker);
+  d.handle(event::WorkerBusy{worker, failed, 0});
+  CHECK_FALSE(d.killed(worker));
+  CHECK(d.pool.counters().begun == 2);
+}
+
+TEST_CASE("FAULTS 120: connections that could not be sent hide no connection that is unread") {
+  PoolDriver d(holding(kReceipt, 1, 3));
+  d.ready_all(3);
+  const Ticket ticket = d.accept();
+  const WorkerId worker = d.holder(ticket);
+  const Ticket failed = d.accept();
+  const Ticket last = d.accept();
+  d.handle(event::DispatchFailed{worker, failed, event::DispatchFailed::Cause::kBadConnection});
+  SUBCASE("before them") { d.handle(event::WorkerBusy{worker, ticket, 2}); }
+  SUBCASE("behind them") { d.handle(event::WorkerBusy{worker, last, 1}); }
+  CHECK(d.killed(worker));
+}
+
 TEST_CASE("a worker that is busy is not asked for another receipt") {
   PoolDriver d(holding(kReceipt));
   d.ready_all();

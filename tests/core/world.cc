@@ -205,16 +205,17 @@ void World::work(WorkerId worker, Ticket ticket) {
     ++p.served;
     return tell(event::WorkerIdle{worker, ticket});
   }
+  receive(p, ticket);
   if (!friendly_ && draws_.one_in(8)) {
     p.hand.erase(ticket);
     connection(ticket).comebacks.insert(worker);
     ++p.refused;
-    return tell(event::WorkerRefused{worker, ticket});
+    return tell(event::WorkerRefused{worker, ticket, unread(p)});
   }
   begun = true;
   connection(ticket).begun_by = worker;
   ++truth_.begun;
-  tell(event::WorkerBusy{worker, ticket});
+  tell(event::WorkerBusy{worker, ticket, unread(p)});
 }
 
 /// Sends a record that usually does not fit. When it happens to fit, the model follows it.
@@ -262,6 +263,7 @@ void World::lie(WorkerId worker, Ticket ticket) {
   const auto in_hand = hand.find(ticket);
   const bool dispatched = in_hand != hand.end() && !in_hand->second;
   const bool begun = in_hand != hand.end() && in_hand->second;
+  if (dispatched && draws_.one_in(2) && claim_unread(worker, ticket)) return;
   switch (draws_.below(5)) {
     case 4:
       if (!begun) return tell(event::WorkerParked{worker, ticket});

@@ -64,6 +64,8 @@ class World {
     bool pinged = false;
     bool dead = false;
     std::uint64_t served = 0, refused = 0;
+    std::vector<Ticket> sent;     ///< the datagrams for it; no ticket: not a connection
+    std::size_t received = 0;     ///< of these
     std::map<Ticket, bool> hand;  ///< what it has received and not finished; true: begun
   };
   struct Connection {
@@ -111,6 +113,7 @@ class World {
   void carry_out(const action::CloseListeners& action);
   void carry_out(const action::ReportDeath& action);
   void carry_out(const action::ReportRollout& action);
+  void carry_out(const action::ReportViolation& action);
   void carry_out(const action::Stopped& action);
   template <typename Report>
   void carry_out(const Report& /*report*/) {}
@@ -129,6 +132,12 @@ class World {
   void work(WorkerId worker, Ticket ticket);
   void misbehave(WorkerId worker);
   void lie(WorkerId worker, Ticket ticket);
+  /// The worker takes everything up to this connection out of its channel, perhaps more.
+  void receive(Process& p, Ticket ticket);
+  /// What the kernel tells of its channel, if the supervisor looks.
+  std::optional<std::uint32_t> unread(const Process& p);
+  /// Claims the connection without having received it, if it has not.
+  bool claim_unread(WorkerId worker, Ticket ticket);
   void change(bool replace);
   void die(WorkerId worker, Exit exit);
   void let_time_pass();
@@ -168,6 +177,7 @@ class World {
   bool listeners_closed_ = false;
   bool stopped_ = false;
   bool clean_ = false;
+  bool claims_unread_ = false;
 };
 
 }  // namespace prefork

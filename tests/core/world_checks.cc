@@ -116,6 +116,7 @@ void World::carry_out(const action::StartWorker& action) {
 void World::carry_out(const action::SendDrain& action) {
   Process& p = process(action.worker);
   demand(p.ready && !p.draining && !p.terminated && !p.killed, "Drain for a worker that is not ready");
+  p.sent.emplace_back();
   p.draining = true;
 }
 
@@ -152,6 +153,7 @@ void World::carry_out(const action::SendPing& action) {
   Process& p = process(action.worker);
   demand(p.ready && !p.pinged && p.hand.empty(),
          "a Ping for one that works, or was not asked to answer the last");
+  p.sent.emplace_back();
   p.pinged = true;
 }
 
@@ -195,11 +197,13 @@ void World::carry_out(const action::Dispatch& action) {
     return;
   }
   p.hand[action.ticket] = false;
+  p.sent.push_back(action.ticket);
   connection(action.ticket).at_work = false;
 }
 
 void World::carry_out(const action::SendYield& action) {
   demand(process(action.worker).ready, "a worker that is not ready is asked to park");
+  process(action.worker).sent.emplace_back();
 }
 
 void World::carry_out(const action::Watch& action) {
@@ -291,6 +295,11 @@ void World::carry_out(const action::CloseListeners& /*action*/) {
 
 void World::carry_out(const action::ReportDeath& action) {
   demand(process(action.record.worker).dead, "the death of a living worker is reported");
+}
+
+void World::carry_out(const action::ReportViolation& action) {
+  demand(action.what != action::ReportViolation::What::kNotReceived || claims_unread_,
+         "a worker is blamed for a connection that it has received");
 }
 
 void World::carry_out(const action::ReportRollout& action) {

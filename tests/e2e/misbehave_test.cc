@@ -96,6 +96,13 @@ TEST_CASE("FAULTS 16: a worker that speaks of what it does not hold, or out of t
   });
 }
 
+TEST_CASE("FAULTS 120: a worker that claims a connection and leaves it in its channel is killed") {
+  check_each_is_killed({
+      {"Busy and Idle", {"ready", "peek", "busy", "idle"}, "unread in its channel"},
+      {"Refused", {"ready", "peek", "refused"}, "unread in its channel"},
+  });
+}
+
 TEST_CASE("FAULTS 16: a worker that says Idle twice is killed, and the connection it served stays served") {
   SupervisorUnderTest supervisor({.command = scripted({"only-first:bad", "ready", "recv", "busy", "write:bye",
                                                        "shutdown", "close", "idle", "idle", "hang"}),

@@ -47,6 +47,15 @@ void Conversation::receive_connection() {
   }
 }
 
+void Conversation::peek_at_connection() {
+  std::array<std::byte, kRecordSize> bytes{};
+  if (::recv(channel_.descriptor(), bytes.data(), bytes.size(), MSG_PEEK) !=
+      static_cast<ssize_t>(kRecordSize))
+    std::exit(0);
+  DatagramReader reader(bytes);
+  if (const auto message = reader.next()) ticket_ = message->record.ticket;
+}
+
 void Conversation::receive_datagram() {
   if (channel_.wait_and_receive(datagram_) != ReceiveStatus::kDatagram) std::exit(0);
 }

@@ -27,6 +27,9 @@ class Conversation {
   /// Waits for the next connection and makes it the current one; answers Ping. Exits at Drain and at the
   /// channel's end. The former current connection stays open.
   void receive_connection();
+  /// Waits for the next connection, which becomes the current one without its socket, and leaves it in the
+  /// channel.
+  void peek_at_connection();
   /// Waits for one datagram and keeps it, without a look at its content.
   void receive_datagram();
   /// In a template of `start: fork`: forks workers as the worker library does, and returns in each of them.

@@ -3,6 +3,7 @@
 //
 //   ready  ready:slots=3,version=9     say Ready
 //   recv                               wait for a connection; from now on it is the one at hand
+//   peek                               look at the next datagram, a connection, and leave it in the channel
 //   busy idle refused progress         say it of the connection at hand
 //   send:kind=K,ticket=T,value=V       say any record
 //   read:N  write:TEXT                 read exactly N bytes from the client, write to it
@@ -127,6 +128,7 @@ const std::map<std::string, Act>& acts() {
   static const std::map<std::string, Act> kAll = {
       {"ready", say_ready},
       {"recv", [](Conversation& c, const Step&) { c.receive_connection(); }},
+      {"peek", [](Conversation& c, const Step&) { c.peek_at_connection(); }},
       {"busy", [](Conversation& c, const Step&) { c.say(RecordKind::kBusy); }},
       {"idle", [](Conversation& c, const Step&) { c.say(RecordKind::kIdle); }},
       {"refused", [](Conversation& c, const Step&) { c.say(RecordKind::kRefused); }},

@@ -12,7 +12,9 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -117,6 +119,14 @@ class Watched final : private WorkerProcess::Owner {
   template <typename T>
   [[nodiscard]] bool has_told() const {
     return position_of<T>() < told_.size();
+  }
+  template <typename T>
+  [[nodiscard]] std::vector<T> all_of() const {
+    std::vector<T> all;
+    for (const Event& event : told_) {
+      if (const T* wanted = std::get_if<T>(&event)) all.push_back(*wanted);
+    }
+    return all;
   }
   template <typename T>
   T await() {
@@ -260,6 +270,21 @@ TEST_CASE("the last records of a worker that cannot be watched are not taken for
   CHECK(std::get<event::WorkerBusy>(neighbour.told()[0]).ticket == Ticket{7});
   CHECK(std::get<event::WorkerBusy>(neighbour.told()[1]).ticket == Ticket{8});
   CHECK(std::holds_alternative<event::WorkerExited>(neighbour.told()[2]));
+TEST_CASE("FAULTS 120: with each Refused and each eighth Busy it is told what the worker has not received") {
+  Watched watched;
+  watched.ask_spawner();
+  for (int i = 0; i < 3; ++i) REQUIRE(watched.worker().send(Record{}) == SendStatus::kSent);
+  watched.fork_process([](Channel& channel) {
+    for (std::uint64_t ticket = 1; ticket <= 9; ++ticket) send(channel, RecordKind::kBusy, ticket);
+    send(channel, RecordKind::kRefused, 10);
+  });
+  watched.started();
+  CHECK(watched.await<event::WorkerRefused>().unread == 3);
+  std::vector<std::optional<std::uint32_t>> told;
+  for (const auto& busy : watched.all_of<event::WorkerBusy>()) told.push_back(busy.unread);
+  std::vector<std::optional<std::uint32_t>> expected(9);
+  expected[0] = expected[8] = 3;
+  CHECK(told == expected);
 }
 
 TEST_CASE("a worker that a template has forked introduces itself with its first datagram") {

@@ -1,0 +1,37 @@
+// What a worker of the model has taken out of its channel, and what it claims to have.
+#include <algorithm>
+
+#include "tests/core/world.h"
+
+namespace prefork {
+
+void World::receive(Process& p, Ticket ticket) {
+  const auto last = std::find(p.sent.rbegin(), p.sent.rend(), ticket);
+  const auto count = static_cast<std::size_t>(p.sent.rend() - last);
+  p.received = std::max(p.received, count);
+  p.received += draws_.below(p.sent.size() - p.received + 1);
+}
+
+std::optional<std::uint32_t> World::unread(const Process& p) {
+  if (draws_.one_in(3)) return std::nullopt;
+  return static_cast<std::uint32_t>(p.sent.size() - p.received);
+}
+
+bool World::claim_unread(WorkerId worker, Ticket ticket) {
+  const Process& p = process(worker);
+  const auto last = std::find(p.sent.rbegin(), p.sent.rend(), ticket);
+  const bool received = static_cast<std::size_t>(p.sent.rend() - last) <= p.received;
+  if (received) return false;
+  const auto left = static_cast<std::uint32_t>(p.sent.size() - p.received);
+  claims_unread_ = true;
+  if (draws_.one_in(2)) {
+    tell(event::WorkerBusy{worker, ticket, left});
+  } else {
+    tell(event::WorkerRefused{worker, ticket, left});
+  }
+  claims_unread_ = false;
+  demand(process(worker).killed, "a worker lives that claims a connection that it has not received");
+  return true;
+}
+
+}  // namespace prefork
