@@ -55,6 +55,7 @@ World::World(Draws& draws)
       now_(Instant{} + std::chrono::hours(1)),
       pool_(settings_, 1 + draws.below(1000), now_),
       starts_{{1, settings_.start}} {
+  if (draws_.one_in(4)) refuses_one_in_ = 2;
   tell(event::DeadlinePassed{});
 }
 
@@ -206,7 +207,7 @@ void World::work(WorkerId worker, Ticket ticket) {
     return tell(event::WorkerIdle{worker, ticket});
   }
   receive(p, ticket);
-  if (!friendly_ && draws_.one_in(8)) {
+  if (!friendly_ && draws_.one_in(refuses_one_in_)) {
     p.hand.erase(ticket);
     connection(ticket).comebacks.insert(worker);
     ++p.refused;

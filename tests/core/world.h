@@ -178,6 +178,7 @@ class World {
   bool stopped_ = false;
   bool clean_ = false;
   bool claims_unread_ = false;
+  std::size_t refuses_one_in_ = 8;
 };
 
 }  // namespace prefork

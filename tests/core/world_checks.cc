@@ -306,10 +306,10 @@ void World::carry_out(const action::ReportRollout& action) {
   if (action.stage != action::ReportRollout::Stage::kTakesOver) return;
   for (const auto& [id, p] : processes_) {
     if (p.generation != action.generation || p.role != WorkerRole::kWorker) continue;
-    demand(p.refused <= p.served + p.hand.size(), "a version takes over that refuses its connections");
-    const bool silent = !p.hand.empty() && std::none_of(p.hand.begin(), p.hand.end(), [&](const auto& held) {
-      return connection(held.first).at_work;
-    });
+    const auto at_work = static_cast<std::size_t>(std::count_if(
+        p.hand.begin(), p.hand.end(), [&](const auto& held) { return connection(held.first).at_work; }));
+    demand(p.refused <= p.served + at_work, "a version takes over that refuses its connections");
+    const bool silent = !p.hand.empty() && at_work == 0;
     const bool usual = pool_.counters().busy_times.percentile(0.5) >= Probation::kLongest;
     demand(p.served > 0 || !silent || usual || settings_.probation.connections == 0,
            "a version takes over that has served nothing and holds a connection");

@@ -270,6 +270,8 @@ TEST_CASE("the last records of a worker that cannot be watched are not taken for
   CHECK(std::get<event::WorkerBusy>(neighbour.told()[0]).ticket == Ticket{7});
   CHECK(std::get<event::WorkerBusy>(neighbour.told()[1]).ticket == Ticket{8});
   CHECK(std::holds_alternative<event::WorkerExited>(neighbour.told()[2]));
+}
+
 TEST_CASE("FAULTS 120: with each Refused and each eighth Busy it is told what the worker has not received") {
   Watched watched;
   watched.ask_spawner();
