@@ -32,6 +32,8 @@ class Draws {
   std::size_t next_ = 0;
 };
 
+[[nodiscard]] PoolSettings random_settings(Draws& draws);
+
 class World {
  public:
   explicit World(Draws& draws);
