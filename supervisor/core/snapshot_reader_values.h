@@ -66,7 +66,9 @@ inline bool read(CborReader& from, std::string& value, Fault& fault) {
 template <typename T>
 bool read(CborReader& from, std::optional<T>& value, Fault& fault) {
   value.reset();
-  return from.null() || read(from, value.emplace(), fault);
+  if (from.null()) return true;
+  value = T{};  // clang 14 finds no emplace() for a class in a class
+  return read(from, *value, fault);
 }
 
 template <typename T>
