@@ -13,6 +13,18 @@
 namespace prefork {
 namespace {
 
+// Linux 6.5, asm-generic/socket.h and linux/socket.h
+#ifndef SO_PASSPIDFD
+constexpr int kPassPidfd = 76;
+#else
+constexpr int kPassPidfd = SO_PASSPIDFD;
+#endif
+#ifndef SCM_PIDFD
+constexpr int kPidfdMessage = 4;
+#else
+constexpr int kPidfdMessage = SCM_PIDFD;
+#endif
+
 SendStatus send_status(int error) {
   switch (error) {
     case EAGAIN: return SendStatus::kFull;
@@ -51,6 +63,7 @@ void Datagram::clear() {
   size_ = descriptor_count_ = next_ = 0;
   descriptors_lost_ = false;
   sender_.reset();
+  sender_pidfd_.reset();
 }
 
 void Datagram::adopt_control(msghdr& header) {
@@ -69,6 +82,10 @@ void Datagram::adopt_control(msghdr& header) {
       ucred credentials{};
       std::memcpy(&credentials, CMSG_DATA(control), sizeof(credentials));
       sender_ = credentials.pid;
+    } else if (control->cmsg_type == kPidfdMessage) {
+      int descriptor = -1;
+      std::memcpy(&descriptor, CMSG_DATA(control), sizeof(int));
+      sender_pidfd_.emplace(descriptor < 0 ? -1 : descriptor);  // instead of a pidfd it can be -errno
     }
   }
   descriptors_lost_ = (header.msg_flags & MSG_CTRUNC) != 0;
@@ -127,9 +144,9 @@ ReceiveStatus Channel::wait_and_receive(Datagram& datagram) {
 
 ReceiveStatus Channel::receive_with(int flags, Datagram& datagram) {
   datagram.clear();
-  alignas(cmsghdr)
-      std::array<char, CMSG_SPACE(sizeof(int) * Datagram::kMaxDescriptors) + CMSG_SPACE(sizeof(ucred))>
-          control;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * Datagram::kMaxDescriptors) +
+                                        CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int))>
+      control;
   iovec part{.iov_base = datagram.buffer_.data(), .iov_len = datagram.buffer_.size()};
   for (;;) {
     msghdr header{};
@@ -161,6 +178,8 @@ Result<void> Channel::identify_sender(bool on) {
   if (::setsockopt(end_.get(), SOL_SOCKET, SO_PASSCRED, &value, sizeof(value)) < 0) {
     return system_error("setsockopt SO_PASSCRED");
   }
+  // Fails with ENOPROTOOPT before Linux 6.5.
+  (void)::setsockopt(end_.get(), SOL_SOCKET, kPassPidfd, &value, sizeof(value));
   return {};
 }
 

@@ -49,6 +49,9 @@ class Datagram {
   [[nodiscard]] bool descriptors_lost() const { return descriptors_lost_; }
   /// The pid of the sender, from the kernel: only on a channel with identify_sender().
   [[nodiscard]] std::optional<pid_t> sender() const { return sender_; }
+  /// A pidfd of the sender, on such a channel since Linux 6.5: unlike the pid it never means another process.
+  /// Not valid when the sender is gone, or no descriptor was free.
+  [[nodiscard]] std::optional<Fd> take_sender_pidfd() { return std::exchange(sender_pidfd_, std::nullopt); }
 
  private:
   friend class Channel;
@@ -66,6 +69,7 @@ class Datagram {
   std::size_t next_ = 0;
   bool descriptors_lost_ = false;
   std::optional<pid_t> sender_;
+  std::optional<Fd> sender_pidfd_;
 };
 
 class Channel {
@@ -104,7 +108,7 @@ class Channel {
   /// Makes the peer's attempts to attach descriptors fail with EPERM, where the kernel can (SO_PASSRIGHTS,
   /// Linux 6.16). Elsewhere they still arrive.
   void refuse_descriptors();
-  /// Makes the kernel add the sender's pid to each datagram.
+  /// Makes the kernel add the sender's pid to each datagram, and its pidfd where it can.
   Result<void> identify_sender(bool on);
 
  private:

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -116,7 +117,13 @@ TEST_CASE("with identify_sender() the kernel reports the pid of the sender") {
 
   REQUIRE(pair.supervisor.identify_sender(true));
   REQUIRE(pair.worker.send(Record{}) == SendStatus::kSent);
-  CHECK(Received(pair.supervisor).datagram->sender() == ::getpid());
+  {
+    const Received received(pair.supervisor);
+    CHECK(received.datagram->sender() == ::getpid());
+    const std::optional<Fd> pidfd = received.datagram->take_sender_pidfd();
+    if (pidfd) CHECK(pidfd->valid());  // since Linux 6.5
+    CHECK_FALSE(received.datagram->take_sender_pidfd());
+  }
 
   REQUIRE(pair.supervisor.identify_sender(false));
   REQUIRE(pair.worker.send(Record{}) == SendStatus::kSent);
