@@ -3,13 +3,14 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <utility>
 
 #include "supervisor/system/clock.h"
 
 namespace prefork {
 
 Reaper::Reaper(const Loop& loop, Log& log, OomCounter& oom, Owner& owner)
-    : log_(log), oom_(oom), owner_(owner), child_(loop), sweep_timer_(loop), oom_timer_(loop) {
+    : oom_(oom), owner_(owner), sweep_(loop, log, owner), child_(loop), stops_timer_(loop), oom_timer_(loop) {
   child_.start(SIGCHLD, Callback::to<&Reaper::look>(*this));
 }
 
@@ -18,32 +19,37 @@ void Reaper::begin() {
 }
 
 void Reaper::look() {
-  report_stopped();
-  if (!sweep_timer_.active()) sweep_timer_.start(kSweepDelay, Callback::to<&Reaper::sweep>(*this));
+  if (!stops_timer_.active()) report_stopped();
+  sweep_.begin_in(kSweepDelay);
 }
 
 void Reaper::report_stopped() {
-  owner_.hear_of_children();  // a child that has just begun may be stopped already
-  for (;;) {
-    siginfo_t child{};
-    if (::waitid(P_ALL, 0, &child, WSTOPPED | WCONTINUED | WNOHANG) < 0 || child.si_pid == 0) return;
-    owner_.child_stopped(child.si_pid, child.si_code == CLD_STOPPED);
+  bool reported = false;
+  Duration before = processor_time();
+  const auto spend = [&] {
+    const Duration now = processor_time();
+    stops_share_.spent(now - std::exchange(before, now));
+  };
+  while (stops_share_.available(current_time())) {
+    const bool more = report_one();
+    spend();
+    if (!more) return;
+    reported = true;
   }
+  // Strangers that are stopped and continued without end can stand before the workers in the kernel's list.
+  if (reported) {
+    owner_.look_for_stopped_workers();
+    spend();
+  }
+  stops_timer_.start(stops_share_.wait(), Callback::to<&Reaper::report_stopped>(*this));
 }
 
-void Reaper::sweep() {
-  owner_.hear_of_children();
-  if (owner_.awaits_children()) return look();
-  for (;;) {
-    // WNOWAIT: looks without reaping. A known child that is dead blocks the view of the others; the next
-    // sweep comes after its pidfd has been handled.
-    siginfo_t child{};
-    if (::waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) < 0 || child.si_pid == 0) return;
-    if (owner_.knows_child(child.si_pid)) return look();
-    (void)::waitid(P_PID, static_cast<id_t>(child.si_pid), &child, WEXITED | WNOHANG);
-    ++strangers_reaped_;
-    log_.debug("reaped process {}, which a worker had left behind", child.si_pid);
-  }
+bool Reaper::report_one() {
+  siginfo_t child{};
+  if (::waitid(P_ALL, 0, &child, WSTOPPED | WCONTINUED | WNOHANG) < 0 || child.si_pid == 0) return false;
+  if (!owner_.knows_child(child.si_pid)) owner_.hear_of_children();  // it may have begun just now
+  owner_.child_stopped(child.si_pid, child.si_code == CLD_STOPPED);
+  return true;
 }
 
 void Reaper::look_for_oom_kills() {

@@ -19,7 +19,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       closer_(loop_, log),
       spawner_(loop_, log, clients_, std::move(spawner), worker_descriptors_),
       control_(loop_, log, static_cast<Operations&>(*this)),
-      pools_({loop_, log, spawner_, clients_, datagram_, control_, oom_, closer_, Callback()}),
+      pools_({loop_, log, spawner_, clients_, datagram_, control_, oom_, children_, closer_, Callback()}),
       service_(loop_, log, static_cast<const ServiceReporter::Subject&>(*this)),
       status_writer_(loop_, log, static_cast<const Operations&>(*this)),
       reloader_(std::move(options.source),
@@ -142,22 +142,22 @@ std::vector<PoolSummary> Supervisor::pool_summaries() const {
   return summaries;
 }
 
-bool Supervisor::awaits_children() const {
-  bool awaits = spawner_.awaits_answers();
-  pools_.for_each(
-      [&awaits](const PoolRunner& pool) { awaits = awaits || pool.processes().awaits_identity(); });
-  return awaits;
+void Supervisor::hear_of_children() {
+  spawner_.hear();
+  pools_.for_each([](PoolRunner& pool) { pool.hear_introductions(); });
 }
 
 bool Supervisor::knows_child(pid_t pid) const {
-  bool known = pid == spawner_.pid() || pid == spawner_.standby_pid() || pid == upgrader_.child();
-  pools_.for_each(
-      [&](const PoolRunner& pool) { known = known || pool.processes().find_pid(pid) != nullptr; });
-  return known;
+  return children_.contains(pid) || pid == spawner_.pid() || pid == spawner_.standby_pid() ||
+         pid == upgrader_.child();
 }
 
 void Supervisor::child_stopped(pid_t pid, bool stopped) {
-  pools_.for_each([&](PoolRunner& pool) { pool.process_stopped(pid, stopped); });
+  if (children_.contains(pid)) pools_.for_each([&](PoolRunner& pool) { pool.process_stopped(pid, stopped); });
+}
+
+void Supervisor::look_for_stopped_workers() {
+  pools_.for_each([](PoolRunner& pool) { pool.look_for_stopped(); });
 }
 
 bool Supervisor::draining_listeners() const {

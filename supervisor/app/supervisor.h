@@ -86,10 +86,13 @@ class Supervisor final : private Operations,
   [[nodiscard]] bool settle_sockets() override { return closer_.settle(kSettleSockets); }
 
   // Reaper::Owner
-  void hear_of_children() override { spawner_.hear(); }
-  [[nodiscard]] bool awaits_children() const override;
+  void hear_of_children() override;
+  [[nodiscard]] std::optional<std::uint64_t> awaited_answer() const override {
+    return spawner_.awaited_answer();
+  }
   [[nodiscard]] bool knows_child(pid_t pid) const override;
   void child_stopped(pid_t pid, bool stopped) override;
+  void look_for_stopped_workers() override;
 
   void start_threads();
   void on_before_sleep();
@@ -104,6 +107,7 @@ class Supervisor final : private Operations,
   Closer closer_;
   SpawnerLink spawner_;
   OomCounter oom_;
+  ChildTable children_;
   ControlSocket control_;
   PoolSet pools_;
   ServiceReporter service_;

@@ -35,8 +35,9 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
       pump_(shared.loop, pool_, static_cast<EventPump::Performer&>(*this)),
       clients_(shared.loop, pump_, shared.closer, static_cast<ClientSockets::Owner&>(*this)),
       listeners_(shared.loop, shared.log, shared.client_descriptors, static_cast<Listener::Owner&>(*this)),
-      process_services_{shared.loop,     shared.log,    shared.spawner, shared.oom,
-                        shared.datagram, shared.closer, config_.name,   config_.output_line_max},
+      process_services_{shared.loop,   shared.log,      shared.spawner,
+                        shared.oom,    shared.datagram, shared.children,
+                        shared.closer, config_.name,    config_.output_line_max},
       reporter_(config_.name, shared.log, shared.events, {pool_.workers(), processes_}),
       workers_(shared, {pool_, process_services_, processes_, reporter_, pump_}, spawner_key),
       stop_timer_(shared.loop),
@@ -81,6 +82,19 @@ void PoolRunner::stop(bool quick) {
 void PoolRunner::process_stopped(pid_t pid, bool stopped) {
   if (const WorkerProcess* process = processes_.find_pid(pid))
     pump_.tell(event::WorkerStopped{process->id(), stopped});
+}
+
+void PoolRunner::look_for_stopped() {
+  for (const WorkerId id : processes_.all_with([](const WorkerProcess&) { return true; })) {
+    if (WorkerProcess* process = processes_.find(id)) process->look_for_stop();
+  }
+}
+
+void PoolRunner::hear_introductions() {
+  for (const WorkerId id :
+       processes_.all_with([](const WorkerProcess& process) { return process.awaits_identity(); })) {
+    if (WorkerProcess* process = processes_.find(id)) process->hear_introduction();
+  }
 }
 
 void PoolRunner::accepted(Fd socket, ClientAddress client, ListenerIndex listener) {

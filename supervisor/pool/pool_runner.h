@@ -58,6 +58,10 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner, 
   void free_descriptors() { pump_.tell(event::DescriptorsShort{}); }
   /// A process was stopped or continued by a signal. Ignores processes of other pools.
   void process_stopped(pid_t pid, bool stopped);
+  /// Asks the kernel about each process, whether it was stopped or continued.
+  void look_for_stopped();
+  /// Handles the introductions of forked workers that have come.
+  void hear_introductions();
 
   // For an upgrade in place. Not inside a callback of the pool. A state to continue from is not taken during
   // draining_listeners().

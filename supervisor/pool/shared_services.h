@@ -9,6 +9,7 @@
 #include "supervisor/loop/loop.h"
 #include "supervisor/system/client_descriptors.h"
 #include "supervisor/system/oom_counter.h"
+#include "supervisor/workers/child_table.h"
 #include "supervisor/workers/spawner_link.h"
 
 namespace prefork {
@@ -21,6 +22,7 @@ struct SharedServices {
   Datagram& datagram;
   EventSink& events;
   OomCounter& oom;
+  ChildTable& children;
   Closer& closer;
   Callback out_of_descriptors;  ///< a listener needs a client descriptor: the pools free some
 };

@@ -39,11 +39,6 @@ pid_t ProcessTable::pid_of(WorkerId id) const {
   return process == nullptr ? 0 : process->pid();
 }
 
-bool ProcessTable::awaits_identity() const {
-  return std::any_of(processes_.begin(), processes_.end(),
-                     [](const auto& process) { return process != nullptr && process->awaits_identity(); });
-}
-
 std::vector<WorkerProcessState> ProcessTable::state() const {
   std::vector<WorkerProcessState> states;
   for (const auto& process : processes_) {

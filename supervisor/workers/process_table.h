@@ -25,8 +25,15 @@ class ProcessTable {
   [[nodiscard]] const WorkerProcess* find_pid(pid_t pid) const;
   /// 0 while unknown.
   [[nodiscard]] pid_t pid_of(WorkerId id) const;
-  /// Whether a worker that a template forked has not introduced itself yet.
-  [[nodiscard]] bool awaits_identity() const;
+  /// Those for which `condition` holds, by their ids: what is done with them may change the table.
+  template <typename Condition>
+  [[nodiscard]] std::vector<WorkerId> all_with(Condition condition) const {
+    std::vector<WorkerId> ids;
+    for (const auto& process : processes_) {
+      if (process != nullptr && condition(*process)) ids.push_back(process->id());
+    }
+    return ids;
+  }
   /// For an upgrade in place.
   [[nodiscard]] std::vector<WorkerProcessState> state() const;
 

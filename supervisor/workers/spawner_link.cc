@@ -101,6 +101,7 @@ bool SpawnerLink::hear() {
 
 void SpawnerLink::handle(const LaunchReply& reply, Fd pidfd) {
   if (reply.from_spawner()) {
+    ++answers_;
     requests_.answered(reply.key);
     keeps_silent_one_ = false;
     active_.answered(requests_.awaits_answers());

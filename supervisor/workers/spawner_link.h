@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -72,8 +73,12 @@ class SpawnerLink {
   /// Handles all answers that have come. True: the spawner has answered.
   bool hear();
 
-  /// Answers are awaited: there may be children that no pool knows yet.
-  [[nodiscard]] bool awaits_answers() const { return requests_.awaits_answers(); }
+  /// While answers are awaited, one child may exist that no pool knows yet: the next answer names it, because
+  /// the spawner creates no further process before it has answered. This is the number of that answer;
+  /// nothing when none is awaited.
+  [[nodiscard]] std::optional<std::uint64_t> awaited_answer() const {
+    return requests_.awaits_answers() ? std::optional(answers_) : std::nullopt;
+  }
   [[nodiscard]] pid_t pid() const { return active_.pid(); }  ///< of the active one; 0: none
   [[nodiscard]] pid_t standby_pid() const { return standby_.pid(); }
 
@@ -103,6 +108,7 @@ class SpawnerLink {
   std::map<std::uint64_t, Requester*> requesters_;
   std::uint64_t last_key_ = 0;
   LaunchQueue requests_;
+  std::uint64_t answers_ = 0;   ///< that have been heard
   std::set<LaunchStep> lacks_;  ///< defaults that workers go without: each is logged once
   bool stopping_ = false;
   ActiveSpawner active_;

@@ -1,7 +1,6 @@
 #include "supervisor/workers/standby_spawner.h"
 
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 
 #include "proto/passing.h"
 #include "supervisor/system/child_exit.h"
+#include "supervisor/system/child_process.h"
 #include "supervisor/system/clock.h"
 
 namespace prefork {
@@ -41,10 +41,7 @@ void StandbySpawner::answered(const LaunchReply& reply, Fd pidfd) {
   }
   process_.pid = reply.pid;
   process_.pidfd = std::move(pidfd);
-  // No descriptor was free for the pidfd. The process is our child and not reaped, so the pid is still its
-  // own.
-  if (!process_.pidfd.valid())
-    process_.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid, 0)));
+  if (!process_.pidfd.valid()) process_.pidfd = open_child(process_.pid);  // no descriptor was free for it
   if (!process_.pidfd.valid()) {
     const std::string why = system_error("watch it").message();
     process_ = SpawnerProcess{};

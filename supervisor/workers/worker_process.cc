@@ -1,8 +1,6 @@
 #include "supervisor/workers/worker_process.h"
 
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -10,6 +8,7 @@
 
 #include "supervisor/loop/escape.h"
 #include "supervisor/system/child_exit.h"
+#include "supervisor/system/child_process.h"
 #include "supervisor/system/clock.h"
 #include "supervisor/system/signal_child.h"
 
@@ -74,7 +73,10 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const Worke
   if (state.listened_to) {
     channel_watcher_.start(channel_.descriptor(), Callback::to<&WorkerProcess::on_readable>(*this));
   }
-  if (pidfd_.valid()) exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
+  if (pidfd_.valid()) {
+    child_ = services_.children.add(pid_);
+    exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
+  }
   if (state.output.pipe != Carried::kNone)
     output_ =
         std::make_unique<WorkerOutput>(services.loop, services.log, services.output_line_max, state.output);
@@ -118,12 +120,11 @@ WorkerProcess::~WorkerProcess() {
 
 void WorkerProcess::started(pid_t pid, Fd pidfd) {
   pid_ = pid;
+  child_ = services_.children.add(pid);
   pidfd_ = std::move(pidfd);
-  // The pidfd was lost on the way when no descriptor was free for it. The pid is safe to use: only we reap
-  // it.
-  if (!pidfd_.valid()) pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd_.valid()) pidfd_ = open_child(pid);  // no descriptor was free for it when it came
   if (!pidfd_.valid()) {
-    (void)::kill(pid, SIGKILL);  // the sweep reaps it
+    (void)signal_child(Fd(), pid, SIGKILL);  // the sweep reaps it
     start_error_ = "no descriptor is free to watch it with";
     read_last_records();
     return not_started();
@@ -142,9 +143,7 @@ void WorkerProcess::signal(action::SignalWorker::Signal signal) {
     case Life::kRequested: pending_signal_ = signal; return;
     case Life::kUnidentified:
       // The process, if there is one, sees the end of its channel and exits. There is no exit to wait for.
-      channel_watcher_.stop();
-      services_.closer.close(channel_.release());
-      return end(Exit{Exit::Kind::kVanished, 0});
+      return disown();
     case Life::kRunning:
     case Life::kKilled: return send_to_process(signal);
     case Life::kOver: return;
@@ -240,20 +239,50 @@ void WorkerProcess::handle(const Message& message) {
   }
 }
 
+void WorkerProcess::hear_introduction() {
+  if (awaits_identity()) (void)receive_one();
+}
+
 void WorkerProcess::learn_identity() {
   const auto sender = services_.datagram.sender();
   if (!sender) return;
   (void)channel_.identify_sender(false);
-  // The pid cannot have gone to another process: we are the worker's parent, or will be, and while an
-  // identity is awaited no unknown child is reaped.
-  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, *sender, 0)));
-  if (pidfd.valid()) {
-    started(*sender, std::move(pidfd));
-    return owner_.tell(event::WorkerIntroduced{id_});
+  Fd pidfd = identify(*sender);
+  if (!pidfd.valid()) return;
+  started(*sender, std::move(pidfd));
+  owner_.tell(event::WorkerIntroduced{id_});
+}
+
+Fd WorkerProcess::identify(pid_t sender) {
+  // Before Linux 6.5 the pid is all there is, and it may be another process's by now.
+  std::optional<Fd> exact = services_.datagram.take_sender_pidfd();
+  Fd pidfd = exact ? std::move(*exact) : open_pidfd(sender);
+  const bool known = services_.children.contains(sender) || sender == services_.spawner.pid() ||
+                     sender == services_.spawner.standby_pid();
+  if (pidfd.valid() && is_child(pidfd) && !known) return pidfd;
+  if (!pidfd.valid()) {
+    // It has died already, no descriptor is free, or the rules of a container deny the call.
+    if (!exact && errno != ESRCH) start_error_ = system_error("it cannot be watched: pidfd_open").message();
+  } else {
+    violated("an introduction by process " + std::to_string(sender) +
+             (known ? ", which is another worker" : ", which is not a child of the supervisor"));
   }
-  // ESRCH: it has died already. EPERM, ENOSYS: the rules of a container deny the call.
-  if (errno != ESRCH) start_error_ = system_error("it cannot be watched: pidfd_open").message();
+  if (life_ == Life::kUnidentified) disown();
+  return Fd();
+}
+
+void WorkerProcess::disown() {
+  channel_watcher_.stop();
+  services_.closer.close(channel_.release());
   end(Exit{Exit::Kind::kVanished, 0});
+}
+
+void WorkerProcess::look_for_stop() {
+  if (!pidfd_.valid() || life_ == Life::kOver) return;
+  siginfo_t state{};
+  const int waited =
+      ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &state, WSTOPPED | WCONTINUED | WNOHANG);
+  if (waited == 0 && state.si_pid != 0) owner_.tell(event::WorkerStopped{id_, state.si_code == CLD_STOPPED});
 }
 
 void WorkerProcess::violated(const std::string& what) {
@@ -294,6 +323,7 @@ void WorkerProcess::on_exit() {
 
 void WorkerProcess::end(Exit exit) {
   life_ = Life::kOver;
+  child_ = {};
   channel_watcher_.stop();
   owner_.tell(event::WorkerExited{id_, exit});
 }

@@ -19,6 +19,7 @@
 #include "supervisor/loop/loop.h"
 #include "supervisor/state/worker_state.h"
 #include "supervisor/system/oom_counter.h"
+#include "supervisor/workers/child_table.h"
 #include "supervisor/workers/spawner_link.h"
 #include "supervisor/workers/unread_datagrams.h"
 #include "supervisor/workers/worker_output.h"
@@ -43,8 +44,9 @@ class WorkerProcess {
     SpawnerLink& spawner;  ///< an unread answer may hold the pid, or say why the program did not run
     OomCounter& oom;
     Datagram& datagram;  ///< one for all workers: what handles it must cause no further receive
-    Closer& closer;      ///< of descriptors that workers send
-    std::string pool;    ///< "web": the lines that its worker 4711 writes begin with "web[4711]"
+    ChildTable& children;
+    Closer& closer;    ///< of descriptors that workers send
+    std::string pool;  ///< "web": the lines that its worker 4711 writes begin with "web[4711]"
     const std::size_t& output_line_max;  ///< see OutputLines; a reload may change it
     UnreadDatagrams unread = {};
   };
@@ -79,6 +81,10 @@ class WorkerProcess {
   [[nodiscard]] pid_t pid() const { return pid_; }  ///< 0 while unknown
   [[nodiscard]] bool awaits_identity() const { return life_ == Life::kUnidentified; }
   [[nodiscard]] const std::string& note() const { return note_; }  ///< what it is doing; printable
+  /// Handles the datagram by which a forked worker introduces itself, if it has come.
+  void hear_introduction();
+  /// Tells when a signal has stopped or continued the process since it was last asked.
+  void look_for_stop();
 
  private:
   enum class Life {
@@ -98,6 +104,10 @@ class WorkerProcess {
   [[nodiscard]] bool discard_descriptors();  ///< they are closed outside the loop: a close may wait
   void handle(const Message& message);
   void learn_identity();
+  /// The pidfd of the sender of the first datagram, if that may be this worker.
+  Fd identify(pid_t sender);
+  /// Of a forked worker that has not introduced itself: closes its channel, which ends the process.
+  void disown();
   void violated(const std::string& what);
   void channel_ended();
   void send_to_process(action::SignalWorker::Signal signal);
@@ -109,6 +119,7 @@ class WorkerProcess {
   Channel channel_;
   Fd pidfd_;
   pid_t pid_ = 0;
+  ChildTable::Entry child_;  ///< from started() until its end
   Life life_;
   bool violated_ = false;  ///< in any life: further violations are not told
   unsigned receipts_ = 0;  ///< Busy records so far

@@ -34,9 +34,10 @@ struct Parts {
   ClientDescriptors clients;
   SpawnerLink spawner{loop, log, clients, SpawnerProcess{}, rlimit{}};
   OomCounter oom{""};
+  ChildTable children;
   NoOperations operations;
   ControlSocket control{loop, log, operations};
-  PoolSet pools{{loop, log, spawner, clients, datagram, control, oom, closer, Callback()}};
+  PoolSet pools{{loop, log, spawner, clients, datagram, control, oom, children, closer, Callback()}};
 };
 
 /// A pool without workers.

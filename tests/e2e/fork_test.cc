@@ -123,6 +123,22 @@ TEST_CASE("FAULTS 69: a template that hangs over a fork is killed and replaced")
   check_that_it_serves(supervisor);
 }
 
+TEST_CASE("FAULTS 104: a stranger is reaped while a forked worker has not introduced itself") {
+  const PoolText silent{.command = scripted({"send:kind=1,value=1", "take", "mark:asked", "hang"}),
+                        .workers = 1,
+                        .more = kFork};
+  const PoolText web{
+      .command = scripted({"only-first:first", "fork-holder:hold", "ready", "recv", "busy", "die:KILL"})};
+  SupervisorUnderTest supervisor(pools_text({{"web", web}, {"silent", silent}}), {.listeners = 2});
+  supervisor.gates().wait_for_marks("asked");
+  supervisor.gates().wait_for_marks("hold.held");
+  eventually("the pool serves", [&] { return supervisor.status().pool("web").count("idle") == 1; });
+  CHECK(ask(supervisor.address(), "") == "");
+  supervisor.gates().open("hold");
+  eventually("the stranger is reaped", [&] { return supervisor.status().strangers_reaped == 1; });
+  CHECK(supervisor.status().pool("silent").count("starting") == 1);
+}
+
 TEST_CASE("a reload that changes what a template is started from replaces it and all of its workers") {
   SupervisorUnderTest supervisor({.workers = 2, .more = kFork});
   const PoolTable before = supervisor.wait_for_idle(2);

@@ -140,11 +140,11 @@ class Linked final : private SpawnerLink::Requester {
 TEST_CASE("what a pool asks for is started, and an answer is awaited until it comes") {
   Linked linked(kNever);
   linked.begin_with_standby();
-  CHECK_FALSE(linked.link().awaits_answers());
+  CHECK_FALSE(linked.link().awaited_answer());
   for (std::uint64_t worker = 1; worker <= 20; ++worker) linked.ask_for(worker);
-  CHECK(linked.link().awaits_answers());
+  CHECK(linked.link().awaited_answer());
   for (std::uint64_t worker = 1; worker <= 20; ++worker) linked.await_started(worker);
-  CHECK_FALSE(linked.link().awaits_answers());
+  CHECK_FALSE(linked.link().awaited_answer());
 }
 
 TEST_CASE("a program that cannot be executed is told of beside its process") {

@@ -152,6 +152,8 @@ class Watched final : private WorkerProcess::Owner {
   void count_oom_kill() { (void)directory_.file("memory.events", "oom_kill 1\n"); }
   void run_once() { loop_.run_once(); }
   [[nodiscard]] SpawnerLink& spawner() { return spawner_; }
+  [[nodiscard]] ChildTable& children() { return children_; }
+  void clear_told() { told_.clear(); }
   [[nodiscard]] const WorkerProcess::Services& services() const { return services_; }
   /// Runs until the Closer has nothing more to do.
   void settle() {
@@ -180,9 +182,11 @@ class Watched final : private WorkerProcess::Owner {
   SpawnerLink spawner_;
   OomCounter oom_{directory_.file("memory.events", "oom_kill 0\n")};
   Datagram datagram_;
+  ChildTable children_;
   Closer closer_{loop_, log_};
   std::size_t output_line_max_ = 8192;
-  WorkerProcess::Services services_{loop_, log_, spawner_, oom_, datagram_, closer_, "web", output_line_max_};
+  WorkerProcess::Services services_{loop_,   log_,  spawner_,        oom_, datagram_, children_,
+                                    closer_, "web", output_line_max_};
   test::ChannelPair ends_;
   pid_t child_ = 0;
   pid_t process_known_ = 0;

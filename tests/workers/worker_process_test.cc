@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -56,6 +58,80 @@ TEST_CASE("a worker that a template has forked introduces itself with its first 
   watched.await_note("at work");
   watched.worker().signal(Signal::kKill);
   watched.check_exit(Exit::Kind::kSignaled, SIGKILL);
+}
+
+TEST_CASE("FAULTS 105: an introduction by a process that is no child of the supervisor is refused") {
+  Watched watched;
+  watched.ask_template();
+  bool reaped = false;
+  SUBCASE("it runs") {}
+  SUBCASE("its parent has reaped it, so its pid can go to any process") { reaped = true; }
+  const pid_t parent = watched.fork_process([reaped](Channel& channel) {
+    const pid_t impostor = ::fork();
+    if (impostor > 0) {
+      if (reaped) (void)::waitpid(impostor, nullptr, 0);
+      return;
+    }
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)channel.send(encode_note("forked"));
+    if (reaped) ::_exit(0);
+  });
+  watched.check_exit(Exit::Kind::kVanished, 0);
+  CHECK(watched.has_told<event::WorkerViolated>());
+  CHECK_FALSE(watched.has_told<event::WorkerIntroduced>());
+  REQUIRE(watched.violations().size() == 1);
+  CHECK(watched.violations()[0].ends_with("which is not a child of the supervisor"));
+  watched.worker().signal(Signal::kKill);
+  CHECK(::kill(parent, 0) == 0);
+}
+
+TEST_CASE("FAULTS 105: an introduction by a worker that is known is refused") {
+  Watched watched;
+  watched.ask_template();
+  watched.fork_process([](Channel& channel) {
+    (void)::usleep(1000);
+    (void)channel.send(encode_note("forked"));
+  });
+  const ChildTable::Entry known = watched.children().add(watched.child());
+  watched.check_exit(Exit::Kind::kVanished, 0);
+  REQUIRE(watched.violations().size() == 1);
+  CHECK(watched.violations()[0].ends_with("which is another worker"));
+  watched.worker().signal(Signal::kKill);
+  CHECK(::kill(watched.child(), 0) == 0);
+}
+
+TEST_CASE("FAULTS 104: an introduction is heard when it is asked for, though its sender has died") {
+  Watched watched;
+  watched.ask_template();
+  watched.fork_process([](Channel& channel) {
+    (void)channel.send(encode_note("forked"));
+    ::_exit(3);
+  });
+  watched.await_death();
+  CHECK_FALSE(watched.children().contains(watched.child()));
+  watched.worker().hear_introduction();
+  CHECK(watched.children().contains(watched.child()));
+  watched.check_exit(Exit::Kind::kExited, 3);
+  CHECK_FALSE(watched.children().contains(watched.child()));
+}
+
+TEST_CASE("FAULTS 103: a worker is asked whether it was stopped or continued") {
+  Watched watched;
+  watched.run([](Channel&) {});
+  const auto after = [&](int signal) {
+    REQUIRE(::kill(watched.child(), signal) == 0);
+    siginfo_t ignored{};
+    const int kind = signal == SIGSTOP ? WSTOPPED : WCONTINUED;
+    REQUIRE(::waitid(P_PID, static_cast<id_t>(watched.child()), &ignored, kind | WNOWAIT) == 0);
+    watched.clear_told();
+    watched.worker().look_for_stop();
+    return watched.await<event::WorkerStopped>().stopped;
+  };
+  CHECK(after(SIGSTOP));
+  CHECK_FALSE(after(SIGCONT));
+  watched.clear_told();
+  watched.worker().look_for_stop();
+  CHECK(watched.told() == 0);
 }
 
 TEST_CASE("a forked worker whose channel ends before it introduces itself has vanished") {
