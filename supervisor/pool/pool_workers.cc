@@ -47,6 +47,7 @@ PoolWorkers::PoolWorkers(const SharedServices& shared, const Parts& parts, std::
     : shared_(shared),
       parts_(parts),
       spawner_key_(shared.spawner.add(*this, spawner_key)),
+      outputs_(parts.process_services, parts.processes),
       forks_(shared.loop, *this) {}
 
 PoolWorkers::~PoolWorkers() { shared_.spawner.remove(spawner_key_); }
@@ -68,11 +69,10 @@ void PoolWorkers::perform(const action::StartWorker& action) {
     return tell(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 0}});
   }
   auto [ours, theirs] = std::move(ends).value();
-  const bool forked = static_cast<bool>(action.from);
   WorkerProcess& process = parts_.processes.add(
       std::make_unique<WorkerProcess>(parts_.process_services, static_cast<WorkerProcess::Owner&>(*this),
-                                      action.worker, std::move(ours), forked));
-  if (forked) return forks_.add(action.worker, action.from, theirs.release());
+                                      action.worker, std::move(ours), action.from));
+  if (action.from) return forks_.add(action.worker, action.from, theirs.release());
   launch(action, process, theirs.release());
 }
 
@@ -145,9 +145,9 @@ void PoolWorkers::perform(const action::ForgetWorker& action) {
   forks_.forget(action.worker);
   std::unique_ptr<WorkerProcess> process = parts_.processes.take(action.worker);
   if (process == nullptr) return;
-  // The workers that a template has forked write to the template's pipe: closing it would end them.
+  if (process->from()) outputs_.worker_gone(process->from());
   if (process->output() != nullptr && process->output()->outlives_owner())
-    outputs_.push_back(process->take_output());
+    outputs_.add(action.worker, process->take_output());
   forgotten_.push_back(std::move(process));
 }
 
@@ -162,7 +162,7 @@ void PoolWorkers::send(const action::Dispatch& action, const Fd& socket) {
 
 void PoolWorkers::destroy_forgotten() {
   forgotten_.clear();
-  std::erase_if(outputs_, [](const auto& output) { return output->ended(); });
+  outputs_.destroy_ended();
 }
 
 void PoolWorkers::started(std::uint64_t worker, pid_t pid, Fd pidfd) {
@@ -191,7 +191,7 @@ void PoolWorkers::write_state(PoolState& state) const {
   state.spawner_key = spawner_key_;
   state.launches = launches_.state();
   state.workers = parts_.processes.state();
-  for (const auto& output : outputs_) state.outputs.push_back(output->state());
+  state.outputs = outputs_.state();
   state.forks = forks_.state();
 }
 
@@ -201,9 +201,7 @@ void PoolWorkers::adopt(const PoolState& state, const Launches& configured) {
     parts_.processes.add(std::make_unique<WorkerProcess>(parts_.process_services,
                                                          static_cast<WorkerProcess::Owner&>(*this), worker));
   }
-  for (const OutputState& output : state.outputs)
-    outputs_.push_back(std::make_unique<WorkerOutput>(shared_.loop, shared_.log,
-                                                      parts_.process_services.output_line_max, output));
+  outputs_.adopt(state.outputs);
   forks_.adopt(state.forks);
 }
 

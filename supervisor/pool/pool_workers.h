@@ -18,6 +18,7 @@
 #include "supervisor/pool/launch_table.h"
 #include "supervisor/pool/pool_reporter.h"
 #include "supervisor/pool/shared_services.h"
+#include "supervisor/pool/template_outputs.h"
 #include "supervisor/state/pool_state.h"
 #include "supervisor/workers/process_table.h"
 #include "supervisor/workers/spawner_link.h"
@@ -92,7 +93,7 @@ class PoolWorkers final : private WorkerProcess::Owner,
   std::uint64_t spawner_key_;
   LaunchTable launches_;
   std::vector<std::unique_ptr<WorkerProcess>> forgotten_;  ///< may be in one of their callbacks
-  std::vector<std::unique_ptr<WorkerOutput>> outputs_;     ///< of templates that are gone, for their workers
+  TemplateOutputs outputs_;
   ForkQueue forks_;
   bool memory_is_hidden_ = false;  ///< has been logged
 };

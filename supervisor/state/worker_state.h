@@ -18,16 +18,18 @@ struct OutputState {
   std::string name;   ///< the prefix of its lines; empty: it is not read yet
   std::string begun;  ///< the start of a line whose end has not come
   bool shared = false;
+  WorkerId origin = {};  ///< the template that is gone, if its output is kept
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("pipe", self.pipe), visit("name", self.name), visit("begun", self.begun);
-    visit("shared", self.shared);
+    visit("shared", self.shared), visit("origin", self.origin);
   }
 };
 
 struct WorkerProcessState {
   WorkerId id;
+  WorkerId from;  ///< the template that forks it
   Carried channel = Carried::kNone, pidfd = Carried::kNone;
   std::int64_t pid = 0;
   bool listened_to = true;  ///< the loop watches its channel
@@ -38,7 +40,8 @@ struct WorkerProcessState {
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
-    visit("id", self.id), visit("channel", self.channel), visit("pidfd", self.pidfd), visit("pid", self.pid);
+    visit("id", self.id), visit("from", self.from), visit("channel", self.channel);
+    visit("pidfd", self.pidfd), visit("pid", self.pid);
     visit("listened_to", self.listened_to), visit("awaits_identity", self.awaits_identity);
     visit("violated", self.violated), visit("kill_sent", self.kill_sent);
     visit("pending_signal", self.pending_signal);

@@ -30,7 +30,9 @@ class WorkerOutput {
   WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_line, Fd pipe, bool shared);
   /// The pipe of the program before, at an upgrade in place.
   WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_line, const OutputState& state);
-  [[nodiscard]] OutputState state() const { return {Carried{pipe_.get()}, name_, lines_.begun(), shared_}; }
+  [[nodiscard]] OutputState state() const {
+    return {.pipe = Carried{pipe_.get()}, .name = name_, .begun = lines_.begun(), .shared = shared_};
+  }
   WorkerOutput(const WorkerOutput&) = delete;
   WorkerOutput& operator=(const WorkerOutput&) = delete;
 
@@ -40,6 +42,7 @@ class WorkerOutput {
   /// writing.
   void finish();
 
+  [[nodiscard]] const std::string& name() const { return name_; }
   /// No process holds the other end any more.
   [[nodiscard]] bool ended() const { return !pipe_.valid(); }
   /// Processes that the pipe's owner forked may still write.

@@ -40,16 +40,17 @@ std::optional<std::uint32_t> foreign_version(std::uint32_t version) {
 }  // namespace
 
 WorkerProcess::WorkerProcess(const Services& services, Owner& owner, WorkerId id, Channel channel,
-                             bool forked_by_template)
+                             WorkerId from)
     : services_(services),
       owner_(owner),
       id_(id),
+      from_(from),
       channel_(std::move(channel)),
-      life_(forked_by_template ? Life::kUnidentified : Life::kRequested),
+      life_(from ? Life::kUnidentified : Life::kRequested),
       channel_watcher_(services.loop),
       exit_watcher_(services.loop) {
   channel_.refuse_descriptors();
-  if (forked_by_template) {
+  if (from) {
     if (auto identified = channel_.identify_sender(true); !identified)
       services_.log.error("{}", identified.error().message());
   }
@@ -60,6 +61,7 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const Worke
     : services_(services),
       owner_(owner),
       id_(state.id),
+      from_(state.from),
       channel_(Fd(static_cast<int>(state.channel))),
       pidfd_(static_cast<int>(state.pidfd)),
       pid_(static_cast<pid_t>(state.pid)),
@@ -91,6 +93,7 @@ WorkerProcess::Life WorkerProcess::life_in(const WorkerProcessState& state) {
 WorkerProcessState WorkerProcess::state() const {
   WorkerProcessState state;
   state.id = id_;
+  state.from = from_;
   state.channel = Carried{channel_.descriptor()};
   state.pidfd = Carried{pidfd_.get()};
   state.pid = pid_;

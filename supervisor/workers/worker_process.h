@@ -51,9 +51,9 @@ class WorkerProcess {
     UnreadDatagrams unread = {};
   };
 
-  /// `forked_by_template`: its first datagram names its process. Else started() or not_started() follows.
-  WorkerProcess(const Services& services, Owner& owner, WorkerId id, Channel channel,
-                bool forked_by_template);
+  /// `from`: the template that forks it; its first datagram names its process. Without one started() or
+  /// not_started() follows.
+  WorkerProcess(const Services& services, Owner& owner, WorkerId id, Channel channel, WorkerId from);
   /// One that exists already, at an upgrade in place.
   WorkerProcess(const Services& services, Owner& owner, const WorkerProcessState& state);
   [[nodiscard]] WorkerProcessState state() const;
@@ -78,6 +78,7 @@ class WorkerProcess {
   /// Before the pid is known the signal waits, and is sent as soon as there is a process.
   void signal(action::SignalWorker::Signal signal);
   [[nodiscard]] WorkerId id() const { return id_; }
+  [[nodiscard]] WorkerId from() const { return from_; }
   [[nodiscard]] pid_t pid() const { return pid_; }  ///< 0 while unknown
   [[nodiscard]] bool awaits_identity() const { return life_ == Life::kUnidentified; }
   [[nodiscard]] const std::string& note() const { return note_; }  ///< what it is doing; printable
@@ -116,6 +117,7 @@ class WorkerProcess {
   const Services& services_;
   Owner& owner_;
   WorkerId id_;
+  WorkerId from_;
   Channel channel_;
   Fd pidfd_;
   pid_t pid_ = 0;

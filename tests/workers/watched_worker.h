@@ -171,7 +171,8 @@ class Watched final : private WorkerProcess::Owner {
   }
   void make(bool forked) {
     worker_ = std::make_unique<WorkerProcess>(services_, static_cast<WorkerProcess::Owner&>(*this),
-                                              WorkerId::make(1, 0), std::move(ends_.supervisor), forked);
+                                              WorkerId::make(1, 0), std::move(ends_.supervisor),
+                                              forked ? WorkerId::make(2, 1) : WorkerId{});
   }
 
   TempDirectory directory_;

@@ -29,7 +29,7 @@ using namespace test;  // NOLINT(google-build-using-namespace)
 class Neighbour final : public SpawnerLink::Requester, private WorkerProcess::Owner {
  public:
   Neighbour(const WorkerProcess::Services& services, SpawnerLink& spawner)
-      : worker_(services, *this, WorkerId::make(2, 1), std::move(ends_.supervisor), false) {
+      : worker_(services, *this, WorkerId::make(2, 1), std::move(ends_.supervisor), WorkerId{}) {
     (void)spawner.add(*this, 1);
   }
   [[nodiscard]] Channel& other_end() { return ends_.worker; }
