@@ -22,7 +22,9 @@ class DescriptorWatcher {
   void stop();
   /// Watches no more for a tenth of a second, and then again: for an event that is to be asked for anew.
   void pause();
-  [[nodiscard]] bool active() const { return ev_is_active(&watcher_) || ev_is_active(&again_); }
+  [[nodiscard]] bool active() const {
+    return ev_is_active(&watcher_) || ev_is_active(&again_) || ev_is_pending(&again_);
+  }
 
  protected:
   DescriptorWatcher(const Loop& loop, int events) : loop_(loop.native()), events_(events) {}
@@ -62,7 +64,8 @@ class TimerWatcher {
   /// Replaces the delay and the callback of an earlier start.
   void start(Duration delay, Callback callback);
   void stop();
-  [[nodiscard]] bool active() const { return ev_is_active(&watcher_); }
+  /// It will call back: the delay is not over, or it is and the callback comes later in this turn.
+  [[nodiscard]] bool active() const { return ev_is_active(&watcher_) || ev_is_pending(&watcher_); }
 
  private:
   struct ev_loop* loop_;

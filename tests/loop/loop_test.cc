@@ -234,6 +234,33 @@ TEST_CASE("FAULTS 110: a watcher that is stopped after a refusal stays stopped")
   CHECK(events.calls == 0);
 }
 
+/// Two timers that ring in the same turn: the first that is called arms the other, unless that is active.
+struct Twins {
+  explicit Twins(Loop& on) : loop(on), one(on), two(on) {
+    one.start(milliseconds(0), Callback::to<&Twins::first>(*this));
+    two.start(milliseconds(0), Callback::to<&Twins::second>(*this));
+  }
+  void first() { rang(two); }
+  void second() { rang(one); }
+  void rang(TimerWatcher& other) {
+    if (++calls == 2) return loop.stop();
+    CHECK(other.active());
+    if (!other.active()) other.start(std::chrono::hours(1), Callback::to<&Twins::second>(*this));
+  }
+  Loop& loop;
+  TimerWatcher one, two;
+  int calls = 0;
+};
+
+TEST_CASE("a timer whose delay is over is active until it has called back") {
+  Loop loop;
+  Twins twins(loop);
+  loop.run();
+  CHECK(twins.calls == 2);
+  CHECK_FALSE(twins.one.active());
+  CHECK_FALSE(twins.two.active());
+}
+
 TEST_CASE("arming a timer again replaces what was armed, and a negative delay is none") {
   Loop loop;
   Counter wrong(loop);
