@@ -5,12 +5,19 @@
 #include <csignal>
 #include <utility>
 
+#include "supervisor/system/child_process.h"
 #include "supervisor/system/clock.h"
 
 namespace prefork {
 
 Reaper::Reaper(const Loop& loop, Log& log, OomCounter& oom, Owner& owner)
-    : oom_(oom), owner_(owner), sweep_(loop, log, owner), child_(loop), stops_timer_(loop), oom_timer_(loop) {
+    : loop_(loop),
+      oom_(oom),
+      owner_(owner),
+      sweep_(loop, log, owner),
+      child_(loop),
+      stops_timer_(loop),
+      oom_timer_(loop) {
   child_.start(SIGCHLD, Callback::to<&Reaper::look>(*this));
 }
 
@@ -20,7 +27,7 @@ void Reaper::begin() {
 
 void Reaper::look() {
   if (!stops_timer_.active()) report_stopped();
-  sweep_.begin_in(kSweepDelay);
+  sweep_.begin();
 }
 
 void Reaper::report_stopped() {
@@ -30,7 +37,7 @@ void Reaper::report_stopped() {
     const Duration now = processor_time();
     stops_share_.spent(now - std::exchange(before, now));
   };
-  while (stops_share_.available(current_time())) {
+  while (stops_share_.available(loop_.turns().began())) {
     const bool more = report_one();
     spend();
     if (!more) return;
@@ -41,7 +48,14 @@ void Reaper::report_stopped() {
     owner_.look_for_stopped_workers();
     spend();
   }
-  stops_timer_.start(stops_share_.wait(), Callback::to<&Reaper::report_stopped>(*this));
+  // Each signal costs more than its report. One that comes meanwhile is handled after the rest.
+  block_sigchld();
+  stops_timer_.start(stops_share_.wait(), Callback::to<&Reaper::on_rest_over>(*this));
+}
+
+void Reaper::on_rest_over() {
+  unblock_sigchld();
+  report_stopped();
 }
 
 bool Reaper::report_one() {

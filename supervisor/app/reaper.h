@@ -21,9 +21,6 @@ namespace prefork {
 
 class Reaper {
  public:
-  /// How long a sweep waits after a SIGCHLD: most deaths are of known children.
-  static constexpr Duration kSweepDelay = std::chrono::seconds(1);
-
   class Owner : public StrangerSweep::Owner {
    public:
     /// A signal has stopped a child, or continued it. It may be a stranger.
@@ -45,8 +42,10 @@ class Reaper {
  private:
   void report_stopped();
   bool report_one();
+  void on_rest_over();
   void look_for_oom_kills();
 
+  const Loop& loop_;
   OomCounter& oom_;
   Owner& owner_;
   StrangerSweep sweep_;

@@ -2,27 +2,37 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "supervisor/system/child_process.h"
 #include "supervisor/system/clock.h"
 
 namespace prefork {
 
-void StrangerSweep::begin_in(Duration delay) {
-  if (!timer_.active()) timer_.start(delay, Callback::to<&StrangerSweep::run>(*this));
+void StrangerSweep::begin() {
+  if (!timer_.active()) run_in(delay_);
 }
 
+void StrangerSweep::run_in(Duration delay) { timer_.start(delay, Callback::to<&StrangerSweep::run>(*this)); }
+
 void StrangerSweep::run() {
-  while (share_.available(current_time())) {
+  while (share_.available(loop_.turns().began())) {
     const Duration before = processor_time();
     const Step done = step();
     share_.spent(processor_time() - before);
     switch (done) {
       case Step::kMore: break;
-      case Step::kWaits: return begin_in(kRetry);
-      case Step::kClean: return;
+      case Step::kWaits: return run_in(kRetry);
+      case Step::kClean: return plan_next();
     }
   }
-  begin_in(share_.wait());
+  run_in(share_.wait());
+}
+
+void StrangerSweep::plan_next() {
+  const bool many = reaped_ - std::exchange(swept_before_, reaped_) >= kMany;
+  delay_ = many ? kRetry : std::min(2 * delay_, kDelay);
 }
 
 StrangerSweep::Step StrangerSweep::step() {

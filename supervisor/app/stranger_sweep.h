@@ -35,18 +35,24 @@ class StrangerSweep {
     [[nodiscard]] virtual bool knows_child(pid_t pid) const = 0;
   };
 
-  StrangerSweep(const Loop& loop, Log& log, Owner& owner) : log_(log), owner_(owner), timer_(loop) {}
+  StrangerSweep(const Loop& loop, Log& log, Owner& owner)
+      : loop_(loop), log_(log), owner_(owner), timer_(loop) {}
 
-  /// Begins a sweep after this time, unless one is due or under way.
-  void begin_in(Duration delay);
+  /// How long a sweep waits after a SIGCHLD: most deaths are of known children.
+  static constexpr Duration kDelay = std::chrono::seconds(1);
+
+  /// A child has died: begins a sweep after kDelay, unless one is due or under way. After a sweep that found
+  /// many strangers the next one follows soon, and the delay grows to kDelay again.
+  void begin();
   [[nodiscard]] std::uint64_t reaped() const { return reaped_; }
   /// Goes on counting, after an upgrade in place.
-  void count_from(std::uint64_t reaped) { reaped_ = reaped; }
+  void count_from(std::uint64_t reaped) { reaped_ = swept_before_ = reaped; }
 
  private:
   /// Until the next look when all that is dead is reaped elsewhere, or may be.
   static constexpr Duration kRetry = std::chrono::milliseconds(10);
   static constexpr int kAtOnce = 32;
+  static constexpr std::uint64_t kMany = 64;
 
   enum class Step {
     kMore,   ///< there is more to do
@@ -54,7 +60,9 @@ class StrangerSweep {
     kClean,  ///< no child is dead
   };
 
+  void run_in(Duration delay);
   void run();
+  void plan_next();
   Step step();
   Step begin_pass();
   Step end_pass();
@@ -62,10 +70,13 @@ class StrangerSweep {
   bool may_be_named(pid_t pid, std::optional<std::uint64_t> awaited);
   void reap(pid_t pid);
 
+  const Loop& loop_;
   Log& log_;
   Owner& owner_;
   ChildList children_;
-  bool passing_ = false;                     ///< in the middle of the list
+  bool passing_ = false;  ///< in the middle of the list
+  Duration delay_ = kDelay;
+  std::uint64_t swept_before_ = 0;           ///< reaped_ when the last sweep ended
   std::uint64_t reaped_before_ = 0;          ///< reaped_ at the beginning of the pass
   std::vector<pid_t> pids_;                  ///< of the list, not examined yet
   std::map<pid_t, std::uint64_t> suspects_;  ///< dead, with the number of the answer that may name them

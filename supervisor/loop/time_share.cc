@@ -2,9 +2,9 @@
 
 namespace prefork {
 
-bool TimeShare::available(Instant now) {
-  left_ = std::min(left_ + (now - counted_to_) / parts_, kMost);
-  counted_to_ = now;
+bool TimeShare::available(Instant turn) {
+  left_ = std::min(left_ + (turn - counted_to_) / parts_, kMost);
+  counted_to_ = turn;
   return left_ > Duration::zero();
 }
 

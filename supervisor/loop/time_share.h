@@ -18,11 +18,14 @@ class TimeShare {
 
   explicit TimeShare(int parts) : parts_(parts) {}
 
-  /// There is time for a step. `now` never decreases.
-  [[nodiscard]] bool available(Instant now);
+  /// There is time for a step. `turn`: when the loop's present turn began (TurnMeter). What becomes available
+  /// later belongs to later turns: a turn ends even if other processes get most of the processor time.
+  [[nodiscard]] bool available(Instant turn);
   /// A step may take longer than what was left; the next one waits the longer for it, but for no more than
   /// kMaxDebt.
   void spent(Duration time) { left_ = std::max(left_ - time, -kMaxDebt); }
+  /// Negative: more was spent than there was.
+  [[nodiscard]] Duration left() const { return left_; }
   /// After available() was false: when to ask again.
   [[nodiscard]] Duration wait() const { return (kLeast - left_) * parts_; }
 

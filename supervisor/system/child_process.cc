@@ -19,6 +19,13 @@ std::optional<pid_t> dead_child(idtype_t kind, id_t id) {
   return end.si_pid;
 }
 
+void mask_sigchld(int how) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGCHLD);
+  (void)::pthread_sigmask(how, &signals, nullptr);
+}
+
 }  // namespace
 
 Fd open_pidfd(pid_t pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
@@ -40,5 +47,8 @@ Fd open_child(pid_t pid) {
 bool is_dead_child(pid_t pid) { return dead_child(P_PID, static_cast<id_t>(pid)).value_or(0) != 0; }
 
 pid_t first_dead_child() { return dead_child(P_ALL, 0).value_or(0); }
+
+void block_sigchld() { mask_sigchld(SIG_BLOCK); }
+void unblock_sigchld() { mask_sigchld(SIG_UNBLOCK); }
 
 }  // namespace prefork

@@ -23,4 +23,8 @@ namespace prefork {
 /// The pid of a child that has ended and was not reaped, always the same one until it is; 0 when there is
 /// none.
 [[nodiscard]] pid_t first_dead_child();
+/// While SIGCHLD is blocked, signals of this number interrupt nothing, and one of them stays pending.
+void block_sigchld();
+void unblock_sigchld();
+
 }  // namespace prefork

@@ -84,7 +84,7 @@ class Family final : public Reaper::Owner {
   }
   void stop() { loop.stop(); }
 
-  static constexpr Duration kOneSweep = Reaper::kSweepDelay + std::chrono::milliseconds(300);
+  static constexpr Duration kOneSweep = StrangerSweep::kDelay + std::chrono::milliseconds(300);
 
   Loop loop;
   Log log{2};
@@ -209,7 +209,8 @@ TEST_CASE("FAULTS 102: processes that are left behind without end do not keep th
   });
   family.run_until([&] { return family.reaper.strangers_reaped() > 0; });
   const Turns turns(family.loop);
-  family.run_until([&] { return turns.counted > 200; });
+  const std::uint64_t before = family.reaper.strangers_reaped();
+  family.run_until([&] { return turns.counted > 200 && family.reaper.strangers_reaped() > before + 1000; });
   restless.end();
   family.run_until([] { return ::waitpid(-1, nullptr, WNOHANG) < 0; });
 }

@@ -42,6 +42,16 @@ TEST_CASE("what is not used is saved up to a bound") {
   CHECK_FALSE(share.available(kStart + 1h));
 }
 
+TEST_CASE("what becomes available within a turn belongs to the next one") {
+  TimeShare share(5);
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(share.available(kStart));
+    share.spent(TimeShare::kMost / 10);
+  }
+  CHECK_FALSE(share.available(kStart));
+  CHECK(share.available(kStart + 10ms));
+}
+
 TEST_CASE("a step that took too long is paid for, up to a bound") {
   TimeShare share(5);
   REQUIRE(share.available(kStart));
