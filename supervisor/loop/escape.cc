@@ -1,7 +1,5 @@
 #include "supervisor/loop/escape.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdint>
 
@@ -32,6 +30,20 @@ Character first_character(std::string_view text) {
   return {size, code};
 }
 
+/// Printable ASCII.
+bool is_plain(char character) {
+  const auto byte = static_cast<unsigned char>(character);
+  return byte >= 0x20 && byte < 0x7f;
+}
+
+void append_escaped(std::string& text, char character) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(character);
+  text += "\\x";
+  text += kDigits[byte >> 4U];
+  text += kDigits[byte & 0xfU];
+}
+
 bool is_harmless(std::uint32_t code) {
   if (code == '\t') return true;
   const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);
@@ -46,11 +58,10 @@ std::string escape_to_ascii(std::string_view text, std::size_t limit) {
   std::string safe;
   for (const char character : text) {
     if (safe.size() >= limit) return safe + "…";
-    const auto byte = static_cast<unsigned char>(character);
-    if (byte < 0x20 || byte >= 0x7f) {
-      safe += fmt::format("\\x{:02x}", byte);
-    } else {
+    if (is_plain(character)) {
       safe += character;
+    } else {
+      append_escaped(safe, character);
     }
   }
   return safe;
@@ -60,13 +71,17 @@ std::string escape_to_utf8(std::string_view text) {
   std::string safe;
   safe.reserve(text.size());
   while (!text.empty()) {
+    const auto plain =
+        static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_plain) - text.begin());
+    safe += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const Character character = first_character(text);
     const std::size_t size = std::max<std::size_t>(character.size, 1);
     if (character.size > 0 && is_harmless(character.code)) {
       safe += text.substr(0, size);
     } else {
-      for (const char byte : text.substr(0, size))
-        safe += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+      for (const char byte : text.substr(0, size)) append_escaped(safe, byte);
     }
     text.remove_prefix(size);
   }

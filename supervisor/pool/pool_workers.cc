@@ -88,9 +88,9 @@ void PoolWorkers::launch(const action::StartWorker& action, WorkerProcess& proce
       process.set_start_error(pipe.error().message());
       return process.not_started();
     }
-    process.set_output(
-        std::make_unique<WorkerOutput>(shared_.loop, shared_.log, parts_.process_services.output_line_max,
-                                       std::move(pipe.value().ours), action.role == WorkerRole::kTemplate));
+    process.set_output(std::make_unique<WorkerOutput>(
+        shared_.loop, shared_.log, shared_.output, parts_.process_services.output_line_max,
+        std::move(pipe.value().ours), action.role == WorkerRole::kTemplate));
     theirs = std::move(pipe.value().theirs);
   }
   shared_.spawner.launch(LaunchKey{spawner_key_, action.worker.value}, launch, std::move(channel),

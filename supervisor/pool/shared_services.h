@@ -10,6 +10,7 @@
 #include "supervisor/system/client_descriptors.h"
 #include "supervisor/system/oom_counter.h"
 #include "supervisor/workers/child_table.h"
+#include "supervisor/workers/output_share.h"
 #include "supervisor/workers/spawner_link.h"
 
 namespace prefork {
@@ -23,6 +24,7 @@ struct SharedServices {
   EventSink& events;
   OomCounter& oom;
   ChildTable& children;
+  OutputShare& output;
   Closer& closer;
   Callback out_of_descriptors;  ///< a listener needs a client descriptor: the pools free some
 };

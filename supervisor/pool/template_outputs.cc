@@ -59,9 +59,9 @@ void TemplateOutputs::adopt(const std::vector<OutputState>& states) {
   for (const OutputState& state : states) {
     // A program that did not know the origins did not know those of the workers either: some may live.
     const std::size_t workers = state.origin ? workers_of(state.origin) : 1;
-    kept_.push_back(
-        {state.origin, workers,
-         std::make_unique<WorkerOutput>(services_.loop, services_.log, services_.output_line_max, state)});
+    kept_.push_back({state.origin, workers,
+                     std::make_unique<WorkerOutput>(services_.loop, services_.log, services_.output,
+                                                    services_.output_line_max, state)});
   }
 }
 

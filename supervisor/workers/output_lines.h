@@ -1,6 +1,6 @@
 // Splits a worker's output into lines for the log: cut to a maximum length, escaped, limited in rate. Keeps
 // the last lines for the report of the worker's death. Holds a bounded number of bytes, whatever the worker
-// writes; does no I/O.
+// writes; does no I/O. Lines that are dropped are counted, and nothing else is done with them.
 #pragma once
 
 #include <cstddef>
@@ -29,6 +29,9 @@ class OutputLines {
 
   /// Takes bytes that were read, and appends the lines to be logged to `out`.
   void feed(std::string_view bytes, Instant now, std::vector<std::string>& out);
+  /// Drops the lines that follow, until a second's worth of the rate is available again: many workers end at
+  /// once.
+  void exhaust(Instant now);
   /// The end of the output: logs a last line without a line end, and the number of dropped lines.
   void finish(Instant now, std::vector<std::string>& out);
   /// Logs how many lines were dropped since the last such line, if any were.
@@ -38,16 +41,26 @@ class OutputLines {
   [[nodiscard]] const std::string& begun() const { return line_; }
   /// The rate is exceeded: nothing is logged until a second's worth of the rate is available again.
   [[nodiscard]] bool exhausted() const { return exhausted_; }
+  /// The same, as it will be for output that is fed now.
+  [[nodiscard]] bool exhausted_at(Instant now);
   [[nodiscard]] bool has_dropped() const { return dropped_ > 0; }
-  /// The last lines, logged or dropped, each shortened.
-  [[nodiscard]] std::vector<std::string> last() const { return {last_.begin(), last_.end()}; }
+  /// The last lines, logged or dropped, each escaped and shortened.
+  [[nodiscard]] std::vector<std::string> last() const;
 
  private:
   void refill(Instant now);
   void spend(double cost);
   void add(std::string_view part);
   void end_line(std::vector<std::string>& out);
-  void emit(std::string_view line, std::vector<std::string>& out);
+  void log_line(std::vector<std::string>& out);
+  /// As feed(), while the rate is exceeded.
+  void drop(std::string_view bytes);
+  void remember(std::string_view line);
+
+  struct Line {
+    std::string text;  ///< as the worker wrote it
+    bool cut = false;
+  };
 
   const std::size_t& max_line_;
   std::string line_;       ///< begun and not ended
@@ -55,8 +68,9 @@ class OutputLines {
   double budget_ = kBurst;
   bool exhausted_ = false;
   Instant refilled_at_{};
+  bool crowded_ = false;  ///< exhaust() was called, and dropped lines have not been reported since
   std::uint64_t dropped_ = 0;
-  std::deque<std::string> last_;
+  std::deque<Line> last_;
 };
 
 }  // namespace prefork

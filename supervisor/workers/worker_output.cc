@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -20,8 +21,10 @@ Result<WorkerOutput::Ends> WorkerOutput::make_pipe() {
   return pipe;
 }
 
-WorkerOutput::WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_line, Fd pipe, bool shared)
+WorkerOutput::WorkerOutput(const Loop& loop, Log& log, OutputShare& share, const std::size_t& max_line,
+                           Fd pipe, bool shared)
     : log_(log),
+      share_(share),
       shared_(shared),
       lines_(max_line),
       pipe_(std::move(pipe)),
@@ -29,8 +32,9 @@ WorkerOutput::WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_li
       pause_(loop),
       report_(loop) {}
 
-WorkerOutput::WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_line, const OutputState& state)
-    : WorkerOutput(loop, log, max_line, Fd(static_cast<int>(state.pipe)), state.shared) {
+WorkerOutput::WorkerOutput(const Loop& loop, Log& log, OutputShare& share, const std::size_t& max_line,
+                           const OutputState& state)
+    : WorkerOutput(loop, log, share, max_line, Fd(static_cast<int>(state.pipe)), state.shared) {
   std::vector<std::string> none;
   lines_.feed(state.begun, current_time(), none);
   if (!state.name.empty()) start(state.name);
@@ -38,36 +42,44 @@ WorkerOutput::WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_li
 
 void WorkerOutput::start(std::string name) {
   name_ = std::move(name);
+  watch();
+}
+
+void WorkerOutput::watch() {
   if (pipe_.valid()) watcher_.start(pipe_.get(), Callback::to<&WorkerOutput::on_readable>(*this));
 }
 
-bool WorkerOutput::read_some() {
+bool WorkerOutput::read_some(std::size_t size) {
   std::array<char, kChunk> buffer;
-  ssize_t size = 0;
+  ssize_t got = 0;
   do {
-    size = ::read(pipe_.get(), buffer.data(), buffer.size());
-  } while (size < 0 && errno == EINTR);
+    got = ::read(pipe_.get(), buffer.data(), std::min(size, buffer.size()));
+  } while (got < 0 && errno == EINTR);
   std::vector<std::string> lines;
-  if (size > 0) {
-    lines_.feed(std::string_view(buffer.data(), static_cast<std::size_t>(size)), current_time(), lines);
-  } else if (size == 0 || errno != EAGAIN) {
+  if (got > 0) {
+    lines_.feed(std::string_view(buffer.data(), static_cast<std::size_t>(got)), current_time(), lines);
+  } else if (got == 0 || errno != EAGAIN) {
     watcher_.stop();
     pipe_.reset();
     lines_.finish(current_time(), lines);
   }
   write(lines);
-  return size > 0;
+  return got > 0;
 }
 
 void WorkerOutput::on_readable() {
-  if (!read_some() || !lines_.exhausted()) return;
-  watcher_.stop();
-  pause_.start(kPause, Callback::to<&WorkerOutput::on_pause_over>(*this));
-  if (!report_.active()) report_.start(kReportDropped, Callback::to<&WorkerOutput::on_report_dropped>(*this));
+  if (!share_.request(*this)) watcher_.stop();
 }
 
-void WorkerOutput::on_pause_over() {
-  if (pipe_.valid()) watcher_.start(pipe_.get(), Callback::to<&WorkerOutput::on_readable>(*this));
+void WorkerOutput::read_output() {
+  const bool more = read_some(lines_.exhausted_at(current_time()) ? kChunk : kChunkToLog);
+  if (!more || !lines_.exhausted()) {
+    if (!watcher_.active()) watch();
+    return;
+  }
+  watcher_.stop();
+  pause_.start(kPause, Callback::to<&WorkerOutput::watch>(*this));
+  if (!report_.active()) report_.start(kReportDropped, Callback::to<&WorkerOutput::on_report_dropped>(*this));
 }
 
 void WorkerOutput::on_report_dropped() {
@@ -77,11 +89,14 @@ void WorkerOutput::on_report_dropped() {
 }
 
 void WorkerOutput::finish() {
-  for (int i = 0; i < kChunksAtDeath && pipe_.valid() && read_some(); ++i) {
+  const Duration before = processor_time();
+  if (share_.overdrawn()) lines_.exhaust(current_time());
+  for (int i = 0; i < kChunksAtDeath && pipe_.valid() && read_some(kChunk); ++i) {
   }
   std::vector<std::string> lines;
   lines_.finish(current_time(), lines);
   write(lines);
+  share_.spent(processor_time() - before);
 }
 
 void WorkerOutput::write(const std::vector<std::string>& lines) {

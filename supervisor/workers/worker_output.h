@@ -1,6 +1,6 @@
 // The supervisor's end of the pipe that is a worker's standard output and standard error. Writes the output
-// to the log, line by line. Reads a bounded amount each time round the loop, and pauses when the worker
-// writes more than is logged: then only that worker waits.
+// to the log, line by line. Reads in the share of the loop's time that all outputs have together, and pauses
+// when the worker writes more than is logged: then only that worker waits.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +14,11 @@
 #include "supervisor/loop/loop.h"
 #include "supervisor/state/worker_state.h"
 #include "supervisor/workers/output_lines.h"
+#include "supervisor/workers/output_share.h"
 
 namespace prefork {
 
-class WorkerOutput {
+class WorkerOutput final : private OutputShare::Reader {
  public:
   /// The end to keep, non-blocking, and the worker's end.
   struct Ends {
@@ -27,9 +28,12 @@ class WorkerOutput {
 
   /// `max_line`: see OutputLines. `shared`: a template's pipe; the workers that it forks write there too, and
   /// may outlive it.
-  WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_line, Fd pipe, bool shared);
+  WorkerOutput(const Loop& loop, Log& log, OutputShare& share, const std::size_t& max_line, Fd pipe,
+               bool shared);
   /// The pipe of the program before, at an upgrade in place.
-  WorkerOutput(const Loop& loop, Log& log, const std::size_t& max_line, const OutputState& state);
+  WorkerOutput(const Loop& loop, Log& log, OutputShare& share, const std::size_t& max_line,
+               const OutputState& state);
+  ~WorkerOutput() { share_.forget(*this); }
   [[nodiscard]] OutputState state() const {
     return {.pipe = Carried{pipe_.get()}, .name = name_, .begun = lines_.begun(), .shared = shared_};
   }
@@ -51,18 +55,21 @@ class WorkerOutput {
 
  private:
   static constexpr std::size_t kChunk = std::size_t{64} * 1024;
+  static constexpr std::size_t kChunkToLog = std::size_t{4} * 1024;  ///< lines to be logged take longer
   static constexpr int kChunksAtDeath = 16;  ///< together 1 MiB: without root no pipe holds more
   static constexpr Duration kPause = std::chrono::milliseconds(10);
   static constexpr Duration kReportDropped = std::chrono::seconds(1);
 
   void on_readable();
-  void on_pause_over();
+  void read_output() override;
+  void watch();
   void on_report_dropped();
-  /// Reads once. False: nothing more can be read, now or ever.
-  bool read_some();
+  /// Reads once, `size` bytes at most. False: nothing more can be read, now or ever.
+  bool read_some(std::size_t size);
   void write(const std::vector<std::string>& lines);
 
   Log& log_;
+  OutputShare& share_;
   bool shared_;
   std::string name_;
   OutputLines lines_;

@@ -80,8 +80,8 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const Worke
     exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
   }
   if (state.output.pipe != Carried::kNone)
-    output_ =
-        std::make_unique<WorkerOutput>(services.loop, services.log, services.output_line_max, state.output);
+    output_ = std::make_unique<WorkerOutput>(services.loop, services.log, services.output,
+                                             services.output_line_max, state.output);
 }
 
 WorkerProcess::Life WorkerProcess::life_in(const WorkerProcessState& state) {

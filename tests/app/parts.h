@@ -35,9 +35,10 @@ struct Parts {
   SpawnerLink spawner{loop, log, clients, SpawnerProcess{}, rlimit{}};
   OomCounter oom{""};
   ChildTable children;
+  OutputShare output{loop};
   NoOperations operations;
   ControlSocket control{loop, log, operations};
-  PoolSet pools{{loop, log, spawner, clients, datagram, control, oom, children, closer, Callback()}};
+  PoolSet pools{{loop, log, spawner, clients, datagram, control, oom, children, output, closer, Callback()}};
 };
 
 /// A pool without workers.

@@ -61,6 +61,7 @@ class Workers final : private CoreEventSink, private EventSink {
   OomCounter oom_{directory_.file("memory.events", "oom_kill 0\n")};
   Datagram datagram_;
   ChildTable children_;
+  OutputShare output_{loop_};
   Closer closer_{loop_, log_};
   Pool core_{settings(), 1, current_time()};
   ProcessTable processes_;
@@ -70,14 +71,14 @@ class Workers final : private CoreEventSink, private EventSink {
 
  private:
   std::size_t output_line_max_ = 8192;
-  WorkerProcess::Services process_services_{loop_,   log_,  spawner,         oom_, datagram_, children_,
-                                            closer_, "web", output_line_max_};
+  WorkerProcess::Services process_services_{loop_,     log_,    spawner, oom_,  datagram_,
+                                            children_, output_, closer_, "web", output_line_max_};
   PoolReporter reporter_{"web", log_, *this, {core_.workers(), processes_}};
 
  public:
   PoolWorkers workers{
       SharedServices{
-          loop_, log_, spawner, client_descriptors_, datagram_, *this, oom_, children_, closer_, {}},
+          loop_, log_, spawner, client_descriptors_, datagram_, *this, oom_, children_, output_, closer_, {}},
       {core_, process_services_, processes_, reporter_, *this},
       kSpawnerKey};
 

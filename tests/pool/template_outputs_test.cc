@@ -40,8 +40,8 @@ class Outputs final : private WorkerProcess::Owner {
     auto pipe = WorkerOutput::make_pipe();
     REQUIRE(pipe);
     held_.push_back(std::move(pipe.value().theirs));
-    auto output =
-        std::make_unique<WorkerOutput>(loop_, log_, output_line_max_, std::move(pipe.value().ours), true);
+    auto output = std::make_unique<WorkerOutput>(loop_, log_, output_, output_line_max_,
+                                                 std::move(pipe.value().ours), true);
     output->start("web[" + std::to_string(number) + "]");
     outputs.add(template_id(number), std::move(output));
   }
@@ -77,10 +77,11 @@ class Outputs final : private WorkerProcess::Owner {
   OomCounter oom_{""};
   Datagram datagram_;
   ChildTable children_;
+  OutputShare output_{loop_};
   Closer closer_{loop_, log_};
   std::size_t output_line_max_ = 8192;
-  WorkerProcess::Services services_{loop_,   log_,  spawner_,        oom_, datagram_, children_,
-                                    closer_, "web", output_line_max_};
+  WorkerProcess::Services services_{loop_,     log_,    spawner_, oom_,  datagram_,
+                                    children_, output_, closer_,  "web", output_line_max_};
   std::vector<test::ChannelPair> channels_;
   std::vector<Fd> held_;
   ProcessTable processes_;

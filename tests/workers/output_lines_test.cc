@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <random>
 #include <string>
+#include <utility>
 
 namespace prefork {
 namespace {
@@ -108,6 +110,41 @@ TEST_CASE("FAULTS 58: long lines use up the rate faster") {
   std::string flood;
   for (int i = 0; i < 1000; ++i) flood += std::string(8000, 'y') + "\n";
   CHECK(fed(lines, flood).size() < 40);
+}
+
+TEST_CASE(
+    "FAULTS 106: dropped output is counted as if it came line by line, however it was cut into pieces") {
+  std::mt19937 random(7);
+  std::string text;
+  for (int i = 0; i < 3000; ++i) {
+    const std::size_t size = random() % 50 == 0 ? 9000 + random() % 9000 : random() % 400;
+    for (std::size_t j = 0; j < size; ++j) text += static_cast<char>("ab\x01\xc3\xa4"[random() % 5]);
+    text += random() % 3 == 0 ? "\r\n" : "\n";
+  }
+  text += "begun";
+  const auto dropped = [&](std::size_t piece) {
+    OutputLines lines(kMaxLine);
+    lines.exhaust(kStart);
+    for (std::size_t at = 0; at < text.size(); at += piece)
+      CHECK(fed(lines, std::string_view(text).substr(at, piece)).empty());
+    CHECK(lines.begun() == "begun");
+    const Lines last = lines.last();
+    CHECK(last.size() == OutputLines::kLastLines);
+    return std::pair(finished(lines), last);
+  };
+  const auto whole = dropped(text.size());
+  CHECK(whole.first == Lines{"[3001 lines dropped: too many workers ended at once]"});
+  for (const std::size_t piece : {1UL, 17UL, 4096UL, 65536UL}) CHECK(dropped(piece) == whole);
+}
+
+TEST_CASE("a kept line of control characters is escaped, and as short as others") {
+  OutputLines lines(kMaxLine);
+  (void)fed(lines, std::string(8000, '\x1b') + "\n");
+  std::string escaped;
+  for (std::size_t i = 0; i < OutputLines::kMaxLastLine / 4; ++i) escaped += "\\x1b";
+  CHECK(lines.last().front() == escaped + "…");
+  (void)fed(lines, std::string(8000, '\x80') + "\n");
+  CHECK(lines.last().back().size() < 2 * OutputLines::kMaxLastLine);
 }
 
 TEST_CASE("the last lines are kept, logged or not") {
