@@ -119,31 +119,33 @@ void set_attributes(const ChildPlan& plan, int report) {
 /// False: see errno. Kernels without keys, containers and used-up quotas refuse it.
 bool leave_session_keyring() { return ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0; }
 
-/// Becomes the user, irrevocably.
+/// Becomes another user, irrevocably.
+void change_user(const ChildPlan& plan, const LaunchIdentity& wanted, int report) {
+  // A session keyring survives a change of user, and any process that has it may read the keys in it: those
+  // of the supervisor, often root's. The new one is made before the change, because root's quota is larger;
+  // if that fails, by the user itself; a worker without keys of its own is better than none.
+  const bool left = leave_session_keyring();
+  // The bare system calls: glibc's wrappers would signal threads, which this process does not have.
+  if (::syscall(SYS_setgroups, wanted.groups.size(), wanted.groups.data()) < 0)
+    fail(plan, report, LaunchStep::kGroups, errno);
+  if (::syscall(SYS_setresgid, wanted.gid, wanted.gid, wanted.gid) < 0)
+    fail(plan, report, LaunchStep::kGroup, errno);
+  if (::syscall(SYS_setresuid, wanted.uid, wanted.uid, wanted.uid) < 0)
+    fail(plan, report, LaunchStep::kUser, errno);
+  if (!left) (void)leave_session_keyring();
+  // A change from root has dropped the capabilities; a change from a user that has root's capabilities has
+  // not.
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+  if (::syscall(SYS_capset, &header, none.data()) < 0) fail(plan, report, LaunchStep::kUser, errno);
+  if (::geteuid() != wanted.uid || ::syscall(SYS_setuid, 0) == 0)
+    fail(plan, report, LaunchStep::kUser, EPERM);
+}
+
 void set_identity(const ChildPlan& plan, int report) {
   const std::optional<LaunchIdentity>& wanted = plan.launch->identity;
   const bool other = wanted && (wanted->uid != ::geteuid() || wanted->gid != ::getegid());
-  if (other) {
-    // A session keyring survives a change of user, and whoever has it may read the keys in it: those of the
-    // supervisor, often root's. The new one is made before the change, because root's quota is larger; if
-    // that fails, by the user itself; a worker without keys of its own is better than none.
-    const bool left = leave_session_keyring();
-    // The bare system calls: glibc's wrappers would signal threads, which this process does not have.
-    if (::syscall(SYS_setgroups, wanted->groups.size(), wanted->groups.data()) < 0)
-      fail(plan, report, LaunchStep::kGroups, errno);
-    if (::syscall(SYS_setresgid, wanted->gid, wanted->gid, wanted->gid) < 0)
-      fail(plan, report, LaunchStep::kGroup, errno);
-    if (::syscall(SYS_setresuid, wanted->uid, wanted->uid, wanted->uid) < 0)
-      fail(plan, report, LaunchStep::kUser, errno);
-    if (!left) (void)leave_session_keyring();
-    // A change from root has dropped the capabilities; a change from a user that has root's capabilities has
-    // not.
-    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-    const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
-    if (::syscall(SYS_capset, &header, none.data()) < 0) fail(plan, report, LaunchStep::kUser, errno);
-    if (::geteuid() != wanted->uid || ::syscall(SYS_setuid, 0) == 0)
-      fail(plan, report, LaunchStep::kUser, EPERM);
-  }
+  if (other) change_user(plan, *wanted, report);
   // Ambient capabilities that a service manager has given the supervisor are not for workers. An old kernel
   // has none.
   (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);

@@ -207,9 +207,10 @@ std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes) {
 
 std::string describe_lack(const LaunchReply& reply) {
   const std::string why = std::error_code(reply.error, std::system_category()).message();
-  if (reply.step == LaunchStep::kScheduling)
+  if (reply.step == LaunchStep::kScheduling) {
     return "workers are scheduled like the supervisor, as with \"scheduling\": \"normal\": SCHED_BATCH: " +
            why;
+  }
   return "workers keep the supervisor's own oom_score_adj, so when memory runs out the kernel may kill the "
          "supervisor instead of one of them: " +
          why;
