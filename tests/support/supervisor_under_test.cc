@@ -97,7 +97,7 @@ void SupervisorUnderTest::become_supervisor(const Options& options, int log) con
 SupervisorUnderTest::~SupervisorUnderTest() {
   if (pid_ > 0 && check_leftovers_ && std::uncaught_exceptions() == exceptions_at_start_) check_running();
   clear_up();
-  CHECK_MESSAGE(log().find("BUG") == std::string::npos, log());
+  CHECK_MESSAGE(log().find("BUG in a test") == std::string::npos, log());
   if (std::uncaught_exceptions() > exceptions_at_start_) {
     (void)std::fprintf(stderr, "----- the supervisor's log -----\n%s--------------------------------\n",
                        log_.c_str());
