@@ -66,18 +66,22 @@ void Datagram::clear() {
   sender_pidfd_.reset();
 }
 
+void Datagram::adopt_descriptors(const cmsghdr& rights) {
+  const std::size_t count = (rights.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  for (std::size_t i = 0; i < count; ++i) {
+    int descriptor = -1;
+    std::memcpy(&descriptor, CMSG_DATA(&rights) + i * sizeof(int), sizeof(int));
+    Fd owned(descriptor);
+    if (descriptor_count_ < descriptors_.size()) descriptors_[descriptor_count_++] = std::move(owned);
+  }
+}
+
 void Datagram::adopt_control(msghdr& header) {
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
        control = CMSG_NXTHDR(&header, control)) {
     if (control->cmsg_level != SOL_SOCKET) continue;
     if (control->cmsg_type == SCM_RIGHTS) {
-      const std::size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-      for (std::size_t i = 0; i < count; ++i) {
-        int descriptor = -1;
-        std::memcpy(&descriptor, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
-        Fd owned(descriptor);
-        if (descriptor_count_ < descriptors_.size()) descriptors_[descriptor_count_++] = std::move(owned);
-      }
+      adopt_descriptors(*control);
     } else if (control->cmsg_type == SCM_CREDENTIALS) {
       ucred credentials{};
       std::memcpy(&credentials, CMSG_DATA(control), sizeof(credentials));

@@ -1,7 +1,6 @@
 // One end of the channel between supervisor and worker: a SOCK_SEQPACKET socket that carries datagrams of
 // records and attached descriptors. The only caller of sendmsg() and recvmsg() on it. Knows framing and
-// descriptor ownership, not meanings: the caller decides what a violation costs. Never raises SIGPIPE; blocks
-// in wait_and_receive() only.
+// descriptor ownership, not meanings. Blocks only in wait_and_receive().
 #pragma once
 
 #include <sys/socket.h>
@@ -23,8 +22,7 @@ enum class SendStatus {
   kSent,
   kFull,         ///< the peer does not read (EAGAIN): try again when the channel is writable
   kGone,         ///< the peer has closed its end, or its receiving half (EPIPE, ECONNRESET)
-  kNoResources,  ///< this machine or user is out of a resource (ETOOMANYREFS, ENOBUFS, ENOMEM): not the
-                 ///< peer's fault
+  kNoResources,  ///< not the peer's fault: out of a resource (ETOOMANYREFS, ENOBUFS, ENOMEM)
   kInvalid,      ///< the data cannot be sent (EBADF, EINVAL …): the caller's mistake
 };
 
@@ -61,6 +59,7 @@ class Datagram {
 
   void clear();
   void adopt_control(msghdr& header);
+  void adopt_descriptors(const cmsghdr& rights);
 
   alignas(8) std::array<std::byte, kMaxDatagramSize> buffer_;
   std::array<Fd, kMaxDescriptors> descriptors_;

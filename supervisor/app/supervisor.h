@@ -1,6 +1,7 @@
 // The whole supervisor: constructs its parts, binds them to signals, and runs and stops them. One loop, in
 // one thread; only the log and the Closer have others. Decides nothing about pools: Reloader,
-// OperatorRequests, Upgrader and Reaper do.
+// OperatorRequests, Upgrader and Reaper do. Over 120 lines, because it is what four of its parts ask things
+// of.
 #pragma once
 
 #include <sys/resource.h>

@@ -1,5 +1,6 @@
 // One worker as the kernel knows it: pid, pidfd, channel. Receives its records and tells them as events;
-// decides nothing. Its row in the core's table has the same id. The pool creates and owns it.
+// decides nothing. Its row in the core's table has the same id. The pool creates and owns it. Over 120 lines,
+// for its life, its channel and its output begin and end together.
 // Death is told by the pidfd, never by the channel, which a grandchild may hold open. At death the channel is
 // read to its end first: the worker's last records decide which of its connections were begun.
 #pragma once
