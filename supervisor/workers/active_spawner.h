@@ -74,7 +74,6 @@ class ActiveSpawner {
   /// The timeout is waited for in parts: the first one after a pause of the whole machine ends before a
   /// spawner that was paused as well can have answered.
   static constexpr int kParts = 2;
-  static constexpr Duration kKillTimeout = std::chrono::seconds(1);
 
   void on_exit();
   void start_part();
