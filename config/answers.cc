@@ -1,11 +1,14 @@
 #include "config/answers.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace prefork {
 
 PoolAnswers answers_in(const PoolConfig& pool) {
-  return {pool.name, pool.executable, pool.process.identity, pool.workers, pool.process.account};
+  PoolAnswers answers{pool.name, pool.executable, pool.process.identity, pool.workers, pool.process.account};
+  for (const ListenAddress& address : pool.listen) answers.listen.push_back(address.answers);
+  return answers;
 }
 
 void put_answers(const MachineAnswers& answers, Config& config) {
@@ -18,6 +21,9 @@ void put_answers(const MachineAnswers& answers, Config& config) {
     pool.process.identity = known->identity;
     pool.process.account = known->account;
     pool.workers = known->workers;
+    // An earlier version has carried none.
+    for (std::size_t i = 0; i < std::min(pool.listen.size(), known->listen.size()); ++i)
+      pool.listen[i].answers = known->listen[i];
   }
 }
 

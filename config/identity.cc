@@ -13,14 +13,6 @@
 namespace prefork {
 namespace {
 
-std::optional<std::uint32_t> group_number(const std::string& group) {
-  if (const auto number = parse_account_number(group)) return number;
-  // Safe with one thread: nothing keeps a pointer to the answer.
-  const struct group* entry = ::getgrnam(group.c_str());
-  if (entry == nullptr) return std::nullopt;
-  return entry->gr_gid;
-}
-
 std::vector<std::uint32_t> groups_of(const std::string& name, std::uint32_t gid) {
   constexpr std::size_t kUsual = 32;
   std::vector<gid_t> groups(kUsual);
@@ -62,6 +54,14 @@ Account with_defaults(Account account, const std::string& user) {
 std::optional<std::uint32_t> parse_account_number(std::string_view text) {
   const auto number = parse_digits<std::uint32_t>(text);
   return number == std::numeric_limits<std::uint32_t>::max() ? std::nullopt : number;
+}
+
+std::optional<std::uint32_t> group_number(const std::string& group) {
+  if (const auto number = parse_account_number(group)) return number;
+  // Safe with one thread: nothing keeps a pointer to the answer.
+  const struct group* entry = ::getgrnam(group.c_str());
+  if (entry == nullptr) return std::nullopt;
+  return entry->gr_gid;
 }
 
 std::optional<WorkerUser> find_worker_user(const std::string& user, const std::string& group,

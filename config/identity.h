@@ -15,6 +15,9 @@ namespace prefork {
 /// A user's or group's number as text. 4294967295 is none: to system calls it means "unchanged".
 [[nodiscard]] std::optional<std::uint32_t> parse_account_number(std::string_view text);
 
+/// The number of a group that is given by name or number.
+[[nodiscard]] std::optional<std::uint32_t> group_number(const std::string& group);
+
 struct WorkerUser {
   Identity identity;
   Account account;  ///< of a number without an account: what suits any program

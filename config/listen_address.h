@@ -1,5 +1,5 @@
 // The address of a listener: its values, its forms in the file, and whether two addresses are the same place.
-// Resolves no names: machine_check.h checks whether a host name exists, and the listener binds it.
+// Resolves no names: machine_check.h does that when the file is read, and puts the answers here.
 #pragma once
 
 #include <sys/types.h>
@@ -8,10 +8,23 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proto/result.h"
 
 namespace prefork {
+
+/// What the names in an address stand for on this machine.
+struct ListenAnswers {
+  std::vector<std::string> hosts;  ///< the numeric addresses of a host name, sorted; none for a numeric host
+  std::optional<std::uint32_t> owner = {}, group = {};  ///< not set: unchanged
+  bool operator==(const ListenAnswers&) const = default;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("hosts", self.hosts), visit("owner", self.owner), visit("group", self.group);
+  }
+};
 
 /// Two addresses are equal when their sockets would not differ in anything.
 struct ListenAddress {
@@ -27,6 +40,7 @@ struct ListenAddress {
   std::string owner;           ///< kUnixPath: user name or number; empty: unchanged
   std::string group;           ///< kUnixPath: group name or number; empty: unchanged
   bool reuse_port = false;     ///< kTcp: SO_REUSEPORT
+  ListenAnswers answers = {};  ///< for host, owner and group; opening a socket looks nothing up
 
   /// The form in the file: `127.0.0.1:8080`, `[::1]:8080`, `:8080`, `unix:/run/x.sock`, `unix:@x`,
   /// `systemd:x`.

@@ -1,9 +1,14 @@
 #include "config/machine_check.h"
 
-#include <grp.h>
 #include <netdb.h>
 #include <pwd.h>
 #include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "config/identity.h"
 #include "config/listen_address.h"
@@ -34,14 +39,48 @@ void check_size(const PoolConfig& pool, const std::string& pointer, Problems& pr
                             " bytes together; at most " + std::to_string(kMaxStartBytes) + " are allowed");
 }
 
-void check_host(const std::string& host, const std::string& pointer, Problems& problems) {
-  if (host.empty() || is_numeric_host(host)) return;
+/// The numeric addresses of a host name, sorted: a name server may change their order each time.
+std::vector<std::string> ask_for_host(const std::string& host, const std::string& pointer,
+                                      Problems& problems) {
+  if (host.empty() || is_numeric_host(host)) return {};
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  if (failed == 0) return ::freeaddrinfo(found);
-  problems.add(pointer, "the host " + in_quotes(host) + " cannot be resolved: " + ::gai_strerror(failed));
+  if (failed != 0) {
+    problems.add(pointer, "the host " + in_quotes(host) + " cannot be resolved: " + ::gai_strerror(failed));
+    return {};
+  }
+  std::vector<std::string> numeric;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    char text[NI_MAXHOST] = "";
+    if (::getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0)
+      numeric.emplace_back(text);
+  }
+  ::freeaddrinfo(found);
+  std::sort(numeric.begin(), numeric.end());
+  numeric.erase(std::unique(numeric.begin(), numeric.end()), numeric.end());
+  return numeric;
+}
+
+std::optional<std::uint32_t> ask_for_owner(const std::string& owner, const std::string& pointer,
+                                           Problems& problems) {
+  if (owner.empty()) return {};
+  const auto number = parse_account_number(owner);
+  if (number) return number;
+  // Safe with one thread: nothing keeps a pointer to the answer.
+  const passwd* entry = ::getpwnam(owner.c_str());
+  if (entry != nullptr) return entry->pw_uid;
+  problems.add(child_pointer(pointer, "owner"), in_quotes(owner) + ": no such user");
+  return {};
+}
+
+std::optional<std::uint32_t> ask_for_group(const std::string& name, const std::string& pointer,
+                                           Problems& problems) {
+  if (name.empty()) return {};
+  const auto number = group_number(name);
+  if (!number) problems.add(child_pointer(pointer, "group"), in_quotes(name) + ": no such group");
+  return number;
 }
 
 }  // namespace
@@ -60,7 +99,7 @@ void check_command(PoolConfig& pool, const std::string& pointer, const CommandSe
   check_size(pool, pointer, problems);
 }
 
-void check_listener(const ListenAddress& address, const std::string& pointer, Problems& problems) {
+void check_listener(ListenAddress& address, const std::string& pointer, Problems& problems) {
   const bool unix_path = address.kind == ListenAddress::Kind::kUnixPath;
   if (!unix_path && (address.mode || !address.owner.empty() || !address.group.empty())) {
     problems.add(pointer,
@@ -69,16 +108,9 @@ void check_listener(const ListenAddress& address, const std::string& pointer, Pr
   if (address.kind != ListenAddress::Kind::kTcp && address.reuse_port) {
     problems.add(pointer, "reuse_port is only for TCP; this is " + in_quotes(address.text()));
   }
-  // Safe with one thread: nothing keeps a pointer to the answers.
-  if (!address.owner.empty() && !parse_account_number(address.owner) &&
-      ::getpwnam(address.owner.c_str()) == nullptr) {
-    problems.add(child_pointer(pointer, "owner"), in_quotes(address.owner) + ": no such user");
-  }
-  if (!address.group.empty() && !parse_account_number(address.group) &&
-      ::getgrnam(address.group.c_str()) == nullptr) {
-    problems.add(child_pointer(pointer, "group"), in_quotes(address.group) + ": no such group");
-  }
-  check_host(address.host, pointer, problems);
+  address.answers = {ask_for_host(address.host, pointer, problems),
+                     ask_for_owner(address.owner, pointer, problems),
+                     ask_for_group(address.group, pointer, problems)};
 }
 
 }  // namespace prefork

@@ -14,7 +14,8 @@ namespace prefork {
 void check_command(PoolConfig& pool, const std::string& pointer, const CommandSearch& search,
                    Problems& problems);
 
-/// `pointer` is that of the address as a string or as an object.
-void check_listener(const ListenAddress& address, const std::string& pointer, Problems& problems);
+/// Puts the answers for host, owner and group into `address`. `pointer` is that of the address as a string or
+/// as an object.
+void check_listener(ListenAddress& address, const std::string& pointer, Problems& problems);
 
 }  // namespace prefork

@@ -9,17 +9,15 @@
 #include <unistd.h>
 
 #include <arpa/inet.h>
-#include <grp.h>
 #include <netdb.h>
-#include <pwd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "proto/passing.h"
 #include "supervisor/listen/socket_file.h"
@@ -103,16 +101,6 @@ Result<Fd> lock_directory(const ListenAddress& address) {
   return Error{"listen " + address.text() + ": another program holds a lock on " + directory};
 }
 
-uid_t user_id(const std::string& name) {
-  const passwd* entry = ::getpwnam(name.c_str());
-  return entry != nullptr ? entry->pw_uid : static_cast<uid_t>(std::strtoul(name.c_str(), nullptr, 10));
-}
-
-gid_t group_id(const std::string& name) {
-  const group* entry = ::getgrnam(name.c_str());
-  return entry != nullptr ? entry->gr_gid : static_cast<gid_t>(std::strtoul(name.c_str(), nullptr, 10));
-}
-
 }  // namespace
 
 Result<ListenSocket> ListenSocket::activated(const ListenAddress& address, Fd socket) {
@@ -162,11 +150,15 @@ ListenSocket::~ListenSocket() {
 
 Result<void> ListenSocket::bind_tcp() {
   addrinfo wanted{};
-  wanted.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  wanted.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;  // a name has been resolved before
   wanted.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  const char* host = address_.host.empty() ? "::" : address_.host.c_str();
-  const int failure = ::getaddrinfo(host, std::to_string(address_.port).c_str(), &wanted, &found);
+  const std::string all = "::";
+  const std::vector<std::string>& resolved = address_.answers.hosts;
+  const std::string& host = !resolved.empty()       ? resolved.front()
+                            : address_.host.empty() ? all
+                                                    : address_.host;
+  const int failure = ::getaddrinfo(host.c_str(), std::to_string(address_.port).c_str(), &wanted, &found);
   if (failure != 0) return Error{"listen " + address_.text() + ": " + ::gai_strerror(failure)};
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
 
@@ -223,8 +215,8 @@ Result<void> ListenSocket::bind_unix() {
 }
 
 Result<ino_t> ListenSocket::set_permissions(std::optional<ino_t> expected) const {
-  const uid_t owner = address_.owner.empty() ? static_cast<uid_t>(-1) : user_id(address_.owner);
-  const gid_t group = address_.group.empty() ? static_cast<gid_t>(-1) : group_id(address_.group);
+  const uid_t owner = address_.answers.owner.value_or(static_cast<uid_t>(-1));
+  const gid_t group = address_.answers.group.value_or(static_cast<gid_t>(-1));
   const mode_t mask = ::umask(0);
   ::umask(mask);
   auto file = SocketFile::open(address_.path, socket_.get(), expected);

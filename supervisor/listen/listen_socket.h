@@ -1,4 +1,4 @@
-// Opens what a pool listens on: resolves, binds, listens, and replaces a stale unix socket (no process
+// Opens what a pool listens on: binds, listens, and replaces a stale unix socket (no process
 // listens on it any more). Close-on-exec, non-blocking for accept; accepted sockets are blocking. Accepts
 // nothing itself: Listener does.
 #pragma once

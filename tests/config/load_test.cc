@@ -74,6 +74,7 @@ TEST_CASE("every key reaches the configuration") {
   expected.listen[1].mode = 0660;
   expected.listen[1].owner = "root";
   expected.listen[1].group = "0";
+  expected.listen[1].answers = {{}, 0, 0};
   expected.listen[2].reuse_port = true;
   expected.command = {"/bin/true", "a b", ""};
   expected.executable = "/bin/true";
@@ -126,7 +127,7 @@ TEST_CASE("FAULTS 94: a text in force is read with what the machine answered, an
           "directory": "/no/such/directory", "user": "no-such-user", "supervisor_user": "no-such-user"})";
   MachineAnswers answers{
       Identity{7, 8, {}},
-      {{"main", "/srv/gone", Identity{4, 5, {5, 6}}, 77, {"shop", "/srv/shop", "/bin/sh"}}}};
+      {{"main", "/srv/gone", Identity{4, 5, {5, 6}}, 77, {"shop", "/srv/shop", "/bin/sh"}, {{{}, 9}}}}};
   const auto read = read_in_force({text, &answers}, "pool.json", system_programs());
   for (const ConfigProblem& mistake : read.mistakes) FAIL_CHECK(mistake.message());
   const PoolConfig& pool = read.config.pools.front();
@@ -136,7 +137,8 @@ TEST_CASE("FAULTS 94: a text in force is read with what the machine answered, an
   CHECK(pool.process.account == Account{"shop", "/srv/shop", "/bin/sh"});
   CHECK(pool.workers == 77);
   CHECK(pool.directory == "/no/such/directory");
-  CHECK(pool.listen.size() == 1);
+  REQUIRE(pool.listen.size() == 1);
+  CHECK(pool.listen.front().answers == ListenAnswers{{}, 9});
 }
 
 TEST_CASE("a text in force is read as far as possible in spite of mistakes, which are told") {

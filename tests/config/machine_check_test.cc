@@ -38,6 +38,16 @@ TEST_CASE("FAULTS 29: an owner or group that does not exist is refused") {
   CHECK(mistakes(listening_at(R"({"address": "unix:/tmp/x", "owner": "root", "group": "4711"})")).empty());
 }
 
+TEST_CASE("what a listener's address names is resolved when the text is read") {
+  const auto read = parsed(listening_at(
+      R"(["localhost:80", "127.0.0.1:81", {"address": "unix:/tmp/x", "owner": "4294967294", "group": "root"}])"));
+  const auto& listen = read.pools.front().listen;
+  CHECK_FALSE(listen[0].answers.hosts.empty());
+  for (const std::string& host : listen[0].answers.hosts) CHECK(is_numeric_host(host));
+  CHECK(listen[1].answers == ListenAnswers{});
+  CHECK(listen[2].answers == ListenAnswers{{}, 4294967294U, 0});
+}
+
 TEST_CASE("attributes that do not fit the kind of listener are refused") {
   CHECK(mistake(listening_at(R"({"address": "127.0.0.1:80", "mode": "0660"})")) ==
         R"(pool.json: /listen: mode, owner and group are only for unix:/path; this is "127.0.0.1:80")");

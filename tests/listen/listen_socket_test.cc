@@ -124,6 +124,13 @@ TEST_CASE("an address that this machine does not have is refused by name") {
   CHECK(contains(refusal("192.0.2.1:0"), "listen 192.0.2.1:0: Cannot assign requested address"));
 }
 
+TEST_CASE("opening a listener resolves no name: its address has the answer") {
+  ListenAddress address = address_of("localhost:0");
+  CHECK(contains(refusal("localhost:0"), "Name or service not known"));
+  address.answers.hosts = {"127.0.0.1"};
+  CHECK(opened(address).name().starts_with("localhost:"));
+}
+
 TEST_CASE("reuse_port lets two sockets share a port") {
   ListenAddress address = address_of("127.0.0.1:0");
   address.reuse_port = true;
@@ -206,7 +213,7 @@ TEST_CASE("a unix socket that cannot be given to its owner leaves no file behind
   if (::geteuid() != 0) {
     const TempDirectory directory;
     ListenAddress address = address_of("unix:" + directory.at("pool.sock"));
-    address.owner = "0";
+    address.answers.owner = 0;
     CHECK_FALSE(ListenSocket::open(address).ok());
     CHECK_FALSE(exists(directory.at("pool.sock")));
   }

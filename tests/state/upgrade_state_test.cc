@@ -44,7 +44,8 @@ SupervisorState sample() {
   pool.sockets.push_back({Ticket::make(1, 0), Carried{9}, true, /*watched=*/true, 1ULL << 40, 7});
   pool.sockets.push_back({Ticket::make(2, 1), Carried::kNone, true});
   state.running.pools.push_back(pool);
-  state.running.answers = MachineAnswers{Identity{1, 2, {3}}, {{"web", "/bin/true", {}, 4, {}}}};
+  state.running.answers =
+      MachineAnswers{Identity{1, 2, {3}}, {{"web", "/bin/true", {}, 4, {}, {{{"::1"}, 5, 6}}}}};
   state.leaving.push_back({"{}", {}, {pool}});
   state.leaving[0].pools[0].workers[0].channel = Carried{10};
   state.leaving[0].pools[0].sockets[0].socket = Carried{11};
@@ -65,6 +66,8 @@ TEST_CASE("each member of the state is listed") {
   check_listed<SpawnerState>("SpawnerState");
   check_listed<ControlState>("ControlState");
   check_listed<ActivatedState>("ActivatedState");
+  check_listed<ListenAnswers>("ListenAnswers");
+  check_listed<PoolAnswers>("PoolAnswers");
   check_listed<PoolsState>("PoolsState");
   check_listed<SupervisorState>("SupervisorState");
 }
