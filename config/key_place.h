@@ -15,7 +15,7 @@ struct KeyPlace {
   bool written = false;  ///< false: the text leaves the value to its default
 };
 
-/// `key` as in "queue.max". Nothing when the configuration was not made from a text.
+/// `key` as in "queue.max". Nothing when the configuration was not made from a text. Does not throw.
 [[nodiscard]] std::optional<KeyPlace> place_of_key(const Config& config, const PoolConfig& pool,
                                                    std::string_view key);
 

@@ -1,6 +1,7 @@
 #include "config/warnings.h"
 
 #include <algorithm>
+#include <exception>
 #include <nlohmann/json.hpp>
 
 #include "config/document.h"
@@ -89,9 +90,7 @@ std::string pointer_of(const Document& document, const std::string& pool) {
   return find_key(document, "pools") == nullptr ? "" : child_pointer("/pools", json_escaped(pool));
 }
 
-}  // namespace
-
-std::vector<std::string> setting_warnings(const Config& config, const std::string& file) {
+std::vector<std::string> warnings_of(const Config& config, const std::string& file) {
   Problems found(file);
   const auto document = parse_document(config.text, found);
   if (!document) return {};  // the configuration was not made from a text
@@ -106,6 +105,16 @@ std::vector<std::string> setting_warnings(const Config& config, const std::strin
   std::vector<std::string> lines;
   for (const ConfigProblem& one : in_file_order(found.take(), *document)) lines.push_back(one.message());
   return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> setting_warnings(const Config& config, const std::string& file) {
+  try {
+    return warnings_of(config, file);
+  } catch (const std::exception& error) {  // as in load.cc
+    return {file + ": the settings cannot be examined: " + json_escaped(error.what())};
+  }
 }
 
 }  // namespace prefork

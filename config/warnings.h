@@ -11,7 +11,8 @@
 namespace prefork {
 
 /// One line each, in the order of the file: file, place, what, why and what to do. Reads `config.text`,
-/// because only keys that are written count, not defaults. `file` is for the messages.
+/// because only keys that are written count, not defaults. `file` is for the messages. Does not
+/// throw.
 [[nodiscard]] std::vector<std::string> setting_warnings(const Config& config, const std::string& file);
 
 }  // namespace prefork
