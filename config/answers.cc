@@ -11,6 +11,12 @@ PoolAnswers answers_in(const PoolConfig& pool) {
   return answers;
 }
 
+MachineAnswers answers_in(const Config& config) {
+  MachineAnswers answers{config.supervisor_identity, {}};
+  for (const PoolConfig& pool : config.pools) answers.pools.push_back(answers_in(pool));
+  return answers;
+}
+
 void put_answers(const MachineAnswers& answers, Config& config) {
   config.supervisor_identity = answers.supervisor_identity;
   for (PoolConfig& pool : config.pools) {

@@ -39,6 +39,7 @@ struct MachineAnswers {
 };
 
 [[nodiscard]] PoolAnswers answers_in(const PoolConfig& pool);
+[[nodiscard]] MachineAnswers answers_in(const Config& config);
 
 /// Puts the answers into a configuration that was read from the same text. A pool that they do not name stays
 /// as it is.

@@ -58,13 +58,14 @@ std::optional<int> read_signed(const Document& object, const char* key) {
   return static_cast<int>(std::clamp(value->get<std::int64_t>(), -kMax, kMax));
 }
 
-ProcessConfig read_process(const Document& object, const std::string& pointer, bool find_users,
+ProcessConfig read_process(const Document& object, const std::string& pointer, const Machine* machine,
                            Problems& problems) {
   ProcessConfig read;
   read_value(object, "user", read.user);
   read_value(object, "group", read.group);
   if (!read.user.empty()) {
-    auto user = find_users ? find_worker_user(read.user, read.group, pointer, problems) : std::nullopt;
+    std::optional<WorkerUser> user;
+    if (machine != nullptr) user = find_worker_user(read.user, read.group, pointer, *machine, problems);
     if (user) {
       read.identity = std::move(user->identity);
       read.account = std::move(user->account);
@@ -148,7 +149,7 @@ void check_restart(const Document& object, const PoolConfig& pool, const std::st
 }
 
 PoolConfig build_pool(const Document& object, const std::string& name, const std::string& pointer,
-                      const CommandSearch* search, ListenReader& listeners, Problems& problems) {
+                      const Machine* machine, ListenReader& listeners, Problems& problems) {
   PoolConfig pool;
   pool.name = name;
   pool.listen = listeners.read(object, pointer);
@@ -170,20 +171,21 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   read_choice(object, "scheduling", pool.scheduling);
   read_choice(object, "output", pool.output);
   read_integer(object, "output_line_max", pool.output_line_max);
-  pool.process = read_process(object, pointer, search != nullptr, problems);
+  pool.process = read_process(object, pointer, machine, problems);
   check_workers(pool, pointer, problems);
   check_restart(object, pool, pointer, problems);
-  if (search != nullptr) check_command(pool, pointer, *search, problems);
+  if (machine != nullptr) check_command(pool, pointer, *machine, problems);
   return pool;
 }
 
-void read_file_keys(const Document& document, bool find_users, FileKeys& keys, Problems& problems) {
+void read_file_keys(const Document& document, const Machine* machine, FileKeys& keys, Problems& problems) {
   read_value(document, "name", keys.name);
   read_value(document, "stop_timeout", keys.stop_timeout);
   read_choice(section(document, "log"), "level", keys.log_level);
-  const std::string* user = find_string(document, "supervisor_user");
-  if (find_users && user != nullptr && !user->empty()) {
-    keys.supervisor_identity = find_supervisor_identity(*user, "/supervisor_user", problems);
+  read_value(document, "supervisor_user", keys.supervisor_user);
+  if (machine != nullptr && !keys.supervisor_user.empty()) {
+    keys.supervisor_identity =
+        find_supervisor_identity(keys.supervisor_user, "/supervisor_user", *machine, problems);
   }
   if (const Document* seccomp = find_key(document, "seccomp"); seccomp != nullptr && seccomp->is_boolean())
     keys.seccomp = seccomp->get<bool>();
@@ -203,18 +205,18 @@ void check_supervisor_user(const Config& config, Problems& problems) {
 
 }  // namespace
 
-Config build_config(const Document& document, const CommandSearch* search, Problems& problems) {
+Config build_config(const Document& document, const Machine* machine, Problems& problems) {
   Config config;
-  read_file_keys(document, search != nullptr, config, problems);
-  ListenReader listeners(problems, search != nullptr);
+  read_file_keys(document, machine, config, problems);
+  ListenReader listeners(problems, machine);
   if (!config.control.empty()) listeners.reserve(control_address(config.control), "/control");
   const Document* pools = find_key(document, "pools");
   if (pools == nullptr) {
-    config.pools.push_back(build_pool(document, config.name, "", search, listeners, problems));
+    config.pools.push_back(build_pool(document, config.name, "", machine, listeners, problems));
   } else if (pools->is_object()) {
     for (const auto& [name, pool] : pools->items()) {
       const std::string pointer = child_pointer("/pools", json_escaped(name));
-      config.pools.push_back(build_pool(pool, name, pointer, search, listeners, problems));
+      config.pools.push_back(build_pool(pool, name, pointer, machine, listeners, problems));
     }
   }
   check_supervisor_user(config, problems);

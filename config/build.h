@@ -4,11 +4,12 @@
 
 #include "config/config.h"
 #include "config/document.h"
+#include "config/machine.h"
 #include "config/problems.h"
 
 namespace prefork {
 
-/// `search`: null: the machine is not asked for programs, users, directories and hosts.
-[[nodiscard]] Config build_config(const Document& document, const CommandSearch* search, Problems& problems);
+/// `machine`: null: it is not asked for programs, users, directories and hosts.
+[[nodiscard]] Config build_config(const Document& document, const Machine* machine, Problems& problems);
 
 }  // namespace prefork

@@ -56,6 +56,7 @@ struct FileKeys {
   LogLevel log_level = LogLevel::kInfo;
   Milliseconds stop_timeout{30'000};
   std::string control = {};                          ///< path of the control socket; empty: no control socket
+  std::string supervisor_user = {};                  ///< as written
   std::optional<Identity> supervisor_identity = {};  ///< the supervisor's identity after it has given up root
   std::optional<bool> seccomp = {};                  ///< client sockets unreadable; not set: if possible
   bool operator==(const FileKeys&) const = default;

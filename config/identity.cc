@@ -65,12 +65,16 @@ std::optional<std::uint32_t> group_number(const std::string& group) {
 }
 
 std::optional<WorkerUser> find_worker_user(const std::string& user, const std::string& group,
-                                           const std::string& pointer, Problems& problems) {
+                                           const std::string& pointer, const Machine& machine,
+                                           Problems& problems) {
+  if (auto known = machine.known_worker_user(user, group)) return known;
   const std::string at_user = child_pointer(pointer, "user");
   const std::string at_group = child_pointer(pointer, "group");
+  machine.about_to_ask(at_user, "the user " + in_quotes(user));
   const auto found = find_user(user);
   std::optional<std::uint32_t> gid;
   if (!group.empty()) {
+    machine.about_to_ask(at_group, "the group " + in_quotes(group));
     gid = group_number(group);
   } else if (found) {
     gid = found->gid;
@@ -88,12 +92,17 @@ std::optional<WorkerUser> find_worker_user(const std::string& user, const std::s
   if (!found || !gid) return std::nullopt;
   const std::uint32_t number = gid.value_or(0);
   Identity identity{found->uid, number, {number}};
-  if (!found->account.name.empty()) identity.groups = groups_of(found->account.name, number);
+  if (!found->account.name.empty()) {
+    machine.about_to_ask(at_user, "the groups of the user " + in_quotes(user));
+    identity.groups = groups_of(found->account.name, number);
+  }
   return WorkerUser{std::move(identity), with_defaults(found->account, user)};
 }
 
 std::optional<Identity> find_supervisor_identity(const std::string& user, const std::string& pointer,
-                                                 Problems& problems) {
+                                                 const Machine& machine, Problems& problems) {
+  if (auto known = machine.known_supervisor_user(user)) return known;
+  machine.about_to_ask(pointer, "the user " + in_quotes(user));
   const auto found = find_user(user);
   if (!found) {
     problems.add(pointer, in_quotes(user) + ": no such user");

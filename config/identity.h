@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "config/config.h"
+#include "config/machine.h"
 #include "config/problems.h"
 
 namespace prefork {
@@ -18,20 +19,16 @@ namespace prefork {
 /// The number of a group that is given by name or number.
 [[nodiscard]] std::optional<std::uint32_t> group_number(const std::string& group);
 
-struct WorkerUser {
-  Identity identity;
-  Account account;  ///< of a number without an account: what suits any program
-};
-
 /// The user's number, group and supplementary groups, as login(1) sets them; a `group` that is not empty
 /// replaces the user's own group. Both are names or numbers. A mistake becomes a problem at `pointer`/user or
 /// `pointer`/group.
 [[nodiscard]] std::optional<WorkerUser> find_worker_user(const std::string& user, const std::string& group,
-                                                         const std::string& pointer, Problems& problems);
+                                                         const std::string& pointer, const Machine& machine,
+                                                         Problems& problems);
 
 /// The same for the supervisor itself, without supplementary groups. `pointer` is the pointer of the value.
 [[nodiscard]] std::optional<Identity> find_supervisor_identity(const std::string& user,
                                                                const std::string& pointer,
-                                                               Problems& problems);
+                                                               const Machine& machine, Problems& problems);
 
 }  // namespace prefork

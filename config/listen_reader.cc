@@ -41,7 +41,7 @@ void ListenReader::read_one(const Document& value, const std::string& pointer,
                   in_quotes(*text) + " is not allowed: " + place.pointer + " listens there already");
     return;
   }
-  if (ask_machine_) check_listener(address, pointer, problems_);
+  if (machine_ != nullptr) check_listener(address, pointer, *machine_, problems_);
   taken_.push_back({address, text_pointer});
   into.push_back(std::move(address));
 }

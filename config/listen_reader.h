@@ -6,14 +6,15 @@
 
 #include "config/config.h"
 #include "config/document.h"
+#include "config/machine.h"
 #include "config/problems.h"
 
 namespace prefork {
 
 class ListenReader {
  public:
-  /// `ask_machine`: whether owners, groups and hosts must exist on this machine.
-  ListenReader(Problems& problems, bool ask_machine) : problems_(problems), ask_machine_(ask_machine) {}
+  /// `machine`: where owners, groups and hosts must exist; null: they need not.
+  ListenReader(Problems& problems, const Machine* machine) : problems_(problems), machine_(machine) {}
 
   /// The addresses of one pool. `pool_pointer` is the JSON pointer of the pool.
   [[nodiscard]] std::vector<ListenAddress> read(const Document& pool, const std::string& pool_pointer);
@@ -33,7 +34,7 @@ class ListenReader {
   void read_attributes(const Document& value, const std::string& pointer, ListenAddress& address);
 
   Problems& problems_;
-  bool ask_machine_;
+  const Machine* machine_;
   std::vector<Place> taken_;
 };
 

@@ -25,13 +25,12 @@ ConfigInForce without_exceptions(const std::string& file, const Load& load) {
   }
 }
 
-ConfigInForce parse(std::string_view text, const std::string& file, const CommandSearch* search,
-                    bool ask_schema) {
+ConfigInForce parse(std::string_view text, const std::string& file, const Machine* machine, bool ask_schema) {
   Problems problems(file);
   const auto document = parse_document(text, problems);
   if (!document) return {{}, problems.take()};
   if (ask_schema) check_against_schema(*document, problems);
-  ConfigInForce parsed{build_config(*document, search, problems), {}};
+  ConfigInForce parsed{build_config(*document, machine, problems), {}};
   if (!problems.empty()) parsed.mistakes = in_file_order(problems.take(), *document);
   parsed.config.text = text;
   return parsed;
@@ -44,25 +43,32 @@ std::variant<Config, ConfigProblems> accepted(ConfigInForce parsed) {
 
 }  // namespace
 
-std::variant<Config, ConfigProblems> load_config(const std::string& file, const CommandSearch& search) {
+std::variant<Config, ConfigProblems> load_config(const std::string& file, const Machine& machine) {
   return accepted(without_exceptions(file, [&]() -> ConfigInForce {
+    machine.about_to_ask("", "the file itself");
     const auto text = read_config_file(file);
     if (!text) return {{}, {{file, "", text.error().message()}}};
-    return parse(text.value(), file, &search, /*ask_schema=*/true);
+    return parse(text.value(), file, &machine, /*ask_schema=*/true);
   }));
+}
+
+std::variant<Config, ConfigProblems> load_config(const std::string& file, const CommandSearch& search) {
+  return load_config(file, Machine(search));
 }
 
 std::variant<Config, ConfigProblems> parse_config(std::string_view text, const std::string& file,
                                                   const CommandSearch& search) {
-  return accepted(without_exceptions(file, [&] { return parse(text, file, &search, /*ask_schema=*/true); }));
+  const Machine machine(search);
+  return accepted(without_exceptions(file, [&] { return parse(text, file, &machine, /*ask_schema=*/true); }));
 }
 
 ConfigInForce read_in_force(const TextInForce& in_force, const std::string& file,
                             const CommandSearch& search) {
   return without_exceptions(file, [&] {
     const bool ask_machine = in_force.answers == nullptr;
+    const Machine machine(search);
     ConfigInForce read =
-        parse(in_force.text, file, ask_machine ? &search : nullptr, /*ask_schema=*/!in_force.examined);
+        parse(in_force.text, file, ask_machine ? &machine : nullptr, /*ask_schema=*/!in_force.examined);
     if (!ask_machine) put_answers(*in_force.answers, read.config);
     return read;
   });

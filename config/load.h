@@ -8,6 +8,7 @@
 
 #include "config/answers.h"
 #include "config/config.h"
+#include "config/machine.h"
 
 namespace prefork {
 
@@ -22,18 +23,14 @@ struct ConfigProblem {
 
 using ConfigProblems = std::vector<ConfigProblem>;
 
-/// The directories in which to find a program whose name has no slash.
-struct CommandSearch {
-  std::string path;           ///< as in $PATH
-  std::string own_directory;  ///< beside the supervisor's own executable; searched last
-};
-
 /// The beginning of the one problem of a file that made a library throw, or for which there was not enough
 /// memory.
 inline constexpr std::string_view kNotLoaded = "cannot be loaded: ";
 
 /// Reads and checks the file, commands included. At most 1 MiB is read. Does not throw, and neither do the
-/// next two.
+/// others.
+[[nodiscard]] std::variant<Config, ConfigProblems> load_config(const std::string& file,
+                                                               const Machine& machine);
 [[nodiscard]] std::variant<Config, ConfigProblems> load_config(const std::string& file,
                                                                const CommandSearch& search);
 /// The same for a text; `file` is for the messages.

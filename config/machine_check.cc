@@ -40,9 +40,12 @@ void check_size(const PoolConfig& pool, const std::string& pointer, Problems& pr
 }
 
 /// The numeric addresses of a host name, sorted: a name server may change their order each time.
-std::vector<std::string> ask_for_host(const std::string& host, const std::string& pointer,
-                                      Problems& problems) {
+std::vector<std::string> ask_for_host(const ListenAddress& address, const std::string& pointer,
+                                      const Machine& machine, Problems& problems) {
+  const std::string& host = address.host;
   if (host.empty() || is_numeric_host(host)) return {};
+  if (auto known = machine.known_hosts(address); !known.empty()) return known;
+  machine.about_to_ask(pointer, "the host " + in_quotes(host));
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -63,43 +66,55 @@ std::vector<std::string> ask_for_host(const std::string& host, const std::string
   return numeric;
 }
 
-std::optional<std::uint32_t> ask_for_owner(const std::string& owner, const std::string& pointer,
-                                           Problems& problems) {
+std::optional<std::uint32_t> ask_for_owner(const ListenAddress& address, const std::string& pointer,
+                                           const Machine& machine, Problems& problems) {
+  const std::string& owner = address.owner;
   if (owner.empty()) return {};
-  const auto number = parse_account_number(owner);
-  if (number) return number;
+  if (const auto number = parse_account_number(owner)) return number;
+  if (const auto known = machine.known_owner(address)) return known;
+  const std::string at_owner = child_pointer(pointer, "owner");
+  machine.about_to_ask(at_owner, "the user " + in_quotes(owner));
   // Safe with one thread: nothing keeps a pointer to the answer.
   const passwd* entry = ::getpwnam(owner.c_str());
   if (entry != nullptr) return entry->pw_uid;
-  problems.add(child_pointer(pointer, "owner"), in_quotes(owner) + ": no such user");
+  problems.add(at_owner, in_quotes(owner) + ": no such user");
   return {};
 }
 
-std::optional<std::uint32_t> ask_for_group(const std::string& name, const std::string& pointer,
-                                           Problems& problems) {
-  if (name.empty()) return {};
-  const auto number = group_number(name);
-  if (!number) problems.add(child_pointer(pointer, "group"), in_quotes(name) + ": no such group");
+std::optional<std::uint32_t> ask_for_group(const ListenAddress& address, const std::string& pointer,
+                                           const Machine& machine, Problems& problems) {
+  if (address.group.empty()) return {};
+  if (const auto known = machine.known_group(address)) return known;
+  const std::string at_group = child_pointer(pointer, "group");
+  machine.about_to_ask(at_group, "the group " + in_quotes(address.group));
+  const auto number = group_number(address.group);
+  if (!number) problems.add(at_group, in_quotes(address.group) + ": no such group");
   return number;
 }
 
 }  // namespace
 
-void check_command(PoolConfig& pool, const std::string& pointer, const CommandSearch& search,
-                   Problems& problems) {
-  if (!pool.directory.empty()) check_directory(pool.directory, child_pointer(pointer, "directory"), problems);
+void check_command(PoolConfig& pool, const std::string& pointer, const Machine& machine, Problems& problems) {
+  if (!pool.directory.empty()) {
+    const std::string at_directory = child_pointer(pointer, "directory");
+    machine.about_to_ask(at_directory, "the directory " + path_in_quotes(pool.directory));
+    check_directory(pool.directory, at_directory, problems);
+  }
   if (!pool.command.empty()) {
-    auto found = find_program(pool.command.front(), pool.directory, search);
+    const std::string at_program = child_pointer(child_pointer(pointer, "command"), 0);
+    machine.about_to_ask(at_program, "the program " + path_in_quotes(pool.command.front()));
+    auto found = find_program(pool.command.front(), pool.directory, machine.search());
     if (found) {
       pool.executable = std::move(found).value();
     } else {
-      problems.add(child_pointer(child_pointer(pointer, "command"), 0), found.error().what);
+      problems.add(at_program, found.error().what);
     }
   }
   check_size(pool, pointer, problems);
 }
 
-void check_listener(ListenAddress& address, const std::string& pointer, Problems& problems) {
+void check_listener(ListenAddress& address, const std::string& pointer, const Machine& machine,
+                    Problems& problems) {
   const bool unix_path = address.kind == ListenAddress::Kind::kUnixPath;
   if (!unix_path && (address.mode || !address.owner.empty() || !address.group.empty())) {
     problems.add(pointer,
@@ -108,9 +123,9 @@ void check_listener(ListenAddress& address, const std::string& pointer, Problems
   if (address.kind != ListenAddress::Kind::kTcp && address.reuse_port) {
     problems.add(pointer, "reuse_port is only for TCP; this is " + in_quotes(address.text()));
   }
-  address.answers = {ask_for_host(address.host, pointer, problems),
-                     ask_for_owner(address.owner, pointer, problems),
-                     ask_for_group(address.group, pointer, problems)};
+  address.answers = {ask_for_host(address, pointer, machine, problems),
+                     ask_for_owner(address, pointer, machine, problems),
+                     ask_for_group(address, pointer, machine, problems)};
 }
 
 }  // namespace prefork

@@ -5,17 +5,18 @@
 #include <string>
 
 #include "config/config.h"
+#include "config/machine.h"
 #include "config/problems.h"
 
 namespace prefork {
 
 /// Finds the program of `command` in `directory` and sets `executable`; checks that what starts a worker fits
 /// one message to the spawner. `pointer` is the pool's. Empty values were reported before.
-void check_command(PoolConfig& pool, const std::string& pointer, const CommandSearch& search,
-                   Problems& problems);
+void check_command(PoolConfig& pool, const std::string& pointer, const Machine& machine, Problems& problems);
 
 /// Puts the answers for host, owner and group into `address`. `pointer` is that of the address as a string or
 /// as an object.
-void check_listener(ListenAddress& address, const std::string& pointer, Problems& problems);
+void check_listener(ListenAddress& address, const std::string& pointer, const Machine& machine,
+                    Problems& problems);
 
 }  // namespace prefork

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "config/load.h"
+#include "config/machine.h"
 #include "proto/result.h"
 
 namespace prefork {
