@@ -21,8 +21,6 @@ Identity own_identity(const Config& config, const std::string& config_file) {
 
 Result<void> settle_privileges(const Config& config, const std::string& config_file, bool at_start,
                                SpawnerLink& spawner, Log& log) {
-  const bool as_root = can_change_user(spawner.pid());
-  for (const std::string& warning : privilege_warnings(config, config_file, as_root)) log.warn("{}", warning);
   hide_from_own_user();
   if (!can_change_user(0) || !every_pool_has_user(config)) return {};
   if (!at_start) {
@@ -53,10 +51,11 @@ Result<void> protect_clients(const Config& config, ClientDescriptors& clients, L
   return {};
 }
 
-bool runs_as_another_user(const Config& config, const std::string& config_file, const SpawnerLink& spawner) {
-  const Identity identity = own_identity(config, config_file);
-  return can_change_user(spawner.pid()) && !can_change_user(0) &&
-         (identity.uid != ::geteuid() || identity.gid != ::getegid());
+bool runs_as_another_user(const Config& config, const SpawnerLink& spawner) {
+  if (!can_change_user(spawner.pid()) || can_change_user(0)) return false;
+  const auto& wanted = config.supervisor_identity;
+  if (!wanted) return !is_without_account(::geteuid());
+  return wanted->uid != ::geteuid() || wanted->gid != ::getegid();
 }
 
 }  // namespace prefork

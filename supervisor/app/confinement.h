@@ -13,8 +13,8 @@
 
 namespace prefork {
 
-/// Logs privileges that are probably not meant, and gives up root if no pool needs it and none runs
-/// (`at_start`). After an error a part of them may be given up.
+/// Gives up root if no pool needs it and none runs (`at_start`). After an error a part of the privileges may
+/// be given up.
 [[nodiscard]] Result<void> settle_privileges(const Config& config, const std::string& config_file,
                                              bool at_start, SpawnerLink& spawner, Log& log);
 
@@ -23,7 +23,7 @@ namespace prefork {
 [[nodiscard]] Result<void> protect_clients(const Config& config, ClientDescriptors& clients, Log& log);
 
 /// Whether this process has given up root for another user than `config` says: only a restart changes that.
-[[nodiscard]] bool runs_as_another_user(const Config& config, const std::string& config_file,
-                                        const SpawnerLink& spawner);
+/// Asks no user database.
+[[nodiscard]] bool runs_as_another_user(const Config& config, const SpawnerLink& spawner);
 
 }  // namespace prefork

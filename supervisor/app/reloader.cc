@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 #include "config/changes.h"
 #include "config/changes_words.h"
 #include "config/control_path.h"
+#include "config/load.h"
+#include "config/privileges.h"
 #include "config/warnings.h"
 #include "proto/joined.h"
 #include "supervisor/app/confinement.h"
@@ -23,30 +24,50 @@ Result<void> Reloader::start(const Config& config, Fd lock) {
   lock_ = std::move(lock);
   keys_ = config;
   Changes changes;
-  return apply(config, changes);
+  std::vector<std::string> warnings =
+      privilege_warnings(config, source_.file, can_change_user(parts_.spawner.pid()));
+  for (std::string& warning : setting_warnings(config, source_.file)) warnings.push_back(std::move(warning));
+  return apply(config, warnings, changes);
 }
 
-ReloadVerdict Reloader::reload() {
+ConfigRequest Reloader::request() const {
+  ConfigRequest request;
+  request.file = source_.file;
+  request.as_root = can_change_user(parts_.spawner.pid());
+  request.text_in_force = text_;
+  request.answers_in_force.supervisor_identity = keys_.supervisor_identity;
+  for (const auto& pool : parts_.pools.present())
+    request.answers_in_force.pools.push_back(answers_in(pool->config()));
+  return request;
+}
+
+ReloadVerdict Reloader::reload(const Result<ConfigAnswer>& answer) {
   ReloadVerdict verdict;
-  auto loaded = load_config(source_.file, source_.search);
-  if (const auto* problems = std::get_if<ConfigProblems>(&loaded)) {
-    for (const ConfigProblem& problem : *problems) {
-      verdict.mistakes.push_back(problem.message());
-      parts_.log.error("{}", verdict.mistakes.back());
-    }
-    parts_.log.error("reload refused, nothing has changed: {} {} in {}", problems->size(),
-                     problems->size() == 1 ? "mistake" : "mistakes", source_.file);
-  } else if (auto applied = apply(std::get<Config>(loaded), verdict.changes); !applied) {
-    verdict.mistakes.push_back(applied.error().message());
-    parts_.log.error("reload refused, nothing has changed: {}", verdict.mistakes.back());
-  } else {
-    verdict.applied = true;
+  auto applied = answer ? apply_answer(answer.value(), verdict) : Result<void>(answer.error());
+  verdict.applied = applied.ok();
+  if (applied) {
     renew_lock();
+  } else {
+    if (verdict.mistakes.empty()) verdict.mistakes.push_back(applied.error().message());
+    parts_.log.error("reload refused, nothing has changed: {}", applied.error().message());
   }
   return verdict;
 }
 
-Result<void> Reloader::apply(const Config& config, Changes& changes) {
+Result<void> Reloader::apply_answer(const ConfigAnswer& answer, ReloadVerdict& verdict) {
+  ConfigInForce read;
+  verdict.mistakes = answer.mistakes;
+  if (verdict.mistakes.empty())
+    read = read_in_force({answer.text, &answer.answers, /*examined=*/true}, source_.file, {});
+  for (const ConfigProblem& problem : read.mistakes) verdict.mistakes.push_back(problem.message());
+  if (verdict.mistakes.empty()) return apply(read.config, answer.warnings, verdict.changes);
+  for (const std::string& mistake : verdict.mistakes) parts_.log.error("{}", mistake);
+  const std::size_t count = verdict.mistakes.size();
+  return Error{std::to_string(count) + (count == 1 ? " mistake in " : " mistakes in ") + source_.file};
+}
+
+Result<void> Reloader::apply(const Config& config, const std::vector<std::string>& warnings,
+                             Changes& changes) {
   const std::size_t first_client = parts_.clients.unreadable_from();
   if (auto fits = check_descriptor_budget(config, descriptor_limit(), first_client); !fits)
     return Error{source_.file + ": " + fits.error().message()};
@@ -55,6 +76,7 @@ Result<void> Reloader::apply(const Config& config, Changes& changes) {
   if (!sockets) return sockets.error();
   auto control = open_control(config);
   if (!control) return control.error();
+  for (const std::string& warning : warnings) parts_.log.warn("{}", warning);
   const bool at_start = parts_.pools.present().empty();
   if (auto settled = settle_privileges(config, source_.file, at_start, parts_.spawner, parts_.log); !settled)
     return settled;
@@ -62,7 +84,6 @@ Result<void> Reloader::apply(const Config& config, Changes& changes) {
     if (auto guarded = protect_clients(config, parts_.clients, parts_.log); !guarded) return guarded;
     parts_.confined();
   }
-  for (const std::string& warning : setting_warnings(config, source_.file)) parts_.log.warn("{}", warning);
   // From here on nothing is refused. Every listening socket finds its next owner before the first listener is
   // closed.
   report_file_keys(config, changes);
@@ -157,7 +178,7 @@ void Reloader::report_file_keys(const Config& config, Changes& changes) {
     if (key == "log.level" || key == "stop_timeout") at_once.push_back(key);
     if (key == "seccomp" && seccomp != parts_.clients.are_protected())
       report(changes, std::string("seccomp ") + (seccomp ? "on" : "off") + later);
-    if (key == "supervisor_user" && runs_as_another_user(config, source_.file, parts_.spawner))
+    if (key == "supervisor_user" && runs_as_another_user(config, parts_.spawner))
       report(changes, "supervisor_user" + later);
   }
   if (!at_once.empty()) report(changes, "supervisor: reloaded, " + joined(at_once));

@@ -1,6 +1,6 @@
-// Puts a configuration into force, at the start and at each reload: all of it or nothing. Reads the file,
-// opens the sockets that it names, and creates, changes and removes pools. Holds what is in force: the file's
-// lock, its text and its keys. The supervisor calls it and announces the verdict.
+// Puts a configuration into force, at the start and at each reload: all of it or nothing. Opens the sockets
+// that it names, and creates, changes and removes pools. Holds what is in force: the file's lock, its text
+// and its keys. Reads no file: at a reload, ReloadRounds has it read.
 #pragma once
 
 #include <optional>
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "config/config.h"
-#include "config/load.h"
 #include "proto/fd.h"
 #include "proto/result.h"
+#include "supervisor/app/config_answer.h"
 #include "supervisor/app/pool_set.h"
 #include "supervisor/control/control_event.h"
 #include "supervisor/control_server/control_socket.h"
@@ -28,7 +28,6 @@ class Reloader {
   /// Where a configuration and its sockets come from.
   struct Source {
     std::string file;
-    CommandSearch search;
     ActivatedSockets activated = {};
   };
   /// The parts of the supervisor that a configuration changes.
@@ -43,10 +42,13 @@ class Reloader {
 
   Reloader(Source source, const Parts& parts);
 
-  /// Puts the first configuration into force. After an error no pool is there and nothing is left open.
+  /// Puts the first configuration into force; asks the machine for warnings. After an error no pool is there
+  /// and nothing is left open.
   [[nodiscard]] Result<void> start(const Config& config, Fd lock);
-  /// Puts the file as it is now into force. A refusal changes nothing; its reasons are logged too.
-  [[nodiscard]] ReloadVerdict reload();
+  /// What a reload is to ask.
+  [[nodiscard]] ConfigRequest request() const;
+  /// Puts what was read into force. A refusal changes nothing; its reasons are logged too.
+  [[nodiscard]] ReloadVerdict reload(const Result<ConfigAnswer>& answer);
   /// The path of the configuration.
   [[nodiscard]] const std::string& file() const { return source_.file; }
 
@@ -58,7 +60,10 @@ class Reloader {
   using Changes = std::vector<std::string>;                ///< a line for each thing that a reload changed
   using Sockets = std::vector<std::vector<ListenSocket>>;  ///< those of each pool, in the file's order
 
-  [[nodiscard]] Result<void> apply(const Config& config, Changes& changes);
+  [[nodiscard]] Result<void> apply(const Config& config, const std::vector<std::string>& warnings,
+                                   Changes& changes);
+  /// Reads the answer's text and applies it; its mistakes go to `mistakes`.
+  [[nodiscard]] Result<void> apply_answer(const ConfigAnswer& answer, ReloadVerdict& verdict);
   /// Reconfigures the pool of that name, or adds it.
   void apply_pool(const PoolConfig& config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
                   Changes& changes);

@@ -26,6 +26,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       status_writer_(loop_, log, static_cast<const Operations&>(*this)),
       reloader_(std::move(options.source),
                 {log, pools_, control_, spawner_, clients_, Callback::to<&Supervisor::start_threads>(*this)}),
+      reloads_(loop_, log, reloader_, static_cast<ReloadRounds::Owner&>(*this)),
       requests_(log, pools_, control_, clients_),
       upgrader_({std::move(options.program), reloader_.file()}, loop_, log, control_, clients_,
                 static_cast<Upgrader::Subject&>(*this)),
@@ -84,6 +85,7 @@ void Supervisor::stop(bool quick) {
   }
   log_.info("stopping{}", quick ? " at once" : "; a second signal stops at once");
   upgrader_.cancel();
+  reloads_.cancel();
   spawner_.stop();
   service_.stopping();
   pools_.stop(quick);
@@ -101,18 +103,19 @@ void Supervisor::write_log() {
 }
 
 void Supervisor::on_hup() {
-  if (!stopping()) (void)reload();
+  if (!stopping()) (void)reloads_.request();
 }
 
-ReloadVerdict Supervisor::reload() {
-  if (stopping()) return {false, {}, {"the supervisor is stopping"}};
-  service_.reloading();
-  ReloadVerdict verdict = reloader_.reload();
+Result<std::uint64_t> Supervisor::reload() {
+  if (stopping()) return Error{"the supervisor is stopping"};
+  return reloads_.request();
+}
+
+void Supervisor::reload_ended(std::uint64_t round, const ReloadVerdict& verdict) {
   service_.reloaded();
-  control_.publish(control_event::Reloaded{verdict});
+  control_.reload_ended(round, verdict);
   // Parsing takes far more memory than the result.
   (void)::malloc_trim(0);
-  return verdict;
 }
 
 SupervisorStatus Supervisor::status() const {
@@ -151,7 +154,7 @@ void Supervisor::hear_of_children() {
 
 bool Supervisor::knows_child(pid_t pid) const {
   return children_.contains(pid) || pid == spawner_.pid() || pid == spawner_.standby_pid() ||
-         pid == upgrader_.child();
+         pid == upgrader_.child() || pid == reloads_.child();
 }
 
 void Supervisor::child_stopped(pid_t pid, bool stopped) {
@@ -162,10 +165,10 @@ void Supervisor::look_for_stopped_workers() {
   pools_.for_each([](PoolRunner& pool) { pool.look_for_stopped(); });
 }
 
-bool Supervisor::draining_listeners() const {
-  bool drains = false;
-  pools_.for_each([&drains](const PoolRunner& pool) { drains = drains || pool.draining_listeners(); });
-  return drains;
+bool Supervisor::settled() const {
+  bool settled = !reloads_.under_way();
+  pools_.for_each([&settled](const PoolRunner& pool) { settled = settled && !pool.draining_listeners(); });
+  return settled;
 }
 
 SupervisorState Supervisor::final_state() {

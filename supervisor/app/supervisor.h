@@ -13,6 +13,7 @@
 #include "supervisor/app/operator_requests.h"
 #include "supervisor/app/pool_set.h"
 #include "supervisor/app/reaper.h"
+#include "supervisor/app/reload_rounds.h"
 #include "supervisor/app/reloader.h"
 #include "supervisor/app/upgrader.h"
 #include "supervisor/clients/closer.h"
@@ -31,6 +32,7 @@ namespace prefork {
 class Supervisor final : private Operations,
                          private ServiceReporter::Subject,
                          private Upgrader::Subject,
+                         private ReloadRounds::Owner,
                          private Reaper::Owner {
  public:
   struct Options {
@@ -65,7 +67,7 @@ class Supervisor final : private Operations,
 
   // Operations
   [[nodiscard]] SupervisorStatus status() const override;
-  [[nodiscard]] ReloadVerdict reload() override;
+  [[nodiscard]] Result<std::uint64_t> reload() override;
   [[nodiscard]] Result<PoolNames> restart(const PoolName& pool) override { return requests_.restart(pool); }
   [[nodiscard]] Result<Scaled> scale(const PoolName& pool, std::size_t workers) override {
     return requests_.scale(pool, workers);
@@ -81,10 +83,14 @@ class Supervisor final : private Operations,
 
   // Upgrader::Subject
   [[nodiscard]] bool stopping() const override { return pools_.stopping(); }
-  [[nodiscard]] bool draining_listeners() const override;
+  [[nodiscard]] bool settled() const override;
   [[nodiscard]] SupervisorState state() override;
   [[nodiscard]] SupervisorState final_state() override;
   [[nodiscard]] bool settle_sockets() override { return closer_.settle(kSettleSockets); }
+
+  // ReloadRounds::Owner
+  void reload_begins() override { service_.reloading(); }
+  void reload_ended(std::uint64_t round, const ReloadVerdict& verdict) override;
 
   // Reaper::Owner
   void hear_of_children() override;
@@ -115,6 +121,7 @@ class Supervisor final : private Operations,
   ServiceReporter service_;
   StatusWriter status_writer_;
   Reloader reloader_;
+  ReloadRounds reloads_;
   OperatorRequests requests_;
   Upgrader upgrader_;
   Reaper reaper_;

@@ -66,8 +66,14 @@ void Upgrader::upgrade_refused(const std::string& why) {
 
 void Upgrader::upgrade_proven(const std::string& version) {
   log_.info("upgrade: {} takes over", version);
-  log_.hold(true);
   due_ = true;
+}
+
+bool Upgrader::ready() {
+  if (!due_) return false;
+  const bool settled = subject_.settled();
+  log_.hold(settled);
+  return settled && !log_.writing();
 }
 
 void Upgrader::hand_over() {
@@ -75,7 +81,7 @@ void Upgrader::hand_over() {
   // From here on signals wait for the next program. Signals that have been caught before are handled first.
   block_signals();
   loop_.run_once();
-  if (subject_.draining_listeners()) {
+  if (!subject_.settled()) {
     due_ = true;  // one of the signals was for a reload
   } else if (auto replaced = replace_by_proven(); !replaced) {
     upgrade_refused(replaced.error().message());

@@ -27,9 +27,9 @@ class Upgrader final : private UpgradeCheck::Owner {
    public:
     virtual ~Subject() = default;
     [[nodiscard]] virtual bool stopping() const = 0;
-    /// A listener that a reload has removed still accepts connections. It is not part of the state, so the
-    /// hand-over waits.
-    [[nodiscard]] virtual bool draining_listeners() const = 0;
+    /// False: a reload reads the file, or a listener that one has removed still accepts connections. Neither
+    /// is part of the state, so the hand-over waits.
+    [[nodiscard]] virtual bool settled() const = 0;
     /// Waits a moment for calls on client sockets that are under way. False: one of them is blocked.
     [[nodiscard]] virtual bool settle_sockets() = 0;
     /// For the examination. After settle_sockets().
@@ -57,9 +57,9 @@ class Upgrader final : private UpgradeCheck::Owner {
   /// The new program has passed the examination, and takes over as soon as it is ready().
   [[nodiscard]] bool due() const { return due_; }
   /// The loop is to be left for hand_over(). The exec ends the thread of the log, so it waits for that, too.
-  [[nodiscard]] bool ready() const { return due_ && !subject_.draining_listeners() && !log_.writing(); }
-  /// Replaces the program of this process, with all signals blocked. Comes back when that is refused, when a
-  /// reload has removed a listener meanwhile: then it is still due(), or when a reload has put a text into
+  [[nodiscard]] bool ready();
+  /// Replaces the program of this process, with all signals blocked. Comes back when that is refused, when
+  /// the supervisor is not settled any more: then it is still due(), or when a reload has put a text into
   /// force that the new program has not examined: then it is examined again. Not inside a callback of the
   /// loop.
   void hand_over();

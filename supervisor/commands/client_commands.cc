@@ -152,7 +152,8 @@ int run(ControlClient client, const CommandLine& line, const std::string& path, 
     case Command::kCheck:
     case Command::kSchema:
     case Command::kAdopt:
-    case Command::kAdoptCheck: break;
+    case Command::kAdoptCheck:
+    case Command::kReadConfig: break;
   }
   return kUsageOrConfig;
 }

@@ -42,8 +42,10 @@ class Parser {
     app_.set_version_flag("--version", std::string("supervisor ") + kVersion);
     app_.add_option("-c,--config", line_.config_file, "the configuration, a JSON file")->type_name("FILE");
     app_.add_flag("-t,--test", test_, "check the configuration and exit, like the command check");
-    // Not for users: a running supervisor starts the program that replaces it with these.
+    // Not for users: a running supervisor starts the program that replaces it, or itself as the reader of the
+    // configuration, with these.
     adopt_ = app_.add_option("--adopt", line_.descriptor)->group("");
+    read_config_ = app_.add_flag("--read-config")->group("");
     adopt_check_ = app_.add_option("--adopt-check", line_.descriptor)->group("");
     app_.require_subcommand(0, 1);
     add_file_commands();
@@ -62,6 +64,7 @@ class Parser {
       if (command->parsed()) line_.command = meaning;
     }
     if (*adopt_) line_.command = Command::kAdopt;
+    if (*read_config_) line_.command = Command::kReadConfig;
     if (*adopt_check_) line_.command = Command::kAdoptCheck;
     if (test_ && line_.command == Command::kRun) line_.command = Command::kCheck;
     if (line_.command == Command::kScale && !read_size()) {
@@ -161,6 +164,7 @@ class Parser {
   double interval_ = 1;  ///< in seconds
   CLI::Option* adopt_ = nullptr;
   CLI::Option* adopt_check_ = nullptr;
+  CLI::Option* read_config_ = nullptr;
   std::vector<std::string> size_;
   std::vector<std::pair<CLI::App*, Command>> commands_;
 };

@@ -22,6 +22,7 @@ struct CommandLine {
     kSchema,
     kAdopt,       ///< replaces the program that has started it: an upgrade in place
     kAdoptCheck,  ///< tells whether kAdopt would succeed
+    kReadConfig,  ///< reads the configuration for the supervisor that has started it
     // The rest talks to a running supervisor.
     kStatus,
     kHealth,

@@ -19,7 +19,11 @@ struct Refusal {
   ControlError code = ControlError::kRefused;
   std::string message;
 };
-using Outcome = std::variant<Json, Refusal>;
+/// The verdict of this round of reloads.
+struct Later {
+  std::uint64_t round = 0;
+};
+using Outcome = std::variant<Json, Refusal, Later>;
 
 struct Parameters {
   std::optional<std::string> pool;
@@ -43,10 +47,15 @@ Outcome status(const Parameters& wanted, Operations& operations, Caller& /*calle
   return to_json(status);
 }
 
-Outcome reload(const Parameters& /*wanted*/, Operations& operations, Caller& /*caller*/) {
-  const ReloadVerdict verdict = operations.reload();
+Json verdict_as_result(const ReloadVerdict& verdict) {
   return Json::object(
       {{"applied", verdict.applied}, {"changes", verdict.changes}, {"mistakes", verdict.mistakes}});
+}
+
+Outcome reload(const Parameters& /*wanted*/, Operations& operations, Caller& /*caller*/) {
+  const auto round = operations.reload();
+  if (!round) return verdict_as_result(ReloadVerdict{false, {}, {round.error().message()}});
+  return Later{round.value()};
 }
 
 Outcome restart(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
@@ -192,7 +201,15 @@ std::string answer(std::string_view line, Operations& operations, Caller& caller
   }
   const Outcome result = call(request.at("method").get<std::string>(), request, operations, caller);
   const auto id = request.find("id");
-  return id == request.end() ? "" : to_line(*id, result);
+  if (id == request.end()) return "";
+  const auto* later = std::get_if<Later>(&result);
+  if (later == nullptr) return to_line(*id, result);
+  caller.await_reload(later->round, json_text(*id));
+  return "";
+}
+
+std::string reload_answer(const std::string& id, const ReloadVerdict& verdict) {
+  return to_line(Json::parse(id, nullptr, /*allow_exceptions=*/false), verdict_as_result(verdict));
 }
 
 std::string refusal(ControlError code, const std::string& message) {

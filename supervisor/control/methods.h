@@ -30,11 +30,17 @@ class Caller {
   /// Sends events to this client from now on, after the answer; the kept events with a number above `since`
   /// come first. Returns the number of the latest event so far.
   virtual std::uint64_t subscribe(std::optional<std::uint64_t> since) = 0;
+  /// The answer to this request is the verdict of that round of reloads: reload_answer() makes it. `id` is
+  /// the JSON text of the request's id.
+  virtual void await_reload(std::uint64_t round, const std::string& id) = 0;
 };
 
 /// Carries out the request in `line` (without its newline). Returns the answer with its newline; empty for a
-/// request without an id, which wants no answer.
+/// request without an id, which wants no answer, and for one whose answer the caller awaits.
 [[nodiscard]] std::string answer(std::string_view line, Operations& operations, Caller& caller);
+
+/// The answer to the request with this id.
+[[nodiscard]] std::string reload_answer(const std::string& id, const ReloadVerdict& verdict);
 
 /// An error without the id of a request, with its newline.
 [[nodiscard]] std::string refusal(ControlError code, const std::string& message);

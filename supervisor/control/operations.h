@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,7 +27,9 @@ class Operations {
 
   virtual ~Operations() = default;
   [[nodiscard]] virtual SupervisorStatus status() const = 0;
-  [[nodiscard]] virtual ReloadVerdict reload() = 0;
+  /// Begins a reload. Returns the number of its round; the verdict comes later, to all that wait for this
+  /// round.
+  [[nodiscard]] virtual Result<std::uint64_t> reload() = 0;
   /// Replaces the workers of the pools by a new generation. Returns the pools.
   [[nodiscard]] virtual Result<PoolNames> restart(const PoolName& pool) = 0;
   /// Changes the number of workers of one pool, until the next reload.

@@ -39,7 +39,12 @@ void ControlConnection::handle_next() {
   const auto line = input_.take();
   if (!line) return;
   handle(*line);
+  go_on();
+}
+
+void ControlConnection::go_on() {
   if (over() || finishing_) return;
+  if (awaited_) return read_watcher_.stop();
   // The next line waits for the next iteration of the loop: other connections get their turn.
   if (input_.ready() || input_.too_long()) {
     read_watcher_.stop();
@@ -54,6 +59,12 @@ void ControlConnection::handle(std::string_view line) {
   if (const auto since = std::exchange(replay_since_, std::nullopt)) {
     history_.for_each_since(*since, [this](const std::string& event) { send(event); });
   }
+}
+
+void ControlConnection::reload_ended(std::uint64_t round, const ReloadVerdict& verdict) {
+  if (over() || !awaited_ || awaited_->round > round) return;
+  send(reload_answer(std::exchange(awaited_, std::nullopt)->id, verdict));
+  go_on();
 }
 
 void ControlConnection::refuse_long_line() {

@@ -1,6 +1,7 @@
 // One connection of a client to the control socket: reads requests, a line each, and sends answers and
 // events. Everything is bounded: one request per iteration of the loop, lines of at most
-// RequestLines::kMaxLine bytes, and a client that does not read its answers is disconnected.
+// RequestLines::kMaxLine bytes, and a client that does not read its answers is disconnected. While a request
+// awaits a reload, the next one waits.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +32,8 @@ class ControlConnection final : private Caller {
   [[nodiscard]] bool subscribed() const { return subscribed_ && !over(); }
   /// Sends the line of an event.
   void send_event(std::string_view line) { send(line); }
+  /// Answers a request that awaits this round or an earlier one.
+  void reload_ended(std::uint64_t round, const ReloadVerdict& verdict);
   /// Closed by either side. To be destroyed, but not inside its own callback.
   [[nodiscard]] bool over() const { return !socket_.valid(); }
 
@@ -39,16 +42,24 @@ class ControlConnection final : private Caller {
 
   // Caller
   std::uint64_t subscribe(std::optional<std::uint64_t> since) override;
+  void await_reload(std::uint64_t round, const std::string& id) override { awaited_ = {round, id}; }
 
   void on_readable();
   void handle_next();
   void handle(std::string_view line);
+  /// To the next line, when there is one and none is awaited.
+  void go_on();
   void refuse_long_line();
   void send(std::string_view text);
   void flush();
   /// Reads no more requests, and closes when everything has been sent.
   void finish();
   void close();
+
+  struct AwaitedReload {
+    std::uint64_t round = 0;
+    std::string id;  ///< of the request, as JSON
+  };
 
   Operations& operations_;
   const EventHistory& history_;
@@ -57,10 +68,11 @@ class ControlConnection final : private Caller {
   bool subscribed_ = false;
   bool finishing_ = false;
   std::optional<std::uint64_t> replay_since_;
+  std::optional<AwaitedReload> awaited_;
   Fd socket_;
   ReadWatcher read_watcher_;
   WriteWatcher write_watcher_;
-  TimerWatcher next_timer_;  ///< active while input_ holds a whole line
+  TimerWatcher next_timer_;  ///< active while input_ holds a whole line that can be handled
 };
 
 }  // namespace prefork

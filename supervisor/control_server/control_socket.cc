@@ -86,6 +86,11 @@ void ControlSocket::publish(ControlEvent event) {
   }
 }
 
+void ControlSocket::reload_ended(std::uint64_t round, const ReloadVerdict& verdict) {
+  publish(control_event::Reloaded{verdict});
+  for (const auto& client : clients_) client->reload_ended(round, verdict);
+}
+
 void ControlSocket::on_before_sleep() {
   std::erase_if(clients_, [](const auto& client) { return client->over(); });
 }

@@ -36,6 +36,8 @@ class ControlSocket final : public EventSink, private Listener::Owner {
   /// Adds the event to the history and sends it to the clients that have subscribed. Does nothing without a
   /// control socket and clients.
   void publish(ControlEvent event) override;
+  /// Publishes the verdict, and answers the requests that await this round or an earlier one.
+  void reload_ended(std::uint64_t round, const ReloadVerdict& verdict);
 
  private:
   static constexpr Duration kWarningInterval = std::chrono::seconds(10);

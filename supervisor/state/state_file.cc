@@ -42,9 +42,13 @@ bool write_all(int descriptor, const void* data, std::size_t size) {
 
 }  // namespace
 
-Result<Fd> seal_state(std::string_view bytes) {
+Result<Fd> create_state_file() {
   Fd file(::memfd_create("supervisor-state", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file.valid()) return system_error("memfd_create");
+  return file;
+}
+
+Result<void> seal_state_in(const Fd& file, std::string_view bytes) {
   Header header;
   header.checksum = checksum_of(bytes);
   header.length = bytes.size();
@@ -52,6 +56,13 @@ Result<Fd> seal_state(std::string_view bytes) {
     return system_error("write the state");
   }
   if (::fcntl(file.get(), F_ADD_SEALS, kSeals) < 0) return system_error("seal the state");
+  return {};
+}
+
+Result<Fd> seal_state(std::string_view bytes) {
+  auto file = create_state_file();
+  if (!file) return file;
+  if (auto sealed = seal_state_in(file.value(), bytes); !sealed) return sealed.error();
   return file;
 }
 

@@ -18,7 +18,11 @@ namespace prefork {
 /// name.
 inline constexpr std::uint32_t kStateFormat = 2;
 
-/// A memfd with the header and `bytes` in it, sealed against every change. Close-on-exec.
+/// An empty memfd that can be sealed. Close-on-exec.
+[[nodiscard]] Result<Fd> create_state_file();
+/// Writes the header and `bytes` into it and seals it against every change.
+[[nodiscard]] Result<void> seal_state_in(const Fd& file, std::string_view bytes);
+/// Both.
 [[nodiscard]] Result<Fd> seal_state(std::string_view bytes);
 
 /// A state in its file: mapped, not copied. The file cannot change.

@@ -85,11 +85,15 @@ Result<void> change_user(const Identity& identity) {
   return {};
 }
 
+// Numbers without an account.
+constexpr std::uint32_t kFirst = 61184;
+constexpr std::uint32_t kCount = 65520 - kFirst;
+
 }  // namespace
 
+bool is_without_account(std::uint32_t uid) { return uid >= kFirst && uid - kFirst < kCount; }
+
 Identity identity_without_account(const std::string& config_file, const Config& config) {
-  constexpr std::uint32_t kFirst = 61184;
-  constexpr std::uint32_t kCount = 65520 - kFirst;
   std::error_code ignored;  // a path that cannot be resolved is only hashed
   const std::string path = std::filesystem::absolute(config_file, ignored).string();
   const auto start = static_cast<std::uint32_t>(std::hash<std::string>()(path) % kCount);

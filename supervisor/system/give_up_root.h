@@ -6,6 +6,7 @@
 // The spawner stays root. What it still does for such a supervisor: see kRenounceRoot.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "config/config.h"
@@ -16,6 +17,9 @@ namespace prefork {
 /// A user for the supervisor of this configuration: a number that no account has and no worker runs as, from
 /// the range that systemd gives to services without an account.
 [[nodiscard]] Identity identity_without_account(const std::string& config_file, const Config& config);
+
+/// Whether identity_without_account() chooses from numbers that include this one.
+[[nodiscard]] bool is_without_account(std::uint32_t uid);
 
 /// Becomes `identity` irrevocably, and verifies that root is gone. A process that is not root but has root's
 /// capabilities gives up only these. After an error the process is in a state between, and must end.

@@ -37,7 +37,7 @@ struct Reloading : public Parts {
     write(text);
     auto lock = lock_config(file);
     REQUIRE(lock.ok());
-    auto loaded = load_config(file, {});
+    auto loaded = load_config(file, CommandSearch{});
     REQUIRE(std::holds_alternative<Config>(loaded));
     const auto started = reloader.start(std::get<Config>(loaded), std::move(lock).value());
     REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message()));
@@ -45,8 +45,9 @@ struct Reloading : public Parts {
   void write(const std::string& text) const { directory.file("pool.json", text); }
   [[nodiscard]] ReloadVerdict reload(const std::string& text) {
     write(text);
-    return reloader.reload();
+    return reload();
   }
+  [[nodiscard]] ReloadVerdict reload() { return reloader.reload(read_config(reloader.request(), {}, {})); }
   [[nodiscard]] Texts present() const {
     Texts names;
     for (const auto& each : pools.present()) names.push_back(each->config().name);
@@ -64,7 +65,7 @@ struct Reloading : public Parts {
 
   TempDirectory directory;
   std::string file = directory.at("pool.json");
-  Reloader reloader{{file, {}}, {log, pools, control, spawner, clients}};
+  Reloader reloader{{file}, {log, pools, control, spawner, clients}};
 };
 
 TEST_CASE("the first configuration creates its pools in their order") {
@@ -156,7 +157,7 @@ TEST_CASE("a file that was replaced by another of the same name is locked anew")
   Reloading reloading(text_of(pool("web")));
   const std::string next = reloading.directory.file("next", text_of(pool("web")));
   REQUIRE(std::rename(next.c_str(), reloading.file.c_str()) == 0);
-  REQUIRE(reloading.reloader.reload().applied);
+  REQUIRE(reloading.reload().applied);
   CHECK_FALSE(lock_config(reloading.file).ok());
 }
 

@@ -48,7 +48,7 @@ struct Subject final : public Upgrader::Subject, public EventSink {
   }
   // Upgrader::Subject
   [[nodiscard]] bool stopping() const override { return is_stopping; }
-  [[nodiscard]] bool draining_listeners() const override { return draining; }
+  [[nodiscard]] bool settled() const override { return !unsettled; }
   [[nodiscard]] bool settle_sockets() override { return !blocked; }
   [[nodiscard]] SupervisorState state() override {
     SupervisorState now;
@@ -66,7 +66,7 @@ struct Subject final : public Upgrader::Subject, public EventSink {
   Log log{2};
   ClientDescriptors clients;
   bool is_stopping = false;
-  bool draining = false;
+  bool unsettled = false;
   bool blocked = false;
   int final_states = 0;
   std::string text = "{}";
@@ -75,14 +75,14 @@ struct Subject final : public Upgrader::Subject, public EventSink {
   Upgrader upgrader{{program, "pool.json"}, loop, log, *this, clients, *this};
 };
 
-TEST_CASE("a program that accepts the state is due, and takes over unless a listener still drains") {
+TEST_CASE("a program that accepts the state is due, and takes over unless a reload is not finished") {
   Subject subject(kAccepts);
   CHECK_FALSE(subject.upgrader.due());
   subject.examine();
   CHECK(subject.refusals.empty());
   CHECK(subject.upgrader.due());
   CHECK(subject.upgrader.ready());
-  subject.draining = true;
+  subject.unsettled = true;
   CHECK(subject.upgrader.due());
   CHECK_FALSE(subject.upgrader.ready());
 }
@@ -161,7 +161,7 @@ TEST_CASE("a program that was replaced after its examination does not take over"
 TEST_CASE("a hand-over waits for a listener that a reload has removed at the last moment") {
   Subject subject(kAccepts);
   subject.examine();
-  subject.draining = true;
+  subject.unsettled = true;
   subject.upgrader.hand_over();
   CHECK(subject.upgrader.due());
   CHECK(subject.refusals.empty());

@@ -19,9 +19,10 @@ class Remembers final : public Operations, public Caller {
     status.pid = 4711;
     return status;
   }
-  ReloadVerdict reload() override {
+  Result<std::uint64_t> reload() override {
     calls.emplace_back("reload");
-    return {false, {}, {"pool.json: /wokers: no", "pool.json: /hold: no"}};
+    if (calls.size() > 1) return Error{"the supervisor is stopping"};
+    return std::uint64_t{3};
   }
   Result<PoolNames> restart(const PoolName& pool) override {
     calls.push_back("restart " + pool.value_or("all"));
@@ -45,6 +46,9 @@ class Remembers final : public Operations, public Caller {
   std::uint64_t subscribe(std::optional<std::uint64_t> since) override {
     calls.push_back("subscribe " + (since ? std::to_string(*since) : "from now on"));
     return 17;
+  }
+  void await_reload(std::uint64_t round, const std::string& id) override {
+    calls.push_back("await " + std::to_string(round) + " for " + id);
   }
   std::vector<std::string> calls;
 };
@@ -74,9 +78,6 @@ TEST_CASE("each method calls its operation and answers with the result") {
   CHECK(recorder.result("status")["pid"] == 4711);
   CHECK(recorder.result("status", R"({"format": "table"})")["lines"][0].get<std::string>().starts_with(
       "supervisor "));
-  const json verdict = recorder.result("reload");
-  CHECK(verdict["applied"] == false);
-  CHECK(verdict["mistakes"].size() == 2);
   CHECK(recorder.result("restart")["pools"] == json({"a", "b"}));
   CHECK(recorder.result("restart", R"({"pool": "a"})")["pools"].size() == 2);
   CHECK(recorder.result("scale", R"({"pool": "a", "workers": 0})") ==
@@ -86,9 +87,30 @@ TEST_CASE("each method calls its operation and answers with the result") {
   CHECK(recorder.result("reset_failed")["pools"] == json({"a"}));
   CHECK(recorder.result("subscribe")["seq"] == 17);
   CHECK(recorder.result("subscribe", R"({"since": 3})")["seq"] == 17);
-  CHECK(recorder.calls() == std::vector<std::string>{"reload", "restart all", "restart a", "scale a 0",
-                                                     "stop", "stop at once", "reset_failed all",
+  CHECK(recorder.calls() == std::vector<std::string>{"restart all", "restart a", "scale a 0", "stop",
+                                                     "stop at once", "reset_failed all",
                                                      "subscribe from now on", "subscribe 3"});
+}
+
+TEST_CASE("a reload is answered when its round has ended, to the request with its id") {
+  Recorder recorder;
+  CHECK(recorder.ask(R"({"jsonrpc": "2.0", "id": "x\u0001", "method": "reload"})").empty());
+  CHECK(recorder.calls() == std::vector<std::string>{"reload", R"(await 3 for "x\u0001")"});
+  const std::string line = reload_answer(R"("x\u0001")", {false, {}, {"pool.json: /hold: no"}});
+  REQUIRE(line.ends_with('\n'));
+  const json whole = json::parse(line);
+  CHECK(whole["id"] == "x\x01");
+  CHECK(whole["result"]["applied"] == false);
+  CHECK(whole["result"]["mistakes"] == json({"pool.json: /hold: no"}));
+}
+
+TEST_CASE("a reload that cannot begin is answered at once, and one without an id not at all") {
+  Recorder recorder;
+  CHECK(recorder.ask(R"({"jsonrpc": "2.0", "method": "reload"})").empty());
+  CHECK(recorder.calls() == std::vector<std::string>{"reload"});
+  const json verdict = recorder.result("reload");
+  CHECK(verdict["applied"] == false);
+  CHECK(verdict["mistakes"] == json({"the supervisor is stopping"}));
 }
 
 TEST_CASE("an answer has the request's id, of any type; a request without an id gets no answer") {

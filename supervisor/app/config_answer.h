@@ -1,0 +1,58 @@
+// What a reload asks of the program that reads the file, and its answer: plain values, in sealed files. The
+// program is this one, run as a child (ConfigReading starts it): it may wait for a name server, a user
+// database or a disk, and the supervisor may not.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/answers.h"
+#include "config/machine.h"
+#include "proto/fd.h"
+#include "proto/result.h"
+
+namespace prefork {
+
+struct ConfigRequest {
+  std::string file;
+  bool as_root = false;   ///< for warnings: workers can run as any user
+  bool ask_known = true;  ///< as in Machine
+  std::string text_in_force;
+  MachineAnswers answers_in_force;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("file", self.file), visit("as_root", self.as_root), visit("ask_known", self.ask_known);
+    visit("text_in_force", self.text_in_force), visit("answers_in_force", self.answers_in_force);
+  }
+};
+
+/// With `mistakes` the configuration is refused. All lines are for a person.
+struct ConfigAnswer {
+  std::vector<std::string> mistakes;
+  std::vector<std::string> warnings;
+  std::string text;
+  MachineAnswers answers;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("mistakes", self.mistakes), visit("warnings", self.warnings);
+    visit("text", self.text), visit("answers", self.answers);
+  }
+};
+
+/// Reads and checks the file, and asks the machine what the file needs. May wait.
+[[nodiscard]] ConfigAnswer read_config(const ConfigRequest& request, const CommandSearch& search,
+                                       const Machine::Speak& speak);
+
+[[nodiscard]] Result<Fd> seal_request(const ConfigRequest& request);
+/// The end of the child is not the end of its answer: it may be cut off, damaged or too long.
+[[nodiscard]] Result<ConfigAnswer> read_answer(const Fd& file);
+
+/// The child's part: answers the request in descriptor 3 in the file of descriptor 4, and prints each
+/// question before it asks it, in a line that begins with kQuestion. Returns the exit status.
+[[nodiscard]] int answer_config_request(const CommandSearch& search);
+inline constexpr std::string_view kQuestion = "asks: ";
+
+}  // namespace prefork

@@ -1,0 +1,101 @@
+// The child that reads the file for a reload, and what it may do wrong. That it reads: e2e/reload, e2e/names.
+#include "supervisor/app/config_reading.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <string>
+
+#include "tests/config/temp_directory.h"
+
+namespace prefork {
+namespace {
+
+/// A script stands for the program that reads.
+struct Reading final : public ConfigReading::Owner {
+  explicit Reading(const std::string& script, ConfigReading::Patience patience = {})
+      : program(directory.file("program", "#!/bin/sh\n" + script, 0755)),
+        reading(loop, log, *this, program, patience) {}
+
+  /// Why it was refused; empty: it was not.
+  std::string outcome() {
+    ConfigRequest request;
+    request.file = "pool.json";
+    REQUIRE(reading.start(request).ok());
+    loop.run();
+    return said;
+  }
+  void config_read(const Result<ConfigAnswer>& answer) override {
+    said = answer ? "" : answer.error().message();
+    CHECK_FALSE(reading.running());
+    loop.stop();
+  }
+
+  TempDirectory directory;
+  std::string program;
+  Loop loop;
+  Log log{2};
+  std::string said = "nothing";
+  ConfigReading reading;
+};
+
+bool ends_with(const std::string& text, const std::string& end) {
+  const bool does = text.ends_with(end);
+  if (!does) MESSAGE("not at the end: " << text);
+  return does;
+}
+
+TEST_CASE(
+    "FAULTS 122: a reader that ends without an answer is a refusal that says how, and what it did last") {
+  CHECK(Reading("exit 3").outcome() == "pool.json: the program that reads it exited with status 3");
+  CHECK(Reading("echo out of memory >&2; exit 1").outcome() ==
+        "pool.json: the program that reads it exited with status 1: out of memory");
+  CHECK(Reading("echo 'asks: pool.json: /user: the user \"x\"'; kill -SEGV $$").outcome() ==
+        "pool.json: the program that reads it was killed by signal 11: pool.json: /user: the user \"x\"");
+}
+
+TEST_CASE("FAULTS 122: an answer that is missing, garbage or too long is refused") {
+  const std::string improper = "pool.json: the program that reads it has not answered properly: ";
+  CHECK(Reading("exit 0").outcome() == improper + "the state is not a sealed memfd");
+  CHECK(Reading("echo garbage >&4").outcome() == improper + "the state is not a sealed memfd");
+  CHECK(Reading("dd if=/dev/zero bs=1M count=17 >&4 2>/dev/null").outcome() ==
+        improper + "the answer is too long");
+  // The request itself, which is properly sealed, in place of the answer.
+  CHECK(Reading("cat <&3 >&4").outcome() == improper + "the state is not a sealed memfd");
+}
+
+TEST_CASE(
+    "FAULTS 87: a reader that is silent is started once more, and then refused with its last question") {
+  Reading reading(
+      "echo started >> \"$(dirname \"$0\")/starts\"\n"
+      "echo 'asks: pool.json: /listen: the host \"db\"'\n"
+      "exec sleep 60",
+      {.first = std::chrono::milliseconds(200), .second = std::chrono::milliseconds(900)});
+  CHECK(reading.outcome() == "pool.json: /listen: the host \"db\": no answer within 1 s");
+  std::ifstream starts(reading.directory.at("starts"));
+  std::string line;
+  int count = 0;
+  while (std::getline(starts, line)) ++count;
+  CHECK(count == 2);
+}
+
+TEST_CASE("a program that cannot be started is an error at once") {
+  Reading reading("");
+  REQUIRE(::unlink(reading.program.c_str()) == 0);
+  const auto started = reading.reading.start({});
+  REQUIRE_FALSE(started.ok());
+  CHECK(ends_with(started.error().message(), "No such file or directory"));
+  CHECK_FALSE(reading.reading.running());
+}
+
+TEST_CASE("a reading that is stopped tells nothing") {
+  Reading reading("exec sleep 60");
+  REQUIRE(reading.reading.start({}).ok());
+  reading.reading.stop();
+  CHECK_FALSE(reading.reading.running());
+  reading.loop.run_once();
+  CHECK(reading.said == "nothing");
+}
+
+}  // namespace
+}  // namespace prefork
