@@ -1,11 +1,14 @@
 // System calls that fail once or for a while.
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "tests/support/client.h"
+#include "tests/support/failing_calls.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
@@ -14,14 +17,20 @@ namespace {
 
 constexpr const char* kRefused = "the kernel refuses to watch a descriptor";
 
-SupervisorUnderTest::Options failing(int first, int count) {
-  return {.environment = {std::string("LD_PRELOAD=") + FAIL_EPOLL_CTL_LIBRARY,
-                          "FAIL_EPOLL_CTL=" + std::to_string(first) + ' ' + std::to_string(count)}};
+/// Two workers, which are started without the library.
+std::string pool_text(const std::string& more = {}) {
+  return PoolText{.workers = 2,
+                  .more = R"("environment": {"LD_PRELOAD": ""})" + (more.empty() ? more : ", " + more)}
+      .text();
 }
 
-void check_that_no_worker_is_taken_for_dead(int first, int count) {
-  CAPTURE(first);
-  SupervisorUnderTest supervisor(PoolText{.workers = 2}.text(), failing(first, count));
+SupervisorUnderTest::Options with(const FailingCalls& calls) { return {.environment = calls.environment()}; }
+
+void check_that_no_worker_is_taken_for_dead(std::uint32_t succeed_first) {
+  CAPTURE(succeed_first);
+  FailingCalls calls;
+  calls.fail("epoll_ctl", ENOSPC, {.skip = succeed_first, .times = 1});
+  SupervisorUnderTest supervisor(pool_text(), with(calls));
   const std::vector<pid_t> pids = supervisor.wait_for_idle(2).pids();
   CHECK(ask(supervisor.address(), "hello") == "hello");
   CHECK(supervisor.count_in_log(" died") == 0);
@@ -37,11 +46,13 @@ void check_that_no_worker_is_taken_for_dead(int first, int count) {
 }  // namespace
 
 TEST_CASE("FAULTS 110: whichever call of epoll_ctl fails, no worker is taken for dead") {
-  for (int first = 1; first <= 25; ++first) check_that_no_worker_is_taken_for_dead(first, 1);
+  for (std::uint32_t first = 0; first < 25; ++first) check_that_no_worker_is_taken_for_dead(first);
 }
 
 TEST_CASE("FAULTS 110: while epoll_ctl fails the log says so, and afterwards all is served") {
-  SupervisorUnderTest supervisor(PoolText{.workers = 2}.text(), failing(8, 30));
+  FailingCalls calls;
+  calls.fail("epoll_ctl", ENOSPC, {.skip = 7, .times = 30});
+  SupervisorUnderTest supervisor(pool_text(), with(calls));
   supervisor.wait_for_log(kRefused);
   supervisor.wait_for_idle(2);
   CHECK(ask(supervisor.address(), "hello") == "hello");
