@@ -38,6 +38,15 @@ SendStatus send_status(int error) {
   }
 }
 
+ReceiveStatus receive_status(int error) {
+  switch (error) {
+    case EAGAIN: return ReceiveStatus::kEmpty;
+    case ENOMEM:
+    case ENOBUFS: return ReceiveStatus::kNoResources;
+    default: return ReceiveStatus::kEnd;
+  }
+}
+
 /// recvmsg() has returned 0: either the peer has ended, or it has sent a datagram of 0 bytes. If both, unread
 /// data means that it is not the end yet.
 bool peer_has_ended(int descriptor) {
@@ -139,6 +148,10 @@ ReceiveStatus Channel::receive(Datagram& datagram) { return receive_with(MSG_DON
 ReceiveStatus Channel::wait_and_receive(Datagram& datagram) {
   for (;;) {
     const ReceiveStatus status = receive_with(0, datagram);
+    if (status == ReceiveStatus::kNoResources) {
+      (void)::poll(nullptr, 0, 10);
+      continue;
+    }
     if (status != ReceiveStatus::kEmpty) return status;
     // A process that shares this end has made it non-blocking.
     pollfd readable{.fd = end_.get(), .events = POLLIN, .revents = 0};
@@ -162,7 +175,7 @@ ReceiveStatus Channel::receive_with(int flags, Datagram& datagram) {
     if (size < 0) {
       // The kernel reports ECONNRESET once, before the dead peer's last records: it is not the end.
       if (errno == EINTR || errno == ECONNRESET) continue;
-      return errno == EAGAIN ? ReceiveStatus::kEmpty : ReceiveStatus::kEnd;
+      return receive_status(errno);
     }
     datagram.adopt_control(header);
     if (size == 0) return peer_has_ended(end_.get()) ? ReceiveStatus::kEnd : ReceiveStatus::kZeroLength;

@@ -30,8 +30,9 @@ enum class ReceiveStatus {
   kDatagram,
   kEmpty,  ///< no datagram now
   kEnd,    ///< the peer has closed its end or its sending half, and everything that it sent has been read
-  kZeroLength,  ///< a datagram of 0 bytes, which is not an end of file
-  kTruncated,   ///< a datagram larger than kMaxDatagramSize; its rest is lost
+  kZeroLength,   ///< a datagram of 0 bytes, which is not an end of file
+  kTruncated,    ///< a datagram larger than kMaxDatagramSize; its rest is lost
+  kNoResources,  ///< not the peer's fault: out of memory; what it sent is still there (ENOMEM, ENOBUFS)
 };
 
 /// One received datagram; reused from call to call, so that receiving allocates nothing.

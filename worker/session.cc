@@ -70,7 +70,8 @@ void Session::receive(Wait wait) {
       wait == Wait::kYes ? channel_.wait_and_receive(datagram_) : channel_.receive(datagram_);
   switch (status) {
     case ReceiveStatus::kDatagram: reader_.emplace(datagram_.bytes()); break;
-    case ReceiveStatus::kEmpty: break;
+    case ReceiveStatus::kEmpty:
+    case ReceiveStatus::kNoResources: break;
     case ReceiveStatus::kEnd: draining_ = true; break;
     case ReceiveStatus::kZeroLength: leave(1, "the supervisor sent a datagram of no bytes"); break;
     case ReceiveStatus::kTruncated: leave(1, "the supervisor sent a datagram of more than 2048 bytes"); break;

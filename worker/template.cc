@@ -90,7 +90,8 @@ TemplateEnd Template::run() {
       case ReceiveStatus::kDatagram:
         if (obey() == Next::kLeave) return std::move(end_);
         break;
-      case ReceiveStatus::kEmpty: break;
+      case ReceiveStatus::kEmpty:
+      case ReceiveStatus::kNoResources: break;
       case ReceiveStatus::kEnd: return std::move(end_);
       case ReceiveStatus::kZeroLength:
       case ReceiveStatus::kTruncated:

@@ -117,9 +117,12 @@ void PoolWorkers::perform(const action::SignalWorker& action) {
 }
 
 void PoolWorkers::perform(const action::SendPing& action) {
-  // A full channel says the same as a ping without an answer: the worker has not read what it was sent.
-  if (WorkerProcess* worker = parts_.processes.find(action.worker))
-    (void)worker->send(Record{.kind = RecordKind::kPing});
+  WorkerProcess* worker = parts_.processes.find(action.worker);
+  if (worker == nullptr) return;
+  // A full channel says the same as a ping without an answer: the worker has not read what it was sent. But
+  // a shortage is not the worker's fault: it is asked again after ping_interval.
+  if (worker->send(Record{.kind = RecordKind::kPing}) == SendStatus::kNoResources)
+    tell(event::WorkerPong{action.worker});
 }
 
 void PoolWorkers::perform(const action::SendYield& action) {

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -60,10 +61,34 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& addi
   return merged;
 }
 
+bool is_short_of_memory(int error) { return error == ENOMEM || error == ENOBUFS; }
+
+void wait_for_memory() {
+  const timespec pause{.tv_sec = 0, .tv_nsec = 10'000'000};
+  (void)::nanosleep(&pause, nullptr);
+}
+
+/// Blocks while the supervisor does not read. Without its answer the supervisor would wait for it and take
+/// this process for one that hangs, so it gives up only when the supervisor is gone.
 void send_reply(int socket, const LaunchReply& reply, const Fd& pidfd) {
-  // Blocks while the supervisor does not read. Fails only when the supervisor is gone, which the next receive
-  // shows.
-  (void)send_passing(socket, std::as_bytes(std::span(&reply, 1)), pidfd.get(), 0);
+  int attached = pidfd.get();
+  while (send_passing(socket, std::as_bytes(std::span(&reply, 1)), attached, 0) < 0) {
+    if (errno == ETOOMANYREFS && attached >= 0) {
+      attached = -1;  // the user has too many descriptors in flight: the supervisor opens one itself
+    } else if (is_short_of_memory(errno)) {
+      wait_for_memory();
+    } else {
+      return;
+    }
+  }
+}
+
+Passed receive_request(int socket, std::span<std::byte> buffer) {
+  for (;;) {
+    Passed request = receive_passing(socket, buffer, 0);
+    if (request.size >= 0 || !is_short_of_memory(errno)) return request;
+    wait_for_memory();
+  }
 }
 
 /// Why the request cannot be carried out; kNone if it can.
@@ -149,7 +174,7 @@ void fork_standby(int socket, Passed& request) {
   std::vector<std::byte> buffer(kMaxLaunchSize);
   bool root_allowed = true;
   for (;;) {
-    Passed request = receive_passing(socket, buffer, 0);
+    Passed request = receive_request(socket, buffer);
     if (request.size <= 0) ::_exit(0);
     if (is(request, buffer, kRenounceRoot)) {
       root_allowed = false;

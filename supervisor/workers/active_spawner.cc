@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <utility>
 
@@ -32,11 +33,12 @@ ssize_t ActiveSpawner::send(std::span<const std::byte> bytes, int channel, int o
   return send_passing(process_.socket.get(), bytes, channel, output, MSG_DONTWAIT);
 }
 
-std::optional<ActiveSpawner::Answer> ActiveSpawner::receive() const {
+std::optional<ActiveSpawner::Answer> ActiveSpawner::receive() {
   if (!present()) return std::nullopt;
   Answer answer;
   Passed passed = receive_passing(process_.socket.get(), std::as_writable_bytes(std::span(&answer.reply, 1)),
                                   MSG_DONTWAIT);
+  if (passed.size < 0 && errno != EAGAIN) reply_watcher_.pause();  // memory is short: the answer waits
   if (passed.size != static_cast<ssize_t>(sizeof(answer.reply))) return std::nullopt;
   answer.pidfd = std::move(passed.descriptor);
   return answer;

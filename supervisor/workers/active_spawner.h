@@ -50,7 +50,7 @@ class ActiveSpawner {
   /// As send_passing(): never blocks, errno is the caller's to read. -1 attaches nothing.
   [[nodiscard]] ssize_t send(std::span<const std::byte> bytes, int channel, int output) const;
   /// The next answer; nothing when none has come.
-  [[nodiscard]] std::optional<Answer> receive() const;
+  [[nodiscard]] std::optional<Answer> receive();
 
   /// A request has been sent: the deadline begins, unless it runs for an earlier request.
   void expect_answer();

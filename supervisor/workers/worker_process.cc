@@ -129,7 +129,7 @@ void WorkerProcess::started(pid_t pid, Fd pidfd) {
   if (!pidfd_.valid()) {
     (void)signal_child(Fd(), pid, SIGKILL);  // the sweep reaps it
     start_error_ = "no descriptor is free to watch it with";
-    read_last_records();
+    (void)read_last_records();
     return not_started();
   }
   life_ = Life::kRunning;
@@ -177,7 +177,7 @@ void WorkerProcess::on_readable() {
   if (!channel_watcher_.active()) return;
   // One datagram each time round the loop: a second call would mostly find nothing, and no worker can keep
   // the loop to itself.
-  (void)receive_one();
+  if (receive_one() == Got::kTryLater) channel_watcher_.pause();
 }
 
 bool WorkerProcess::discard_descriptors() {
@@ -186,17 +186,18 @@ bool WorkerProcess::discard_descriptors() {
   return any;
 }
 
-bool WorkerProcess::receive_one() {
+WorkerProcess::Got WorkerProcess::receive_one() {
   const ReceiveStatus status = channel_.receive(services_.datagram);
   const bool descriptors = discard_descriptors();
   switch (status) {
-    case ReceiveStatus::kDatagram: handle_datagram(descriptors); return true;
-    case ReceiveStatus::kEmpty: return false;
-    case ReceiveStatus::kEnd: channel_ended(); return false;
-    case ReceiveStatus::kZeroLength: violated("a datagram of 0 bytes"); return true;
-    case ReceiveStatus::kTruncated: violated("a datagram of more than 2048 bytes"); return true;
+    case ReceiveStatus::kDatagram: handle_datagram(descriptors); return Got::kSome;
+    case ReceiveStatus::kEmpty: return Got::kNothing;
+    case ReceiveStatus::kEnd: channel_ended(); return Got::kNothing;
+    case ReceiveStatus::kZeroLength: violated("a datagram of 0 bytes"); return Got::kSome;
+    case ReceiveStatus::kTruncated: violated("a datagram of more than 2048 bytes"); return Got::kSome;
+    case ReceiveStatus::kNoResources: return Got::kTryLater;
   }
-  return false;
+  return Got::kNothing;
 }
 
 void WorkerProcess::handle_datagram(bool descriptors) {
@@ -305,17 +306,20 @@ void WorkerProcess::channel_ended() {
   }
 }
 
-void WorkerProcess::read_last_records() {
-  for (int i = 0; i < kDatagramsAtDeath && channel_watcher_.active() && receive_one(); ++i) {
-  }
-  channel_watcher_.stop();
+WorkerProcess::Got WorkerProcess::read_last_records() {
+  Got got = Got::kSome;
+  for (int i = 0; i < kDatagramsAtDeath && channel_watcher_.active() && got == Got::kSome; ++i)
+    got = receive_one();
+  if (got != Got::kTryLater) channel_watcher_.stop();
+  return got;
 }
 
 void WorkerProcess::on_exit() {
   if (is_unfinished_child(pid_)) return exit_watcher_.pause();
-  exit_watcher_.stop();
   services_.spawner.hear();
-  read_last_records();
+  // They decide which connections it had begun: it is not buried before they are read.
+  if (read_last_records() == Got::kTryLater) return exit_watcher_.pause();
+  exit_watcher_.stop();
   if (output_) output_->finish();
   Exit exit = reap(pidfd_);
   const bool killed = exit.kind == Exit::Kind::kSignaled && exit.value == SIGKILL;

@@ -101,8 +101,9 @@ class WorkerProcess {
   [[nodiscard]] static Life life_in(const WorkerProcessState& state);
   void on_readable();
   void on_exit();
-  void read_last_records();
-  bool receive_one();  ///< false: there is nothing more to read
+  enum class Got { kSome, kNothing, kTryLater };  ///< kTryLater: memory is short
+  [[nodiscard]] Got read_last_records();
+  Got receive_one();
   void handle_datagram(bool descriptors);
   [[nodiscard]] bool discard_descriptors();  ///< they are closed outside the loop: a close may wait
   void handle(const Message& message);

@@ -1,0 +1,118 @@
+// The machine is short of memory or descriptors for a while: nothing is lost, and nothing is blamed for it.
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "tests/support/client.h"
+#include "tests/support/failing_calls.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+namespace {
+
+/// Workers are started without the library.
+PoolText pool_text(const std::string& more = {}) {
+  return {.workers = 2, .more = R"("environment": {"LD_PRELOAD": ""})" + (more.empty() ? more : ", " + more)};
+}
+
+SupervisorUnderTest::Options with(const FailingCalls& calls) { return {.environment = calls.environment()}; }
+
+void wait_for_failures(FailingCalls& calls, const std::string& call, std::uint32_t count) {
+  eventually(call + " has failed often", [&] { return calls.failed(call) >= count; });
+}
+
+/// Kills a worker, and waits until another has taken its place.
+void replace_worker(SupervisorUnderTest& supervisor) {
+  const std::vector<pid_t> before = supervisor.wait_for_idle(2).pids();
+  REQUIRE(::kill(before.at(0), SIGKILL) == 0);
+  supervisor.wait_for_pool("another worker is there", [&](const PoolTable& pool) {
+    return pool.count("idle") == 2 && pool.pids() != before;
+  });
+}
+
+std::vector<pid_t> two_spawners(SupervisorUnderTest& supervisor) {
+  std::vector<pid_t> pids;
+  eventually("there are two spawners", [&] { return (pids = supervisor.status().spawners).size() == 2; });
+  return pids;
+}
+
+}  // namespace
+
+TEST_CASE("FAULTS 136: while recvmsg fails for want of memory, no worker is taken for dead") {
+  FailingCalls calls;
+  SupervisorUnderTest supervisor(pool_text().text(), with(calls));
+  const std::vector<pid_t> pids = supervisor.wait_for_idle(2).pids();
+  calls.fail("recvmsg", ENOMEM);
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+  wait_for_failures(calls, "recvmsg", 3);
+  calls.succeed("recvmsg");
+  CHECK(supervisor.wait_for_idle(2).pids() == pids);
+  CHECK(supervisor.pool()["served"] == 1);
+  CHECK(supervisor.count_in_log(" died") == 0);
+  CHECK(supervisor.stop() == 0);
+}
+
+TEST_CASE("FAULTS 136: what a dead worker has said is read when there is memory again") {
+  FailingCalls calls;
+  SupervisorUnderTest supervisor(pool_text().text(), with(calls));
+  supervisor.wait_for_idle(2);
+  calls.fail("recvmsg", ENOMEM);
+  // Both workers have answered and are done; the supervisor does not know yet.
+  CHECK(ask(supervisor.address(), "one") == "one");
+  CHECK(ask(supervisor.address(), "two") == "two");
+  for (const pid_t pid : supervisor.pool().pids()) REQUIRE(::kill(pid, SIGKILL) == 0);
+  wait_for_failures(calls, "recvmsg", calls.failed("recvmsg") + 4);
+  calls.succeed("recvmsg");
+  supervisor.wait_for_idle(2);
+  const PoolTable pool = supervisor.pool();
+  CHECK(pool["served"] == 2);
+  CHECK(pool["lost"] == 0);
+  CHECK(pool["redispatched"] == 0);
+  CHECK(supervisor.stop() == 0);
+}
+
+TEST_CASE("FAULTS 136: a spawner whose recvmsg fails for want of memory goes on") {
+  FailingCalls calls;
+  SupervisorUnderTest supervisor(pool_text().text(), with(calls));
+  const std::vector<pid_t> spawners = two_spawners(supervisor);
+  supervisor.wait_for_idle(2);
+  calls.fail("recvmsg", ENOMEM, {.who = FailOrder::kSpawner, .times = 5});
+  replace_worker(supervisor);
+  replace_worker(supervisor);
+  CHECK(calls.failed("recvmsg") == 5);
+  CHECK(two_spawners(supervisor) == spawners);
+}
+
+TEST_CASE(
+    "FAULTS 137: an answer of the spawner that cannot be sent is sent again, or without its descriptor") {
+  int error = 0;
+  SUBCASE("ETOOMANYREFS") { error = ETOOMANYREFS; }
+  SUBCASE("ENOBUFS") { error = ENOBUFS; }
+  SUBCASE("ENOMEM") { error = ENOMEM; }
+  FailingCalls calls;
+  SupervisorUnderTest supervisor(pool_text().text(), with(calls));
+  const std::vector<pid_t> spawners = two_spawners(supervisor);
+  supervisor.wait_for_idle(2);
+  calls.fail("sendmsg", error, {.who = FailOrder::kSpawner, .times = 1});
+  replace_worker(supervisor);
+  CHECK(calls.failed("sendmsg") == 1);
+  CHECK(two_spawners(supervisor) == spawners);
+  CHECK(supervisor.count_in_log("has not answered") == 0);
+  CHECK(supervisor.pool()["starts"] == 3);
+}
+
+TEST_CASE("FAULTS 137: a worker whose ping cannot be sent is not killed for its silence") {
+  FailingCalls calls;
+  SupervisorUnderTest supervisor(
+      pool_text(R"("health": {"ping_interval": "50ms", "ping_timeout": "50ms"})").text(), with(calls));
+  const std::vector<pid_t> pids = supervisor.wait_for_idle(2).pids();
+  calls.fail("sendmsg", ENOBUFS);
+  wait_for_failures(calls, "sendmsg", 10);
+  calls.succeed("sendmsg");
+  CHECK(supervisor.wait_for_idle(2).pids() == pids);
+  CHECK(supervisor.count_in_log(" died") == 0);
+}
