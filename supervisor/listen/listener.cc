@@ -41,7 +41,8 @@ void Listener::on_readable() {
   }
 }
 
-void Listener::drain_backlog() {
+bool Listener::drain_backlog() {
+  bool emptied = true;
   if (!socket_.has_other_owner()) {
     (void)quiesce(socket_.descriptor());  // if it fails, a client that connects at the last moment is reset
     bool more = true;
@@ -50,28 +51,33 @@ void Listener::drain_backlog() {
       const bool tried_again = paused_;
       more = accept_one() || (paused_ && !tried_again);
     }
+    emptied = !paused_;
   }
   set_accepting(false);
   timer_.stop();
   hand_over_waiting();
+  return emptied;
 }
 
 void Listener::drain() {
   // A unix socket has no handshakes.
   const bool has_handshakes =
       !socket_.has_other_owner() && socket_.address().kind == ListenAddress::Kind::kTcp;
-  drain_backlog();
-  if (!has_handshakes) return;
+  if (drain_backlog() && !has_handshakes) return;
   draining_ = true;
+  go_on_draining();
+}
+
+void Listener::go_on_draining() {
   set_accepting(true);
   drain_timer_.start(kHandshake, Callback::to<&Listener::end_drain>(*this));
 }
 
 void Listener::end_drain() {
   if (!draining_) return;
+  if (!drain_backlog() && ++drain_attempts_ < kDrainAttempts) return go_on_draining();
   draining_ = false;
   drain_timer_.stop();
-  drain_backlog();
 }
 
 void Listener::hand_over_waiting() {
@@ -97,20 +103,30 @@ bool Listener::accept_one() {
     waiting_ = std::move(client.socket);
     return pause(EMFILE), false;
   }
-  switch (errno) {
+  return failed(errno);
+}
+
+bool Listener::failed(int error) {
+  switch (error) {
     case EAGAIN:                                 // the backlog is empty
     case EINVAL: paused_ = false; return false;  // the socket was shut down
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
-    case ENOMEM: pause(errno); return false;
-    default: return true;  // this connection failed before it was accepted; the next one may be fine
+    case ENOMEM: pause(error); return false;
+    default: break;
   }
+  // This connection failed before it was accepted, and the next one may be fine. But an error that comes
+  // every time, such as a rule of a container that denies the call, would keep the loop busy.
+  if (++failures_ < kAcceptsPerWakeUp) return true;
+  failures_ = 0;
+  return pause(error), false;
 }
 
 void Listener::hand_over(Client client) {
   ++accepted_;
   paused_ = false;
+  failures_ = 0;
   owner_.accepted(std::move(client.socket), client.address, index_);
 }
 

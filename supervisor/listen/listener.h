@@ -23,6 +23,9 @@ class Listener {
   static constexpr Duration kPause = std::chrono::milliseconds(100);
   /// Out of descriptors: the next attempt; meanwhile the pools free some.
   static constexpr Duration kShortPause = std::chrono::milliseconds(5);
+  /// A listener that is going to be closed, while connections cannot be accepted: so many times
+  /// kHandshake it is kept.
+  static constexpr int kDrainAttempts = 20;
   /// How long the last segment of a TCP handshake in flight may take.
   static constexpr Duration kHandshake = std::chrono::milliseconds(100);
 
@@ -41,14 +44,16 @@ class Listener {
 
   void set_accepting(bool accepting);
   /// Stops new connections, drains the backlog, and accepts nothing more: the socket is going to be closed.
-  /// If the socket has another owner, the backlog is left to that owner.
-  void drain_backlog();
+  /// If the socket has another owner, the backlog is left to that owner. False: out of descriptors or memory,
+  /// and connections may be left.
+  bool drain_backlog();
   /// The same, and goes on accepting connections whose handshake is in flight, until drained(): to their
   /// clients they are established. Full queues do not stop it.
   void drain();
   /// No drain() is under way.
   [[nodiscard]] bool drained() const { return !draining_; }
-  /// Ends drain() now: accepts what is in the backlog, and nothing more.
+  /// Ends drain() now: accepts what is in the backlog, and nothing more. Out of descriptors or memory, it
+  /// does not end yet.
   void end_drain();
   /// Hands over the accepted socket that waits for a client descriptor, if there is one, with the number it
   /// has: this listener is going to be closed.
@@ -75,6 +80,9 @@ class Listener {
   [[nodiscard]] Client next_client();
   /// False: nothing more can be accepted now.
   bool accept_one();
+  /// What accept_one() returns after this error.
+  bool failed(int error);
+  void go_on_draining();
   void hand_over(Client client);
   void pause(int error);
 
@@ -88,6 +96,8 @@ class Listener {
   bool accepting_ = false;
   bool draining_ = false;
   bool paused_ = false;  ///< the last attempt ran out of descriptors or memory
+  int failures_ = 0;     ///< in a row, of other kinds
+  int drain_attempts_ = 0;
   Instant last_complaint_;
   ReadWatcher watcher_;
   TimerWatcher timer_;

@@ -34,9 +34,11 @@ void ListenerSet::set_accepting(bool accepting) {
   for (const auto& listener : configured_) listener->set_accepting(accepting);
 }
 
-void ListenerSet::drain_backlogs() {
-  for (const auto& listener : configured_) listener->drain_backlog();
+bool ListenerSet::drain_backlogs() {
+  bool emptied = true;
+  for (const auto& listener : configured_) emptied = listener->drain_backlog() && emptied;
   for (const auto& old : draining_) old->end_drain();
+  return emptied && !draining();
 }
 
 bool ListenerSet::draining() const {

@@ -27,7 +27,7 @@ class ListenerSet {
   void replace(std::vector<ListenSocket> sockets);
   void set_accepting(bool accepting);
   /// Stops new connections and drains the backlogs, also those of listeners that drain already.
-  void drain_backlogs();
+  bool drain_backlogs();
   /// Some listeners accept connections whose handshake is in flight.
   [[nodiscard]] bool draining() const;
   /// Closes all listeners for good.

@@ -74,8 +74,11 @@ void PoolRunner::remove(std::string config_text) {
 
 void PoolRunner::stop(bool quick) {
   stop_timer_.stop();
-  // Connections in the backlog are established: they are served with the queued ones.
-  if (!quick && pool_.phase() == Pool::Phase::kRunning) listeners_.drain_backlogs();
+  // Connections in the backlog are established: they are served with the queued ones. While none can be
+  // accepted, for want of descriptors or memory, the stop waits a little.
+  const bool running = pool_.phase() == Pool::Phase::kRunning;
+  if (!quick && running && !listeners_.drain_backlogs() && ++stop_attempts_ < Listener::kDrainAttempts)
+    return stop_timer_.start(Listener::kHandshake, Callback::to<&PoolRunner::on_stop_timer>(*this));
   pump_.tell(event::StopRequested{quick});
 }
 

@@ -117,7 +117,8 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner, 
   ProcessTable processes_;
   PoolReporter reporter_;
   PoolWorkers workers_;
-  TimerWatcher stop_timer_;  ///< a removed pool stops when its listeners are drained
+  TimerWatcher stop_timer_;  ///< the pool stops when its listeners are drained
+  int stop_attempts_ = 0;
   BeforeSleepWatcher before_sleep_;
 };
 

@@ -116,3 +116,58 @@ TEST_CASE("FAULTS 137: a worker whose ping cannot be sent is not killed for its 
   CHECK(supervisor.wait_for_idle(2).pids() == pids);
   CHECK(supervisor.count_in_log(" died") == 0);
 }
+
+TEST_CASE("FAULTS 138: a listener that cannot accept is not closed before its backlog is served") {
+  FailingCalls calls;
+  SupervisorUnderTest supervisor(pool_text().text(), with(calls));
+  supervisor.wait_for_idle(2);
+  const std::string address = supervisor.address();
+  calls.fail("accept4", EMFILE);
+  Client first(address);
+  Client second(address);
+  first.send("first");
+  first.finish();
+  second.send("second");
+  second.finish();
+  bool stops = false;
+  SUBCASE("at a reload") {
+    PoolText elsewhere = pool_text();
+    elsewhere.listen = {"127.0.0.2:0"};
+    supervisor.rewrite_config(elsewhere);
+    supervisor.signal(SIGHUP);
+    supervisor.wait_for_log("listening on", 2);
+  }
+  SUBCASE("at a stop") {
+    stops = true;
+    supervisor.signal(SIGTERM);
+    supervisor.wait_for_log("stopping");
+  }
+  wait_for_failures(calls, "accept4", calls.failed("accept4") + 10);
+  calls.succeed("accept4");
+  CHECK(first.receive() == "first");
+  CHECK(second.receive() == "second");
+  if (stops) CHECK(supervisor.await_exit() == 0);
+}
+
+TEST_CASE("FAULTS 138: a stop waits for a backlog that cannot be accepted, but not for ever") {
+  FailingCalls calls;
+  SupervisorUnderTest supervisor(pool_text().text(), with(calls));
+  supervisor.wait_for_idle(2);
+  calls.fail("accept4", ENFILE);
+  const Client client(supervisor.address());
+  CHECK(supervisor.stop() == 0);
+}
+
+TEST_CASE("FAULTS 139: accepting that fails in any other way again and again does not keep the loop busy") {
+  FailingCalls calls;
+  SupervisorUnderTest supervisor(pool_text().text(), with(calls));
+  supervisor.wait_for_idle(2);
+  calls.fail("accept4", EPERM);
+  Client client(supervisor.address());
+  client.send("hello");
+  client.finish();
+  supervisor.wait_for_log("accepting is paused, clients wait in the backlog: Operation not permitted");
+  CHECK(calls.failed("accept4") <= 64);
+  calls.succeed("accept4");
+  CHECK(client.receive() == "hello");
+}
