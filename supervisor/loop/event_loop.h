@@ -4,10 +4,14 @@
 
 #include <ev.h>
 
+#include <memory>
+
 #include "supervisor/loop/callback.h"
 #include "supervisor/loop/turn_meter.h"
 
 namespace prefork {
+
+class Signals;
 
 class Loop {
  public:
@@ -22,6 +26,8 @@ class Loop {
   /// Handles the events that have happened, signals included, and does not wait.
   void run_once();
   void stop();
+  /// For SignalWatcher.
+  [[nodiscard]] Signals& signals() const { return *signals_; }
   [[nodiscard]] struct ev_loop* native() const { return loop_; }
   /// How long its turns take.
   [[nodiscard]] TurnMeter& turns() { return turns_; }
@@ -34,11 +40,8 @@ class Loop {
   static void refused(struct ev_loop* loop);
 
  private:
-  static void keep_signals(struct ev_loop* loop, ev_prepare* watcher, int events) noexcept;
-
   struct ev_loop* loop_;
-  ev_prepare every_turn_{};
-  ev_async for_pipe_{};
+  std::unique_ptr<Signals> signals_;
   TurnMeter turns_;
   Callback refused_;
 };

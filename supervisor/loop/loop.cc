@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
+#include "supervisor/loop/signals.h"
 #include "supervisor/system/clock.h"
 
 namespace prefork {
@@ -31,26 +33,20 @@ Loop::Loop() : loop_(ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV)) {
     std::abort();
   }
   ev_set_userdata(loop_, this);
-  ev_async_init(&for_pipe_, [](struct ev_loop*, ev_async*, int) noexcept {});
-  ev_prepare_init(&every_turn_, keep_signals);
-  every_turn_.data = this;
-  ev_prepare_start(loop_, &every_turn_);
-  ev_unref(loop_);
   ev_set_loop_release_cb(loop_, before_poll, after_poll);
+  signals_ = std::make_unique<Signals>(*this);
 }
 
-Loop::~Loop() { ev_loop_destroy(loop_); }
-void Loop::keep_signals(struct ev_loop* loop, ev_prepare* watcher, int /*events*/) noexcept {
-  // libev itself watches a pipe for signals. If the kernel refuses that, libev gives the pipe up until the
-  // next watcher of signals or of this kind is started, and then watches it again. Otherwise this does
-  // nothing.
-  ev_async& for_pipe = static_cast<Loop*>(watcher->data)->for_pipe_;
-  ev_async_start(loop, &for_pipe);
-  ev_async_stop(loop, &for_pipe);
+Loop::~Loop() {
+  signals_.reset();
+  ev_loop_destroy(loop_);
 }
 
 void Loop::run() { ev_run(loop_, 0); }
-void Loop::run_once() { ev_run(loop_, EVRUN_NOWAIT); }
+void Loop::run_once() {
+  signals_->deliver();
+  ev_run(loop_, EVRUN_NOWAIT);
+}
 void Loop::stop() { ev_break(loop_, EVBREAK_ALL); }
 void Loop::refused(struct ev_loop* loop) { static_cast<const Loop*>(ev_userdata(loop))->refused_(); }
 
@@ -103,14 +99,15 @@ void TimerWatcher::start(Duration delay, Callback callback) {
 
 void TimerWatcher::stop() { ev_timer_stop(loop_, &watcher_); }
 
-void SignalWatcher::start(int signal, Callback callback) {
-  callback_ = callback;
-  ev_signal_init(&watcher_, call_back<ev_signal>, signal);
-  watcher_.data = &callback_;
-  ev_signal_start(loop_, &watcher_);
+void SignalWatcher::start(int number, Callback callback) {
+  stop();
+  number_ = number;
+  signals_.start(number, callback);
 }
 
-SignalWatcher::~SignalWatcher() { ev_signal_stop(loop_, &watcher_); }
+void SignalWatcher::stop() {
+  if (number_ != 0) signals_.stop(std::exchange(number_, 0));
+}
 
 void BeforeSleepWatcher::start(Callback callback) {
   callback_ = callback;

@@ -76,17 +76,17 @@ class TimerWatcher {
 /// Calls back when a signal has come; several of one number in a short time are one call.
 class SignalWatcher {
  public:
-  explicit SignalWatcher(const Loop& loop) : loop_(loop.native()) {}
-  ~SignalWatcher();
+  explicit SignalWatcher(const Loop& loop) : signals_(loop.signals()) {}
+  ~SignalWatcher() { stop(); }
   SignalWatcher(const SignalWatcher&) = delete;
   SignalWatcher& operator=(const SignalWatcher&) = delete;
 
-  void start(int signal, Callback callback);
+  void start(int number, Callback callback);
+  void stop();  ///< gives the signal its default action
 
  private:
-  struct ev_loop* loop_;
-  ev_signal watcher_{};
-  Callback callback_;
+  Signals& signals_;
+  int number_ = 0;  ///< 0: none
 };
 
 /// Calls back after the pending events have been handled and before the loop sleeps: the place to destroy

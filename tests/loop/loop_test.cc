@@ -284,6 +284,29 @@ TEST_CASE("a signal calls back, and several of a kind are at least one") {
   CHECK(counter.calls == 1);
 }
 
+TEST_CASE("FAULTS 110: a signal that comes while the kernel refuses to watch for signals is told later") {
+  Loop loop;
+  Counter first(loop);
+  Counter second(loop);
+  SignalWatcher watcher(loop);
+  SignalWatcher other(loop);
+  // The eventfd gets the lowest number that is free.
+  Fd next(::dup(STDERR_FILENO));
+  failing_descriptor = next.get();
+  next.reset();
+  failing_watches = 2;
+  watcher.start(SIGUSR1, Callback::to<&Counter::call>(first));
+  other.start(SIGUSR2, Callback::to<&Counter::call>(second));
+  REQUIRE(::raise(SIGUSR1) == 0);
+  loop.run();
+  CHECK(failing_watches == 0);
+  CHECK(first.calls == 1);
+  REQUIRE(::raise(SIGUSR2) == 0);
+  SUBCASE("the loop runs") { loop.run(); }
+  SUBCASE("the loop is asked for what has happened") { loop.run_once(); }
+  CHECK(second.calls == 1);
+}
+
 TEST_CASE("a callback before the loop sleeps runs after the pending events") {
   Loop loop;
   const Pipe pipe;
