@@ -53,6 +53,7 @@ void Closer::on_results() {
 void Closer::on_timer() {
   std::vector<SocketJob> stuck;
   if (!threads_.check(stuck)) complain();
+  if (!results_event_.valid()) on_results();  // no descriptor was free for it
   for (const SocketJob& job : stuck) {
     if (const auto owner = owners_.find(job.owner); owner != owners_.end()) owner->second->stuck(job);
   }

@@ -18,7 +18,12 @@ bool watch(const Fd& epoll, int operation, int socket, std::uint64_t number) {
 }  // namespace
 
 LingeringClose::LingeringClose(const Loop& loop, Closer& closer, std::uint64_t owner)
-    : closer_(closer), owner_(owner), epoll_(::epoll_create1(EPOLL_CLOEXEC)), watcher_(loop), timer_(loop) {
+    : closer_(closer), owner_(owner), watcher_(loop), timer_(loop) {
+  open();
+}
+
+void LingeringClose::open() {
+  epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (epoll_.valid()) watcher_.start(epoll_.get(), Callback::to<&LingeringClose::on_readable>(*this));
 }
 
@@ -40,6 +45,7 @@ void LingeringClose::start(Fd socket, std::string_view reply, Ticket ticket, Wor
 
 void LingeringClose::await_client_close(Pending pending, Instant deadline) {
   if (sockets_.size() >= kMaxPending) close(deadlines_.front().second);
+  if (!epoll_.valid()) open();  // no descriptor was free for it
   const Number number = ++last_;
   const bool watched = watch(epoll_, EPOLL_CTL_ADD, pending.socket.get(), number);
   sockets_.emplace(number, std::move(pending));

@@ -51,6 +51,7 @@ class LingeringClose {
     WorkerId worker;
   };
 
+  void open();
   void on_readable();
   void on_timer();
   void close(Number number);

@@ -6,12 +6,15 @@
 
 namespace prefork {
 
-Lobby::Lobby(const Loop& loop, Owner& owner)
-    : owner_(owner), epoll_(::epoll_create1(EPOLL_CLOEXEC)), watcher_(loop) {
+Lobby::Lobby(const Loop& loop, Owner& owner) : owner_(owner), watcher_(loop) { open(); }
+
+void Lobby::open() {
+  epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (epoll_.valid()) watcher_.start(epoll_.get(), Callback::to<&Lobby::on_readable>(*this));
 }
 
 Result<void> Lobby::watch(Ticket ticket, const Fd& socket, bool again) {
+  if (!epoll_.valid()) open();  // no descriptor was free for it
   // EPOLLONESHOT: a connection that is being served does not wake the supervisor, and stays in the epoll for
   // the next watch().
   epoll_event event{.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data = {.u64 = ticket.value}};

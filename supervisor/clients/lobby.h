@@ -35,10 +35,11 @@ class Lobby {
   void forget(const Fd& socket);
 
  private:
+  void open();
   void on_readable();
 
   Owner& owner_;
-  Fd epoll_;
+  Fd epoll_;  ///< not valid while no descriptor is free for it
   ReadWatcher watcher_;
 };
 

@@ -1,6 +1,5 @@
 #include "supervisor/pool/pool_runner.h"
 
-#include <random>
 #include <utility>
 #include <variant>
 
@@ -15,6 +14,9 @@ namespace {
 Error not_understood(const PoolConfig& config, const std::string& what, const std::string& wrong) {
   return Error{"pool " + config.name + ": " + what + wrong};
 }
+
+/// For the random part of delays, where it need not be unpredictable. A random device can be missing.
+std::uint32_t seed_of_now() { return static_cast<std::uint32_t>(current_time().time_since_epoch().count()); }
 
 }  // namespace
 
@@ -31,7 +33,7 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
     : shared_(shared),
       config_(std::move(config)),
       stop_timeout_(stop_timeout),
-      pool_(to_settings(config_, stop_timeout), std::random_device()(), current_time()),
+      pool_(to_settings(config_, stop_timeout), seed_of_now(), current_time()),
       pump_(shared.loop, pool_, static_cast<EventPump::Performer&>(*this)),
       clients_(shared.loop, pump_, shared.closer, static_cast<ClientSockets::Owner&>(*this)),
       listeners_(shared.loop, shared.log, shared.client_descriptors, static_cast<Listener::Owner&>(*this)),

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/e2e/http_client.h"
 #include "tests/support/client.h"
 #include "tests/support/failing_calls.h"
 #include "tests/support/supervisor_under_test.h"
@@ -170,4 +171,35 @@ TEST_CASE("FAULTS 139: accepting that fails in any other way again and again doe
   CHECK(calls.failed("accept4") <= 64);
   calls.succeed("accept4");
   CHECK(client.receive() == "hello");
+}
+
+TEST_CASE(
+    "FAULTS 140: after an upgrade, a descriptor that cannot be had at once is had later, or done without") {
+  PoolText parking = pool_text(R"("keep_alive": {"park": true})");
+  parking.command = {"supervisor-worker", "http"};
+  FailingCalls calls;
+  SupervisorUnderTest supervisor(parking.text(), with(calls));
+  supervisor.wait_for_idle(2);
+  HttpClient client(supervisor.address());
+  REQUIRE(client.get() != 0);
+  SUBCASE("for the results of the threads, and for signals") {
+    calls.fail("eventfd", EMFILE, {.times = 2});
+    supervisor.upgrade();
+    CHECK(calls.failed("eventfd") == 2);
+  }
+  SUBCASE("for the lobby") {
+    calls.fail("epoll_create1", EMFILE, {.skip = 1, .times = 2});
+    supervisor.upgrade();
+    CHECK(calls.failed("epoll_create1") == 2);
+  }
+  SUBCASE("for the standby of the spawner") {
+    calls.fail("socketpair", ENFILE, {.times = 1});
+    supervisor.upgrade();
+  }
+  for (int i = 0; i < 3; ++i) {
+    CHECK(client.get() != 0);
+    supervisor.wait_for_pool("it is parked", [](const PoolTable& now) { return lobby_of(now).parked == 1; });
+  }
+  replace_worker(supervisor);
+  CHECK(supervisor.stop() == 0);
 }
