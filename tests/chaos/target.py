@@ -4,7 +4,10 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
+
+from failing import FailingCalls
 
 PATIENCE = 30
 
@@ -31,12 +34,42 @@ def processes_below(pid):
     return found
 
 
+class LogReader:
+    """Reads the supervisor's log from a pipe, unless it is held, into a file."""
+
+    def __init__(self, path):
+        self.path = path
+        self.end, self.theirs = os.pipe()
+        self.held = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        with open(self.path, "wb", buffering=0) as file:
+            while True:
+                while self.held.is_set():
+                    time.sleep(0.01)  # the reader is slow: that is what is tested
+                if not (text := os.read(self.end, 65536)):
+                    return
+                file.write(text)
+
+    def finish(self):
+        self.held.clear()
+        self.thread.join(5)
+
+    def last_lines(self, count):
+        time.sleep(0.1)  # what is in the pipe
+        with open(self.path, encoding="utf-8", errors="replace") as log:
+            return "".join(log.readlines()[-count:])
+
+
 class Target:
-    """A running supervisor with a pool "good" under load and a pool "hostile" whose workers misbehave."""
+    """A running supervisor with three pools: "good" under load, "abused" with clients that misbehave, and "hostile"
+    with workers that misbehave. Nothing reads its notifications to the service manager."""
 
     SPAWNER = "spawner"
 
-    def __init__(self, directory, supervisor, worker, scripted):
+    def __init__(self, directory, supervisor, worker, scripted, library):
         self.directory = directory
         self.worker = worker
         self.scripted = scripted
@@ -45,17 +78,29 @@ class Target:
         self.size = 6
         self.version = 0
         self.hostile = ["ready", "hang"]
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.address = "127.0.0.1:%d" % free.getsockname()[1]
+        free = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+        self.address, self.abused, self.preyed = ("127.0.0.1:%d" % one.getsockname()[1] for one in free)
+        for one in free:
+            one.close()
         self.write()
-        self.log = open(os.path.join(directory, "log"), "wb")
+        self.notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notifications.bind(os.path.join(directory, "notify"))
+        calls = os.path.join(directory, "calls")
+        environment = {"NOTIFY_SOCKET": self.notifications.getsockname(), **FailingCalls.environment(library, calls)}
+        self.log = LogReader(os.path.join(directory, "log"))
         self.process = subprocess.Popen(
-            [supervisor, "-c", self.file], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
+            [supervisor, "-c", self.file],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log.theirs,
+            stderr=self.log.theirs,
+            env={**os.environ, **environment},
         )
+        os.close(self.log.theirs)
         self.pid = self.process.pid
         self.wait_for(lambda s: self.pool(s)["ready"] >= 1, "a worker is ready")
+        self.calls = FailingCalls(calls) if os.path.exists(calls) else None
 
-    def write(self, text=None):
+    def text(self):
         config = {
             "control": self.control,
             "stop_timeout": "20s",
@@ -63,23 +108,37 @@ class Target:
                 "good": {
                     "listen": self.address,
                     "command": [self.worker, "line"],
-                    "environment": {"VERSION": str(self.version)},
+                    "environment": {"VERSION": str(self.version), "LD_PRELOAD": ""},
                     "workers": self.size,
                     "probation": {"time": "100ms"},
                     "queue": {"max": 4096, "timeout": "60s"},
+                    "restart": {"backoff_max": "500ms"},
+                },
+                "abused": {
+                    "listen": [self.abused, f"unix:{self.directory}/abused"],
+                    "command": [self.worker, "line"],
+                    "environment": {"LD_PRELOAD": ""},
+                    "workers": 2,
+                    "hold": "done",
+                    "health": {"busy_timeout": "500ms"},
+                    "restart": {"backoff_max": "500ms"},
                 },
                 "hostile": {
-                    "listen": f"unix:{self.directory}/hostile",
+                    "listen": self.preyed,
                     "command": [self.scripted, *self.hostile],
+                    "environment": {"LD_PRELOAD": ""},
                     "workers": 2,
                     "health": {"start_timeout": "500ms", "kill_timeout": "200ms"},
                     "restart": {"backoff_min": "50ms", "backoff_max": "200ms"},
                 },
             },
         }
+        return json.dumps(config)
+
+    def write(self, text=None):
         temporary = self.file + ".new"
         with open(temporary, "w", encoding="utf-8") as file:
-            file.write(json.dumps(config) if text is None else text)
+            file.write(self.text() if text is None else text)
         os.rename(temporary, self.file)
 
     def ask(self, method, **parameters):
@@ -102,8 +161,8 @@ class Target:
             return None
 
     @staticmethod
-    def pool(status):
-        return next(pool for pool in status["pools"] if pool["name"] == "good")
+    def pool(status, name="good"):
+        return next(pool for pool in status["pools"] if pool["name"] == name)
 
     def wait_for(self, condition, what, patience=PATIENCE):
         deadline = time.monotonic() + patience
@@ -117,8 +176,7 @@ class Target:
 
     def check_alive(self):
         if self.process.poll() is not None:
-            with open(self.log.name, encoding="utf-8", errors="replace") as log:
-                last = "".join(log.readlines()[-5:])
+            last = self.log.last_lines(5)
             raise ChaosError(f"the supervisor has ended with status {self.process.returncode}; its last lines:\n{last}")
 
     def workers(self):
@@ -143,4 +201,5 @@ class Target:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self.log.close()
+        self.log.finish()
+        self.notifications.close()
