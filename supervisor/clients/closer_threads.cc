@@ -7,6 +7,7 @@
 #include <csignal>
 #include <list>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -22,12 +23,22 @@ constexpr int kInterrupt = SIGURG;
 
 void do_nothing(int /*signal*/) {}
 
+/// What is told of a job while it runs.
+SocketJob outline_of(const SocketJob& job) {
+  return {.what = job.what,
+          .socket = job.socket,
+          .owner = job.owner,
+          .number = job.number,
+          .ticket = job.ticket,
+          .worker = job.worker};
+}
+
 }  // namespace
 
 struct CloserThreads::Shared {
   struct Runner {
     std::thread thread;
-    SocketJob* job = nullptr;  ///< null: none is running
+    std::optional<SocketJob> job;  ///< which is running; results are written into the thread's own copy
     Instant since;             ///< of the job
     bool slow = false;         ///< another one takes the jobs that come
     bool stuck = false;        ///< its job has been reported
@@ -59,7 +70,7 @@ struct CloserThreads::Shared {
 
 bool CloserThreads::Shared::idle() const {
   return queue.empty() && std::all_of(runners.begin(), runners.end(), [](const Runner& runner) {
-           return runner.job == nullptr && runner.deferred.empty();
+           return !runner.job && runner.deferred.empty();
          });
 }
 
@@ -77,7 +88,7 @@ bool CloserThreads::Shared::next(const Runner& self, SocketJob& job) {
   while (!queue.empty()) {
     job = queue.pop();
     const auto before = std::find_if(runners.begin(), runners.end(), [&](const Runner& other) {
-      return &other != &self && ((other.job != nullptr && other.job->socket == job.socket) ||
+      return &other != &self && ((other.job && other.job->socket == job.socket) ||
                                  other.deferred.concerns(job.socket));
     });
     if (before == runners.end()) return true;
@@ -87,7 +98,7 @@ bool CloserThreads::Shared::next(const Runner& self, SocketJob& job) {
 }
 
 void CloserThreads::Shared::finish(Runner& self, SocketJob& job) {
-  self.job = nullptr;
+  self.job.reset();
   self.slow = false;
   job.late = std::exchange(self.stuck, false);
   if (job.owner != 0 && job.what != SocketJob::What::kClose) {
@@ -104,7 +115,7 @@ void CloserThreads::Shared::live(Runner& self) {
   while (!stopping) {
     if (next_of(self, job)) {
       worked = true;
-      self.job = &job;
+      self.job = outline_of(job);
       self.since = current_time();
       lock.unlock();
       run(job);
@@ -193,7 +204,7 @@ bool CloserThreads::check(std::vector<SocketJob>& stuck) {
   const std::lock_guard lock(shared_->mutex);
   const Instant now = current_time();
   for (Shared::Runner& runner : shared_->runners) {
-    if (runner.job == nullptr || now - runner.since < kSlowAfter) continue;
+    if (!runner.job || now - runner.since < kSlowAfter) continue;
     runner.slow = true;
     (void)::pthread_kill(runner.thread.native_handle(), kInterrupt);
     if (runner.stuck || now - runner.since < kStuckAfter) continue;
