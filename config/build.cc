@@ -35,6 +35,7 @@ void read_queue_and_health(const Document& object, PoolConfig& pool) {
   read_choice(queue, "order", pool.queue.order);
   read_choice(queue, "fairness", pool.queue.fairness);
   read_value(queue, "target", pool.queue.target);
+  read_choice(queue, "half_closed", pool.queue.half_closed);
   read_choice(queue, "full", pool.queue.full);
   read_value(queue, "reject_with", pool.queue.reject_with);
   const Document& health = section(object, "health");

@@ -92,6 +92,7 @@ constexpr PoolKey kPoolKeys[] = {
     {"queue.order", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::order>},
     {"queue.target", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::target>},
     {"queue.fairness", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::fairness>},
+    {"queue.half_closed", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::half_closed>},
     {"queue.full", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::full>},
     {"queue.reject_with", Effect::kPolicy, unequal<&Pool::queue, &QueueConfig::reject_with>},
     {"health.start_timeout", Effect::kPolicy, unequal<&Pool::health, &HealthConfig::start_timeout>},

@@ -46,6 +46,11 @@ inline constexpr auto kChoiceNames<QueueFairness> = std::to_array<ChoiceName<Que
     {"address", QueueFairness::kAddress},
 });
 template <>
+inline constexpr auto kChoiceNames<HalfClosed> = std::to_array<ChoiceName<HalfClosed>>({
+    {"close", HalfClosed::kClose},
+    {"serve", HalfClosed::kServe},
+});
+template <>
 inline constexpr auto kChoiceNames<QueueFull> = std::to_array<ChoiceName<QueueFull>>({
     {"wait", QueueFull::kWait},
     {"reject", QueueFull::kReject},

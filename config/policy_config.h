@@ -18,6 +18,7 @@ struct QueueConfig {
   QueueOrder order = QueueOrder::kFifo;
   QueueFairness fairness = QueueFairness::kNone;
   Milliseconds target{20};  ///< kAdaptive: while the oldest connection waits longer, the queue is standing
+  HalfClosed half_closed = HalfClosed::kClose;
   QueueFull full = QueueFull::kWait;
   std::string
       reject_with;  ///< bytes for a connection that is rejected; empty: it is closed without an answer

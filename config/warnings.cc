@@ -35,6 +35,11 @@ void check_lobby(const WrittenPool& pool, Problems& found) {
         "has no effect: no connection waits for its first byte without \"wait_for_data\": true; add that, or "
         "remove this");
   }
+  if (pool.config.wait_for_data && pool.config.queue.half_closed == HalfClosed::kServe) {
+    found.add(child_pointer(child_pointer(pool.pointer, "queue"), "half_closed"),
+              "has no effect: with \"wait_for_data\": true every connection in the queue has sent something; "
+              "remove one of the two");
+  }
 }
 
 /// No connection waits longer than the timeout, so with a target of the timeout or more the queue never

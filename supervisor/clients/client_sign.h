@@ -2,21 +2,29 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "proto/fd.h"
 #include "supervisor/core/event.h"
 
 namespace prefork {
 
-/// The meaning of `events` (EPOLLIN, EPOLLRDHUP, EPOLLHUP, EPOLLERR; the same numbers as poll's). Nothing:
-/// the client has shut down its sending direction, and sign_of_unread() tells the rest.
-[[nodiscard]] std::optional<event::ClientSign> sign_of(std::uint32_t events);
-/// Such a client may still want an answer to what it sent before, unless it sent nothing. Asking for the
-/// number of unread bytes waits for the lock of the socket, which a worker with a copy can hold.
-[[nodiscard]] event::ClientSign sign_of_unread(bool holds_unread);
-/// sign_of() the socket now. Never waits.
-[[nodiscard]] std::optional<event::ClientSign> glance_at(const Fd& socket);
+/// What a client was seen to do, at a glance that never waits.
+struct Glance {
+  event::ClientSign sign = event::ClientSign::kSilent;
+  /// The client has shut down its sending direction. It may still want an answer to what it sent before, and
+  /// only the number of unread bytes tells. Asking for that waits for the lock of the socket, which a worker
+  /// with a copy can hold.
+  bool needs_unread = false;
+
+  [[nodiscard]] event::ClientSign with_unread(bool holds_unread) const {
+    return needs_unread && holds_unread ? event::ClientSign::kAsks : sign;
+  }
+};
+
+/// The meaning of `events` (EPOLLIN, EPOLLRDHUP, EPOLLHUP, EPOLLERR; the same numbers as poll's).
+[[nodiscard]] Glance glance_of(std::uint32_t events);
+/// glance_of() the socket now. Never waits.
+[[nodiscard]] Glance glance_at(const Fd& socket);
 /// The state of a socket that only the supervisor has.
 [[nodiscard]] event::ClientSign look_at(const Fd& socket);
 

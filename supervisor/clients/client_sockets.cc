@@ -60,13 +60,13 @@ void ClientSockets::watch(Ticket ticket) {
 void ClientSockets::seen(Ticket ticket, std::uint32_t events) {
   if (!sockets_.knows(ticket) || !sockets_.at(ticket).valid()) return;
   sockets_.watch(ticket) = SocketTable::Watch::kSpent;
-  tell_sign(ticket, sign_of(events));
+  tell_sign(ticket, glance_of(events));
 }
 
-void ClientSockets::tell_sign(Ticket ticket, std::optional<event::ClientSign> sign) {
-  if (!sign && sockets_.shared(ticket)) return submit(What::kLook, ticket);
-  if (!sign) sign = sign_of_unread(holds_unread(sockets_.at(ticket)));
-  events_.tell(event::ClientSeen{ticket, *sign});
+void ClientSockets::tell_sign(Ticket ticket, Glance glance) {
+  if (glance.needs_unread && sockets_.shared(ticket)) return submit(What::kLook, ticket);
+  const bool unread = glance.needs_unread && holds_unread(sockets_.at(ticket));
+  events_.tell(event::ClientSeen{ticket, glance.with_unread(unread)});
 }
 
 void ClientSockets::perform(const action::Look& action) {
@@ -76,13 +76,13 @@ void ClientSockets::perform(const action::Look& action) {
 void ClientSockets::perform(const action::Dispatch& action) {
   const Ticket ticket = action.ticket;
   (void)take_waiting(ticket);  // for a worker that has died meanwhile
-  const auto sign = action.look_first ? glance_at(sockets_.at(ticket)) : event::ClientSign::kAsks;
-  if (sign == event::ClientSign::kGone) return client_left(action);
+  const Glance glance = action.look_first ? glance_at(sockets_.at(ticket)) : Glance{};
   if (!sockets_.shared(ticket)) {
-    if (!sign && !holds_unread(sockets_.at(ticket))) return client_left(action);
-    return send(action);
+    return look_and_send(action, glance, glance.needs_unread && holds_unread(sockets_.at(ticket)));
   }
-  if (sign && !action.came_back && (!action.answered || sockets_.measured(ticket))) return send(action);
+  if (!glance.needs_unread && !action.came_back && (!action.answered || sockets_.measured(ticket))) {
+    return look_and_send(action, glance, false);
+  }
   SocketJob job = job_for(What::kPrepare, ticket);
   job.number = ++last_prepare_;
   job.restore = action.came_back;
@@ -108,9 +108,16 @@ void ClientSockets::prepared(const SocketJob& job) {
   waiting_.erase(found);
   const Ticket ticket = action.ticket;
   if (action.answered) sockets_.progress(ticket) = job.progress;
-  const auto sign = action.look_first ? glance_at(sockets_.at(ticket)) : event::ClientSign::kAsks;
-  const bool left = sign == event::ClientSign::kGone || (!sign && !job.unread);
-  left ? client_left(action) : send(action);
+  look_and_send(action, action.look_first ? glance_at(sockets_.at(ticket)) : Glance{}, job.unread);
+}
+
+void ClientSockets::look_and_send(const action::Dispatch& action, Glance glance, bool unread) {
+  switch (glance.with_unread(unread)) {
+    case event::ClientSign::kGone: return client_left(action);
+    case event::ClientSign::kEnded: return action.serve_ended ? send(action) : client_left(action);
+    case event::ClientSign::kSilent:
+    case event::ClientSign::kAsks: return send(action);
+  }
 }
 
 void ClientSockets::client_left(const action::Dispatch& action) {
@@ -176,7 +183,9 @@ void ClientSockets::done(SocketJob& job) {
   switch (job.what) {
     case What::kInspect:
       return events_.tell(event::Inspected{job.ticket, job.traffic.untouched(), job.traffic.sent});
-    case What::kLook: return events_.tell(event::ClientSeen{job.ticket, sign_of_unread(job.unread)});
+    case What::kLook:
+      return events_.tell(
+          event::ClientSeen{job.ticket, job.unread ? event::ClientSign::kAsks : event::ClientSign::kEnded});
     case What::kMeasure:
       if (!known || sockets_.watch(job.ticket) == SocketTable::Watch::kNever) return;
       sockets_.progress(job.ticket) = job.progress;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "proto/fd.h"
+#include "supervisor/clients/client_sign.h"
 #include "supervisor/clients/closer.h"
 #include "supervisor/clients/lingering_close.h"
 #include "supervisor/clients/lobby.h"
@@ -82,7 +83,7 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
 
   void watch(Ticket ticket);
   /// Tells the sign, or finds it out by the number of unread bytes.
-  void tell_sign(Ticket ticket, std::optional<event::ClientSign> sign);
+  void tell_sign(Ticket ticket, Glance glance);
   /// pending_closes() counts the job. A close needs no waiting, and lingering closes are counted as such.
   [[nodiscard]] static bool counts(What what);
   void submit(What what, Ticket ticket);
@@ -92,6 +93,8 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
   void release(Ticket ticket, What what);
   void prepared(const SocketJob& job);
   [[nodiscard]] std::optional<action::Dispatch> take_waiting(Ticket ticket);
+  /// Sends it, unless its client has left. `unread`: bytes wait for the worker; asked with needs_unread.
+  void look_and_send(const action::Dispatch& action, Glance glance, bool unread);
   void send(const action::Dispatch& action);
   void client_left(const action::Dispatch& action);
 

@@ -51,6 +51,7 @@ struct Dispatch {
   bool came_back = false;     ///< from a worker that may have set options of the socket
   bool answered = false;      ///< a worker has answered on it before
   bool look_first = false;    ///< it waited: if its client has left, send nothing and report kClientLeft
+  bool serve_ended = false;   ///< with look_first: a client that has ended its side has not left
   bool may_park = false;      ///< the worker may give it back between two requests
   bool last = false;          ///< the pool is being stopped: the client shall not expect another answer
   bool park_at_once = false;  ///< with may_park: the worker should not keep it for the next request

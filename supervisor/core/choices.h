@@ -35,6 +35,12 @@ enum class QueueFairness {
   kAddress,  ///< client addresses take turns; in a full queue the one that waits with the most makes room
 };
 
+/// What happens to a queued connection whose client has shut down its sending direction and has sent nothing.
+enum class HalfClosed {
+  kClose,  ///< no worker gets it: its client can ask for nothing
+  kServe,  ///< a worker gets it: in its protocol the server speaks first
+};
+
 /// The signal that a worker gets first when it is stuck; SIGKILL follows after kill_timeout.
 enum class KillSignal { kTerminate, kAbort };
 

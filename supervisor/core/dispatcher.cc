@@ -98,6 +98,7 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
                           .came_back = connection.redispatches > 0,
                           .answered = connection.answered,
                           .look_first = waited >= kLookAfter,
+                          .serve_ended = settings_.half_closed == HalfClosed::kServe,
                           .may_park = settings_.keep_alive && lobby_open_,
                           .last = !lobby_open_};
   connection.may_park = action.may_park;

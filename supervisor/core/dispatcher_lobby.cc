@@ -52,10 +52,10 @@ void Dispatcher::client_seen(const event::ClientSeen& event, Instant now, Action
     out.push_back(action::Watch{row->ticket});
     return;
   }
-  const bool gone = event.sign == event::ClientSign::kGone;
+  const bool silent = event.sign == event::ClientSign::kSilent;
   if (row->evicted) ++counters_.evicted;
   if (row->answered) return end(event.ticket, action::End::How::kHangUp, counters_.served, out);
-  end(event.ticket, action::End::How::kClose, gone ? counters_.left : counters_.silent, out);
+  end(event.ticket, action::End::How::kClose, silent ? counters_.silent : counters_.left, out);
 }
 
 void Dispatcher::make_room(Instant now, Actions& out) {

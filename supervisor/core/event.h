@@ -25,7 +25,7 @@ struct DispatchFailed {
     kWorkerFull,   ///< it does not read its channel
     kNoResources,  ///< this machine or user is short of something; neither worker nor connection is at fault
     kBadConnection,  ///< this socket cannot be sent
-    kClientLeft,     ///< with look_first: its client has left or will not ask for anything
+    kClientLeft,     ///< with look_first: its client has left, or has ended its side
   };
   WorkerId worker;
   Ticket ticket;
@@ -43,7 +43,8 @@ struct Inspected {
 enum class ClientSign {
   kSilent,  ///< it has sent nothing
   kAsks,    ///< it has sent something that is unread
-  kGone,    ///< it has left, or has ended its side without asking for anything
+  kEnded,   ///< it has ended its side without asking for anything; a TCP client may also have left
+  kGone,    ///< it has left
 };
 /// The result of a Watch action, once; or the answer to a Look action.
 struct ClientSeen {

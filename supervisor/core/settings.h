@@ -51,6 +51,7 @@ struct PoolSettings {
   QueueFull full = QueueFull::kWait;
   QueueOrder order = QueueOrder::kFifo;
   QueueFairness fairness = QueueFairness::kNone;
+  HalfClosed half_closed = HalfClosed::kClose;
   std::uint32_t per_address = 0;  ///< connections that one client address may have at a time; 0: any number
   Duration queue_target = std::chrono::milliseconds(20);  ///< kAdaptive: longest wait in a queue that drains
 

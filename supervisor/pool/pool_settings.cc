@@ -20,6 +20,7 @@ PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
   settings.order = config.queue.order;
   settings.fairness = config.queue.fairness;
   settings.queue_target = config.queue.target;
+  settings.half_closed = config.queue.half_closed;
   settings.per_address = config.connections_per_address;
   if (config.wait_for_data) settings.first_byte_timeout = config.first_byte_timeout;
   if (config.keep_alive.park) {

@@ -35,10 +35,17 @@ TEST_CASE("a TCP client that has sent nothing is silent, one that has sent somet
   CHECK(look_at(pair.server) == ClientSign::kSilent);
 }
 
-TEST_CASE("FAULTS 49: a TCP client that has ended without a request, or was reset, is gone") {
+TEST_CASE("FAULTS 49: a TCP client that has ended without a request has ended; one that was reset is gone") {
   TcpPair pair = tcp_pair();
-  SUBCASE("ended") { finish(pair.client); }
-  SUBCASE("closed") { pair.client.reset(); }
+  ClientSign sign = ClientSign::kGone;
+  SUBCASE("ended") {
+    finish(pair.client);
+    sign = ClientSign::kEnded;
+  }
+  SUBCASE("closed, which looks the same") {
+    pair.client.reset();
+    sign = ClientSign::kEnded;
+  }
   SUBCASE("reset") { reset_connection(pair.client); }
   SUBCASE("reset after a request") {
     send_all(pair.client, "hello");
@@ -46,7 +53,7 @@ TEST_CASE("FAULTS 49: a TCP client that has ended without a request, or was rese
     reset_connection(pair.client);
   }
   await_hang_up(pair.server);
-  CHECK(look_at(pair.server) == ClientSign::kGone);
+  CHECK(look_at(pair.server) == sign);
 }
 
 TEST_CASE("FAULTS 50: a TCP client that has ended after its request still asks") {
@@ -72,7 +79,7 @@ TEST_CASE("FAULTS 49 and 50: clients of unix sockets are told apart in the same 
   CHECK(look_at(server) == ClientSign::kSilent);
   SUBCASE("it ends without a request") {
     finish(client);
-    CHECK(look_at(server) == ClientSign::kGone);
+    CHECK(look_at(server) == ClientSign::kEnded);
   }
   SUBCASE("it ends after a request") {
     send_all(client, "hello");
@@ -95,15 +102,19 @@ TEST_CASE("FAULTS 49 and 50: clients of unix sockets are told apart in the same 
 }
 
 TEST_CASE("the events of a watch are judged as they were reported") {
-  TcpPair pair = tcp_pair();
-  CHECK(sign_of(0) == ClientSign::kSilent);
-  CHECK(sign_of(EPOLLIN) == ClientSign::kAsks);
-  CHECK_FALSE(sign_of(EPOLLIN | EPOLLRDHUP));
-  CHECK_FALSE(sign_of(EPOLLIN | EPOLLRDHUP | EPOLLHUP));
-  CHECK(sign_of(EPOLLERR) == ClientSign::kGone);
-  send_all(pair.client, "hello");
-  await_unread(pair.server, 5);
-  CHECK_FALSE(sign_of(EPOLLIN | EPOLLRDHUP));
+  CHECK(glance_of(0).sign == ClientSign::kSilent);
+  CHECK(glance_of(EPOLLIN).sign == ClientSign::kAsks);
+  CHECK_FALSE(glance_of(EPOLLIN).needs_unread);
+  CHECK(glance_of(EPOLLERR).sign == ClientSign::kGone);
+  CHECK_FALSE(glance_of(EPOLLERR | EPOLLIN | EPOLLRDHUP).needs_unread);
+  const Glance ended = glance_of(EPOLLIN | EPOLLRDHUP);
+  CHECK(ended.needs_unread);
+  CHECK(ended.with_unread(true) == ClientSign::kAsks);
+  CHECK(ended.with_unread(false) == ClientSign::kEnded);
+  const Glance closed = glance_of(EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+  CHECK(closed.needs_unread);
+  CHECK(closed.with_unread(true) == ClientSign::kAsks);
+  CHECK(closed.with_unread(false) == ClientSign::kGone);
 }
 
 }  // namespace

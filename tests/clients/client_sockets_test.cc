@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "supervisor/clients/client_sign.h"
 #include "tests/support/eventually.h"
 #include "tests/support/sockets.h"
 
@@ -120,7 +121,7 @@ TEST_CASE("a watched client is reported once, when it asks or leaves") {
   SUBCASE("it asks") { send_all(pair.client, "hello"); }
   SUBCASE("it leaves") {
     pair.client.reset();
-    sign = ClientSign::kGone;
+    sign = ClientSign::kEnded;
   }
   const auto seen = clients.next<event::ClientSeen>();
   CHECK(seen.ticket == ticket);
@@ -162,7 +163,7 @@ TEST_CASE("a look reports at once what the client does") {
   SUBCASE("it has left") {
     pair.client.reset();
     await_hang_up(pair.server);
-    sign = ClientSign::kGone;
+    sign = ClientSign::kEnded;
   }
   clients.sockets.perform(action::Look{ticket});
   CHECK(clients.next<event::ClientSeen>().sign == sign);
@@ -183,6 +184,28 @@ TEST_CASE(
   CHECK(failed.ticket == ticket);
   CHECK(failed.cause == event::DispatchFailed::Cause::kClientLeft);
   CHECK(clients.dispatch(dispatch_of(ticket)));
+}
+
+TEST_CASE("FAULTS 108: with serve_ended a client that has ended its side is served, unless it is gone") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  action::Dispatch dispatch = dispatch_of(ticket);
+  dispatch.look_first = true;
+  SUBCASE("it came back from another worker") {
+    REQUIRE(clients.dispatch(dispatch_of(ticket)));
+    dispatch.came_back = true;
+  }
+  SUBCASE("no worker had it") {}
+  REQUIRE(::shutdown(pair.client.get(), SHUT_WR) == 0);
+  await_hang_up(pair.server);
+  CHECK_FALSE(clients.dispatch(dispatch));
+  CHECK(clients.next<event::DispatchFailed>().cause == event::DispatchFailed::Cause::kClientLeft);
+  dispatch.serve_ended = true;
+  CHECK(clients.dispatch(dispatch));
+  reset_connection(pair.client);
+  eventually("the reset arrives", [&] { return look_at(pair.server) == ClientSign::kGone; });
+  CHECK_FALSE(clients.dispatch(dispatch));
 }
 
 TEST_CASE("a connection that comes back from a worker loses the options that the worker has set") {

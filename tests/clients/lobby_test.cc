@@ -66,8 +66,9 @@ class Watched final : private Lobby::Owner {
   static constexpr std::uint64_t kLast = 1'000'000;
 
   void seen(Ticket ticket, std::uint32_t events) override {
-    const auto sign = sign_of(events);
-    seen_.emplace_back(ticket.value, sign ? *sign : look_at(pairs_.at(ticket.value).server));
+    const Glance glance = glance_of(events);
+    seen_.emplace_back(ticket.value,
+                       glance.needs_unread ? look_at(pairs_.at(ticket.value).server) : glance.sign);
     if (seen_.size() >= wanted_ || ticket.value == until_) loop_.stop();
   }
   void give_up() {
@@ -95,13 +96,16 @@ TEST_CASE("a client that sends something is reported once, a silent one is not")
   CHECK(lobby.see_all().empty());
 }
 
-TEST_CASE("a client that leaves is reported once, as gone or, after a request, as asking") {
+TEST_CASE("a client that leaves is reported once, as ended or gone or, after a request, as asking") {
   Watched lobby;
   TcpPair& pair = lobby.enter(1);
-  ClientSign sign = ClientSign::kGone;
+  ClientSign sign = ClientSign::kEnded;
   SUBCASE("it ends") { REQUIRE(::shutdown(pair.client.get(), SHUT_WR) == 0); }
   SUBCASE("it closes") { pair.client.reset(); }
-  SUBCASE("it is reset") { reset_connection(pair.client); }
+  SUBCASE("it is reset") {
+    reset_connection(pair.client);
+    sign = ClientSign::kGone;
+  }
   SUBCASE("it ends after a request") {
     send_all(pair.client, "hello");
     REQUIRE(::shutdown(pair.client.get(), SHUT_WR) == 0);
@@ -120,7 +124,7 @@ TEST_CASE("FAULTS 72: what a client did before it is watched is reported, too") 
   await_hang_up(lobby.at(2).server);
   lobby.watch(1);
   lobby.watch(2);
-  CHECK(lobby.see_all() == Seen{{1, ClientSign::kAsks}, {2, ClientSign::kGone}});
+  CHECK(lobby.see_all() == Seen{{1, ClientSign::kAsks}, {2, ClientSign::kEnded}});
 }
 
 TEST_CASE("a client is watched again after it has been reported, or before") {
@@ -137,7 +141,7 @@ TEST_CASE("a client is watched again after it has been reported, or before") {
   lobby.watch(1, /*again=*/true);
   CHECK(lobby.see_all().empty());
   pair.client.reset();
-  CHECK(lobby.see(1) == Seen{{1, ClientSign::kGone}});
+  CHECK(lobby.see(1) == Seen{{1, ClientSign::kEnded}});
 }
 
 TEST_CASE("a forgotten socket is not reported, though there is a copy of it") {

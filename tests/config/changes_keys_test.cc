@@ -74,6 +74,7 @@ json samples() {
     "queue.order": "adaptive",
     "queue.target": "7ms",
     "queue.fairness": "address",
+    "queue.half_closed": "serve",
     "queue.full": "reject",
     "queue.reject_with": "x",
     "health.start_timeout": "7s",

@@ -55,8 +55,8 @@ TEST_CASE("every key reaches the configuration") {
     "prefer": "warmest", "hold": "done",
     "connections_per_address": 16, "wait_for_data": true, "first_byte_timeout": "12s",
     "keep_alive": {"park": true, "idle_timeout": "13s", "max": 14},
-    "queue": {"max": 9, "timeout": "500ms", "order": "adaptive", "fairness": "address", "target": "15ms", "full": "reject",
-              "reject_with": "busy\n\u0000"},
+    "queue": {"max": 9, "timeout": "500ms", "order": "adaptive", "fairness": "address", "target": "15ms",
+              "half_closed": "serve", "full": "reject", "reject_with": "busy\n\u0000"},
     "health": {"start_timeout": "1s", "receipt_timeout": "2s", "kill_timeout": "3s",
                "busy_timeout": "1m", "ping_interval": "2m", "ping_timeout": "3m", "kill_signal": "ABRT"},
     "restart": {"backoff_min": "4s", "backoff_max": "4s"},
@@ -93,6 +93,7 @@ TEST_CASE("every key reaches the configuration") {
                     QueueOrder::kAdaptive,
                     QueueFairness::kAddress,
                     15ms,
+                    HalfClosed::kServe,
                     QueueFull::kReject,
                     std::string("busy\n\0", 6)};
   expected.health = {1s, 2s, 3s, 1min, 2min, 3min, KillSignal::kAbort};

@@ -104,7 +104,8 @@ TEST_CASE("FAULTS 39: the message about a value of the wrong type names the righ
   CHECK(mistake("\"pool\"") == R"(pool.json: "pool" is not allowed: an object)");
   CHECK(mistake("null") == "pool.json: null is not allowed: an object");
   CHECK(mistake_in(R"("queue": 5)") ==
-        "pool.json: /queue: 5 is not allowed: an object of fairness, full, max, order, reject_with, target, "
+        "pool.json: /queue: 5 is not allowed: an object of fairness, full, half_closed, max, order, "
+        "reject_with, target, "
         "timeout");
   CHECK(mistake(R"({"pools": {"web": 3}})")
             .starts_with("pool.json: /pools/web: 3 is not allowed: an object of "));

@@ -25,7 +25,7 @@ TEST_CASE("FAULTS 39: an unknown key is named with the nearest known one") {
 TEST_CASE("FAULTS 39: the message about an unknown key that resembles none lists all known keys") {
   CHECK(mistake_in(R"("queue": {"xyzzy": 1})") ==
         R"(pool.json: /queue/xyzzy: the key "xyzzy" is not known here; known here: )"
-        "fairness, full, max, order, reject_with, target, timeout");
+        "fairness, full, half_closed, max, order, reject_with, target, timeout");
 }
 
 TEST_CASE("FAULTS 39: the message about a known key in the wrong place names the right place") {

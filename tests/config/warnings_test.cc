@@ -44,6 +44,16 @@ TEST_CASE("a time for the first byte needs wait_for_data, even if it is the defa
   CHECK(warned_in(R"("wait_for_data": true, "first_byte_timeout": "30s")").empty());
 }
 
+TEST_CASE("clients that have sent nothing are not in the queue with wait_for_data") {
+  const std::string serve = R"("queue": {"half_closed": "serve"})";
+  CHECK(
+      warned_in(serve + R"(, "wait_for_data": true)") ==
+      Lines{"pool.json: /queue/half_closed: has no effect: with \"wait_for_data\": true every connection in "
+            "the queue has sent something; remove one of the two"});
+  CHECK(warned_in(serve).empty());
+  CHECK(warned_in(R"("queue": {"half_closed": "close"}, "wait_for_data": true)").empty());
+}
+
 TEST_CASE("a target needs the adaptive order") {
   CHECK(warned_in(R"("queue": {"target": "20ms"})") ==
         Lines{std::string("pool.json: /queue/target:") + kFifo});

@@ -37,6 +37,19 @@ TEST_CASE("FAULTS 47: an address has as many connections as it may have at a tim
   CHECK(d.pool.counters().rejected == 1);
 }
 
+TEST_CASE(
+    "FAULTS 108: half_closed decides whether a client that has ended its side is served, from a reload on") {
+  PoolSettings settings = queue_of(1, QueueFull::kWait);
+  PoolDriver d(settings);
+  d.ready_all();
+  d.serve_one();
+  CHECK_FALSE(d.last<action::Dispatch>().serve_ended);
+  settings.half_closed = HalfClosed::kServe;
+  d.handle(event::SettingsChanged{settings});
+  d.serve_one();
+  CHECK(d.last<action::Dispatch>().serve_ended);
+}
+
 TEST_CASE("a pool accepts from its first event on") {
   PoolDriver d(queue_of(2, QueueFull::kWait));
   CHECK(d.last<action::SetAccepting>().accepting);

@@ -89,8 +89,8 @@ void World::stir() {
   if (!ticket) return;
   connection(ticket).watched = false;
   const event::ClientSign signs[] = {event::ClientSign::kAsks, event::ClientSign::kGone,
-                                     event::ClientSign::kSilent};
-  tell(event::ClientSeen{ticket, friendly_ ? event::ClientSign::kGone : signs[draws_.below(3)]});
+                                     event::ClientSign::kEnded, event::ClientSign::kSilent};
+  tell(event::ClientSeen{ticket, friendly_ ? event::ClientSign::kGone : signs[draws_.below(4)]});
 }
 
 void World::park(WorkerId worker, Ticket ticket) {

@@ -220,8 +220,8 @@ void World::carry_out(const action::Look& action) {
   c.watched = false;
   c.in_lobby = true;
   const event::ClientSign signs[] = {event::ClientSign::kSilent, event::ClientSign::kGone,
-                                     event::ClientSign::kAsks};
-  answer(event::ClientSeen{action.ticket, signs[friendly_ ? 0 : draws_.below(3)]});
+                                     event::ClientSign::kEnded, event::ClientSign::kAsks};
+  answer(event::ClientSeen{action.ticket, signs[friendly_ ? 0 : draws_.below(4)]});
 }
 
 void World::carry_out(const action::CloseCopy& action) {

@@ -126,6 +126,33 @@ TEST_CASE("order adaptive with full reject: the oldest makes room for the newest
   CHECK(next_to_end(supervisor, clients, 3) == 2);
 }
 
+TEST_CASE(
+    "FAULTS 108: a client that ends its side while it waits, before it sent a byte, is served as asked") {
+  // The first connection waits at the gate; the later ones are greeted as soon as they are begun.
+  const std::vector<std::string> greets =
+      scripted({"ready", "recv", "busy", "gate:1", "shutdown", "close", "idle", "recv", "busy",
+                "write:welcome", "shutdown", "close", "idle"});
+  std::string half_closed;
+  std::string received;
+  SUBCASE("by default it gets the end of the connection") {}
+  SUBCASE("with serve a worker serves it") {
+    half_closed = R"("queue": {"half_closed": "serve"})";
+    received = "welcome";
+  }
+  SupervisorUnderTest supervisor({.command = greets, .more = half_closed});
+  Clients clients;
+  add_to_queue(supervisor, clients, 1);
+  clients[1]->finish();
+  let_pass(std::chrono::milliseconds(5));
+  supervisor.gates().open("1");
+  CHECK(clients[1]->receive() == received);
+  CHECK(clients[1]->end() == Client::End::kEof);
+  const std::size_t left = received.empty() ? 1 : 0;
+  supervisor.wait_for_pool("it is counted", [&](const PoolTable& now) {
+    return now["served"] == 2 - left && now["left"] == left;
+  });
+}
+
 TEST_CASE("FAULTS 30: out of descriptors, clients that only wait make room for clients that ask") {
   PoolText text{.command = {"supervisor-worker", "http"},
                 .more = R"("wait_for_data": true, "keep_alive": {"park": true})"};
