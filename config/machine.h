@@ -17,6 +17,11 @@ namespace prefork {
 struct CommandSearch {
   std::string path;           ///< as in $PATH
   std::string own_directory;  ///< beside the supervisor's own executable; searched last
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("path", self.path), visit("own_directory", self.own_directory);
+  }
 };
 
 struct WorkerUser {

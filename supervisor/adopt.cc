@@ -83,8 +83,9 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
   for (const std::string& mistake : adoption.value().configs.mistakes)
     log.error("the configuration in force has a mistake, and is in force all the same: {}", mistake);
   const rlimit descriptors{state.descriptors_soft, state.descriptors_hard};
-  Supervisor supervisor({{state.config_file, ActivatedSockets::adopt(state.activated)}, descriptors, program},
-                        log, SpawnerLink::process_of(state.spawner));
+  Supervisor supervisor(
+      {{state.config_file, search, ActivatedSockets::adopt(state.activated)}, descriptors, program}, log,
+      SpawnerLink::process_of(state.spawner));
   supervisor.adopt(state, adoption.value().configs);
   adoption = Error{""};
   (void)::malloc_trim(0);

@@ -91,7 +91,8 @@ int run(const std::string& file, const std::string& program) {
   Log log(STDERR_FILENO);
   log.set_level(config->log_level);
   log.info("supervisor {} starts, pid {}, configuration {}", kVersion, getpid(), file);
-  Supervisor supervisor({{file, std::move(activated)}, original, program}, log, std::move(spawner).value());
+  Supervisor supervisor({{file, command_search(), std::move(activated)}, original, program}, log,
+                        std::move(spawner).value());
   unblock_signals();  // the handlers stand
   if (auto started = supervisor.start(*config, std::move(lock).value()); !started) {
     log.error("{}", started.error().message());
@@ -124,7 +125,7 @@ int main(int argc, char** argv) {
     case CommandLine::Command::kRun: return run(line.config_file, program_path(argv[0]));
     case CommandLine::Command::kAdopt: return adopt(line.descriptor, program_path(argv[0]), command_search());
     case CommandLine::Command::kAdoptCheck: return adopt_check(line.descriptor, command_search());
-    case CommandLine::Command::kReadConfig: return answer_config_request(command_search());
+    case CommandLine::Command::kReadConfig: return answer_config_request();
     case CommandLine::Command::kCheck:
     case CommandLine::Command::kSchema:
     case CommandLine::Command::kStatus:

@@ -41,11 +41,10 @@ std::vector<std::string> warnings_about(const Config& config, const ConfigReques
 
 }  // namespace
 
-ConfigAnswer read_config(const ConfigRequest& request, const CommandSearch& search,
-                         const Machine::Speak& speak) {
+ConfigAnswer read_config(const ConfigRequest& request, const Machine::Speak& speak) {
   const TextInForce in_force{request.text_in_force, &request.answers_in_force, /*examined=*/true};
-  const ConfigInForce known = read_in_force(in_force, request.file, search);
-  Machine machine(search);
+  const ConfigInForce known = read_in_force(in_force, request.file, request.search);
+  Machine machine(request.search);
   machine.has_in_force(known.config, request.ask_known);
   machine.speak_before_asking(speak);
   auto loaded = load_config(request.file, machine);
@@ -71,7 +70,7 @@ Result<ConfigAnswer> read_answer(const Fd& file) {
   return read_sealed<ConfigAnswer>(file);
 }
 
-int answer_config_request(const CommandSearch& search) {
+int answer_config_request() {
   hide_from_own_user();
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a supervisor that is gone needs no answer
   const Fd request_file(kRequest);
@@ -83,7 +82,7 @@ int answer_config_request(const CommandSearch& search) {
     (void)std::printf("%s%s\n", std::string(kQuestion).c_str(), asked.message().c_str());
     (void)std::fflush(stdout);
   };
-  const ConfigAnswer answer = read_config(request.value(), search, speak);
+  const ConfigAnswer answer = read_config(request.value(), speak);
   if (auto sealed = seal_state_in(answer_file, to_snapshot(answer).cbor); !sealed)
     return (void)std::printf("%s\n", sealed.error().message().c_str()), 1;
   return 0;

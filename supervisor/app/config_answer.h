@@ -16,6 +16,7 @@ namespace prefork {
 
 struct ConfigRequest {
   std::string file;
+  CommandSearch search;
   bool as_root = false;   ///< for warnings: workers can run as any user
   bool ask_known = true;  ///< as in Machine
   std::string text_in_force;
@@ -23,7 +24,8 @@ struct ConfigRequest {
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
-    visit("file", self.file), visit("as_root", self.as_root), visit("ask_known", self.ask_known);
+    visit("file", self.file), visit("search", self.search);
+    visit("as_root", self.as_root), visit("ask_known", self.ask_known);
     visit("text_in_force", self.text_in_force), visit("answers_in_force", self.answers_in_force);
   }
 };
@@ -43,8 +45,7 @@ struct ConfigAnswer {
 };
 
 /// Reads and checks the file, and asks the machine what the file needs. May wait.
-[[nodiscard]] ConfigAnswer read_config(const ConfigRequest& request, const CommandSearch& search,
-                                       const Machine::Speak& speak);
+[[nodiscard]] ConfigAnswer read_config(const ConfigRequest& request, const Machine::Speak& speak);
 
 [[nodiscard]] Result<Fd> seal_request(const ConfigRequest& request);
 /// The end of the child is not the end of its answer: it may be cut off, damaged or too long.
@@ -52,7 +53,7 @@ struct ConfigAnswer {
 
 /// The child's part: answers the request in descriptor 3 in the file of descriptor 4, and prints each
 /// question before it asks it, in a line that begins with kQuestion. Returns the exit status.
-[[nodiscard]] int answer_config_request(const CommandSearch& search);
+[[nodiscard]] int answer_config_request();
 inline constexpr std::string_view kQuestion = "asks: ";
 
 }  // namespace prefork

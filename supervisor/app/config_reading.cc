@@ -27,10 +27,14 @@ ConfigReading::ConfigReading(const Loop& loop, Log& log, Owner& owner, std::stri
       patience_(patience),
       child_(loop, static_cast<ChildProgram::Owner&>(*this)) {}
 
-Result<void> ConfigReading::start(ConfigRequest request) {
+void ConfigReading::start(ConfigRequest request) {
   request_ = std::move(request);
   request_.ask_known = true;
-  return start_child();
+  const auto started = start_child();
+  if (started) return;
+  log_.warn("the supervisor itself reads the configuration, and all waits while a name is not answered: {}",
+            started.error().message());
+  owner_.config_read(read_config(request_, {}));
 }
 
 Result<void> ConfigReading::start_child() {

@@ -1,6 +1,7 @@
 // Reads the file of the configuration for a reload without waiting for it: runs this program as a child that
-// reads it (config_answer.h), and has an answer in the end whatever happens to the child. One reading at a
-// time. ReloadRounds uses it.
+// reads it (config_answer.h), and has an answer in the end whatever happens to the child. Where no child can
+// be started it does wait: a reload may be what ends the shortage. One reading at a time. ReloadRounds uses
+// it.
 #pragma once
 
 #include <sys/types.h>
@@ -35,8 +36,8 @@ class ConfigReading final : private ChildProgram::Owner {
   /// `program` understands --read-config.
   ConfigReading(const Loop& loop, Log& log, Owner& owner, std::string program, Patience patience);
 
-  /// The owner gets the answer later, unless this returns an error.
-  [[nodiscard]] Result<void> start(ConfigRequest request);
+  /// The owner gets the answer later, or inside this call if no child can be started.
+  void start(ConfigRequest request);
   /// The owner is not told.
   void stop() { child_.abandon(); }
   [[nodiscard]] bool running() const { return child_.running(); }

@@ -15,7 +15,8 @@
 namespace prefork {
 namespace {
 
-/// The loop, signals, log, lock, spawners, and files that libraries open for a moment.
+/// The loop, signals, log, lock, spawners, the children of a reload and of an upgrade, and files that
+/// libraries open for a moment.
 constexpr std::size_t kBaseDescriptors = 64;
 /// A message names at most so many settings.
 constexpr std::size_t kNamed = 4;

@@ -24,7 +24,7 @@ void ReloadRounds::begin() {
   wanted_ = false;
   ++round_;
   owner_.reload_begins();
-  if (auto started = reading_.start(reloader_.request()); !started) config_read(started.error());
+  reading_.start(reloader_.request());
 }
 
 void ReloadRounds::config_read(const Result<ConfigAnswer>& answer) {

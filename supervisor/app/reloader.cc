@@ -33,6 +33,7 @@ Result<void> Reloader::start(const Config& config, Fd lock) {
 ConfigRequest Reloader::request() const {
   ConfigRequest request;
   request.file = source_.file;
+  request.search = source_.search;
   request.as_root = can_change_user(parts_.spawner.pid());
   request.text_in_force = text_;
   request.answers_in_force.supervisor_identity = keys_.supervisor_identity;

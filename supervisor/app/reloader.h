@@ -28,6 +28,7 @@ class Reloader {
   /// Where a configuration and its sockets come from.
   struct Source {
     std::string file;
+    CommandSearch search;
     ActivatedSockets activated = {};
   };
   /// The parts of the supervisor that a configuration changes.

@@ -172,6 +172,8 @@ void ChildProgram::on_exit() {
   kill_group();  // what it has left behind in its group
   int status = 0;
   (void)::waitpid(pid_, &status, 0);
+  // After a standstill of this process its deadline comes together with an end that was in time.
+  late_ = late_ && WIFSIGNALED(status);
   end(status);
 }
 

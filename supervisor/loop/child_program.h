@@ -24,7 +24,7 @@ class ChildProgram {
     Duration patience;             ///< then it is killed
   };
   struct Outcome {
-    bool late = false;   ///< killed because its time was over
+    bool late = false;   ///< its time was over, and it has not ended by itself
     int status = 0;      ///< as from waitpid(2), if it was not late
     std::string output;  ///< the end of what it has written to stdout and stderr
     /// It has exited with status 0.

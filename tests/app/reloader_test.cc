@@ -47,7 +47,7 @@ struct Reloading : public Parts {
     write(text);
     return reload();
   }
-  [[nodiscard]] ReloadVerdict reload() { return reloader.reload(read_config(reloader.request(), {}, {})); }
+  [[nodiscard]] ReloadVerdict reload() { return reloader.reload(read_config(reloader.request(), {})); }
   [[nodiscard]] Texts present() const {
     Texts names;
     for (const auto& each : pools.present()) names.push_back(each->config().name);
@@ -65,7 +65,7 @@ struct Reloading : public Parts {
 
   TempDirectory directory;
   std::string file = directory.at("pool.json");
-  Reloader reloader{{file}, {log, pools, control, spawner, clients}};
+  Reloader reloader{{file, {}}, {log, pools, control, spawner, clients}};
 };
 
 TEST_CASE("the first configuration creates its pools in their order") {

@@ -68,6 +68,8 @@ void check_that_it_serves(const Denial& denial) {
   SupervisorUnderTest supervisor(PoolText{}.text(), {.in_child = [&denial] { deny_or_exit(denial); }});
   const std::vector<pid_t> first = supervisor.wait_for_idle(1).pids();
   CHECK(ask(supervisor.address(), "hello") == "hello");
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("pool main: reloaded, unchanged");
   supervisor.signal(SIGUSR2);
   supervisor.wait_for_log(denial.upgrades ? "has taken over from" : "upgrade refused");
   REQUIRE(::kill(first.at(0), SIGKILL) == 0);
@@ -98,7 +100,7 @@ void make_proc_read_only() {
 
 }  // namespace
 
-TEST_CASE("FAULTS 109: whichever system call is denied, workers are started and serve") {
+TEST_CASE("FAULTS 109: whichever system call is denied, workers are started and serve, and reloads work") {
   for (const Denial& denial : kDenials) {
     if (!kSanitized || denial.sanitized) check_that_it_serves(denial);
   }
