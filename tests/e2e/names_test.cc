@@ -71,6 +71,7 @@ TEST_CASE("FAULTS 87: while a reload waits for a name, all goes on; in the end i
   SupervisorUnderTest& supervisor = waiting.supervisor;
   CHECK(ask(supervisor.address(), "hello") == "hello");
   CHECK(supervisor.pool().pids().size() == 1);
+  CHECK(waiting.reader != supervisor.pid());
   CHECK(is_alive(waiting.reader));
   CHECK(supervisor.events("reload").empty());
 
@@ -148,7 +149,7 @@ TEST_CASE(
   waiting.supervisor.wait_for_idle(2);
 }
 
-TEST_CASE("FAULTS 123: SIGTERM ends a supervisor at once while a reload waits, and answers who has asked") {
+TEST_CASE("FAULTS 123: SIGTERM ends a supervisor at once while a reload waits, and the request is answered") {
   Waiting waiting;
   Client client("unix:" + waiting.supervisor.control());
   client.send(kReload);
@@ -173,6 +174,7 @@ TEST_CASE("FAULTS 124: an upgrade waits for the reload that reads, and takes ove
 
 TEST_CASE("FAULTS 125: the process that reads the file ends with the supervisor that has started it") {
   Waiting waiting;
+  REQUIRE(waiting.reader != waiting.supervisor.pid());
   waiting.supervisor.allow_leftovers();
   waiting.supervisor.signal(SIGKILL);
   CHECK(waiting.supervisor.await_exit() == -SIGKILL);
