@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "supervisor/clients/client_sign.h"
@@ -16,7 +17,8 @@ ClientSockets::ClientSockets(const Loop& loop, CoreEventSink& events, Closer& cl
       owner_(owner),
       key_(closer.add(static_cast<Closer::Owner&>(*this))),
       lobby_(loop, static_cast<Lobby::Owner&>(*this)),
-      lingering_close_(loop, closer, key_) {}
+      lingering_close_(loop, closer, key_),
+      look_timer_(loop) {}
 
 bool ClientSockets::counts(What what) {
   return what != What::kClose && what != What::kAnswer && what != What::kDiscard;
@@ -45,16 +47,42 @@ void ClientSockets::submit(SocketJob job) {
 void ClientSockets::submit(What what, Ticket ticket) { submit(job_for(what, ticket)); }
 
 void ClientSockets::watch(Ticket ticket) {
-  SocketTable::Watch& watch = sockets_.watch(ticket);
-  const bool again = watch != SocketTable::Watch::kNever;
-  watch = SocketTable::Watch::kArmed;
+  const bool armed = arm(ticket);
   // A worker has given it back. Measured now, it can be sent to the next one without waiting for a job.
   sockets_.measured(ticket) = false;
   if (sockets_.worker(ticket)) submit(What::kMeasure, ticket);
-  if (lobby_.watch(ticket, sockets_.at(ticket), again)) return;
-  // A connection that cannot be watched goes to a worker, which may find it silent.
-  watch = again ? SocketTable::Watch::kSpent : SocketTable::Watch::kNever;
-  events_.tell(event::ClientSeen{ticket, event::ClientSign::kAsks});
+  if (armed) return;
+  unwatched_.push_back(ticket);
+  look_timer_.start(kLookAgain, Callback::to<&ClientSockets::look_at_unwatched>(*this));
+}
+
+bool ClientSockets::arm(Ticket ticket) {
+  SocketTable::Watch& watch = sockets_.watch(ticket);
+  const bool again = watch != SocketTable::Watch::kNever;
+  if (!lobby_.watch(ticket, sockets_.at(ticket), again)) return false;
+  watch = SocketTable::Watch::kArmed;
+  return true;
+}
+
+// The kernel has refused them: memory or fs.epoll.max_user_watches is short, perhaps for long.
+void ClientSockets::look_at_unwatched() {
+  std::vector<Ticket> waiting = std::exchange(unwatched_, {});
+  const std::size_t looks = std::min(waiting.size(), kLooksAtOnce);
+  unwatched_.assign(waiting.begin() + static_cast<std::ptrdiff_t>(looks), waiting.end());
+  waiting.resize(looks);
+  bool refused = false;
+  for (const Ticket ticket : waiting) {
+    if (!sockets_.knows(ticket) || (!refused && arm(ticket))) continue;
+    refused = true;
+    const Glance glance = glance_at(sockets_.at(ticket));
+    if (glance.sign == event::ClientSign::kSilent) {
+      unwatched_.push_back(ticket);
+    } else {
+      tell_sign(ticket, glance);
+    }
+  }
+  if (!unwatched_.empty())
+    look_timer_.start(kLookAgain, Callback::to<&ClientSockets::look_at_unwatched>(*this));
 }
 
 void ClientSockets::seen(Ticket ticket, std::uint32_t events) {
@@ -76,6 +104,7 @@ void ClientSockets::perform(const action::Look& action) {
 void ClientSockets::perform(const action::Dispatch& action) {
   const Ticket ticket = action.ticket;
   (void)take_waiting(ticket);  // for a worker that has died meanwhile
+  std::erase(unwatched_, ticket);
   const Glance glance = action.look_first ? glance_at(sockets_.at(ticket)) : Glance{};
   if (!sockets_.shared(ticket)) {
     return look_and_send(action, glance, glance.needs_unread && holds_unread(sockets_.at(ticket)));
@@ -162,6 +191,7 @@ void ClientSockets::perform(const action::End& action) {
   using How = action::End::How;
   const Ticket ticket = action.ticket;
   (void)take_waiting(ticket);
+  std::erase(unwatched_, ticket);
   if (!sockets_.at(ticket).valid()) return (void)sockets_.end(ticket);
   if (sockets_.watch(ticket) == SocketTable::Watch::kArmed) lobby_.forget(sockets_.at(ticket));
   const std::string_view reply = action.how == How::kCrash    ? crash_reply_
@@ -215,6 +245,9 @@ void ClientSockets::stuck(const SocketJob& job) {
 
 void ClientSockets::write_state(PoolState& state) const {
   sockets_.write_state(state);
+  const std::set<Ticket> unwatched(unwatched_.begin(), unwatched_.end());
+  for (SocketState& socket : state.sockets)
+    socket.watched = socket.watched || unwatched.contains(socket.ticket);
   state.lingering_closes = lingering_close_.state();
 }
 

@@ -74,6 +74,9 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
 
  private:
   using What = SocketJob::What;
+  /// Between two looks at the connections that the kernel refuses to watch, and at how many of them.
+  static constexpr Duration kLookAgain = std::chrono::milliseconds(100);
+  static constexpr std::size_t kLooksAtOnce = 1000;
 
   // Lobby::Owner
   void seen(Ticket ticket, std::uint32_t events) override;
@@ -82,6 +85,8 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
   void stuck(const SocketJob& job) override;
 
   void watch(Ticket ticket);
+  [[nodiscard]] bool arm(Ticket ticket);
+  void look_at_unwatched();
   /// Tells the sign, or finds it out by the number of unread bytes.
   void tell_sign(Ticket ticket, Glance glance);
   /// pending_closes() counts the job. A close needs no waiting, and lingering closes are counted as such.
@@ -114,7 +119,8 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
     action::Dispatch action;
   };
   std::vector<Waiting> waiting_;   ///< to be sent when they are prepared
-  std::vector<Ticket> unwatched_;  ///< after adopt(): to be watched again
+  std::vector<Ticket> unwatched_;  ///< to be watched: after adopt(), or when the kernel takes them
+  TimerWatcher look_timer_;
 };
 
 }  // namespace prefork

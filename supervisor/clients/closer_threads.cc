@@ -39,11 +39,11 @@ struct CloserThreads::Shared {
   struct Runner {
     std::thread thread;
     std::optional<SocketJob> job;  ///< which is running; results are written into the thread's own copy
-    Instant since;             ///< of the job
-    bool slow = false;         ///< another one takes the jobs that come
-    bool stuck = false;        ///< its job has been reported
-    bool over = false;         ///< it has left, and is to be joined
-    JobQueue deferred;         ///< jobs on the socket of its job
+    Instant since;                 ///< of the job
+    bool slow = false;             ///< another one takes the jobs that come
+    bool stuck = false;            ///< its job has been reported
+    bool over = false;             ///< it has left, and is to be joined
+    JobQueue deferred;             ///< jobs on the socket of its job
   };
 
   explicit Shared(int event) : results_event(event) {}
@@ -88,8 +88,8 @@ bool CloserThreads::Shared::next(const Runner& self, SocketJob& job) {
   while (!queue.empty()) {
     job = queue.pop();
     const auto before = std::find_if(runners.begin(), runners.end(), [&](const Runner& other) {
-      return &other != &self && ((other.job && other.job->socket == job.socket) ||
-                                 other.deferred.concerns(job.socket));
+      return &other != &self &&
+             ((other.job && other.job->socket == job.socket) || other.deferred.concerns(job.socket));
     });
     if (before == runners.end()) return true;
     before->deferred.push(std::move(job));

@@ -140,15 +140,6 @@ TEST_CASE("a connection that is watched a second time is reported a second time"
   }
 }
 
-TEST_CASE("a connection that cannot be watched is reported as one that asks, so that it goes to a worker") {
-  Clients clients;
-  TcpPair pair = tcp_pair();
-  const Ticket ticket = clients.add(pair);
-  clients.sockets.perform(action::CloseCopy{ticket});
-  clients.sockets.perform(action::Watch{ticket});
-  CHECK(clients.next<event::ClientSeen>().sign == ClientSign::kAsks);
-}
-
 TEST_CASE("a look reports at once what the client does") {
   Clients clients;
   TcpPair pair = tcp_pair();

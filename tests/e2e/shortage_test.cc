@@ -1,8 +1,10 @@
 // The machine is short of memory or descriptors for a while: nothing is lost, and nothing is blamed for it.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <list>
 #include <string>
 #include <vector>
 
@@ -30,8 +32,9 @@ void wait_for_failures(FailingCalls& calls, const std::string& call, std::uint32
 void replace_worker(SupervisorUnderTest& supervisor) {
   const std::vector<pid_t> before = supervisor.wait_for_idle(2).pids();
   REQUIRE(::kill(before.at(0), SIGKILL) == 0);
-  supervisor.wait_for_pool("another worker is there", [&](const PoolTable& pool) {
-    return pool.count("idle") == 2 && pool.pids() != before;
+  supervisor.wait_for_pool("another worker is there, with its process", [&](const PoolTable& pool) {
+    const std::vector<pid_t> now = pool.pids();
+    return pool.count("idle") == 2 && now != before && std::count(now.begin(), now.end(), 0) == 0;
   });
 }
 
@@ -58,22 +61,25 @@ TEST_CASE("FAULTS 136: while recvmsg fails for want of memory, no worker is take
 }
 
 TEST_CASE("FAULTS 136: what a dead worker has said is read when there is memory again") {
+  PoolText pool = pool_text();
+  pool.command = scripted({"ready", "recv", "busy", "write:hello", "close", "idle", "mark:done", "hang"});
   FailingCalls calls;
-  SupervisorUnderTest supervisor(pool_text().text(), with(calls));
-  supervisor.wait_for_idle(2);
+  SupervisorUnderTest supervisor(pool.text(), with(calls));
+  const std::vector<pid_t> pids = supervisor.wait_for_idle(2).pids();
   calls.fail("recvmsg", ENOMEM);
-  // Both workers have answered and are done; the supervisor does not know yet.
-  CHECK(ask(supervisor.address(), "one") == "one");
-  CHECK(ask(supervisor.address(), "two") == "two");
-  for (const pid_t pid : supervisor.pool().pids()) REQUIRE(::kill(pid, SIGKILL) == 0);
+  const Client first(supervisor.address());
+  const Client second(supervisor.address());
+  supervisor.gates().wait_for_marks("done", 2);
+  for (const pid_t pid : pids) REQUIRE(::kill(pid, SIGKILL) == 0);
   wait_for_failures(calls, "recvmsg", calls.failed("recvmsg") + 4);
   calls.succeed("recvmsg");
-  supervisor.wait_for_idle(2);
-  const PoolTable pool = supervisor.pool();
-  CHECK(pool["served"] == 2);
-  CHECK(pool["lost"] == 0);
-  CHECK(pool["redispatched"] == 0);
-  CHECK(supervisor.stop() == 0);
+  supervisor.wait_for_pool("others are there", [&](const PoolTable& now) {
+    return now.count("idle") == 2 && now.pids().at(0) != pids.at(0);
+  });
+  const PoolTable table = supervisor.pool();
+  CHECK(table["served"] == 2);
+  CHECK(table["lost"] == 0);
+  CHECK(table["redispatched"] == 0);
 }
 
 TEST_CASE("FAULTS 136: a spawner whose recvmsg fails for want of memory goes on") {
@@ -202,4 +208,29 @@ TEST_CASE(
   }
   replace_worker(supervisor);
   CHECK(supervisor.stop() == 0);
+}
+
+TEST_CASE("FAULTS 110: clients that cannot be watched occupy no worker, and are served when they ask") {
+  PoolText parking = pool_text(R"("keep_alive": {"park": true})");
+  parking.command = {"supervisor-worker", "http"};
+  FailingCalls calls;
+  SupervisorUnderTest supervisor(parking.text(), with(calls));
+  supervisor.wait_for_idle(2);
+  calls.fail("epoll_ctl", ENOSPC);
+  std::list<HttpClient> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.emplace_back(supervisor.address());
+    CHECK(clients.back().get() != 0);
+  }
+  for (HttpClient& client : clients) CHECK(client.get() != 0);
+  const auto all_parked = [](const PoolTable& now) { return lobby_of(now).parked == 5; };
+  SUBCASE("the kernel goes on refusing") {}
+  SUBCASE("the kernel takes them again") { calls.succeed("epoll_ctl"); }
+  SUBCASE("the supervisor is upgraded") {
+    calls.succeed("epoll_ctl");
+    supervisor.upgrade();
+  }
+  for (HttpClient& client : clients) CHECK(client.get() != 0);
+  calls.succeed("epoll_ctl");
+  supervisor.wait_for_pool("all are parked", all_parked);
 }
