@@ -29,6 +29,8 @@ struct Census {
   bool template_ready = false;
   bool template_ending = false;
 
+  bool operator==(const Census&) const = default;
+
  private:
   void count(const WorkerRow& row, Generation serving);
   void count_serving(const WorkerRow& row);

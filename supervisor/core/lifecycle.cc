@@ -39,12 +39,12 @@ void Lifecycle::resize(std::size_t workers, Instant now) {
   } else {
     target_ = limit_;
   }
-  changed_ = true;
+  note_change();
 }
 
 void Lifecycle::forget_failures(Instant now) {
   policy_.forget_failures(now);
-  changed_ = true;
+  note_change();
 }
 
 std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event::WorkerReady& event,
@@ -63,12 +63,12 @@ std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event
   out.push_back(action::ReportReady{row.id, now - row.started_at});
   if (worker) upkeep_.plan_recycling(row);
   if (worker && row.generation == rollout_.generation()) policy_.on_ready(now);
-  changed_ = true;
+  note_change();
   return std::nullopt;
 }
 
 void Lifecycle::released(WorkerRow& row, Instant now) {
-  if (rollout_.on_trial(row)) changed_ = true;
+  if (rollout_.on_trial(row)) note_change();
   if (row.load > 0) return;
   if (row.status == WorkerStatus::kReady) row.since = now;
   if (row.status == WorkerStatus::kDraining) workers_.set_deadline(row, now + settings_.kill_timeout);
@@ -76,7 +76,7 @@ void Lifecycle::released(WorkerRow& row, Instant now) {
 
 void Lifecycle::served(WorkerRow& row, Instant now, Actions& out) {
   released(row, now);
-  if (upkeep_.served(row)) changed_ = true;
+  if (upkeep_.served(row)) note_change();
   if (policy_.in_trouble() && row.generation == rollout_.generation() &&
       row.started_at >= policy_.last_failure()) {
     starts_are_proven(out);
@@ -87,16 +87,16 @@ void Lifecycle::ponged(WorkerRow& row, Instant now) { upkeep_.ponged(row, now); 
 
 void Lifecycle::stopped(WorkerRow& row, bool stopped) {
   workers_.set_stopped(row, stopped);
-  changed_ = true;
+  note_change();
 }
 
 void Lifecycle::measured(WorkerRow& row, std::uint64_t rss) {
-  if (upkeep_.measured(row, rss)) changed_ = true;
+  if (upkeep_.measured(row, rss)) note_change();
 }
 
 void Lifecycle::starts_are_proven(Actions& out) {
   if (policy_.on_proven()) out.push_back(action::ReportStarts{});
-  changed_ = true;
+  note_change();
 }
 
 void Lifecycle::pause(WorkerRow& row, Instant until) {
@@ -113,13 +113,14 @@ void Lifecycle::drain(WorkerRow& row, StopReason reason, Instant now, Actions& o
   workers_.set_deadline(row, now + (row.load > 0 ? settings_.stop_timeout : settings_.kill_timeout));
   ++row.datagrams;
   out.push_back(action::SendDrain{row.id});
+  note_change();
 }
 
 void Lifecycle::await_death(WorkerRow& row, Instant now) {
   if (!row.live()) return;
   workers_.set_status(row, WorkerStatus::kStopping, now);
   workers_.set_deadline(row, now + kDeathFollows);
-  changed_ = true;
+  note_change();
 }
 
 void Lifecycle::terminate(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
@@ -140,7 +141,7 @@ void Lifecycle::end(WorkerRow& row, StopReason reason, action::SignalWorker::Sig
   workers_.set_status(row, WorkerStatus::kStopping, now);
   workers_.set_deadline(row, now + settings_.kill_timeout);
   out.push_back(action::SignalWorker{row.id, signal});
-  changed_ = true;
+  note_change();
 }
 
 void Lifecycle::kill(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
@@ -151,7 +152,7 @@ void Lifecycle::kill(WorkerRow& row, StopReason reason, Instant now, Actions& ou
   row.kill_sent = true;
   workers_.set_deadline(row, now + settings_.kill_timeout);
   out.push_back(action::SignalWorker{row.id, action::SignalWorker::Signal::kKill});
-  changed_ = true;
+  note_change();
 }
 
 void Lifecycle::drain_all(Instant now, Actions& out) {
@@ -181,9 +182,11 @@ void Lifecycle::deadline_passed(Instant now, Actions& out) {
     }
   }
   if (!stopping_) fail_trial(now, out);
-  if (upkeep_.take_due(now)) check_all(now, out);
+  if (upkeep_.take_due(now)) {
+    check_all(now, out);
+    if (!stopping_) upkeep_.plan_check(now);
+  }
   if (policy_.proof_due() && *policy_.proof_due() <= now) starts_are_proven(out);
-  changed_ = true;
 }
 
 void Lifecycle::end_drain(WorkerRow& row, Instant now, Actions& out) {
@@ -194,8 +197,9 @@ void Lifecycle::end_drain(WorkerRow& row, Instant now, Actions& out) {
 void Lifecycle::end_harder(WorkerRow& row, Instant now, Actions& out) {
   if (row.kill_sent) {
     row.stuck = true;
+    note_change();
     workers_.set_deadline(row, std::nullopt);
-    out.push_back(action::ReportStuck{row.id, census().stuck <= max_replaced()});
+    out.push_back(action::ReportStuck{row.id, counted().stuck <= max_replaced()});
   } else if (row.reason == StopReason::kNone) {
     terminate(row, StopReason::kChannelClosed, now, out);
   } else {
@@ -206,11 +210,24 @@ void Lifecycle::end_harder(WorkerRow& row, Instant now, Actions& out) {
 void Lifecycle::check_all(Instant now, Actions& out) {
   workers_.for_each([&](WorkerRow& row) {
     if (row.role != WorkerRole::kWorker || row.status != WorkerStatus::kReady) return;
-    switch (upkeep_.check(row, now, out)) {
+    const bool was_due = row.recycle_due;
+    const Upkeep::Health health = upkeep_.check(row, now, out);
+    if (row.recycle_due != was_due) note_change();
+    switch (health) {
       case Upkeep::Health::kWell: break;
       case Upkeep::Health::kSilent: end_stuck(row, StopReason::kPingTimeout, now, out); break;
     }
   });
+}
+
+void Lifecycle::note_change() {
+  changed_ = true;
+  counted_.reset();
+}
+
+const Census& Lifecycle::counted() const {
+  if (!counted_) counted_ = census();
+  return *counted_;
 }
 
 std::optional<Instant> Lifecycle::next_deadline() const {
@@ -250,7 +267,7 @@ void Lifecycle::exited(WorkerRow& row, const Exit& exit, const Dispatcher::Held&
   out.push_back(action::ForgetWorker{row.id});
   workers_.remove(row.id);
   if (trial_failed) end_trial(now, out);
-  changed_ = true;
+  note_change();
 }
 
 void Lifecycle::record_failure(const DeathRecord& record, const WorkerRow& row, Instant now, Actions& out) {

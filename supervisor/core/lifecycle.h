@@ -86,6 +86,8 @@ class Lifecycle {
   [[nodiscard]] std::size_t scheduled() const;
   /// A worker is ready or starting.
   [[nodiscard]] bool any_live() const;
+  /// settle() has nothing to do before the next event of a worker, the next change or the next deadline.
+  [[nodiscard]] bool settled() const { return !changed_; }
   /// A worker was killed, or signalled while busy, since stop_starting().
   [[nodiscard]] bool cut_short() const { return cut_short_; }
   [[nodiscard]] const char* broken_invariant() const;
@@ -106,6 +108,10 @@ class Lifecycle {
   [[nodiscard]] Census census() const {
     return {workers_, rollout_.generation(), rollout_.trial(), max_replaced()};
   }
+  /// The census, counted anew only when something has changed.
+  [[nodiscard]] const Census& counted() const;
+  /// Something has changed that the census counts, or that settle() acts on.
+  void note_change();
   /// How many workers that hang in the kernel, and how many that are stopped, have others in their places.
   [[nodiscard]] std::size_t max_replaced() const { return std::max<std::size_t>(1, limit_ / 4); }
   [[nodiscard]] static bool leaves_first(const WorkerRow& a, const WorkerRow& b);
@@ -150,7 +156,8 @@ class Lifecycle {
   std::vector<Lineage> vacancies_;    ///< of workers that died and have not been replaced
   std::optional<Instant> start_due_;  ///< when to start a missing worker that the policy delays
   bool stopping_ = false;
-  bool changed_ = true;  ///< settle() has something to do
+  bool changed_ = true;                    ///< settle() has something to do
+  mutable std::optional<Census> counted_;  ///< none: something has changed since
   bool cut_short_ = false;
 };
 

@@ -16,21 +16,21 @@ void Lifecycle::settle(std::size_t queued, Instant now, Actions& out) {
   upkeep_.plan_check(now);
   run_trial(now, out);
   upkeep_.retire_due(workers_, rollout_.generation());
-  Census counted = census();
   drain_old_templates(now, out);
-  remove_surplus(counted, now, out);
-  counted = census();
-  start_missing(counted, now, out);
-  missing_ = target_ - std::min(target_, counted.live);
+  remove_surplus(census(), now, out);
+  Census places = census();
+  start_missing(places, now, out);
+  missing_ = target_ - std::min(target_, places.live);
   rollout_.forget_unused(out);
+  counted_.reset();
 }
 
 void Lifecycle::replace_all(Instant now, Actions& out) {
   end_trial(now, out);
-  changed_ = true;
   // When no worker serves, the new generation can make nothing worse: it takes over at once.
-  const bool with_trial = census().ready > 0 && target_ > 0;
+  const bool with_trial = counted().ready > 0 && target_ > 0;
   end_older(rollout_.begin(with_trial, out), now, out);
+  note_change();
 }
 
 void Lifecycle::run_trial(Instant now, Actions& out) {
@@ -49,8 +49,8 @@ void Lifecycle::run_trial(Instant now, Actions& out) {
 void Lifecycle::fail_trial(Instant now, Actions& out) {
   const Trial trial = rollout_.judge(now);
   switch (trial) {
-    case Trial::kUndecided:
-    case Trial::kPassed: return;
+    case Trial::kUndecided: return;
+    case Trial::kPassed: return note_change();
     case Trial::kRefuses:
       return drain(*workers_.find(rollout_.candidate()), StopReason::kFailedTrial, now, out);
     case Trial::kHangs:
@@ -75,13 +75,13 @@ void Lifecycle::end_older(std::optional<Generation> oldest, Instant now, Actions
 }
 
 void Lifecycle::follow_load(std::size_t queued, Instant now, Actions& out) {
-  if (changed_) missing_ = target_ - std::min(target_, census().live);
+  if (changed_) missing_ = target_ - std::min(target_, counted().live);
   const ElasticSize::Load load{workers_.idle(), workers_.starting() + missing_, queued};
   const std::size_t wanted = elastic_.decide(load, target_, now);
   if (wanted == target_) return;
   out.push_back(action::ReportSize{wanted, target_});
   target_ = wanted;
-  changed_ = true;
+  note_change();
 }
 
 void Lifecycle::remove_surplus(Census census, Instant now, Actions& out) {
@@ -182,18 +182,19 @@ void Lifecycle::give_up_start(WorkerRow& row, Instant now, Actions& out) {
 }
 
 std::size_t Lifecycle::scheduled() const {
-  const std::size_t live = census().live;
+  const std::size_t live = counted().live;
   return stopping_ || live >= target_ ? 0 : target_ - live;
 }
 
 bool Lifecycle::any_live() const {
-  const Census counted = census();
-  return counted.live + counted.old > 0 || counted.on_trial;
+  const Census& now = counted();
+  return now.live + now.old > 0 || now.on_trial;
 }
 
 const char* Lifecycle::broken_invariant() const {
-  if (stopping_) return nullptr;
   const Census counted = census();
+  if (counted_ && *counted_ != counted) return "the workers have changed since they were counted";
+  if (stopping_) return nullptr;
   if (counted.live > target_) return "more workers than wanted";
   if (counted.live + scheduled() != target_)
     return "live rows and scheduled starts do not add up to the target";

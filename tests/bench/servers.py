@@ -145,6 +145,7 @@ class Programs:
         self.supervisor = os.path.join(build, "supervisor", "supervisor")
         self.worker = os.path.join(build, "worker", "supervisor-worker")
         self.client = os.path.join(build, "tests", "bench", "bench-client")
+        self.many_workers = os.path.join(build, "tests", "bench", "bench-many-workers")
         self.upgrade_state = os.path.join(build, "tests", "bench", "bench-upgrade-state")
 
     def supervised(self, service, workers, cpus=None):

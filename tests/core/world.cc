@@ -37,6 +37,7 @@ void World::tell(const Event& first) {
       demand(!next || *next > now_, "after a deadline the next one is not in the future");
       nothing_is_overdue();
     }
+    nothing_is_forgotten();
     check_everything();
   }
 }

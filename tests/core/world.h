@@ -94,6 +94,8 @@ class World {
   /// From now on a copy of the pool, made from its snapshot, gets the same events and must do the same.
   void copy_pool();
   void compare_copy(const Event& event, const Actions& actions);
+  /// A pool that says that it is settled must find nothing to do when it looks at all workers.
+  void nothing_is_forgotten();
   void check_everything();
   void nothing_is_overdue();
   void is_not_overdue(const ConnectionRow& row);

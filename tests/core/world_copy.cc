@@ -12,6 +12,18 @@ void World::copy_pool() {
   demand(wrong.empty(), wrong.c_str());
 }
 
+void World::nothing_is_forgotten() {
+  constexpr std::uint64_t kLook = 8;  // restoring a pool is slow
+  if (events_ % kLook != 0 || settings_.elastic || !pool_.lifecycle().settled()) return;
+  if (!pending_.empty() || !later_.empty()) return;  // their connections are not in a snapshot
+  Pool looks(settings_, /*seed=*/1, now_);
+  const std::string wrong = looks.restore(pool_.snapshot());
+  demand(wrong.empty(), wrong.c_str());
+  Actions done;
+  looks.handle(event::Resized{pool_.lifecycle().limit()}, now_, done);
+  demand(done.empty(), "a settled pool finds something to do when it is given the size that it has");
+}
+
 void World::compare_copy(const Event& event, const Actions& actions) {
   if (!copy_) return;
   Actions of_copy;
