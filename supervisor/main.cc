@@ -87,6 +87,7 @@ int run(const std::string& file, const std::string& program) {
   if (!lock) return print_error(lock.error().message()), kUsageOrConfig;
   const auto config = load_or_print(file);
   if (!config) return kUsageOrConfig;
+  const StartAnswers answers = ask_at_start(*config, file);
 
   Log log(STDERR_FILENO);
   log.set_level(config->log_level);
@@ -94,7 +95,7 @@ int run(const std::string& file, const std::string& program) {
   Supervisor supervisor({{file, command_search(), std::move(activated)}, original, program}, log,
                         std::move(spawner).value());
   unblock_signals();  // the handlers stand
-  if (auto started = supervisor.start(*config, std::move(lock).value()); !started) {
+  if (auto started = supervisor.start(*config, answers, std::move(lock).value()); !started) {
     log.error("{}", started.error().message());
     return 1;
   }

@@ -2,35 +2,43 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "config/privileges.h"
+#include "config/warnings.h"
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/give_up_root.h"
 #include "supervisor/system/worker_users.h"
 
 namespace prefork {
-namespace {
 
-/// The user that the supervisor becomes when it gives up root.
-Identity own_identity(const Config& config, const std::string& config_file) {
-  if (config.supervisor_identity) return *config.supervisor_identity;
-  return identity_without_account(config_file, config);
+StartAnswers ask_at_start(const Config& config, const std::string& config_file) {
+  StartAnswers answers;
+  const bool as_root = can_change_user(0);
+  answers.warnings = privilege_warnings(config, config_file, as_root);
+  for (std::string& warning : setting_warnings(config, config_file))
+    answers.warnings.push_back(std::move(warning));
+  if (config.supervisor_identity) {
+    answers.become = *config.supervisor_identity;
+  } else if (as_root && every_pool_has_user(config)) {
+    answers.become = identity_without_account(config_file, config);
+  }
+  return answers;
 }
 
-}  // namespace
-
-Result<void> settle_privileges(const Config& config, const std::string& config_file, bool at_start,
-                               SpawnerLink& spawner, Log& log) {
+Result<void> settle_privileges(const Config& config, const StartAnswers* at_start, SpawnerLink& spawner,
+                               Log& log) {
   hide_from_own_user();
   if (!can_change_user(0) || !every_pool_has_user(config)) return {};
-  if (!at_start) {
+  if (at_start == nullptr) {
     // Pools that run may need root again: when a worker is restarted, or when the rollout of this
     // configuration fails.
     log.warn("every pool has a user now: restart the supervisor, and it gives up root");
     return {};
   }
   if (auto renounced = spawner.renounce_root(); !renounced) return renounced;
-  if (auto given_up = give_up_root(own_identity(config, config_file)); !given_up) return given_up;
+  if (auto given_up = give_up_root(at_start->become); !given_up) return given_up;
   log.info("gave up root: user {}, group {} from now on", ::geteuid(), ::getegid());
   return {};
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "config/config.h"
 #include "proto/result.h"
@@ -13,10 +14,18 @@
 
 namespace prefork {
 
-/// Gives up root if no pool needs it and none runs (`at_start`). After an error a part of the privileges may
-/// be given up.
-[[nodiscard]] Result<void> settle_privileges(const Config& config, const std::string& config_file,
-                                             bool at_start, SpawnerLink& spawner, Log& log);
+/// What a start asks the machine beside the configuration. Asked before signals have handlers: a user
+/// database or a disk may not answer, and a signal is to end the process meanwhile.
+struct StartAnswers {
+  std::vector<std::string> warnings;
+  Identity become = {};  ///< the supervisor's identity if it gives up root
+};
+[[nodiscard]] StartAnswers ask_at_start(const Config& config, const std::string& config_file);
+
+/// Gives up root if no pool needs it and none runs. `at_start`: null at a reload. After an error a part of
+/// the privileges may be given up.
+[[nodiscard]] Result<void> settle_privileges(const Config& config, const StartAnswers* at_start,
+                                             SpawnerLink& spawner, Log& log);
 
 /// At the start: reserves the descriptor numbers of clients, and has the kernel refuse to read from them
 /// unless `seccomp` is false. An error if `seccomp` is true and the filter cannot be installed.

@@ -7,10 +7,7 @@
 #include "config/changes_words.h"
 #include "config/control_path.h"
 #include "config/load.h"
-#include "config/privileges.h"
-#include "config/warnings.h"
 #include "proto/joined.h"
-#include "supervisor/app/confinement.h"
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/system/config_lock.h"
 #include "supervisor/system/descriptor_limits.h"
@@ -20,14 +17,11 @@ namespace prefork {
 
 Reloader::Reloader(Source source, const Parts& parts) : source_(std::move(source)), parts_(parts) {}
 
-Result<void> Reloader::start(const Config& config, Fd lock) {
+Result<void> Reloader::start(const Config& config, const StartAnswers& answers, Fd lock) {
   lock_ = std::move(lock);
   keys_ = config;
   Changes changes;
-  std::vector<std::string> warnings =
-      privilege_warnings(config, source_.file, can_change_user(parts_.spawner.pid()));
-  for (std::string& warning : setting_warnings(config, source_.file)) warnings.push_back(std::move(warning));
-  return apply(config, warnings, changes);
+  return apply(config, answers.warnings, &answers, changes);
 }
 
 ConfigRequest Reloader::request() const {
@@ -61,14 +55,15 @@ Result<void> Reloader::apply_answer(const ConfigAnswer& answer, ReloadVerdict& v
   if (verdict.mistakes.empty())
     read = read_in_force({answer.text, &answer.answers, /*examined=*/true}, source_.file, {});
   for (const ConfigProblem& problem : read.mistakes) verdict.mistakes.push_back(problem.message());
-  if (verdict.mistakes.empty()) return apply(read.config, answer.warnings, verdict.changes);
+  if (verdict.mistakes.empty())
+    return apply(read.config, answer.warnings, /*at_start=*/nullptr, verdict.changes);
   for (const std::string& mistake : verdict.mistakes) parts_.log.error("{}", mistake);
   const std::size_t count = verdict.mistakes.size();
   return Error{std::to_string(count) + (count == 1 ? " mistake in " : " mistakes in ") + source_.file};
 }
 
 Result<void> Reloader::apply(const Config& config, const std::vector<std::string>& warnings,
-                             Changes& changes) {
+                             const StartAnswers* at_start, Changes& changes) {
   const std::size_t first_client = parts_.clients.unreadable_from();
   if (auto fits = check_descriptor_budget(config, descriptor_limit(), first_client); !fits)
     return Error{source_.file + ": " + fits.error().message()};
@@ -78,10 +73,9 @@ Result<void> Reloader::apply(const Config& config, const std::vector<std::string
   auto control = open_control(config);
   if (!control) return control.error();
   for (const std::string& warning : warnings) parts_.log.warn("{}", warning);
-  const bool at_start = parts_.pools.present().empty();
-  if (auto settled = settle_privileges(config, source_.file, at_start, parts_.spawner, parts_.log); !settled)
+  if (auto settled = settle_privileges(config, at_start, parts_.spawner, parts_.log); !settled)
     return settled;
-  if (at_start) {
+  if (at_start != nullptr) {
     if (auto guarded = protect_clients(config, parts_.clients, parts_.log); !guarded) return guarded;
     parts_.confined();
   }

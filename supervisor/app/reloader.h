@@ -11,6 +11,7 @@
 #include "proto/fd.h"
 #include "proto/result.h"
 #include "supervisor/app/config_answer.h"
+#include "supervisor/app/confinement.h"
 #include "supervisor/app/pool_set.h"
 #include "supervisor/control/control_event.h"
 #include "supervisor/control_server/control_socket.h"
@@ -43,9 +44,8 @@ class Reloader {
 
   Reloader(Source source, const Parts& parts);
 
-  /// Puts the first configuration into force; asks the machine for warnings. After an error no pool is there
-  /// and nothing is left open.
-  [[nodiscard]] Result<void> start(const Config& config, Fd lock);
+  /// Puts the first configuration into force. After an error no pool is there and nothing is left open.
+  [[nodiscard]] Result<void> start(const Config& config, const StartAnswers& answers, Fd lock);
   /// What a reload is to ask.
   [[nodiscard]] ConfigRequest request() const;
   /// Puts what was read into force. A refusal changes nothing; its reasons are logged too.
@@ -61,8 +61,9 @@ class Reloader {
   using Changes = std::vector<std::string>;                ///< a line for each thing that a reload changed
   using Sockets = std::vector<std::vector<ListenSocket>>;  ///< those of each pool, in the file's order
 
+  /// `at_start`: null at a reload.
   [[nodiscard]] Result<void> apply(const Config& config, const std::vector<std::string>& warnings,
-                                   Changes& changes);
+                                   const StartAnswers* at_start, Changes& changes);
   /// Reads the answer's text and applies it; its mistakes go to `mistakes`.
   [[nodiscard]] Result<void> apply_answer(const ConfigAnswer& answer, ReloadVerdict& verdict);
   /// Reconfigures the pool of that name, or adds it.

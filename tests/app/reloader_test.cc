@@ -39,7 +39,7 @@ struct Reloading : public Parts {
     REQUIRE(lock.ok());
     auto loaded = load_config(file, CommandSearch{});
     REQUIRE(std::holds_alternative<Config>(loaded));
-    const auto started = reloader.start(std::get<Config>(loaded), std::move(lock).value());
+    const auto started = reloader.start(std::get<Config>(loaded), {}, std::move(lock).value());
     REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().message()));
   }
   void write(const std::string& text) const { directory.file("pool.json", text); }

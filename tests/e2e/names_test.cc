@@ -66,6 +66,14 @@ TEST_CASE("FAULTS 91: SIGTERM ends a supervisor that waits for a name") {
   CHECK(supervisor.stop() == -SIGTERM);
 }
 
+TEST_CASE("FAULTS 91: SIGTERM ends a supervisor that looks for a user without an account") {
+  if (::geteuid() != 0) return;  // only root is given up
+  SupervisorUnderTest supervisor(PoolText{.more = R"("user": "4711", "group": "4712")"}.text(),
+                                 with_slow_names(false));
+  (void)supervisor.gates().wait_for_marks("asked");
+  CHECK(supervisor.stop() == -SIGTERM);
+}
+
 TEST_CASE("FAULTS 87: while a reload waits for a name, all goes on; in the end it is refused with the name") {
   Waiting waiting;
   SupervisorUnderTest& supervisor = waiting.supervisor;

@@ -67,4 +67,11 @@ passwd* getpwnam(const char* name) {
   return real(slow ? "nobody" : name);
 }
 
+/// Users without an account, which a supervisor that gives up root chooses from.
+passwd* getpwuid(uid_t uid) {
+  static const auto real = next<decltype(getpwuid)>("getpwuid");
+  if (uid >= 61184 && uid < 65520) wait_for_answer();
+  return real(uid);
+}
+
 }  // extern "C"
