@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "supervisor/control/methods.h"
@@ -24,7 +26,12 @@ class Desk final : public Operations, public Caller {
     status.pools.back().workers.emplace_back();
     return status;
   }
-  ReloadVerdict reload() override { return {false, {}, {"pool.json: a mistake"}}; }
+  Result<std::uint64_t> reload() override { return 1; }
+  void await_reload(std::uint64_t /*round*/, const std::string& id) override {
+    late_ = reload_answer(id, {false, {}, {"pool.json: a mistake"}});
+  }
+  /// The answer that the last request awaits; empty if it awaits none.
+  [[nodiscard]] std::string take_late_answer() { return std::exchange(late_, {}); }
   Result<PoolNames> restart(const PoolName& pool) override { return named(pool); }
   Result<Scaled> scale(const PoolName& pool, std::size_t workers) override {
     const auto found = named(pool);
@@ -41,6 +48,8 @@ class Desk final : public Operations, public Caller {
     if (pool.value_or("main") != "main") return Error{"there is no pool \"" + *pool + "\"; there are main"};
     return PoolNames{"main"};
   }
+
+  std::string late_;
 };
 
 std::string broken_form(const std::string& line, const std::string& reply) {
@@ -70,7 +79,8 @@ Answers answers_to(std::string_view bytes, std::size_t piece) {
     bytes.remove_prefix(std::min(piece, bytes.size()));
     while (const auto line = lines.take()) {
       if (line->size() > RequestLines::kMaxLine) answers.broken = "a line that is too long was taken";
-      answers.replies.push_back(answer(*line, desk, desk));
+      const std::string at_once = answer(*line, desk, desk);
+      answers.replies.push_back(at_once + desk.take_late_answer());
       if (answers.broken.empty()) answers.broken = broken_form(*line, answers.replies.back());
     }
     answers.refused = lines.too_long();
