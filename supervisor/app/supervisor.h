@@ -55,7 +55,7 @@ class Supervisor final : private Operations,
   /// Requests to stop: graceful, quick, kill. At the next one the supervisor ends although processes remain:
   /// a process that waits for a dead disk cannot be killed.
   static constexpr int kMaxStopRequests = 3;
-  static constexpr Duration kSettleSockets = std::chrono::milliseconds(40);
+  static constexpr Duration kSettleSockets = std::chrono::milliseconds(20);
   static constexpr Duration kLogRetry = std::chrono::milliseconds(50);
 
   // Signals

@@ -18,9 +18,6 @@ std::set<std::string> texts_in(const SupervisorState& state) {
   return texts;
 }
 
-/// exec() would wait for the thread that waits for the lock of the socket.
-Error sockets_blocked() { return Error{"a process blocks a client's socket; try again"}; }
-
 }  // namespace
 
 Upgrader::Upgrader(NextProgram next, Loop& loop, Log& log, EventSink& events,
@@ -31,6 +28,7 @@ Upgrader::Upgrader(NextProgram next, Loop& loop, Log& log, EventSink& events,
       events_(events),
       clients_(clients),
       subject_(subject),
+      retry_(loop),
       check_(loop, static_cast<UpgradeCheck::Owner&>(*this)) {}
 
 void Upgrader::request() {
@@ -39,10 +37,15 @@ void Upgrader::request() {
 
 Result<void> Upgrader::start() {
   if (subject_.stopping()) return Error{"the supervisor is stopping"};
-  if (check_.running() || due_) return Error{"another upgrade is under way"};
+  if (check_.running() || due_ || retry_.active()) return Error{"another upgrade is under way"};
+  blocked_ = 0;
+  return examine();
+}
+
+Result<void> Upgrader::examine() {
   auto file = FileIdentity::of(next_.path);
   if (!file) return file.error();
-  if (!subject_.settle_sockets()) return sockets_blocked();
+  if (!subject_.settle_sockets()) return wait_for_sockets();
   const SupervisorState state = subject_.state();
   auto sealed = seal_state(encode_state(state));
   if (!sealed) return sealed.error();
@@ -53,8 +56,21 @@ Result<void> Upgrader::start() {
   return {};
 }
 
+Result<void> Upgrader::wait_for_sockets() {
+  if (++blocked_ > kMaxBlocked) return Error{"a process blocks a client's socket; try again"};
+  retry_.start(kBlockedRetry, Callback::to<&Upgrader::go_on>(*this));
+  return {};
+}
+
+void Upgrader::go_on() {
+  if (due_) return;  // the loop asks ready()
+  if (auto begun = examine(); !begun) upgrade_refused(begun.error().message());
+}
+
 void Upgrader::cancel() {
-  if (!std::exchange(due_, false)) return;
+  const bool waits = retry_.active();
+  retry_.stop();
+  if (!std::exchange(due_, false) && !waits) return;
   log_.hold(false);
   upgrade_refused("the supervisor is stopping");
 }
@@ -67,11 +83,12 @@ void Upgrader::upgrade_refused(const std::string& why) {
 void Upgrader::upgrade_proven(const std::string& version) {
   log_.info("upgrade: {} takes over", version);
   due_ = true;
+  blocked_ = 0;
 }
 
 bool Upgrader::ready() {
   if (!due_) return false;
-  const bool settled = subject_.settled();
+  const bool settled = !retry_.active() && subject_.settled();
   log_.hold(settled);
   return settled && !log_.writing();
 }
@@ -84,6 +101,7 @@ void Upgrader::hand_over() {
   if (!subject_.settled()) {
     due_ = true;  // one of the signals was for a reload
   } else if (auto replaced = replace_by_proven(); !replaced) {
+    due_ = false;
     upgrade_refused(replaced.error().message());
   }
   unblock_signals();
@@ -96,7 +114,10 @@ Result<void> Upgrader::replace_by_proven() {
   if (!file) return file.error();
   if (!examined_ || !(file.value() == *examined_))
     return Error{next_.path + " was replaced once more while it was examined; try again"};
-  if (!subject_.settle_sockets()) return sockets_blocked();
+  if (!subject_.settle_sockets()) {
+    due_ = true;
+    return wait_for_sockets();
+  }
   SupervisorState state = subject_.final_state();
   // Nothing leads back once the exec has happened: what this program would refuse must be known before.
   const std::set<std::string> texts = texts_in(state);

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <set>
 #include <string>
@@ -46,6 +47,11 @@ class Upgrader final : private UpgradeCheck::Owner {
   Upgrader(NextProgram next, Loop& loop, Log& log, EventSink& events, const ClientDescriptors& clients,
            Subject& subject);
 
+  /// While a process blocks a client's socket an upgrade waits: the worker that does so is killed after a
+  /// second. Then it is refused.
+  static constexpr Duration kBlockedRetry = std::chrono::milliseconds(100);
+  static constexpr int kMaxBlocked = 20;
+
   /// Begins to examine the new program. An error is the reason of a refusal that is neither logged nor
   /// published.
   [[nodiscard]] Result<void> start();
@@ -72,6 +78,11 @@ class Upgrader final : private UpgradeCheck::Owner {
   void upgrade_proven(const std::string& version) override;
   void upgrade_refused(const std::string& why) override;
 
+  /// Gives the state to the new program once no call on a client's socket is under way.
+  [[nodiscard]] Result<void> examine();
+  /// exec() would wait for the thread that waits for the lock of a client's socket. An error: for too long.
+  [[nodiscard]] Result<void> wait_for_sockets();
+  void go_on();
   /// Comes back with an error, or when the new program is examined again.
   [[nodiscard]] Result<void> replace_by_proven();
 
@@ -84,6 +95,8 @@ class Upgrader final : private UpgradeCheck::Owner {
   std::optional<FileIdentity> examined_;  ///< the file that check_ has started last
   std::set<std::string> examined_texts_;  ///< the texts of configurations that it has examined
   bool due_ = false;
+  int blocked_ = 0;  ///< how often in a row a call on a client's socket was under way
+  TimerWatcher retry_;
   UpgradeCheck check_;
 };
 

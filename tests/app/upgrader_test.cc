@@ -34,7 +34,8 @@ struct Subject final : public Upgrader::Subject, public EventSink {
     loop.run();
   }
   void look() {
-    if (upgrader.child() == 0) return loop.stop();
+    if (upgrader.child() == 0 && !waits) return loop.stop();
+    if (!refusals.empty() || (upgrader.due() && !blocked)) return loop.stop();
     timer.start(std::chrono::milliseconds(5), Callback::to<&Subject::look>(*this));
   }
   void examine() {
@@ -68,6 +69,7 @@ struct Subject final : public Upgrader::Subject, public EventSink {
   bool is_stopping = false;
   bool unsettled = false;
   bool blocked = false;
+  bool waits = false;  ///< run() goes on until the upgrade is due or refused
   int final_states = 0;
   std::string text = "{}";
   Texts refusals;
@@ -96,16 +98,36 @@ TEST_CASE("FAULTS 65: a program that refuses the state does not take over, and i
 
 TEST_CASE("FAULTS 86: no upgrade begins, and none takes over, while a process blocks a client's socket") {
   Subject subject(kAccepts);
-  subject.blocked = true;
-  CHECK(subject.upgrader.start().error().message() == "a process blocks a client's socket; try again");
-  subject.blocked = false;
-  subject.examine();
-  REQUIRE(subject.upgrader.due());
-  subject.blocked = true;
-  subject.upgrader.hand_over();
-  CHECK_FALSE(subject.upgrader.due());
-  CHECK(subject.refusals == Texts{"a process blocks a client's socket; try again"});
-  CHECK(subject.final_states == 0);
+  const Texts refusal{"a process blocks a client's socket; try again"};
+  SUBCASE("for too long, before the examination") {
+    subject.blocked = subject.waits = true;
+    subject.examine();
+    CHECK(subject.upgrader.child() == 0);
+    CHECK(subject.refusals == refusal);
+  }
+  SUBCASE("for too long, before the exec") {
+    subject.examine();
+    REQUIRE(subject.upgrader.due());
+    subject.blocked = true;
+    for (int i = 0; i < Upgrader::kMaxBlocked; ++i) {
+      subject.upgrader.hand_over();
+      REQUIRE(subject.upgrader.due());
+      CHECK_FALSE(subject.upgrader.ready());
+    }
+    subject.upgrader.hand_over();
+    CHECK_FALSE(subject.upgrader.due());
+    CHECK(subject.refusals == refusal);
+    CHECK(subject.final_states == 0);
+  }
+  SUBCASE("for a moment") {
+    subject.blocked = subject.waits = true;
+    REQUIRE(subject.upgrader.start().ok());
+    CHECK(subject.upgrader.start().error().message() == "another upgrade is under way");
+    subject.blocked = false;
+    subject.run();
+    CHECK(subject.upgrader.due());
+    CHECK(subject.refusals.empty());
+  }
 }
 
 TEST_CASE("FAULTS 65: a missing program is refused") {
