@@ -246,8 +246,9 @@ void ClientSockets::stuck(const SocketJob& job) {
 void ClientSockets::write_state(PoolState& state) const {
   sockets_.write_state(state);
   const std::set<Ticket> unwatched(unwatched_.begin(), unwatched_.end());
-  for (SocketState& socket : state.sockets)
+  for (SocketState& socket : state.sockets) {
     socket.watched = socket.watched || unwatched.contains(socket.ticket);
+  }
   state.lingering_closes = lingering_close_.state();
 }
 

@@ -11,6 +11,7 @@
 #include "supervisor/system/child_process.h"
 #include "supervisor/system/clock.h"
 #include "supervisor/system/signal_child.h"
+#include "supervisor/system/socket.h"
 
 namespace prefork {
 namespace {
@@ -109,9 +110,7 @@ WorkerProcessState WorkerProcess::state() const {
 }
 
 WorkerProcess::~WorkerProcess() {
-  // What is unread in it may be a descriptor.
-  channel_watcher_.stop();
-  if (channel_.open()) services_.closer.close(channel_.release());
+  if (channel_.open()) close_channel();
   switch (life_) {
     case Life::kRunning:
     case Life::kKilled: (void)signal_child(pidfd_, pid_, SIGKILL); return;  // the sweep reaps it
@@ -275,9 +274,17 @@ Fd WorkerProcess::identify(pid_t sender) {
   return Fd();
 }
 
-void WorkerProcess::disown() {
+void WorkerProcess::close_channel() {
   channel_watcher_.stop();
-  services_.closer.close(channel_.release());
+  Fd channel = channel_.release();
+  // What is unread in it may be a descriptor, and its close may wait. Where the kernel refuses descriptors it
+  // is closed here: libev forgets a descriptor when it is closed, and may still have an event of it
+  // meanwhile.
+  if (may_hold_descriptors(channel)) services_.closer.close(std::move(channel));
+}
+
+void WorkerProcess::disown() {
+  close_channel();
   end(Exit{Exit::Kind::kVanished, 0});
 }
 

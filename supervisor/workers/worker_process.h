@@ -112,6 +112,7 @@ class WorkerProcess {
   Fd identify(pid_t sender);
   /// Of a forked worker that has not introduced itself: closes its channel, which ends the process.
   void disown();
+  void close_channel();
   void violated(const std::string& what);
   void channel_ended();
   void send_to_process(action::SignalWorker::Signal signal);

@@ -56,9 +56,10 @@ __attribute__((constructor)) void map_orders() {
   if (map == MAP_FAILED) std::abort();
   (void)::close(file);
   supervisor = ::getpid();
-  for (int call = 0; call < kCalls; ++call)
+  for (int call = 0; call < kCalls; ++call) {
     std::strncpy(static_cast<FailOrder*>(map)[call].call, prefork::test::kCallNames[call],
                  sizeof(FailOrder::call));
+  }
   orders = static_cast<FailOrder*>(map);
 }
 
