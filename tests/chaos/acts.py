@@ -163,10 +163,12 @@ class Chaos:
             self.run_short_of_descriptors,
         ]
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.target.check_alive()
-            act = self.random.choice(often + rare)
-            act()
-            self.done[act.__name__] += 1
-            time.sleep(self.random.uniform(0.02, 0.3))  # the pace of the chaos
-        self.undo_all()
+        try:
+            while time.monotonic() < end:
+                self.target.check_alive()
+                act = self.random.choice(often + rare)
+                act()
+                self.done[act.__name__] += 1
+                time.sleep(self.random.uniform(0.02, 0.3))  # the pace of the chaos
+        finally:
+            self.undo_all()  # also when the target has ended: a spawner may be stopped
