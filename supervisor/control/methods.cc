@@ -8,7 +8,6 @@
 
 #include "proto/joined.h"
 #include "supervisor/control/json_text.h"
-#include "supervisor/control/status_json.h"
 
 namespace prefork {
 namespace {
@@ -23,7 +22,7 @@ struct Refusal {
 struct Later {
   std::uint64_t round = 0;
 };
-using Outcome = std::variant<Json, Refusal, Later>;
+using Outcome = std::variant<Json, Answer::Status, Refusal, Later>;
 
 struct Parameters {
   std::optional<std::string> pool;
@@ -42,9 +41,8 @@ Outcome outcome(const Result<T>& result, Make make) {
 }
 
 Outcome status(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
-  const SupervisorStatus status = operations.status();
-  if (wanted.table) return Json::object({{"lines", to_table(status)}});
-  return to_json(status);
+  if (wanted.table) return StatusTable(operations.status());
+  return StatusJson(operations.status());
 }
 
 Json verdict_as_result(const ReloadVerdict& verdict) {
@@ -177,43 +175,77 @@ std::string mistake_in(const Json& request) {
   return fine ? "" : "\"id\" must be a string or a number";
 }
 
-std::string to_line(const Json& id, const Outcome& outcome) {
+Answer to_line(const Json& id, Outcome outcome) {
   Json whole = {{"jsonrpc", "2.0"}, {"id", id}};
+  if (auto* status = std::get_if<Answer::Status>(&outcome)) {
+    std::string begin = json_text(whole);
+    begin.back() = ',';
+    const bool table = std::holds_alternative<StatusTable>(*status);
+    return Answer(begin + (table ? R"("result":{"lines":[)" : R"("result":)"), std::move(*status),
+                  table ? "]}}\n" : "}\n");
+  }
   if (const auto* refused = std::get_if<Refusal>(&outcome)) {
     whole["error"] = {{"code", static_cast<int>(refused->code)}, {"message", refused->message}};
   } else {
     whole["result"] = std::get<Json>(outcome);
   }
-  return json_text(whole) + '\n';
+  return Answer(json_text(whole) + '\n');
+}
+
+Answer refused(ControlError code, const std::string& message) {
+  return to_line(nullptr, Refusal{code, message});
 }
 
 }  // namespace
 
-std::string answer(std::string_view line, Operations& operations, Caller& caller) {
+bool Answer::add_next(std::string& text) {
+  text += std::exchange(begin_, {});
+  if (!status_) return false;
+  bool more = false;
+  if (auto* json = std::get_if<StatusJson>(&*status_)) {
+    more = json->add_next(text);
+  } else {
+    std::vector<std::string> lines;
+    more = std::get<StatusTable>(*status_).add_next(lines);
+    for (const std::string& line : lines) {
+      if (std::exchange(has_lines_, true)) text += ',';
+      text += json_text(line);
+    }
+  }
+  if (!more) text += end_;
+  return more;
+}
+
+Answer answer(std::string_view line, Operations& operations, Caller& caller) {
   // No parameter is nested. Deeper values are dropped while they are parsed: copying them would need a stack
   // of the same depth.
   constexpr int kDeepest = 8;
   const auto shallow = [](int depth, Json::parse_event_t, const Json&) { return depth <= kDeepest; };
   const Json request = Json::parse(line.begin(), line.end(), shallow, /*allow_exceptions=*/false);
-  if (request.is_discarded()) return refusal(ControlError::kParse, "this line is not JSON");
+  if (request.is_discarded()) return refused(ControlError::kParse, "this line is not JSON");
   if (const std::string mistake = mistake_in(request); !mistake.empty()) {
-    return refusal(ControlError::kInvalidRequest, mistake);
+    return refused(ControlError::kInvalidRequest, mistake);
   }
-  const Outcome result = call(request.at("method").get<std::string>(), request, operations, caller);
+  Outcome result = call(request.at("method").get<std::string>(), request, operations, caller);
   const auto id = request.find("id");
-  if (id == request.end()) return "";
+  if (id == request.end()) return Answer("");
   const auto* later = std::get_if<Later>(&result);
-  if (later == nullptr) return to_line(*id, result);
+  if (later == nullptr) return to_line(*id, std::move(result));
   caller.await_reload(later->round, json_text(*id));
-  return "";
+  return Answer("");
 }
 
 std::string reload_answer(const std::string& id, const ReloadVerdict& verdict) {
-  return to_line(Json::parse(id, nullptr, /*allow_exceptions=*/false), verdict_as_result(verdict));
+  std::string line;
+  const Json of_request = Json::parse(id, nullptr, /*allow_exceptions=*/false);
+  (void)to_line(of_request, verdict_as_result(verdict)).add_next(line);  // one piece
+  return line;
 }
 
 std::string refusal(ControlError code, const std::string& message) {
-  return to_line(nullptr, Refusal{code, message});
+  std::string line;
+  (void)refused(code, message).add_next(line);  // one piece
+  return line;
 }
 
 }  // namespace prefork

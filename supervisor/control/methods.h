@@ -7,8 +7,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 
 #include "supervisor/control/operations.h"
+#include "supervisor/control/status_json.h"
+#include "supervisor/control/status_table.h"
 
 namespace prefork {
 
@@ -35,9 +39,29 @@ class Caller {
   virtual void await_reload(std::uint64_t round, const std::string& id) = 0;
 };
 
-/// Carries out the request in `line` (without its newline). Returns the answer with its newline; empty for a
-/// request without an id, which wants no answer, and for one whose answer the caller awaits.
-[[nodiscard]] std::string answer(std::string_view line, Operations& operations, Caller& caller);
+/// The answer to a request, with its newline; empty for a request without an id, which wants no answer, and
+/// for one whose answer the caller awaits. Usually it has one piece.
+class Answer {
+ public:
+  using Status = std::variant<StatusJson, StatusTable>;
+
+  explicit Answer(std::string text) : begin_(std::move(text)) {}
+  /// `status` stands between the two texts.
+  Answer(std::string begin, Status status, std::string end)
+      : begin_(std::move(begin)), status_(std::move(status)), end_(std::move(end)) {}
+
+  /// Appends the next piece, which takes less than a millisecond. False: it was the last one.
+  [[nodiscard]] bool add_next(std::string& text);
+
+ private:
+  std::string begin_;
+  std::optional<Status> status_;
+  std::string end_;
+  bool has_lines_ = false;  ///< a line of the table stands already
+};
+
+/// Carries out the request in `line` (without its newline).
+[[nodiscard]] Answer answer(std::string_view line, Operations& operations, Caller& caller);
 
 /// The answer to the request with this id.
 [[nodiscard]] std::string reload_answer(const std::string& id, const ReloadVerdict& verdict);

@@ -1,5 +1,5 @@
-// The live status as values, and as the table that SIGUSR1 writes. It comes from the supervisor's own data:
-// no worker is asked.
+// The live status as values. It comes from the supervisor's own data: no worker is asked. status_table and
+// status_json make text of it.
 #pragma once
 
 #include <sys/types.h>
@@ -30,7 +30,7 @@ struct WorkerStatusLine {
   Duration age{};
   Duration in_status{};  ///< time in this status, or since it became busy or idle
   std::uint32_t restarts = 0;
-  std::string last_death;  ///< of the worker that this one replaced; empty: none
+  std::optional<DeathRecord> last_death;  ///< of the worker that this one replaced
   std::string note;
 };
 
@@ -88,10 +88,11 @@ struct SupervisorStatus {
   std::vector<PoolStatus> pools;
 };
 
-/// The table, line by line. Its columns are explained in docs/operations.md.
-[[nodiscard]] std::vector<std::string> to_table(const SupervisorStatus& status);
 /// One line: "web: 3 of 4 workers ready, 1 busy, 0 queued; api: …".
 [[nodiscard]] std::string summary(const std::vector<PoolSummary>& pools);
+/// How many workers status_table and status_json make text of at a time.
+inline constexpr std::size_t kWorkersAtATime = 32;
+
 /// The number of workers that can be given connections.
 [[nodiscard]] std::size_t ready_workers(const PoolStatus& pool);
 /// "idle", "busy", or the name of the status.

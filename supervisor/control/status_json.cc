@@ -1,10 +1,12 @@
 #include "supervisor/control/status_json.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
+#include "supervisor/control/describe.h"
 #include "supervisor/control/json_text.h"
 
 namespace prefork {
@@ -55,7 +57,7 @@ Json of(const WorkerStatusLine& worker) {
           {"age_ms", milliseconds(worker.age)},
           {"in_state_ms", milliseconds(worker.in_status)},
           {"restarts", worker.restarts},
-          {"last_death", worker.last_death},
+          {"last_death", worker.last_death ? describe(*worker.last_death, "") : ""},
           {"note", worker.note}};
 }
 
@@ -77,15 +79,13 @@ Json busy_of(const Histogram& times) {
           {"max_ms", milliseconds(times.max())}};
 }
 
-Json of(const PoolStatus& pool);
-
-template <typename T>
-Json list_of(const std::vector<T>& all) {
+Json listeners_of(const PoolStatus& pool) {
   Json list = Json::array();
-  for (const T& one : all) list.push_back(of(one));
+  for (const ListenerStatus& listener : pool.listeners) list.push_back(of(listener));
   return list;
 }
 
+/// Without its workers.
 Json of(const PoolStatus& pool) {
   return {{"name", pool.name},
           {"state", pool.state},
@@ -105,13 +105,11 @@ Json of(const PoolStatus& pool) {
           {"busy_time", busy_of(pool.counters.busy_times)},
           {"counters", of(pool.counters)},
           {"scoreboard", scoreboard(pool.workers)},
-          {"listeners", list_of(pool.listeners)},
-          {"workers", list_of(pool.workers)}};
+          {"listeners", listeners_of(pool)}};
 }
 
-}  // namespace
-
-nlohmann::ordered_json to_json(const SupervisorStatus& status) {
+/// Without its pools.
+Json of(const SupervisorStatus& status) {
   return {{"version", status.version},
           {"pid", status.pid},
           {"config_file", status.config_file},
@@ -121,8 +119,38 @@ nlohmann::ordered_json to_json(const SupervisorStatus& status) {
           {"longest_turn_ms", milliseconds(status.longest_turn)},
           {"longest_turn_last_minute_ms", milliseconds(status.longest_turn_lately)},
           {"spawners", status.spawners},
-          {"seccomp_from", status.seccomp_from ? Json(*status.seccomp_from) : Json(nullptr)},
-          {"pools", list_of(status.pools)}};
+          {"seccomp_from", status.seccomp_from ? Json(*status.seccomp_from) : Json(nullptr)}};
+}
+
+/// The text of `object`, open for one more member, which is a list.
+std::string with_list(const Json& object, const char* name) {
+  std::string text = json_text(object);
+  text.back() = ',';
+  return text + '"' + name + "\":[";
+}
+
+}  // namespace
+
+bool StatusJson::add_next(std::string& text) {
+  if (!std::exchange(begun_, true)) {
+    text += with_list(of(status_), "pools");
+  } else {
+    const PoolStatus& pool = status_.pools[pool_];
+    if (worker_ == 0) text += (pool_ == 0 ? "" : ",") + with_list(of(pool), "workers");
+    const std::size_t end = std::min(pool.workers.size(), worker_ + kWorkersAtATime);
+    for (; worker_ < end; ++worker_) {
+      if (worker_ > 0) text += ',';
+      text += json_text(of(pool.workers[worker_]));
+    }
+    if (worker_ == pool.workers.size()) {
+      text += "]}";
+      ++pool_;
+      worker_ = 0;
+    }
+  }
+  if (pool_ < status_.pools.size()) return true;
+  text += "]}";
+  return false;
 }
 
 }  // namespace prefork

@@ -35,29 +35,36 @@ void ControlConnection::on_readable() {
 }
 
 void ControlConnection::handle_next() {
+  if (answer_) return answer_next();
   if (input_.too_long()) return refuse_long_line();
   const auto line = input_.take();
   if (!line) return;
-  handle(*line);
+  answer_ = answer(*line, operations_, *this);
+  answer_next();
+}
+
+void ControlConnection::answer_next() {
+  const bool more = answer_->add_next(answered_);
+  if (!more) {
+    answer_.reset();
+    send(std::exchange(answered_, {}));
+    if (const auto since = std::exchange(replay_since_, std::nullopt)) {
+      history_.for_each_since(*since, [this](const std::string& event) { send(event); });
+    }
+  }
   go_on();
 }
 
 void ControlConnection::go_on() {
   if (over() || finishing_) return;
   if (awaited_) return read_watcher_.stop();
-  // The next line waits for the next iteration of the loop: other connections get their turn.
-  if (input_.ready() || input_.too_long()) {
+  // The next line, or the next piece, waits for the next iteration of the loop: other connections get their
+  // turn.
+  if (answer_ || input_.ready() || input_.too_long()) {
     read_watcher_.stop();
     next_timer_.start(Duration::zero(), Callback::to<&ControlConnection::handle_next>(*this));
   } else if (!read_watcher_.active()) {
     read_watcher_.start(socket_.get(), Callback::to<&ControlConnection::on_readable>(*this));
-  }
-}
-
-void ControlConnection::handle(std::string_view line) {
-  send(answer(line, operations_, *this));
-  if (const auto since = std::exchange(replay_since_, std::nullopt)) {
-    history_.for_each_since(*since, [this](const std::string& event) { send(event); });
   }
 }
 

@@ -1,7 +1,7 @@
 // One connection of a client to the control socket: reads requests, a line each, and sends answers and
-// events. Everything is bounded: one request per iteration of the loop, lines of at most
-// RequestLines::kMaxLine bytes, and a client that does not read its answers is disconnected. While a request
-// awaits a reload, the next one waits.
+// events. Everything is bounded: one request, or one piece of an answer, per iteration of the loop; lines of
+// at most RequestLines::kMaxLine bytes, and a client that does not read its answers is disconnected. While a
+// request awaits a reload, the next one waits.
 #pragma once
 
 #include <cstddef>
@@ -46,8 +46,9 @@ class ControlConnection final : private Caller {
 
   void on_readable();
   void handle_next();
-  void handle(std::string_view line);
-  /// To the next line, when there is one and none is awaited.
+  void answer_next();
+  /// To the next request or the next piece, in the next iteration of the loop, when there is one and no
+  /// reload is awaited.
   void go_on();
   void refuse_long_line();
   void send(std::string_view text);
@@ -64,6 +65,8 @@ class ControlConnection final : private Caller {
   Operations& operations_;
   const EventHistory& history_;
   RequestLines input_;
+  std::optional<Answer> answer_;  ///< what is left of it to be made
+  std::string answered_;          ///< its pieces so far
   std::string output_;
   bool subscribed_ = false;
   bool finishing_ = false;
@@ -72,7 +75,7 @@ class ControlConnection final : private Caller {
   Fd socket_;
   ReadWatcher read_watcher_;
   WriteWatcher write_watcher_;
-  TimerWatcher next_timer_;  ///< active while input_ holds a whole line that can be handled
+  TimerWatcher next_timer_;  ///< active while an answer is being made, or input_ holds a whole line
 };
 
 }  // namespace prefork

@@ -1,13 +1,15 @@
 #include "supervisor/control_server/status_writer.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "supervisor/control/status.h"
 #include "supervisor/system/clock.h"
 
 namespace prefork {
 
 void StatusWriter::request() {
+  if (table_) again_ = true;  // its figures are older than this request
   if (timer_.active()) return;
   const Duration passed = current_time() - last_;
   if (passed >= kInterval) return write();
@@ -25,7 +27,17 @@ void StatusWriter::write_after(Duration delay) {
 
 void StatusWriter::write() {
   last_ = current_time();
-  for (const std::string& line : to_table(supervisor_.status())) log_.write_line(line);
+  table_.emplace(supervisor_.status());
+  write_next();
+}
+
+void StatusWriter::write_next() {
+  std::vector<std::string> lines;
+  const bool more = table_->add_next(lines);
+  for (const std::string& line : lines) log_.write_line(line);
+  if (more) return timer_.start(Duration::zero(), Callback::to<&StatusWriter::write_next>(*this));
+  table_.reset();
+  if (std::exchange(again_, false)) request();
 }
 
 }  // namespace prefork

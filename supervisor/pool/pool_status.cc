@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <string_view>
+#include <vector>
 
-#include "supervisor/control/describe.h"
 #include "supervisor/system/clock.h"
 #include "supervisor/system/tcp_listener.h"
 
@@ -43,7 +43,7 @@ WorkerStatusLine status_of(const WorkerRow& row, const WorkerProcess* process, I
   line.age = now - row.started_at;
   line.in_status = now - row.since;
   line.restarts = row.lineage.restarts;
-  if (row.lineage.last_death) line.last_death = describe(*row.lineage.last_death, "");
+  line.last_death = row.lineage.last_death;
   if (process != nullptr) {
     line.pid = process->pid();
     line.note = process->note();
@@ -74,10 +74,12 @@ PoolStatus status_of(const PoolConfig& config, const Pool& pool, const ListenerS
   status.busy = pool.connections().size() - status.queued - status.silent - status.parked;
   status.counters = pool.counters();
   for (const auto& listener : listeners) status.listeners.push_back(status_of(*listener));
-  pool.workers().for_each(
-      [&](const WorkerRow& row) { status.workers.push_back(status_of(row, processes.find(row.id), now)); });
-  std::sort(status.workers.begin(), status.workers.end(),
-            [](const WorkerStatusLine& a, const WorkerStatusLine& b) { return a.number < b.number; });
+  std::vector<const WorkerRow*> rows;
+  rows.reserve(pool.workers().size());
+  pool.workers().for_each([&](const WorkerRow& row) { rows.push_back(&row); });
+  std::sort(rows.begin(), rows.end(), [](const WorkerRow* a, const WorkerRow* b) { return a->id < b->id; });
+  status.workers.reserve(rows.size());
+  for (const WorkerRow* row : rows) status.workers.push_back(status_of(*row, processes.find(row->id), now));
   return status;
 }
 

@@ -1,14 +1,19 @@
-// What a pool with many workers costs the event loop, in microseconds: a deadline that concerns no worker,
-// and an event while the pool finishes its queue before it stops. Prints one JSON object. `bench-many-workers
-// [WORKERS]`.
+// What a pool with many workers costs the event loop, in microseconds: a deadline that concerns no worker, an
+// event while the pool finishes its queue before it stops, and the slowest piece of the status and all of its
+// pieces. Prints one JSON object. `bench-many-workers [WORKERS]`.
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "supervisor/control/status_json.h"
+#include "supervisor/control/status_table.h"
 #include "supervisor/core/pool.h"
 
 namespace {
@@ -73,12 +78,56 @@ class BusyPool {
   std::vector<WorkerId> workers_;
 };
 
+/// CPU time: other programs of the machine do not count.
+double microseconds_now() {
+  timespec now{};
+  (void)::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+}
+
 template <typename Work>
 double microseconds_each(const Work& work) {
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = microseconds_now();
   for (int i = 0; i < kRounds; ++i) work(static_cast<std::size_t>(i));
-  const std::chrono::duration<double, std::micro> all = std::chrono::steady_clock::now() - begin;
-  return all.count() / kRounds;
+  return (microseconds_now() - begin) / kRounds;
+}
+
+SupervisorStatus status_of(std::size_t workers) {
+  SupervisorStatus status;
+  PoolStatus& pool = status.pools.emplace_back();
+  for (std::size_t i = 0; i < workers; ++i) {
+    WorkerStatusLine& worker = pool.workers.emplace_back();
+    worker.number = i + 1;
+    worker.pid = static_cast<pid_t>(10'000 + i);
+    worker.last_death = DeathRecord();
+    worker.last_death->exit = {Exit::Kind::kSignaled, 9};
+  }
+  return status;
+}
+
+struct Pieces {
+  double slowest = 0;
+  double all = 0;
+};
+
+/// The best of a few rounds.
+template <typename Text, typename Piece>
+Pieces measure_pieces(const SupervisorStatus& status) {
+  Pieces best{.slowest = 1e9, .all = 1e9};
+  for (int round = 0; round < 5; ++round) {
+    Text text(status);
+    Pieces pieces;
+    for (bool more = true; more;) {
+      Piece piece;
+      const double begin = microseconds_now();
+      more = text.add_next(piece);
+      const double took = microseconds_now() - begin;
+      pieces.slowest = std::max(pieces.slowest, took);
+      pieces.all += took;
+    }
+    best = {std::min(best.slowest, pieces.slowest), std::min(best.all, pieces.all)};
+  }
+  return best;
 }
 
 }  // namespace
@@ -90,7 +139,12 @@ int main(int argc, char** argv) {
   pool.accept();
   pool.stop();
   const double finishing = microseconds_each([&](std::size_t i) { pool.report_load(i); });
-  (void)std::printf("{\"workers\": %zu, \"deadline_us\": %.2f, \"finishing_us\": %.2f}\n", workers, deadline,
-                    finishing);
+  const SupervisorStatus status = status_of(workers);
+  const Pieces json = measure_pieces<StatusJson, std::string>(status);
+  const Pieces table = measure_pieces<StatusTable, std::vector<std::string>>(status);
+  (void)std::printf(
+      "{\"workers\": %zu, \"deadline_us\": %.2f, \"finishing_us\": %.2f, \"json_piece_us\": %.0f, "
+      "\"json_us\": %.0f, \"table_piece_us\": %.0f, \"table_us\": %.0f}\n",
+      workers, deadline, finishing, json.slowest, json.all, table.slowest, table.all);
   return 0;
 }

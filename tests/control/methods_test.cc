@@ -54,7 +54,13 @@ class Remembers final : public Operations, public Caller {
 };
 
 struct Recorder {
-  std::string ask(std::string_view line) { return answer(line, remembers, remembers); }
+  std::string ask(std::string_view line) {
+    std::string text;
+    Answer all = answer(line, remembers, remembers);
+    while (all.add_next(text)) {
+    }
+    return text;
+  }
   json call(const std::string& method, const std::string& params = "{}") {
     const std::string text =
         ask(R"({"jsonrpc": "2.0", "id": 1, "method": ")" + method + R"(", "params": )" + params + "}");

@@ -3,8 +3,15 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "supervisor/control/status_table.h"
 
 namespace prefork {
 namespace {
@@ -21,6 +28,14 @@ WorkerStatusLine worker(std::uint64_t number, WorkerStatus status, std::uint32_t
   line.slots = 2;
   line.age = milliseconds(1500);
   return line;
+}
+
+json to_json(SupervisorStatus status) {
+  StatusJson pieces(std::move(status));
+  std::string text;
+  while (pieces.add_next(text)) {
+  }
+  return json::parse(text);
 }
 
 TEST_CASE("the JSON status has everything that the table has") {
@@ -43,7 +58,7 @@ TEST_CASE("the JSON status has everything that the table has") {
   status.longest_turn = milliseconds(12);
   status.longest_turn_lately = milliseconds(3);
   status.pools = {pool};
-  const json found = json::parse(to_json(status).dump());
+  const json found = to_json(status);
   CHECK(found["version"] == "1.2.3");
   CHECK(found["pid"] == 4711);
   CHECK(found["uptime_ms"] == 2000.0);
@@ -79,6 +94,44 @@ TEST_CASE("a pool without waiting connections is not saturated") {
 TEST_CASE("a supervisor without pools has an empty list of them") {
   const json pools = to_json(SupervisorStatus{})["pools"];
   CHECK(pools == json::array());
+}
+
+TEST_CASE(
+    "FAULTS 116: the status of thousands of workers is made in pieces of a few workers, JSON and table") {
+  SupervisorStatus status;
+  const std::size_t sizes[] = {0, 1, kWorkersAtATime, kWorkersAtATime + 1, 4096};
+  for (const std::size_t size : sizes) {
+    PoolStatus& pool = status.pools.emplace_back();
+    for (std::size_t i = 0; i < size; ++i) pool.workers.push_back(worker(i + 1, WorkerStatus::kReady, 0));
+  }
+  StatusJson pieces(status);
+  std::string text;
+  for (bool more = true; more;) {
+    std::string piece;
+    more = pieces.add_next(piece);
+    std::size_t workers = 0;
+    for (std::size_t at = 0; (at = piece.find("\"pid\":4", at)) != std::string::npos; ++at) ++workers;
+    CHECK(workers <= kWorkersAtATime);
+    text += piece;
+  }
+  const json found = json::parse(text);
+  REQUIRE(found["pools"].size() == std::size(sizes));
+  for (std::size_t i = 0; i < std::size(sizes); ++i) CHECK(found["pools"][i]["workers"].size() == sizes[i]);
+  CHECK(found["pools"][4]["workers"][4095]["worker"] == 4096);
+
+  StatusTable table(status);
+  std::size_t rows = 0;
+  for (bool more = true; more;) {
+    std::vector<std::string> lines;
+    more = table.add_next(lines);
+    const auto ready =
+        static_cast<std::size_t>(std::count_if(lines.begin(), lines.end(), [](const auto& line) {
+          return line.find(" idle ") != std::string::npos;
+        }));
+    CHECK(ready <= kWorkersAtATime);
+    rows += ready;
+  }
+  CHECK(rows == 1 + kWorkersAtATime + kWorkersAtATime + 1 + 4096);
 }
 
 }  // namespace

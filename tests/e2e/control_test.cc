@@ -160,6 +160,39 @@ TEST_CASE("FAULTS 67: a line of a megabyte is refused, and its sender closed") {
   CHECK(serves(supervisor));
 }
 
+TEST_CASE(
+    "FAULTS 116: answers that are made in pieces are whole and in order, and no event stands inside one") {
+  constexpr unsigned kWorkers = 70;
+  SupervisorUnderTest supervisor({.workers = kWorkers});
+  supervisor.wait_for_idle(kWorkers);
+  Client client("unix:" + supervisor.control());
+  client.send(request("subscribe"));
+  Client other("unix:" + supervisor.control());
+  other.send(request("restart"));
+  std::string requests;
+  for (int i = 0; i < 5; ++i) requests += kStatus + request("status", R"({"format":"table"})");
+  client.send(requests);
+  std::size_t answers = 0;
+  std::string text;
+  while (answers < 11) {
+    text += line_from(client);
+    for (std::size_t end = 0; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1)) {
+      const std::string line = text.substr(0, end);
+      CHECK(line.rfind(R"({"jsonrpc":"2.0",)") == 0);
+      CHECK(line.ends_with("}}"));
+      if (line.find(R"("result":)") == std::string::npos) continue;
+      const std::string begin = answers == 0       ? R"("result":{"seq":)"
+                                : answers % 2 == 1 ? R"("result":{"version":)"
+                                                   : R"("result":{"lines":["supervisor )";
+      CHECK(contains(line, begin));
+      ++answers;
+    }
+  }
+  CHECK(line_from(other).ends_with("}\n"));
+  supervisor.signal(SIGUSR1);
+  supervisor.wait_for_log("scoreboard");
+}
+
 TEST_CASE("FAULTS 67: a client that asks and does not read is closed") {
   SupervisorUnderTest supervisor(PoolText{});
   Client client("unix:" + supervisor.control());

@@ -79,8 +79,11 @@ Answers answers_to(std::string_view bytes, std::size_t piece) {
     bytes.remove_prefix(std::min(piece, bytes.size()));
     while (const auto line = lines.take()) {
       if (line->size() > RequestLines::kMaxLine) answers.broken = "a line that is too long was taken";
-      const std::string at_once = answer(*line, desk, desk);
-      answers.replies.push_back(at_once + desk.take_late_answer());
+      Answer all = answer(*line, desk, desk);
+      std::string& reply = answers.replies.emplace_back();
+      while (all.add_next(reply)) {
+      }
+      reply += desk.take_late_answer();
       if (answers.broken.empty()) answers.broken = broken_form(*line, answers.replies.back());
     }
     answers.refused = lines.too_long();

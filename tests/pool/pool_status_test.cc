@@ -1,5 +1,5 @@
 // The status table: its lines in each state.
-#include "supervisor/control/status.h"
+#include "supervisor/control/status_table.h"
 
 #include <doctest/doctest.h>
 
@@ -50,6 +50,14 @@ SupervisorStatus supervisor(std::vector<PoolStatus> pools) {
   status.uptime = seconds(7200);
   status.pools = std::move(pools);
   return status;
+}
+
+std::vector<std::string> to_table(SupervisorStatus status) {
+  StatusTable table(std::move(status));
+  std::vector<std::string> lines;
+  while (table.add_next(lines)) {
+  }
+  return lines;
 }
 
 bool has_line(const std::vector<std::string>& lines, const std::string& part) {
@@ -107,13 +115,17 @@ TEST_CASE("each worker has a row: pid, state, load and slots, and the last death
   PoolStatus status = pool();
   status.workers[1].served = 301;
   status.workers[1].restarts = 2;
-  status.workers[1].last_death = "killed by signal 9 (SIGKILL)";
+  status.workers[1].last_death = DeathRecord();
+  status.workers[1].last_death->exit = {Exit::Kind::kSignaled, 9};
+  status.workers[1].last_death->was_ready = true;
   status.workers[1].note = "loading";
   status.workers[2].pid = 0;
   const std::vector<std::string> lines = to_table(supervisor({status}));
   CHECK(has_line(lines, "       1     4001 idle            0/2         0    0"));
   CHECK(has_line(lines, "       2     4002 busy            2/2       301    0"));
-  CHECK(has_line(lines, "        2  killed by signal 9 (SIGKILL) / loading"));
+  CHECK(has_line(
+      lines,
+      "        2  killed by signal 9 (SIGKILL) (not by the supervisor); age 0 µs, served 0 / loading"));
   CHECK(has_line(lines, "       3        - starting"));
   CHECK(has_line(lines, "       6     4006 template          -"));
 }
