@@ -51,7 +51,8 @@ void LingeringClose::await_client_close(Pending pending, Instant deadline) {
   sockets_.emplace(number, std::move(pending));
   deadlines_.emplace_back(deadline, number);
   if (!watched) return close(number);
-  if (!timer_.active()) timer_.start(kTimeout, Callback::to<&LingeringClose::on_timer>(*this));
+  if (!timer_.active())
+    timer_.start(deadline - current_time(), Callback::to<&LingeringClose::on_timer>(*this));
 }
 
 std::vector<LingeringCloseState> LingeringClose::state() const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "supervisor/loop/loop.h"
+#include "supervisor/system/clock.h"
 #include "tests/proto/open_descriptors.h"
 #include "tests/support/eventually.h"
 #include "tests/support/sockets.h"
@@ -122,6 +123,17 @@ TEST_CASE("a connection whose client does not close is closed after a second") {
   CHECK(open_descriptors() == before + 1);
   CHECK(took >= milliseconds(990));
   CHECK(took < std::chrono::seconds(10));
+}
+
+TEST_CASE("an upgrade in place does not give a silent client another second") {
+  Loop loop;
+  Lingering lingering(loop);
+  Runner runner(loop, lingering.closing);
+  TcpPair silent = tcp_pair();
+  lingering.closing.adopt({{Carried{silent.server.release()}, current_time() + milliseconds(1)}});
+  CHECK(lingering.closing.pending() == 1);
+  runner.run(LingeringClose::kTimeout / 2);
+  CHECK(lingering.closing.pending() == 0);
 }
 
 TEST_CASE("a connection whose client has closed already is closed at once") {
