@@ -183,7 +183,7 @@ void Lifecycle::deadline_passed(Instant now, Actions& out) {
   }
   if (!stopping_) fail_trial(now, out);
   if (upkeep_.take_due(now)) {
-    check_all(now, out);
+    check_some(now, out);
     if (!stopping_) upkeep_.plan_check(now);
   }
   if (policy_.proof_due() && *policy_.proof_due() <= now) starts_are_proven(out);
@@ -207,8 +207,8 @@ void Lifecycle::end_harder(WorkerRow& row, Instant now, Actions& out) {
   }
 }
 
-void Lifecycle::check_all(Instant now, Actions& out) {
-  workers_.for_each([&](WorkerRow& row) {
+void Lifecycle::check_some(Instant now, Actions& out) {
+  const auto check = [&](WorkerRow& row) {
     if (row.role != WorkerRole::kWorker || row.status != WorkerStatus::kReady) return;
     const bool was_due = row.recycle_due;
     const Upkeep::Health health = upkeep_.check(row, now, out);
@@ -217,7 +217,8 @@ void Lifecycle::check_all(Instant now, Actions& out) {
       case Upkeep::Health::kWell: break;
       case Upkeep::Health::kSilent: end_stuck(row, StopReason::kPingTimeout, now, out); break;
     }
-  });
+  };
+  upkeep_.checked(workers_.for_some(upkeep_.next_slot(), Upkeep::kChecksAtOnce, check), now);
 }
 
 void Lifecycle::note_change() {

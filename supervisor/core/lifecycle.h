@@ -124,7 +124,7 @@ class Lifecycle {
   void end_trial(Instant now, Actions& out);
   /// Ends the workers of generations before `oldest`, except those that serve.
   void end_older(std::optional<Generation> oldest, Instant now, Actions& out);
-  void check_all(Instant now, Actions& out);
+  void check_some(Instant now, Actions& out);
   void drain(WorkerRow& row, StopReason reason, Instant now, Actions& out);
   /// SIGTERM, and SIGKILL after kill_timeout.
   void terminate(WorkerRow& row, StopReason reason, Instant now, Actions& out);

@@ -69,6 +69,11 @@ bool Upkeep::take_due(Instant now) {
   return true;
 }
 
+void Upkeep::checked(std::size_t next, Instant now) {
+  next_slot_ = next;
+  if (next != 0) due_ = now + kBetweenParts;
+}
+
 Upkeep::Health Upkeep::check(WorkerRow& row, Instant now, Actions& out) const {
   if (row.recycle_at && *row.recycle_at <= now) row.recycle_due = true;
   if (settings_.recycle.rss > 0 && !row.recycle_due) out.push_back(action::Measure{row.id});

@@ -2,6 +2,7 @@
 // memory they use. Marks rows and asks workers; ends and replaces none of them, which is Lifecycle's part.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -15,6 +16,11 @@ namespace prefork {
 
 class Upkeep {
  public:
+  /// So many workers are checked at a time: each may be sent a Ping, and its memory is read from /proc.
+  static constexpr std::size_t kChecksAtOnce = 32;
+  /// Time between two parts of a check of all workers.
+  static constexpr Duration kBetweenParts = std::chrono::milliseconds(1);
+
   /// `seed` decides the random part of a worker's age and number of connections.
   Upkeep(const PoolSettings& settings, std::uint32_t seed) : settings_(settings), jitter_(seed) {}
 
@@ -34,9 +40,12 @@ class Upkeep {
   void reset() { due_.reset(); }
   /// Plans the next check of all workers, if the settings want one and none is planned.
   void plan_check(Instant now);
-  /// True when the check is due. The caller then calls check() for each ready worker; none is planned any
-  /// more.
+  /// True when the check, or its next part, is due. The caller then calls check() for each ready worker in
+  /// kChecksAtOnce slots of the table from next_slot() on, and checked(); none is planned any more.
   [[nodiscard]] bool take_due(Instant now);
+  [[nodiscard]] std::size_t next_slot() const { return next_slot_; }
+  /// `next`: the slot where the check goes on; 0: all workers have been checked.
+  void checked(std::size_t next, Instant now);
   enum class Health {
     kWell,
     kSilent,  ///< it has not answered a Ping within ping_timeout
@@ -49,6 +58,7 @@ class Upkeep {
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("jitter", self.jitter_), visit("upkeep_due", self.due_);
+    visit("upkeep_next_slot", self.next_slot_);
   }
 
  private:
@@ -56,7 +66,8 @@ class Upkeep {
 
   const PoolSettings& settings_;
   std::minstd_rand jitter_;
-  std::optional<Instant> due_;  ///< when to check all workers
+  std::optional<Instant> due_;  ///< when to check workers
+  std::size_t next_slot_ = 0;   ///< where the check goes on
 };
 
 }  // namespace prefork

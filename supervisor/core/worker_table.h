@@ -3,9 +3,10 @@
 // Rows that can take a connection are linked by level, in the order in which they came to it; a bitmap finds
 // the lowest level that is not empty. A level is a number of connections and, among workers with equally
 // many, the load that they report, in sixteenths. Each change that may move a row to another level goes
-// through the table: that is why it has more than 15 functions.
+// through the table: that is why it has more than 15 functions and 120 lines.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -52,6 +53,17 @@ class WorkerTable {
     for (const WorkerRow& row : rows_) {
       if (row.id) visit(row);
     }
+  }
+
+  /// The same for the rows of `count` slots from slot `begin` on. Returns the slot to go on from; 0: that was
+  /// the last one.
+  template <typename Visit>
+  std::size_t for_some(std::size_t begin, std::size_t count, Visit visit) {
+    const std::size_t end = std::min(rows_.size(), begin + count);
+    for (std::size_t slot = begin; slot < end; ++slot) {
+      if (rows_[slot].id) visit(rows_[slot]);
+    }
+    return end < rows_.size() ? end : 0;
   }
 
   /// The worker for the next connection: on the lowest level the one that came first (kLongestIdle) or last

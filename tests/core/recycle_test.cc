@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <set>
+#include <variant>
 
 #include "tests/core/pool_driver.h"
 
@@ -134,6 +136,28 @@ TEST_CASE("without recycle no worker is checked") {
   d.forget();
   d.advance(std::chrono::hours(24));
   CHECK(d.actions.empty());
+}
+
+TEST_CASE("FAULTS 131: hundreds of workers are measured a few at a time, and each of them in turn") {
+  PoolSettings settings = pool_of(3 * Upkeep::kChecksAtOnce + 1);
+  settings.recycle.rss = 1;
+  PoolDriver d(settings);
+  while (d.count_status(WorkerStatus::kStarting) > 0) d.ready_all();
+  for (int round = 0; round < 2; ++round) {
+    std::set<WorkerId> measured;
+    d.forget();
+    d.advance(seconds(1));
+    for (const std::size_t expected :
+         {Upkeep::kChecksAtOnce, Upkeep::kChecksAtOnce, Upkeep::kChecksAtOnce, std::size_t{1}}) {
+      CHECK(d.count<action::Measure>() == expected);
+      for (const Action& action : d.actions) {
+        if (const auto* measure = std::get_if<action::Measure>(&action)) measured.insert(measure->worker);
+      }
+      d.forget();
+      if (expected > 1) d.advance(Upkeep::kBetweenParts);
+    }
+    CHECK(measured.size() == settings.workers);
+  }
 }
 
 }  // namespace
