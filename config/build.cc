@@ -179,10 +179,18 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   return pool;
 }
 
+void read_log_file(const Document& log, const Machine* machine, FileKeys& keys, Problems& problems) {
+  const std::string* path = find_string(log, "file");
+  if (path == nullptr || path->empty()) return;
+  keys.log_file = path_beside(problems.file(), *path);
+  if (machine != nullptr) check_log_file(keys.log_file, *machine, problems);
+}
+
 void read_file_keys(const Document& document, const Machine* machine, FileKeys& keys, Problems& problems) {
   read_value(document, "name", keys.name);
   read_value(document, "stop_timeout", keys.stop_timeout);
   read_choice(section(document, "log"), "level", keys.log_level);
+  read_log_file(section(document, "log"), machine, keys, problems);
   read_value(document, "supervisor_user", keys.supervisor_user);
   if (machine != nullptr && !keys.supervisor_user.empty()) {
     keys.supervisor_identity =

@@ -59,6 +59,7 @@ struct FileKeys {
   std::string supervisor_user = {};                  ///< as written
   std::optional<Identity> supervisor_identity = {};  ///< the supervisor's identity after it has given up root
   std::optional<bool> seccomp = {};                  ///< client sockets unreadable; not set: if possible
+  std::string log_file = {};                         ///< absolute path; empty: the log is standard error
   bool operator==(const FileKeys&) const = default;
 };
 

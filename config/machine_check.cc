@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -111,6 +113,26 @@ void check_command(PoolConfig& pool, const std::string& pointer, const Machine& 
     }
   }
   check_size(pool, pointer, problems);
+}
+
+std::string path_beside(const std::string& file, const std::string& name) {
+  std::error_code ignored;  // without a current directory the path stays relative
+  const auto beside = std::filesystem::path(file).parent_path() / name;
+  return std::filesystem::absolute(beside, ignored).lexically_normal().string();
+}
+
+void check_log_file(const std::string& path, const Machine& machine, Problems& problems) {
+  constexpr const char* kPointer = "/log/file";
+  machine.about_to_ask(kPointer, "the file " + path_in_quotes(path));
+  struct stat info = {};
+  if (::lstat(path.c_str(), &info) == 0) {
+    if (!S_ISREG(info.st_mode))
+      problems.add(kPointer, path_in_quotes(path) + " is not allowed: it is not a regular file");
+    return;
+  }
+  // A directory that this user cannot search may have been opened by root.
+  const std::string directory = std::filesystem::path(path).parent_path().string();
+  if (errno == ENOENT || errno == ENOTDIR) check_directory(directory, kPointer, problems);
 }
 
 void check_listener(ListenAddress& address, const std::string& pointer, const Machine& machine,

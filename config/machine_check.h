@@ -14,6 +14,12 @@ namespace prefork {
 /// one message to the spawner. `pointer` is the pool's. Empty values were reported before.
 void check_command(PoolConfig& pool, const std::string& pointer, const Machine& machine, Problems& problems);
 
+/// The path of `name`, which is relative to the directory of `file`.
+[[nodiscard]] std::string path_beside(const std::string& file, const std::string& name);
+
+/// Checks that a log file can be at this absolute path: opening it would create it.
+void check_log_file(const std::string& path, const Machine& machine, Problems& problems);
+
 /// Puts the answers for host, owner and group into `address`. `pointer` is that of the address as a string or
 /// as an object.
 void check_listener(ListenAddress& address, const std::string& pointer, const Machine& machine,

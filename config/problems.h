@@ -17,6 +17,8 @@ class Problems {
 
   explicit Problems(std::string file) : file_(std::move(file)) {}
 
+  /// The file that is read.
+  [[nodiscard]] const std::string& file() const { return file_; }
   /// After kMax problems one more line says that there are more; the rest is dropped.
   void add(const std::string& pointer, std::string what);
   [[nodiscard]] bool full() const { return list_.size() > kMax; }

@@ -8,6 +8,7 @@
 
 #include "config/privileges.h"
 #include "supervisor/commands/command_line.h"
+#include "supervisor/loop/log_sink.h"
 #include "supervisor/spawner/launch.h"
 #include "supervisor/state/state_file.h"
 #include "supervisor/system/give_up_root.h"
@@ -79,6 +80,8 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
 
   Log log(STDERR_FILENO);
   log.set_level(adoption.value().configs.running.log_level);
+  if (state.log_file != Carried::kNone)
+    log.sink().go_on_in(adoption.value().configs.running.log_file, Fd(static_cast<int>(state.log_file)));
   log.adopt(state.log_waiting, state.log_dropped);
   for (const std::string& mistake : adoption.value().configs.mistakes)
     log.error("the configuration in force has a mistake, and is in force all the same: {}", mistake);

@@ -1,6 +1,7 @@
 // main(): runs the supervisor, checks a configuration, or runs a command that asks a running supervisor.
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "supervisor/commands/command_line.h"
 #include "supervisor/commands/command_output.h"
 #include "supervisor/loop/log.h"
+#include "supervisor/loop/log_sink.h"
 #include "supervisor/spawner/spawner.h"
 #include "supervisor/system/config_lock.h"
 #include "supervisor/system/descriptor_limits.h"
@@ -72,6 +74,16 @@ int check(const std::string& file, CommandOutput& output) {
   return 0;
 }
 
+/// Before anything is served: this may wait.
+Result<void> open_log_file(const Config& config, Log& log) {
+  if (config.log_file.empty()) return {};
+  auto opened = log.sink().open_file(config.log_file, std::chrono::steady_clock::time_point::max());
+  if (!opened) return opened.error();
+  log.sink().go_on_in(config.log_file, std::move(opened).value());
+  (void)std::fprintf(stderr, "supervisor: the log is written to %s\n", config.log_file.c_str());
+  return {};
+}
+
 int run(const std::string& file, const std::string& program) {
   ActivatedSockets activated = ActivatedSockets::take();
   normalize_process();
@@ -91,12 +103,15 @@ int run(const std::string& file, const std::string& program) {
 
   Log log(STDERR_FILENO);
   log.set_level(config->log_level);
+  if (auto opened = open_log_file(*config, log); !opened)
+    return print_error(file + ": /log/file: " + opened.error().message()), kUsageOrConfig;
   log.info("supervisor {} starts, pid {}, configuration {}", kVersion, getpid(), file);
   Supervisor supervisor({{file, command_search(), std::move(activated)}, original, program}, log,
                         std::move(spawner).value());
   unblock_signals();  // the handlers stand
   if (auto started = supervisor.start(*config, answers, std::move(lock).value()); !started) {
     log.error("{}", started.error().message());
+    if (!config->log_file.empty()) return print_error(started.error().message()), 1;
     return 1;
   }
   return run_until_stopped(supervisor, log);

@@ -1,6 +1,7 @@
 #include "supervisor/app/reloader.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "config/changes.h"
@@ -9,6 +10,7 @@
 #include "config/load.h"
 #include "proto/joined.h"
 #include "supervisor/app/descriptor_budget.h"
+#include "supervisor/loop/log_sink.h"
 #include "supervisor/system/config_lock.h"
 #include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/worker_users.h"
@@ -72,6 +74,8 @@ Result<void> Reloader::apply(const Config& config, const std::vector<std::string
   if (!sockets) return sockets.error();
   auto control = open_control(config);
   if (!control) return control.error();
+  auto log_file = open_log_file(config);
+  if (!log_file) return log_file.error();
   for (const std::string& warning : warnings) parts_.log.warn("{}", warning);
   if (auto settled = settle_privileges(config, at_start, parts_.spawner, parts_.log); !settled)
     return settled;
@@ -81,6 +85,7 @@ Result<void> Reloader::apply(const Config& config, const std::vector<std::string
   }
   // From here on nothing is refused. Every listening socket finds its next owner before the first listener is
   // closed.
+  if (log_file.value()) parts_.log.sink().go_on_in(config.log_file, std::move(*log_file.value()));
   report_file_keys(config, changes);
   use_control(config, std::move(control).value(), changes);
   for (std::size_t i = 0; i < config.pools.size(); ++i) take_over(config.pools[i], sockets.value()[i]);
@@ -159,6 +164,15 @@ Result<std::optional<ListenSocket>> Reloader::open_control(const Config& config)
   return std::optional<ListenSocket>(std::move(socket).value());
 }
 
+Result<std::optional<Fd>> Reloader::open_log_file(const Config& config) const {
+  NonBlockingSink& log = parts_.log.sink();
+  if (config.log_file == log.path()) return std::optional<Fd>();
+  if (config.log_file.empty()) return std::optional<Fd>(Fd());
+  auto file = log.open_file(config.log_file, std::chrono::steady_clock::now() + kLogPatience);
+  if (!file) return Error{source_.file + ": /log/file: " + file.error().message()};
+  return std::optional<Fd>(std::move(file).value());
+}
+
 void Reloader::use_control(const Config& config, std::optional<ListenSocket> socket, Changes& changes) {
   if (config.control == parts_.control.path()) return;
   parts_.control.listen(std::move(socket));
@@ -170,7 +184,7 @@ void Reloader::report_file_keys(const Config& config, Changes& changes) {
   const bool seccomp = config.seccomp.value_or(true);
   Keys at_once;
   for (const std::string_view key : compare_file_keys(keys_, config)) {
-    if (key == "log.level" || key == "stop_timeout") at_once.push_back(key);
+    if (key == "log.level" || key == "log.file" || key == "stop_timeout") at_once.push_back(key);
     if (key == "seccomp" && seccomp != parts_.clients.are_protected())
       report(changes, std::string("seccomp ") + (seccomp ? "on" : "off") + later);
     if (key == "supervisor_user" && runs_as_another_user(config, parts_.spawner))

@@ -58,6 +58,9 @@ class Reloader {
   void adopt(const SupervisorState& state, const Config& config);
 
  private:
+  /// For the disk of a new log file, at a reload: a healthy one takes less than a millisecond.
+  static constexpr Duration kLogPatience = std::chrono::milliseconds(100);
+
   using Changes = std::vector<std::string>;                ///< a line for each thing that a reload changed
   using Sockets = std::vector<std::vector<ListenSocket>>;  ///< those of each pool, in the file's order
 
@@ -77,6 +80,9 @@ class Reloader {
   void take_over(const PoolConfig& config, std::vector<ListenSocket>& sockets);
   /// The new control socket; none if it stays as it is or `config` has none.
   [[nodiscard]] Result<std::optional<ListenSocket>> open_control(const Config& config) const;
+  /// The log file that `config` names, if it is another than now; not valid: lines go to standard error, or
+  /// the file is in use already.
+  [[nodiscard]] Result<std::optional<Fd>> open_log_file(const Config& config) const;
   void use_control(const Config& config, std::optional<ListenSocket> socket, Changes& changes);
   /// Reports the keys outside the pools that differ from those in force. use_control() reports `control`.
   void report_file_keys(const Config& config, Changes& changes);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "supervisor/control/describe.h"
+#include "supervisor/loop/log_sink.h"
 #include "supervisor/system/clock.h"
 #include "supervisor/system/give_up_root.h"
 #include "supervisor/version.h"
@@ -43,7 +44,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       log_timer_(loop_),
       before_sleep_(loop_) {
   hup_.start(SIGHUP, Callback::to<&Supervisor::on_hup>(*this));
-  usr1_.start(SIGUSR1, Callback::to<&StatusWriter::request>(status_writer_));
+  usr1_.start(SIGUSR1, Callback::to<&Supervisor::on_usr1>(*this));
   usr2_.start(SIGUSR2, Callback::to<&Upgrader::request>(upgrader_));
   ttin_.start(SIGTTIN, Callback::to<&Supervisor::on_ttin>(*this));
   ttou_.start(SIGTTOU, Callback::to<&Supervisor::on_ttou>(*this));
@@ -103,10 +104,17 @@ void Supervisor::write_log() {
 }
 
 void Supervisor::on_hup() {
+  log_.sink().reopen();
   if (!stopping()) (void)reloads_.request();
 }
 
+void Supervisor::on_usr1() {
+  log_.sink().reopen();
+  status_writer_.request();
+}
+
 Result<std::uint64_t> Supervisor::reload() {
+  log_.sink().reopen();
   if (stopping()) return Error{"the supervisor is stopping"};
   return reloads_.request();
 }
@@ -196,6 +204,7 @@ SupervisorState Supervisor::state() {
   reloader_.write_state(state);
   pools_.write_state(state);
   (void)log_.write_pending();
+  state.log_file = Carried{log_.sink().file()};
   state.log_waiting = log_.waiting();
   state.log_dropped = log_.dropped();
   return state;
@@ -215,6 +224,7 @@ void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& confi
   if (clients_.are_protected() && !configs.running.seccomp.value_or(true))
     log_.info("seccomp stays until the supervisor is restarted: an installed filter cannot be removed");
   start_threads();
+  log_.sink().reopen();  // the program before may have been asked to
   spawner_.begin();
   pools_.for_each([](PoolRunner& pool) { pool.resume(); });
   status_writer_.adopt(state.last_status, state.status_due);

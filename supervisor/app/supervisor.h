@@ -60,6 +60,7 @@ class Supervisor final : private Operations,
 
   // Signals
   void on_hup();
+  void on_usr1();
   void on_ttin() { requests_.resize_by(1); }
   void on_ttou() { requests_.resize_by(-1); }
   void on_term() { stop(/*quick=*/stopping()); }

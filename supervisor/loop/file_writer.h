@@ -1,13 +1,18 @@
-// Writes to a file in a thread of its own, one piece at a time: a write to a regular file waits when the disk
-// does not answer, and no flag changes that. The owner asks for the result later. NonBlockingSink uses it.
+// Opens and writes files in a thread of its own, one task at a time: open(2) and write(2) of a regular file
+// wait when the disk does not answer, and no flag changes that. The owner asks for the result later.
+// NonBlockingSink uses it. Before start() the tasks are done at once, by the caller.
 //
-// The thread allocates nothing and calls nothing but write(2). All signals are blocked in it.
+// The thread allocates nothing, and calls nothing but the system calls for these files. All signals are
+// blocked in it.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
+
+#include "proto/fd.h"
 
 namespace prefork {
 
@@ -20,33 +25,52 @@ class FileWriter {
     std::ptrdiff_t size = 0;  ///< as of write(2)
     int error = 0;            ///< errno, when size is -1
   };
+  struct Opened {
+    Fd file;               ///< not valid, and no error: the path leads to the file that is written to already
+    int error = 0;         ///< errno
+    bool special = false;  ///< the path leads to something else than a regular file
+  };
 
-  FileWriter() = default;
-  /// A thread that hangs in a write is left behind, with what it uses.
+  FileWriter();
+  /// A thread that hangs in a call is left behind, with what it uses.
   ~FileWriter();
   FileWriter(const FileWriter&) = delete;
   FileWriter& operator=(const FileWriter&) = delete;
 
-  /// Starts the thread, which borrows `descriptor` for its whole life. The thread has the rights and the
-  /// seccomp filter that the caller has now. False: the system has no thread for it.
-  [[nodiscard]] bool start(int descriptor);
-  [[nodiscard]] bool started() const { return job_ != nullptr; }
+  /// Starts the thread, if it is not there. It has the rights and the seccomp filter that the caller has now.
+  /// False: the system has no thread for it.
+  [[nodiscard]] bool start();
+  [[nodiscard]] bool started() const { return started_; }
 
-  /// Begins to write the piece, or as much of it as allowed. Not while busy(), and not before the last result
-  /// was taken.
+  /// From the next task on, pieces are written to this descriptor, which is borrowed.
+  void write_to(int descriptor);
+  /// The same with a file that is owned: it is closed by the task after the one that replaces it.
+  void write_to(Fd file);
+  [[nodiscard]] int descriptor() const;
+
+  /// Begins to write the piece, or as much of it as allowed. Only while idle(), as the next one.
   void begin(std::string_view piece);
-  /// A write is under way.
+  /// Begins to open the file for appending. It is created if it is missing; a symbolic link is not followed.
+  void begin_open(const std::string& path);
+  /// No task is under way, and no result is left to be taken.
+  [[nodiscard]] bool idle() const;
+  /// A task is under way.
   [[nodiscard]] bool busy() const;
-  /// The result of the last write, once.
-  [[nodiscard]] std::optional<Written> take_result();
-  /// Waits for the result of the write that was begun. False: there is none, or the time is over.
+  /// The result of the last begin(), once.
+  [[nodiscard]] std::optional<Written> take_written();
+  /// The result of the last begin_open(), once.
+  [[nodiscard]] std::optional<Opened> take_opened();
+  /// Waits until the task that was begun is done. False: there is none, or the time is over.
   [[nodiscard]] bool await_result(std::chrono::steady_clock::time_point deadline);
 
  private:
   struct Job;
   static void run(Job* job);
+  void begin(bool opens, std::string_view text);
+  void write_to(int descriptor, Fd file);
 
-  Job* job_ = nullptr;  ///< shared with the thread, which deletes it at the end
+  Job* job_;              ///< shared with the thread, which deletes it at the end
+  bool started_ = false;  ///< there is a thread
 };
 
 }  // namespace prefork

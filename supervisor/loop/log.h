@@ -55,6 +55,8 @@ class Log {
   /// Writes the buffered bytes, as far as the reader takes them. True when the buffer is empty then.
   bool write_pending();
   [[nodiscard]] bool waits() const;
+  /// For its file.
+  [[nodiscard]] NonBlockingSink& sink() { return *sink_; }
   // As in NonBlockingSink
   [[nodiscard]] bool never_wait();
   [[nodiscard]] bool writing() const;

@@ -36,6 +36,29 @@ class TerminalOutput {
 
 FileWriter::Written written(ssize_t size) { return {size, errno}; }
 
+/// The size; 0 when a later attempt may do better; -1 when none will.
+std::ptrdiff_t to_progress(const FileWriter::Written& written) {
+  if (written.size >= 0) return written.size;
+  const int error = written.error;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;  // EFBIG: RLIMIT_FSIZE
+  return full || error == EAGAIN || error == EINTR ? 0 : -1;
+}
+
+/// As much as one piece holds. Lines stay whole: the next piece may be for another file.
+std::string_view whole_lines(std::string_view text) {
+  if (text.size() <= FileWriter::kPiece) return text;
+  const std::size_t end = text.rfind('\n', FileWriter::kPiece - 1);
+  return text.substr(0, end == std::string_view::npos ? FileWriter::kPiece : end + 1);
+}
+
+Error not_opened(const std::string& path, const FileWriter::Opened& opened) {
+  if (opened.special) return Error{path + " is not a regular file"};
+  if (opened.error == ELOOP) return Error{path + " is a symbolic link, which is not followed"};
+  const bool denied = opened.error == EACCES || opened.error == EPERM;
+  const std::string user = denied ? " by user " + std::to_string(::geteuid()) : "";
+  return system_error(path + " cannot be opened" + user, opened.error);
+}
+
 }  // namespace
 
 NonBlockingSink::NonBlockingSink(int descriptor) : descriptor_(descriptor) {
@@ -52,7 +75,60 @@ NonBlockingSink::NonBlockingSink(int descriptor) : descriptor_(descriptor) {
 }
 
 bool NonBlockingSink::never_wait() {
-  return socket_ || reopened_.valid() || writer_.started() || writer_.start(descriptor_);
+  never_waits_ = true;
+  if (path_.empty() && (socket_ || reopened_.valid())) return true;
+  if (!writer_.start()) return false;
+  if (!path_.empty() || through_writer_) return true;
+  writer_.write_to(descriptor_);
+  through_writer_ = true;
+  return true;
+}
+
+Result<Fd> NonBlockingSink::open_file(const std::string& path,
+                                      std::chrono::steady_clock::time_point deadline) {
+  if (never_waits_ && !writer_.start()) return Error{path + ": no thread can be started for it"};
+  while (!writer_.idle()) {
+    if (!writer_.await_result(deadline)) return Error{path + ": the disk of the log does not answer"};
+    advance_opening();
+    if (const auto result = writer_.take_written()) (void)account(to_progress(*result));
+  }
+  writer_.begin_open(path);
+  if (!writer_.await_result(deadline)) {
+    opening_ = Opening::kForgotten;
+    return Error{path + ": its disk does not answer"};
+  }
+  FileWriter::Opened opened = writer_.take_opened().value_or(FileWriter::Opened{});
+  if (opened.special || opened.error != 0) return not_opened(path, opened);
+  return std::move(opened.file);
+}
+
+void NonBlockingSink::go_on_in(const std::string& path, Fd file) {
+  path_ = path;
+  reopen_due_ = false;
+  if (file.valid()) writer_.write_to(std::move(file));
+  through_writer_ = !path.empty();
+  if (!path.empty()) return;
+  writer_.write_to(descriptor_);
+  if (writer_.idle()) writer_.begin({});  // closes the file
+  if (never_waits_ && !never_wait()) note(spdlog::level::warn, "no thread can be started for the log");
+}
+
+void NonBlockingSink::advance_opening() {
+  if (opening_ == Opening::kNone && reopen_due_ && !held_ && writer_.idle()) {
+    reopen_due_ = false;
+    opening_ = Opening::kAgain;
+    writer_.begin_open(path_);
+  }
+  if (opening_ == Opening::kNone) return;
+  auto opened = writer_.take_opened();
+  if (!opened || std::exchange(opening_, Opening::kNone) == Opening::kForgotten) return;
+  if (opened->file.valid()) {
+    writer_.write_to(std::move(opened->file));
+    note(spdlog::level::info, "log file opened again: " + path_);
+  } else if (opened->special || opened->error != 0) {
+    note(spdlog::level::err, "log file: " + not_opened(path_, *opened).message() +
+                                 "; lines go on to the file that was opened before");
+  }
 }
 
 FileWriter::Written NonBlockingSink::write_now(std::string_view text) const {
@@ -70,17 +146,16 @@ FileWriter::Written NonBlockingSink::write_now(std::string_view text) const {
 }
 
 FileWriter::Written NonBlockingSink::write_in_thread(std::string_view text) {
-  if (writer_.busy()) return {0, 0};
-  if (const auto result = writer_.take_result()) return *result;
-  if (!held_) writer_.begin(text);
-  return {0, 0};
+  if (const auto result = writer_.take_written(); result && result->size != 0) return *result;
+  if (held_ || !writer_.idle()) return {0, 0};
+  writer_.begin(whole_lines(text));
+  return writer_.take_written().value_or(FileWriter::Written{});
 }
 
 std::ptrdiff_t NonBlockingSink::write_some(std::string_view text) {
-  const auto [size, error] = writer_.started() ? write_in_thread(text) : write_now(text);
-  if (size >= 0) return size;
-  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;  // EFBIG: RLIMIT_FSIZE
-  return full || error == EAGAIN || error == EINTR ? 0 : -1;
+  // What the thread has begun to write is not written once more to another place.
+  const bool in_thread = through_writer_ || (opening_ == Opening::kNone && !writer_.idle());
+  return to_progress(in_thread ? write_in_thread(text) : write_now(text));
 }
 
 void NonBlockingSink::write_rest(std::chrono::steady_clock::time_point deadline) {
@@ -88,20 +163,23 @@ void NonBlockingSink::write_rest(std::chrono::steady_clock::time_point deadline)
   }
 }
 
-bool NonBlockingSink::write_pending() {
-  while (!pending_.empty()) {
-    const std::ptrdiff_t written = write_some(pending_);
-    if (written == 0) return false;
-    if (written < 0) {
-      // EPIPE and the like: no reader is left, and waiting is useless.
-      dropped_ += static_cast<std::uint64_t>(std::count(pending_.begin(), pending_.end(), '\n'));
-      pending_.clear();
-      return true;
-    }
+bool NonBlockingSink::account(std::ptrdiff_t written) {
+  if (written >= 0) {
     pending_.erase(0, static_cast<std::size_t>(written));
+    return written > 0;
+  }
+  // EPIPE and the like: no reader is left, and waiting is useless.
+  dropped_ += static_cast<std::uint64_t>(std::count(pending_.begin(), pending_.end(), '\n'));
+  pending_.clear();
+  return true;
+}
+
+bool NonBlockingSink::write_pending() {
+  for (advance_opening(); !pending_.empty(); advance_opening()) {
+    if (!account(write_some(pending_))) return false;
   }
   if (pending_.capacity() > 4096) pending_.shrink_to_fit();
-  return true;
+  return !waits();
 }
 
 void NonBlockingSink::append(std::string_view line) {
@@ -117,14 +195,18 @@ void NonBlockingSink::adopt(const std::string& waiting, std::uint64_t dropped) {
   dropped_ += dropped;
 }
 
+void NonBlockingSink::note(spdlog::level::level_enum level, const std::string& text) {
+  spdlog::memory_buf_t line;
+  formatter_->format(spdlog::details::log_msg("", level, text), line);
+  append(std::string_view(line.data(), line.size()));
+}
+
 void NonBlockingSink::report_dropped() {
-  if (!write_pending() || dropped_ == 0) return;
-  const std::uint64_t lines = std::exchange(dropped_, 0);
-  const std::string note = fmt::format(
-      "{} log lines were dropped: the log's reader was too slow or gone, or no space was left", lines);
-  spdlog::memory_buf_t text;
-  formatter_->format(spdlog::details::log_msg("", spdlog::level::warn, note), text);
-  append(std::string_view(text.data(), text.size()));
+  (void)write_pending();
+  if (!pending_.empty() || dropped_ == 0) return;
+  note(spdlog::level::warn,
+       fmt::format("{} log lines were dropped: the log's reader was too slow or gone, or no space was left",
+                   std::exchange(dropped_, 0)));
 }
 
 void NonBlockingSink::sink_it_(const spdlog::details::log_msg& message) {

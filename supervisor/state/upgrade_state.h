@@ -34,6 +34,7 @@ struct SupervisorState {
   std::uint64_t strangers_reaped = 0;
   Instant turn_began;       ///< the turn of the event loop that the hand-over is part of
   Duration longest_turn{};  ///< of the event loop
+  Carried log_file = Carried::kNone;
   std::string log_waiting;  ///< lines that the reader of the log has not taken yet
   std::uint64_t log_dropped = 0;
   SpawnerState spawner;
@@ -53,7 +54,8 @@ struct SupervisorState {
     visit("clients_protected", self.clients_protected);
     visit("strangers_reaped", self.strangers_reaped);
     visit("turn_began", self.turn_began), visit("longest_turn", self.longest_turn);
-    visit("log_waiting", self.log_waiting), visit("log_dropped", self.log_dropped);
+    visit("log_file", self.log_file), visit("log_waiting", self.log_waiting),
+        visit("log_dropped", self.log_dropped);
     visit("spawner", self.spawner), visit("control", self.control), visit("activated", self.activated),
         visit("running", self.running), visit("config_examined", self.config_examined),
         visit("leaving", self.leaving);

@@ -107,6 +107,7 @@ json samples() {
     "output_line_max": 777,
     "name": "other",
     "log.level": "debug",
+    "log.file": "/tmp/other.log",
     "stop_timeout": "7s",
     "control": "/run/other.sock",
     "supervisor_user": "daemon",

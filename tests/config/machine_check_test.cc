@@ -70,6 +70,25 @@ TEST_CASE("a directory that is missing or is not a directory is refused") {
         R"(pool.json: /directory: "" is not allowed: the path of a directory)");
 }
 
+TEST_CASE(
+    "FAULTS 127: a log file is relative to the directory of the file, must not be a link, and needs a "
+    "directory") {
+  const TempDirectory directory;
+  const auto log_file = [](const std::string& path) {
+    return pool_with(R"("log": {"file": ")" + path + "\"}");
+  };
+  CHECK(parsed(log_file("a/../web.log")).log_file == (std::filesystem::current_path() / "web.log").string());
+  CHECK(parsed(log_file(directory.at("web.log"))).log_file == directory.at("web.log"));
+  CHECK(mistake(log_file("/nonexistent/web.log")) ==
+        R"(pool.json: /log/file: "/nonexistent": No such file or directory)");
+  CHECK(mistake(log_file("/etc/passwd/web.log")) ==
+        R"(pool.json: /log/file: "/etc/passwd" is not a directory)");
+  CHECK(mistake(log_file("/dev/stdout")) ==
+        R"(pool.json: /log/file: "/dev/stdout" is not allowed: it is not a regular file)");
+  CHECK(mistake(log_file(R"(a\u0000b)")) ==
+        R"(pool.json: /log/file: "a\u0000b" is not allowed: it contains a NUL byte)");
+}
+
 TEST_CASE("a relative program is found in the pool's directory") {
   const TempDirectory directory;
   directory.file("w", "#!/bin/sh\n", 0755);

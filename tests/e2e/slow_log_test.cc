@@ -98,3 +98,46 @@ TEST_CASE("FAULTS 88: lines that have waited for the disk are written when it an
   }
   CHECK(slow.ask() == "hello");
 }
+
+TEST_CASE(
+    "FAULTS 128: while a log file cannot be opened for its disk, the supervisor serves, reloads and stops") {
+  const TestDirectory directory;
+  const std::string address = "unix:" + directory.at("pool.sock");
+  const auto text = [&](unsigned workers, const std::string& file) {
+    return PoolText{.workers = workers, .listen = {address}, .more = R"("log": {"file": ")" + file + "\"}"};
+  };
+  const std::string path = directory.at("slow.log");
+  SupervisorUnderTest::Options options;
+  options.await_start = false;
+  options.environment = {std::string("LD_PRELOAD=") + SLOW_CALLS_LIBRARY};
+  SupervisorUnderTest supervisor(text(1, path).text(), options);
+  const auto reload = [&] { return run_supervisor({"reload", "-c", supervisor.config_file()}); };
+  const auto text_in = [](const std::string& file) {
+    std::ostringstream all;
+    all << std::ifstream(file).rdbuf();
+    return all.str();
+  };
+  eventually("it has started", [&] { return text_in(path).find("listening on") != std::string::npos; });
+  (void)supervisor.wait_for_idle(1);
+  std::ofstream(supervisor.gates().directory() + "/stall-open").flush();
+  CHECK(::rename(path.c_str(), directory.at("old.log").c_str()) == 0);
+  supervisor.signal(SIGUSR1);
+  (void)supervisor.gates().wait_for_marks("opening");
+  CHECK(ask(address, "hello") == "hello");
+  supervisor.rewrite_config(text(2, path));
+  CHECK(reload().output == "pool main: reloaded, workers 2\n");
+  (void)supervisor.wait_for_idle(2);
+  supervisor.rewrite_config(text(3, directory.at("other.log")));
+  const CommandResult refused = reload();
+  CHECK(refused.status == 1);
+  CHECK((refused.output + refused.errors).find("the disk of the log does not answer") != std::string::npos);
+  CHECK(ask(address, "hello") == "hello");
+  CHECK(supervisor.pool().pids().size() == 2);
+
+  supervisor.gates().open_for_good("disk");
+  eventually("the lines are in the new file", [&] {
+    const std::string log = text_in(path);
+    return log.find("workers 2") != std::string::npos && log.find("scoreboard") != std::string::npos;
+  });
+  CHECK(supervisor.stop() == 0);
+}

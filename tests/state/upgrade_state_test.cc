@@ -28,6 +28,7 @@ SupervisorState sample() {
   state.version = "9.9.9";
   state.pid = 4711;
   state.config_lock = Carried{3};
+  state.log_file = Carried{12};
   state.log_waiting = std::string("any bytes: \xff\x00", 13);
   state.spawner.active.socket = Carried{4};
   state.spawner.waiting.push_back({});
@@ -80,7 +81,7 @@ TEST_CASE("a state comes back from its bytes as it was") {
 }
 
 TEST_CASE("every descriptor of a state is found, wherever it stands") {
-  CHECK(descriptors_in(sample()) == std::vector<int>{3, 4, 5, 6, 8, 9, 10, 11});
+  CHECK(descriptors_in(sample()) == std::vector<int>{3, 12, 4, 5, 6, 8, 9, 10, 11});
 }
 
 TEST_CASE("the bytes are what another CBOR library reads and writes") {

@@ -1,10 +1,12 @@
 // Preloaded into a supervisor: calls that wait for something outside (a name server, a disk) wait at a gate
 // of the test. A mark tells that one waits.
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <pwd.h>
 #include <unistd.h>
 
+#include <cstdarg>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -26,15 +28,19 @@ void wait_for_answer() {
   wait_at_gate("answer");
 }
 
+/// The test has made this file beside its gates.
+bool is_there(const char* name) {
+  const char* gates = std::getenv(kGatesVariable);
+  return gates != nullptr && ::access((std::string(gates) + '/' + name).c_str(), F_OK) == 0;
+}
+
 /// Whether the test wants this write to wait: that to a file log, once the test has made the file `stall`.
 bool is_stalled(int descriptor) {
   char target[4096] = "";
   const std::string link = "/proc/self/fd/" + std::to_string(descriptor);
   const ssize_t size = ::readlink(link.c_str(), target, sizeof(target));
-  const char* gates = std::getenv(kGatesVariable);
-  return size > 0 && gates != nullptr &&
-         std::string_view(target, static_cast<std::size_t>(size)).ends_with("/slow.log") &&
-         ::access((std::string(gates) + "/stall").c_str(), F_OK) == 0;
+  return size > 0 && std::string_view(target, static_cast<std::size_t>(size)).ends_with("/slow.log") &&
+         is_there("stall");
 }
 
 }  // namespace
@@ -48,6 +54,20 @@ ssize_t write(int descriptor, const void* data, size_t size) {
     wait_at_gate("disk");
   }
   return real(descriptor, data, size);
+}
+
+/// A log file that the test wants to wait with `stall-open` is opened when the gate "disk" opens.
+int open(const char* path, int flags, ...) {  // NOLINT(cert-dcl50-cpp): as the library declares it
+  static const auto real = next<decltype(open)>("open64");
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  if (std::string_view(path).ends_with("/slow.log") && is_there("stall-open")) {
+    leave_mark("opening");
+    wait_at_gate("disk");
+  }
+  return real(path, flags, mode);
 }
 
 /// The host "slow.test" is 127.0.0.1.

@@ -107,8 +107,9 @@ class SupervisorUnderTest {
   void allow_leftovers() { check_leftovers_ = false; }
 
  private:
-  /// Descriptors of an idle supervisor, besides those of the pools, listeners, workers and connections.
-  static constexpr std::size_t kOwnDescriptors = 12;
+  /// Descriptors of an idle supervisor, besides those of the pools, listeners, workers and connections. One
+  /// for a log file.
+  static constexpr std::size_t kOwnDescriptors = 13;
   /// Between two looks at the status, which cost the supervisor time.
   static constexpr std::chrono::milliseconds kStatusInterval{10};
 
