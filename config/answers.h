@@ -18,13 +18,14 @@ struct PoolAnswers {
   std::optional<Identity> identity;
   std::uint32_t workers = 0;  ///< without the key in the text: from the number of CPUs
   Account account = {};
+  PinnedProgram pinned = {};
   std::vector<ListenAnswers> listen = {};  ///< of each listener, in the order of the text
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("name", self.name), visit("executable", self.executable), visit("identity", self.identity);
     visit("workers", self.workers), visit("account", self.account);
-    visit("listen", self.listen);
+    visit("pinned", self.pinned), visit("listen", self.listen);
   }
 };
 

@@ -1,6 +1,7 @@
 #include "config/changes.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "config/listen_address.h"
 
@@ -18,8 +19,23 @@ bool unequal(const Owner& a, const Owner& b) {
   return (a.*....*Path) != (b.*....*Path);
 }
 
+/// The same path may lead to another file. What is not known differs from nothing.
 bool other_program(const PoolConfig& a, const PoolConfig& b) {
-  return a.command != b.command || a.executable != b.executable;
+  if (a.command != b.command || a.executable != b.executable) return true;
+  const auto file = [](const PinnedProgram& one) {
+    return std::tie(one.executable, one.device, one.inode, one.size, one.modified);
+  };
+  const bool known = !a.pinned.executable.empty() && !b.pinned.executable.empty();
+  return known && file(a.pinned) != file(b.pinned);
+}
+
+bool other_directory(const PoolConfig& a, const PoolConfig& b) {
+  if (a.directory != b.directory) return true;
+  const auto place = [](const PinnedProgram& one) {
+    return std::tie(one.directory, one.directory_device, one.directory_inode);
+  };
+  const bool known = !a.pinned.directory.empty() && !b.pinned.directory.empty();
+  return known && place(a.pinned) != place(b.pinned);
 }
 
 bool other_number(const PoolConfig& a, const PoolConfig& b) {
@@ -112,7 +128,7 @@ constexpr PoolKey kPoolKeys[] = {
     {"probation.time", Effect::kPolicy, unequal<&Pool::probation, &ProbationConfig::time>},
     {"probation.connections", Effect::kPolicy, unequal<&Pool::probation, &ProbationConfig::connections>},
     {"crash_reply", Effect::kPolicy, unequal<&Pool::crash_reply>},
-    {"directory", Effect::kWorkersReplaced, unequal<&Pool::directory>},
+    {"directory", Effect::kWorkersReplaced, other_directory},
     {"environment", Effect::kWorkersReplaced, unequal<&Pool::environment>},
     {"scheduling", Effect::kWorkersReplaced, unequal<&Pool::scheduling>},
     {"user", Effect::kWorkersReplaced, other_user},

@@ -25,6 +25,7 @@ struct PoolConfig {
   std::vector<ListenAddress> listen;
   std::vector<std::string> command;  ///< argv; command[0] as written
   std::string executable;            ///< the absolute path of the program that command[0] names
+  PinnedProgram pinned = {};         ///< what `executable` and `directory` led to
   StartForm start = StartForm::kExec;
   unsigned workers = 1;
   std::optional<ElasticConfig> elastic = {};

@@ -108,6 +108,7 @@ void check_command(PoolConfig& pool, const std::string& pointer, const Machine& 
     auto found = find_program(pool.command.front(), pool.directory, machine.search());
     if (found) {
       pool.executable = std::move(found).value();
+      pool.pinned = pin_program(pool.executable, pool.directory);
     } else {
       problems.add(at_program, found.error().what);
     }

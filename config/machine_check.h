@@ -10,8 +10,8 @@
 
 namespace prefork {
 
-/// Finds the program of `command` in `directory` and sets `executable`; checks that what starts a worker fits
-/// one message to the spawner. `pointer` is the pool's. Empty values were reported before.
+/// Finds the program of `command` in `directory` and sets `executable` and `pinned`; checks that what starts
+/// a worker fits one message to the spawner. `pointer` is the pool's. Empty values were reported before.
 void check_command(PoolConfig& pool, const std::string& pointer, const Machine& machine, Problems& problems);
 
 /// The path of `name`, which is relative to the directory of `file`.

@@ -35,6 +35,25 @@ struct Account {
   }
 };
 
+/// What a pool's command and directory led to when the machine was asked: a symbolic link may lead elsewhere
+/// later, and the file may be replaced.
+struct PinnedProgram {
+  std::string executable;  ///< its path, without links among the directories; empty: not known
+  std::string directory;   ///< the path of `directory`, without links; empty: not known, or not set
+  std::uint64_t device = 0, inode = 0, size = 0;
+  std::int64_t modified = 0;  ///< nanoseconds
+  std::uint64_t directory_device = 0, directory_inode = 0;
+  bool operator==(const PinnedProgram&) const = default;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("executable", self.executable), visit("directory", self.directory);
+    visit("device", self.device), visit("inode", self.inode), visit("size", self.size);
+    visit("modified", self.modified), visit("directory_device", self.directory_device);
+    visit("directory_inode", self.directory_inode);
+  }
+};
+
 /// A limit of setrlimit(2); RLIM_INFINITY means no limit.
 struct ResourceLimit {
   int resource = 0;  ///< RLIMIT_…

@@ -120,4 +120,28 @@ Result<std::string> find_program(const std::string& name, const std::string& dir
   return path;
 }
 
+PinnedProgram pin_program(const std::string& executable, const std::string& directory) {
+  PinnedProgram pinned;
+  struct stat info {};
+  std::error_code error;
+  // The last part stays as it is: programs may look at the name by which they are started.
+  const std::filesystem::path path(executable);
+  const std::filesystem::path place = std::filesystem::canonical(path.parent_path(), error);
+  if (!error && ::stat(executable.c_str(), &info) == 0) {
+    pinned.executable = (place / path.filename()).string();
+    pinned.device = info.st_dev;
+    pinned.inode = info.st_ino;
+    pinned.size = static_cast<std::uint64_t>(info.st_size);
+    pinned.modified = std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+  }
+  if (directory.empty()) return pinned;
+  const std::filesystem::path real = std::filesystem::canonical(directory, error);
+  if (!error && ::stat(real.c_str(), &info) == 0) {
+    pinned.directory = real.string();
+    pinned.directory_device = info.st_dev;
+    pinned.directory_inode = info.st_ino;
+  }
+  return pinned;
+}
+
 }  // namespace prefork

@@ -15,4 +15,7 @@ namespace prefork {
 [[nodiscard]] Result<std::string> find_program(const std::string& name, const std::string& directory,
                                                const CommandSearch& search);
 
+/// What these two paths lead to now. A part that cannot be examined stays empty.
+[[nodiscard]] PinnedProgram pin_program(const std::string& executable, const std::string& directory);
+
 }  // namespace prefork

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "supervisor/core/worker_row.h"
@@ -16,7 +17,14 @@ class LaunchTable {
  public:
   /// A generation that is in the table already stays as it is.
   void add(Generation generation, Launches launches) { launches_.emplace(generation, std::move(launches)); }
-  void forget(Generation generation) { launches_.erase(generation); }
+  void forget(Generation generation) {
+    launches_.erase(generation);
+    with_other_file_.erase(generation);
+  }
+  /// True once for each generation: a process of it runs another file than it was started with.
+  [[nodiscard]] bool first_with_other_file(Generation generation) {
+    return with_other_file_.insert(generation).second;
+  }
   /// The generation is in the table.
   [[nodiscard]] const Launch& of(Generation generation, WorkerRole role) const {
     return launches_.at(generation).of(role);
@@ -30,6 +38,7 @@ class LaunchTable {
 
  private:
   std::map<Generation, Launches> launches_;
+  std::set<Generation> with_other_file_;
 };
 
 }  // namespace prefork

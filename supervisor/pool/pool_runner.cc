@@ -3,6 +3,7 @@
 #include <utility>
 #include <variant>
 
+#include "config/program.h"
 #include "supervisor/pool/pool_settings.h"
 #include "supervisor/pool/pool_status.h"
 #include "supervisor/system/clock.h"
@@ -60,6 +61,7 @@ void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::
 }
 
 void PoolRunner::restart() {
+  config_.pinned = pin_program(config_.executable, config_.directory);
   workers_.add_generation(pool_.lifecycle().rollout().next_generation(), to_launches(config_));
   PoolSettings settings = to_settings(config_, stop_timeout_);
   settings.workers = limit();  // a size that the operator has set stays

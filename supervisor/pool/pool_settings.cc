@@ -89,6 +89,9 @@ Launch to_launch(const PoolConfig& config, WorkerRole role) {
   launch.executable = config.executable;
   launch.argv = config.command;
   launch.directory = config.directory;
+  const PinnedProgram& pinned = config.pinned;
+  launch.pin = {pinned.executable, pinned.directory, pinned.device,
+                pinned.inode,      pinned.size,      pinned.modified};
   launch.batch = config.scheduling.value_or(Scheduling::kBatch) == Scheduling::kBatch;
   launch.batch_is_default = !config.scheduling;
   launch.captured = config.output == Output::kPrefix;

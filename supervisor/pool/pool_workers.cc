@@ -184,6 +184,16 @@ void PoolWorkers::start_failed(std::uint64_t worker, const LaunchReply& reply) {
   if (WorkerProcess* process = parts_.processes.find(WorkerId{worker})) set_start_error(*process, reply);
 }
 
+void PoolWorkers::runs_other_file(std::uint64_t worker) {
+  const WorkerRow* row = parts_.core.workers().find(WorkerId{worker});
+  if (row == nullptr || !launches_.first_with_other_file(row->generation)) return;
+  shared_.log.warn(
+      "{} runs another file than generation {} was started with: {} was replaced, or its release was "
+      "removed; "
+      "a reload or a restart puts it on trial",
+      parts_.reporter.name_of(row->id), row->generation, launches_.of(row->generation, row->role).executable);
+}
+
 void PoolWorkers::set_start_error(WorkerProcess& process, const LaunchReply& reply) const {
   const WorkerRow* row = parts_.core.workers().find(process.id());
   if (row == nullptr) return;

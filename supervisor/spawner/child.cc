@@ -14,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <ctime>
 
 #include "proto/descriptors_from.h"
@@ -23,8 +24,9 @@
 namespace prefork {
 namespace {
 
-/// A default cannot be had here: the supervisor is told, and the start goes on. The supervisor needs to hear
-/// it once, so it does not matter when there is no room for this one.
+/// Something is otherwise than was wanted, such as a default that cannot be had here: the supervisor is told,
+/// and the start goes on. The supervisor needs to hear it once, so it does not matter when there is no room
+/// for this one.
 void go_without(const ChildPlan& plan, int report, LaunchStep step, int error) {
   LaunchReply reply;
   reply.key = plan.key;
@@ -152,6 +154,33 @@ void set_identity(const ChildPlan& plan, int report) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(plan, report, LaunchStep::kNoNewPrivileges, errno);
 }
 
+/// A directory that is gone was that of an older release; the configured path may lead to the next one.
+void enter_directory(const ChildPlan& plan, int report) {
+  const Launch& launch = *plan.launch;
+  if (!launch.pin.directory.empty() && ::chdir(launch.pin.directory.c_str()) == 0) return;
+  if (!launch.directory.empty() && ::chdir(launch.directory.c_str()) < 0)
+    fail(plan, report, LaunchStep::kDirectory, errno);
+}
+
+/// The pinned path, or if that is gone the configured one. Tells when it is not the pinned file.
+const char* choose_program(const ChildPlan& plan, int report) {
+  const Launch& launch = *plan.launch;
+  const LaunchPin& pin = launch.pin;
+  const char* path = pin.executable.c_str();
+  struct stat found {};
+  if (pin.executable.empty()) return launch.executable.c_str();
+  if (::stat(path, &found) < 0) {
+    path = launch.executable.c_str();
+    if (::stat(path, &found) < 0) return path;  // the exec fails, too, and says why
+  }
+  const bool same =
+      found.st_dev == pin.device && found.st_ino == pin.inode &&
+      static_cast<std::uint64_t>(found.st_size) == pin.size &&
+      std::int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec == pin.modified;
+  if (!same) go_without(plan, report, LaunchStep::kOtherFile, 0);
+  return path;
+}
+
 }  // namespace
 
 void become_worker(const ChildPlan& plan) {
@@ -164,11 +193,11 @@ void become_worker(const ChildPlan& plan) {
   set_attributes(plan, report);
   set_identity(plan, report);
   // After set_identity(): the user needs permission to enter the directory.
-  const std::string& directory = plan.launch->directory;
-  if (!directory.empty() && ::chdir(directory.c_str()) < 0) fail(plan, report, LaunchStep::kDirectory, errno);
+  enter_directory(plan, report);
+  const char* program = choose_program(plan, report);
   // ETXTBSY: the program's file is being written. Tries again for a tenth of a second.
   for (int attempt = 0; attempt < 10; ++attempt) {
-    (void)::execve(plan.launch->executable.c_str(), plan.argv, plan.environment);
+    (void)::execve(program, plan.argv, plan.environment);
     if (errno != ETXTBSY) break;
     const timespec pause{.tv_sec = 0, .tv_nsec = 10'000'000};
     (void)::nanosleep(&pause, nullptr);

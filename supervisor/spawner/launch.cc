@@ -96,6 +96,22 @@ LaunchIdentity read_identity(Reader& reader) {
   return identity;
 }
 
+void write(Writer& writer, const LaunchPin& pin) {
+  writer.text(pin.executable);
+  writer.text(pin.directory);
+  for (const std::uint64_t value : {pin.device, pin.inode, pin.size}) writer.number(value);
+  writer.number(static_cast<std::uint64_t>(pin.modified));
+}
+
+LaunchPin read_pin(Reader& reader) {
+  LaunchPin pin;
+  pin.executable = reader.text();
+  pin.directory = reader.text();
+  for (std::uint64_t* value : {&pin.device, &pin.inode, &pin.size}) *value = reader.number();
+  pin.modified = static_cast<std::int64_t>(reader.number());
+  return pin;
+}
+
 void write(Writer& writer, const LaunchLimit& limit) {
   writer.number(static_cast<std::uint64_t>(limit.resource));
   writer.text(limit.name);
@@ -129,6 +145,7 @@ std::string_view to_string(LaunchStep step) {
     case LaunchStep::kUser: return "become user";
     case LaunchStep::kNoNewPrivileges: return "renounce new privileges";
     case LaunchStep::kDirectory: return "change to directory";
+    case LaunchStep::kOtherFile: return "find the same program at";
     case LaunchStep::kExec: return "exec";
   }
   return "start";
@@ -138,6 +155,7 @@ std::string_view to_string(LaunchStep step) {
 std::string object_of(const LaunchReply& reply, const Launch& launch) {
   const auto limit = static_cast<std::size_t>(reply.detail);
   switch (reply.step) {
+    case LaunchStep::kOtherFile:
     case LaunchStep::kExec: return launch.executable;
     case LaunchStep::kDirectory: return launch.directory;
     case LaunchStep::kOomScore: return std::to_string(launch.oom_score_adj.value_or(0));
@@ -179,6 +197,7 @@ std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch
   writer.number(launch.batch_is_default ? 1 : 0);
   writer.number(launch.oom_score_is_default ? 1 : 0);
   writer.number(launch.captured ? 1 : 0);
+  write(writer, launch.pin);
   return writer.take();
 }
 
@@ -201,6 +220,7 @@ std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes) {
   request.launch.batch_is_default = reader.number() != 0;
   request.launch.oom_score_is_default = reader.number() != 0;
   request.launch.captured = reader.number() != 0;
+  request.launch.pin = read_pin(reader);
   if (!reader.complete()) return std::nullopt;
   return request;
 }

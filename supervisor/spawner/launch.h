@@ -35,8 +35,18 @@ struct LaunchLimit {
   bool operator==(const LaunchLimit&) const = default;
 };
 
+/// What the executable and the directory of a Launch led to when its generation began. The paths have no
+/// links among their directories; an empty one is not known.
+struct LaunchPin {
+  std::string executable;
+  std::string directory;
+  std::uint64_t device = 0, inode = 0, size = 0;
+  std::int64_t modified = 0;  ///< nanoseconds
+  bool operator==(const LaunchPin&) const = default;
+};
+
 /// The format of requests and answers: raised by one with each change of them.
-inline constexpr std::uint32_t kLaunchFormat = 3;
+inline constexpr std::uint32_t kLaunchFormat = 4;
 
 struct Launch {
   std::string executable;  ///< absolute path
@@ -51,6 +61,7 @@ struct Launch {
   std::vector<LaunchLimit> limits = {};
   bool batch_is_default = false;      ///< where the kernel denies it, the worker starts without
   bool oom_score_is_default = false;  ///< the same of oom_score_adj
+  LaunchPin pin = {};                 ///< the paths to use, as long as they exist
   bool captured = false;  ///< its standard output and error are the descriptor attached after the channel
   bool operator==(const Launch&) const = default;
 };

@@ -31,7 +31,8 @@ enum class LaunchStep : std::int32_t {
   kUser,
   kNoNewPrivileges,
   kDirectory,
-  kExec
+  kExec,
+  kOtherFile  ///< only with `went_on`: the program is not the file that Launch::pin names
 };
 
 /// The spawner's answer, with the process's pidfd attached when there is a process. A process that fails

@@ -17,6 +17,7 @@ PoolConfig pool() {
   config.listen = {address("127.0.0.1:80")};
   config.command = {"true"};
   config.executable = "/usr/bin/true";
+  config.pinned = {"/releases/1/app", "/releases/1", 1, 1, 1, 1, 1, 1};
   return config;
 }
 
@@ -29,6 +30,10 @@ PoolChanges after(Change change) {
 }
 
 TEST_SUITE_BEGIN("changes");
+
+TEST_CASE("a program and a directory that are not known differ from nothing") {
+  CHECK_FALSE(after([](PoolConfig& p) { p.pinned = {}; }).any());
+}
 
 TEST_CASE("equal pools differ in nothing") {
   const PoolChanges changes = compare(pool(), pool());
@@ -43,6 +48,11 @@ TEST_CASE("a key that a running worker cannot take over replaces the workers, an
   };
   CHECK(only_workers(after([](PoolConfig& p) { p.command = {"true", "x"}; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.executable = "/bin/true"; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.pinned.executable = "/releases/2/app"; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.pinned.inode = 2; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.pinned.modified = 2; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.pinned.directory = "/releases/2"; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.pinned.directory_inode = 2; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.start = StartForm::kFork; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.directory = "/"; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.scheduling = Scheduling::kNormal; })));

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "config/cpu_count.h"
+#include "config/program.h"
 #include "tests/config/parse.h"
 
 namespace prefork {
@@ -37,6 +38,7 @@ TEST_CASE("the smallest file makes one pool with the defaults") {
   expected.listen = {tcp("127.0.0.1", 8080)};
   expected.command = {"true", "http"};
   expected.executable = "/usr/bin/true";
+  expected.pinned = pin_program("/usr/bin/true", "");
   expected.workers = 4;
   CHECK(config.pools.front() == expected);
   CHECK(config == Config{{"main", LogLevel::kInfo, 30s}, {expected}});
@@ -78,6 +80,7 @@ TEST_CASE("every key reaches the configuration") {
   expected.listen[2].reuse_port = true;
   expected.command = {"/bin/true", "a b", ""};
   expected.executable = "/bin/true";
+  expected.pinned = pin_program("/bin/true", "/");
   expected.start = StartForm::kFork;
   expected.workers = 0;
   expected.connections_per_worker = 8;

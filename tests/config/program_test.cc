@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "tests/config/parse.h"
 #include "tests/config/temp_directory.h"
 
@@ -54,6 +56,26 @@ TEST_CASE("a path with a slash is relative to the pool's directory, or to the cu
   CHECK(find_program(program, "/", {}).value() == program);
   const std::string expected = (std::filesystem::current_path() / "bin/no-such-program").string();
   CHECK(fault("bin/no-such-program") == "\"bin/no-such-program\": " + expected + " does not exist");
+}
+
+TEST_CASE(
+    "FAULTS 129: a program and a directory are pinned without links, but the program keeps its own name") {
+  const TempDirectory directory;
+  const std::string real = std::filesystem::canonical(directory.path()).string();
+  std::filesystem::create_directories(directory.at("releases/1"));
+  directory.file("releases/1/app", kScript, kExecutable);
+  std::filesystem::create_symlink("app", directory.at("releases/1/alias"));
+  std::filesystem::create_symlink("releases/1", directory.at("current"));
+  const PinnedProgram pinned = pin_program(directory.at("current/alias"), directory.at("current"));
+  CHECK(pinned.executable == real + "/releases/1/alias");
+  CHECK(pinned.directory == real + "/releases/1");
+  CHECK(pinned.size == kScript.size());
+  CHECK(pin_program(directory.at("current/app"), "").inode == pinned.inode);
+  CHECK(pin_program(directory.at("current/app"), "").directory.empty());
+  const std::string other = directory.file("releases/1/other", kScript, kExecutable);
+  std::filesystem::rename(other, directory.at("releases/1/app"));
+  CHECK_FALSE(pin_program(directory.at("current/alias"), directory.at("current")) == pinned);
+  CHECK(pin_program(directory.at("gone/app"), directory.at("gone")) == PinnedProgram{});
 }
 
 TEST_CASE("FAULTS 28: a program that cannot run is refused with the reason") {

@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "config/program.h"
 #include "config/schema_words.h"
 #include "tests/config/parse.h"
 
@@ -108,6 +109,7 @@ TEST_CASE("a file without keys gets the defaults of the schema") {
   plain.listen.front().host = "127.0.0.1";
   plain.command = {"true"};
   plain.executable = "/usr/bin/true";
+  plain.pinned = pin_program("/usr/bin/true", "");
   Config expected;
   expected.pools = {plain};
   CHECK(parsed(everything.dump()) == expected);

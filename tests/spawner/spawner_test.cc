@@ -115,6 +115,21 @@ TEST_CASE("a started process is in the directory that it was given, with the arg
                                                21));
 }
 
+TEST_CASE(
+    "FAULTS 129: a started process is in the pinned directory, or in the configured one when that is gone") {
+  const TempDirectory pinned;
+  const TempDirectory configured;
+  Spawning spawning;
+  Launch launch = sleeping();
+  launch.directory = configured.path();
+  launch.pin.directory = pinned.path();
+  const Spawned process(spawning.start(launch));
+  CHECK(process.link("cwd") == pinned.path());
+  launch.pin.directory = pinned.at("gone");
+  const Spawned other(spawning.start(launch));
+  CHECK(other.link("cwd") == configured.path());
+}
+
 TEST_CASE("a started process is scheduled as the caller, or as a batch process when that is asked for") {
   Spawning spawning;
   Launch launch = sleeping();

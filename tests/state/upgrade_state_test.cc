@@ -71,6 +71,8 @@ TEST_CASE("each member of the state is listed") {
   check_listed<PoolAnswers>("PoolAnswers");
   check_listed<PoolsState>("PoolsState");
   check_listed<SupervisorState>("SupervisorState");
+  check_listed<PoolAnswers>("PoolAnswers");
+  check_listed<PinnedProgram>("PinnedProgram");
 }
 
 TEST_CASE("a state comes back from its bytes as it was") {

@@ -118,6 +118,7 @@ class Linked final : private SpawnerLink::Requester {
     CHECK(reply.pid == 0);
     not_started_.insert(worker);
   }
+  void runs_other_file(std::uint64_t /*worker*/) override {}
   void start_failed(std::uint64_t worker, const LaunchReply& reply) override {
     CHECK(reply.step == LaunchStep::kExec);
     failed_.insert(worker);

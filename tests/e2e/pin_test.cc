@@ -1,0 +1,116 @@
+// What workers are started from when a symbolic link leads elsewhere, or a file was replaced.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "tests/e2e/program.h"
+#include "tests/support/client.h"
+#include "tests/support/command.h"
+#include "tests/support/eventually.h"
+#include "tests/support/supervisor_under_test.h"
+#include "tests/support/test_directory.h"
+
+using namespace prefork::test;
+
+namespace {
+
+/// Two releases of a program, and `current`, a link to one of them. Each worker writes which one it is.
+struct Releases {
+  Releases() {
+    for (const std::string release : {"1", "2"}) {
+      std::filesystem::create_directories(directory.at("releases/" + release));
+      write(release, "release " + release);
+    }
+    link_to("1");
+  }
+  void write(const std::string& release, const std::string& says) const {
+    (void)directory.write("releases/" + release + "/app",
+                          "#!/bin/sh\necho this is " + says + " in $(pwd -P)\nexec supervisor-worker echo\n",
+                          0755);
+  }
+  void link_to(const std::string& release) const {
+    std::filesystem::create_symlink("releases/" + release, directory.at("next"));
+    std::filesystem::rename(directory.at("next"), directory.at("current"));
+  }
+  [[nodiscard]] PoolText text() const {
+    return {.command = {"./app"}, .more = R"("directory": ")" + directory.at("current") + '"'};
+  }
+  [[nodiscard]] std::string says(const std::string& release) const {
+    return "this is release " + release + " in " + std::filesystem::canonical(directory.path()).string() +
+           "/releases/" + release;
+  }
+
+  TestDirectory directory;
+};
+
+void kill_worker(SupervisorUnderTest& supervisor) {
+  const pid_t pid = supervisor.wait_for_idle(1).pids().front();
+  REQUIRE(::kill(pid, SIGKILL) == 0);
+  eventually("another worker is idle", [&] { return supervisor.wait_for_idle(1).pids().front() != pid; });
+}
+
+std::string command(const SupervisorUnderTest& supervisor, const std::string& name) {
+  return run_supervisor({name, "-c", supervisor.config_file()}).output;
+}
+
+}  // namespace
+
+TEST_CASE("FAULTS 129: a link that leads to another release changes nothing before a reload or a restart") {
+  const Releases releases;
+  const Program program;
+  const auto supervisor = start(program, releases.text().text());
+  (void)supervisor->wait_for_log(releases.says("1"));
+  releases.link_to("2");
+  kill_worker(*supervisor);
+  (void)supervisor->wait_for_log(releases.says("1"), 2);
+  supervisor->upgrade();
+  kill_worker(*supervisor);
+  (void)supervisor->wait_for_log(releases.says("1"), 3);
+  CHECK(supervisor->count_in_log("release 2") == 0);
+
+  CHECK(command(*supervisor, "reload") == "pool main: reloaded, workers are replaced: command, directory\n");
+  (void)supervisor->wait_for_log(releases.says("2"));
+  CHECK(command(*supervisor, "reload") == "pool main: reloaded, unchanged\n");
+  releases.link_to("1");
+  (void)command(*supervisor, "restart");
+  (void)supervisor->wait_for_log(releases.says("1"), 4);
+  releases.link_to("2");
+  kill_worker(*supervisor);
+  (void)supervisor->wait_for_log(releases.says("1"), 5);
+  CHECK(supervisor->count_in_log("runs another file") == 0);
+}
+
+TEST_CASE("FAULTS 130: a worker that is started from a replaced file serves, and the log says so once") {
+  const Releases releases;
+  SupervisorUnderTest supervisor(releases.text());
+  (void)supervisor.wait_for_log(releases.says("1"));
+  releases.write("1", "another file");
+  kill_worker(supervisor);
+  CHECK(supervisor.wait_for_log("runs another file than generation 1 was started with")
+            .find(releases.directory.at("current") + "/app was replaced") != std::string::npos);
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+  kill_worker(supervisor);
+  (void)supervisor.wait_for_log("this is another file", 2);
+  CHECK(supervisor.count_in_log("runs another file") == 1);
+
+  CHECK(command(supervisor, "reload") == "pool main: reloaded, workers are replaced: command\n");
+  (void)supervisor.wait_for_log("this is another file", 3);
+  kill_worker(supervisor);
+  (void)supervisor.wait_for_log("this is another file", 4);
+  CHECK(supervisor.count_in_log("runs another file") == 1);
+}
+
+TEST_CASE("FAULTS 130: when the release of the workers is removed, the next one runs the present release") {
+  const Releases releases;
+  SupervisorUnderTest supervisor(releases.text());
+  (void)supervisor.wait_for_log(releases.says("1"));
+  releases.link_to("2");
+  std::filesystem::remove_all(releases.directory.at("releases/1"));
+  kill_worker(supervisor);
+  (void)supervisor.wait_for_log(releases.says("2"));
+  (void)supervisor.wait_for_log("its release was removed");
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+}
