@@ -89,8 +89,7 @@ int run(const std::string& file, const std::string& program) {
   normalize_process();
   hold_only_requests();
   // The spawner comes first: it must inherit no descriptor, and nothing that the supervisor reads.
-  rlimit original{};
-  (void)getrlimit(RLIMIT_NOFILE, &original);
+  const rlimit original = descriptor_limits();
   auto spawner = start_spawner(original);
   if (!spawner) return print_error(spawner.error().message()), kUsageOrConfig;
   (void)raise_descriptor_limit();

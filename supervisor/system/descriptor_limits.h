@@ -7,6 +7,8 @@
 
 namespace prefork {
 
+/// Where the system does not tell them, what is usual: 1024.
+[[nodiscard]] rlimit descriptor_limits();
 /// Raises the soft limit to the hard one. Returns the limits as they were: workers get them.
 [[nodiscard]] rlimit raise_descriptor_limit();
 /// The soft limit.
