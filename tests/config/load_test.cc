@@ -131,7 +131,7 @@ TEST_CASE("FAULTS 94: a text in force is read with what the machine answered, an
           "directory": "/no/such/directory", "user": "no-such-user", "supervisor_user": "no-such-user"})";
   MachineAnswers answers{
       Identity{7, 8, {}},
-      {{"main", "/srv/gone", Identity{4, 5, {5, 6}}, 77, {"shop", "/srv/shop", "/bin/sh"}, {{{}, 9}}}}};
+      {{"main", "/srv/gone", Identity{4, 5, {5, 6}}, 77, {"shop", "/srv/shop", "/bin/sh"}, {}, {{{}, 9}}}}};
   const auto read = read_in_force({text, &answers}, "pool.json", system_programs());
   for (const ConfigProblem& mistake : read.mistakes) FAIL_CHECK(mistake.message());
   const PoolConfig& pool = read.config.pools.front();
