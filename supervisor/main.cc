@@ -24,7 +24,6 @@
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/log_sink.h"
 #include "supervisor/spawner/spawner.h"
-#include "supervisor/system/config_lock.h"
 #include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/own_process.h"
 #include "supervisor/system/program_path.h"
@@ -94,8 +93,6 @@ int run(const std::string& file, const std::string& program) {
   if (!spawner) return print_error(spawner.error().message()), kUsageOrConfig;
   (void)raise_descriptor_limit();
 
-  auto lock = lock_config(file);
-  if (!lock) return print_error(lock.error().message()), kUsageOrConfig;
   const auto config = load_or_print(file);
   if (!config) return kUsageOrConfig;
   const StartAnswers answers = ask_at_start(*config, file);
@@ -108,7 +105,7 @@ int run(const std::string& file, const std::string& program) {
   Supervisor supervisor({{file, command_search(), std::move(activated)}, original, program}, log,
                         std::move(spawner).value());
   unblock_signals();  // the handlers stand
-  if (auto started = supervisor.start(*config, answers, std::move(lock).value()); !started) {
+  if (auto started = supervisor.start(*config, answers); !started) {
     log.error("{}", started.error().message());
     if (!config->log_file.empty()) return print_error(started.error().message()), 1;
     return 1;

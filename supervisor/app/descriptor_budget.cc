@@ -15,7 +15,7 @@
 namespace prefork {
 namespace {
 
-/// The loop, signals, log, lock, spawners, the children of a reload and of an upgrade, and files that
+/// The loop, signals, log, spawners, the children of a reload and of an upgrade, and files that
 /// libraries open for a moment.
 constexpr std::size_t kBaseDescriptors = 64;
 /// A message names at most so many settings.

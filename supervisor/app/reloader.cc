@@ -11,7 +11,6 @@
 #include "proto/joined.h"
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/loop/log_sink.h"
-#include "supervisor/system/config_lock.h"
 #include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/worker_users.h"
 
@@ -19,8 +18,7 @@ namespace prefork {
 
 Reloader::Reloader(Source source, const Parts& parts) : source_(std::move(source)), parts_(parts) {}
 
-Result<void> Reloader::start(const Config& config, const StartAnswers& answers, Fd lock) {
-  lock_ = std::move(lock);
+Result<void> Reloader::start(const Config& config, const StartAnswers& answers) {
   keys_ = config;
   Changes changes;
   return apply(config, answers.warnings, &answers, changes);
@@ -42,9 +40,7 @@ ReloadVerdict Reloader::reload(const Result<ConfigAnswer>& answer) {
   ReloadVerdict verdict;
   auto applied = answer ? apply_answer(answer.value(), verdict) : Result<void>(answer.error());
   verdict.applied = applied.ok();
-  if (applied) {
-    renew_lock();
-  } else {
+  if (!applied) {
     if (verdict.mistakes.empty()) verdict.mistakes.push_back(applied.error().message());
     parts_.log.error("reload refused, nothing has changed: {}", applied.error().message());
   }
@@ -70,10 +66,11 @@ Result<void> Reloader::apply(const Config& config, const std::vector<std::string
   if (auto fits = check_descriptor_budget(config, descriptor_limit(), first_client); !fits)
     return Error{source_.file + ": " + fits.error().message()};
   if (auto users = check_users(config, parts_.spawner.pid()); !users) return users;
-  auto sockets = open_sockets(config);
-  if (!sockets) return sockets.error();
+  // The control socket first: it shows best that another supervisor runs with the file.
   auto control = open_control(config);
   if (!control) return control.error();
+  auto sockets = open_sockets(config);
+  if (!sockets) return sockets.error();
   auto log_file = open_log_file(config);
   if (!log_file) return log_file.error();
   for (const std::string& warning : warnings) parts_.log.warn("{}", warning);
@@ -198,18 +195,8 @@ void Reloader::report(Changes& changes, std::string line) {
   changes.push_back(std::move(line));
 }
 
-void Reloader::renew_lock() {
-  if (locks(lock_, source_.file)) return;
-  if (auto lock = lock_config(source_.file)) {
-    lock_ = std::move(lock).value();
-  } else {
-    parts_.log.warn("{}", lock.error().message());
-  }
-}
-
 void Reloader::write_state(SupervisorState& state) const {
   state.config_file = source_.file;
-  state.config_lock = Carried{lock_.get()};
   state.activated = source_.activated.state();
   state.running.config_text = text_;
   if (!state.running.answers) state.running.answers.emplace();
@@ -217,7 +204,7 @@ void Reloader::write_state(SupervisorState& state) const {
 }
 
 void Reloader::adopt(const SupervisorState& state, const Config& config) {
-  lock_.reset(static_cast<int>(state.config_lock));
+  Fd(static_cast<int>(state.config_lock)).reset();
   text_ = state.running.config_text;
   keys_ = config;
 }

@@ -1,6 +1,6 @@
 // Puts a configuration into force, at the start and at each reload: all of it or nothing. Opens the sockets
-// that it names, and creates, changes and removes pools. Holds what is in force: the file's lock, its text
-// and its keys. Reads no file: at a reload, ReloadRounds has it read.
+// that it names, and creates, changes and removes pools. Holds what is in force: the file's text and its
+// keys. Reads no file: at a reload, ReloadRounds has it read.
 #pragma once
 
 #include <optional>
@@ -45,7 +45,7 @@ class Reloader {
   Reloader(Source source, const Parts& parts);
 
   /// Puts the first configuration into force. After an error no pool is there and nothing is left open.
-  [[nodiscard]] Result<void> start(const Config& config, const StartAnswers& answers, Fd lock);
+  [[nodiscard]] Result<void> start(const Config& config, const StartAnswers& answers);
   /// What a reload is to ask.
   [[nodiscard]] ConfigRequest request() const;
   /// Puts what was read into force. A refusal changes nothing; its reasons are logged too.
@@ -87,12 +87,9 @@ class Reloader {
   /// Reports the keys outside the pools that differ from those in force. use_control() reports `control`.
   void report_file_keys(const Config& config, Changes& changes);
   void report(Changes& changes, std::string line);
-  /// Locks the file anew if another of the same name has taken its place.
-  void renew_lock();
 
   Source source_;
   Parts parts_;
-  Fd lock_;
   FileKeys keys_;     ///< of the configuration in force
   std::string text_;  ///< its text, as it was read
 };

@@ -54,9 +54,9 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
   before_sleep_.start(Callback::to<&Supervisor::on_before_sleep>(*this));
 }
 
-Result<void> Supervisor::start(const Config& config, const StartAnswers& answers, Fd config_lock) {
+Result<void> Supervisor::start(const Config& config, const StartAnswers& answers) {
   spawner_.begin();
-  return reloader_.start(config, answers, std::move(config_lock));
+  return reloader_.start(config, answers);
 }
 
 // Before the first worker is started: where processes are limited, threads come first.

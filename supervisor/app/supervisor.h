@@ -44,7 +44,7 @@ class Supervisor final : private Operations,
   Supervisor(Options options, Log& log, SpawnerProcess spawner);
 
   /// Opens everything that `config` names. After an error nothing has been started and nothing is left open.
-  [[nodiscard]] Result<void> start(const Config& config, const StartAnswers& answers, Fd config_lock);
+  [[nodiscard]] Result<void> start(const Config& config, const StartAnswers& answers);
   /// Instead of start(): goes on from the state that an older program has left in this process.
   void adopt(const SupervisorState& state, const AdoptedConfigs& configs);
   /// Returns when a signal or a request has stopped it. The exit status: 0 when everything was finished, 1

@@ -25,7 +25,7 @@ struct SupervisorState {
   std::string version;  ///< of the program that wrote the state
   std::int64_t pid = 0;
   std::string config_file;
-  Carried config_lock = Carried::kNone;
+  Carried config_lock = Carried::kNone;                      ///< of an earlier version: to be closed
   std::uint64_t descriptors_soft = 0, descriptors_hard = 0;  ///< RLIMIT_NOFILE of workers
   Instant started_at, last_status, written_at;
   bool status_due = false;

@@ -1,5 +1,5 @@
 // Sets right what the supervisor's process inherits from the process that starts it: descriptors 0 to 2,
-// signals, orphans. Limits, lock and user are in files of their own: descriptor_limits, config_lock,
+// signals, orphans. Limits and user are in files of their own: descriptor_limits,
 // give_up_root.
 #pragma once
 

@@ -46,7 +46,7 @@ SupervisorState sample() {
   pool.sockets.push_back({Ticket::make(2, 1), Carried::kNone, true});
   state.running.pools.push_back(pool);
   state.running.answers =
-      MachineAnswers{Identity{1, 2, {3}}, {}, {{"web", "/bin/true", {}, 4, {}, {{{"::1"}, 5, 6}}}}};
+      MachineAnswers{Identity{1, 2, {3}}, {{"web", "/bin/true", {}, 4, {}, {}, {{{"::1"}, 5, 6}}}}};
   state.leaving.push_back({"{}", {}, {pool}});
   state.leaving[0].pools[0].workers[0].channel = Carried{10};
   state.leaving[0].pools[0].sockets[0].socket = Carried{11};
