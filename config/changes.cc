@@ -149,9 +149,15 @@ struct Key {
 
 /// The attributes of a listener, which may differ at the same place.
 constexpr Key<ListenAddress> kListenerKeys[] = {
-    {"backlog", unequal<&ListenAddress::backlog>},       {"mode", unequal<&ListenAddress::mode>},
-    {"owner", unequal<&ListenAddress::owner>},           {"group", unequal<&ListenAddress::group>},
+    {"backlog", unequal<&ListenAddress::backlog>},
+    {"mode", unequal<&ListenAddress::mode>},
+    {"owner", unequal<&ListenAddress::owner>},
+    {"group", unequal<&ListenAddress::group>},
     {"reuse_port", unequal<&ListenAddress::reuse_port>},
+    {"addresses of the host",
+     [](const ListenAddress& before, const ListenAddress& after) {
+       return before.answers.hosts != after.answers.hosts;
+     }},
 };
 
 constexpr Key<FileKeys> kFileKeys[] = {

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 
 #include "proto/digits.h"
@@ -122,6 +123,21 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
 
 bool same_place(const ListenAddress& a, const ListenAddress& b) {
   return a.kind == b.kind && a.host == b.host && a.port == b.port && a.path == b.path;
+}
+
+std::vector<ListenAddress> one_per_socket(const ListenAddress& address) {
+  if (address.answers.hosts.size() < 2) return {address};
+  std::vector<ListenAddress> sockets(address.answers.hosts.size(), address);
+  for (std::size_t i = 0; i < sockets.size(); ++i) sockets[i].answers.hosts = {address.answers.hosts[i]};
+  return sockets;
+}
+
+const std::string& numeric_host(const ListenAddress& socket) {
+  return socket.answers.hosts.empty() ? socket.host : socket.answers.hosts.front();
+}
+
+bool same_socket(const ListenAddress& a, const ListenAddress& b) {
+  return a.kind == b.kind && numeric_host(a) == numeric_host(b) && a.port == b.port && a.path == b.path;
 }
 
 std::string ListenAddress::text() const {

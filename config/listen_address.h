@@ -55,6 +55,13 @@ struct ListenAddress {
 /// Whether two sockets cannot be bound to these addresses at the same time; ignores the attributes.
 [[nodiscard]] bool same_place(const ListenAddress& a, const ListenAddress& b);
 
+/// The same address once for each of its sockets: for each numeric address of a host name.
+[[nodiscard]] std::vector<ListenAddress> one_per_socket(const ListenAddress& address);
+/// The numeric address of a TCP socket; empty: all addresses. A host name without an answer stays a name.
+[[nodiscard]] const std::string& numeric_host(const ListenAddress& socket);
+/// As same_place(), for addresses of one socket each: a host name is the same place as its numeric address.
+[[nodiscard]] bool same_socket(const ListenAddress& a, const ListenAddress& b);
+
 [[nodiscard]] bool is_numeric_host(const std::string& host);
 
 }  // namespace prefork

@@ -34,6 +34,14 @@ struct Share {
   }
 };
 
+/// The sockets of listeners, and the files of unix sockets.
+std::size_t sockets_of(const std::vector<ListenAddress>& listeners) {
+  std::size_t count = 0;
+  for (const ListenAddress& address : listeners)
+    count += one_per_socket(address).size() + (address.kind == ListenAddress::Kind::kUnixPath ? 1 : 0);
+  return count;
+}
+
 std::vector<Share> shares_of(const PoolConfig& pool, std::size_t index) {
   std::vector<Share> shares;
   const auto add = [&](Setting setting, std::size_t own, std::size_t clients) {
@@ -46,7 +54,7 @@ std::vector<Share> shares_of(const PoolConfig& pool, std::size_t index) {
   const std::size_t held = std::size_t{pool.workers} * slots;
   add(Setting::kWorkers, processes * (pool.output == Output::kPrefix ? 3 : 2), slots == 1 ? held : 0);
   add(Setting::kHeld, 0, slots == 1 ? 0 : held);
-  add(Setting::kListeners, pool.listen.size() * 2, 0);
+  add(Setting::kListeners, sockets_of(pool.listen) * 2, 0);
   add(Setting::kQueue, 0, pool.queue.max);
   // Without a maximum the lobby takes the descriptors that are left, and evicts connections when none is.
   add(Setting::kParked, 0, pool.keep_alive.park ? pool.keep_alive.max : 0);
@@ -55,7 +63,7 @@ std::vector<Share> shares_of(const PoolConfig& pool, std::size_t index) {
 }
 
 std::vector<Share> shares_of(const Config& config) {
-  const std::size_t control = config.control.empty() ? 0 : ControlSocket::kMaxClients + 2;
+  const std::size_t control = config.control.empty() ? 0 : ControlSocket::kMaxClients + 4;
   std::vector<Share> shares{{Setting::kSupervisor, 0, {.own = kBaseDescriptors + control, .clients = 0}}};
   for (std::size_t i = 0; i < config.pools.size(); ++i) {
     for (const Share& share : shares_of(config.pools[i], i)) shares.push_back(share);

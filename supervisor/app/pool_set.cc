@@ -72,16 +72,6 @@ Result<std::vector<PoolRunner*>> PoolSet::named(const std::optional<std::string>
   return found;
 }
 
-ListenSocket* PoolSet::listening_at(const ListenAddress& address, const std::string& preferred) const {
-  ListenSocket* elsewhere = nullptr;
-  for (const auto& pool : present_) {
-    ListenSocket* socket = pool->listeners().socket_at(address);
-    if (socket != nullptr && pool->config().name == preferred) return socket;
-    if (elsewhere == nullptr) elsewhere = socket;
-  }
-  return elsewhere;
-}
-
 void PoolSet::evict_parked() {
   for_each([](PoolRunner& pool) { pool.free_descriptors(); });
 }
@@ -124,12 +114,11 @@ void PoolSet::start_anew(const PoolState& state, const Config& config) {
   const PoolConfig* found = find_pool(config, state.name);
   std::vector<ListenSocket> sockets;
   std::set<int> kept;
-  for (std::size_t i = 0; found != nullptr && i < std::min(found->listen.size(), state.listeners.size());
-       ++i) {
-    const ListenerState& listener = state.listeners[i];
-    kept.insert(static_cast<int>(listener.socket));
-    sockets.push_back(ListenSocket::adopt(found->listen[i], Fd(static_cast<int>(listener.socket)),
-                                          static_cast<ino_t>(listener.file)));
+  for (std::size_t i = 0; found != nullptr && i < state.listeners.size(); ++i) {
+    auto socket = adopt_socket(found->listen, state.listeners[i], i);
+    if (!socket) continue;
+    kept.insert(socket->descriptor());
+    sockets.push_back(std::move(*socket));
   }
   // The workers see the end of their channels.
   for (const int descriptor : descriptors_in(state)) {

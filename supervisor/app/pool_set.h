@@ -53,9 +53,6 @@ class PoolSet {
   /// The present pools that a request means: the one of this name, or all of them. Never empty; an error when
   /// no pool has the name, or when stopping.
   [[nodiscard]] Result<std::vector<PoolRunner*>> named(const std::optional<std::string>& name) const;
-  /// The socket of a present pool that listens at the same place as `address`: the socket of the pool
-  /// `preferred` if it has one. Null: no present pool listens there.
-  [[nodiscard]] ListenSocket* listening_at(const ListenAddress& address, const std::string& preferred) const;
 
   // For an upgrade in place. write_state() not inside a callback of a pool.
   void write_state(SupervisorState& state) const;

@@ -69,8 +69,8 @@ Result<void> Reloader::apply(const Config& config, const std::vector<std::string
   // The control socket first: it shows best that another supervisor runs with the file.
   auto control = open_control(config);
   if (!control) return control.error();
-  auto sockets = open_sockets(config);
-  if (!sockets) return sockets.error();
+  auto opened = SocketOpener(parts_.log, parts_.pools, source_.activated).open(config);
+  if (!opened) return opened.error();
   auto log_file = open_log_file(config);
   if (!log_file) return log_file.error();
   for (const std::string& warning : warnings) parts_.log.warn("{}", warning);
@@ -85,9 +85,11 @@ Result<void> Reloader::apply(const Config& config, const std::vector<std::string
   if (log_file.value()) parts_.log.sink().go_on_in(config.log_file, std::move(*log_file.value()));
   report_file_keys(config, changes);
   use_control(config, std::move(control).value(), changes);
-  for (std::size_t i = 0; i < config.pools.size(); ++i) take_over(config.pools[i], sockets.value()[i]);
+  std::vector<std::vector<ListenSocket>> sockets;
   for (std::size_t i = 0; i < config.pools.size(); ++i)
-    apply_pool(config.pools[i], config.stop_timeout, std::move(sockets.value()[i]), changes);
+    sockets.push_back(take_over(config.pools[i], std::move(opened.value()[i])));
+  for (std::size_t i = 0; i < config.pools.size(); ++i)
+    apply_pool(config.pools[i], config.stop_timeout, std::move(sockets[i]), changes);
   remove_pools_missing_in(config, changes);
   parts_.pools.order_as(config.pools);
   keys_ = config;
@@ -120,45 +122,29 @@ void Reloader::remove_pools_missing_in(const Config& config, Changes& changes) {
   }
 }
 
-Result<Reloader::Sockets> Reloader::open_sockets(const Config& config) {
-  Sockets sockets;
-  for (const PoolConfig& pool : config.pools) {
-    sockets.emplace_back();
-    for (const ListenAddress& address : pool.listen) {
-      const ListenSocket* running = parts_.pools.listening_at(address, pool.name);
-      if (running == nullptr)
-        parts_.pools.for_each([&address](PoolRunner& each) { each.listeners().end_drain_at(address); });
-      auto socket = running == nullptr ? open_socket(address) : running->share(address);
-      if (!socket) return socket.error();
-      sockets.back().push_back(std::move(socket).value());
+std::vector<ListenSocket> Reloader::take_over(const PoolConfig& config, SocketOpener::PoolSockets opened) {
+  std::vector<ListenSocket> sockets;
+  for (SocketOpener::Opened& one : opened) {
+    if (one.running == nullptr) {
+      parts_.log.info("pool {}: listening on {}", config.name, one.socket.name());
+    } else if (auto taken = one.socket.take_over(*one.running); !taken) {
+      parts_.log.error("{}", taken.error().message());
     }
+    sockets.push_back(std::move(one.socket));
   }
   return sockets;
 }
 
-Result<ListenSocket> Reloader::open_socket(const ListenAddress& address) const {
-  if (address.kind != ListenAddress::Kind::kSystemd) return ListenSocket::open(address);
-  auto passed = source_.activated.find(address.path);
-  if (!passed) return passed.error();
-  return ListenSocket::activated(address, std::move(passed).value());
-}
-
-void Reloader::take_over(const PoolConfig& config, std::vector<ListenSocket>& sockets) {
-  for (ListenSocket& socket : sockets) {
-    ListenSocket* running = parts_.pools.listening_at(socket.address(), config.name);
-    if (running == nullptr) {
-      parts_.log.info("pool {}: listening on {}", config.name, socket.name());
-    } else if (auto taken = socket.take_over(*running); !taken) {
-      parts_.log.error("{}", taken.error().message());
-    }
-  }
-}
-
 Result<std::optional<ListenSocket>> Reloader::open_control(const Config& config) const {
-  if (config.control.empty() || config.control == parts_.control.path()) return std::optional<ListenSocket>();
+  const bool stays = config.control == parts_.control.path();
+  if (config.control.empty() || (stays && !parts_.control.file_is_gone()))
+    return std::optional<ListenSocket>();
   auto socket = ListenSocket::open(control_address(config.control));
-  if (!socket) return Error{"control socket: " + socket.error().message()};
-  return std::optional<ListenSocket>(std::move(socket).value());
+  if (socket) return std::optional<ListenSocket>(std::move(socket).value());
+  Error error{"control socket: " + socket.error().message()};
+  if (!stays) return error;
+  parts_.log.error("{}; its file is gone, and no client can connect to it", error.message());
+  return std::optional<ListenSocket>();
 }
 
 Result<std::optional<Fd>> Reloader::open_log_file(const Config& config) const {
@@ -171,7 +157,7 @@ Result<std::optional<Fd>> Reloader::open_log_file(const Config& config) const {
 }
 
 void Reloader::use_control(const Config& config, std::optional<ListenSocket> socket, Changes& changes) {
-  if (config.control == parts_.control.path()) return;
+  if (config.control == parts_.control.path() && !socket) return;
   parts_.control.listen(std::move(socket));
   report(changes, config.control.empty() ? "control socket closed" : "control socket at " + config.control);
 }

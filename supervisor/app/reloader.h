@@ -1,6 +1,6 @@
-// Puts a configuration into force, at the start and at each reload: all of it or nothing. Opens the sockets
-// that it names, and creates, changes and removes pools. Holds what is in force: the file's text and its
-// keys. Reads no file: at a reload, ReloadRounds has it read.
+// Puts a configuration into force, at the start and at each reload: all of it or nothing. Has the sockets
+// opened that it names, and creates, changes and removes pools. Holds what is in force: the file's text and
+// its keys. Reads no file: at a reload, ReloadRounds has it read.
 #pragma once
 
 #include <optional>
@@ -13,6 +13,7 @@
 #include "supervisor/app/config_answer.h"
 #include "supervisor/app/confinement.h"
 #include "supervisor/app/pool_set.h"
+#include "supervisor/app/socket_opener.h"
 #include "supervisor/control/control_event.h"
 #include "supervisor/control_server/control_socket.h"
 #include "supervisor/loop/callback.h"
@@ -61,8 +62,7 @@ class Reloader {
   /// For the disk of a new log file, at a reload: a healthy one takes less than a millisecond.
   static constexpr Duration kLogPatience = std::chrono::milliseconds(100);
 
-  using Changes = std::vector<std::string>;                ///< a line for each thing that a reload changed
-  using Sockets = std::vector<std::vector<ListenSocket>>;  ///< those of each pool, in the file's order
+  using Changes = std::vector<std::string>;  ///< a line for each thing that a reload changed
 
   /// `at_start`: null at a reload.
   [[nodiscard]] Result<void> apply(const Config& config, const std::vector<std::string>& warnings,
@@ -73,12 +73,11 @@ class Reloader {
   void apply_pool(const PoolConfig& config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
                   Changes& changes);
   void remove_pools_missing_in(const Config& config, Changes& changes);
-  /// Every socket that `config` names: shared with the pool that listens there now, or new.
-  [[nodiscard]] Result<Sockets> open_sockets(const Config& config);
-  [[nodiscard]] Result<ListenSocket> open_socket(const ListenAddress& address) const;
-  /// Makes each of `sockets` that is shared with a running listener the owner of the socket.
-  void take_over(const PoolConfig& config, std::vector<ListenSocket>& sockets);
-  /// The new control socket; none if it stays as it is or `config` has none.
+  /// Makes each of `opened` that is shared with a running listener the owner of the socket.
+  [[nodiscard]] std::vector<ListenSocket> take_over(const PoolConfig& config,
+                                                    SocketOpener::PoolSockets opened);
+  /// The new control socket; none if it stays as it is or `config` has none. One whose file is gone is opened
+  /// anew.
   [[nodiscard]] Result<std::optional<ListenSocket>> open_control(const Config& config) const;
   /// The log file that `config` names, if it is another than now; not valid: lines go to standard error, or
   /// the file is in use already.

@@ -140,6 +140,7 @@ SupervisorStatus Supervisor::status() const {
   for (const pid_t pid : {spawner_.pid(), spawner_.standby_pid()}) {
     if (pid != 0) status.spawners.push_back(pid);
   }
+  status.control_file_missing = control_.file_is_removed();
   if (clients_.are_protected()) status.seccomp_from = clients_.first();
   for (const auto& pool : pools_.present()) status.pools.push_back(pool->status());
   for (const auto& pool : pools_.leaving()) {

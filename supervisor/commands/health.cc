@@ -2,19 +2,35 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 namespace prefork {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// The unix sockets whose file was removed.
+std::vector<std::string> unreachable_listeners(const Json& pool) {
+  std::vector<std::string> addresses;
+  for (const Json& listener : pool.value("listeners", Json::array())) {
+    if (listener.value("file_missing", false)) addresses.push_back(listener.value("address", ""));
+  }
+  return addresses;
+}
+
 std::string pool_line(const Json& pool, bool fine) {
   const auto number = [&](const char* key) { return std::to_string(pool.value(key, std::uint64_t{0})); };
   std::string text = "pool " + pool.value("name", "") + ": " + (fine ? "fine" : "not healthy") + ", ";
-  if (pool.value("wanted", 0) == 0) return text + "meant to have no workers";
-  text += number("ready") + " of " + number("wanted") + " workers ready";
+  if (pool.value("wanted", 0) == 0) {
+    text += "meant to have no workers";
+  } else {
+    text += number("ready") + " of " + number("wanted") + " workers ready";
+  }
   if (pool.value("start_failures", 0) > 0)
     text += "; new workers die, " + number("start_failures") + " in a row";
+  for (const std::string& address : unreachable_listeners(pool))
+    text += "; the file of " + address + " is missing, a reload opens it anew";
   return text;
 }
 
@@ -28,7 +44,8 @@ Health judge_health(const Json& status) {
   }
   for (const Json& pool : status.value("pools", Json::array())) {
     if (pool.value("removed", false)) continue;
-    const bool fine = pool.value("wanted", 0) == 0 || pool.value("ready", 0) > 0;
+    const bool works = pool.value("wanted", 0) == 0 || pool.value("ready", 0) > 0;
+    const bool fine = works && unreachable_listeners(pool).empty();
     health.healthy = health.healthy && fine;
     health.lines.push_back(pool_line(pool, fine));
   }

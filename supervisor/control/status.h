@@ -37,7 +37,8 @@ struct WorkerStatusLine {
 struct ListenerStatus {
   std::string name;
   std::uint64_t accepted = 0;
-  bool paused = false;  ///< out of descriptors or memory
+  bool paused = false;        ///< out of descriptors or memory
+  bool file_missing = false;  ///< the file of the unix socket was removed: no client can connect
   /// TCP: the connections in the kernel's backlog, and their maximum.
   std::optional<std::uint32_t> backlog = {}, backlog_limit = {};
 };
@@ -82,7 +83,8 @@ struct SupervisorStatus {
   Duration longest_turn{};         ///< of the event loop, since the start
   Duration longest_turn_lately{};  ///< within the last minute
   bool stopping = false;
-  std::vector<pid_t> spawners;  ///< the active one, then the standby
+  bool control_file_missing = false;  ///< the file of the control socket was removed
+  std::vector<pid_t> spawners;        ///< the active one, then the standby
   std::optional<int>
       seccomp_from;  ///< it cannot read from descriptors of this number and above: the clients'
   std::vector<PoolStatus> pools;

@@ -40,6 +40,7 @@ Json of(const ListenerStatus& listener) {
   return {{"address", listener.name},
           {"accepted", listener.accepted},
           {"paused", listener.paused},
+          {"file_missing", listener.file_missing},
           {"backlog", number(listener.backlog)},
           {"backlog_limit", number(listener.backlog_limit)}};
 }
@@ -115,6 +116,7 @@ Json of(const SupervisorStatus& status) {
           {"config_file", status.config_file},
           {"uptime_ms", milliseconds(status.uptime)},
           {"stopping", status.stopping},
+          {"control_file_missing", status.control_file_missing},
           {"strangers_reaped", status.strangers_reaped},
           {"longest_turn_ms", milliseconds(status.longest_turn)},
           {"longest_turn_last_minute_ms", milliseconds(status.longest_turn_lately)},

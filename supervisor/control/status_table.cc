@@ -24,6 +24,7 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
     std::string line = fmt::format("  listen {}: accepted {}", listener.name, listener.accepted);
     if (listener.backlog.value_or(0) > 0)
       line += fmt::format(", waiting in the kernel {} of {}", *listener.backlog, *listener.backlog_limit);
+    if (listener.file_missing) line += ", its file is missing: no client can connect, a reload opens it anew";
     if (listener.paused) {
       line += ", paused: out of descriptors or memory";
     } else if (!pool.accepting) {
@@ -80,6 +81,8 @@ void add_supervisor(const SupervisorStatus& status, std::vector<std::string>& li
                               status.pools.size() == 1 ? "" : "s"));
   lines.push_back(fmt::format("loop: longest turn {}, in the last minute {}", describe(status.longest_turn),
                               describe(status.longest_turn_lately)));
+  if (status.control_file_missing)
+    lines.emplace_back("control socket: its file is missing: no client can connect, a reload opens it anew");
 }
 
 }  // namespace

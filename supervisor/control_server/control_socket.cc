@@ -28,6 +28,7 @@ ControlSocket::ControlSocket(const Loop& loop, Log& log, Operations& operations)
 }
 
 void ControlSocket::listen(std::optional<ListenSocket> socket) {
+  if (listener_) listener_->drain_backlog();
   listener_.reset();
   if (!socket) return;
   listener_.emplace(loop_, log_, any_, static_cast<Listener::Owner&>(*this), std::move(*socket), 0);

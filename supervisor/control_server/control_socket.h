@@ -24,10 +24,14 @@ class ControlSocket final : public EventSink, private Listener::Owner {
 
   ControlSocket(const Loop& loop, Log& log, Operations& operations);
 
-  /// Listens at `socket` from now on, or nowhere. Connected clients stay. Not inside accepted().
+  /// Listens at `socket` from now on, or nowhere. Connected clients stay, and those that wait in the backlog
+  /// are accepted. Not inside accepted().
   void listen(std::optional<ListenSocket> socket);
   /// The path where it listens; empty: nowhere.
   [[nodiscard]] std::string path() const;
+  // Of the file at that path, as in ListenSocket.
+  [[nodiscard]] bool file_is_removed() const { return listener_ && listener_->socket().file_is_removed(); }
+  [[nodiscard]] bool file_is_gone() const { return listener_ && listener_->socket().file_is_gone(); }
 
   // For an upgrade in place. Clients are not carried over: they connect again.
   [[nodiscard]] ControlState state() const;

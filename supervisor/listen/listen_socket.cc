@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,13 +13,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <memory>
+#include <system_error>
 #include <utility>
-#include <vector>
 
 #include "proto/passing.h"
-#include "supervisor/listen/socket_file.h"
+#include "supervisor/listen/stale_socket.h"
 #include "supervisor/system/tcp_listener.h"
 
 namespace prefork {
@@ -61,44 +59,29 @@ sockaddr_un unix_address(const ListenAddress& address, socklen_t& size) {
   return name;
 }
 
-/// Succeeds when nothing is at the path, or a stale socket, which is removed.
-Result<void> clear_path(const ListenAddress& address) {
-  struct stat status {};
-  if (::lstat(address.path.c_str(), &status) < 0) {
-    return errno == ENOENT ? Result<void>() : Result<void>(listen_error(address, errno));
-  }
-  if (!S_ISSOCK(status.st_mode)) {
-    return Error{"listen " + address.text() +
-                 ": there is something else at that path, which is not a socket; " +
-                 "remove it or choose another path"};
-  }
-  const Fd probe(open_socket(AF_UNIX));
-  if (!probe.valid()) return listen_error(address, errno);
-  socklen_t size = 0;
-  const sockaddr_un name = unix_address(address, size);
-  const bool answered =
-      ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&name), size) == 0 || errno == EAGAIN;
-  if (answered) return bind_error(address, EADDRINUSE);
-  if (errno != ECONNREFUSED) return listen_error(address, errno);
-  if (::unlink(address.path.c_str()) < 0)
-    return listen_error(address, errno, "cannot remove the stale socket");
-  return {};
+/// The numeric address that a TCP socket is bound to; empty: it is none.
+std::string bound_host(int socket) {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof(bound);
+  char text[NI_MAXHOST] = "";
+  auto* name = reinterpret_cast<sockaddr*>(&bound);
+  const bool known = ::getsockname(socket, name, &size) == 0 &&
+                     ::getnameinfo(name, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0;
+  return known ? text : "";
 }
 
-/// Held while a path in the directory is checked and bound. Waits a second at most for another holder.
-Result<Fd> lock_directory(const ListenAddress& address) {
-  const std::size_t slash = address.path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : address.path.substr(0, slash + 1);
-  Fd lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!lock.valid()) return system_error("listen " + address.text() + ": " + directory);
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
-    if (errno != EWOULDBLOCK && errno != EINTR)
-      return listen_error(address, errno, "cannot lock its directory");
-    const timespec pause{.tv_sec = 0, .tv_nsec = 10'000'000};
-    (void)::nanosleep(&pause, nullptr);
-  }
-  return Error{"listen " + address.text() + ": another program holds a lock on " + directory};
+using AddressList = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
+
+/// The socket address of a numeric host; an empty host is all addresses.
+Result<AddressList> numeric_address(const ListenAddress& address, std::uint16_t port) {
+  addrinfo wanted{};
+  wanted.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;  // a name has been resolved before
+  wanted.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const std::string host = numeric_host(address).empty() ? "::" : numeric_host(address);
+  const int failure = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &wanted, &found);
+  if (failure != 0) return Error{"listen " + address.text() + ": " + ::gai_strerror(failure)};
+  return AddressList(found, ::freeaddrinfo);
 }
 
 }  // namespace
@@ -112,16 +95,19 @@ Result<ListenSocket> ListenSocket::activated(const ListenAddress& address, Fd so
   return ListenSocket(address, std::move(socket));
 }
 
-Result<ListenSocket> ListenSocket::open(const ListenAddress& address) {
+Result<ListenSocket> ListenSocket::open(const ListenAddress& address, std::uint16_t port) {
   ListenSocket opened(address, Fd());
   const bool tcp = address.kind == ListenAddress::Kind::kTcp;
-  if (auto bound = tcp ? opened.bind_tcp() : opened.bind_unix(); !bound) return bound.error();
+  if (auto bound = tcp ? opened.bind_tcp(port == 0 ? address.port : port) : opened.bind_unix(); !bound)
+    return bound.error();
   return opened;
 }
 
 ListenSocket ListenSocket::adopt(ListenAddress address, Fd socket, ino_t file) {
+  if (address.kind == ListenAddress::Kind::kTcp && !address.host.empty() && !is_numeric_host(address.host))
+    address.answers.hosts = {bound_host(socket.get())};
   ListenSocket adopted(std::move(address), std::move(socket));
-  adopted.file_ = file;
+  if (file != 0) adopted.adopt_file(file);
   (void)refuse_descriptors(adopted.socket_.get());  // an earlier version has not
   return adopted;
 }
@@ -132,39 +118,47 @@ Result<ListenSocket> ListenSocket::share(const ListenAddress& address) const {
   return shared;
 }
 
+void ListenSocket::adopt_file(ino_t file) {
+  auto found = SocketFile::open(address_.path, socket_.get(), file);
+  if (found) {
+    file_.emplace(std::move(found).value());
+  } else if (const std::error_code why = found.error().code; !why || why.value() == ENOENT) {
+    lost_file_ = file;
+  }
+}
+
 Result<void> ListenSocket::take_over(ListenSocket& shared_from) {
-  file_ = std::exchange(shared_from.file_, 0);
+  file_ = std::exchange(shared_from.file_, std::nullopt);
+  lost_file_ = std::exchange(shared_from.lost_file_, 0);
   shared_from.given_away_ = true;
   if (address_ == shared_from.address_) return {};
   if (address_.kind == ListenAddress::Kind::kUnixPath) {
-    if (auto set = set_permissions(file_); !set) return set.error();
+    const auto expected = file_ ? std::optional(file_->inode()) : std::nullopt;
+    const auto file = SocketFile::open(address_.path, socket_.get(), expected);
+    if (!file) return Error{"listen " + address_.text() + ": " + file.error().message()};
+    if (auto set = set_permissions(file.value()); !set) return set.error();
   }
   return listen();
 }
 
-ListenSocket::~ListenSocket() {
-  struct stat status {};
-  if (file_ == 0 || ::lstat(address_.path.c_str(), &status) < 0 || status.st_ino != file_) return;
-  (void)::unlink(address_.path.c_str());
+bool ListenSocket::file_is_removed() const { return lost_file_ != 0 || (file_ && file_->is_removed()); }
+
+bool ListenSocket::file_is_gone() const {
+  return lost_file_ != 0 || (file_ && file_->is_gone_from(address_.path));
 }
 
-Result<void> ListenSocket::bind_tcp() {
-  addrinfo wanted{};
-  wanted.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;  // a name has been resolved before
-  wanted.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const std::string all = "::";
-  const std::vector<std::string>& resolved = address_.answers.hosts;
-  const std::string& host = !resolved.empty()       ? resolved.front()
-                            : address_.host.empty() ? all
-                                                    : address_.host;
-  const int failure = ::getaddrinfo(host.c_str(), std::to_string(address_.port).c_str(), &wanted, &found);
-  if (failure != 0) return Error{"listen " + address_.text() + ": " + ::gai_strerror(failure)};
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+ListenSocket::~ListenSocket() {
+  if (file_ && !file_->is_gone_from(address_.path)) (void)::unlink(address_.path.c_str());
+}
+
+Result<void> ListenSocket::bind_tcp(std::uint16_t port) {
+  const auto numeric = numeric_address(address_, port);
+  if (!numeric) return numeric.error();
+  const addrinfo* found = numeric.value().get();
 
   sockaddr_in any{};
   any.sin_family = AF_INET;
-  any.sin_port = htons(address_.port);
+  any.sin_port = htons(port);
   const auto* target = found->ai_addr;
   socklen_t size = found->ai_addrlen;
   socket_.reset(open_socket(found->ai_family));
@@ -198,32 +192,32 @@ Result<void> ListenSocket::bind_unix() {
       return bind_error(address_, errno);
     return listen();
   }
-  // Two supervisors that start at the same time must not take each other's new socket for a stale one.
-  auto lock = lock_directory(address_);
-  if (!lock) return lock.error();
-  if (auto cleared = clear_path(address_); !cleared) return cleared;
+  if (auto cleared = remove_stale_socket(address_.path); !cleared)
+    return Error{"listen " + address_.text() + ": " + cleared.error().message()};
   // No client may connect before owner and mode are as configured.
   const mode_t mask = ::umask(0177);
   const int bound = ::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&name), size);
   const int error = errno;
   ::umask(mask);
   if (bound < 0) return bind_error(address_, error);
-  auto file = set_permissions({});
-  if (!file) return file.error();
-  file_ = file.value();
-  return listen();
+  auto file = SocketFile::open(address_.path, socket_.get());
+  if (!file) return Error{"listen " + address_.text() + ": " + file.error().message()};
+  file_.emplace(std::move(file).value());
+  if (auto set = set_permissions(*file_); !set) return set;
+  if (auto listening = listen(); !listening) return listening;
+  // See remove_stale_socket(): until it listened, this socket looked like a stale one.
+  if (!file_is_gone()) return {};
+  return Error{"listen " + address_.text() + ": another process has taken the path at the same moment"};
 }
 
-Result<ino_t> ListenSocket::set_permissions(std::optional<ino_t> expected) const {
+Result<void> ListenSocket::set_permissions(const SocketFile& file) const {
   const uid_t owner = address_.answers.owner.value_or(static_cast<uid_t>(-1));
   const gid_t group = address_.answers.group.value_or(static_cast<gid_t>(-1));
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  auto file = SocketFile::open(address_.path, socket_.get(), expected);
-  auto set = file ? file.value().set_owner(owner, group) : Result<void>(file.error());
-  if (set) set = file.value().set_mode(address_.mode.value_or(0777 & ~mask));
-  if (!set) return Error{"listen " + address_.text() + ": " + set.error().message()};
-  return file.value().inode();
+  auto set = file.set_owner(owner, group);
+  if (set) set = file.set_mode(address_.mode.value_or(0777 & ~mask));
+  return set ? set : Error{"listen " + address_.text() + ": " + set.error().message()};
 }
 
 Result<void> ListenSocket::listen() const {
@@ -231,15 +225,29 @@ Result<void> ListenSocket::listen() const {
   return {};
 }
 
-std::string ListenSocket::name() const {
-  if (address_.kind != ListenAddress::Kind::kTcp || address_.port != 0) return address_.text();
+std::uint16_t ListenSocket::port() const {
   sockaddr_storage bound{};
   socklen_t size = sizeof(bound);
-  if (::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&bound), &size) < 0) return address_.text();
+  if (::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&bound), &size) < 0) return address_.port;
+  return ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
+                                           : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+}
+
+std::string ListenSocket::name() const {
+  if (address_.kind != ListenAddress::Kind::kTcp) return address_.text();
   ListenAddress actual = address_;
-  actual.port = ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
-                                                  : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+  actual.host = numeric_host(address_);
+  if (actual.port == 0) actual.port = port();
   return actual.text();
+}
+
+bool is_on_this_machine(const ListenAddress& address) {
+  const auto numeric = numeric_address(address, 0);
+  if (!numeric) return false;
+  const addrinfo* found = numeric.value().get();
+  const Fd probe(open_socket(found->ai_family));
+  if (!probe.valid()) return errno != EAFNOSUPPORT;
+  return ::bind(probe.get(), found->ai_addr, found->ai_addrlen) == 0 || errno != EADDRNOTAVAIL;
 }
 
 }  // namespace prefork

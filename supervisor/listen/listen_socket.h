@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +13,8 @@
 #include "config/config.h"
 #include "proto/fd.h"
 #include "proto/result.h"
+#include "supervisor/core/ids.h"
+#include "supervisor/listen/socket_file.h"
 
 namespace prefork {
 
@@ -19,7 +22,8 @@ namespace prefork {
 /// taken it over.
 class ListenSocket {
  public:
-  [[nodiscard]] static Result<ListenSocket> open(const ListenAddress& address);
+  /// A host name must have its answer, one at most (see one_per_socket()). `port`: in the place of port 0.
+  [[nodiscard]] static Result<ListenSocket> open(const ListenAddress& address, std::uint16_t port = 0);
   /// A socket that was handed over at start, already listening. Its other owner keeps it: connections that
   /// are in the backlog when we close our copy are for the next server.
   [[nodiscard]] static Result<ListenSocket> activated(const ListenAddress& address, Fd socket);
@@ -28,19 +32,25 @@ class ListenSocket {
   [[nodiscard]] Result<ListenSocket> share(const ListenAddress& address) const;
   /// Takes the file over from `shared_from`. Applies backlog, mode, owner and group of its own address.
   [[nodiscard]] Result<void> take_over(ListenSocket& shared_from);
-  /// A socket that listens already, at an upgrade in place; `file`: see file_.
+  /// A socket that listens already, at an upgrade in place; `file` as file() was.
   [[nodiscard]] static ListenSocket adopt(ListenAddress address, Fd socket, ino_t file);
-  [[nodiscard]] ino_t file() const { return file_; }
-  /// Another ListenSocket has taken over: connections in the backlog are for that one.
-  [[nodiscard]] bool given_away() const { return given_away_; }
-  /// The socket goes on listening after this owner has closed it.
+  /// The inode of the unix socket's file that this owner removes; 0: none.
+  [[nodiscard]] ino_t file() const { return file_ ? file_->inode() : lost_file_; }
+  /// The file of the unix socket was removed: no client can connect. Never waits.
+  [[nodiscard]] bool file_is_removed() const;
+  /// The same, or something else is at the path. May wait for the file system.
+  [[nodiscard]] bool file_is_gone() const;
+  /// The socket goes on listening after this owner has closed it: another ListenSocket or systemd has it, and
+  /// connections in the backlog are for that one.
   [[nodiscard]] bool has_other_owner() const {
     return given_away_ || address_.kind == ListenAddress::Kind::kSystemd;
   }
 
   ListenSocket(ListenSocket&& other) noexcept
       : address_(std::move(other.address_)),
-        file_(std::exchange(other.file_, 0)),
+        entry_(other.entry_),
+        file_(std::exchange(other.file_, std::nullopt)),
+        lost_file_(std::exchange(other.lost_file_, 0)),
         socket_(std::move(other.socket_)) {}
   ListenSocket& operator=(ListenSocket&&) = delete;
   ListenSocket(const ListenSocket&) = delete;
@@ -49,21 +59,32 @@ class ListenSocket {
 
   [[nodiscard]] int descriptor() const { return socket_.get(); }
   [[nodiscard]] const ListenAddress& address() const { return address_; }
-  /// The real address: for port 0, with the port that the kernel has chosen.
+  /// Which listener of its pool it belongs to. One with a host name has a socket for each address.
+  [[nodiscard]] ListenerIndex entry() const { return entry_; }
+  void set_entry(ListenerIndex entry) { entry_ = entry; }
+  /// The real address: the numeric one of a host name; for port 0, the port that the kernel has chosen.
   [[nodiscard]] std::string name() const;
+  /// Of a TCP socket.
+  [[nodiscard]] std::uint16_t port() const;
 
  private:
   ListenSocket(ListenAddress address, Fd socket) : address_(std::move(address)), socket_(std::move(socket)) {}
-  [[nodiscard]] Result<void> bind_tcp();
+  void adopt_file(ino_t file);
+  [[nodiscard]] Result<void> bind_tcp(std::uint16_t port);
   [[nodiscard]] Result<void> bind_unix();
-  /// `expected`: the inode of the socket's file, if it is known.
-  [[nodiscard]] Result<ino_t> set_permissions(std::optional<ino_t> expected) const;
+  [[nodiscard]] Result<void> set_permissions(const SocketFile& file) const;
   [[nodiscard]] Result<void> listen() const;
 
   ListenAddress address_;
-  ino_t file_ = 0;  ///< the inode of the unix socket's file that we remove; 0: none
+  ListenerIndex entry_ = 0;
+  std::optional<SocketFile> file_;  ///< of a unix socket; removed when this owner is destroyed
+  ino_t lost_file_ = 0;             ///< in its place: it was gone from the path when this program took over
   bool given_away_ = false;
   Fd socket_;
 };
+
+/// Whether a socket can be bound to the numeric address. For a host name with several addresses, of which the
+/// machine may lack some.
+[[nodiscard]] bool is_on_this_machine(const ListenAddress& address);
 
 }  // namespace prefork

@@ -1,14 +1,28 @@
 #include "supervisor/listen/listener_set.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "proto/fd.h"
 
 namespace prefork {
 
+std::size_t entry_of(const ListenerState& state, std::size_t position) {
+  return state.entry.value_or(static_cast<std::uint32_t>(position));
+}
+
+std::optional<ListenSocket> adopt_socket(const std::vector<ListenAddress>& addresses,
+                                         const ListenerState& state, std::size_t position) {
+  const std::size_t entry = entry_of(state, position);
+  if (entry >= addresses.size()) return std::nullopt;
+  ListenSocket socket = ListenSocket::adopt(addresses[entry], Fd(static_cast<int>(state.socket)), state.file);
+  socket.set_entry(static_cast<ListenerIndex>(entry));
+  return socket;
+}
+
 Listener& ListenerSet::add_to(Listeners& listeners, ListenSocket socket) {
-  const auto index = static_cast<ListenerIndex>(listeners.size());
+  const ListenerIndex index = socket.entry();
   listeners.push_back(std::make_unique<Listener>(loop_, log_, clients_, owner_, std::move(socket), index));
   return *listeners.back();
 }
@@ -16,10 +30,18 @@ Listener& ListenerSet::add_to(Listeners& listeners, ListenSocket socket) {
 void ListenerSet::replace(std::vector<ListenSocket> sockets) {
   Listeners listeners;
   for (const auto& old : configured_) old->hand_over_waiting();
+  // Each is continued once at most: several may be at port 0.
+  std::vector<const Listener*> before;
+  for (const auto& old : configured_) before.push_back(old.get());
   for (ListenSocket& socket : sockets) {
-    const Listener* before = find(socket.address());
+    const auto same = std::find_if(before.begin(), before.end(), [&socket](const Listener* old) {
+      return same_socket(old->socket().address(), socket.address());
+    });
     Listener& added = add_to(listeners, std::move(socket));
-    if (before != nullptr) added.count_from(before->accepted());
+    if (same != before.end()) {
+      added.count_from((*same)->accepted());
+      before.erase(same);
+    }
     added.set_accepting(accepting_);
   }
   std::swap(configured_, listeners);
@@ -58,21 +80,9 @@ void ListenerSet::destroy_drained() {
 
 void ListenerSet::end_drain_at(const ListenAddress& address) {
   for (const auto& old : draining_) {
-    if (same_place(old->socket().address(), address)) old->end_drain();
+    if (same_socket(old->socket().address(), address)) old->end_drain();
   }
   destroy_drained();
-}
-
-Listener* ListenerSet::find(const ListenAddress& address) {
-  for (const auto& listener : configured_) {
-    if (same_place(listener->socket().address(), address)) return listener.get();
-  }
-  return nullptr;
-}
-
-ListenSocket* ListenerSet::socket_at(const ListenAddress& address) {
-  Listener* listener = find(address);
-  return listener == nullptr ? nullptr : &listener->socket();
 }
 
 std::vector<ListenerState> ListenerSet::state() const {
@@ -80,17 +90,17 @@ std::vector<ListenerState> ListenerSet::state() const {
   for (const auto& listener : configured_) {
     const ListenSocket& socket = std::as_const(*listener).socket();
     states.push_back({Carried{socket.descriptor()}, socket.file(), listener->accepted(),
-                      Carried{listener->waiting().get()}});
+                      Carried{listener->waiting().get()}, socket.entry()});
   }
   return states;
 }
 
 void ListenerSet::adopt(const std::vector<ListenAddress>& addresses,
                         const std::vector<ListenerState>& states) {
-  for (std::size_t i = 0; i < states.size() && i < addresses.size(); ++i) {
-    Fd socket(static_cast<int>(states[i].socket));
-    Listener& adopted =
-        add_to(configured_, ListenSocket::adopt(addresses[i], std::move(socket), states[i].file));
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    auto socket = adopt_socket(addresses, states[i], i);
+    if (!socket) continue;
+    Listener& adopted = add_to(configured_, std::move(*socket));
     adopted.count_from(states[i].accepted);
     adopted.adopt_waiting(Fd(static_cast<int>(states[i].waiting)));
   }

@@ -2,7 +2,9 @@
 // which drain before they are closed.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "config/listen_address.h"
@@ -14,6 +16,12 @@
 #include "supervisor/system/client_descriptors.h"
 
 namespace prefork {
+
+/// The listener that a carried socket belongs to. `position`: its place in the list of the pool's sockets.
+[[nodiscard]] std::size_t entry_of(const ListenerState& state, std::size_t position);
+/// The socket of a pool with these listeners; nothing when the pool has no such listener.
+[[nodiscard]] std::optional<ListenSocket> adopt_socket(const std::vector<ListenAddress>& addresses,
+                                                       const ListenerState& state, std::size_t position);
 
 class ListenerSet {
  public:
@@ -39,8 +47,6 @@ class ListenerSet {
   void end_drain_at(const ListenAddress& address);
 
   [[nodiscard]] const Listeners& configured() const { return configured_; }
-  /// The socket of the configured listener at the same place as `address`; null when there is none.
-  [[nodiscard]] ListenSocket* socket_at(const ListenAddress& address);
 
   // For an upgrade in place. Draining listeners are not carried over: the upgrade waits until they are
   // drained.
@@ -48,7 +54,6 @@ class ListenerSet {
   void adopt(const std::vector<ListenAddress>& addresses, const std::vector<ListenerState>& states);
 
  private:
-  [[nodiscard]] Listener* find(const ListenAddress& address);
   /// Adds a listener at the end of `listeners`.
   Listener& add_to(Listeners& listeners, ListenSocket socket);
 

@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 namespace prefork {
 namespace {
 
@@ -35,6 +37,20 @@ Result<SocketFile> SocketFile::open(const std::string& path, int socket, std::op
   if (!S_ISSOCK(status.st_mode) || status.st_nlink != 1 || other || bound_elsewhere(socket, status))
     return other_file();
   return SocketFile(std::move(file), status.st_ino);
+}
+
+bool SocketFile::is_removed() const {
+  struct statx status {};
+  return ::statx(file_.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &status) == 0 &&
+         status.stx_nlink == 0;
+}
+
+bool SocketFile::is_gone_from(const std::string& path) const {
+  struct stat ours {};
+  struct stat there {};
+  if (::fstat(file_.get(), &ours) < 0) return false;
+  if (::lstat(path.c_str(), &there) < 0) return errno == ENOENT || errno == ENOTDIR;
+  return ours.st_dev != there.st_dev || ours.st_ino != there.st_ino;
 }
 
 Result<void> SocketFile::set_owner(uid_t owner, gid_t group) const {

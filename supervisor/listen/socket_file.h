@@ -21,6 +21,10 @@ class SocketFile {
                                                std::optional<ino_t> expected = {});
 
   [[nodiscard]] ino_t inode() const { return inode_; }
+  /// The file has no name any more. Never waits: the file system is not asked.
+  [[nodiscard]] bool is_removed() const;
+  /// The path has no file now, or another one. False when that cannot be known. May wait for the file system.
+  [[nodiscard]] bool is_gone_from(const std::string& path) const;
   /// -1 changes nothing.
   [[nodiscard]] Result<void> set_owner(uid_t owner, gid_t group) const;
   [[nodiscard]] Result<void> set_mode(mode_t mode) const;

@@ -21,7 +21,8 @@ std::string_view to_string(Pool::Phase phase) {
 }
 
 ListenerStatus status_of(const Listener& listener) {
-  ListenerStatus status{listener.socket().name(), listener.accepted(), listener.paused()};
+  ListenerStatus status{listener.socket().name(), listener.accepted(), listener.paused(),
+                        listener.socket().file_is_removed()};
   if (const auto backlog = backlog_of(listener.socket().descriptor())) {
     status.backlog = backlog->waiting;
     status.backlog_limit = backlog->limit;

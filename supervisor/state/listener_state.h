@@ -3,24 +3,29 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "supervisor/state/carried.h"
 
 namespace prefork {
 
-/// A listening socket of a pool. The states of a pool's listeners have the order of the configuration.
+/// A listening socket of a pool.
 struct ListenerState {
   Carried socket = Carried::kNone;
   std::uint64_t file = 0;  ///< inode of the unix socket's file that the supervisor removes; 0: none
   std::uint64_t accepted = 0;
   /// An accepted socket that waits for a descriptor number of the clients' range.
   Carried waiting = Carried::kNone;
+  /// The listener's index in the configuration. Not set by earlier versions, which have one socket for each,
+  /// in that order.
+  std::optional<std::uint32_t> entry = {};
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("socket", self.socket), visit("file", self.file), visit("accepted", self.accepted);
     visit("unmoved", self.waiting);  // the name earlier versions use
+    visit("entry", self.entry);
   }
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "supervisor/core/pool.h"
+#include "supervisor/listen/listener_set.h"
 #include "supervisor/pool/pool_settings.h"
 
 namespace prefork {
@@ -36,6 +37,13 @@ std::string missing_part(const Pool& pool, const PoolState& state) {
   return "";
 }
 
+/// Whether each listener has a socket, and each socket a listener.
+bool covers_listeners(const PoolState& state, std::size_t listeners) {
+  std::set<std::size_t> entries;
+  for (std::size_t i = 0; i < state.listeners.size(); ++i) entries.insert(entry_of(state.listeners[i], i));
+  return entries.size() == listeners && (entries.empty() || *entries.rbegin() == listeners - 1);
+}
+
 Result<void> examine_pool(const PoolState& state, const Config& config, bool running) {
   const PoolConfig* found = find_pool(config, state.name);
   if (found == nullptr) return Error{"pool " + state.name + ": the configuration does not name it"};
@@ -43,7 +51,7 @@ Result<void> examine_pool(const PoolState& state, const Config& config, bool run
   std::string wrong = pool.restore(state.core);
   if (wrong.empty()) wrong = missing_part(pool, state);
   const bool listens = pool.phase() == Pool::Phase::kRunning;
-  if (wrong.empty() && running && listens && state.listeners.size() != found->listen.size())
+  if (wrong.empty() && running && listens && !covers_listeners(state, found->listen.size()))
     wrong = "not as many listeners as the configuration names";
   if (!wrong.empty()) return Error{"pool " + state.name + ": " + wrong};
   return {};

@@ -55,26 +55,6 @@ TEST_CASE("a request for one pool or for all of them gets these, and an unknown 
   CHECK(set.pools.named("wob").error().message() == "there is no pool \"wob\"; there are web, api");
 }
 
-TEST_CASE("a listening socket is found in the preferred pool if it has one, else in any present pool") {
-  Set set;
-  const ListenAddress address = parse_listen_address("127.0.0.1:0").value();
-  auto opened = ListenSocket::open(address);
-  REQUIRE(opened.ok());
-  std::vector<ListenSocket> first;
-  first.push_back(std::move(opened).value());
-  auto shared = first.front().share(address);
-  REQUIRE(shared.ok());
-  std::vector<ListenSocket> second;
-  second.push_back(std::move(shared).value());
-  PoolRunner& web = set.add("web", std::move(first));
-  PoolRunner& api = set.add("api", std::move(second));
-  set.add("silent");
-  CHECK(set.pools.listening_at(address, "web") == web.listeners().socket_at(address));
-  CHECK(set.pools.listening_at(address, "api") == api.listeners().socket_at(address));
-  CHECK(set.pools.listening_at(address, "silent") == web.listeners().socket_at(address));
-  CHECK(set.pools.listening_at(parse_listen_address("127.0.0.1:1").value(), "web") == nullptr);
-}
-
 TEST_CASE("the present pools take the order of the configuration") {
   Set set;
   for (const char* name : {"c", "a", "b"}) set.add(name);
@@ -165,9 +145,9 @@ TEST_CASE("FAULTS 95: a pool whose state does not fit starts anew, with its list
   after.pools.adopt(state, configs);
   CHECK(after.present() == Names{"web"});
   CHECK(after.leaving().empty());
-  const ListenSocket* listening = after.pools.listening_at(address, "web");
-  REQUIRE(listening != nullptr);
-  CHECK(listening->name() == name);
+  const auto& listeners = after.pools.find("web")->listeners().configured();
+  REQUIRE(listeners.size() == 1);
+  CHECK(listeners.front()->socket().name() == name);
   CHECK(Received(of_web.worker).status == ReceiveStatus::kEnd);
   CHECK(Received(of_old.worker).status == ReceiveStatus::kEnd);
 }

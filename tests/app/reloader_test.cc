@@ -4,7 +4,11 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -164,6 +168,111 @@ TEST_CASE("FAULTS 75: the lock that an earlier version has taken on the file is 
   CHECK(::flock(file.get(), LOCK_EX | LOCK_NB) < 0);
   reloading.reloader.adopt(state, {});
   CHECK(::flock(file.get(), LOCK_EX | LOCK_NB) == 0);
+}
+
+std::string two_at_port_0(const std::string& more = "") {
+  return text_of(
+      R"("web": {"listen": ["127.0.0.1:0", "127.0.0.1:0"], "command": ["/bin/true"], "workers": 0)" + more +
+      '}');
+}
+
+Texts places_of(const Reloading& reloading) {
+  Texts places;
+  for (const auto& listener : reloading.pools.find("web")->status().listeners)
+    places.push_back(listener.name);
+  return places;
+}
+
+TEST_CASE("FAULTS 98: two listeners at port 0 stay two, at their ports, through reloads") {
+  Reloading reloading(two_at_port_0());
+  const Texts before = places_of(reloading);
+  REQUIRE(before.size() == 2);
+  CHECK(before[0] != before[1]);
+  for (const char* more : {"", R"(, "nice": 1)", ""}) {
+    REQUIRE(reloading.reload(two_at_port_0(more)).applied);
+    CHECK(places_of(reloading) == before);
+  }
+  REQUIRE(reloading.reload(text_of(pool("web"))).applied);
+  CHECK(places_of(reloading) == Texts{before[0]});
+}
+
+TEST_CASE("FAULTS 98: a new pool at port 0 does not get the socket of a pool that keeps it") {
+  Reloading reloading(text_of(pool("web")));
+  const std::string place = reloading.place_of("web");
+  REQUIRE(reloading.reload(text_of(pool("api") + ", " + pool("web"))).applied);
+  CHECK(reloading.place_of("web") == place);
+  CHECK(reloading.place_of("api") != place);
+}
+
+/// A pool at a unix socket, and a control socket.
+struct WithFiles {
+  TempDirectory sockets;
+  std::string path = sockets.at("pool.sock");
+  std::string control = sockets.at("control.sock");
+  [[nodiscard]] std::string text() const {
+    return text_of(R"("web": {"listen": "unix:)" + path + R"(", "command": ["/bin/true"], "workers": 0})",
+                   R"("control": ")" + control + R"(", )");
+  }
+};
+
+Fd connected(const std::string& path) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::memcpy(name.sun_path, path.data(), path.size());
+  Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(client.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) < 0) client.reset();
+  return client;
+}
+bool connects(const std::string& path) { return connected(path).valid(); }
+
+TEST_CASE("FAULTS 77, 79: the status says that a socket's file was removed, and a reload opens it anew") {
+  const WithFiles files;
+  Reloading reloading(files.text());
+  const auto missing = [&] { return reloading.pools.find("web")->status().listeners.at(0).file_missing; };
+  CHECK_FALSE(missing());
+  CHECK(reloading.reload(files.text()).applied);
+  const Fd waiting = connected(files.path);
+  CHECK(waiting.valid());
+  SUBCASE("removed") { REQUIRE(::unlink(files.path.c_str()) == 0); }
+  SUBCASE("a stale socket is in its place") {
+    REQUIRE(::unlink(files.path.c_str()) == 0);
+    const Fd stale(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    std::memcpy(name.sun_path, files.path.data(), files.path.size());
+    REQUIRE(::bind(stale.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0);
+  }
+  CHECK(missing());
+  CHECK_FALSE(connects(files.path));
+  CHECK(reloading.reload(files.text()).applied);
+  CHECK_FALSE(missing());
+  CHECK(connects(files.path));
+  CHECK(reloading.pools.find("web")->status().queued == 1);  // from the old backlog
+}
+
+TEST_CASE("FAULTS 77: a socket whose path another process has taken goes on without its file") {
+  const WithFiles files;
+  Reloading reloading(files.text());
+  REQUIRE(::unlink(files.path.c_str()) == 0);
+  auto other = ListenSocket::open(parse_listen_address("unix:" + files.path).value());
+  REQUIRE(other.ok());
+  CHECK(reloading.reload(files.text()).applied);
+  CHECK(reloading.pools.find("web")->status().listeners.at(0).file_missing);
+  CHECK_FALSE(other.value().file_is_gone());
+  CHECK(connects(files.path));
+}
+
+TEST_CASE("FAULTS 97: a control socket whose file was removed is opened anew by a reload") {
+  const WithFiles files;
+  Reloading reloading(files.text());
+  CHECK(reloading.reload(files.text()).changes.size() == 1);
+  REQUIRE(::unlink(files.control.c_str()) == 0);
+  CHECK(reloading.control.file_is_removed());
+  const ReloadVerdict verdict = reloading.reload(files.text());
+  REQUIRE(verdict.applied);
+  CHECK(verdict.changes.at(0) == "control socket at " + files.control);
+  CHECK_FALSE(reloading.control.file_is_removed());
+  CHECK(connects(files.control));
 }
 
 }  // namespace

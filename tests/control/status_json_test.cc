@@ -48,7 +48,7 @@ TEST_CASE("the JSON status has everything that the table has") {
   pool.queue_max = 1024;
   pool.counters.accepted = 7;
   pool.counters.waits.add(milliseconds(3));
-  pool.listeners.push_back({"127.0.0.1:8080", 7, true, 3, 128});
+  pool.listeners.push_back({"127.0.0.1:8080", 7, true, true, 3, 128});
   pool.workers = {worker(1, WorkerStatus::kReady, 0), worker(2, WorkerStatus::kReady, 1),
                   worker(3, WorkerStatus::kStarting, 0)};
   SupervisorStatus status;
@@ -79,7 +79,7 @@ TEST_CASE("the JSON status has everything that the table has") {
   CHECK(web["scoreboard"] == "_BS");
   const json listener = web["listeners"][0];
   CHECK(listener == json::parse(R"({"address": "127.0.0.1:8080", "accepted": 7, "paused": true,
-                                    "backlog": 3, "backlog_limit": 128})"));
+                                    "file_missing": true,                                    "backlog": 3, "backlog_limit": 128})"));
   CHECK(web["workers"][1]["state"] == "busy");
   CHECK(web["workers"][1]["pid"] == 4002);
   CHECK(web["workers"][1]["age_ms"] == 1500.0);

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "proto/fd.h"
+#include "tests/e2e/program.h"
 #include "tests/support/client.h"
+#include "tests/support/command.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
@@ -94,6 +96,52 @@ TEST_CASE(
     supervisor.allow_leftovers();
     CHECK(supervisor.stop() == 0);
   }
+}
+
+TEST_CASE(
+    "FAULTS 77, 79, 97: health says that a socket's file was removed, HUP brings it back, and so does HUP "
+    "after "
+    "an upgrade") {
+  const Program program;
+  const TestDirectory files;
+  const std::string path = files.at("pool.sock");
+  const auto supervisor = start(program, PoolText{.listen = {"unix:" + path}}.text());
+  supervisor->wait_for_idle(1);
+  for (const bool upgraded : {false, true}) {
+    CAPTURE(upgraded);
+    REQUIRE(::unlink(path.c_str()) == 0);
+    if (upgraded) supervisor->upgrade();
+    const CommandResult ill = run_supervisor({"health", "-c", supervisor->config_file()});
+    CHECK(ill.status == 1);
+    CHECK(ill.output.find("pool main: not healthy, 1 of 1 workers ready; the file of unix:" + path +
+                          " is missing, a reload opens it anew") != std::string::npos);
+    REQUIRE(::unlink(supervisor->control().c_str()) == 0);
+    supervisor->signal(SIGHUP);
+    supervisor->wait_for_log("control socket at " + supervisor->control(), upgraded ? 3 : 2);
+    CHECK(run_supervisor({"health", "-c", supervisor->config_file()}).status == 0);
+    CHECK(ask("unix:" + path, "hello") == "hello");
+  }
+}
+
+TEST_CASE(
+    "FAULTS 98, 99: listeners at port 0 and at a host name keep their ports through an upgrade and HUP") {
+  const Program program;
+  const PoolText pool{.listen = {"127.0.0.1:0", "localhost:0", "127.0.0.1:0"}};
+  const auto supervisor = start(program, pool.text(), 3);
+  supervisor->wait_for_idle(1);
+  const std::vector<std::string> before = supervisor->addresses();
+  const auto check_all = [&](const char* when) {
+    CAPTURE(when);
+    CHECK(supervisor->pool().listeners == before.size());
+    for (const std::string& address : before) CHECK(ask(address, "hello") == "hello");
+    CHECK(supervisor->addresses() == before);  // no listener was opened since
+  };
+  check_all("at the start");
+  supervisor->upgrade();
+  check_all("after an upgrade");
+  supervisor->signal(SIGHUP);
+  CHECK(supervisor->wait_for_event("reload").flag("applied"));
+  check_all("after a reload");
 }
 
 TEST_CASE("full: reject tells a client that there is no room, in the words of the configuration") {

@@ -5,13 +5,18 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <cstring>
+#include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -25,6 +30,28 @@
 #include "tests/support/eventually.h"
 #include "tests/support/sockets.h"
 #include "tests/support/traps.h"
+
+namespace {
+
+/// What another process does just before the next rename() or listen() of this one.
+std::function<void()> before_rename;
+std::function<void()> before_listen;
+
+void let_happen(std::function<void()>& next) {
+  if (const auto happen = std::exchange(next, nullptr)) happen();
+}
+
+}  // namespace
+
+// In the place of libc's.
+extern "C" int rename(const char* from, const char* to) noexcept {
+  let_happen(before_rename);
+  return ::renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+extern "C" int listen(int socket, int backlog) noexcept {
+  let_happen(before_listen);
+  return static_cast<int>(::syscall(SYS_listen, socket, backlog));
+}
 
 namespace prefork {
 namespace {
@@ -44,8 +71,9 @@ ListenSocket opened(const ListenAddress& address) {
 }
 ListenSocket opened(const std::string& text) { return opened(address_of(text)); }
 
-std::string refusal(const std::string& text) {
-  const std::size_t before = open_descriptors();
+/// `more`: descriptors that are opened meanwhile and stay.
+std::string refusal(const std::string& text, std::size_t more = 0) {
+  const std::size_t before = open_descriptors() + more;
   const auto socket = ListenSocket::open(address_of(text));
   REQUIRE_FALSE(socket.ok());
   CHECK(open_descriptors() == before);
@@ -67,13 +95,14 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-/// A socket file that no process listens on.
-void leave_stale_socket(const std::string& path) {
+/// A socket file that no process listens on. The socket is bound to it.
+Fd leave_stale_socket(const std::string& path) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   std::memcpy(name.sun_path, path.data(), path.size());
-  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0);
+  return socket;
 }
 
 TEST_CASE("a listening socket on port 0 says which port the kernel chose, and a client gets through") {
@@ -128,7 +157,7 @@ TEST_CASE("opening a listener resolves no name: its address has the answer") {
   ListenAddress address = address_of("localhost:0");
   CHECK(contains(refusal("localhost:0"), "Name or service not known"));
   address.answers.hosts = {"127.0.0.1"};
-  CHECK(opened(address).name().starts_with("localhost:"));
+  CHECK(opened(address).name().starts_with("127.0.0.1:"));
 }
 
 TEST_CASE("reuse_port lets two sockets share a port") {
@@ -222,7 +251,7 @@ TEST_CASE("a unix socket that cannot be given to its owner leaves no file behind
 TEST_CASE("FAULTS 55: a stale unix socket is taken over") {
   const TempDirectory directory;
   const std::string path = directory.at("pool.sock");
-  leave_stale_socket(path);
+  (void)leave_stale_socket(path);
   const ListenSocket socket = opened("unix:" + path);
   CHECK(connect_to(socket).valid());
 }
@@ -234,11 +263,52 @@ TEST_CASE("FAULTS 55: a unix socket that another process listens on is refused a
   CHECK(connect_to(first).valid());
 }
 
+TEST_CASE("FAULTS 76: a stale socket that another supervisor has just replaced is not taken for stale") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  (void)leave_stale_socket(path);
+  std::optional<ListenSocket> first;
+  before_rename = [&] { first.emplace(opened("unix:" + path)); };
+  CHECK(contains(refusal("unix:" + path, /*more=*/2), "Address already in use"));
+  REQUIRE(first);
+  CHECK_FALSE(first->file_is_gone());
+  CHECK(connect_to(*first).valid());
+}
+
+TEST_CASE("FAULTS 76: a socket that begins to listen at the last moment is not taken for stale") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  const Fd socket = leave_stale_socket(path);
+  before_rename = [&] { REQUIRE(::listen(socket.get(), 1) == 0); };
+  CHECK(contains(refusal("unix:" + path), "Address already in use"));
+  CHECK(exists(path));
+  CHECK(contains(refusal("unix:" + path), "Address already in use"));
+}
+
+TEST_CASE("FAULTS 76: a new socket that another supervisor has taken for stale is not in use unnoticed") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  std::optional<ListenSocket> other;
+  before_listen = [&] { other.emplace(opened("unix:" + path)); };
+  CHECK(
+      contains(refusal("unix:" + path, /*more=*/2), "another process has taken the path at the same moment"));
+  REQUIRE(other);
+  CHECK_FALSE(other->file_is_gone());
+}
+
+TEST_CASE("FAULTS 75: a lock that another process has on a socket's directory does not matter") {
+  const TempDirectory directory;
+  const Fd lock(::open(directory.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  REQUIRE(::flock(lock.get(), LOCK_EX | LOCK_NB) == 0);
+  (void)leave_stale_socket(directory.at("pool.sock"));
+  CHECK(connect_to(opened("unix:" + directory.at("pool.sock"))).valid());
+}
+
 TEST_CASE("FAULTS 55: what is not a socket is refused and left as it is, symbolic links too") {
   const TempDirectory directory;
   const std::string file = directory.file("notes.txt", "precious");
   CHECK(contains(refusal("unix:" + file), "which is not a socket"));
-  leave_stale_socket(directory.at("stale.sock"));
+  (void)leave_stale_socket(directory.at("stale.sock"));
   REQUIRE(::symlink(directory.at("stale.sock").c_str(), directory.at("link").c_str()) == 0);
   CHECK(contains(refusal("unix:" + directory.at("link")), "which is not a socket"));
   CHECK(exists(directory.at("link")));
@@ -252,7 +322,7 @@ TEST_CASE("FAULTS 55: at its end a unix socket leaves a file alone that another 
   {
     const ListenSocket socket = opened("unix:" + path);
     REQUIRE(::rename(path.c_str(), directory.at("moved").c_str()) == 0);
-    leave_stale_socket(path);
+    (void)leave_stale_socket(path);
   }
   CHECK(exists(path));
 }
@@ -273,6 +343,31 @@ class Victim {
   std::string link_;
 };
 
+TEST_CASE("FAULTS 79: a socket knows that its file was removed, also after an upgrade") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  const ListenSocket socket = opened("unix:" + path);
+  const auto upgraded = [&] {
+    return ListenSocket::adopt(socket.address(), Fd(::dup(socket.descriptor())), socket.file());
+  };
+  CHECK_FALSE(socket.file_is_removed());
+  REQUIRE(::rename(path.c_str(), directory.at("moved").c_str()) == 0);
+  CHECK_FALSE(socket.file_is_removed());
+  CHECK(socket.file_is_gone());
+  REQUIRE(::rename(directory.at("moved").c_str(), path.c_str()) == 0);
+  {
+    ListenSocket next = upgraded();
+    CHECK_FALSE(next.file_is_removed());
+    CHECK_FALSE(next.file_is_gone());
+    REQUIRE(::rename(path.c_str(), directory.at("moved").c_str()) == 0);
+  }
+  REQUIRE(::unlink(directory.at("moved").c_str()) == 0);
+  CHECK(socket.file_is_removed());
+  CHECK(upgraded().file_is_removed());
+  CHECK(upgraded().file_is_gone());
+  CHECK(upgraded().file() == socket.file());
+}
+
 TEST_CASE("FAULTS 113: the mode of a unix socket is not set on what another has put in its place") {
   const TempDirectory directory;
   const std::string path = directory.at("pool.sock");
@@ -285,7 +380,7 @@ TEST_CASE("FAULTS 113: the mode of a unix socket is not set on what another has 
   SUBCASE("a symbolic link") { REQUIRE(victim.replace(path)); }
   SUBCASE("a file") { REQUIRE(::rename(victim.path().c_str(), path.c_str()) == 0); }
   SUBCASE("another socket") {
-    leave_stale_socket(directory.at("other.sock"));
+    (void)leave_stale_socket(directory.at("other.sock"));
     REQUIRE(::chmod(directory.at("other.sock").c_str(), 0600) == 0);
     REQUIRE(::rename(directory.at("other.sock").c_str(), path.c_str()) == 0);
   }
@@ -334,8 +429,8 @@ TEST_CASE("a shared socket that takes over keeps the client that waits, and the 
     auto shared = old->share(changed);
     REQUIRE(shared.ok());
     REQUIRE(shared.value().take_over(*old).ok());
-    CHECK(old->given_away());
-    CHECK_FALSE(shared.value().given_away());
+    CHECK(old->has_other_owner());
+    CHECK_FALSE(shared.value().has_other_owner());
     old.reset();
     const Fd server = accept_from(shared.value());
     REQUIRE(server.valid());

@@ -38,7 +38,7 @@ class OneListener final : private Listener::Owner {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const ListenAddress& address() const { return address_; }
-  [[nodiscard]] ListenSocket& socket() { return *set_.socket_at(address_); }
+  [[nodiscard]] ListenSocket& socket() { return set_.configured().front()->socket(); }
   [[nodiscard]] ListenerSet& set() { return set_; }
   [[nodiscard]] std::size_t accepted() const { return accepted_.size(); }
   void run_until_drained() { loop_.run(); }

@@ -32,10 +32,11 @@ void SupervisorUnderTest::check_running() {
     if (!ask_for_status(status)) return false;
     held = descriptors_of(pid_);
     explained = kOwnDescriptors + handed_over_ + 2 * status.pools.size();
-    if (::access(control().c_str(), F_OK) == 0) ++explained;
+    if (::access(control().c_str(), F_OK) == 0) explained += 2;
     if (session_.connected()) ++explained;
     for (const PoolTable& pool : status.pools) {
-      explained += pool["queue: now"] + pool["with workers"] + pool.workers.size() * 3 + pool.listeners;
+      explained += pool["queue: now"] + pool["with workers"] + pool.workers.size() * 3 + pool.listeners +
+                   pool.listener_files;
       explained += pool["lobby: silent"] + pool["parked"];
     }
     return held <= explained;

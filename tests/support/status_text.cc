@@ -32,7 +32,10 @@ PoolTable read_pool(const json& from) {
   pool.state = from["state"].get<std::string>();
   pool.saturated = from["saturated"].get<bool>();
   pool.listeners = from["listeners"].size();
-  for (const json& listener : from["listeners"]) pool.paused = pool.paused || listener["paused"].get<bool>();
+  for (const json& listener : from["listeners"]) {
+    pool.paused = pool.paused || listener["paused"].get<bool>();
+    if (listener["address"].get<std::string>().starts_with("unix:/")) ++pool.listener_files;
+  }
   for (const json& worker : from["workers"]) pool.workers.push_back(read_worker(worker));
   for (const auto& [name, value] : from["counters"].items()) pool.numbers[name] = value.get<std::uint64_t>();
   pool.numbers["parked so far"] = pool.numbers["parked"];

@@ -33,6 +33,7 @@ struct PoolTable {
   bool saturated = false;
   bool paused = false;  ///< a listener is: out of descriptors or memory
   std::size_t listeners = 0;
+  std::size_t listener_files = 0;  ///< of unix listeners; the supervisor holds them open
   std::vector<WorkerText> workers;
   std::map<std::string, std::uint64_t, std::less<>> numbers;
 
