@@ -33,13 +33,14 @@ void ListenerSet::replace(std::vector<ListenSocket> sockets) {
   // Each is continued once at most: several may be at port 0.
   std::vector<const Listener*> before;
   for (const auto& old : configured_) before.push_back(old.get());
+  std::vector<std::pair<Listener*, const Listener*>> continued;
   for (ListenSocket& socket : sockets) {
     const auto same = std::find_if(before.begin(), before.end(), [&socket](const Listener* old) {
       return same_socket(old->socket().address(), socket.address());
     });
     Listener& added = add_to(listeners, std::move(socket));
     if (same != before.end()) {
-      added.count_from((*same)->accepted());
+      continued.emplace_back(&added, *same);
       before.erase(same);
     }
     added.set_accepting(accepting_);
@@ -49,6 +50,8 @@ void ListenerSet::replace(std::vector<ListenSocket> sockets) {
     old->drain();
     draining_.push_back(std::move(old));
   }
+  // With what the old one has accepted while it drained: one whose file was gone is not given away.
+  for (const auto& [added, old] : continued) added->count_from(old->accepted());
 }
 
 void ListenerSet::set_accepting(bool accepting) {

@@ -248,6 +248,7 @@ TEST_CASE("FAULTS 77, 79: the status says that a socket's file was removed, and 
   CHECK_FALSE(missing());
   CHECK(connects(files.path));
   CHECK(reloading.pools.find("web")->status().queued == 1);  // from the old backlog
+  CHECK(reloading.pools.find("web")->status().listeners.at(0).accepted == 1);
 }
 
 TEST_CASE("FAULTS 77: a socket whose path another process has taken goes on without its file") {
