@@ -13,7 +13,7 @@ namespace {
 
 constexpr Duration kOpenAgain = std::chrono::milliseconds(100);
 
-// For the handler. An eventfd that is not there yet is -1: what has come is delivered when it is opened.
+// For the handler. An eventfd that is not there yet is -1: what has come is delivered within kOpenAgain.
 volatile std::sig_atomic_t signal_has_come[NSIG];
 volatile std::sig_atomic_t event_of_signal[NSIG];
 
@@ -56,7 +56,11 @@ void Signals::stop(int number) {
 
 void Signals::open() {
   event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!event_.valid()) return again_.start(kOpenAgain, Callback::to<&Signals::open>(*this));
+  if (!event_.valid()) {
+    // Perhaps it is denied for ever: then signals are looked for by this timer.
+    again_.start(kOpenAgain, Callback::to<&Signals::open>(*this));
+    return deliver();
+  }
   for (std::size_t number = 0; number < callbacks_.size(); ++number) {
     if (callbacks_[number]) event_of_signal[number] = event_.get();
   }
