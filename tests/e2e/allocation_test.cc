@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <memory>
@@ -89,7 +88,7 @@ void check_nothing_is_allocated(const PoolText& pool, Serve serve) {
   CHECK(allocated == 0);
   supervisor.rewrite_config(pool);  // for the destructor's check
   supervisor.signal(SIGHUP);
-  eventually("it listens there", [&] { return ::access(supervisor.control().c_str(), F_OK) == 0; });
+  supervisor.wait_for_log("control socket at");  // its file is there before it listens
 }
 
 }  // namespace
