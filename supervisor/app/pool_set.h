@@ -38,7 +38,7 @@ class PoolSet {
   /// Destroys the leaving pools that have finished; the present ones too, when stopping. Not inside a
   /// callback of a pool.
   void collect_finished();
-  /// No pool that was collected has killed a worker or cut a connection.
+  /// No pool that was collected has cut a connection when it stopped.
   [[nodiscard]] bool stopped_cleanly() const { return stopped_cleanly_; }
 
   [[nodiscard]] const Pools& present() const { return present_; }

@@ -5,7 +5,9 @@
 #include <csignal>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
+#include "proto/joined.h"
 #include "proto/record.h"
 
 namespace prefork {
@@ -13,6 +15,22 @@ namespace {
 
 std::string connections(std::uint64_t count) {
   return fmt::format("{} connection{}", count, count == 1 ? "" : "s");
+}
+
+const char* was(std::uint64_t count) { return count == 1 ? "was" : "were"; }
+
+/// "2 had been begun (lost)", with the names that the counters have in the status.
+std::vector<std::string> ways(const Unserved& cut) {
+  std::vector<std::string> parts;
+  const auto add = [&parts](std::uint64_t count, const std::string& way) {
+    if (count > 0) parts.push_back(fmt::format("{} {}", count, way));
+  };
+  add(cut.lost, "had been begun (lost)");
+  add(cut.discarded, std::string(was(cut.discarded)) + " queued (discarded)");
+  add(cut.expired, "waited too long (expired)");
+  add(cut.rejected, "found the queue full (rejected)");
+  add(cut.gave_up, "came back too often (gave_up)");
+  return parts;
 }
 
 /// How the worker failed its trial.
@@ -98,6 +116,17 @@ std::string describe(const action::ReportViolation& violation) {
                          violation.value);
   }
   return "?";
+}
+
+std::string describe(const action::Stopped& stopped) {
+  std::string text = "stopped";
+  if (const std::uint64_t cut = stopped.cut.total(); cut > 0)
+    text += fmt::format("; {} {} cut: {}", connections(cut), was(cut), joined(ways(stopped.cut)));
+  if (stopped.killed > 0) {
+    text += fmt::format("; {} worker{} {} killed", stopped.killed, stopped.killed == 1 ? "" : "s",
+                        was(stopped.killed));
+  }
+  return text;
 }
 
 std::string describe(Duration duration) {

@@ -15,6 +15,8 @@ namespace prefork {
 [[nodiscard]] std::string describe(const DeathRecord& record, const std::string& start_error);
 /// "Busy for ticket 17, which it does not hold".
 [[nodiscard]] std::string describe(const action::ReportViolation& violation);
+/// "stopped; 3 connections were cut: 2 had been begun (lost), 1 was queued (discarded); 1 worker was killed".
+[[nodiscard]] std::string describe(const action::Stopped& stopped);
 /// "12 µs", "3.4 ms", "1.2 s", "5 min", "3 h", "2 d".
 [[nodiscard]] std::string describe(Duration duration);
 

@@ -8,6 +8,7 @@
 
 #include "supervisor/core/death_record.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/core/unserved.h"
 
 namespace prefork::action {
 
@@ -80,7 +81,10 @@ struct ReportGaveUp {
 };
 /// The stop is complete: the pool has no workers and no connections left.
 struct Stopped {
-  bool clean = true;  ///< no worker was killed and no connection was turned away or cut
+  Unserved cut;              ///< connections that ended unserved since the stop was requested
+  std::uint64_t killed = 0;  ///< workers that were sent SIGKILL, with a connection or without
+
+  [[nodiscard]] bool clean() const { return cut.total() == 0; }
 };
 
 }  // namespace prefork::action

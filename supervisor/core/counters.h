@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "supervisor/core/histogram.h"
+#include "supervisor/core/unserved.h"
 
 namespace prefork {
 
@@ -28,7 +29,7 @@ struct Counters {
   std::uint64_t silent = 0;        ///< the client sent nothing in time
 
   /// Connections that wanted something and ended in any other way than served.
-  [[nodiscard]] std::uint64_t unserved() const { return lost + gave_up + rejected + expired + discarded; }
+  [[nodiscard]] Unserved unserved() const { return {lost, gave_up, rejected, expired, discarded}; }
 
   std::uint64_t starts = 0;
   std::uint64_t start_failures = 0;

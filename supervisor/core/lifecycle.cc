@@ -137,7 +137,6 @@ void Lifecycle::end(WorkerRow& row, StopReason reason, action::SignalWorker::Sig
                     Actions& out) {
   if (row.status == WorkerStatus::kStopping && row.reason != StopReason::kNone) return;
   row.reason = reason;
-  if (stopping_ && row.load > 0) cut_short_ = true;
   workers_.set_status(row, WorkerStatus::kStopping, now);
   workers_.set_deadline(row, now + settings_.kill_timeout);
   out.push_back(action::SignalWorker{row.id, signal});
@@ -148,7 +147,7 @@ void Lifecycle::kill(WorkerRow& row, StopReason reason, Instant now, Actions& ou
   if (row.kill_sent) return;
   if (row.reason == StopReason::kNone) row.reason = reason;
   if (row.status != WorkerStatus::kStopping) workers_.set_status(row, WorkerStatus::kStopping, now);
-  if (stopping_) cut_short_ = true;
+  if (stopping_) ++killed_at_stop_;
   row.kill_sent = true;
   workers_.set_deadline(row, now + settings_.kill_timeout);
   out.push_back(action::SignalWorker{row.id, action::SignalWorker::Signal::kKill});

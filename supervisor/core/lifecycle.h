@@ -88,8 +88,8 @@ class Lifecycle {
   [[nodiscard]] bool any_live() const;
   /// settle() has nothing to do before the next event of a worker, the next change or the next deadline.
   [[nodiscard]] bool settled() const { return !changed_; }
-  /// A worker was killed, or signalled while busy, since stop_starting().
-  [[nodiscard]] bool cut_short() const { return cut_short_; }
+  /// Workers that were sent SIGKILL since stop_starting(), templates included.
+  [[nodiscard]] std::uint64_t killed_at_stop() const { return killed_at_stop_; }
   [[nodiscard]] const char* broken_invariant() const;
 
   template <typename Self, typename Visit>
@@ -101,7 +101,7 @@ class Lifecycle {
     visit("limit", self.limit_), visit("target", self.target_), visit("missing", self.missing_);
     visit("vacant", self.vacancies_), visit("start_due", self.start_due_);
     visit("stopping", self.stopping_), visit("changed", self.changed_);
-    visit("cut_short", self.cut_short_);
+    visit("killed_at_stop", self.killed_at_stop_);
   }
 
  private:
@@ -158,7 +158,7 @@ class Lifecycle {
   bool stopping_ = false;
   bool changed_ = true;                    ///< settle() has something to do
   mutable std::optional<Census> counted_;  ///< none: something has changed since
-  bool cut_short_ = false;
+  std::uint64_t killed_at_stop_ = 0;
 };
 
 }  // namespace prefork

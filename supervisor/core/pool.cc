@@ -43,8 +43,7 @@ void Pool::settle_stop(Instant now, Actions& out) {
   // No worker takes anything new now: a connection that comes back from a dying worker has nowhere to go.
   dispatcher_.discard_queue(out);
   if (workers_.size() > 0 || dispatcher_.connections().size() > 0) return;
-  const bool all_served = stop_.end(counters_.unserved());
-  out.push_back(action::Stopped{!lifecycle_.cut_short() && all_served});
+  out.push_back(action::Stopped{stop_.end(counters_.unserved()), lifecycle_.killed_at_stop()});
 }
 
 std::optional<Instant> Pool::next_deadline() { return standstill_.postponed(earliest_deadline()); }
@@ -112,7 +111,7 @@ const char* Pool::broken_invariant() const {
   if (const char* broken = dispatcher_.connections().broken_invariant()) return broken;
   if (const char* broken = lifecycle_.broken_invariant()) return broken;
   const Counters& c = counters_;
-  if (c.accepted != c.served + c.unserved() + c.left + c.silent + dispatcher_.connections().size())
+  if (c.accepted != c.served + c.unserved().total() + c.left + c.silent + dispatcher_.connections().size())
     return "the counters do not add up";
   if (stop_.phase() != Phase::kStopped && accepting_ != (stop_.running() && dispatcher_.has_room())) {
     return "accepting does not fit the room in the queue";

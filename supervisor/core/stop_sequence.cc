@@ -5,11 +5,12 @@
 
 namespace prefork {
 
-void StopSequence::begin(Duration stop_timeout, std::uint64_t unserved, Instant now) {
+void StopSequence::begin(Duration stop_timeout, const Unserved& unserved, Instant now) {
   phase_ = Phase::kFinishing;
   deadline_ = now + stop_timeout;
   park_until_ = now + std::min<Duration>(kParkAtStop, stop_timeout / 2);
-  unserved_before_ = unserved;
+  unserved_before_ = unserved.total();
+  before_ = unserved;
 }
 
 bool StopSequence::may_leave(const Remaining& remaining) const {
@@ -42,10 +43,12 @@ std::optional<Instant> StopSequence::next_deadline() const {
   return std::min(*deadline_, *park_until_);
 }
 
-bool StopSequence::end(std::uint64_t unserved) {
+Unserved StopSequence::end(const Unserved& unserved) {
   phase_ = Phase::kStopped;
   deadline_.reset();
-  return unserved == unserved_before_;
+  if (before_) return unserved.since(*before_);
+  // How they ended is not known then, only how many they are; most that a stop cuts are lost.
+  return {.lost = unserved.total() - unserved_before_};
 }
 
 }  // namespace prefork

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "supervisor/core/ids.h"
+#include "supervisor/core/unserved.h"
 
 namespace prefork {
 
@@ -26,7 +27,7 @@ class StopSequence {
   [[nodiscard]] bool running() const { return phase_ == Phase::kRunning; }
 
   /// From kRunning to kFinishing. `unserved`: Counters::unserved() at this moment.
-  void begin(Duration stop_timeout, std::uint64_t unserved, Instant now);
+  void begin(Duration stop_timeout, const Unserved& unserved, Instant now);
   /// What kFinishing waits for.
   struct Remaining {
     bool all_begun = false;      ///< workers have begun all connections
@@ -46,14 +47,15 @@ class StopSequence {
   /// True when stop_timeout has passed: to kLeaving, and the workers are to be terminated.
   [[nodiscard]] bool deadline_passed(Instant now);
   [[nodiscard]] std::optional<Instant> next_deadline() const;
-  /// From kLeaving to kStopped. True when no connection was left unserved since begin().
-  [[nodiscard]] bool end(std::uint64_t unserved);
+  /// From kLeaving to kStopped. Returns the connections that were left unserved since begin().
+  [[nodiscard]] Unserved end(const Unserved& unserved);
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("phase", self.phase_), visit("stop_deadline", self.deadline_);
     visit("stopping_quickly", self.quick_), visit("park_until", self.park_until_);
-    visit("unserved_before_stop", self.unserved_before_);
+    visit("unserved_before_stop", self.unserved_before_);  // the one that earlier versions have
+    visit("before_stop", self.before_);
   }
 
  private:
@@ -61,7 +63,8 @@ class StopSequence {
   std::optional<Instant> deadline_;    ///< of stop_timeout
   std::optional<Instant> park_until_;  ///< in kFinishing: until then workers may park instead of leaving
   bool quick_ = false;
-  std::uint64_t unserved_before_ = 0;
+  std::uint64_t unserved_before_ = 0;  ///< total() of before_
+  std::optional<Unserved> before_;     ///< at begin(); not set: an earlier version has begun the stop
 };
 
 }  // namespace prefork

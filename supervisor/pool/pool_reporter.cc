@@ -114,8 +114,11 @@ void PoolReporter::gave_up(const std::string& client, unsigned times) const {
 }
 
 void PoolReporter::report(const action::Stopped& report) const {
-  log_.info("pool {}: stopped{}", pool_,
-            report.clean ? "" : "; workers were killed or connections cut, see above");
+  if (report.clean()) {
+    log_.info("pool {}: {}", pool_, describe(report));
+  } else {
+    log_.warn("pool {}: {}", pool_, describe(report));
+  }
 }
 
 void PoolReporter::cannot_send(Ticket ticket) const {

@@ -124,7 +124,7 @@ void PoolRunner::perform(const Action& action) {
         } else {
           if constexpr (std::is_same_v<Specific, action::ReportRollout>)
             rollout_failed_ = specific.stage == action::ReportRollout::Stage::kFailed;
-          if constexpr (std::is_same_v<Specific, action::Stopped>) stopped_cleanly_ = specific.clean;
+          if constexpr (std::is_same_v<Specific, action::Stopped>) stopped_cleanly_ = specific.clean();
           reporter_.report(specific);
         }
       },

@@ -81,7 +81,7 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner, 
   [[nodiscard]] bool finished() const {
     return pool_.phase() == Pool::Phase::kStopped && clients_.pending_closes() == 0;
   }
-  /// With finished(): no worker was killed and no connection was cut.
+  /// With finished(): the stop has cut no connection.
   [[nodiscard]] bool stopped_cleanly() const { return stopped_cleanly_; }
   /// To share a listening socket with its next owner, or to close it early.
   [[nodiscard]] ListenerSet& listeners() { return listeners_; }

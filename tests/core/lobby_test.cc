@@ -223,7 +223,7 @@ TEST_CASE("FAULTS 46: at a stop a client that asks is served, and the connection
   d.busy(asking);
   d.idle(asking);
   d.leave_all();
-  CHECK(d.last<action::Stopped>().clean);
+  CHECK(d.last<action::Stopped>().clean());
 }
 
 TEST_CASE("FAULTS 49: a client that left while it waited is dropped, and its worker is free for the next") {

@@ -3,7 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <utility>
+
+#include "supervisor/core/snapshot_reader.h"
+#include "supervisor/core/snapshot_writer.h"
 
 namespace prefork {
 namespace {
@@ -16,9 +20,21 @@ using Urgency = StopSequence::Urgency;
 constexpr Instant kNow = Instant{} + std::chrono::hours(1);
 constexpr StopSequence::Remaining kNothing{.all_begun = true, .may_be_parked = false, .workers = true};
 
+constexpr Unserved kUnserved{.lost = 3, .expired = 2};
+
+/// What an earlier version writes of a stop: the number of unserved connections, not how they ended.
+struct EarlierStop {
+  Phase phase = Phase::kLeaving;
+  std::uint64_t unserved = 5;
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("phase", self.phase), visit("unserved_before_stop", self.unserved);
+  }
+};
+
 StopSequence begun(Duration stop_timeout = seconds(30)) {
   StopSequence stop;
-  stop.begin(stop_timeout, /*unserved=*/5, kNow);
+  stop.begin(stop_timeout, kUnserved, kNow);
   return stop;
 }
 
@@ -28,7 +44,7 @@ TEST_CASE("a pool runs until its stop begins, and has no deadline until then") {
   CHECK_FALSE(stop.next_deadline());
   CHECK_FALSE(stop.may_leave(kNothing));
   CHECK_FALSE(stop.deadline_passed(kNow));
-  stop.begin(seconds(30), 0, kNow);
+  stop.begin(seconds(30), {}, kNow);
   CHECK(stop.phase() == Phase::kFinishing);
   CHECK_FALSE(stop.running());
 }
@@ -84,13 +100,24 @@ TEST_CASE("the first quick request terminates, each further one kills, and no de
   CHECK(stop.hurry() == Urgency::kKill);
 }
 
-TEST_CASE("a stop ends well when no connection was left unserved since it began") {
+TEST_CASE("a stop tells what was left unserved since it began, and how it ended") {
   StopSequence stop = begun();
   stop.leave();
-  SUBCASE("what was unserved before does not count") { CHECK(stop.end(5)); }
-  SUBCASE("one more counts") { CHECK_FALSE(stop.end(6)); }
+  SUBCASE("what was unserved before does not count") { CHECK(stop.end(kUnserved).total() == 0); }
+  SUBCASE("one more counts") {
+    const Unserved cut = stop.end({.lost = 3, .expired = 2, .discarded = 1});
+    CHECK(cut.discarded == 1);
+    CHECK(cut.total() == 1);
+  }
   CHECK(stop.phase() == Phase::kStopped);
   CHECK_FALSE(stop.next_deadline());
+}
+
+TEST_CASE("FAULTS 142: a stop that an earlier version has begun knows how many it has cut") {
+  StopSequence stop;
+  REQUIRE(from_snapshot(to_snapshot(EarlierStop{}), stop).empty());
+  CHECK(stop.phase() == Phase::kLeaving);
+  CHECK(stop.end({.lost = 4, .expired = 2, .discarded = 1}).total() == 2);
 }
 
 }  // namespace

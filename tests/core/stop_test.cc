@@ -31,7 +31,7 @@ TEST_CASE("an idle pool that is stopped closes its listeners, drains its workers
   CHECK(d.count<action::SendDrain>() == 3);
   CHECK(d.count<action::Stopped>() == 0);
   d.leave_all();
-  CHECK(d.last<action::Stopped>().clean);
+  CHECK(d.last<action::Stopped>().clean());
   CHECK(d.pool.phase() == Pool::Phase::kStopped);
   CHECK_FALSE(d.pool.next_deadline());
 }
@@ -50,13 +50,13 @@ TEST_CASE("a worker that does not park what it may is told to leave in time to f
   CHECK(d.count<action::SendDrain>() == 1);
   d.idle(ticket);
   d.leave_all();
-  CHECK(d.last<action::Stopped>().clean);
+  CHECK(d.last<action::Stopped>().clean());
 }
 
 TEST_CASE("a pool without workers stops at once") {
   PoolDriver d(pool_of(0));
   d.handle(kGraceful);
-  CHECK(d.last<action::Stopped>().clean);
+  CHECK(d.last<action::Stopped>().clean());
 }
 
 TEST_CASE("connections that wait for a pool without workers are turned away when it stops") {
@@ -64,7 +64,7 @@ TEST_CASE("connections that wait for a pool without workers are turned away when
   const Ticket ticket = d.accept();
   d.handle(kGraceful);
   CHECK(d.ended(ticket) == How::kReject);
-  CHECK_FALSE(d.last<action::Stopped>().clean);
+  CHECK_FALSE(d.last<action::Stopped>().clean());
 }
 
 TEST_CASE("FAULTS 46: a graceful stop under load serves what is busy and what is queued") {
@@ -80,7 +80,7 @@ TEST_CASE("FAULTS 46: a graceful stop under load serves what is busy and what is
   }
   CHECK(d.pool.counters().served == 10);
   d.leave_all();
-  CHECK(d.last<action::Stopped>().clean);
+  CHECK(d.last<action::Stopped>().clean());
 }
 
 TEST_CASE("a worker that dies during a graceful stop is replaced while connections are queued") {
@@ -109,7 +109,9 @@ TEST_CASE("FAULTS 46: what outlasts stop_timeout is terminated, then killed, and
   d.advance(d.pool.settings().kill_timeout);
   CHECK(d.killed(worker));
   for (const WorkerId any : d.rows()) d.exit(any, PoolDriver::kKilled);
-  CHECK_FALSE(d.last<action::Stopped>().clean);
+  CHECK(d.last<action::Stopped>().cut.lost == 1);
+  CHECK(d.last<action::Stopped>().killed == 2);
+  CHECK_FALSE(d.last<action::Stopped>().clean());
   CHECK(d.count<action::Stopped>() == 1);
 }
 
@@ -128,7 +130,37 @@ TEST_CASE(
   CHECK(d.ended(queued) == How::kReject);
   CHECK(d.count<action::CloseListeners>() == 1);
   d.exit(d.started[0]);
-  CHECK_FALSE(d.last<action::Stopped>().clean);
+  CHECK_FALSE(d.last<action::Stopped>().clean());
+}
+
+TEST_CASE("FAULTS 141: a worker that finishes after the signal of a quick stop was not cut short") {
+  PoolDriver d(pool_of(1));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  d.busy(ticket);
+  d.handle(kQuick);
+  CHECK(d.terminated(d.started[0]));
+  d.idle(ticket);
+  d.exit(d.started[0]);
+  CHECK(d.pool.counters().served == 1);
+  CHECK(d.last<action::Stopped>().clean());
+  CHECK(d.last<action::Stopped>().killed == 0);
+}
+
+TEST_CASE(
+    "FAULTS 141: a stop tells what it has cut: what was begun, what was queued, and which were killed") {
+  PoolDriver d(pool_of(2));
+  d.ready_all();
+  for (int i = 0; i < 2; ++i) d.busy(d.accept());
+  (void)d.accept();
+  d.handle(kQuick);
+  d.handle(kQuick);
+  for (const WorkerId worker : d.rows()) d.exit(worker, PoolDriver::kKilled);
+  const auto& stopped = d.last<action::Stopped>();
+  CHECK(stopped.cut.lost == 2);
+  CHECK(stopped.cut.discarded == 1);
+  CHECK(stopped.cut.total() == 3);
+  CHECK(stopped.killed == 2);
 }
 
 TEST_CASE("FAULTS 46: a third request kills") {
@@ -151,7 +183,8 @@ TEST_CASE("FAULTS 23: workers that ignore everything but SIGKILL cannot hold up 
     CHECK(d.killed(worker));
     d.exit(worker, PoolDriver::kKilled);
   }
-  CHECK_FALSE(d.last<action::Stopped>().clean);
+  CHECK(d.last<action::Stopped>().killed == 4);
+  CHECK(d.last<action::Stopped>().clean());  // no connection was cut
 }
 
 TEST_CASE("a stop while workers start waits for none of them to be ready") {
@@ -160,7 +193,7 @@ TEST_CASE("a stop while workers start waits for none of them to be ready") {
   CHECK(d.count<action::SignalWorker>() == 4);
   d.ready(d.started[0]);
   d.leave_all();
-  CHECK(d.last<action::Stopped>().clean);
+  CHECK(d.last<action::Stopped>().clean());
   CHECK(d.started.size() == 4);
 }
 
@@ -175,7 +208,7 @@ TEST_CASE("a stop while a template starts, or workers are being forked, ends") {
   later.ready(later.started[0], 0);
   later.handle(kGraceful);
   later.leave_all();
-  CHECK(later.last<action::Stopped>().clean);
+  CHECK(later.last<action::Stopped>().clean());
 }
 
 TEST_CASE("a connection that comes back during a graceful stop goes to another worker") {
@@ -256,7 +289,7 @@ TEST_CASE("a stop during a replacement ends both generations") {
   d.ready(d.started.back());
   d.handle(kGraceful);
   d.leave_all();
-  CHECK(d.last<action::Stopped>().clean);
+  CHECK(d.last<action::Stopped>().clean());
 }
 
 TEST_CASE("a stop in the midst of failures to start does not wait for the next attempt") {
@@ -275,7 +308,7 @@ TEST_CASE("what went wrong long before does not make a stop unclean") {
   CHECK(d.pool.counters().discarded == 1);
   d.handle(kGraceful);
   d.leave_all();
-  CHECK(d.last<action::Stopped>().clean);
+  CHECK(d.last<action::Stopped>().clean());
 }
 
 TEST_CASE("a connection whose time in the queue ends during the stop makes it unclean") {
@@ -291,7 +324,7 @@ TEST_CASE("a connection whose time in the queue ends during the stop makes it un
   CHECK(d.ended(queued) == How::kReject);
   d.idle(busy);
   d.leave_all();
-  CHECK_FALSE(d.last<action::Stopped>().clean);
+  CHECK_FALSE(d.last<action::Stopped>().clean());
 }
 
 TEST_CASE("after Stopped no event changes anything") {

@@ -321,7 +321,7 @@ void World::carry_out(const action::Stopped& action) {
   demand(stop_requested_ && listeners_closed_ && !accepting_, "Stopped without a stop");
   demand(processes_.empty() && open_.empty(), "Stopped while something is left");
   stopped_ = true;
-  clean_ = action.clean;
+  clean_ = action.clean();
 }
 
 }  // namespace prefork

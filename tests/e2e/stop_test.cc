@@ -91,6 +91,8 @@ TEST_CASE("FAULTS 46: a second signal, or SIGINT, does not wait for what is busy
   }
   SUBCASE("SIGINT") { supervisor.signal(SIGINT); }
   CHECK(supervisor.await_exit() == 1);  // before the ten minutes were over
+  supervisor.wait_for_log(
+      ": stopped; 2 connections were cut: 1 had been begun (lost), 1 was queued (discarded)\n");
   CHECK(busy.receive() == "");
   CHECK(queued.receive() == "");
 }

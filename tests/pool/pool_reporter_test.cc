@@ -241,13 +241,18 @@ TEST_CASE("a redispatch and saturation are events without a line") {
   CHECK(pool.lines().empty());
 }
 
-TEST_CASE("a pool that has stopped says whether something was cut short") {
+TEST_CASE("FAULTS 141: a pool that has stopped says what was cut, and how much") {
   Reports pool;
-  pool.report(action::Stopped{true});
-  pool.report(action::Stopped{false});
+  pool.report(action::Stopped{});
+  pool.report(action::Stopped{{}, 1});
+  pool.report(action::Stopped{{.lost = 2, .discarded = 1}, 2});
+  pool.report(action::Stopped{{.gave_up = 1, .rejected = 2, .expired = 3}, 0});
   CHECK(pool.lines() ==
-        Lines{"info    pool web: stopped",
-              "info    pool web: stopped; workers were killed or connections cut, see above"});
+        Lines{"info    pool web: stopped", "info    pool web: stopped; 1 worker was killed",
+              "warning pool web: stopped; 3 connections were cut: 2 had been begun (lost), 1 was queued "
+              "(discarded); 2 workers were killed",
+              "warning pool web: stopped; 6 connections were cut: 3 waited too long (expired), 2 found the "
+              "queue full (rejected), 1 came back too often (gave_up)"});
 }
 
 }  // namespace
