@@ -74,6 +74,7 @@ Json fields(const control_event::WorkerDied& event) {
           {"refused", record.refused},
           {"held_begun", record.held_begun},
           {"held_unbegun", record.held_unbegun},
+          {"held_closed", record.held_closed},
           {"text", event.text},
           {"output", event.output}};
 }

@@ -35,7 +35,8 @@ std::vector<std::string> ways(const Unserved& cut) {
 
 /// How the worker failed its trial.
 std::string describe_trial(const DeathRecord& record) {
-  const std::uint64_t given = record.served + record.refused + record.held_begun + record.held_unbegun;
+  const std::uint64_t given =
+      record.served + record.refused + record.held_begun + record.held_unbegun + record.held_closed;
   return fmt::format("{}: given {}, it served {} and refused {}", to_string(record.reason),
                      connections(given), record.served, record.refused);
 }
@@ -90,6 +91,9 @@ std::string describe(const DeathRecord& record, const std::string& start_error) 
     text += fmt::format("; {} it had not begun {} to other workers", connections(record.held_unbegun),
                         record.held_unbegun == 1 ? "goes" : "go");
   }
+  if (record.held_closed > 0)
+    text += fmt::format("; {} it had not begun {} closed", connections(record.held_closed),
+                        record.held_closed == 1 ? "is" : "are");
   return text;
 }
 

@@ -34,12 +34,13 @@ struct DeathRecord {
   Exit exit;
   StopReason reason = StopReason::kNone;  ///< kNone: the worker ended by itself
   bool was_ready = false;
-  bool killed_by_us = false;  ///< SIGKILL was sent
+  bool killed_by_us = false;  ///< a signal that the supervisor had sent ended it
   Duration age{};             ///< from its start
   std::uint64_t served = 0;
   std::uint64_t refused = 0;
   std::uint32_t held_begun = 0;    ///< connections it had begun and not finished
   std::uint32_t held_unbegun = 0;  ///< connections that go to other workers
+  std::uint32_t held_closed = 0;   ///< connections it had not begun either, which are closed
 
   /// The worker ended by itself or misbehaved, and is replaced. Other deaths are planned.
   [[nodiscard]] bool is_failure() const { return prefork::is_failure(reason); }
@@ -51,6 +52,7 @@ struct DeathRecord {
     visit("killed_by_us", self.killed_by_us), visit("age", self.age), visit("served", self.served);
     visit("held_begun", self.held_begun), visit("held_unbegun", self.held_unbegun),
         visit("refused", self.refused);
+    visit("held_closed", self.held_closed);
   }
 };
 

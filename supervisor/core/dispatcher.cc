@@ -210,7 +210,8 @@ std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket 
   ++row.refused;
   workers_.release(row);
   connections_.unassign(*connection);
-  come_back(*connection, remember(*connection, row.id), now, out);
+  (void)come_back(*connection, remember(*connection, row.id), now,
+                  out);  // either way the worker is rid of it
   return std::nullopt;
 }
 

@@ -44,7 +44,8 @@ class Dispatcher {
   /// Connections that a worker held when it died.
   struct Held {
     std::uint32_t begun = 0;
-    std::uint32_t unbegun = 0;
+    std::uint32_t unbegun = 0;  ///< these are queued again
+    std::uint32_t closed = 0;   ///< not begun either, and came back too often
   };
 
   Dispatcher(const PoolSettings& settings, WorkerTable& workers, Counters& counters)
@@ -127,7 +128,8 @@ class Dispatcher {
   ConnectionRow* next_for(const WorkerRow& worker, ConnectionTable::Order order);
   /// It has come back from this worker. False: not for the first time.
   static bool remember(ConnectionRow& row, WorkerId worker);
-  void come_back(ConnectionRow& row, bool first_time, Instant now, Actions& out);
+  /// False: it has come back too often, or waited too long, and is ended.
+  bool come_back(ConnectionRow& row, bool first_time, Instant now, Actions& out);
   void give_up(ConnectionRow& row, Actions& out);
   void end(Ticket ticket, action::End::How how, std::uint64_t& counter, Actions& out);
 

@@ -13,9 +13,9 @@ Dispatcher::Held Dispatcher::take_back(WorkerRow& row, Instant now, Actions& out
     workers_.release(row);
     connections_.unassign(*connection);
     const bool first_time = remember(*connection, row.id);
-    ++(begun ? held.begun : held.unbegun);
+    if (begun) ++held.begun;
     if (!begun) {
-      come_back(*connection, first_time, now, out);
+      ++(come_back(*connection, first_time, now, out) ? held.unbegun : held.closed);
     } else if (connection->copy_held && !connection->dismissed) {
       connection->state = ConnectionState::kInspected;
       out.push_back(action::Inspect{connection->ticket});
@@ -36,7 +36,7 @@ void Dispatcher::inspected(const event::Inspected& event, Instant now, Actions& 
     return end(event.ticket, how, counters_.lost, out);
   }
   if (++connection->kills == kMaxKills) return give_up(*connection, out);
-  come_back(*connection, /*first_time=*/true, now, out);
+  (void)come_back(*connection, /*first_time=*/true, now, out);  // the dead worker had begun it, either way
 }
 
 void Dispatcher::give_up(ConnectionRow& row, Actions& out) {
@@ -52,16 +52,18 @@ bool Dispatcher::remember(ConnectionRow& row, WorkerId worker) {
   return true;
 }
 
-void Dispatcher::come_back(ConnectionRow& row, bool first_time, Instant now, Actions& out) {
-  if (row.redispatches > kMaxRedispatches) return give_up(row, out);
+bool Dispatcher::come_back(ConnectionRow& row, bool first_time, Instant now, Actions& out) {
+  if (row.redispatches > kMaxRedispatches) return give_up(row, out), false;
   if (first_time) {
     ++counters_.redispatched;
-    return connections_.enqueue(row, now, /*came_back=*/true);
+    connections_.enqueue(row, now, /*came_back=*/true);
+    return true;
   }
   // One worker may refuse the same connection any number of times. That gives the connection no new time.
   if (now >= row.queued_at + settings_.queue_timeout)
-    return end(row.ticket, action::End::How::kReject, counters_.expired, out);
+    return end(row.ticket, action::End::How::kReject, counters_.expired, out), false;
   connections_.requeue(row, now);
+  return true;
 }
 
 }  // namespace prefork

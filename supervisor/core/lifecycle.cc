@@ -1,8 +1,18 @@
 #include "supervisor/core/lifecycle.h"
 
 #include <algorithm>
+#include <csignal>
 
 namespace prefork {
+namespace {
+
+/// A signal that the worker was sent ended it.
+bool ended_by_us(const WorkerRow& row, const Exit& exit) {
+  if (exit.kind != Exit::Kind::kSignaled) return false;
+  return exit.value == SIGKILL ? row.kill_sent : exit.value == row.signalled;
+}
+
+}  // namespace
 
 Lifecycle::Lifecycle(const PoolSettings& settings, WorkerTable& workers, const ConnectionTable& connections,
                      Counters& counters, std::uint32_t seed, Instant now)
@@ -139,6 +149,7 @@ void Lifecycle::end(WorkerRow& row, StopReason reason, action::SignalWorker::Sig
   row.reason = reason;
   workers_.set_status(row, WorkerStatus::kStopping, now);
   workers_.set_deadline(row, now + settings_.kill_timeout);
+  row.signalled = signal == action::SignalWorker::Signal::kAbort ? SIGABRT : SIGTERM;
   out.push_back(action::SignalWorker{row.id, signal});
   note_change();
 }
@@ -253,12 +264,14 @@ void Lifecycle::exited(WorkerRow& row, const Exit& exit, const Dispatcher::Held&
   record.exit = exit;
   record.reason = row.reason;
   record.was_ready = row.was_ready;
-  record.killed_by_us = row.kill_sent;
+  record.killed_by_us = ended_by_us(row, exit);
   record.age = now - row.started_at;
   record.served = row.served;
   record.refused = row.refused;
   record.held_begun = held.begun;
-  record.held_unbegun = held.unbegun;
+  // From stop_starting() on no worker takes anything new.
+  record.held_unbegun = stopping_ ? 0 : held.unbegun;
+  record.held_closed = held.closed + (stopping_ ? held.unbegun : 0);
   out.push_back(action::ReportDeath{record});
   const bool trial_failed = rollout_.on_trial(row) && record.is_failure() && !stopping_;
   if (trial_failed)

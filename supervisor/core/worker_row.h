@@ -34,6 +34,7 @@ struct WorkerRow {
   std::uint32_t reported_load = 0;  ///< what it reports of itself, in thousandths
   bool stopped = false;             ///< by SIGSTOP or the like; gets nothing until it is continued
   bool kill_sent = false;
+  int signalled = 0;   ///< SIGTERM or SIGABRT, if that was sent to end it
   bool stuck = false;  ///< SIGKILL did not end it within kill_timeout
   bool was_ready = false;
   std::uint64_t recycle_served = 0;  ///< to be recycled when it has served so many; 0: never
@@ -59,7 +60,7 @@ struct WorkerRow {
     visit("pinged_at", self.pinged_at), visit("ponged_at", self.ponged_at);
     visit("lineage", self.lineage), visit("may_keep", self.may_keep);
     visit("reported_load", self.reported_load), visit("refused", self.refused);
-    visit("datagrams", self.datagrams);
+    visit("datagrams", self.datagrams), visit("signalled", self.signalled);
   }
 
   /// It can take a connection now.

@@ -33,11 +33,12 @@ void PoolReporter::report(const action::ReportDeath& report) const {
     log_.debug("{} exited: {}", name, text);
   }
   const WorkerProcess* process = sources_.processes.find(record.worker);
-  const bool captured = process != nullptr && process->output() != nullptr;
-  std::vector<std::string> lines = captured ? process->output()->last_lines() : std::vector<std::string>();
-  if (record.is_failure()) {
-    for (const std::string& line : lines) log_.warn("{} last wrote: {}", name, line);
+  const WorkerOutput* output = process == nullptr ? nullptr : process->output();
+  if (output != nullptr && record.is_failure()) {
+    // The other lines stand in the log already.
+    for (const std::string& line : output->last_dropped()) log_.warn("{} last wrote: {}", name, line);
   }
+  std::vector<std::string> lines = output == nullptr ? std::vector<std::string>() : output->last_lines();
   events_.publish(control_event::WorkerDied{pool_, sources_.processes.pid_of(record.worker), record, text,
                                             std::move(lines)});
 }

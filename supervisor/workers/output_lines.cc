@@ -73,7 +73,7 @@ void OutputLines::drop(std::string_view bytes) {
     ended.push_back(bytes.substr(begin, end - begin));
   }
   for (auto line = ended.rbegin(); line != ended.rend(); ++line)
-    remember(line->ends_with('\r') ? line->substr(0, line->size() - 1) : *line);
+    remember(line->ends_with('\r') ? line->substr(0, line->size() - 1) : *line, /*logged=*/false);
   add(rest);
   if (line_.size() > max_line_) end_line(none);
 }
@@ -93,7 +93,7 @@ void OutputLines::end_line(std::vector<std::string>& out) {
   } else if (line_.ends_with('\r')) {
     line_.pop_back();
   }
-  remember(line_);
+  remember(line_, !exhausted_);
   if (exhausted_) {
     ++dropped_;
   } else {
@@ -111,20 +111,30 @@ void OutputLines::log_line(std::vector<std::string>& out) {
   out.push_back(std::move(text));
 }
 
-void OutputLines::remember(std::string_view line) {
+void OutputLines::remember(std::string_view line, bool logged) {
   const std::string_view kept = cut_between_characters(line, kMaxLastLine);
-  last_.push_back({std::string(kept), kept.size() < line.size()});
+  last_.push_back({std::string(kept), kept.size() < line.size(), logged});
   if (last_.size() > kLastLines) last_.pop_front();
 }
 
 std::vector<std::string> OutputLines::last() const {
   std::vector<std::string> lines;
+  for (const Line& line : last_) lines.push_back(shown(line));
+  return lines;
+}
+
+std::vector<std::string> OutputLines::last_dropped() const {
+  std::vector<std::string> lines;
   for (const Line& line : last_) {
-    const std::string text = escape_to_utf8(line.text);
-    const std::string_view kept = cut_between_characters(text, kMaxLastLine);
-    lines.push_back(std::string(kept) + (line.cut || kept.size() < text.size() ? "…" : ""));
+    if (!line.logged) lines.push_back(shown(line));
   }
   return lines;
+}
+
+std::string OutputLines::shown(const Line& line) {
+  const std::string text = escape_to_utf8(line.text);
+  const std::string_view kept = cut_between_characters(text, kMaxLastLine);
+  return std::string(kept) + (line.cut || kept.size() < text.size() ? "…" : "");
 }
 
 void OutputLines::report_dropped(std::vector<std::string>& out) {

@@ -46,6 +46,8 @@ class OutputLines {
   [[nodiscard]] bool has_dropped() const { return dropped_ > 0; }
   /// The last lines, logged or dropped, each escaped and shortened.
   [[nodiscard]] std::vector<std::string> last() const;
+  /// Those of them that were dropped.
+  [[nodiscard]] std::vector<std::string> last_dropped() const;
 
  private:
   void refill(Instant now);
@@ -55,12 +57,15 @@ class OutputLines {
   void log_line(std::vector<std::string>& out);
   /// As feed(), while the rate is exceeded.
   void drop(std::string_view bytes);
-  void remember(std::string_view line);
+  void remember(std::string_view line, bool logged);
 
   struct Line {
     std::string text;  ///< as the worker wrote it
     bool cut = false;
+    bool logged = false;
   };
+  /// Escaped and shortened.
+  [[nodiscard]] static std::string shown(const Line& line);
 
   const std::size_t& max_line_;
   std::string line_;       ///< begun and not ended

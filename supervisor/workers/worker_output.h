@@ -52,6 +52,8 @@ class WorkerOutput final : private OutputShare::Reader {
   /// Processes that the pipe's owner forked may still write.
   [[nodiscard]] bool outlives_owner() const { return shared_ && !ended(); }
   [[nodiscard]] std::vector<std::string> last_lines() const { return lines_.last(); }
+  /// Those of them that are not in the log.
+  [[nodiscard]] std::vector<std::string> last_dropped() const { return lines_.last_dropped(); }
 
  private:
   static constexpr std::size_t kChunk = std::size_t{64} * 1024;

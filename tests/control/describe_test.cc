@@ -48,6 +48,8 @@ TEST_CASE("a death is described with its kind, reason, age and the fate of its c
   record.held_begun = 0;
   record.held_unbegun = 2;
   CHECK(describe(record, "").ends_with("served 12; 2 connections it had not begun go to other workers"));
+  record.held_closed = 1;
+  CHECK(describe(record, "").ends_with("go to other workers; 1 connection it had not begun is closed"));
   record.reason = StopReason::kReceiptTimeout;
   CHECK(describe(record, "")
             .starts_with("killed by signal 11 (SIGSEGV) (" + std::string(to_string(record.reason)) + ")"));

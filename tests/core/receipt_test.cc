@@ -2,6 +2,8 @@
 // worker, whichever worker dies.
 #include <doctest/doctest.h>
 
+#include <csignal>
+
 #include "tests/core/pool_driver.h"
 
 namespace prefork {
@@ -223,6 +225,63 @@ TEST_CASE("a held connection of which bytes were consumed and none answered gets
   d.handle(event::Inspected{ticket, /*untouched=*/false, /*answered=*/false});
   CHECK(d.ended(ticket) == How::kCrash);
   CHECK(d.pool.counters().lost == 1);
+}
+
+TEST_CASE("FAULTS 143: a connection that is closed because it came back too often goes to no other worker") {
+  PoolDriver d(holding(kReceipt));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  const auto death = [&] { return d.last<action::ReportDeath>().record; };
+  for (unsigned i = 0; i < Dispatcher::kMaxRedispatches; ++i) {
+    d.exit(d.holder(ticket), PoolDriver::kKilled);
+    CHECK(death().held_unbegun == 1);
+    CHECK(death().held_closed == 0);
+    for (const WorkerId started : d.rows()) d.ready(started);
+  }
+  d.exit(d.holder(ticket), PoolDriver::kKilled);
+  CHECK(d.pool.counters().gave_up == 1);
+  CHECK(death().held_unbegun == 0);
+  CHECK(death().held_closed == 1);
+}
+
+TEST_CASE("FAULTS 143: what a worker had not begun goes to no other worker when the pool stops at once") {
+  PoolDriver d(holding(kReceipt));
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  const WorkerId worker = d.holder(ticket);
+  d.handle(event::StopRequested{true});
+  d.exit(worker, Exit{Exit::Kind::kSignaled, SIGTERM});
+  CHECK(d.pool.counters().discarded == 1);
+  CHECK(d.last<action::ReportDeath>().record.held_unbegun == 0);
+  CHECK(d.last<action::ReportDeath>().record.held_closed == 1);
+}
+
+TEST_CASE("FAULTS 144: a death by any signal of the supervisor is told as that, by another signal is not") {
+  PoolSettings settings = holding(kReceipt);
+  settings.stuck_signal = KillSignal::kAbort;
+  settings.busy_timeout = seconds(5);
+  const auto killed_by_us = [](PoolDriver& d, WorkerId worker, int number) {
+    d.exit(worker, Exit{Exit::Kind::kSignaled, number});
+    return d.last<action::ReportDeath>().record.killed_by_us;
+  };
+  PoolDriver d(settings);
+  d.ready_all();
+  const Ticket ticket = d.accept();
+  const WorkerId stuck = d.holder(ticket);
+  d.busy(ticket);
+  d.advance(seconds(5));
+  SUBCASE("SIGABRT to one that is stuck") { CHECK(killed_by_us(d, stuck, SIGABRT)); }
+  SUBCASE("SIGTERM to all at a quick stop") {
+    d.handle(event::StopRequested{true});
+    for (const WorkerId worker : d.rows())
+      CHECK(killed_by_us(d, worker, worker == stuck ? SIGABRT : SIGTERM));
+  }
+  SUBCASE("another signal than the one that was sent") { CHECK_FALSE(killed_by_us(d, stuck, SIGSEGV)); }
+  SUBCASE("the same signal from elsewhere") {
+    for (const WorkerId worker : d.rows()) {
+      if (worker != stuck) CHECK_FALSE(killed_by_us(d, worker, SIGTERM));
+    }
+  }
 }
 
 TEST_CASE(

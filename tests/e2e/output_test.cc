@@ -109,18 +109,25 @@ TEST_CASE("FAULTS 58: a worker that writes without end is slowed down, and no ot
   CHECK(static_cast<double>(supervisor.count_in_log("]: y\n")) < 2 * (1000 + 100 * (wall + 30)));
 }
 
-TEST_CASE("the last lines of a worker that died stand after the reason") {
-  SupervisorUnderTest supervisor(PoolText{
-      .command = {
-          "sh", "-c",
-          "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22; do echo line $i; done; printf "
-          "'no end'; exit 7"}});
+TEST_CASE("the last lines of a worker that died stand before the reason, once") {
+  SupervisorUnderTest supervisor(
+      PoolText{.command = {"sh", "-c",
+                           "mkdir TEST_DIRECTORY/once || exec sleep 60; echo why; printf 'no end'; exit 7"}});
   const std::string died = supervisor.wait_for_log("died: exited with status 7");
+  CHECK(supervisor.count_in_log("]: why\n") == 1);
+  CHECK(supervisor.count_in_log("]: no end\n") == 1);
+  CHECK(supervisor.count_in_log(" last wrote: ") == 0);
+  CHECK(supervisor.log().find("]: no end\n") < supervisor.log().find("died: exited with status 7"));
+  CHECK(supervisor.wait_for_event("worker_died").list("output") == std::vector<std::string>{"why", "no end"});
+}
+
+TEST_CASE("of the last lines of a worker that died, those that were dropped stand after the reason") {
+  SupervisorUnderTest supervisor(PoolText{.command = {"sh", "-c", "seq 3000; printf 'no end'; exit 7"}});
+  supervisor.wait_for_log("died: exited with status 7");
   supervisor.wait_for_log(" last wrote: no end");
-  supervisor.wait_for_log(" last wrote: line 22");
-  supervisor.wait_for_log(" last wrote: line 4\n");
-  CHECK(supervisor.log().find(" last wrote: line 3\n") == std::string::npos);
-  CHECK(supervisor.log().find(died) < supervisor.log().find(" last wrote: "));
+  supervisor.wait_for_log(" last wrote: 3000");
+  supervisor.wait_for_log(" last wrote: 2982\n");
+  CHECK(supervisor.log().find(" last wrote: 2981\n") == std::string::npos);
 }
 
 TEST_CASE("why a worker died: a fault of its own, a limit, or a signal from elsewhere") {

@@ -157,6 +157,18 @@ TEST_CASE("the last lines are kept, logged or not") {
   REQUIRE(last.size() == OutputLines::kLastLines);
   CHECK(last.front() == "4981");
   CHECK(last.back() == "bye");
+  CHECK(lines.last_dropped() == last);
+}
+
+TEST_CASE("of the last lines it is known which were dropped") {
+  OutputLines lines(kMaxLine);
+  CHECK(fed(lines, "one\ntwo\n").size() == 2);
+  CHECK(lines.last() == Lines{"one", "two"});
+  CHECK(lines.last_dropped().empty());
+  lines.exhaust(kStart);
+  (void)fed(lines, "three\n");
+  CHECK(lines.last() == Lines{"one", "two", "three"});
+  CHECK(lines.last_dropped() == Lines{"three"});
 }
 
 TEST_CASE("a kept line is shortened between characters") {
