@@ -6,6 +6,7 @@
 #include "config/max_workers.h"
 #include "proto/joined.h"
 #include "supervisor/app/descriptor_budget.h"
+#include "supervisor/control/describe.h"
 #include "supervisor/system/descriptor_limits.h"
 
 namespace prefork {
@@ -19,9 +20,14 @@ Operations::PoolNames names_of(const std::vector<PoolRunner*>& pools) {
 
 }  // namespace
 
+Error OperatorRequests::refused(const char* request, Error why) const {
+  log_.warn("{} refused: {}", request, why.message());
+  return why;
+}
+
 Result<Operations::PoolNames> OperatorRequests::restart(const Operations::PoolName& pool) {
   const auto pools = pools_.named(pool);
-  if (!pools) return pools.error();
+  if (!pools) return refused("restart", pools.error());
   for (PoolRunner* one : pools.value()) {
     log_.info("pool {}: restart requested, workers are replaced", one->config().name);
     one->restart();
@@ -31,25 +37,26 @@ Result<Operations::PoolNames> OperatorRequests::restart(const Operations::PoolNa
 
 Result<Operations::PoolNames> OperatorRequests::reset_failed(const Operations::PoolName& pool) {
   const auto pools = pools_.named(pool);
-  if (!pools) return pools.error();
-  for (PoolRunner* one : pools.value()) one->forget_failures();
+  if (!pools) return refused("reset-failed", pools.error());
+  for (PoolRunner* one : pools.value()) {
+    log_.info("pool {}: failures are forgotten, missing workers start at once", one->config().name);
+    one->forget_failures();
+  }
   return names_of(pools.value());
 }
 
 Result<Operations::Scaled> OperatorRequests::scale(const Operations::PoolName& pool, std::size_t workers) {
   const auto pools = pools_.named(pool);
-  if (!pools) return pools.error();
-  if (pools.value().size() > 1) return Error{"which pool? There are " + joined(names_of(pools.value()))};
+  if (!pools) return refused("scale", pools.error());
+  if (pools.value().size() > 1)
+    return refused("scale", Error{"which pool? There are " + joined(names_of(pools.value()))});
   PoolRunner& one = *pools.value().front();
   if (workers > kMaxWorkers) {
-    return Error{"a pool can have 0 to " + std::to_string(kMaxWorkers) + " workers, not " +
-                 std::to_string(workers)};
+    return refused("scale", Error{"a pool can have 0 to " + std::to_string(kMaxWorkers) + " workers, not " +
+                                  std::to_string(workers)});
   }
-  const Operations::Scaled scaled{one.config().name, one.limit(), workers};
-  if (auto room = fits(one, workers); workers > scaled.before && !room) return room.error();
-  log_.info("pool {}: {} workers from now on, {} before", scaled.pool, workers, scaled.before);
-  one.resize(workers);
-  return scaled;
+  if (auto room = fits(one, workers); workers > one.limit() && !room) return refused("scale", room.error());
+  return resize(one, workers);
 }
 
 void OperatorRequests::resize_by(int change) {
@@ -66,9 +73,16 @@ void OperatorRequests::resize_by(int change) {
       log_.warn("pool {}: stays at {} workers: {}", pool->config().name, present, room.error().message());
       continue;
     }
-    log_.info("pool {}: {} workers from now on, {} before", pool->config().name, wanted, present);
-    pool->resize(wanted);
+    (void)resize(*pool, wanted);  // a signal has no answer
   }
+}
+
+Operations::Scaled OperatorRequests::resize(PoolRunner& pool, std::size_t workers) {
+  const Operations::Scaled scaled{pool.config().name, pool.limit(), workers,
+                                  pool.config().elastic.has_value()};
+  log_.info("{}", describe(scaled));
+  pool.resize(workers);
+  return scaled;
 }
 
 Result<void> OperatorRequests::fits(const PoolRunner& changed, std::size_t workers) const {

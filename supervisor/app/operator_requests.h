@@ -27,6 +27,9 @@ class OperatorRequests {
   void resize_by(int change);
 
  private:
+  /// Logs why a request was refused; returns it.
+  [[nodiscard]] Error refused(const char* request, Error why) const;
+  Operations::Scaled resize(PoolRunner& pool, std::size_t workers);
   /// Whether the descriptors suffice when `changed` has so many workers.
   [[nodiscard]] Result<void> fits(const PoolRunner& changed, std::size_t workers) const;
 

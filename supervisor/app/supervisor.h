@@ -76,7 +76,7 @@ class Supervisor final : private Operations,
   [[nodiscard]] Result<PoolNames> reset_failed(const PoolName& pool) override {
     return requests_.reset_failed(pool);
   }
-  [[nodiscard]] Result<void> upgrade() override { return upgrader_.start(); }
+  [[nodiscard]] Result<void> upgrade() override { return upgrader_.begin(); }
   void stop(bool quick) override;
 
   // ServiceReporter::Subject

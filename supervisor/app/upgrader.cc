@@ -31,8 +31,10 @@ Upgrader::Upgrader(NextProgram next, Loop& loop, Log& log, EventSink& events,
       retry_(loop),
       check_(loop, static_cast<UpgradeCheck::Owner&>(*this)) {}
 
-void Upgrader::request() {
-  if (auto begun = start(); !begun) upgrade_refused(begun.error().message());
+Result<void> Upgrader::begin() {
+  auto begun = start();
+  if (!begun) upgrade_refused(begun.error().message());
+  return begun;
 }
 
 Result<void> Upgrader::start() {

@@ -55,8 +55,10 @@ class Upgrader final : private UpgradeCheck::Owner {
   /// Begins to examine the new program. An error is the reason of a refusal that is neither logged nor
   /// published.
   [[nodiscard]] Result<void> start();
-  /// start(), with its refusal logged and published.
-  void request();
+  /// start(), with its refusal logged and published, too: for a command.
+  [[nodiscard]] Result<void> begin();
+  /// The same for a signal.
+  void request() { (void)begin(); }  // a signal has no answer
   /// The supervisor stops: an upgrade that is due is refused.
   void cancel();
 

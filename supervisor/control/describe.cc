@@ -133,6 +133,12 @@ std::string describe(const action::Stopped& stopped) {
   return text;
 }
 
+std::string describe(const Operations::Scaled& scaled) {
+  const char* most = scaled.elastic ? "at most " : "";
+  return fmt::format("pool {}: {}{} workers from now on, {}{} before", scaled.pool, most, scaled.workers,
+                     most, scaled.before);
+}
+
 std::string describe(Duration duration) {
   const double us = std::chrono::duration<double, std::micro>(duration).count();
   if (us < 1000) return fmt::format("{:.0f} µs", us);

@@ -63,7 +63,10 @@ Outcome restart(const Parameters& wanted, Operations& operations, Caller& /*call
 Outcome scale(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
   if (!wanted.workers) return Refusal{ControlError::kInvalidParameters, "scale needs \"workers\", a number"};
   return outcome(operations.scale(wanted.pool, *wanted.workers), [](const Operations::Scaled& scaled) {
-    return Json::object({{"pool", scaled.pool}, {"before", scaled.before}, {"workers", scaled.workers}});
+    return Json::object({{"pool", scaled.pool},
+                         {"before", scaled.before},
+                         {"workers", scaled.workers},
+                         {"elastic", scaled.elastic}});
   });
 }
 

@@ -23,6 +23,7 @@ class Operations {
     std::string pool;
     std::size_t before = 0;
     std::size_t workers = 0;
+    bool elastic = false;  ///< the number follows the load: the two are maxima
   };
 
   virtual ~Operations() = default;

@@ -87,7 +87,7 @@ TEST_CASE("each method calls its operation and answers with the result") {
   CHECK(recorder.result("restart")["pools"] == json({"a", "b"}));
   CHECK(recorder.result("restart", R"({"pool": "a"})")["pools"].size() == 2);
   CHECK(recorder.result("scale", R"({"pool": "a", "workers": 0})") ==
-        json::parse(R"({"pool": "a", "before": 4, "workers": 0})"));
+        json::parse(R"({"pool": "a", "before": 4, "workers": 0, "elastic": false})"));
   CHECK(recorder.result("stop")["stopping"] == true);
   CHECK(recorder.result("stop", R"({"quick": true})")["stopping"] == true);
   CHECK(recorder.result("reset_failed")["pools"] == json({"a"}));

@@ -35,6 +35,35 @@ TEST_CASE("the log tells of the start, of what is asked for meanwhile, and of th
   CHECK(supervisor.await_exit() == 1);
 }
 
+TEST_CASE("what is asked for by command and refused is logged with the reason") {
+  const Program program;
+  const auto supervisor = start(program, PoolText{}.text());
+  supervisor->wait_for_idle(1);
+  program.remove();
+  CHECK(run_supervisor({"upgrade", "--control", supervisor->control()}).status == 1);
+  supervisor->wait_for_log(" goes on: " + program.path() + ": No such file or directory\n");
+  CHECK(supervisor->wait_for_event("upgrade_refused").text("text").starts_with(program.path()));
+  const std::string unknown = " refused: there is no pool \"wob\"; there are main\n";
+  CHECK(run_supervisor({"scale", "wob", "3", "--control", supervisor->control()}).status == 1);
+  supervisor->wait_for_log(" warning scale" + unknown);
+  CHECK(run_supervisor({"restart", "wob", "--control", supervisor->control()}).status == 1);
+  supervisor->wait_for_log(" warning restart" + unknown);
+  CHECK(run_supervisor({"reset-failed", "wob", "--control", supervisor->control()}).status == 1);
+  supervisor->wait_for_log(" warning reset-failed" + unknown);
+  CHECK(run_supervisor({"reset-failed", "--control", supervisor->control()}).status == 0);
+  supervisor->wait_for_log(" info    pool main: failures are forgotten, missing workers start at once\n");
+}
+
+TEST_CASE("of an elastic pool scale sets the maximum, and says so") {
+  SupervisorUnderTest supervisor(
+      R"({"listen": "127.0.0.1:0", "command": ["supervisor-worker", "echo"], "workers": {"min": 1, "max": 4}, )" +
+          std::string(kWithControl) + "}",
+      {});
+  const std::string said = "pool main: at most 6 workers from now on, at most 4 before\n";
+  CHECK(run_supervisor({"scale", "6", "--control", supervisor.control()}).output == said);
+  supervisor.wait_for_log(" info    " + said);
+}
+
 TEST_CASE("a reload that is refused is an error that says how many mistakes there are, or the only reason") {
   SupervisorUnderTest supervisor(PoolText{});
   const std::string refused = " error   reload refused, nothing has changed: ";
