@@ -1,6 +1,7 @@
 #include "supervisor/commands/client_commands.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -9,6 +10,8 @@
 #include "supervisor/commands/control_client.h"
 #include "supervisor/commands/health.h"
 #include "supervisor/commands/top.h"
+#include "supervisor/control/describe.h"
+#include "supervisor/control/operations.h"
 
 namespace prefork {
 namespace {
@@ -77,8 +80,9 @@ int scale(ControlClient& client, const CommandLine& line, CommandOutput& output)
   const auto result = client.call("scale", parameters);
   if (!result) return print_refusal(result.error().message());
   const Json& scaled = result.value();
-  output.print_line("pool " + scaled.value("pool", "") + ": " + std::to_string(scaled.value("workers", 0)) +
-                    " workers from now on, " + std::to_string(scaled.value("before", 0)) + " before");
+  output.print_line(
+      describe(Operations::Scaled{scaled.value("pool", ""), scaled.value("before", 0U),
+                                  scaled.value("workers", 0U), scaled.value("elastic", false)}));
   return kFine;
 }
 
@@ -124,15 +128,39 @@ std::string event_text(const Json& event) {
   return text;
 }
 
-int events(ControlClient& client, const CommandLine& line, CommandOutput& output) {
-  const auto result = client.call("subscribe", Json::object());
-  if (!result) return print_refusal(result.error().message());
+/// Prints the events of one connection until it ends. `last`: the number of the last event before them; kept
+/// up to date. False: the output is lost.
+bool print_events(ControlClient& client, bool json, std::uint64_t& last, CommandOutput& output) {
   while (const auto event = client.next_event()) {
-    output.print_line(line.json ? dump(*event) : event_text(*event));
-    if (output.error() != 0) return kFine;
+    const std::uint64_t seq = event->value("seq", last + 1);
+    if (seq > last + 1) print_error(std::to_string(seq - last - 1) + " events were missed");
+    last = seq;
+    output.print_line(json ? dump(*event) : event_text(*event));
+    if (output.error() != 0) return false;
   }
-  print_error("the supervisor has stopped");
-  return kNotRunning;
+  return true;
+}
+
+/// Goes on after a lost connection: in an upgrade in place the next program answers at the same path, and has
+/// the events that came meanwhile.
+int events(ControlClient client, const CommandLine& line, const std::string& path, CommandOutput& output) {
+  auto subscribed = client.call("subscribe", Json::object());
+  if (!subscribed) return print_refusal(subscribed.error().message());
+  std::uint64_t last = subscribed.value().value("seq", std::uint64_t{0});
+  while (print_events(client, line.json, last, output)) {
+    auto next = ControlClient::connect(path);
+    if (!next) return print_error("the supervisor has stopped"), kNotRunning;
+    client = std::move(next).value();
+    subscribed = client.call("subscribe", Json::object({{"since", last}}));
+    if (subscribed && subscribed.value().value("seq", last) < last) {
+      print_error("another supervisor answers now, with events of its own");
+      last = 0;
+      subscribed = client.call("subscribe", Json::object({{"since", last}}));
+    }
+    // A supervisor that stops closes its listening socket a moment after the connections.
+    if (!subscribed && ControlClient::connect(path)) return print_refusal(subscribed.error().message());
+  }
+  return kFine;
 }
 
 int run(ControlClient client, const CommandLine& line, const std::string& path, CommandOutput& output) {
@@ -146,7 +174,7 @@ int run(ControlClient client, const CommandLine& line, const std::string& path, 
     case Command::kResetFailed:
       return for_pools(client, "reset_failed", line, "failures are forgotten", output);
     case Command::kUpgrade: return upgrade(client, path, output);
-    case Command::kEvents: return events(client, line, output);
+    case Command::kEvents: return events(std::move(client), line, path, output);
     case Command::kTop: return top(std::move(client), path, line.interval);
     case Command::kRun:
     case Command::kCheck:

@@ -76,6 +76,15 @@ class Top {
 
  private:
   Result<Json> ask() {
+    const bool connected = client_.has_value();
+    auto answer = ask_once();
+    if (answer || !connected || client_->late()) return answer;
+    // In an upgrade in place the next program answers at the same path.
+    client_.reset();
+    answer_pending_ = false;
+    return ask_once();
+  }
+  Result<Json> ask_once() {
     if (!client_) {
       auto again = ControlClient::connect(path_, kTopPatience);
       if (!again) return Error{again.error().message()};

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "supervisor/control/control_event.h"
 
@@ -18,8 +19,10 @@ class EventHistory {
 
   /// The event as the line that subscribers get; valid until the next call.
   const std::string& add(ControlEvent event, WallTime at);
-  /// The next event gets the number `last` + 1. For an upgrade in place.
-  void count_from(std::uint64_t last) { last_ = last; }
+  // For an upgrade in place: the lines that are kept, and an empty history that goes on with them. `last` is
+  // the number of the last line; an earlier version has written the number alone.
+  [[nodiscard]] std::vector<std::string> lines() const;
+  void adopt(std::uint64_t last, std::vector<std::string> lines);
   /// The number of the latest event; 0: there has been no event.
   [[nodiscard]] std::uint64_t last() const { return last_; }
 
@@ -36,6 +39,8 @@ class EventHistory {
     std::uint64_t seq = 0;
     std::string text;
   };
+
+  void keep(std::uint64_t seq, std::string text);
 
   std::deque<Line> kept_;
   std::size_t bytes_ = 0;  ///< of all of kept_

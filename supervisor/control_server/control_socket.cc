@@ -38,6 +38,7 @@ void ControlSocket::listen(std::optional<ListenSocket> socket) {
 ControlState ControlSocket::state() const {
   ControlState state;
   state.last_event = history_.last();
+  state.events = history_.lines();
   if (!listener_) return state;
   state.socket = Carried{listener_->socket().descriptor()};
   state.file = listener_->socket().file();
@@ -45,7 +46,7 @@ ControlState ControlSocket::state() const {
 }
 
 void ControlSocket::adopt(const ControlState& state, const std::string& path) {
-  history_.count_from(state.last_event);
+  history_.adopt(state.last_event, state.events);
   if (state.socket == Carried::kNone) return;
   listen(ListenSocket::adopt(control_address(path), Fd(static_cast<int>(state.socket)), state.file));
 }

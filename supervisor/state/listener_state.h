@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "supervisor/state/carried.h"
 
@@ -32,12 +33,14 @@ struct ListenerState {
 /// The control socket at the path that the configuration names.
 struct ControlState {
   Carried socket = Carried::kNone;
-  std::uint64_t file = 0;        ///< as in ListenerState
-  std::uint64_t last_event = 0;  ///< number of the last event published
+  std::uint64_t file = 0;                ///< as in ListenerState
+  std::uint64_t last_event = 0;          ///< number of the last event published
+  std::vector<std::string> events = {};  ///< the last events, as lines, up to that one
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("socket", self.socket), visit("file", self.file), visit("last_event", self.last_event);
+    visit("events", self.events);
   }
 };
 

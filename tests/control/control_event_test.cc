@@ -95,6 +95,25 @@ TEST_CASE("the history numbers events, keeps the latest, and returns the events 
   CHECK(since(UINT64_MAX).empty());
 }
 
+TEST_CASE("FAULTS 145: after an upgrade in place the history has the same events, and counts on") {
+  EventHistory before;
+  for (std::size_t i = 0; i < EventHistory::kKept + 3; ++i)
+    (void)before.add(control_event::PoolRecovered{"web"}, kAt);
+  EventHistory after;
+  after.adopt(before.last(), before.lines());
+  CHECK(after.last() == before.last());
+  CHECK(after.lines() == before.lines());
+  std::vector<std::string> since;
+  after.for_each_since(before.last() - 2, [&](const std::string& line) { since.push_back(line); });
+  REQUIRE(since.size() == 2);
+  CHECK(since.back() == before.lines().back());
+  const std::string next = after.add(control_event::PoolRecovered{"web"}, kAt);
+  CHECK(json::parse(next)["params"]["seq"] == before.last() + 1);
+  EventHistory from_earlier_version;
+  from_earlier_version.adopt(7, {});
+  CHECK(from_earlier_version.last() == 7);
+}
+
 TEST_CASE("the history is bounded in bytes, too") {
   EventHistory history;
   control_event::WorkerDied died;

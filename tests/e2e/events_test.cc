@@ -1,9 +1,16 @@
 // What subscribers of the control socket are told.
 #include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/wait.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
+#include <cstdio>
 #include <string>
+#include <vector>
 
+#include "tests/e2e/program.h"
 #include "tests/support/client.h"
 #include "tests/support/command.h"
 #include "tests/support/supervisor_under_test.h"
@@ -28,6 +35,37 @@ TEST_CASE("a worker's life is told from its start to the death that ends it") {
   CHECK(died.flag("was_ready"));
   CHECK(died.text("text").starts_with("killed by signal 9 (SIGKILL)"));
   CHECK(supervisor.wait_for_event("worker_ready").number("worker") == 2);
+}
+
+TEST_CASE("FAULTS 145: events goes on after an upgrade in place without a gap, and ends when all stops") {
+  const Program program;
+  const auto supervisor = start(program, PoolText{}.text());
+  supervisor->wait_for_idle(1);
+  const std::string command =
+      SupervisorUnderTest::built_program() + " events --control " + supervisor->control() + " 2>&1";
+  std::FILE* events = ::popen(command.c_str(), "r");
+  REQUIRE(events != nullptr);
+  pollfd ready{.fd = ::fileno(events), .events = POLLIN, .revents = 0};
+  eventually("it has subscribed", [&] {
+    supervisor->signal(SIGHUP);
+    return ::poll(&ready, 1, 10) == 1;
+  });
+  supervisor->upgrade();
+  REQUIRE(::kill(supervisor->wait_for_idle(1).pids().at(0), SIGKILL) == 0);
+  supervisor->wait_for_event("worker_died");
+  supervisor->stop();
+  std::vector<std::string> lines;
+  std::array<char, 4096> line{};
+  while (std::fgets(line.data(), line.size(), events) != nullptr) lines.emplace_back(line.data());
+  CHECK(WEXITSTATUS(::pclose(events)) == 3);
+  REQUIRE(lines.size() > 3);
+  CHECK(lines.back() == "supervisor: the supervisor has stopped\n");
+  lines.pop_back();
+  const auto seq = [](const std::string& text) { return std::stoul(text.substr(text.find(' '))); };
+  const auto first = seq(lines.front());
+  for (std::size_t i = 0; i < lines.size(); ++i) CHECK(seq(lines[i]) == first + i);
+  CHECK(std::any_of(lines.begin(), lines.end(),
+                    [](const std::string& text) { return text.find(" worker_died ") != std::string::npos; }));
 }
 
 TEST_CASE("a worker that leaves because it shall has a planned death") {

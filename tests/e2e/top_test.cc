@@ -12,6 +12,7 @@
 #include <string>
 
 #include "proto/fd.h"
+#include "tests/e2e/program.h"
 #include "tests/support/client.h"
 #include "tests/support/command.h"
 #include "tests/support/supervisor_under_test.h"
@@ -58,6 +59,8 @@ class TopUnderTest {
   void wait_for(const std::string& text) {
     eventually("\"" + text + "\" on the screen", [&] { return written().find(text) != std::string::npos; });
   }
+  /// At any time so far.
+  [[nodiscard]] bool has_shown(const std::string& text) { return written().find(text) != std::string::npos; }
   void signal(int number) const { REQUIRE(::kill(pid_, number) == 0); }
   void type(const std::string& keys) {
     REQUIRE(::write(keyboard_.get(), keys.data(), keys.size()) == static_cast<ssize_t>(keys.size()));
@@ -157,6 +160,18 @@ TEST_CASE("top waits for the next supervisor when this one goes") {
   top.wait_for("reborn");  // without "pool": only what differs from the screen before is written
   top.type("q");
   CHECK(top.exit_status() == 0);
+}
+
+TEST_CASE("FAULTS 145: top goes on after an upgrade in place, without an error on the screen") {
+  const Program program;
+  const auto supervisor = start(program, PoolText{}.text());
+  supervisor->wait_for_idle(1);
+  TopUnderTest top(supervisor->control());
+  top.wait_for("pool main");
+  supervisor->upgrade();
+  REQUIRE(::kill(supervisor->wait_for_idle(1).pids().at(0), SIGKILL) == 0);
+  top.wait_for("killed by signal 9");  // of the next worker: its line is new on the screen
+  CHECK_FALSE(top.has_shown("asking again"));
 }
 
 TEST_CASE("top without a terminal says so") {
