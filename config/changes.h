@@ -28,11 +28,13 @@ struct ListenerChanges {
 
 struct PoolChanges {
   Keys workers_replaced;  ///< running workers must be replaced
+  Keys already_run;       ///< the same kind, but back to what the running workers were started from
   Keys size;              ///< the number of workers
   Keys policy;            ///< in force at once, for running workers, too
   ListenerChanges listeners;
   [[nodiscard]] bool any() const {
-    return !workers_replaced.empty() || !size.empty() || !policy.empty() || listeners.any();
+    return !workers_replaced.empty() || !already_run.empty() || !size.empty() || !policy.empty() ||
+           listeners.any();
   }
 };
 

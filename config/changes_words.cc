@@ -35,6 +35,8 @@ std::string in_words(const PoolChanges& changes, const PoolConfig& pool) {
   if (changes.listeners.any()) parts.push_back("listen " + joined(in_words(changes.listeners)));
   if (!changes.workers_replaced.empty())
     parts.push_back("workers are replaced: " + joined(changes.workers_replaced));
+  if (!changes.already_run.empty())
+    parts.push_back("the workers that serve already run it: " + joined(changes.already_run));
   return parts.empty() ? "unchanged" : joined(parts, "; ");
 }
 

@@ -106,9 +106,13 @@ void Reloader::apply_pool(const PoolConfig& config, Milliseconds stop_timeout,
     parts_.pools.add(config, stop_timeout, std::move(sockets));
     return;
   }
-  const PoolChanges differences = compare(present->config(), config);
-  report(changes, "pool " + config.name + ": reloaded, " + in_words(differences, config));
-  present->reconfigure(config, stop_timeout, std::move(sockets), !differences.workers_replaced.empty());
+  PoolChanges differences = compare(present->config(), config);
+  const auto effect = present->effect_of(config, !differences.workers_replaced.empty());
+  if (effect == PoolRunner::Reload::kAlreadyRun) differences.already_run.swap(differences.workers_replaced);
+  report(changes,
+         "pool " + config.name + ": reloaded, " + in_words(differences, config) +
+             (effect == PoolRunner::Reload::kTriedAgain ? "; the rollout that failed is tried again" : ""));
+  present->reconfigure(config, stop_timeout, std::move(sockets), effect);
 }
 
 void Reloader::remove_pools_missing_in(const Config& config, Changes& changes) {

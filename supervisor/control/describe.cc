@@ -4,11 +4,14 @@
 
 #include <csignal>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
 
 #include "proto/joined.h"
 #include "proto/record.h"
+#include "proto/utf8.h"
+#include "supervisor/control/json_text.h"
 
 namespace prefork {
 namespace {
@@ -95,6 +98,13 @@ std::string describe(const DeathRecord& record, const std::string& start_error) 
     text += fmt::format("; {} it had not begun {} closed", connections(record.held_closed),
                         record.held_closed == 1 ? "is" : "are");
   return text;
+}
+
+std::string describe_command(const std::vector<std::string>& command) {
+  constexpr std::size_t kMost = 500;
+  const std::string text = json_text(command);
+  const std::string_view kept = cut_between_characters(text, kMost);
+  return std::string(kept) + (kept.size() < text.size() ? "…" : "");
 }
 
 std::string describe(const action::ReportViolation& violation) {

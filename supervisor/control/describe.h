@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "supervisor/control/operations.h"
 #include "supervisor/core/action.h"
@@ -14,6 +15,8 @@ namespace prefork {
 /// One line about a death, without the worker's name. `start_error`: why its program did not run; empty if it
 /// ran.
 [[nodiscard]] std::string describe(const DeathRecord& record, const std::string& start_error);
+/// `["/srv/app","--port","1"]`, as the file has it; a long one is cut.
+[[nodiscard]] std::string describe_command(const std::vector<std::string>& command);
 /// "Busy for ticket 17, which it does not hold".
 [[nodiscard]] std::string describe(const action::ReportViolation& violation);
 /// "stopped; 3 connections were cut: 2 had been begun (lost), 1 was queued (discarded); 1 worker was killed".

@@ -52,6 +52,10 @@ struct ReportStuck {
   WorkerId worker;
   bool replaced = true;
 };
+/// For the first time of a generation, or of a larger size that the operator has set, no worker is missing.
+struct ReportAllReady {
+  std::size_t workers = 0;
+};
 /// The number of workers has followed the load.
 struct ReportSize {
   std::size_t workers = 0;

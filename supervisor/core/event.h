@@ -54,10 +54,15 @@ struct ClientSeen {
 /// No descriptor is free for the next connection.
 struct DescriptorsShort {};
 
-/// A new configuration. `replace_workers`: the settings from which workers are started have changed.
+/// A new configuration.
 struct SettingsChanged {
+  enum class Workers {
+    kStay,       ///< they are started from the same settings as before
+    kReplaced,   ///< by a new generation
+    kTrialEnds,  ///< those that serve are started from these settings; a generation on trial is not
+  };
   PoolSettings settings;
-  bool replace_workers = false;
+  Workers workers = Workers::kStay;
 };
 /// The operator wants this number of workers from now on.
 struct Resized {

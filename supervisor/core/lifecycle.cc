@@ -31,17 +31,22 @@ Lifecycle::Lifecycle(const PoolSettings& settings, WorkerTable& workers, const C
   missing_ = target_;
 }
 
-void Lifecycle::configure(bool replace, Instant now, Actions& out) {
+void Lifecycle::configure(Workers workers, Instant now, Actions& out) {
   upkeep_.reset();
   policy_.configure(settings_, now);
   resize(settings_.workers, now);
   workers_.for_each([&](WorkerRow& row) {
     if (row.role == WorkerRole::kWorker && row.was_ready) upkeep_.plan_recycling(row);
   });
-  if (replace) replace_all(now, out);
+  switch (workers) {
+    case Workers::kStay: return;
+    case Workers::kReplaced: return replace_all(now, out);
+    case Workers::kTrialEnds: return end_trial(now, out);
+  }
 }
 
 void Lifecycle::resize(std::size_t workers, Instant now) {
+  if (workers > limit_) all_ready_ = false;
   limit_ = workers;
   if (settings_.elastic) {
     elastic_.configure(*settings_.elastic, limit_, now);

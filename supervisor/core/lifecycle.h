@@ -30,14 +30,15 @@ namespace prefork {
 class Lifecycle {
  public:
   using Violation = action::ReportViolation::What;
+  using Workers = event::SettingsChanged::Workers;
   /// How long the death of a worker is awaited after its channel has ended.
   static constexpr Duration kDeathFollows = std::chrono::milliseconds(100);
 
   Lifecycle(const PoolSettings& settings, WorkerTable& workers, const ConnectionTable& connections,
             Counters& counters, std::uint32_t seed, Instant now);
 
-  /// The settings have changed. With `replace`, a new generation takes the place of the present one.
-  void configure(bool replace, Instant now, Actions& out);
+  /// The settings have changed.
+  void configure(Workers workers, Instant now, Actions& out);
   void resize(std::size_t workers, Instant now);
   /// The operator says that the cause of failing starts is mended.
   void forget_failures(Instant now);
@@ -101,6 +102,7 @@ class Lifecycle {
     visit("limit", self.limit_), visit("target", self.target_), visit("missing", self.missing_);
     visit("vacant", self.vacancies_), visit("start_due", self.start_due_);
     visit("stopping", self.stopping_), visit("changed", self.changed_);
+    visit("all_ready", self.all_ready_);
     visit("killed_at_stop", self.killed_at_stop_);
   }
 
@@ -158,6 +160,7 @@ class Lifecycle {
   bool stopping_ = false;
   bool changed_ = true;                    ///< settle() has something to do
   mutable std::optional<Census> counted_;  ///< none: something has changed since
+  bool all_ready_ = false;                 ///< see action::ReportAllReady
   std::uint64_t killed_at_stop_ = 0;
 };
 

@@ -23,12 +23,17 @@ void Lifecycle::settle(std::size_t queued, Instant now, Actions& out) {
   missing_ = target_ - std::min(target_, places.live);
   rollout_.forget_unused(out);
   counted_.reset();
+  if (!all_ready_ && target_ > 0 && places.ready >= target_) {
+    all_ready_ = true;
+    out.push_back(action::ReportAllReady{places.ready});
+  }
 }
 
 void Lifecycle::replace_all(Instant now, Actions& out) {
   end_trial(now, out);
   // When no worker serves, the new generation can make nothing worse: it takes over at once.
   const bool with_trial = counted().ready > 0 && target_ > 0;
+  if (!with_trial) all_ready_ = false;
   end_older(rollout_.begin(with_trial, out), now, out);
   note_change();
 }
@@ -38,6 +43,7 @@ void Lifecycle::run_trial(Instant now, Actions& out) {
   if (rollout_.judge(now) == Trial::kPassed) {
     policy_.configure(settings_, now);
     policy_.on_ready(now);
+    all_ready_ = false;
     return end_older(rollout_.take_over(out), now, out);
   }
   const auto missing = rollout_.missing();

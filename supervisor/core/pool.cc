@@ -61,7 +61,7 @@ std::optional<Instant> Pool::earliest_deadline() {
 void Pool::on(const event::SettingsChanged& event, Instant now, Actions& out) {
   settings_ = event.settings;
   standstill_.settings_changed(now);
-  lifecycle_.configure(event.replace_workers, now, out);
+  lifecycle_.configure(event.workers, now, out);
 }
 
 void Pool::on(const event::Resized& event, Instant now, Actions& /*out*/) {

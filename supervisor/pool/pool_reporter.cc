@@ -91,6 +91,17 @@ void PoolReporter::report(const action::ReportSize& report) const {
   log_.debug("pool {}: {} workers wanted, {} before", pool_, report.workers, report.before);
 }
 
+void PoolReporter::report(const action::ReportAllReady& report) const {
+  if (report.workers == 1) return log_.info("pool {}: its worker is ready", pool_);
+  log_.info("pool {}: all {} workers are ready", pool_, report.workers);
+}
+
+void PoolReporter::begins(Generation generation, const Launch& launch) const {
+  std::vector<std::string> command = launch.argv;
+  if (!command.empty()) command.front() = launch.executable;
+  log_.info("pool {}: generation {} starts {}", pool_, generation, describe_command(command));
+}
+
 void PoolReporter::report(const action::ReportRedispatched& report) const {
   events_.publish(control_event::ConnectionRedispatched{
       pool_, report.worker.sequence(), sources_.processes.pid_of(report.worker), report.times});

@@ -9,6 +9,7 @@
 #include "supervisor/core/action.h"
 #include "supervisor/core/worker_table.h"
 #include "supervisor/loop/log.h"
+#include "supervisor/spawner/launch.h"
 #include "supervisor/workers/process_table.h"
 
 namespace prefork {
@@ -30,10 +31,13 @@ class PoolReporter {
   void report(const action::ReportRollout& report) const;
   void report(const action::ReportStuck& report) const;
   void report(const action::ReportSize& report) const;
+  void report(const action::ReportAllReady& report) const;
   void report(const action::ReportRedispatched& report) const;
   void report(const action::ReportSaturation& report) const;
   void report(const action::ReportSocketBlocked& report) const;
   void report(const action::Stopped& report) const;
+  /// What the workers of a new generation are started from.
+  void begins(Generation generation, const Launch& launch) const;
   /// The pid of the worker is known now.
   void has_process(const WorkerProcess& worker) const;
   /// It sent `what`, which no worker may send.

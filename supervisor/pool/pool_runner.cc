@@ -49,15 +49,30 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
   before_sleep_.start(Callback::to<&PoolRunner::on_before_sleep>(*this));
 }
 
+PoolRunner::Reload PoolRunner::effect_of(const PoolConfig& config, bool changed) const {
+  const Rollout& rollout = pool_.lifecycle().rollout();
+  const bool differs = rollout_failed_ || (rollout.trial() && changed);  // what serves, from config()
+  if (differs && rollout.start() == config.start &&
+      workers_.start_from(to_launches(config), rollout.generation())) {
+    return changed ? Reload::kAlreadyRun : Reload::kStay;
+  }
+  if (changed) return Reload::kReplaced;
+  return rollout_failed_ ? Reload::kTriedAgain : Reload::kStay;
+}
+
 void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
-                             bool replace_workers) {
+                             Reload workers) {
+  using Workers = event::SettingsChanged::Workers;
   config_ = std::move(config);
   stop_timeout_ = stop_timeout;
   clients_.set_replies(config_.queue.reject_with, config_.crash_reply);
-  const bool replace = replace_workers || rollout_failed_;
+  rollout_failed_ = false;
+  const bool replace = workers == Reload::kReplaced || workers == Reload::kTriedAgain;
   if (replace) workers_.add_generation(pool_.lifecycle().rollout().next_generation(), to_launches(config_));
   listeners_.replace(std::move(sockets));
-  pump_.tell(event::SettingsChanged{to_settings(config_, stop_timeout_), replace});
+  const Workers kept = workers == Reload::kAlreadyRun ? Workers::kTrialEnds : Workers::kStay;
+  pump_.tell(
+      event::SettingsChanged{to_settings(config_, stop_timeout_), replace ? Workers::kReplaced : kept});
 }
 
 void PoolRunner::restart() {
@@ -65,7 +80,7 @@ void PoolRunner::restart() {
   workers_.add_generation(pool_.lifecycle().rollout().next_generation(), to_launches(config_));
   PoolSettings settings = to_settings(config_, stop_timeout_);
   settings.workers = limit();  // a size that the operator has set stays
-  pump_.tell(event::SettingsChanged{settings, true});
+  pump_.tell(event::SettingsChanged{settings, event::SettingsChanged::Workers::kReplaced});
 }
 
 void PoolRunner::remove(std::string config_text) {

@@ -37,9 +37,18 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner, 
   PoolRunner(const SharedServices& shared, PoolConfig config, Milliseconds stop_timeout,
              std::uint64_t spawner_key);
 
-  /// `sockets` as `config` lists them. `replace_workers`: what workers are started from has changed.
+  /// What a reload does with the workers.
+  enum class Reload {
+    kStay,        ///< they are started from the same keys as before
+    kReplaced,    ///< by a new generation
+    kTriedAgain,  ///< the same; the keys are those of the last rollout, which failed
+    kAlreadyRun,  ///< those that serve were started from these keys: a rollout that is under way ends
+  };
+  /// `changed`: keys that workers are started from differ from those in config().
+  [[nodiscard]] Reload effect_of(const PoolConfig& config, bool changed) const;
+  /// `sockets` as `config` lists them.
   void reconfigure(PoolConfig config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
-                   bool replace_workers);
+                   Reload workers);
   void resize(std::size_t workers) { pump_.tell(event::Resized{workers}); }
   /// Replaces all workers by new ones.
   void restart();
@@ -107,7 +116,7 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner, 
   PoolConfig config_;
   std::string removed_from_;
   Milliseconds stop_timeout_;
-  bool rollout_failed_ = false;  ///< the configuration is not what runs
+  bool rollout_failed_ = false;  ///< the last one, to the present configuration
   bool stopped_cleanly_ = true;
   Pool pool_;
   EventPump pump_;

@@ -53,7 +53,12 @@ PoolWorkers::PoolWorkers(const SharedServices& shared, const Parts& parts, std::
 PoolWorkers::~PoolWorkers() { shared_.spawner.remove(spawner_key_); }
 
 void PoolWorkers::add_generation(Generation generation, Launches launches) {
+  parts_.reporter.begins(generation, launches.worker);
   launches_.add(generation, std::move(launches));
+}
+
+bool PoolWorkers::start_from(const Launches& launches, Generation generation) const {
+  return launches_.of(generation, WorkerRole::kWorker) == launches.worker;
 }
 
 void PoolWorkers::perform(const action::StartWorker& action) {

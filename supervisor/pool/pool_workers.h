@@ -46,6 +46,8 @@ class PoolWorkers final : private WorkerProcess::Owner,
 
   /// What the processes of this generation are started from.
   void add_generation(Generation generation, Launches launches);
+  /// This generation, which is in use, is started from these.
+  [[nodiscard]] bool start_from(const Launches& launches, Generation generation) const;
 
   // The core's actions.
   void perform(const action::StartWorker& action);

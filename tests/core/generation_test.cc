@@ -29,7 +29,7 @@ class ReplacedPool : public PoolDriver {
     advance(seconds(5));
     before = started.size();
     forget();
-    handle(event::SettingsChanged{settings, true});
+    handle(event::SettingsChanged{settings, event::SettingsChanged::Workers::kReplaced});
   }
   [[nodiscard]] WorkerId candidate() const { return started.back(); }
   [[nodiscard]] bool reported(Stage stage) const {
@@ -227,7 +227,7 @@ TEST_CASE("a second change takes the place of the generation on trial") {
   ReplacedPool d(pool_of(2));
   d.ready(d.candidate());
   const WorkerId first = d.candidate();
-  d.handle(event::SettingsChanged{pool_of(2), true});
+  d.handle(event::SettingsChanged{pool_of(2), event::SettingsChanged::Workers::kReplaced});
   CHECK(d.count_for<action::SendDrain>(first) == 1);
   CHECK(d.pool.lifecycle().rollout().trial() == Generation{3});
   d.exit(first);
@@ -239,7 +239,7 @@ TEST_CASE("a second change takes the place of the generation on trial") {
 
 TEST_CASE("when no worker serves, the new generation takes over at once") {
   PoolDriver d(pool_of(3));
-  d.handle(event::SettingsChanged{pool_of(3), true});
+  d.handle(event::SettingsChanged{pool_of(3), event::SettingsChanged::Workers::kReplaced});
   CHECK(d.pool.lifecycle().rollout().generation() == 2);
   CHECK_FALSE(d.pool.lifecycle().rollout().trial());
 }
@@ -284,7 +284,7 @@ TEST_CASE(
     const Ticket ticket = d.accept();
     d.busy(ticket);
     generations.push_back(d.holder(ticket));
-    d.handle(event::SettingsChanged{settings, true});
+    d.handle(event::SettingsChanged{settings, event::SettingsChanged::Workers::kReplaced});
     d.ready_all();
   }
   CHECK(d.terminated(generations[0]));
@@ -302,7 +302,7 @@ TEST_CASE("abandoned trials do not make the serving generation an old one") {
   for (int i = 0; i < 5; ++i) {
     tickets.push_back(d.accept());
     if (d.holder(tickets.back())) d.busy(tickets.back());
-    d.handle(event::SettingsChanged{settings, true});
+    d.handle(event::SettingsChanged{settings, event::SettingsChanged::Workers::kReplaced});
     d.ready(d.started.back());
   }
   d.advance(seconds(6));

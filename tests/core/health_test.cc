@@ -82,7 +82,7 @@ TEST_CASE("a worker that finishes in time is left alone, and one without busy_ti
   d.advance(seconds(60));
   PoolSettings patient = pool_of(1);
   patient.busy_timeout = Duration::zero();
-  d.handle(event::SettingsChanged{patient, false});
+  d.handle(event::SettingsChanged{patient});
   const Ticket ticket = d.accept();
   d.busy(ticket);
   d.advance(std::chrono::hours(24));

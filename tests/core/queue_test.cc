@@ -118,7 +118,7 @@ TEST_CASE("a limit that is lowered below the queue's length turns no connection 
   for (int i = 0; i < 10; ++i) d.accept();
   PoolSettings fewer = d.pool.settings();
   fewer.queue_max = 3;
-  d.handle(event::SettingsChanged{fewer, false});
+  d.handle(event::SettingsChanged{fewer});
   CHECK_FALSE(d.pool.accepting());
   CHECK(d.pool.connections().queued() == 10);
   CHECK(d.count<action::End>() == 0);
@@ -138,10 +138,10 @@ TEST_CASE("a full queue that is told to reject accepts again, and one that is to
   d.accept();
   PoolSettings settings = d.pool.settings();
   settings.full = QueueFull::kReject;
-  d.handle(event::SettingsChanged{settings, false});
+  d.handle(event::SettingsChanged{settings});
   CHECK(d.pool.accepting());
   settings.full = QueueFull::kWait;
-  d.handle(event::SettingsChanged{settings, false});
+  d.handle(event::SettingsChanged{settings});
   CHECK_FALSE(d.pool.accepting());
 }
 
@@ -151,7 +151,7 @@ TEST_CASE("a shorter timeout counts for connections that wait already") {
   d.advance(seconds(3));
   PoolSettings settings = d.pool.settings();
   settings.queue_timeout = seconds(1);
-  d.handle(event::SettingsChanged{settings, false});
+  d.handle(event::SettingsChanged{settings});
   CHECK(*d.pool.next_deadline() <= d.now);
   d.advance(Duration{});
   CHECK(d.ended(ticket) == How::kReject);

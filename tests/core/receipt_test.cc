@@ -432,11 +432,11 @@ TEST_CASE("a reload that changes what is held counts from the next receipt on") 
   const Ticket closed = d.accept();
   d.busy(closed);
   const Ticket open = d.accept();
-  d.handle(event::SettingsChanged{holding(kDone), false});
+  d.handle(event::SettingsChanged{holding(kDone)});
   d.busy(open);
   d.exit(d.holder(closed), PoolDriver::kKilled);
   CHECK(d.ended(closed) == How::kClose);  // there is no copy to inspect
-  d.handle(event::SettingsChanged{holding(kReceipt), false});
+  d.handle(event::SettingsChanged{holding(kReceipt)});
   d.exit(d.holder(open), PoolDriver::kKilled);
   CHECK(d.last<action::Inspect>().ticket == open);
   CHECK_FALSE(d.ended(open));

@@ -47,7 +47,7 @@ TEST_CASE("a reload that limits connections or age applies to workers that serve
   PoolSettings recycling = pool_of(1);
   SUBCASE("by their connections") { recycling.recycle.connections = 3; }
   SUBCASE("by their age") { recycling.recycle.age = seconds(50); }
-  d.handle(event::SettingsChanged{recycling, false});
+  d.handle(event::SettingsChanged{recycling});
   d.advance(seconds(10));
   CHECK(d.started.size() == 2);
 }
@@ -60,7 +60,7 @@ TEST_CASE("a reload that takes the limits away spares workers that had come near
   d.ready_all();
   for (int i = 0; i < 2; ++i) d.serve_one();
   d.advance(seconds(60));
-  d.handle(event::SettingsChanged{pool_of(1), false});
+  d.handle(event::SettingsChanged{pool_of(1)});
   for (int i = 0; i < 5; ++i) d.serve_one();
   d.advance(seconds(60));
   CHECK(d.started.size() == 1);

@@ -35,7 +35,7 @@ TEST_CASE("settings that concern no running worker leave all of them alone") {
   settings.prefer = Prefer::kWarmest;
   settings.queue_max = 7;
   d.forget();
-  d.handle(event::SettingsChanged{settings, false});
+  d.handle(event::SettingsChanged{settings});
   CHECK(d.actions.empty());
   CHECK(d.pool.lifecycle().rollout().generation() == 1);
 }
@@ -43,11 +43,11 @@ TEST_CASE("settings that concern no running worker leave all of them alone") {
 TEST_CASE("a new size in the settings moves only the difference") {
   PoolDriver d(pool_of(3));
   d.ready_all();
-  d.handle(event::SettingsChanged{pool_of(5), false});
+  d.handle(event::SettingsChanged{pool_of(5)});
   CHECK(d.started.size() == 5);
   CHECK(d.count<action::SendDrain>() == 0);
   d.ready_all();
-  d.handle(event::SettingsChanged{pool_of(4), false});
+  d.handle(event::SettingsChanged{pool_of(4)});
   CHECK(d.count<action::SendDrain>() == 1);
 }
 
@@ -57,7 +57,7 @@ TEST_CASE(
   for (const std::size_t workers : {1U, 2U, 8U, 40U}) {
     PoolDriver d(pool_of(workers));
     d.ready_all();
-    d.handle(event::SettingsChanged{pool_of(workers), true});
+    d.handle(event::SettingsChanged{pool_of(workers), event::SettingsChanged::Workers::kReplaced});
     for (int steps = 0; of_generation(d, 2, WorkerStatus::kReady) < workers; ++steps) {
       REQUIRE(steps < 1000);
       CHECK(d.count_status(WorkerStatus::kReady) >= workers);
@@ -79,7 +79,7 @@ TEST_CASE(
     "a new generation that cannot start leaves the old one in place and is tried once for each reload") {
   PoolDriver d(pool_of(4));
   d.ready_all();
-  d.handle(event::SettingsChanged{pool_of(4), true});
+  d.handle(event::SettingsChanged{pool_of(4), event::SettingsChanged::Workers::kReplaced});
   const Instant end = d.now + std::chrono::minutes(10);
   std::size_t dead = 4;
   while (d.now < end) {
@@ -90,17 +90,56 @@ TEST_CASE(
   CHECK(d.count<action::SendDrain>() == 0);
   CHECK(d.started.size() == 5);
   d.serve_one();
-  d.handle(event::SettingsChanged{pool_of(4), true});  // mended
+  d.handle(event::SettingsChanged{pool_of(4), event::SettingsChanged::Workers::kReplaced});  // mended
   for (int i = 0; i < 4; ++i) d.ready_all();
   CHECK(of_generation(d, 3, WorkerStatus::kReady) == 4);
   CHECK(of_generation(d, 1, WorkerStatus::kReady) == 0);
+}
+
+TEST_CASE("back to the settings of the workers that serve: the trial ends, and nothing is replaced") {
+  PoolDriver d(pool_of(2));
+  d.ready_all();
+  d.handle(event::SettingsChanged{pool_of(2), event::SettingsChanged::Workers::kReplaced});
+  REQUIRE(d.pool.lifecycle().rollout().trial());
+  const WorkerId candidate = d.started.back();
+  d.handle(event::SettingsChanged{pool_of(2), event::SettingsChanged::Workers::kTrialEnds});
+  CHECK_FALSE(d.pool.lifecycle().rollout().trial());
+  CHECK(d.terminated(candidate));
+  d.exit(candidate);
+  CHECK(d.count<action::ReportRollout>() == 1);  // that the trial began
+  CHECK(d.pool.lifecycle().rollout().generation() == 1);
+  CHECK(of_generation(d, 1, WorkerStatus::kReady) == 2);
+  CHECK(d.started.size() == 3);
+}
+
+TEST_CASE("that all workers are ready is told once for each generation, and for a larger size") {
+  PoolDriver d(pool_of(2));
+  d.ready(d.started[0]);
+  CHECK(d.count<action::ReportAllReady>() == 0);
+  d.ready(d.started[1]);
+  CHECK(d.count<action::ReportAllReady>() == 1);
+  CHECK(d.last<action::ReportAllReady>().workers == 2);
+  d.advance(seconds(2));
+  d.exit(d.started[0], PoolDriver::kKilled);
+  d.ready_all();
+  CHECK(d.count_status(WorkerStatus::kReady) == 2);
+  CHECK(d.count<action::ReportAllReady>() == 1);
+  d.handle(event::Resized{3});
+  d.ready_all();
+  CHECK(d.count<action::ReportAllReady>() == 2);
+  d.handle(event::Resized{1});
+  d.leave_all();
+  CHECK(d.count<action::ReportAllReady>() == 2);
+  d.handle(event::SettingsChanged{pool_of(1), event::SettingsChanged::Workers::kReplaced});
+  d.ready_all();
+  CHECK(d.count<action::ReportAllReady>() == 3);
 }
 
 TEST_CASE("an old worker that dies while it is being replaced makes room for a new one") {
   PoolDriver d(pool_of(4));
   d.ready_all();
   d.advance(seconds(2));
-  d.handle(event::SettingsChanged{pool_of(4), true});
+  d.handle(event::SettingsChanged{pool_of(4), event::SettingsChanged::Workers::kReplaced});
   d.ready(d.started.back());
   CHECK(of_generation(d, 2, WorkerStatus::kStarting) == 1);
   const WorkerId left = *std::find_if(d.started.begin(), d.started.end(),
@@ -115,14 +154,14 @@ TEST_CASE("FAULTS 40: reloads in a row end in the last settings, each worker in 
   d.ready_all();
   for (int i = 1; i <= 1000; ++i) {
     PoolSettings settings = pool_of(static_cast<std::size_t>(1 + i % 8));
-    d.handle(event::SettingsChanged{settings, true});
+    d.handle(event::SettingsChanged{settings, event::SettingsChanged::Workers::kReplaced});
     std::size_t live = 0;
     d.pool.workers().for_each([&](const WorkerRow& row) { live += row.live() ? 1U : 0U; });
     REQUIRE(live <= 10);
     REQUIRE(d.count_status(WorkerStatus::kReady) >= 1);
     if (i % 3 == 0) d.leave_all();
   }
-  d.handle(event::SettingsChanged{pool_of(5), false});
+  d.handle(event::SettingsChanged{pool_of(5)});
   for (int i = 0; i < 20; ++i) d.ready_all();
   d.leave_all();
   CHECK(d.pool.workers().size() == 5);
@@ -132,7 +171,7 @@ TEST_CASE("FAULTS 40: reloads in a row end in the last settings, each worker in 
 
 TEST_CASE("FAULTS 40: a reload while workers start replaces these, too") {
   PoolDriver d(pool_of(2));
-  d.handle(event::SettingsChanged{pool_of(2), true});
+  d.handle(event::SettingsChanged{pool_of(2), event::SettingsChanged::Workers::kReplaced});
   for (int i = 0; i < 10; ++i) d.ready_all();
   d.leave_all();
   CHECK(d.pool.workers().size() == 2);
@@ -143,7 +182,7 @@ TEST_CASE("a resize in the middle of a replacement ends in the new size and the 
   for (const std::size_t size : {0U, 1U, 3U, 4U, 12U}) {
     PoolDriver d(pool_of(4));
     d.ready_all();
-    d.handle(event::SettingsChanged{pool_of(4), true});
+    d.handle(event::SettingsChanged{pool_of(4), event::SettingsChanged::Workers::kReplaced});
     d.ready(d.started.back());
     d.handle(event::Resized{size});
     for (int i = 0; i < 20; ++i) d.ready_all();
@@ -156,7 +195,7 @@ TEST_CASE("a resize in the middle of a replacement ends in the new size and the 
 TEST_CASE("a replacement that comes with a size of zero drains all workers and starts none") {
   PoolDriver d(pool_of(3));
   d.ready_all();
-  d.handle(event::SettingsChanged{pool_of(0), true});
+  d.handle(event::SettingsChanged{pool_of(0), event::SettingsChanged::Workers::kReplaced});
   CHECK(d.count<action::SendDrain>() == 3);
   CHECK(d.started.size() == 3);
   d.leave_all();
@@ -171,7 +210,7 @@ TEST_CASE("a worker that drains when a replacement comes is not replaced twice")
   const Ticket other = d.accept();
   d.busy(other);
   d.handle(event::Resized{1});
-  d.handle(event::SettingsChanged{pool_of(1), true});
+  d.handle(event::SettingsChanged{pool_of(1), event::SettingsChanged::Workers::kReplaced});
   d.ready_all();
   CHECK(d.count<action::SendDrain>() == 2);
   d.idle(ticket);
@@ -187,14 +226,14 @@ TEST_CASE("from exec to fork and back: workers are replaced, and the template co
   fork.start = StartForm::kFork;
   PoolDriver d(exec);
   d.ready_all();
-  d.handle(event::SettingsChanged{fork, true});
+  d.handle(event::SettingsChanged{fork, event::SettingsChanged::Workers::kReplaced});
   CHECK(d.last<action::StartWorker>().role == WorkerRole::kTemplate);
   CHECK(of_generation(d, 1, WorkerStatus::kReady) == 2);
   d.ready_all();
   d.leave_all();
   CHECK(of_generation(d, 2, WorkerStatus::kReady) == 2);
   CHECK(d.pool.workers().size() == 3);
-  d.handle(event::SettingsChanged{exec, true});
+  d.handle(event::SettingsChanged{exec, event::SettingsChanged::Workers::kReplaced});
   d.ready_all();
   d.leave_all();
   CHECK(of_generation(d, 3, WorkerStatus::kReady) == 2);
@@ -207,7 +246,7 @@ TEST_CASE("a replaced template gives way to the new one, and new workers come fr
   fork.start = StartForm::kFork;
   PoolDriver d(fork);
   d.ready_all();
-  d.handle(event::SettingsChanged{fork, true});
+  d.handle(event::SettingsChanged{fork, event::SettingsChanged::Workers::kReplaced});
   const WorkerId young = d.started.back();
   CHECK(d.row(young).role == WorkerRole::kTemplate);
   d.ready(young, 0);

@@ -273,7 +273,7 @@ TEST_CASE("a reload or a resize during a stop starts no worker") {
   const Ticket ticket = d.accept();
   d.busy(ticket);
   d.handle(kGraceful);
-  d.handle(event::SettingsChanged{pool_of(9), true});
+  d.handle(event::SettingsChanged{pool_of(9), event::SettingsChanged::Workers::kReplaced});
   d.handle(event::Resized{12});
   d.advance(seconds(5));
   CHECK(d.started.size() == 2);
@@ -285,7 +285,7 @@ TEST_CASE("a reload or a resize during a stop starts no worker") {
 TEST_CASE("a stop during a replacement ends both generations") {
   PoolDriver d(pool_of(4));
   d.ready_all();
-  d.handle(event::SettingsChanged{pool_of(4), true});
+  d.handle(event::SettingsChanged{pool_of(4), event::SettingsChanged::Workers::kReplaced});
   d.ready(d.started.back());
   d.handle(kGraceful);
   d.leave_all();

@@ -288,7 +288,8 @@ void World::operate() {
 
 void World::change(bool replace) {
   if (replace) starts_[pool_.lifecycle().rollout().next_generation()] = settings_.start;
-  tell(event::SettingsChanged{settings_, replace});
+  using Workers = event::SettingsChanged::Workers;
+  tell(event::SettingsChanged{settings_, replace ? Workers::kReplaced : Workers::kStay});
 }
 
 void World::step() {

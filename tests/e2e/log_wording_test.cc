@@ -20,6 +20,8 @@ TEST_CASE("the log tells of the start, of what is asked for meanwhile, and of th
   supervisor.wait_for_log(
       " info    client sockets cannot be read by the supervisor: seccomp, from descriptor 1024 on\n");
   supervisor.wait_for_log(" info    pool main: listening on 127.0.0.1:");
+  supervisor.wait_for_log(" info    pool main: generation 1 starts [\"/");
+  supervisor.wait_for_log(" info    pool main: its worker is ready\n");
   supervisor.wait_for_idle(1);
   supervisor.signal(SIGTTIN);
   supervisor.wait_for_log(" info    pool main: 2 workers from now on, 1 before\n");

@@ -280,6 +280,7 @@ TEST_CASE("a new command that does not work leaves the old workers serving, unti
     CHECK(std::find(found.begin(), found.end(), pid) != found.end());
   }
   pool.command = {"supervisor-worker", "line"};
+  pool.more = R"("environment": {"MENDED": "1"})";
   supervisor.rewrite_config(pool);
   supervisor.signal(SIGHUP);
   supervisor.wait_for_pool("new ones have taken over", [](const PoolTable& now) {

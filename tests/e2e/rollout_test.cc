@@ -9,6 +9,7 @@
 #include "tests/e2e/deaths.h"
 #include "tests/e2e/load.h"
 #include "tests/support/client.h"
+#include "tests/support/command.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
@@ -50,6 +51,35 @@ void check_that_it_fails(std::vector<std::string> command, const std::string& mo
 }
 
 }  // namespace
+
+TEST_CASE("after a rollout that failed, the same file tries again, and the old file replaces nothing") {
+  const PoolText old{.workers = 2};
+  PoolText changed = old;
+  SupervisorUnderTest supervisor(old);
+  const std::vector<pid_t> before = supervisor.wait_for_idle(2).pids();
+  const auto reload = [&](const PoolText& pool) {
+    supervisor.rewrite_config(pool);
+    return run_supervisor({"reload", "--control", supervisor.control()}).output;
+  };
+  const auto generation_dies = [&](int generation) {
+    return supervisor.wait_for_event("worker_died", where("generation", generation));
+  };
+  changed.command = {"/bin/false"};
+  CHECK(reload(changed) == "pool main: reloaded, workers are replaced: command\n");
+  supervisor.wait_for_event("rollout", where("stage", "failed"));
+  CHECK(reload(changed) == "pool main: reloaded, unchanged; the rollout that failed is tried again\n");
+  generation_dies(3);
+  CHECK(reload(old) == "pool main: reloaded, the workers that serve already run it: command\n");
+  CHECK(reload(old) == "pool main: reloaded, unchanged\n");
+  changed.command = scripted({"mark:hangs", "hang"});
+  CHECK(reload(changed) == "pool main: reloaded, workers are replaced: command\n");
+  supervisor.gates().wait_for_marks("hangs");
+  CHECK(reload(changed) == "pool main: reloaded, unchanged\n");
+  CHECK(reload(old) == "pool main: reloaded, the workers that serve already run it: command\n");
+  CHECK(generation_dies(4).flag("planned"));
+  CHECK(supervisor.wait_for_idle(2).pids() == before);
+  CHECK(supervisor.events("rollout", where("stage", "trial")).size() == 3);
+}
 
 TEST_CASE("a rollout to a command that exits fails, and nothing else happens") {
   check_that_it_fails({"/bin/false"}, "", [](const EventText& died) { return by_exit(died, 1); });

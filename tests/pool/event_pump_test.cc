@@ -94,9 +94,9 @@ TEST_CASE("a deadline that comes nearer is kept") {
   pool.pump.tell(event::DeadlinePassed{});
   PoolSettings slow = settings();
   slow.start_timeout = std::chrono::hours(1);
-  pool.pump.tell(event::SettingsChanged{slow, false});
+  pool.pump.tell(event::SettingsChanged{slow});
   PoolSettings fast = settings();
-  pool.pump.tell(event::SettingsChanged{fast, false});
+  pool.pump.tell(event::SettingsChanged{fast});
   pool.run_until_killed();
   CHECK(pool.killed >= 1);
 }

@@ -232,6 +232,25 @@ TEST_CASE("a worker that blocks a socket is an error that names the worker and t
                               "error   pool web: worker 1 has left a process that blocks a socket" + call});
 }
 
+TEST_CASE("a new generation is told with its command, and then that all its workers are ready") {
+  Reports pool;
+  Launch launch;
+  launch.executable = "/srv/app";
+  launch.argv = {"app", "--name", "a \"b\"\n"};
+  pool.reporter().begins(2, launch);
+  pool.report(action::ReportAllReady{4});
+  pool.report(action::ReportAllReady{1});
+  launch.argv[1] = std::string(3000, 'x');
+  CHECK(pool.lines() == Lines{R"(info    pool web: generation 2 starts ["/srv/app","--name","a \"b\"\n"])",
+                              "info    pool web: all 4 workers are ready",
+                              "info    pool web: its worker is ready"});
+  pool.reporter().begins(3, launch);
+  const Lines cut = pool.lines();
+  REQUIRE(cut.size() == 1);
+  CHECK(cut[0].size() < 600);
+  CHECK(cut[0].ends_with("xxx…"));
+}
+
 TEST_CASE("a redispatch and saturation are events without a line") {
   Reports pool;
   pool.report(action::ReportRedispatched{WorkerId::make(9, 0), Ticket{}, 2});
