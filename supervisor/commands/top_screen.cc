@@ -138,10 +138,10 @@ class Screen {
     add(fmt::format("  a second: accepted {}, dispatched {}; with workers {}, silent {}, parked {}",
                     rates.show("accepted"), rates.show("dispatched"), number(pool, "with_workers"),
                     number(lobby, "silent"), number(lobby, "parked")));
-    add(fmt::format("  queue: now {}, max {}, limit {}; wait p50 {}, p99 {}; busy p50 {}, p99 {}",
-                    number(queue, "now"), number(queue, "most"), number(queue, "limit"),
-                    time(queue, "wait_p50_ms"), time(queue, "wait_p99_ms"), time(busy, "p50_ms"),
-                    time(busy, "p99_ms")));
+    add(fmt::format(
+        "  queue: now {}, max {}, limit {}; in the last minute: wait p50 {}, p99 {}; busy p50 {}, p99 {}",
+        number(queue, "now"), number(queue, "most"), number(queue, "limit"), time(queue, "wait_p50_ms"),
+        time(queue, "wait_p99_ms"), time(busy, "p50_ms"), time(busy, "p99_ms")));
   }
 
   void add_failures(const Json& counters, const Json& before) {

@@ -26,6 +26,10 @@ char score(const WorkerStatusLine& worker) {
 
 }  // namespace
 
+Percentiles percentiles_of(const Histogram& times) {
+  return {times.count(), times.percentile(0.5), times.percentile(0.99), times.max()};
+}
+
 std::size_t ready_workers(const PoolStatus& pool) {
   return static_cast<std::size_t>(std::count_if(pool.workers.begin(), pool.workers.end(), is_ready));
 }
@@ -34,7 +38,7 @@ std::string summary(const std::vector<PoolSummary>& pools) {
   std::vector<std::string> parts;
   for (const PoolSummary& pool : pools) {
     parts.push_back(fmt::format("{}: {} of {} workers ready, {} busy, {} queued", pool.name, pool.ready,
-                                pool.target, pool.busy, pool.queued));
+                                pool.target, pool.with_workers, pool.queued));
   }
   return joined(parts, "; ");
 }

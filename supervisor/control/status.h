@@ -43,6 +43,12 @@ struct ListenerStatus {
   std::optional<std::uint32_t> backlog = {}, backlog_limit = {};
 };
 
+struct Percentiles {
+  std::uint64_t count = 0;
+  Duration p50{}, p99{}, max{};
+};
+[[nodiscard]] Percentiles percentiles_of(const Histogram& times);
+
 struct PoolStatus {
   std::string name;
   std::string state;     ///< "running", "stopping" …
@@ -60,8 +66,10 @@ struct PoolStatus {
   std::size_t silent = 0;  ///< connections in the lobby that have sent nothing yet
   std::size_t parked = 0;  ///< connections in the lobby between two requests
   std::size_t queue_max = 0;
-  std::size_t busy = 0;  ///< connections that workers have
+  std::size_t with_workers = 0;  ///< connections that workers have
   Counters counters;
+  Percentiles waits;                      ///< in the queue, of the last minute, see Timings
+  Percentiles busy;                       ///< from Busy to Idle or Park, of the last minute
   std::vector<WorkerStatusLine> workers;  ///< oldest first
 };
 

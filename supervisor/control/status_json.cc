@@ -63,21 +63,20 @@ Json of(const WorkerStatusLine& worker) {
 }
 
 Json queue_of(const PoolStatus& pool) {
-  const Histogram& waits = pool.counters.waits;
   return {{"now", pool.queued},
           {"most", pool.counters.queue_high},
           {"limit", pool.queue_max},
-          {"wait_p50_ms", milliseconds(waits.percentile(0.5))},
-          {"wait_p99_ms", milliseconds(waits.percentile(0.99))},
-          {"wait_max_ms", milliseconds(waits.max())}};
+          {"wait_p50_ms", milliseconds(pool.waits.p50)},
+          {"wait_p99_ms", milliseconds(pool.waits.p99)},
+          {"wait_max_ms", milliseconds(pool.waits.max)}};
 }
 
 Json lobby_of(const PoolStatus& pool) { return {{"silent", pool.silent}, {"parked", pool.parked}}; }
 
-Json busy_of(const Histogram& times) {
-  return {{"p50_ms", milliseconds(times.percentile(0.5))},
-          {"p99_ms", milliseconds(times.percentile(0.99))},
-          {"max_ms", milliseconds(times.max())}};
+Json busy_of(const Percentiles& times) {
+  return {{"p50_ms", milliseconds(times.p50)},
+          {"p99_ms", milliseconds(times.p99)},
+          {"max_ms", milliseconds(times.max)}};
 }
 
 Json listeners_of(const PoolStatus& pool) {
@@ -100,10 +99,10 @@ Json of(const PoolStatus& pool) {
           {"start_failures", pool.start_failures},
           {"generation", pool.generation},
           {"trial", pool.trial ? Json(*pool.trial) : Json(nullptr)},
-          {"with_workers", pool.busy},
+          {"with_workers", pool.with_workers},
           {"lobby", lobby_of(pool)},
           {"queue", queue_of(pool)},
-          {"busy_time", busy_of(pool.counters.busy_times)},
+          {"busy_time", busy_of(pool.busy)},
           {"counters", of(pool.counters)},
           {"scoreboard", scoreboard(pool.workers)},
           {"listeners", listeners_of(pool)}};

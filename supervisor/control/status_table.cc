@@ -11,6 +11,10 @@
 namespace prefork {
 namespace {
 
+std::string in_words(const Percentiles& times) {
+  return fmt::format("p50 {}, p99 {}, max {}", describe(times.p50), describe(times.p99), describe(times.max));
+}
+
 void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
   const Counters& c = pool.counters;
   std::string head =
@@ -32,22 +36,18 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
     }
     lines.push_back(std::move(line));
   }
-  lines.push_back(fmt::format("  queue: now {}, max {}, limit {}; wait p50 {}, p99 {}, max {}", pool.queued,
-                              c.queue_high, pool.queue_max, describe(c.waits.percentile(0.5)),
-                              describe(c.waits.percentile(0.99)), describe(c.waits.max())));
+  lines.push_back(fmt::format("  queue: now {}, max {}, limit {}; wait in the last minute {}", pool.queued,
+                              c.queue_high, pool.queue_max, in_words(pool.waits)));
   lines.push_back(
       fmt::format("  connections: accepted {}, with workers {}, served {}, lost {}, gave_up {}, rejected {}, "
                   "expired {}, discarded {}, left {}, silent {}; dispatched {}, redispatched {}, begun {}",
-                  c.accepted, pool.busy, c.served, c.lost, c.gave_up, c.rejected, c.expired, c.discarded,
-                  c.left, c.silent, c.dispatched, c.redispatched, c.begun));
+                  c.accepted, pool.with_workers, c.served, c.lost, c.gave_up, c.rejected, c.expired,
+                  c.discarded, c.left, c.silent, c.dispatched, c.redispatched, c.begun));
   if (pool.silent + pool.parked + c.parked + c.evicted > 0) {
     lines.push_back(fmt::format("  lobby: silent {}, parked {}; parked so far {}, evicted {}", pool.silent,
                                 pool.parked, c.parked, c.evicted));
   }
-  if (c.busy_times.count() > 0) {
-    lines.push_back(fmt::format("  busy: p50 {}, p99 {}, max {}", describe(c.busy_times.percentile(0.5)),
-                                describe(c.busy_times.percentile(0.99)), describe(c.busy_times.max())));
-  }
+  if (pool.busy.count > 0) lines.push_back("  busy in the last minute: " + in_words(pool.busy));
   lines.push_back(fmt::format("  deaths: crashes {}, start_failures {}, violations {}; starts {}", c.crashes,
                               c.start_failures, c.violations, c.starts));
   lines.push_back("  scoreboard: [" + scoreboard(pool.workers) + "]");

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "supervisor/core/histogram.h"
+#include "supervisor/core/timings.h"
 #include "supervisor/core/unserved.h"
 
 namespace prefork {
@@ -37,8 +37,8 @@ struct Counters {
   std::uint64_t violations = 0;  ///< workers that broke the protocol
 
   std::uint64_t queue_high = 0;  ///< the most connections that ever waited at a time
-  Histogram waits;               ///< time in the queue, of each request or connection that was dispatched
-  Histogram busy_times;          ///< time from Busy to Idle or Park
+  Timings waits;                 ///< time in the queue, of each request or connection that was dispatched
+  Timings busy_times;            ///< time from Busy to Idle or Park
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {

@@ -89,7 +89,7 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
   workers_.reserve(worker);
   const Duration waited = now - connection.asked_at;
   ++counters_.dispatched;
-  if (!std::exchange(connection.sent, true)) counters_.waits.add(waited);
+  if (!std::exchange(connection.sent, true)) counters_.waits.add(waited, now);
   action::Dispatch action{.worker = worker.id,
                           .ticket = connection.ticket,
                           .listener = connection.listener,
@@ -198,7 +198,7 @@ std::optional<Dispatcher::Violation> Dispatcher::idle(WorkerRow& row, Ticket tic
 void Dispatcher::finish(WorkerRow& row, const ConnectionRow& connection, Instant now) {
   workers_.release(row);
   ++row.served;
-  counters_.busy_times.add(now - connection.begun_at);
+  counters_.busy_times.add(now - connection.begun_at, now);
 }
 
 std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket ticket, Unread unread,

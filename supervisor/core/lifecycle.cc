@@ -20,7 +20,7 @@ Lifecycle::Lifecycle(const PoolSettings& settings, WorkerTable& workers, const C
       workers_(workers),
       counters_(counters),
       policy_(settings, seed, now),
-      rollout_(settings, workers, Probation(settings, connections, counters.busy_times)),
+      rollout_(settings, workers, Probation(settings, connections, counters.busy_times.total())),
       upkeep_(settings, seed),
       limit_(settings.workers),
       target_(settings.workers) {

@@ -72,8 +72,10 @@ PoolStatus status_of(const PoolConfig& config, const Pool& pool, const ListenerS
   status.queue_max = config.queue.max;
   status.silent = pool.connections().silent();
   status.parked = pool.connections().parked();
-  status.busy = pool.connections().size() - status.queued - status.silent - status.parked;
+  status.with_workers = pool.connections().size() - status.queued - status.silent - status.parked;
   status.counters = pool.counters();
+  status.waits = percentiles_of(pool.counters().waits.last_minute(now));
+  status.busy = percentiles_of(pool.counters().busy_times.last_minute(now));
   for (const auto& listener : listeners) status.listeners.push_back(status_of(*listener));
   std::vector<const WorkerRow*> rows;
   rows.reserve(pool.workers().size());

@@ -72,7 +72,8 @@ TEST_CASE("the first answer shows the state, without rates") {
   CHECK(line_with(lines, "a second").text ==
         "  a second: accepted -, dispatched -; with workers 1, silent 3, parked 4");
   CHECK(line_with(lines, "queue").text ==
-        "  queue: now 5, max 6, limit 7; wait p50 500 µs, p99 8.0 ms; busy p50 1.0 ms, p99 20.0 ms");
+        "  queue: now 5, max 6, limit 7; in the last minute: wait p50 500 µs, p99 8.0 ms; busy p50 1.0 ms, "
+        "p99 20.0 ms");
   CHECK(words_with(lines, "4001")[4] == "-");
 }
 

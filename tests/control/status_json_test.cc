@@ -47,7 +47,7 @@ TEST_CASE("the JSON status has everything that the table has") {
   pool.saturated = true;
   pool.queue_max = 1024;
   pool.counters.accepted = 7;
-  pool.counters.waits.add(milliseconds(3));
+  pool.waits.max = milliseconds(3);
   pool.listeners.push_back({"127.0.0.1:8080", 7, true, true, 3, 128});
   pool.workers = {worker(1, WorkerStatus::kReady, 0), worker(2, WorkerStatus::kReady, 1),
                   worker(3, WorkerStatus::kStarting, 0)};

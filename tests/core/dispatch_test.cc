@@ -144,7 +144,7 @@ TEST_CASE(
   }
   CHECK(d.ended(ticket) == How::kReject);
   CHECK(d.pool.counters().expired == 1);
-  CHECK(d.pool.counters().waits.count() == 1);  // the first dispatch is counted, the repeats are not
+  CHECK(d.pool.counters().waits.total().count() == 1);  // the first dispatch is counted, the repeats are not
 }
 
 TEST_CASE("FAULTS 33: a shortage does not let the queue grow beyond its limit") {

@@ -310,7 +310,7 @@ void World::carry_out(const action::ReportRollout& action) {
         p.hand.begin(), p.hand.end(), [&](const auto& held) { return connection(held.first).at_work; }));
     demand(p.refused <= p.served + at_work, "a version takes over that refuses its connections");
     const bool silent = !p.hand.empty() && at_work == 0;
-    const bool usual = pool_.counters().busy_times.percentile(0.5) >= Probation::kLongest;
+    const bool usual = pool_.counters().busy_times.total().percentile(0.5) >= Probation::kLongest;
     demand(p.served > 0 || !silent || usual || settings_.probation.connections == 0,
            "a version takes over that has served nothing and holds a connection");
   }

@@ -76,7 +76,8 @@ TEST_CASE(
   CHECK(lines[2] ==
         "pool web: running, workers 2 ready of 5 wanted (configured 4), 1 to be started, generation 3");
   CHECK(has_line(lines, "  listen 127.0.0.1:8080: accepted 1204"));
-  CHECK(has_line(lines, "  queue: now 0, max 0, limit 1024; wait p50 0 µs, p99 0 µs, max 0 µs"));
+  CHECK(has_line(lines,
+                 "  queue: now 0, max 0, limit 1024; wait in the last minute p50 0 µs, p99 0 µs, max 0 µs"));
   CHECK(
       has_line(lines, "  connections: accepted 0, with workers 0, served 0, lost 0, gave_up 0, rejected 0"));
   CHECK(has_line(lines, "  deaths: crashes 0, start_failures 0, violations 0; starts 0"));
