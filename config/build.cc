@@ -190,6 +190,7 @@ void read_file_keys(const Document& document, const Machine* machine, FileKeys& 
   read_value(document, "name", keys.name);
   read_value(document, "stop_timeout", keys.stop_timeout);
   read_choice(section(document, "log"), "level", keys.log_level);
+  read_choice(section(document, "log"), "format", keys.log_format);
   read_log_file(section(document, "log"), machine, keys, problems);
   read_value(document, "supervisor_user", keys.supervisor_user);
   if (machine != nullptr && !keys.supervisor_user.empty()) {

@@ -77,5 +77,10 @@ inline constexpr auto kChoiceNames<LogLevel> = std::to_array<ChoiceName<LogLevel
     {"warning", LogLevel::kWarning},
     {"error", LogLevel::kError},
 });
+template <>
+inline constexpr auto kChoiceNames<LogFormat> = std::to_array<ChoiceName<LogFormat>>({
+    {"text", LogFormat::kText},
+    {"json", LogFormat::kJson},
+});
 
 }  // namespace prefork

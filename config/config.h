@@ -19,6 +19,7 @@ namespace prefork {
 enum class Scheduling { kNormal, kBatch };
 enum class Output { kPrefix, kInherit };
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
+enum class LogFormat { kText, kJson };
 
 struct PoolConfig {
   std::string name;  ///< the key under `pools`; the file's `name` (or "main") in the short form
@@ -61,6 +62,7 @@ struct FileKeys {
   std::optional<Identity> supervisor_identity = {};  ///< the supervisor's identity after it has given up root
   std::optional<bool> seccomp = {};                  ///< client sockets unreadable; not set: if possible
   std::string log_file = {};                         ///< absolute path; empty: the log is standard error
+  LogFormat log_format = LogFormat::kText;
   bool operator==(const FileKeys&) const = default;
 };
 

@@ -80,6 +80,7 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
 
   Log log(STDERR_FILENO);
   log.set_level(adoption.value().configs.running.log_level);
+  log.set_format(adoption.value().configs.running.log_format);
   if (state.log_file != Carried::kNone)
     log.sink().go_on_in(adoption.value().configs.running.log_file, Fd(static_cast<int>(state.log_file)));
   log.adopt(state.log_waiting, state.log_dropped);

@@ -99,6 +99,7 @@ int run(const std::string& file, const std::string& program) {
 
   Log log(STDERR_FILENO);
   log.set_level(config->log_level);
+  log.set_format(config->log_format);
   if (auto opened = open_log_file(*config, log); !opened)
     return print_error(file + ": /log/file: " + opened.error().message()), kUsageOrConfig;
   log.info("supervisor {} starts, pid {}, configuration {}", kVersion, getpid(), file);

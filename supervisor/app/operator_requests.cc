@@ -29,7 +29,7 @@ Result<Operations::PoolNames> OperatorRequests::restart(const Operations::PoolNa
   const auto pools = pools_.named(pool);
   if (!pools) return refused("restart", pools.error());
   for (PoolRunner* one : pools.value()) {
-    log_.info("pool {}: restart requested, workers are replaced", one->config().name);
+    log_.info("{}: restart requested, workers are replaced", LogSubject{.pool = one->config().name});
     one->restart();
   }
   return names_of(pools.value());
@@ -39,7 +39,8 @@ Result<Operations::PoolNames> OperatorRequests::reset_failed(const Operations::P
   const auto pools = pools_.named(pool);
   if (!pools) return refused("reset-failed", pools.error());
   for (PoolRunner* one : pools.value()) {
-    log_.info("pool {}: failures are forgotten, missing workers start at once", one->config().name);
+    log_.info("{}: failures are forgotten, missing workers start at once",
+              LogSubject{.pool = one->config().name});
     one->forget_failures();
   }
   return names_of(pools.value());
@@ -63,14 +64,14 @@ void OperatorRequests::resize_by(int change) {
   if (pools_.stopping()) return;
   for (const auto& pool : pools_.present()) {
     const std::size_t present = pool->limit();
+    const LogSubject about{.pool = pool->config().name};
     if ((change < 0 && present == 0) || (change > 0 && present == kMaxWorkers)) {
-      log_.warn("pool {}: stays at {} workers; allowed are 0 to {}", pool->config().name, present,
-                kMaxWorkers);
+      log_.warn("{}: stays at {} workers; allowed are 0 to {}", about, present, kMaxWorkers);
       continue;
     }
     const std::size_t wanted = change < 0 ? present - 1 : present + 1;
     if (auto room = fits(*pool, wanted); change > 0 && !room) {
-      log_.warn("pool {}: stays at {} workers: {}", pool->config().name, present, room.error().message());
+      log_.warn("{}: stays at {} workers: {}", about, present, room.error().message());
       continue;
     }
     (void)resize(*pool, wanted);  // a signal has no answer
@@ -80,7 +81,7 @@ void OperatorRequests::resize_by(int change) {
 Operations::Scaled OperatorRequests::resize(PoolRunner& pool, std::size_t workers) {
   const Operations::Scaled scaled{pool.config().name, pool.limit(), workers,
                                   pool.config().elastic.has_value()};
-  log_.info("{}", describe(scaled));
+  log_.info("{}: {}", LogSubject{.pool = scaled.pool}, describe(scaled));
   pool.resize(workers);
   return scaled;
 }

@@ -95,6 +95,7 @@ Result<void> Reloader::apply(const Config& config, const std::vector<std::string
   keys_ = config;
   text_ = config.text;
   parts_.log.set_level(config.log_level);
+  parts_.log.set_format(config.log_format);
   return {};
 }
 
@@ -109,9 +110,10 @@ void Reloader::apply_pool(const PoolConfig& config, Milliseconds stop_timeout,
   PoolChanges differences = compare(present->config(), config);
   const auto effect = present->effect_of(config, !differences.workers_replaced.empty());
   if (effect == PoolRunner::Reload::kAlreadyRun) differences.already_run.swap(differences.workers_replaced);
-  report(changes,
-         "pool " + config.name + ": reloaded, " + in_words(differences, config) +
-             (effect == PoolRunner::Reload::kTriedAgain ? "; the rollout that failed is tried again" : ""));
+  const bool again = effect == PoolRunner::Reload::kTriedAgain;
+  report_pool(changes, config.name,
+              "reloaded, " + in_words(differences, config) +
+                  (again ? "; the rollout that failed is tried again" : ""));
   present->reconfigure(config, stop_timeout, std::move(sockets), effect);
 }
 
@@ -121,7 +123,7 @@ void Reloader::remove_pools_missing_in(const Config& config, Changes& changes) {
     if (find_pool(config, pool->config().name) == nullptr) missing.push_back(pool.get());
   }
   for (PoolRunner* pool : missing) {
-    report(changes, "pool " + pool->config().name + ": not in the configuration any more; stopping");
+    report_pool(changes, pool->config().name, "not in the configuration any more; stopping");
     parts_.pools.remove(*pool, text_);
   }
 }
@@ -130,7 +132,7 @@ std::vector<ListenSocket> Reloader::take_over(const PoolConfig& config, SocketOp
   std::vector<ListenSocket> sockets;
   for (SocketOpener::Opened& one : opened) {
     if (one.running == nullptr) {
-      parts_.log.info("pool {}: listening on {}", config.name, one.socket.name());
+      parts_.log.info("{}: listening on {}", LogSubject{.pool = config.name}, one.socket.name());
     } else if (auto taken = one.socket.take_over(*one.running); !taken) {
       parts_.log.error("{}", taken.error().message());
     }
@@ -171,7 +173,8 @@ void Reloader::report_file_keys(const Config& config, Changes& changes) {
   const bool seccomp = config.seccomp.value_or(true);
   Keys at_once;
   for (const std::string_view key : compare_file_keys(keys_, config)) {
-    if (key == "log.level" || key == "log.file" || key == "stop_timeout") at_once.push_back(key);
+    if (key == "log.level" || key == "log.file" || key == "log.format" || key == "stop_timeout")
+      at_once.push_back(key);
     if (key == "seccomp" && seccomp != parts_.clients.are_protected())
       report(changes, std::string("seccomp ") + (seccomp ? "on" : "off") + later);
     if (key == "supervisor_user" && runs_as_another_user(config, parts_.spawner))
@@ -183,6 +186,11 @@ void Reloader::report_file_keys(const Config& config, Changes& changes) {
 void Reloader::report(Changes& changes, std::string line) {
   parts_.log.info("{}", line);
   changes.push_back(std::move(line));
+}
+
+void Reloader::report_pool(Changes& changes, const std::string& pool, const std::string& what) {
+  parts_.log.info("{}: {}", LogSubject{.pool = pool}, what);
+  changes.push_back("pool " + pool + ": " + what);
 }
 
 void Reloader::write_state(SupervisorState& state) const {

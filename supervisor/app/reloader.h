@@ -86,6 +86,7 @@ class Reloader {
   /// Reports the keys outside the pools that differ from those in force. use_control() reports `control`.
   void report_file_keys(const Config& config, Changes& changes);
   void report(Changes& changes, std::string line);
+  void report_pool(Changes& changes, const std::string& pool, const std::string& what);
 
   Source source_;
   Parts parts_;

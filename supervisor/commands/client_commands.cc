@@ -80,9 +80,10 @@ int scale(ControlClient& client, const CommandLine& line, CommandOutput& output)
   const auto result = client.call("scale", parameters);
   if (!result) return print_refusal(result.error().message());
   const Json& scaled = result.value();
-  output.print_line(
-      describe(Operations::Scaled{scaled.value("pool", ""), scaled.value("before", 0U),
-                                  scaled.value("workers", 0U), scaled.value("elastic", false)}));
+  const std::string pool = scaled.value("pool", "");
+  output.print_line("pool " + pool + ": " +
+                    describe(Operations::Scaled{pool, scaled.value("before", 0U), scaled.value("workers", 0U),
+                                                scaled.value("elastic", false)}));
   return kFine;
 }
 

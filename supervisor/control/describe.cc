@@ -145,8 +145,7 @@ std::string describe(const action::Stopped& stopped) {
 
 std::string describe(const Operations::Scaled& scaled) {
   const char* most = scaled.elastic ? "at most " : "";
-  return fmt::format("pool {}: {}{} workers from now on, {}{} before", scaled.pool, most, scaled.workers,
-                     most, scaled.before);
+  return fmt::format("{}{} workers from now on, {}{} before", most, scaled.workers, most, scaled.before);
 }
 
 std::string describe(Duration duration) {

@@ -38,7 +38,7 @@ std::string summary(const std::vector<PoolSummary>& pools) {
   std::vector<std::string> parts;
   for (const PoolSummary& pool : pools) {
     parts.push_back(fmt::format("{}: {} of {} workers ready, {} busy, {} queued", pool.name, pool.ready,
-                                pool.target, pool.with_workers, pool.queued));
+                                pool.target, pool.busy, pool.queued));
   }
   return joined(parts, "; ");
 }

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <spdlog/logger.h>
-#include <spdlog/pattern_formatter.h>
 
+#include <charconv>
+
+#include "supervisor/loop/log_format.h"
 #include "supervisor/loop/log_sink.h"
 
 namespace prefork {
@@ -19,25 +21,45 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
+/// Of "web[4711]".
+LogSubject subject_of(std::string_view name) {
+  const std::size_t bracket = name.find('[');  // the name of a pool has none
+  LogSubject subject{.pool = std::string(name.substr(0, bracket))};
+  if (bracket != std::string_view::npos)
+    (void)std::from_chars(name.data() + bracket + 1, name.data() + name.size(), subject.pid);
+  return subject;
+}
+
 }  // namespace
 
 Log::Log(int descriptor)
-    : sink_(std::make_shared<NonBlockingSink>(descriptor)),
+    : fields_(std::make_unique<LogFields>()),
+      sink_(std::make_shared<NonBlockingSink>(descriptor)),
       logger_(std::make_unique<spdlog::logger>("supervisor", sink_)) {
   logger_->set_level(spdlog::level::trace);
-  logger_->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %-7l %v",
-                                                                     spdlog::pattern_time_type::utc));
+  logger_->set_formatter(text_formatter());
 }
 
 Log::~Log() = default;
 void Log::set_level(LogLevel level) { level_ = level; }
-void Log::write_text(LogLevel level, std::string_view text) {
+void Log::set_format(LogFormat format) {
+  format_ = format;
+  logger_->set_formatter(format == LogFormat::kJson ? json_formatter(*fields_) : text_formatter());
+}
+void Log::write_text(LogLevel level, std::string_view text, const LogSubject* subject, bool output) {
+  *fields_ = {subject, output};
   logger_->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
 }
 void Log::worker_line(std::string_view name, std::string_view line) {
-  write_text(LogLevel::kInfo, fmt::format("{}: {}", name, line));
+  if (format_ == LogFormat::kText)
+    return write_text(LogLevel::kInfo, fmt::format("{}: {}", name, line), nullptr);
+  const LogSubject subject = subject_of(name);
+  write_text(LogLevel::kInfo, line, &subject, /*output=*/true);
 }
-void Log::write_line(std::string_view line) { sink_->write_line(line); }
+void Log::write_line(std::string_view line) {
+  if (format_ == LogFormat::kText) return sink_->write_line(line);
+  write_text(LogLevel::kInfo, line, nullptr);
+}
 bool Log::write_pending() { return sink_->write_pending(); }
 bool Log::waits() const { return sink_->waits(); }
 bool Log::never_wait() { return sink_->never_wait(); }

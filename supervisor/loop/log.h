@@ -13,6 +13,7 @@
 
 #include "config/config.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/loop/log_subject.h"
 
 namespace spdlog {
 class logger;
@@ -21,6 +22,7 @@ class logger;
 namespace prefork {
 
 class NonBlockingSink;
+struct LogFields;
 
 class Log {
  public:
@@ -31,6 +33,8 @@ class Log {
   Log& operator=(const Log&) = delete;
 
   void set_level(LogLevel level);
+  void set_format(LogFormat format);
+  // A LogSubject among the values says what the line is about.
   template <typename... T>
   void debug(fmt::format_string<T...> format, T&&... values) {
     write(LogLevel::kDebug, format, std::forward<T>(values)...);
@@ -48,9 +52,10 @@ class Log {
     write(LogLevel::kError, format, std::forward<T>(values)...);
   }
 
-  /// A line of a worker's output, written at every log level. `name` stands before it: "web[4711]".
+  /// A line of a worker's output, written at every log level. `name`: "web[4711]", pool and pid. It stands
+  /// before the line; in the JSON log it is members of their own.
   void worker_line(std::string_view name, std::string_view line);
-  /// Writes a line as it is, without time and level.
+  /// Writes a line as it is, without time and level; in the JSON log it is a message.
   void write_line(std::string_view line);
   /// Writes the buffered bytes, as far as the reader takes them. True when the buffer is empty then.
   bool write_pending();
@@ -71,11 +76,19 @@ class Log {
  private:
   template <typename... T>
   void write(LogLevel level, fmt::format_string<T...> format, T&&... values) {
-    if (level >= level_) write_text(level, fmt::format(format, std::forward<T>(values)...));
+    if (level < level_) return;
+    const LogSubject* subject = nullptr;
+    (look_for_subject(values, subject), ...);
+    write_text(level, fmt::format(format, std::forward<T>(values)...), subject);
   }
-  void write_text(LogLevel level, std::string_view text);
+  static void look_for_subject(const LogSubject& value, const LogSubject*& found) { found = &value; }
+  template <typename T>
+  static void look_for_subject(const T& /*value*/, const LogSubject*& /*found*/) {}
+  void write_text(LogLevel level, std::string_view text, const LogSubject* subject, bool output = false);
 
   LogLevel level_ = LogLevel::kInfo;
+  LogFormat format_ = LogFormat::kText;
+  std::unique_ptr<LogFields> fields_;  ///< of the line that is being written
   std::shared_ptr<NonBlockingSink> sink_;
   std::unique_ptr<spdlog::logger> logger_;
 };

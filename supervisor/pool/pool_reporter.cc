@@ -8,7 +8,7 @@
 namespace prefork {
 
 PoolReporter::PoolReporter(std::string pool, Log& log, EventSink& events, Sources sources)
-    : pool_(std::move(pool)), log_(log), events_(events), sources_(sources) {}
+    : pool_(std::move(pool)), about_{.pool = pool_}, log_(log), events_(events), sources_(sources) {}
 
 void PoolReporter::has_process(const WorkerProcess& worker) const {
   const WorkerRow* row = sources_.workers.find(worker.id());
@@ -26,7 +26,7 @@ void PoolReporter::report(const action::ReportReady& report) const {
 void PoolReporter::report(const action::ReportDeath& report) const {
   const DeathRecord& record = report.record;
   const std::string text = describe(record, failed_start(record));
-  const std::string name = name_of(record.worker, record.role);
+  const LogSubject name = name_of(record.worker, record.role);
   if (record.is_failure()) {
     log_.warn("{} died: {}", name, text);
   } else {
@@ -45,11 +45,11 @@ void PoolReporter::report(const action::ReportDeath& report) const {
 
 void PoolReporter::report(const action::ReportStarts& report) const {
   if (report.failures > 0) {
-    log_.error("pool {}: new workers die before they are of use, {} in a row; next attempt in {}", pool_,
+    log_.error("{}: new workers die before they are of use, {} in a row; next attempt in {}", about_,
                report.failures, describe(report.delay));
     events_.publish(control_event::PoolFailed{pool_, report.failures, report.delay});
   } else {
-    log_.info("pool {}: new workers are of use again", pool_);
+    log_.info("{}: new workers are of use again", about_);
     events_.publish(control_event::PoolRecovered{pool_});
   }
 }
@@ -64,16 +64,16 @@ void PoolReporter::report(const action::ReportRollout& report) const {
   events_.publish(control_event::RolloutStaged{pool_, report.stage, report.generation, why});
   switch (report.stage) {
     case Stage::kTrial:
-      log_.info("pool {}: rollout: the first worker of generation {} is on trial", pool_, report.generation);
+      log_.info("{}: rollout: the first worker of generation {} is on trial", about_, report.generation);
       return;
     case Stage::kTakesOver:
-      log_.info("pool {}: rollout: generation {} takes over", pool_, report.generation);
+      log_.info("{}: rollout: generation {} takes over", about_, report.generation);
       return;
     case Stage::kFailed:
       log_.error(
-          "pool {}: rollout failed, the workers that serve stay as they are: "
+          "{}: rollout failed, the workers that serve stay as they are: "
           "the first worker of generation {} died: {}",
-          pool_, report.generation, why);
+          about_, report.generation, why);
       return;
   }
 }
@@ -88,18 +88,18 @@ void PoolReporter::report(const action::ReportStuck& report) const {
 }
 
 void PoolReporter::report(const action::ReportSize& report) const {
-  log_.debug("pool {}: {} workers wanted, {} before", pool_, report.workers, report.before);
+  log_.debug("{}: {} workers wanted, {} before", about_, report.workers, report.before);
 }
 
 void PoolReporter::report(const action::ReportAllReady& report) const {
-  if (report.workers == 1) return log_.info("pool {}: its worker is ready", pool_);
-  log_.info("pool {}: all {} workers are ready", pool_, report.workers);
+  if (report.workers == 1) return log_.info("{}: its worker is ready", about_);
+  log_.info("{}: all {} workers are ready", about_, report.workers);
 }
 
 void PoolReporter::begins(Generation generation, const Launch& launch) const {
   std::vector<std::string> command = launch.argv;
   if (!command.empty()) command.front() = launch.executable;
-  log_.info("pool {}: generation {} starts {}", pool_, generation, describe_command(command));
+  log_.info("{}: generation {} starts {}", about_, generation, describe_command(command));
 }
 
 void PoolReporter::report(const action::ReportRedispatched& report) const {
@@ -120,21 +120,21 @@ void PoolReporter::report(const action::ReportSocketBlocked& report) const {
 
 void PoolReporter::gave_up(const std::string& client, unsigned times) const {
   log_.error(
-      "pool {}: a connection from {} came back from workers {} times and is closed: it may be what kills "
+      "{}: a connection from {} came back from workers {} times and is closed: it may be what kills "
       "them",
-      pool_, client, times);
+      about_, client, times);
 }
 
 void PoolReporter::report(const action::Stopped& report) const {
   if (report.clean()) {
-    log_.info("pool {}: {}", pool_, describe(report));
+    log_.info("{}: {}", about_, describe(report));
   } else {
-    log_.warn("pool {}: {}", pool_, describe(report));
+    log_.warn("{}: {}", about_, describe(report));
   }
 }
 
 void PoolReporter::cannot_send(Ticket ticket) const {
-  log_.error("pool {}: connection {} cannot be sent to a worker and is closed", pool_, ticket.sequence());
+  log_.error("{}: connection {} cannot be sent to a worker and is closed", about_, ticket.sequence());
 }
 
 std::string PoolReporter::failed_start(const DeathRecord& record) const {
@@ -146,17 +146,13 @@ void PoolReporter::broke_protocol(WorkerId worker, const std::string& what) cons
   log_.error("{} broke the protocol and is killed: it sent {}", name_of(worker), what);
 }
 
-std::string PoolReporter::name_of(WorkerId id) const {
+LogSubject PoolReporter::name_of(WorkerId id) const {
   const WorkerRow* row = sources_.workers.find(id);
   return name_of(id, row == nullptr ? WorkerRole::kWorker : row->role);
 }
 
-std::string PoolReporter::name_of(WorkerId id, WorkerRole role) const {
-  const pid_t pid = sources_.processes.pid_of(id);
-  std::string name = "pool " + pool_ + (role == WorkerRole::kTemplate ? ": template " : ": worker ") +
-                     std::to_string(id.sequence());
-  if (pid != 0) name += " (pid " + std::to_string(pid) + ")";
-  return name;
+LogSubject PoolReporter::name_of(WorkerId id, WorkerRole role) const {
+  return {pool_, id.sequence(), role == WorkerRole::kTemplate, sources_.processes.pid_of(id)};
 }
 
 }  // namespace prefork

@@ -49,15 +49,16 @@ class PoolReporter {
   void gave_up(const std::string& client, unsigned times) const;
 
   /// "pool web: worker 3 (pid 4711)".
-  [[nodiscard]] std::string name_of(WorkerId id) const;
+  [[nodiscard]] LogSubject name_of(WorkerId id) const;
 
  private:
   /// For a worker that the core has forgotten.
-  [[nodiscard]] std::string name_of(WorkerId id, WorkerRole role) const;
+  [[nodiscard]] LogSubject name_of(WorkerId id, WorkerRole role) const;
   /// Why the worker's program did not run. Empty if it ran, or if its process is not known any more.
   [[nodiscard]] std::string failed_start(const DeathRecord& record) const;
 
   std::string pool_;
+  LogSubject about_;  ///< the pool
   Log& log_;
   EventSink& events_;
   Sources sources_;

@@ -144,9 +144,9 @@ void PoolWorkers::perform(const action::Measure& action) {
   // The process is there, dead or alive, until it is reaped.
   if (std::exchange(memory_is_hidden_, true)) return;
   shared_.log.warn(
-      "pool {}: recycle.rss does nothing, for the memory of workers cannot be read: {}; /proc must show the "
+      "{}: recycle.rss does nothing, for the memory of workers cannot be read: {}; /proc must show the "
       "supervisor the processes of other users (see hidepid in proc(5))",
-      parts_.process_services.pool, rss.error().message());
+      LogSubject{.pool = parts_.process_services.pool}, rss.error().message());
 }
 
 void PoolWorkers::perform(const action::ForgetWorker& action) {

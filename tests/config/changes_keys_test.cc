@@ -108,6 +108,7 @@ json samples() {
     "name": "other",
     "log.level": "debug",
     "log.file": "/tmp/other.log",
+    "log.format": "json",
     "stop_timeout": "7s",
     "control": "/run/other.sock",
     "supervisor_user": "daemon",

@@ -67,7 +67,7 @@ TEST_SUITE_BEGIN("choice names");
 
 TEST_CASE("each text that the schema offers is read as a value of its own") {
   const std::vector<Choice> choices = choices_of_the_schema();
-  CHECK(choices.size() == 11);
+  CHECK(choices.size() == 12);
   for (const Choice& choice : choices) {
     CAPTURE(choice.path.back());
     std::vector<Config> read;
@@ -86,7 +86,7 @@ TEST_CASE("the tables have the texts of the schema, and no others") {
   const std::multiset<Texts> tables = {
       texts_of<StartForm>(),     texts_of<Prefer>(),     texts_of<Hold>(),      texts_of<QueueOrder>(),
       texts_of<QueueFairness>(), texts_of<HalfClosed>(), texts_of<QueueFull>(), texts_of<KillSignal>(),
-      texts_of<Scheduling>(),    texts_of<Output>(),     texts_of<LogLevel>()};
+      texts_of<Scheduling>(),    texts_of<Output>(),     texts_of<LogLevel>(),  texts_of<LogFormat>()};
   CHECK(offered == tables);
 }
 

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
 #include "tests/e2e/program.h"
@@ -54,6 +56,37 @@ TEST_CASE("what is asked for by command and refused is logged with the reason") 
   supervisor->wait_for_log(" warning reset-failed" + unknown);
   CHECK(run_supervisor({"reset-failed", "--control", supervisor->control()}).status == 0);
   supervisor->wait_for_log(" info    pool main: failures are forgotten, missing workers start at once\n");
+}
+
+TEST_CASE("a JSON log is objects from the first line on, and a reload changes the form at once") {
+  const PoolText text{.command = {"sh", "-c", "echo hello; exec supervisor-worker echo"}};
+  PoolText json = text;
+  json.more = R"("log": {"format": "json"})";
+  SupervisorUnderTest supervisor(json);
+  const pid_t worker = supervisor.wait_for_idle(1).pids().at(0);
+  const std::string of_worker = "\"pid\":" + std::to_string(worker);
+  supervisor.wait_for_log("\"message\":\"hello\",\"pool\":\"main\"," + of_worker +
+                          ",\"stream\":\"output\"}\n");
+  supervisor.signal(SIGUSR1);
+  supervisor.wait_for_log("\"message\":\"pool main: running");
+  REQUIRE(::kill(worker, SIGKILL) == 0);
+  supervisor.wait_for_log("\"pool\":\"main\",\"worker\":1," + of_worker + "}\n");
+  std::istringstream lines(supervisor.log());
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    CAPTURE(line);
+    const auto object = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    CHECK(object.is_object());
+    CHECK(object.contains("time"));
+    CHECK(object.contains("level"));
+    CHECK(object.contains("message"));
+  }
+  CHECK(count > 5);
+  supervisor.rewrite_config(text);
+  supervisor.signal(SIGHUP);
+  CHECK(supervisor.wait_for_event("reload").list("changes").at(0) == "supervisor: reloaded, log.format");
+  supervisor.signal(SIGTTIN);
+  supervisor.wait_for_log("Z info    pool main: 2 workers from now on, 1 before\n");
 }
 
 TEST_CASE("of an elastic pool scale sets the maximum, and says so") {

@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -317,6 +318,63 @@ TEST_CASE("FAULTS 56: a device that is always full takes nothing and stops nothi
   Log log(full.get());
   for (std::size_t i = 0; i < kLines; ++i) log.write_line(kLine);
   CHECK(log.dropped() > 0);
+}
+
+/// The objects of a JSON log. Each line must be one.
+std::vector<nlohmann::json> objects_in(const std::string& text) {
+  std::vector<nlohmann::json> objects;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) objects.push_back(nlohmann::json::parse(line));
+  return objects;
+}
+
+TEST_CASE("each line of a JSON log is an object: time, level, message, and what the line is about") {
+  const Pipe pipe;
+  Log log(pipe.in.get());
+  log.set_format(LogFormat::kJson);
+  const LogSubject worker{.pool = "web", .worker = 3, .pid = 4711};
+  log.info("a start\nin two lines, \"quoted\" \xff");
+  log.warn("{} died: {}", worker, "exited");
+  log.error("{}: stopped", LogSubject{.pool = "web"});
+  log.debug("{} is below the level", worker);
+  log.worker_line("web[4711]", "hello");
+  log.write_line("a line of the table");
+  const auto lines = objects_in(pipe.drain());
+  REQUIRE(lines.size() == 5);
+  const auto is = [](nlohmann::json line, const char* expected) {
+    CHECK(line["time"].get<std::string>().size() == std::string("2026-01-31T12:34:56.789Z").size());
+    line.erase("time");
+    CHECK(line == nlohmann::json::parse(expected));
+  };
+  is(lines[0], R"({"level": "info", "message": "a start\nin two lines, \"quoted\" \ufffd"})");
+  is(lines[1], R"({"level": "warning", "message": "pool web: worker 3 (pid 4711) died: exited",
+                   "pool": "web", "worker": 3, "pid": 4711})");
+  is(lines[2], R"({"level": "error", "message": "pool web: stopped", "pool": "web"})");
+  is(lines[3], R"({"level": "info", "message": "hello", "pool": "web", "pid": 4711, "stream": "output"})");
+  is(lines[4], R"({"level": "info", "message": "a line of the table"})");
+  log.set_format(LogFormat::kText);
+  log.info("{} died: {}", worker, "exited");
+  log.worker_line("web[4711]", "hello");
+  const std::string text = pipe.drain();
+  CHECK(text.find("Z info    pool web: worker 3 (pid 4711) died: exited\n") != std::string::npos);
+  CHECK(text.find("Z info    web[4711]: hello\n") != std::string::npos);
+}
+
+TEST_CASE("that lines of a JSON log were dropped is an object, too, and about no pool") {
+  const Pipe pipe;
+  Log log(pipe.in.get());
+  log.set_format(LogFormat::kJson);
+  while (log.dropped() == 0) log.worker_line("web[4711]", std::string(10'000, 'x'));
+  std::string text = read_all(pipe, log);
+  log.worker_line("web[4711]", "after");
+  text += read_all(pipe, log);
+  const auto lines = objects_in(text);
+  REQUIRE(lines.size() > 2);
+  const nlohmann::json& note = lines[lines.size() - 2];
+  CHECK(note["message"].get<std::string>().starts_with("1 log lines were dropped"));
+  CHECK(note["level"] == "warning");
+  CHECK_FALSE(note.contains("pool"));
+  CHECK(lines.back()["message"] == "after");
 }
 
 }  // namespace
