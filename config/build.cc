@@ -62,8 +62,8 @@ std::optional<int> read_signed(const Document& object, const char* key) {
 ProcessConfig read_process(const Document& object, const std::string& pointer, const Machine* machine,
                            Problems& problems) {
   ProcessConfig read;
-  read_value(object, "user", read.user);
-  read_value(object, "group", read.group);
+  read_account(object, "user", read.user);
+  read_account(object, "group", read.group);
   if (!read.user.empty()) {
     std::optional<WorkerUser> user;
     if (machine != nullptr) user = find_worker_user(read.user, read.group, pointer, *machine, problems);
@@ -192,7 +192,7 @@ void read_file_keys(const Document& document, const Machine* machine, FileKeys& 
   read_choice(section(document, "log"), "level", keys.log_level);
   read_choice(section(document, "log"), "format", keys.log_format);
   read_log_file(section(document, "log"), machine, keys, problems);
-  read_value(document, "supervisor_user", keys.supervisor_user);
+  read_account(document, "supervisor_user", keys.supervisor_user);
   if (machine != nullptr && !keys.supervisor_user.empty()) {
     keys.supervisor_identity =
         find_supervisor_identity(keys.supervisor_user, "/supervisor_user", *machine, problems);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/schema_words.h"
+#include "config/syntax_hint.h"
 
 namespace prefork {
 namespace {
@@ -134,23 +135,22 @@ std::string reason_in(std::string what, const std::string& last_token) {
   return what;
 }
 
-/// The usual cause of these errors is a comma after the last element, which other dialects of JSON allow.
-std::string with_hint(const std::string& reason) {
-  const bool closes =
-      reason.starts_with("unexpected '}'; expected str") || reason.starts_with("unexpected ']'; ");
-  return closes ? reason + "; is there a comma too many before it?" : reason;
-}
-
 bool Builder::parse_error(std::size_t position, const std::string& last_token,
                           const nlohmann::detail::exception& error) {
   constexpr int kNumberOverflow = 406;
-  const std::string reason =
+  std::string reason =
       error.id == kNumberOverflow ? "the number is too large" : reason_in(error.what(), last_token);
   // The position is the beginning of a valid token in the wrong place, and the error inside of an invalid
   // token.
   const bool whole = reason.starts_with("unexpected string") || reason.starts_with("unexpected number");
   if (whole && last_token.size() < position) position -= last_token.size() - 1;
-  problems_.add("", line_and_column(text_, position) + with_hint(reason));
+  // `position` counts the bytes that were read, with the wrong one.
+  std::size_t begin = position == 0 ? 0 : position - 1;
+  if (reason.starts_with("invalid literal")) begin = word_begin(text_, begin);
+  const std::string hint = syntax_hint(reason, text_, begin);
+  // What the parser expected there leads away from a word whose meaning is clear.
+  if (!hint.empty() && reason.starts_with("invalid literal")) reason = "invalid literal";
+  problems_.add("", line_and_column(text_, begin + 1) + reason + hint);
   return false;
 }
 

@@ -1,6 +1,7 @@
 #include "config/json_access.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace prefork {
@@ -46,6 +47,14 @@ void read_value(const Document& object, const char* key, std::optional<Milliseco
 void read_value(const Document& object, const char* key, bool& into) {
   const Document* value = find_key(object, key);
   if (value != nullptr && value->is_boolean()) into = value->get<bool>();
+}
+
+void read_account(const Document& object, const char* key, std::string& into) {
+  read_value(object, key, into);
+  const Document* value = find_key(object, key);
+  constexpr std::uint64_t kNone = std::numeric_limits<std::uint32_t>::max();  // not an account
+  if (value != nullptr && value->is_number_unsigned() && value->get<std::uint64_t>() < kNone)
+    into = value->dump();
 }
 
 }  // namespace prefork

@@ -24,6 +24,9 @@ void read_value(const Document& object, const char* key, Milliseconds& into);
 void read_value(const Document& object, const char* key, std::optional<Milliseconds>& into);
 void read_value(const Document& object, const char* key, bool& into);
 
+/// A user or a group, by name or by number; a number becomes its digits.
+void read_account(const Document& object, const char* key, std::string& into);
+
 template <typename Integer>
 void read_integer(const Document& object, const char* key, Integer& into) {
   if (const auto count = find_count(object, key)) into = static_cast<Integer>(*count);

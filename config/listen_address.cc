@@ -50,6 +50,16 @@ Result<std::string> parse_name(std::string_view text) {
   return host;
 }
 
+/// "http://127.0.0.1:8080/" without what does not belong to an address.
+std::string without_scheme(std::string_view text) {
+  text.remove_prefix(text.find("://") + 3);
+  return std::string(text.substr(0, text.find('/')));
+}
+
+bool looks_like_v6(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdefABCDEF:.%") == std::string_view::npos;
+}
+
 Result<ListenAddress> parse_unix(std::string_view text) {
   ListenAddress address;
   if (text.starts_with('@')) {
@@ -108,9 +118,15 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
   if (text.starts_with(kSystemd)) return parse_systemd(text.substr(kSystemd.size()));
   if (text.starts_with('/')) return Error{"the path of a unix socket is written \"unix:/path\""};
   if (text.starts_with('[')) return parse_bracketed(text);
+  if (text.find("://") != std::string_view::npos)
+    return Error{"an address has no scheme and no path: \"" + without_scheme(text) + "\""};
+  if (parse_digits<std::uint16_t>(text))
+    return Error{"a port on all addresses is written \":" + std::string(text) + "\""};
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return Error{"the port is missing: \"host:port\" or \":port\""};
-  if (text.find(':') != colon) return Error{"an IPv6 address is written in brackets: \"[::1]:8080\""};
+  if (text.find(':') != colon)
+    return Error{looks_like_v6(text) ? "an IPv6 address is written in brackets: \"[::1]:8080\""
+                                     : "there is more than one \":\": \"host:port\" or \":port\""};
   const auto port = parse_digits<std::uint16_t>(text.substr(colon + 1));
   if (!port) return Error{"the port must be a number from 0 to 65535"};
   auto host = parse_name(text.substr(0, colon));

@@ -49,8 +49,8 @@ void ListenReader::read_one(const Document& value, const std::string& pointer,
 void ListenReader::read_attributes(const Document& value, const std::string& pointer,
                                    ListenAddress& address) {
   read_integer(value, "backlog", address.backlog);
-  read_value(value, "owner", address.owner);
-  read_value(value, "group", address.group);
+  read_account(value, "owner", address.owner);
+  read_account(value, "group", address.group);
   read_value(value, "reuse_port", address.reuse_port);
   const std::string* mode = find_string(value, "mode");
   if (mode == nullptr || problems_.about(child_pointer(pointer, "mode"))) return;

@@ -13,7 +13,7 @@
 namespace prefork {
 
 /// One mistake. `message()` is one line for a person:
-///   pool.json: /queue/max: "lots" is not allowed: an integer from 1 to 1000000
+///   pool.json: /queue/max: "lots" is not allowed; it must be an integer from 1 to 1000000
 struct ConfigProblem {
   std::string file;
   std::string pointer;  ///< JSON pointer (RFC 6901) of the offending value; "" is the whole document

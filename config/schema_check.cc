@@ -1,5 +1,6 @@
 #include "config/schema_check.h"
 
+#include <algorithm>
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -52,6 +53,9 @@ std::vector<std::string> all_in_quotes(std::vector<std::string> words) {
   return words;
 }
 
+/// How a key is looked for: as it is written, or as one of the names that other programs give to it.
+enum class Naming { kExact, kAlias };
+
 class Walk {
  public:
   explicit Walk(Problems& problems)
@@ -66,10 +70,13 @@ class Walk {
   void array(const json& node, const Document& value, const std::string& pointer);
   void scalar(const json& node, const Document& value, const std::string& pointer);
   void unknown_key(const json& node, const std::string& key, const std::string& pointer);
+  [[nodiscard]] std::string hint(const json& node, const std::string& key, const std::string& pointer) const;
 
   [[nodiscard]] const json& select(const json& node, const Document& value);
   [[nodiscard]] bool fits(const json& node, const Document& value);
-  [[nodiscard]] std::string where_known(Place outermost, const std::string& key) const;
+  [[nodiscard]] std::string named(const json& object, const std::string& key, Naming naming) const;
+  [[nodiscard]] std::string where_known(Place outermost, const std::string& key,
+                                        Naming naming = Naming::kExact) const;
   void refuse(const json& node, const Document& value, const std::string& pointer);
 
   const json schema_;
@@ -115,7 +122,8 @@ void Walk::object(const json& node, const Document& value, const std::string& po
   for (const json& required : node.value("required", json::array())) {
     const auto& key = required.get_ref<const std::string&>();
     if (value.contains(key)) continue;
-    problems_.add(pointer, in_quotes(key) + " is missing: " + allowed_text(schema_, node["properties"][key]));
+    problems_.add(pointer, in_quotes(key) + " is missing; it must be " +
+                               allowed_text(schema_, node["properties"][key]));
   }
   if (value.size() < node.value("minProperties", std::size_t{0}))
     problems_.add(pointer, "{} is not allowed: it is empty");
@@ -131,8 +139,8 @@ void Walk::member(const json& node, const std::string& key, const Document& chil
   if (node.contains("propertyNames")) {
     const json& names = node["propertyNames"];
     if (key.find('\0') != std::string::npos || !judge_.accepts(names, json(key))) {
-      problems_.add(pointer,
-                    "the name " + in_quotes(key) + " is not allowed: " + allowed_text(schema_, names));
+      problems_.add(pointer, "the name " + in_quotes(key) + " is not allowed; it must be " +
+                                 allowed_text(schema_, names));
     }
   }
   if (node.contains("properties") && node["properties"].contains(key)) {
@@ -175,7 +183,7 @@ bool Walk::fits(const json& node, const Document& value) {
 }
 
 void Walk::refuse(const json& node, const Document& value, const std::string& pointer) {
-  std::string what = value_text(value) + " is not allowed: " + allowed_text(schema_, node);
+  std::string what = value_text(value) + " is not allowed; it must be " + allowed_text(schema_, node);
   if (value.is_string() && node.contains("enum")) {
     const std::string near = nearest(value.get<std::string>(), node["enum"].get<std::vector<std::string>>());
     if (!near.empty()) what += "; did you mean " + in_quotes(near) + "?";
@@ -184,36 +192,52 @@ void Walk::refuse(const json& node, const Document& value, const std::string& po
 }
 
 void Walk::unknown_key(const json& node, const std::string& key, const std::string& pointer) {
+  problems_.add(pointer, "the key " + in_quotes(key) + " is not known here" + hint(node, key, pointer));
+}
+
+std::string Walk::hint(const json& node, const std::string& key, const std::string& pointer) const {
+  if (const std::string name = named(node, key, Naming::kAlias); !name.empty())
+    return "; did you mean " + in_quotes(name) + "?";
   const std::vector<std::string> known = keys_of(node["properties"]);
   const std::string place = where_known({form_, ""}, key);
   const std::string near = nearest(key, known);
   const std::vector<std::string> longer = with_part(key, known);
-  std::string hint;
-  if (place.empty() && !near.empty()) {
-    hint = "; did you mean " + in_quotes(near) + "?";
-  } else if (!longer.empty()) {
+  if (place.empty() && !near.empty()) return "; did you mean " + in_quotes(near) + "?";
+  if (!longer.empty()) {
     // A key of that name elsewhere is probably not meant, unless it is inside of this object.
     const std::string inside = where_known({&node, pointer.substr(0, pointer.rfind('/'))}, key);
-    hint = "; did you mean " + joined(all_in_quotes(longer), " or ");
-    hint += inside.empty() ? "?" : ", or does it belong at " + inside + "?";
-  } else if (!place.empty()) {
-    hint = "; it belongs at " + place;
-  } else if (!known.empty()) {
-    hint = "; known here: " + joined(known);
+    return "; did you mean " + joined(all_in_quotes(longer), " or ") +
+           (inside.empty() ? "?" : ", or does it belong at " + inside + "?");
   }
-  problems_.add(pointer, "the key " + in_quotes(key) + " is not known here" + hint);
+  if (!place.empty()) return "; it belongs at " + place;
+  if (const std::string other = where_known({form_, ""}, key, Naming::kAlias); !other.empty())
+    return "; did you mean " + other + "?";
+  return known.empty() ? "" : "; known here: " + joined(known);
+}
+
+/// The key of `object` that has this name; empty when it has none.
+std::string Walk::named(const json& object, const std::string& key, Naming naming) const {
+  if (!object.contains("properties")) return "";
+  const json& properties = object["properties"];
+  if (naming == Naming::kExact) return properties.contains(key) ? key : "";
+  for (const auto& [name, child] : properties.items()) {
+    const json* node = &child;
+    while (node->contains("$ref")) node = &referred(schema_, *node);
+    const json aliases = node->value("x-aliases", json::array());
+    if (std::find(aliases.begin(), aliases.end(), key) != aliases.end()) return name;
+  }
+  return "";
 }
 
 /// The place of a key of this name inside of a part of the schema; the outermost one if there are several.
-std::string Walk::where_known(Place outermost, const std::string& key) const {
+std::string Walk::where_known(Place outermost, const std::string& key, Naming naming) const {
   std::deque<Place> places{std::move(outermost)};
   while (!places.empty()) {
     const Place place = places.front();
     places.pop_front();
     for (const json* node : alternatives(schema_, *place.node)) {
-      if (node->contains("properties") && (*node)["properties"].contains(key)) {
-        return child_pointer(place.pointer, key);
-      }
+      if (const std::string name = named(*node, key, naming); !name.empty())
+        return child_pointer(place.pointer, name);
       add_inner_places(*node, place.pointer, places);
     }
   }

@@ -27,7 +27,7 @@ std::string quoted(std::string_view text, std::size_t most) {
 std::string enum_text(const json& values) {
   std::vector<std::string> parts;
   for (const json& value : values) parts.push_back(value.dump());
-  return (parts.size() == 1 ? "only " : "one of ") + joined(parts);
+  return (parts.size() == 1 ? "" : "one of ") + joined(parts);
 }
 
 std::string string_text(const json& node) {
@@ -93,11 +93,15 @@ std::string value_text(const nlohmann::ordered_json& value) {
   return in_quotes(value.get_ref<const std::string&>());
 }
 
+const json& referred(const json& schema, const json& node) {
+  return schema.at(json::json_pointer(node["$ref"].get_ref<const std::string&>().substr(1)));
+}
+
 const json& follow(const json& schema, const json& node) {
   const json* found = &node;
   while (true) {
     if (found->contains("$ref")) {
-      found = &schema.at(json::json_pointer((*found)["$ref"].get_ref<const std::string&>().substr(1)));
+      found = &referred(schema, *found);
     } else if (found->contains("allOf")) {
       found = &(*found)["allOf"].front();
     } else {

@@ -19,6 +19,8 @@ namespace prefork {
 /// A value as JSON; of an object or array only the kind.
 [[nodiscard]] std::string value_text(const nlohmann::ordered_json& value);
 
+/// The definition that the `$ref` of `node` names.
+[[nodiscard]] const nlohmann::json& referred(const nlohmann::json& schema, const nlohmann::json& node);
 /// The definition to which `$ref` and `allOf` lead. `schema` is the whole schema, `node` a part of it.
 [[nodiscard]] const nlohmann::json& follow(const nlohmann::json& schema, const nlohmann::json& node);
 /// The alternatives of `anyOf`, nested ones included; the node itself when it has none.

@@ -26,12 +26,29 @@ TEST_CASE("FAULTS 39: a syntax error is reported with line and column") {
         "is there a comma too many before it?");
   CHECK(mistake("{\"a\": [\"b\" \"c\"]}") ==
         "pool.json: line 1, column 12: unexpected string literal; expected ']'");
-  CHECK(mistake("{\"a\": 'b'}") == "pool.json: line 1, column 7: invalid literal");
+  CHECK(mistake("{\"a\": 'b'}") ==
+        "pool.json: line 1, column 7: invalid literal; a string is written in double quotes");
   CHECK(mistake("{\"a\" 1}") == "pool.json: line 1, column 6: unexpected number literal; expected ':'");
   CHECK(mistake("{} {}") == "pool.json: line 1, column 4: unexpected '{'; expected end of input");
   CHECK(mistake("{\"a\": \"b") == "pool.json: line 1, column 9: invalid string: missing closing quote");
   CHECK(mistake("{\n/* no end") ==
         "pool.json: line 2, column 10: invalid comment; missing closing '*/'; expected string literal");
+}
+
+TEST_CASE("FAULTS 39: habits of other languages are answered with what to write instead") {
+  const auto told = [](const std::string& value) { return mistake("{\"seccomp\": " + value + "}"); };
+  const std::string at_value = "pool.json: line 1, column 13: invalid literal";
+  CHECK(told("True") == at_value + "; write true");
+  CHECK(told("yes") == at_value + "; write true");
+  CHECK(told("tRUE") == at_value + "; write true");
+  CHECK(told("off") == at_value + "; write false");
+  CHECK(told("None") == at_value + "; leave the key out to get its default");
+  CHECK(told("30s") == at_value + R"(; a string is written in double quotes: "30s")");
+  CHECK(told("web-1") == at_value + R"(; a string is written in double quotes: "web-1")");
+  CHECK(mistake("{listen: 1}") ==
+        R"(pool.json: line 1, column 2: invalid literal; a key is written in double quotes: "listen")");
+  CHECK(mistake("# comment\n{}") ==
+        "pool.json: line 1, column 1: invalid literal; a comment is written as // or /* */");
 }
 
 TEST_CASE("FAULTS 73: the text in which a syntax error is found is not part of the message") {

@@ -54,7 +54,7 @@ TEST_CASE("an IPv4 address that is written as IPv6 is that IPv4 address") {
 
 TEST_CASE("a malformed address is refused with the reason") {
   CHECK(fault("localhost") == R"(the port is missing: "host:port" or ":port")");
-  CHECK(fault("8080") == R"(the port is missing: "host:port" or ":port")");
+  CHECK(fault("8080") == R"(a port on all addresses is written ":8080")");
   CHECK(fault("") == R"(the port is missing: "host:port" or ":port")");
   CHECK(fault(":65536") == "the port must be a number from 0 to 65535");
   CHECK(fault("a:") == "the port must be a number from 0 to 65535");
@@ -70,7 +70,9 @@ TEST_CASE("a malformed address is refused with the reason") {
   CHECK(fault("256.0.0.1:80") == "the host is not an IPv4 address");
   CHECK(fault("*:80") == R"(all addresses are written ":port")");
   CHECK(fault("a b:80") == "the host is neither an address nor a name");
-  CHECK(fault("tcp://a:80") == R"(an IPv6 address is written in brackets: "[::1]:8080")");
+  CHECK(fault("tcp://a:80") == R"(an address has no scheme and no path: "a:80")");
+  CHECK(fault("http://127.0.0.1:8080/x") == R"(an address has no scheme and no path: "127.0.0.1:8080")");
+  CHECK(fault("http:127.0.0.1:80") == R"(there is more than one ":": "host:port" or ":port")");
   CHECK(fault("unix:x") == R"(the path after "unix:" must begin with "/" (or the name with "@"))");
   CHECK(fault("unix:") == R"(the path after "unix:" must begin with "/" (or the name with "@"))");
   CHECK(fault("unix:/run/") == R"(the path of a socket cannot end in "/")");

@@ -56,9 +56,9 @@ TEST_CASE("attributes that do not fit the kind of listener are refused") {
   CHECK(mistake(listening_at(R"({"address": "unix:/tmp/x", "reuse_port": true})")) ==
         R"(pool.json: /listen: reuse_port is only for TCP; this is "unix:/tmp/x")");
   CHECK(mistake(listening_at(R"({"address": "unix:/tmp/x", "mode": "rw"})")) ==
-        R"(pool.json: /listen/mode: "rw" is not allowed: octal permissions such as "0660")");
+        R"(pool.json: /listen/mode: "rw" is not allowed; it must be octal permissions such as "0660")");
   CHECK(mistake(listening_at(R"({"address": "127.0.0.1:80", "backlog": 0})")) ==
-        R"(pool.json: /listen/backlog: 0 is not allowed: an integer from 1 to 65535)");
+        R"(pool.json: /listen/backlog: 0 is not allowed; it must be an integer from 1 to 65535)");
 }
 
 TEST_CASE("a directory that is missing or is not a directory is refused") {
@@ -67,7 +67,7 @@ TEST_CASE("a directory that is missing or is not a directory is refused") {
   CHECK(mistake(pool_with(R"("directory": "/etc/passwd")")) ==
         R"(pool.json: /directory: "/etc/passwd" is not a directory)");
   CHECK(mistake(pool_with(R"("directory": "")")) ==
-        R"(pool.json: /directory: "" is not allowed: the path of a directory)");
+        R"(pool.json: /directory: "" is not allowed; it must be the path of a directory)");
 }
 
 TEST_CASE(

@@ -11,7 +11,7 @@ namespace {
 using Lines = std::vector<std::string>;
 
 constexpr const char* kDuration =
-    R"( is not allowed: a duration from "1ms" to "24h", such as "500ms", "30s", "5m" or "1h")";
+    R"( is not allowed; it must be a duration from "1ms" to "24h", such as "500ms", "30s", "5m" or "1h")";
 constexpr const char* kAddress =
     R"(an address such as "127.0.0.1:8080", "[::1]:8080", ":8080", "unix:/run/web.sock", "unix:@web" or "systemd:web")";
 
@@ -19,13 +19,13 @@ std::string mistake_in(std::string_view members) { return mistake(pool_with(memb
 
 std::string refused_variable(const std::string& name) {
   return "pool.json: /environment/" + name + ": the name \"" + name +
-         R"(" is not allowed: a name of 1 to 255 characters without "=" that does not begin with SUPERVISOR_)";
+         R"(" is not allowed; it must be a name of 1 to 255 characters without "=" that does not begin with SUPERVISOR_)";
 }
 
 TEST_SUITE_BEGIN("mistakes");
 
 TEST_CASE("FAULTS 39: a number is an integer in its range") {
-  const std::string range = " is not allowed: an integer from 0 to 4096";
+  const std::string range = " is not allowed; it must be an integer from 0 to 4096";
   CHECK(mistake_in(R"("workers": -1)") == "pool.json: /workers: -1" + range);
   CHECK(mistake_in(R"("workers": 4097)") == "pool.json: /workers: 4097" + range);
   const std::string allowed = range + ", or an object with a \"max\"";
@@ -36,41 +36,44 @@ TEST_CASE("FAULTS 39: a number is an integer in its range") {
   CHECK(mistake_in(R"("workers": [4])") == "pool.json: /workers: an array" + allowed);
   CHECK(mistake_in(R"("workers": 99999999999999999999)") == "pool.json: /workers: 1e+20" + allowed);
   CHECK(mistake_in(R"("connections_per_worker": 0)") ==
-        "pool.json: /connections_per_worker: 0 is not allowed: an integer from 1 to 4096");
+        "pool.json: /connections_per_worker: 0 is not allowed; it must be an integer from 1 to 4096");
   CHECK(mistake_in(R"("queue": {"max": "lots"})") ==
-        R"(pool.json: /queue/max: "lots" is not allowed: an integer from 1 to 1000000)");
+        R"(pool.json: /queue/max: "lots" is not allowed; it must be an integer from 1 to 1000000)");
 }
 
 TEST_CASE("FAULTS 39: the bounds of an elastic number of workers must fit") {
   CHECK(mistake_in(R"("workers": {"min": 1})") ==
-        R"(pool.json: /workers: "max" is missing: an integer from 1 to 4096)");
+        R"(pool.json: /workers: "max" is missing; it must be an integer from 1 to 4096)");
   CHECK(mistake_in(R"("workers": {"max": 0})") ==
-        "pool.json: /workers/max: 0 is not allowed: an integer from 1 to 4096");
+        "pool.json: /workers/max: 0 is not allowed; it must be an integer from 1 to 4096");
   CHECK(mistake_in(R"("workers": {"min": 5, "max": 4})") ==
         "pool.json: /workers/min: 5 is not allowed: min must not be larger than max, which is 4");
   CHECK(mistake_in(R"("workers": {"max": 4, "spares": 1})") ==
         R"(pool.json: /workers/spares: the key "spares" is not known here; did you mean "spare"?)");
-  CHECK(mistake_in(R"("recycle": {"rss": "256MB"})") ==
-        R"(pool.json: /recycle/rss: "256MB" is not allowed: a size such as "64KiB", "256MiB" or "2GiB")");
+  CHECK(
+      mistake_in(R"("recycle": {"rss": "256MB"})") ==
+      R"(pool.json: /recycle/rss: "256MB" is not allowed; it must be a size such as "64KiB", "256MiB" or "2GiB")");
 }
 
 TEST_CASE("FAULTS 39: the message about a choice lists the allowed values") {
   CHECK(mistake_in(R"("prefer": "longest_idle")") ==
-        R"(pool.json: /prefer: "longest_idle" is not allowed: one of "longest-idle", "warmest"; )"
+        R"(pool.json: /prefer: "longest_idle" is not allowed; it must be one of "longest-idle", "warmest"; )"
         R"(did you mean "longest-idle"?)");
   CHECK(mistake_in(R"("start": "spawn")") ==
-        R"(pool.json: /start: "spawn" is not allowed: one of "exec", "fork")");
-  CHECK(mistake_in(R"("hold": 1)") == R"(pool.json: /hold: 1 is not allowed: one of "receipt", "done")");
+        R"(pool.json: /start: "spawn" is not allowed; it must be one of "exec", "fork")");
+  CHECK(mistake_in(R"("hold": 1)") ==
+        R"(pool.json: /hold: 1 is not allowed; it must be one of "receipt", "done")");
   CHECK(mistake_in(R"("protocol": "node")") ==
-        R"(pool.json: /protocol: "node" is not allowed: only "native")");
+        R"(pool.json: /protocol: "node" is not allowed; it must be "native")");
   CHECK(
       mistake_in(R"("output": "inherited")") ==
-      R"(pool.json: /output: "inherited" is not allowed: one of "prefix", "inherit"; did you mean "inherit"?)");
-  CHECK(mistake_in(R"("log": {"level": "loud"})") ==
-        R"(pool.json: /log/level: "loud" is not allowed: one of "debug", "info", "warning", "error")");
+      R"(pool.json: /output: "inherited" is not allowed; it must be one of "prefix", "inherit"; did you mean "inherit"?)");
+  CHECK(
+      mistake_in(R"("log": {"level": "loud"})") ==
+      R"(pool.json: /log/level: "loud" is not allowed; it must be one of "debug", "info", "warning", "error")");
   CHECK(
       mistake_in(R"("queue": {"full": "rejects"})") ==
-      R"(pool.json: /queue/full: "rejects" is not allowed: one of "wait", "reject"; did you mean "reject"?)");
+      R"(pool.json: /queue/full: "rejects" is not allowed; it must be one of "wait", "reject"; did you mean "reject"?)");
 }
 
 TEST_CASE("FAULTS 39: a duration has a whole number, a unit and a limit") {
@@ -85,13 +88,13 @@ TEST_CASE("FAULTS 39: a duration has a whole number, a unit and a limit") {
 
 TEST_CASE("FAULTS 39: a missing key is named with its allowed values") {
   CHECK(mistakes("{}") ==
-        Lines{std::string(R"(pool.json: "listen" is missing: )") + kAddress +
+        Lines{std::string(R"(pool.json: "listen" is missing; it must be )") + kAddress +
                   R"(, or an object with an "address", or an array of these)",
-              R"(pool.json: "command" is missing: an array of strings, the program first)"});
+              R"(pool.json: "command" is missing; it must be an array of strings, the program first)"});
   CHECK(mistake(R"({"listen": ":0"})") ==
-        R"(pool.json: "command" is missing: an array of strings, the program first)");
+        R"(pool.json: "command" is missing; it must be an array of strings, the program first)");
   CHECK(mistake(R"({"listen": {"backlog": 5}, "command": ["true"]})") ==
-        std::string(R"(pool.json: /listen: "address" is missing: )") + kAddress);
+        std::string(R"(pool.json: /listen: "address" is missing; it must be )") + kAddress);
   CHECK(mistake(R"({"pools": {}})") == "pool.json: /pools: {} is not allowed: it is empty");
   CHECK(mistake(R"({"listen": [], "command": ["true"]})") ==
         "pool.json: /listen: [] is not allowed: it is empty");
@@ -100,32 +103,33 @@ TEST_CASE("FAULTS 39: a missing key is named with its allowed values") {
 }
 
 TEST_CASE("FAULTS 39: the message about a value of the wrong type names the right type") {
-  CHECK(mistake("[]") == "pool.json: [] is not allowed: an object");
-  CHECK(mistake("\"pool\"") == R"(pool.json: "pool" is not allowed: an object)");
-  CHECK(mistake("null") == "pool.json: null is not allowed: an object");
+  CHECK(mistake("[]") == "pool.json: [] is not allowed; it must be an object");
+  CHECK(mistake("\"pool\"") == R"(pool.json: "pool" is not allowed; it must be an object)");
+  CHECK(mistake("null") == "pool.json: null is not allowed; it must be an object");
   CHECK(mistake_in(R"("queue": 5)") ==
-        "pool.json: /queue: 5 is not allowed: an object of fairness, full, half_closed, max, order, "
+        "pool.json: /queue: 5 is not allowed; it must be an object of fairness, full, half_closed, max, order, "
         "reject_with, target, "
         "timeout");
   CHECK(mistake(R"({"pools": {"web": 3}})")
-            .starts_with("pool.json: /pools/web: 3 is not allowed: an object of "));
+            .starts_with("pool.json: /pools/web: 3 is not allowed; it must be an object of "));
   CHECK(mistake(R"({"listen": ":0", "command": "true"})") ==
-        R"(pool.json: /command: "true" is not allowed: an array of strings, the program first)");
+        R"(pool.json: /command: "true" is not allowed; it must be an array of strings, the program first)");
   CHECK(mistake(R"({"listen": ":0", "command": ["true", 3]})") ==
-        "pool.json: /command/1: 3 is not allowed: a string");
+        "pool.json: /command/1: 3 is not allowed; it must be a string");
   CHECK(mistake(R"({"listen": [":0", 80], "command": ["true"]})") ==
-        std::string("pool.json: /listen/1: 80 is not allowed: ") + kAddress +
+        std::string("pool.json: /listen/1: 80 is not allowed; it must be ") + kAddress +
             R"(, or an object with an "address")");
   CHECK(mistake_in(R"("environment": {"PORT": 80})") ==
-        "pool.json: /environment/PORT: 80 is not allowed: a string");
+        "pool.json: /environment/PORT: 80 is not allowed; it must be a string");
 }
 
 TEST_CASE("FAULTS 39: names of pools and variables have rules") {
   CHECK(mistake(R"({"pools": {"a b": {"listen": ":0", "command": ["true"]}}})") ==
-        R"(pool.json: /pools/a b: the name "a b" is not allowed: )"
+        R"(pool.json: /pools/a b: the name "a b" is not allowed; it must be )"
         R"(a name of 1 to 64 letters, digits, "_", "." and "-")");
-  CHECK(mistake_in(R"("name": "")") ==
-        R"(pool.json: /name: "" is not allowed: a name of 1 to 64 letters, digits, "_", "." and "-")");
+  CHECK(
+      mistake_in(R"("name": "")") ==
+      R"(pool.json: /name: "" is not allowed; it must be a name of 1 to 64 letters, digits, "_", "." and "-")");
   for (const std::string wrong : {"", "A=B", "SUPERVISOR_CHANNEL"}) {
     CAPTURE(wrong);
     CHECK(mistake_in(R"("environment": {")" + wrong + R"(": "x"})") == refused_variable(wrong));
@@ -146,7 +150,7 @@ TEST_CASE("FAULTS 39: reject_with is limited in bytes, not characters") {
   CHECK(mistakes(pool_with(R"("queue": {"reject_with": ")" + text.substr(0, 1400) + "\"}")).empty());
   const std::string line = mistake_in(R"("queue": {"reject_with": ")" + text + "\"}");
   CHECK(line.starts_with("pool.json: /queue/reject_with: "));
-  CHECK(line.ends_with("... (1402 bytes) is not allowed: a string of at most 1400 bytes"));
+  CHECK(line.ends_with("... (1402 bytes) is not allowed; it must be a string of at most 1400 bytes"));
 }
 
 TEST_CASE(
@@ -154,9 +158,10 @@ TEST_CASE(
   const std::string shown = '"' + std::string(60, 'x') + "\"... (1401 bytes)";
   const std::string value = '"' + std::string(1401, 'x') + '"';
   CHECK(mistake_in(R"("queue": {"reject_with": )" + value + "}") ==
-        "pool.json: /queue/reject_with: " + shown + " is not allowed: a string of at most 1400 bytes");
+        "pool.json: /queue/reject_with: " + shown +
+            " is not allowed; it must be a string of at most 1400 bytes");
   CHECK(mistake(R"({"listen": )" + value + R"(, "command": ["true"]})")
-            .starts_with("pool.json: /listen: " + shown + " is not allowed: "));
+            .starts_with("pool.json: /listen: " + shown + " is not allowed; it must be "));
   const std::string user(200, 'x');
   CHECK(mistake_in(R"("user": ")" + user + '"') ==
         "pool.json: /user: \"" + user.substr(0, 60) + "\"... (200 bytes): no such user");
@@ -176,7 +181,8 @@ TEST_CASE("FAULTS 39: the path of the control socket is absolute, and no pool li
             .ends_with("the path is 108 bytes long; the path of a unix socket may have at most 107"));
   CHECK(mistake_in(path + R"(/a\u0000b")").ends_with("it contains a NUL byte"));
   CHECK(mistake_in(R"("control": 5)")
-            .ends_with(R"(is not allowed: the absolute path of a socket, such as "/run/shop.sock")"));
+            .ends_with(
+                R"(is not allowed; it must be the absolute path of a socket, such as "/run/shop.sock")"));
   CHECK(mistake(R"({"control": "/run/a", "listen": "unix:/run/a", "command": ["true"]})") ==
         R"(pool.json: /listen: "unix:/run/a" is not allowed: /control listens there already)");
   CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "control": "/a"}}})") ==
@@ -189,10 +195,10 @@ TEST_CASE("all mistakes of a file are reported, in the order of the file") {
                      "listen": ["nowhere", ":x"], "hold": "fast"})") ==
       Lines{R"(pool.json: /wokers: the key "wokers" is not known here; did you mean "workers"?)",
             R"(pool.json: /command/0: "" is not the name of a program)",
-            "pool.json: /queue/max: 0 is not allowed: an integer from 1 to 1000000",
+            "pool.json: /queue/max: 0 is not allowed; it must be an integer from 1 to 1000000",
             R"(pool.json: /listen/0: "nowhere" is not allowed: the port is missing: "host:port" or ":port")",
             R"(pool.json: /listen/1: ":x" is not allowed: the port must be a number from 0 to 65535)",
-            R"(pool.json: /hold: "fast" is not allowed: one of "receipt", "done")"});
+            R"(pool.json: /hold: "fast" is not allowed; it must be one of "receipt", "done")"});
 }
 
 TEST_CASE("FAULTS 39: the number of reported problems is bounded") {
@@ -210,7 +216,8 @@ TEST_CASE("FAULTS 39: whatever a file contains, a message is one printable line"
     CAPTURE(line);
     CHECK(std::all_of(line.begin(), line.end(), [](char c) { return c >= ' ' && c <= '~'; }));
   }
-  CHECK(lines[1] == R"(pool.json: /hold: "\u0085\n\u2028" is not allowed: one of "receipt", "done")");
+  CHECK(lines[1] ==
+        R"(pool.json: /hold: "\u0085\n\u2028" is not allowed; it must be one of "receipt", "done")");
 }
 
 TEST_SUITE_END();

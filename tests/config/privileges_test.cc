@@ -37,7 +37,7 @@ TEST_CASE("seccomp is true, false, or not set") {
   CHECK(parsed(pool_with(R"("seccomp": false)")).seccomp == false);
   CHECK_FALSE(parsed(pool_with("")).seccomp.has_value());
   CHECK(mistake(pool_with(R"("seccomp": "yes")")) ==
-        R"(pool.json: /seccomp: "yes" is not allowed: true or false)");
+        R"(pool.json: /seccomp: "yes" is not allowed; it must be true or false)");
 }
 
 TEST_CASE("a user has its own group and supplementary groups; `group` replaces its own group") {
@@ -74,6 +74,14 @@ TEST_CASE("the numbers of users and groups go up to 4294967294") {
             .empty());
 }
 
+TEST_CASE("the number of a user or group is written with or without quotes") {
+  CHECK(process_of(R"("user": 1234567, "group": 4711)").identity == Identity{1234567, 4711, {4711}});
+  CHECK(mistake(pool_with(R"("user": 4294967295)")) ==
+        "pool.json: /user: 4294967295 is not allowed; it must be an integer from 0 to 4294967294");
+  CHECK(mistake(pool_with(R"("supervisor_user": 0)")) ==
+        R"(pool.json: /supervisor_user: "0" is not allowed: it is root)");
+}
+
 TEST_CASE("FAULTS 29: a user or group that does not exist is refused") {
   CHECK(mistake(pool_with(R"("user": "no-such-user")")) ==
         R"(pool.json: /user: "no-such-user": no such user)");
@@ -106,9 +114,9 @@ TEST_CASE("umask, nice and oom_score_adj are read, and not set without their key
   CHECK(said.oom_score_adj == 1000);
   CHECK(process_of("") == ProcessConfig{});
   CHECK(mistake(pool_with(R"("nice": 20)")) ==
-        "pool.json: /nice: 20 is not allowed: an integer from -20 to 19");
+        "pool.json: /nice: 20 is not allowed; it must be an integer from -20 to 19");
   CHECK(mistake(pool_with(R"("umask": 18)")) ==
-        R"(pool.json: /umask: 18 is not allowed: octal permissions such as "0027")");
+        R"(pool.json: /umask: 18 is not allowed; it must be octal permissions such as "0027")");
 }
 
 TEST_CASE("a limit is a number, a size, \"unlimited\", or a soft and a hard one") {
@@ -123,11 +131,12 @@ TEST_CASE("a limit is a number, a size, \"unlimited\", or a soft and a hard one"
 
 TEST_CASE("FAULTS 39: a limit with a mistake is refused with the reason") {
   CHECK(mistake(pool_with(R"("limits": {"nofile": -1})")) ==
-        "pool.json: /limits/nofile: -1 is not allowed: an integer from 0 to 1000000000000");
+        "pool.json: /limits/nofile: -1 is not allowed; it must be an integer from 0 to 1000000000000");
   CHECK(mistake(pool_with(R"("limits": {"as": "2GB"})"))
-            .starts_with(R"(pool.json: /limits/as: "2GB" is not allowed: )"));
+            .starts_with(R"(pool.json: /limits/as: "2GB" is not allowed; it must be )"));
   CHECK(mistake(pool_with(R"("limits": {"files": 3})"))
-            .starts_with(R"(pool.json: /limits/files: the name "files" is not allowed: one of "as", )"));
+            .starts_with(
+                R"(pool.json: /limits/files: the name "files" is not allowed; it must be one of "as", )"));
   CHECK(mistake(pool_with(R"("limits": {"cpu": {"soft": 5}})"))
             .starts_with(R"(pool.json: /limits/cpu: "hard" is missing)"));
   CHECK(mistake(pool_with(R"("limits": {"cpu": {"soft": "unlimited", "hard": 5}})")) ==

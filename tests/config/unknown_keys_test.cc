@@ -56,6 +56,21 @@ TEST_CASE("FAULTS 39: a part of a key that is known here suggests that key, not 
         R"(pool.json: /worker: the key "worker" is not known here; did you mean "workers"?)");
 }
 
+TEST_CASE("FAULTS 39: a name that other programs give to a key suggests the key") {
+  const auto suggested = [](const std::string& key) {
+    const std::string line = mistake_in("\"" + key + "\": 1");
+    return line.substr(line.find("; ") + 2);
+  };
+  CHECK(suggested("bind") == R"(did you mean "listen"?)");
+  CHECK(suggested("env") == R"(did you mean "environment"?)");
+  CHECK(suggested("chdir") == R"(did you mean "directory"?)");
+  CHECK(suggested("args") == R"(did you mean "command"?)");
+  CHECK(suggested("processes") == R"(did you mean "workers"?)");
+  CHECK(suggested("max_requests") == "did you mean /recycle/connections?");
+  CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"]}}, "env": {}})") ==
+        R"(pool.json: /env: the key "env" is not known here; did you mean /pools/NAME/environment?)");
+}
+
 TEST_CASE("FAULTS 39: a key that may be a part of a known key, or belong to an inner object, suggests both") {
   CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"]}}, "user": "nobody"})") ==
         R"(pool.json: /user: the key "user" is not known here; )"

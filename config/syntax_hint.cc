@@ -1,0 +1,54 @@
+#include "config/syntax_hint.h"
+
+#include <algorithm>
+#include <cctype>
+#include <initializer_list>
+
+#include "config/schema_words.h"
+
+namespace prefork {
+namespace {
+
+bool in_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-'; }
+
+std::string_view word_at(std::string_view text, std::size_t begin) {
+  std::size_t end = begin;
+  while (end < text.size() && in_word(text[end])) ++end;
+  return text.substr(begin, end - begin);
+}
+
+bool is_one_of(std::string word, std::initializer_list<std::string_view> words) {
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::string hint_for_word(const std::string& word) {
+  if (is_one_of(word, {"true", "yes", "on"})) return "; write true";
+  if (is_one_of(word, {"false", "no", "off"})) return "; write false";
+  if (is_one_of(word, {"none", "null", "nil", "undefined"})) return "; leave the key out to get its default";
+  return "; a string is written in double quotes: " + in_quotes(word);
+}
+
+}  // namespace
+
+std::size_t word_begin(std::string_view text, std::size_t position) {
+  while (position > 0 && position <= text.size() && in_word(text[position - 1])) --position;
+  return position;
+}
+
+std::string syntax_hint(std::string_view reason, std::string_view text, std::size_t begin) {
+  // Other dialects of JSON allow a comma after the last element.
+  if (reason.starts_with("unexpected '}'; expected str") || reason.starts_with("unexpected ']'; "))
+    return "; is there a comma too many before it?";
+  if (!reason.starts_with("invalid literal") || begin >= text.size()) return "";
+  if (text[begin] == '\'') return "; a string is written in double quotes";
+  if (text[begin] == '#') return "; a comment is written as // or /* */";
+  const std::string word(word_at(text, begin));
+  if (word.empty()) return "";
+  if (reason.find("expected string literal") != std::string_view::npos)
+    return "; a key is written in double quotes: " + in_quotes(word);
+  return hint_for_word(word);
+}
+
+}  // namespace prefork
