@@ -12,6 +12,7 @@
 #include "config/schema_judge.h"
 #include "config/schema_words.h"
 #include "proto/joined.h"
+#include "proto/nearest_word.h"
 
 namespace prefork {
 namespace {

@@ -29,10 +29,4 @@ namespace prefork {
 /// The allowed values at `node`: "an integer from 1 to 4096".
 [[nodiscard]] std::string allowed_text(const nlohmann::json& schema, const nlohmann::json& node);
 
-/// The word in `known` of which `word` is probably a misspelling, or "".
-[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& known);
-/// The words in `known` that contain `part` between underscores, as "idle_timeout" contains "timeout".
-[[nodiscard]] std::vector<std::string> with_part(std::string_view part,
-                                                 const std::vector<std::string>& known);
-
 }  // namespace prefork

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proto/digits.h"
+#include "proto/usage_mistake.h"
 #include "supervisor/commands/command_output.h"
 #include "supervisor/version.h"
 
@@ -85,11 +86,13 @@ class Parser {
  private:
   /// Prints the help, or the mistake.
   int report(const CLI::ParseError& error) const {
+    if (error.get_exit_code() != 0)
+      return print_error(usage_mistake(app_, error, "a command")), kUsageOrConfig;
     std::ostringstream help;
-    const int status = app_.exit(error, help, std::cerr);
+    (void)app_.exit(error, help, std::cerr);
     CommandOutput output;
     output.print(help.str());
-    return output.finish(status == 0 ? kFine : kUsageOrConfig);
+    return output.finish(kFine);
   }
 
   CLI::App* add(const char* name, Command meaning, const char* description) {
@@ -141,8 +144,7 @@ class Parser {
     add_client("scale", Command::kScale, "Set the number of workers until the next reload: scale [POOL] N.")
         ->add_option("size", size_, "the pool, if there are several, and the number of workers")
         ->type_name("[POOL] N")
-        ->expected(1, 2)
-        ->required();
+        ->expected(1, 2);
     add_client("upgrade", Command::kUpgrade,
                "Replace the supervisor's own program by the installed one; status 1 if this is refused.");
     add_client("stop", Command::kStop, "Stop gracefully; return when the supervisor has stopped.")
@@ -152,6 +154,7 @@ class Parser {
   }
 
   bool read_size() {
+    if (size_.empty()) return false;
     const auto workers = parse_digits<std::size_t>(size_.back());
     line_.workers = workers.value_or(0);
     if (size_.size() == 2) line_.pool = size_.front();

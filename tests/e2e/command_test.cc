@@ -58,6 +58,30 @@ TEST_CASE("nothing listens: status 3; no control socket or no file: status 2") {
   CHECK(run_supervisor({"scale", "many", "-c", file}).status == 2);
 }
 
+TEST_CASE("a word that is no command, or no option of one, is told with the nearest that is") {
+  const auto mistake = [](const std::vector<std::string>& arguments) {
+    const CommandResult result = run_supervisor(arguments);
+    CHECK(result.status == 2);
+    CHECK(result.output.empty());
+    return result.errors;
+  };
+  CHECK(mistake({"statsu"}) ==
+        "supervisor: statsu is not a command; did you mean status? (supervisor --help tells more)\n");
+  CHECK(mistake({"-c", "pool.json", "relaod"}) ==
+        "supervisor: relaod is not a command; did you mean reload? (supervisor --help tells more)\n");
+  CHECK(mistake({"frobnicate"}) ==
+        "supervisor: frobnicate is not a command; known are check, schema, status, health, top, events, "
+        "reload, restart, scale, upgrade, stop, reset-failed (supervisor --help tells more)\n");
+  CHECK(mistake({"status", "--jsno"}) ==
+        "supervisor: status: --jsno is not an option; did you mean --json? (supervisor --help tells more)\n");
+  CHECK(mistake({"--confg", "pool.json"}) ==
+        "supervisor: --confg is not an option; did you mean --config? (supervisor --help tells more)\n");
+  CHECK(mistake({"status", "web"}) ==
+        "supervisor: status: web is not expected here (supervisor --help tells more)\n");
+  CHECK(mistake({"status", "-c"}).starts_with("supervisor: status: --config: "));
+  CHECK(mistake({"scale", "-c", "pool.json"}).starts_with("supervisor: scale: say how many workers"));
+}
+
 TEST_CASE("help names every command and its exit statuses") {
   const CommandResult help = run_supervisor({"--help"});
   CHECK(help.status == 0);

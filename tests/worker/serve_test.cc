@@ -129,5 +129,20 @@ TEST_CASE("--help prints the usage, and a mistake on the command line names --he
   CHECK(read_to_end(wrong.errors()).find("--help") != std::string::npos);
 }
 
+TEST_CASE("a misspelled service is told with the nearest one") {
+  Process wrong({supervisor_worker(), "htpp"}, {});
+  CHECK(wrong.await_exit() == 2);
+  CHECK(read_to_end(wrong.errors())
+            .starts_with("supervisor-worker: htpp is not a service; did you mean http? (supervisor-worker "
+                         "--help tells more)\n"));
+  Process option({supervisor_worker(), "http", "--lisen", "x"}, {});
+  CHECK(option.await_exit() == 2);
+  CHECK(read_to_end(option.errors()).find("http: --lisen is not an option; did you mean --listen?") !=
+        std::string::npos);
+  Process none({supervisor_worker()}, {});
+  CHECK(none.await_exit() == 2);
+  CHECK(read_to_end(none.errors()).starts_with("supervisor-worker: say a service: echo, line, http ("));
+}
+
 }  // namespace
 }  // namespace prefork::test

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <string>
 
+#include "proto/usage_mistake.h"
 #include "worker/program/echo.h"
 #include "worker/program/http.h"
 #include "worker/program/line.h"
@@ -88,6 +89,13 @@ void add_services(CLI::App& app, Invocation& invocation) {
       ->check(CLI::Range(0.0, 3600.0));
 }
 
+/// Prints the help, or the mistake; returns the exit status.
+int report(const CLI::App& app, const CLI::ParseError& outcome) {
+  if (outcome.get_exit_code() == 0) return app.exit(outcome);
+  std::cerr << "supervisor-worker: " << prefork::usage_mistake(app, outcome, "a service") << '\n';
+  return 2;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{kAbout, "supervisor-worker"};
   app.require_subcommand(1);
@@ -96,8 +104,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& outcome) {
-    // --help arrives here, too, with exit code 0.
-    return app.exit(outcome) == 0 ? 0 : 2;
+    return report(app, outcome);  // of --help, too
   }
   (void)std::signal(SIGPIPE, SIG_IGN);
   if (!invocation.listen.address.empty()) {
