@@ -60,6 +60,15 @@ std::string_view cause_of_signal(int signal) {
   }
 }
 
+/// It ended by itself, closed its channel, or its time to start was over, without a sign that it knows the
+/// protocol.
+bool may_not_speak_the_protocol(const DeathRecord& record) {
+  const Exit::Kind kind = record.exit.kind;
+  if (!record.silent || (kind != Exit::Kind::kExited && kind != Exit::Kind::kSignaled)) return false;
+  return record.reason == StopReason::kStartTimeout || record.reason == StopReason::kChannelClosed ||
+         (record.reason == StopReason::kNone && kind == Exit::Kind::kExited);
+}
+
 }  // namespace
 
 std::string describe(const Exit& exit) {
@@ -97,6 +106,11 @@ std::string describe(const DeathRecord& record, const std::string& start_error) 
   if (record.held_closed > 0)
     text += fmt::format("; {} it had not begun {} closed", connections(record.held_closed),
                         record.held_closed == 1 ? "is" : "are");
+  if (start_error.empty() && may_not_speak_the_protocol(record)) {
+    text +=
+        "; it sent nothing over its channel: the command must be a program that speaks the worker protocol, "
+        "for example with the worker library (docs/protocol.md)";
+  }
   return text;
 }
 

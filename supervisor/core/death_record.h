@@ -35,6 +35,7 @@ struct DeathRecord {
   StopReason reason = StopReason::kNone;  ///< kNone: the worker ended by itself
   bool was_ready = false;
   bool killed_by_us = false;  ///< a signal that the supervisor had sent ended it
+  bool silent = false;        ///< its channel has brought nothing
   Duration age{};             ///< from its start
   std::uint64_t served = 0;
   std::uint64_t refused = 0;
@@ -52,7 +53,7 @@ struct DeathRecord {
     visit("killed_by_us", self.killed_by_us), visit("age", self.age), visit("served", self.served);
     visit("held_begun", self.held_begun), visit("held_unbegun", self.held_unbegun),
         visit("refused", self.refused);
-    visit("held_closed", self.held_closed);
+    visit("held_closed", self.held_closed), visit("silent", self.silent);
   }
 };
 

@@ -82,6 +82,7 @@ struct ChannelClosed {
 struct WorkerExited {
   WorkerId worker;
   Exit exit;
+  bool silent = false;  ///< its channel has brought nothing
 };
 
 }  // namespace prefork::event

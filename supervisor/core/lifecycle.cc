@@ -260,13 +260,14 @@ std::optional<Instant> Lifecycle::next_deadline() const {
   return earliest;
 }
 
-void Lifecycle::exited(WorkerRow& row, const Exit& exit, const Dispatcher::Held& held, Instant now,
-                       Actions& out) {
+void Lifecycle::exited(WorkerRow& row, const event::WorkerExited& event, const Dispatcher::Held& held,
+                       Instant now, Actions& out) {
   DeathRecord record;
   record.worker = row.id;
   record.role = row.role;
   record.generation = row.generation;
-  record.exit = exit;
+  record.exit = event.exit;
+  record.silent = event.silent;
   record.reason = row.reason;
   record.was_ready = row.was_ready;
   record.killed_by_us = ended_by_us(row, exit);

@@ -55,7 +55,8 @@ class Lifecycle {
   void measured(WorkerRow& row, std::uint64_t rss);
   /// The worker gets no connections until then.
   void pause(WorkerRow& row, Instant until);
-  void exited(WorkerRow& row, const Exit& exit, const Dispatcher::Held& held, Instant now, Actions& out);
+  void exited(WorkerRow& row, const event::WorkerExited& event, const Dispatcher::Held& held, Instant now,
+              Actions& out);
 
   /// The worker's channel has ended. Usually the worker's death follows within a moment and tells the reason;
   /// a worker that lives on is terminated.

@@ -157,7 +157,7 @@ void Pool::on(const event::WorkerExited& event, Instant now, Actions& out) {
   WorkerRow* row = workers_.find(event.worker);
   if (row == nullptr) return;
   const Dispatcher::Held held = dispatcher_.take_back(*row, now, out);
-  lifecycle_.exited(*row, event.exit, held, now, out);
+  lifecycle_.exited(*row, event, held, now, out);
 }
 
 }  // namespace prefork

@@ -34,6 +34,7 @@ struct WorkerProcessState {
   std::int64_t pid = 0;
   bool listened_to = true;  ///< the loop watches its channel
   bool awaits_identity = false, violated = false, kill_sent = false;
+  bool silent = false;  ///< its channel has brought nothing; earlier versions did not note it
   std::optional<action::SignalWorker::Signal> pending_signal;
   std::string start_error, note;
   OutputState output;  ///< no pipe: the output is not captured
@@ -43,7 +44,7 @@ struct WorkerProcessState {
     visit("id", self.id), visit("from", self.from), visit("channel", self.channel);
     visit("pidfd", self.pidfd), visit("pid", self.pid);
     visit("listened_to", self.listened_to), visit("awaits_identity", self.awaits_identity);
-    visit("violated", self.violated), visit("kill_sent", self.kill_sent);
+    visit("violated", self.violated), visit("kill_sent", self.kill_sent), visit("silent", self.silent);
     visit("pending_signal", self.pending_signal);
     visit("start_error", self.start_error), visit("note", self.note);
     visit("output", self.output);

@@ -68,6 +68,7 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const Worke
       pid_(static_cast<pid_t>(state.pid)),
       life_(life_in(state)),
       violated_(state.violated),
+      silent_(state.silent),
       pending_signal_(state.pending_signal),
       start_error_(state.start_error),
       note_(state.note),
@@ -101,6 +102,7 @@ WorkerProcessState WorkerProcess::state() const {
   state.listened_to = channel_watcher_.active();
   state.awaits_identity = life_ == Life::kUnidentified;
   state.violated = violated_;
+  state.silent = silent_;
   state.kill_sent = life_ == Life::kKilled;
   state.pending_signal = pending_signal_;
   state.start_error = start_error_;
@@ -200,6 +202,7 @@ WorkerProcess::Got WorkerProcess::receive_one() {
 }
 
 void WorkerProcess::handle_datagram(bool descriptors) {
+  silent_ = false;
   const Datagram& datagram = services_.datagram;
   bool introduces = awaits_identity();
   if (introduces) learn_identity();
@@ -339,7 +342,7 @@ void WorkerProcess::end(Exit exit) {
   life_ = Life::kOver;
   child_ = {};
   channel_watcher_.stop();
-  owner_.tell(event::WorkerExited{id_, exit});
+  owner_.tell(event::WorkerExited{id_, exit, silent_});
 }
 
 }  // namespace prefork

@@ -128,6 +128,7 @@ class WorkerProcess {
   ChildTable::Entry child_;  ///< from started() until its end
   Life life_;
   bool violated_ = false;  ///< in any life: further violations are not told
+  bool silent_ = true;     ///< no datagram has come
   unsigned receipts_ = 0;  ///< Busy records so far
   std::optional<action::SignalWorker::Signal> pending_signal_;  ///< in kRequested
   std::string start_error_;

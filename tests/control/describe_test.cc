@@ -94,6 +94,34 @@ TEST_CASE("the death of a worker that never was ready says so, or why its progra
   CHECK(describe(record, "") == "exited with status 127, before it was ready; age 2.0 ms");
 }
 
+TEST_CASE("a worker that sent nothing before it ended may not speak the protocol, and is told apart") {
+  DeathRecord record;
+  record.exit = Exit{Exit::Kind::kExited, 0};
+  record.age = milliseconds(2);
+  record.silent = true;
+  const auto has_hint = [&](const std::string& start_error = "") {
+    return describe(record, start_error).find("; it sent nothing over its channel: ") != std::string::npos;
+  };
+  CHECK(describe(record, "") ==
+        "exited with status 0, before it was ready; age 2.0 ms, served 0; it sent nothing over its channel: "
+        "the command must be a program that speaks the worker protocol, for example with the worker library "
+        "(docs/protocol.md)");
+  CHECK_FALSE(has_hint("exec /srv/app: No such file or directory"));
+  record.exit = Exit{Exit::Kind::kSignaled, SIGSEGV};
+  CHECK_FALSE(has_hint());
+  record.exit = Exit{Exit::Kind::kSignaled, SIGKILL};
+  record.reason = StopReason::kStartTimeout;
+  CHECK(has_hint());
+  record.reason = StopReason::kResize;
+  CHECK_FALSE(has_hint());
+  record.reason = StopReason::kStartTimeout;
+  record.exit = Exit{Exit::Kind::kNotStarted, 0};
+  CHECK_FALSE(has_hint());
+  record.exit = Exit{Exit::Kind::kSignaled, SIGKILL};
+  record.silent = false;
+  CHECK_FALSE(has_hint());
+}
+
 TEST_CASE("a violation is described with what was sent and what is allowed") {
   const auto text = [](What what, std::uint64_t value) {
     return describe(action::ReportViolation{.worker = {}, .what = what, .value = value});

@@ -82,6 +82,39 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "FAULTS 146: a program that does not speak the protocol is told from one that is slow to be ready") {
+  const std::string soon = R"("health": {"start_timeout": "100ms"})";
+  const auto hint = [](const EventText& died) {
+    return died.text("text").find("it sent nothing over its channel") != std::string::npos;
+  };
+  SUBCASE("it hangs") {
+    SupervisorUnderTest supervisor({.command = scripted({"hang"}), .more = soon});
+    CHECK(hint(supervisor.wait_for_event("worker_died")));
+    supervisor.wait_for_log("it sent nothing over its channel: the command must be a program that speaks");
+  }
+  SUBCASE("it exits") {
+    SupervisorUnderTest supervisor({.command = {"/bin/true"}});
+    CHECK(hint(supervisor.wait_for_event("worker_died")));
+  }
+  SUBCASE("it speaks, but says no Ready") {
+    SupervisorUnderTest supervisor({.command = scripted({"note:loading", "hang"}), .more = soon});
+    const EventText died = supervisor.wait_for_event("worker_died");
+    CHECK(because(died, StopReason::kStartTimeout));
+    CHECK_FALSE(hint(died));
+  }
+  SUBCASE("it speaks, but says no Ready, and the supervisor is upgraded meanwhile") {
+    SupervisorUnderTest supervisor(
+        {.command = scripted({"note:loading", "mark:said", "gate:go", "die:exit=3"})});
+    (void)supervisor.gates().wait_for_marks("said");
+    supervisor.upgrade();
+    supervisor.gates().open("go");
+    const EventText died = supervisor.wait_for_event("worker_died");
+    CHECK(by_exit(died, 3));
+    CHECK_FALSE(hint(died));
+  }
+}
+
+TEST_CASE(
     "FAULTS 13: a command that exits at once is started ever more seldom, and serves soon after it is "
     "mended") {
   const TestDirectory files;

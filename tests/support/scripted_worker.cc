@@ -6,6 +6,7 @@
 //   peek                               look at the next datagram, a connection, and leave it in the channel
 //   busy idle refused progress         say it of the connection at hand
 //   send:kind=K,ticket=T,value=V       say any record
+//   note:TEXT                          send a Note
 //   read:N  write:TEXT                 read exactly N bytes from the client, write to it
 //   shutdown  close                    end the client's socket: SHUT_WR, close without
 //   die:KILL  die:SEGV  die:exit=N     end in this way
@@ -147,6 +148,7 @@ const std::map<std::string, Act>& acts() {
       {"template", [](Conversation& c, const Step&) { c.be_template(); }},
       {"gate", wait},
       {"mark", [](Conversation&, const Step& step) { leave_mark(step.text); }},
+      {"note", [](Conversation& c, const Step& step) { c.say_bytes(encode_note(step.text)); }},
       {"send-zero", [](Conversation& c, const Step&) { c.say_bytes({}); }},
       {"send-garbage", say_garbage},
       {"send-big", [](Conversation& c, const Step&) { c.say_bytes(std::vector<std::byte>(200'000)); }},
