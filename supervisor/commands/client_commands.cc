@@ -5,10 +5,12 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "config/control_path.h"
 #include "supervisor/commands/control_client.h"
 #include "supervisor/commands/health.h"
+#include "supervisor/commands/process_usage.h"
 #include "supervisor/commands/top.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/control/operations.h"
@@ -49,9 +51,15 @@ int status(ControlClient& client, const CommandLine& line, CommandOutput& output
   const Json parameters = Json::object({{"format", line.json ? "values" : "table"}});
   const auto result = client.call("status", parameters);
   if (!result) return print_refusal(result.error().message());
-  if (line.json) output.print_line(dump(result.value(), 2));
-  for (const Json& text : result.value().value("lines", Json::array()))
-    output.print_line(text.get<std::string>());
+  const ProcessUsage usage(client.peer());
+  if (line.json) {
+    Json values = result.value();
+    usage.add_to(values);
+    output.print_line(dump(values, 2));
+    return kFine;
+  }
+  for (const std::string& text : usage.added_to(result.value().value("lines", std::vector<std::string>())))
+    output.print_line(text);
   return kFine;
 }
 

@@ -130,6 +130,12 @@ std::optional<Json> ControlClient::next_event() {
   }
 }
 
+pid_t ControlClient::peer() const {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  return ::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
 void ControlClient::await_end() {
   while (next_event()) {
   }

@@ -2,6 +2,8 @@
 // connection. The commands use it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -34,6 +36,8 @@ class ControlClient {
   [[nodiscard]] bool late() const { return late_; }
   /// Waits for the next event without a limit; nothing when the supervisor has closed the connection.
   [[nodiscard]] std::optional<nlohmann::ordered_json> next_event();
+  /// The pid of the process that listens there, as this process sees it; 0: it has none here.
+  [[nodiscard]] pid_t peer() const;
   /// Waits until the supervisor has closed the connection.
   void await_end();
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "supervisor/commands/command_line.h"
+#include "supervisor/commands/process_usage.h"
 #include "supervisor/commands/terminal.h"
 #include "supervisor/commands/top_screen.h"
 
@@ -42,9 +43,7 @@ class Top {
   void show() {
     std::vector<TopLine> lines;
     if (!error_.empty()) lines.push_back({"no answer, asking again: " + error_, TopLine::Style::kAlarm});
-    lines.push_back({paused_ ? "paused   space: go on   q: quit"
-                             : "q: quit   space: pause   b: busiest first   arrows, page keys: scroll",
-                     TopLine::Style::kPlain});
+    lines.push_back({keys(), TopLine::Style::kPlain});
     const std::vector<TopLine> body =
         now_.is_null() ? std::vector<TopLine>() : top_screen(now_, before_, between_, order_);
     const std::size_t height = terminal_.height();
@@ -75,6 +74,12 @@ class Top {
   }
 
  private:
+  /// The state that keys change, and the keys; fits 80 columns.
+  [[nodiscard]] std::string keys() const {
+    const bool by_number = order_ == TopOrder::kByNumber;
+    return std::string(by_number ? "by number   b: busiest first" : "busiest first   b: by number") +
+           (paused_ ? "   PAUSED   space: go on" : "   space: pause") + "   arrows: scroll   q: quit";
+  }
   Result<Json> ask() {
     const bool connected = client_.has_value();
     auto answer = ask_once();
@@ -93,7 +98,9 @@ class Top {
     if (!answer_pending_) {
       if (auto asked = client_->ask("status", Json::object()); !asked) return Error{asked.error().message()};
     }
-    return client_->answer();
+    auto answer = client_->answer();
+    if (answer) ProcessUsage(client_->peer()).add_to(answer.value());
+    return answer;
   }
   void scroll_up(std::size_t lines) { first_ -= std::min(first_, lines); }
   void scroll_down(std::size_t lines) { first_ = std::min(first_ + lines, last_); }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "proto/joined.h"
@@ -61,6 +62,7 @@ class Rates {
 
   [[nodiscard]] std::optional<double> of(const char* key) const {
     if (!before_->is_object() || seconds_ <= 0 || number(*now_, key) < number(*before_, key)) return {};
+    if (member(*now_, key).is_null() != member(*before_, key).is_null()) return {};
     return static_cast<double>(number(*now_, key) - number(*before_, key)) / seconds_;
   }
   /// "1204", "0.5", "-".
@@ -166,13 +168,22 @@ class Screen {
     for (const Json& worker : workers)
       rows.emplace_back(&worker, Rates(worker, counterpart(before, "worker", worker), seconds_));
     if (order_ == TopOrder::kBusiestFirst) {
-      std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-        return std::pair(a.second.of("served"), number(*a.first, "load")) >
-               std::pair(b.second.of("served"), number(*b.first, "load"));
-      });
+      // A worker that is busy with one long connection has served nothing meanwhile.
+      const auto business = [](const auto& row) {
+        return std::tuple(number(*row.first, "load"), row.second.of("cpu_ms"), row.second.of("served"));
+      };
+      std::stable_sort(rows.begin(), rows.end(),
+                       [&](const auto& a, const auto& b) { return business(a) > business(b); });
     }
-    add(worker_titles(RateColumn::kShown), TopLine::Style::kColumns);
+    add(worker_titles(ColumnSet::kTop), TopLine::Style::kColumns);
     for (const auto& [worker, rates] : rows) add_worker(*worker, rates);
+  }
+
+  static UsageCells usage_of(const Json& worker, const Rates& rates) {
+    const bool known = member(worker, "cpu_ms").is_number();
+    const auto cpu = known ? rates.of("cpu_ms") : std::nullopt;
+    return {.cpu = cpu ? fmt::format("{:.0f}%", *cpu / 10) : "-",
+            .rss = known ? describe_bytes(number(worker, "rss_bytes")) : "-"};
   }
 
   void add_worker(const Json& worker, const Rates& rates) {
@@ -186,6 +197,7 @@ class Screen {
                      .load = number(worker, "load"),
                      .slots = number(worker, "slots"),
                      .rate = rates.show("served"),
+                     .usage = usage_of(worker, rates),
                      .served = number(worker, "served"),
                      .generation = number(worker, "generation"),
                      .age = duration(worker, "age_ms"),

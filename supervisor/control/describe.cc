@@ -172,4 +172,12 @@ std::string describe(Duration duration) {
   return fmt::format("{:.0f} d", us / 86400e6);
 }
 
+std::string describe_bytes(std::uint64_t bytes) {
+  constexpr double kKiB = 1024;
+  const auto size = static_cast<double>(bytes);
+  if (size < kKiB * kKiB) return fmt::format("{:.0f} KiB", size / kKiB);
+  if (size < kKiB * kKiB * kKiB) return fmt::format("{:.1f} MiB", size / (kKiB * kKiB));
+  return fmt::format("{:.1f} GiB", size / (kKiB * kKiB * kKiB));
+}
+
 }  // namespace prefork

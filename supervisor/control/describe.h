@@ -1,6 +1,7 @@
 // The core's reports in words, for the log, the status and the events. Knows no names of pools or workers.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,7 @@ namespace prefork {
 [[nodiscard]] std::string describe(const Operations::Scaled& scaled);
 /// "12 µs", "3.4 ms", "1.2 s", "5 min", "3 h", "2 d".
 [[nodiscard]] std::string describe(Duration duration);
+/// "824 KiB", "12.3 MiB", "1.5 GiB".
+[[nodiscard]] std::string describe_bytes(std::uint64_t bytes);
 
 }  // namespace prefork

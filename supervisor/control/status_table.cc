@@ -94,7 +94,7 @@ bool StatusTable::add_next(std::vector<std::string>& lines) {
   }
   const PoolStatus& pool = status_.pools[pool_];
   if (worker_ == 0) add_pool(pool, lines);
-  if (worker_ == 0 && !pool.workers.empty()) lines.push_back(worker_titles(RateColumn::kNone));
+  if (worker_ == 0 && !pool.workers.empty()) lines.push_back(worker_titles(ColumnSet::kTable));
   const std::size_t end = std::min(pool.workers.size(), worker_ + kWorkersAtATime);
   for (; worker_ < end; ++worker_) lines.push_back(worker_line(columns_of(pool.workers[worker_])));
   if (worker_ == pool.workers.size()) {

@@ -147,6 +147,42 @@ TEST_CASE("with TopOrder::kBusiestFirst the busiest workers come first") {
   CHECK(pids(TopOrder::kBusiestFirst) == std::vector<std::string>{"4002", "4001", "4003"});
 }
 
+TEST_CASE("a worker that is busy with one long connection comes before workers that serve many short ones") {
+  const Json before = status(100, {worker(1, 0), worker(2, 0), worker(3, 0)});
+  Json now = status(130, {worker(1, 5), worker(2, 20), worker(3, 0)});
+  now["pools"][0]["workers"][2]["load"] = 1;
+  const auto lines = screen(now, before, TopOrder::kBusiestFirst);
+  const auto index = [&](const std::string& pid) {
+    return std::find_if(lines.begin(), lines.end(),
+                        [&](const TopLine& line) { return line.text.find(pid) != std::string::npos; }) -
+           lines.begin();
+  };
+  CHECK(index("4003") < index("4002"));
+  CHECK(index("4002") < index("4001"));
+}
+
+TEST_CASE("processor time is shown as a share of one processor, and memory as it is") {
+  Json before = status(100, {worker(1, 0), worker(2, 0), worker(3, 0)});
+  Json now = status(130, {worker(1, 0), worker(2, 0), worker(3, 0)});
+  const auto set = [](Json& answer, std::size_t index, const Json& cpu, const Json& rss) {
+    answer["pools"][0]["workers"][index]["cpu_ms"] = cpu;
+    answer["pools"][0]["workers"][index]["rss_bytes"] = rss;
+  };
+  set(before, 0, 1000, 1 << 20);
+  set(now, 0, 2500, 12 << 20);
+  set(before, 1, nullptr, nullptr);
+  set(now, 1, 2500, 1 << 20);
+  set(before, 2, 2500, 1 << 20);
+  set(now, 2, nullptr, nullptr);
+  const auto cells = [&](const std::string& pid) {
+    const auto words = words_with(screen(now, before), pid);
+    return words[5] + ' ' + words[6];
+  };
+  CHECK(cells("4001") == "75% 12.0");
+  CHECK(cells("4002") == "- 1.0");
+  CHECK(cells("4003") == "- -");
+}
+
 TEST_CASE("FAULTS 101: the longest turn of the loop is shown, and stands out when clients can notice it") {
   Json now = status(100, {});
   now["longest_turn_ms"] = 213.0;

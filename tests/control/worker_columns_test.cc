@@ -3,6 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 namespace prefork {
 namespace {
 
@@ -26,24 +30,50 @@ WorkerColumns busy_worker() {
 }
 
 TEST_CASE("each value stands under its title") {
-  CHECK(worker_titles(RateColumn::kNone) ==
+  CHECK(worker_titles(ColumnSet::kTable) ==
         "  WORKER      PID STATUS         LOAD    SERVED  GEN      AGE IN STATE RESTARTS  LAST DEATH / NOTE");
   CHECK(worker_line(busy_worker()) ==
         "       3     4711 busy            1/2      1204    5   90.0 s   2.0 ms        1  exited with status "
         "1");
 }
 
-TEST_CASE("the rate has a column of its own where it is shown") {
+TEST_CASE("rate and usage have columns of their own where they are shown") {
   WorkerColumns worker = busy_worker();
   worker.rate = "12";
-  CHECK(worker_titles(RateColumn::kShown) ==
-        "  WORKER      PID STATUS         LOAD  SERVED/S    SERVED  GEN      AGE IN STATE RESTARTS  LAST "
-        "DEATH / "
-        "NOTE");
+  worker.usage = UsageCells{"97%", "12.3 MiB"};
+  CHECK(worker_titles(ColumnSet::kTop) ==
+        "  WORKER      PID STATUS         LOAD  SERVED/S      CPU      RSS    SERVED  GEN      AGE IN STATE "
+        "RESTARTS  LAST DEATH / NOTE");
   CHECK(worker_line(worker) ==
-        "       3     4711 busy            1/2        12      1204    5   90.0 s   2.0 ms        1  exited "
-        "with "
-        "status 1");
+        "       3     4711 busy            1/2        12      97% 12.3 MiB      1204    5   90.0 s   2.0 ms "
+        "       1  exited with status 1");
+}
+
+TEST_CASE("usage is added to the lines of workers and to their titles, and to no other line") {
+  std::vector<std::int64_t> asked;
+  const auto usage_of = [&](std::int64_t pid) {
+    asked.push_back(pid);
+    return UsageCells{"1.2 s", "824 KiB"};
+  };
+  CHECK(with_usage(worker_titles(ColumnSet::kTable), usage_of) ==
+        "  WORKER      PID STATUS         LOAD CPU TIME      RSS    SERVED  GEN      AGE IN STATE RESTARTS  "
+        "LAST DEATH / NOTE");
+  CHECK(with_usage(worker_line(busy_worker()), usage_of) ==
+        "       3     4711 busy            1/2    1.2 s  824 KiB      1204    5   90.0 s   2.0 ms        1  "
+        "exited with status 1");
+  WorkerColumns large = busy_worker();
+  large.worker = 123456789;
+  large.load = large.slots = 4096;
+  CHECK(with_usage(worker_line(large), usage_of).find("4096/4096    1.2 s  824 KiB ") != std::string::npos);
+  WorkerColumns unknown = busy_worker();
+  unknown.pid = 0;
+  unknown.is_template = true;
+  (void)with_usage(worker_line(unknown), usage_of);
+  CHECK(asked == std::vector<std::int64_t>{4711, 4711, 0});
+  for (const std::string line : {"pool 3: running, workers 4 ready of 4 wanted (configured 4)", "", " 3 4 ",
+                                 "  listen 127.0.0.1:8080: accepted 66", "  scoreboard: [_BBB]"})
+    CHECK(with_usage(line, usage_of) == line);
+  CHECK(asked.size() == 3);
 }
 
 TEST_CASE("a template has no state and no load, and a process without a pid has a dash") {

@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,12 @@ TEST_CASE("status prints the table, or everything as JSON") {
   const CommandResult json = run_supervisor({"status", "--json", "-c", supervisor.config_file()});
   CHECK(json.status == 0);
   CHECK(contains(json.output, "\"scoreboard\": \"__\""));
+  // The supervisor does not have these; the command adds them.
+  CHECK(contains(table.output, " LOAD CPU TIME      RSS    SERVED "));
+  CHECK(contains(table.output, " MiB         0 "));
+  const auto usage = nlohmann::json::parse(json.output)["pools"][0]["workers"][0];
+  CHECK(usage["rss_bytes"].get<std::uint64_t>() > 100'000);
+  CHECK(usage["cpu_ms"].is_number_unsigned());
   CHECK(json.errors.empty());
 }
 

@@ -1,0 +1,30 @@
+#include "supervisor/commands/running_listeners.h"
+
+#include <nlohmann/json.hpp>
+
+#include "supervisor/commands/control_client.h"
+
+namespace prefork {
+
+using Json = nlohmann::ordered_json;
+
+std::optional<std::set<std::string>> running_listeners(const std::string& control) {
+  constexpr std::chrono::seconds kLongest{2};
+  if (control.empty()) return std::nullopt;
+  auto client = ControlClient::connect(control, kLongest);
+  if (!client) return std::nullopt;
+  const auto status = client.value().call("status", Json::object());
+  if (!status) return std::nullopt;
+  std::set<std::string> addresses;
+  try {
+    for (const Json& pool : status.value().at("pools")) {
+      for (const Json& listener : pool.at("listeners"))
+        addresses.insert(listener.at("address").get<std::string>());
+    }
+  } catch (const Json::exception&) {
+    return std::nullopt;  // not a supervisor
+  }
+  return addresses;
+}
+
+}  // namespace prefork
