@@ -13,6 +13,7 @@
 #include "config/listen_reader.h"
 #include "config/machine_check.h"
 #include "config/max_workers.h"
+#include "config/relative_path.h"
 #include "config/resource_limits.h"
 #include "config/schema_words.h"
 
@@ -150,7 +151,7 @@ void check_restart(const Document& object, const PoolConfig& pool, const std::st
 }
 
 PoolConfig build_pool(const Document& object, const std::string& name, const std::string& pointer,
-                      const Machine* machine, ListenReader& listeners, Problems& problems) {
+                      const Surroundings& surroundings, ListenReader& listeners, Problems& problems) {
   PoolConfig pool;
   pool.name = name;
   pool.listen = listeners.read(object, pointer);
@@ -164,6 +165,7 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   read_queue_and_health(object, pool);
   read_recycling(object, pool);
   read_value(object, "directory", pool.directory);
+  if (!pool.directory.empty()) pool.directory = in_directory(pool.directory, surroundings.directory);
   const Document& environment = section(object, "environment");
   if (environment.is_object()) {
     for (const auto& [key, value] : environment.items())
@@ -172,34 +174,37 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   read_choice(object, "scheduling", pool.scheduling);
   read_choice(object, "output", pool.output);
   read_integer(object, "output_line_max", pool.output_line_max);
-  pool.process = read_process(object, pointer, machine, problems);
+  pool.process = read_process(object, pointer, surroundings.machine, problems);
   check_workers(pool, pointer, problems);
   check_restart(object, pool, pointer, problems);
-  if (machine != nullptr) check_command(pool, pointer, *machine, problems);
+  if (surroundings.machine != nullptr)
+    check_command(pool, pointer, surroundings.directory, *surroundings.machine, problems);
   return pool;
 }
 
-void read_log_file(const Document& log, const Machine* machine, FileKeys& keys, Problems& problems) {
+void read_log_file(const Document& log, const Surroundings& surroundings, FileKeys& keys,
+                   Problems& problems) {
   const std::string* path = find_string(log, "file");
   if (path == nullptr || path->empty()) return;
-  keys.log_file = path_beside(problems.file(), *path);
-  if (machine != nullptr) check_log_file(keys.log_file, *machine, problems);
+  keys.log_file = in_directory(*path, surroundings.directory);
+  if (surroundings.machine != nullptr) check_log_file(keys.log_file, *surroundings.machine, problems);
 }
 
-void read_file_keys(const Document& document, const Machine* machine, FileKeys& keys, Problems& problems) {
+void read_file_keys(const Document& document, const Surroundings& surroundings, FileKeys& keys,
+                    Problems& problems) {
   read_value(document, "name", keys.name);
   read_value(document, "stop_timeout", keys.stop_timeout);
   read_choice(section(document, "log"), "level", keys.log_level);
   read_choice(section(document, "log"), "format", keys.log_format);
-  read_log_file(section(document, "log"), machine, keys, problems);
+  read_log_file(section(document, "log"), surroundings, keys, problems);
   read_account(document, "supervisor_user", keys.supervisor_user);
-  if (machine != nullptr && !keys.supervisor_user.empty()) {
-    keys.supervisor_identity =
-        find_supervisor_identity(keys.supervisor_user, "/supervisor_user", *machine, problems);
+  if (surroundings.machine != nullptr && !keys.supervisor_user.empty()) {
+    keys.supervisor_identity = find_supervisor_identity(keys.supervisor_user, "/supervisor_user",
+                                                        *surroundings.machine, problems);
   }
   if (const Document* seccomp = find_key(document, "seccomp"); seccomp != nullptr && seccomp->is_boolean())
     keys.seccomp = seccomp->get<bool>();
-  keys.control = read_control_path(document, problems);
+  keys.control = read_control_path(document, surroundings.directory, problems);
 }
 
 /// Workers with the supervisor's own user could stop it, and use up the kernel's limits of that user.
@@ -215,18 +220,18 @@ void check_supervisor_user(const Config& config, Problems& problems) {
 
 }  // namespace
 
-Config build_config(const Document& document, const Machine* machine, Problems& problems) {
+Config build_config(const Document& document, const Surroundings& surroundings, Problems& problems) {
   Config config;
-  read_file_keys(document, machine, config, problems);
-  ListenReader listeners(problems, machine);
+  read_file_keys(document, surroundings, config, problems);
+  ListenReader listeners(problems, surroundings.directory, surroundings.machine);
   if (!config.control.empty()) listeners.reserve(control_address(config.control), "/control");
   const Document* pools = find_key(document, "pools");
   if (pools == nullptr) {
-    config.pools.push_back(build_pool(document, config.name, "", machine, listeners, problems));
+    config.pools.push_back(build_pool(document, config.name, "", surroundings, listeners, problems));
   } else if (pools->is_object()) {
     for (const auto& [name, pool] : pools->items()) {
       const std::string pointer = child_pointer("/pools", json_escaped(name));
-      config.pools.push_back(build_pool(pool, name, pointer, machine, listeners, problems));
+      config.pools.push_back(build_pool(pool, name, pointer, surroundings, listeners, problems));
     }
   }
   check_supervisor_user(config, problems);

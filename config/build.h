@@ -2,6 +2,8 @@
 // not hide another: a value of the wrong type counts as absent. load.cc calls it.
 #pragma once
 
+#include <string>
+
 #include "config/config.h"
 #include "config/document.h"
 #include "config/machine.h"
@@ -9,7 +11,13 @@
 
 namespace prefork {
 
-/// `machine`: null: it is not asked for programs, users, directories and hosts.
-[[nodiscard]] Config build_config(const Document& document, const Machine* machine, Problems& problems);
+/// What a file is read with besides its text.
+struct Surroundings {
+  std::string directory;             ///< of the file: relative paths begin there
+  const Machine* machine = nullptr;  ///< null: it is not asked for programs, users, directories and hosts
+};
+
+[[nodiscard]] Config build_config(const Document& document, const Surroundings& surroundings,
+                                  Problems& problems);
 
 }  // namespace prefork

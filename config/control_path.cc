@@ -5,21 +5,24 @@
 #include "config/file.h"
 #include "config/json_access.h"
 #include "config/listen_address.h"
+#include "config/relative_path.h"
 #include "config/schema_words.h"
 
 namespace prefork {
 
-std::string read_control_path(const Document& document, Problems& problems) {
+std::string read_control_path(const Document& document, const std::string& directory, Problems& problems) {
   const std::string* path = find_string(document, "control");
   if (path == nullptr || problems.about("/control")) return "";
   if (path->find('\0') != std::string::npos) {
     problems.add("/control", in_quotes(*path) + " is not allowed: it contains a NUL byte");
-  } else if (!path->starts_with('/')) {
-    problems.add("/control", in_quotes(*path) + " is not allowed: the path must begin with \"/\"");
-  } else if (auto parsed = parse_listen_address("unix:" + *path); !parsed) {
+  } else if (path->starts_with('@') || path->starts_with("unix:")) {
+    problems.add("/control", in_quotes(*path) +
+                                 " is not allowed: the control socket is a file; write its path" +
+                                 " alone, such as \"/run/shop.sock\"");
+  } else if (auto parsed = parse_listen_address("unix:" + in_directory(*path, directory)); !parsed) {
     problems.add("/control", in_quotes(*path) + " is not allowed: " + parsed.error().what);
   } else {
-    return *path;
+    return parsed.value().path;
   }
   return "";
 }
@@ -30,7 +33,7 @@ Result<std::string> control_path_of(const std::string& file) {
   Problems problems(file);
   std::string path;
   if (const auto document = parse_document(text.value(), problems)) {
-    path = read_control_path(*document, problems);
+    path = read_control_path(*document, directory_of(file), problems);
     if (path.empty()) problems.add("", R"(has no "control", the path of the control socket)");
   }
   if (path.empty()) return Error{problems.take().front().message()};

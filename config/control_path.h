@@ -11,8 +11,10 @@
 
 namespace prefork {
 
-/// The path in the document; empty when the key is missing, or has a mistake, which becomes a problem.
-[[nodiscard]] std::string read_control_path(const Document& document, Problems& problems);
+/// The absolute path; a relative one in the document begins in `directory`. Empty when the key is missing, or
+/// has a mistake, which becomes a problem.
+[[nodiscard]] std::string read_control_path(const Document& document, const std::string& directory,
+                                            Problems& problems);
 
 /// The same from a file whose other keys may be wrong or missing. The error is one line for a person.
 [[nodiscard]] Result<std::string> control_path_of(const std::string& file);

@@ -70,7 +70,7 @@ Result<ListenAddress> parse_unix(std::string_view text) {
     address.kind = ListenAddress::Kind::kUnixPath;
     address.path = text;
     if (!text.starts_with('/'))
-      return Error{"the path after \"unix:\" must begin with \"/\" (or the name with \"@\")"};
+      return Error{"the path of a socket must follow \"unix:\" (or \"@\" and a name)"};
     if (text.ends_with('/')) return Error{"the path of a socket cannot end in \"/\""};
   }
   if (address.path.size() > kMaxUnixName) {

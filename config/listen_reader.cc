@@ -1,11 +1,13 @@
 #include "config/listen_reader.h"
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "config/json_access.h"
 #include "config/listen_address.h"
 #include "config/machine_check.h"
+#include "config/relative_path.h"
 #include "config/schema_words.h"
 #include "proto/digits.h"
 
@@ -29,7 +31,7 @@ void ListenReader::read_one(const Document& value, const std::string& pointer,
       value.is_string() ? &value.get_ref<const std::string&>() : find_string(value, "address");
   const std::string text_pointer = value.is_object() ? child_pointer(pointer, "address") : pointer;
   if (text == nullptr || problems_.about(text_pointer)) return;
-  auto parsed = parse_listen_address(*text);
+  auto parsed = parse(*text);
   if (!parsed)
     return problems_.add(text_pointer, in_quotes(*text) + " is not allowed: " + parsed.error().what);
   ListenAddress address = std::move(parsed).value();
@@ -44,6 +46,13 @@ void ListenReader::read_one(const Document& value, const std::string& pointer,
   if (machine_ != nullptr) check_listener(address, pointer, *machine_, problems_);
   taken_.push_back({address, text_pointer});
   into.push_back(std::move(address));
+}
+
+Result<ListenAddress> ListenReader::parse(const std::string& text) const {
+  constexpr std::string_view kUnix = "unix:";
+  const std::string path = text.starts_with(kUnix) ? text.substr(kUnix.size()) : "";
+  if (path.empty() || path.starts_with('@')) return parse_listen_address(text);
+  return parse_listen_address(std::string(kUnix) + in_directory(path, directory_));
 }
 
 void ListenReader::read_attributes(const Document& value, const std::string& pointer,

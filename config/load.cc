@@ -8,6 +8,7 @@
 #include "config/file.h"
 #include "config/file_order.h"
 #include "config/problems.h"
+#include "config/relative_path.h"
 #include "config/schema_check.h"
 #include "config/schema_words.h"
 
@@ -30,7 +31,7 @@ ConfigInForce parse(std::string_view text, const std::string& file, const Machin
   const auto document = parse_document(text, problems);
   if (!document) return {{}, problems.take()};
   if (ask_schema) check_against_schema(*document, problems);
-  ConfigInForce parsed{build_config(*document, machine, problems), {}};
+  ConfigInForce parsed{build_config(*document, {directory_of(file), machine}, problems), {}};
   if (!problems.empty()) parsed.mistakes = in_file_order(problems.take(), *document);
   parsed.config.text = text;
   return parsed;

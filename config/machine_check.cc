@@ -96,7 +96,8 @@ std::optional<std::uint32_t> ask_for_group(const ListenAddress& address, const s
 
 }  // namespace
 
-void check_command(PoolConfig& pool, const std::string& pointer, const Machine& machine, Problems& problems) {
+void check_command(PoolConfig& pool, const std::string& pointer, const std::string& directory,
+                   const Machine& machine, Problems& problems) {
   if (!pool.directory.empty()) {
     const std::string at_directory = child_pointer(pointer, "directory");
     machine.about_to_ask(at_directory, "the directory " + path_in_quotes(pool.directory));
@@ -105,7 +106,8 @@ void check_command(PoolConfig& pool, const std::string& pointer, const Machine& 
   if (!pool.command.empty()) {
     const std::string at_program = child_pointer(child_pointer(pointer, "command"), 0);
     machine.about_to_ask(at_program, "the program " + path_in_quotes(pool.command.front()));
-    auto found = find_program(pool.command.front(), pool.directory, machine.search());
+    auto found = find_program(pool.command.front(), pool.directory.empty() ? directory : pool.directory,
+                              machine.search());
     if (found) {
       pool.executable = std::move(found).value();
       pool.pinned = pin_program(pool.executable, pool.directory);
@@ -114,12 +116,6 @@ void check_command(PoolConfig& pool, const std::string& pointer, const Machine& 
     }
   }
   check_size(pool, pointer, problems);
-}
-
-std::string path_beside(const std::string& file, const std::string& name) {
-  std::error_code ignored;  // without a current directory the path stays relative
-  const auto beside = std::filesystem::path(file).parent_path() / name;
-  return std::filesystem::absolute(beside, ignored).lexically_normal().string();
 }
 
 void check_log_file(const std::string& path, const Machine& machine, Problems& problems) {

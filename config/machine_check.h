@@ -10,12 +10,11 @@
 
 namespace prefork {
 
-/// Finds the program of `command` in `directory` and sets `executable` and `pinned`; checks that what starts
-/// a worker fits one message to the spawner. `pointer` is the pool's. Empty values were reported before.
-void check_command(PoolConfig& pool, const std::string& pointer, const Machine& machine, Problems& problems);
-
-/// The path of `name`, which is relative to the directory of `file`.
-[[nodiscard]] std::string path_beside(const std::string& file, const std::string& name);
+/// Finds the program of `command`, in the pool's directory or else in `directory`, and sets `executable` and
+/// `pinned`; checks that what starts a worker fits one message to the spawner. `pointer` is the pool's. Empty
+/// values were reported before.
+void check_command(PoolConfig& pool, const std::string& pointer, const std::string& directory,
+                   const Machine& machine, Problems& problems);
 
 /// Checks that a log file can be at this absolute path: opening it would create it.
 void check_log_file(const std::string& path, const Machine& machine, Problems& problems);

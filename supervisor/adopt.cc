@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/privileges.h"
+#include "config/relative_path.h"
 #include "supervisor/commands/command_line.h"
 #include "supervisor/loop/log_sink.h"
 #include "supervisor/spawner/launch.h"
@@ -87,9 +88,10 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
   for (const std::string& mistake : adoption.value().configs.mistakes)
     log.error("the configuration in force has a mistake, and is in force all the same: {}", mistake);
   const rlimit descriptors{state.descriptors_soft, state.descriptors_hard};
-  Supervisor supervisor(
-      {{state.config_file, search, ActivatedSockets::adopt(state.activated)}, descriptors, program}, log,
-      SpawnerLink::process_of(state.spawner));
+  Supervisor supervisor({{absolute_path(state.config_file), search, ActivatedSockets::adopt(state.activated)},
+                         descriptors,
+                         program},
+                        log, SpawnerLink::process_of(state.spawner));
   supervisor.adopt(state, adoption.value().configs);
   adoption = Error{""};
   (void)::malloc_trim(0);

@@ -12,6 +12,7 @@
 
 #include "config/load.h"
 #include "config/privileges.h"
+#include "config/relative_path.h"
 #include "config/schema.h"
 #include "config/warnings.h"
 #include "supervisor/adopt.h"
@@ -135,7 +136,7 @@ int main(int argc, char** argv) {
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   const auto& line = std::get<CommandLine>(parsed);
   switch (line.command) {
-    case CommandLine::Command::kRun: return run(line.config_file, program_path(argv[0]));
+    case CommandLine::Command::kRun: return run(absolute_path(line.config_file), program_path(argv[0]));
     case CommandLine::Command::kAdopt: return adopt(line.descriptor, program_path(argv[0]), command_search());
     case CommandLine::Command::kAdoptCheck: return adopt_check(line.descriptor, command_search());
     case CommandLine::Command::kReadConfig: return answer_config_request();

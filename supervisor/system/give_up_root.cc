@@ -12,11 +12,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <type_traits>
 #include <vector>
+
+#include "config/relative_path.h"
 
 namespace prefork {
 namespace {
@@ -94,9 +95,8 @@ constexpr std::uint32_t kCount = 65520 - kFirst;
 bool is_without_account(std::uint32_t uid) { return uid >= kFirst && uid - kFirst < kCount; }
 
 Identity identity_without_account(const std::string& config_file, const Config& config) {
-  std::error_code ignored;  // a path that cannot be resolved is only hashed
-  const std::string path = std::filesystem::absolute(config_file, ignored).string();
-  const auto start = static_cast<std::uint32_t>(std::hash<std::string>()(path) % kCount);
+  const auto start =
+      static_cast<std::uint32_t>(std::hash<std::string>()(absolute_path(config_file)) % kCount);
   for (std::uint32_t i = 0; i < kCount; ++i) {
     const std::uint32_t id = kFirst + (start + i) % kCount;
     if (runs_workers(id, config) || ::getpwuid(id) != nullptr || ::getgrgid(id) != nullptr) continue;

@@ -34,8 +34,9 @@ TEST_CASE("a file without a control socket and a missing file have different mes
   };
   const std::string none = directory.file("none.json", "{}");
   CHECK(refusal(none) == none + R"(: has no "control", the path of the control socket)");
-  const std::string wrong = directory.file("wrong.json", R"({"control": "shop.sock"})");
-  CHECK(refusal(wrong) == wrong + R"(: /control: "shop.sock" is not allowed: the path must begin with "/")");
+  const std::string wrong = directory.file("wrong.json", R"({"control": "@shop"})");
+  CHECK(refusal(wrong) == wrong + R"(: /control: "@shop" is not allowed: the control socket is a file; )" +
+                              R"(write its path alone, such as "/run/shop.sock")");
   const std::string broken = directory.file("broken.json", "{");
   CHECK(refusal(broken).starts_with(broken + ": "));
   CHECK(refusal(directory.at("missing.json")).ends_with("No such file or directory"));

@@ -34,6 +34,13 @@ TEST_CASE("a duration has the unit that suits it") {
   CHECK(describe(Duration(0)) == "0 µs");
 }
 
+TEST_CASE("an amount of memory has the unit that suits it") {
+  CHECK(describe_bytes(0) == "0 KiB");
+  CHECK(describe_bytes(824 * 1024) == "824 KiB");
+  CHECK(describe_bytes(12'897'484) == "12.3 MiB");
+  CHECK(describe_bytes(std::uint64_t{1536} << 20) == "1.5 GiB");
+}
+
 TEST_CASE("a death is described with its kind, reason, age and the fate of its connections") {
   DeathRecord record;
   record.exit = Exit{Exit::Kind::kSignaled, SIGSEGV};

@@ -1,0 +1,16 @@
+// Paths in a file are relative to the directory of that file, wherever the supervisor or a command was
+// started. Symbolic links are not followed: the directory is the one in the name that was given.
+#pragma once
+
+#include <string>
+
+namespace prefork {
+
+/// The absolute path of `file`. It stays relative when there is no current directory.
+[[nodiscard]] std::string absolute_path(const std::string& file);
+/// The directory of `file`, as an absolute path.
+[[nodiscard]] std::string directory_of(const std::string& file);
+/// An absolute `path` as it is; a relative one in `directory`.
+[[nodiscard]] std::string in_directory(const std::string& path, const std::string& directory);
+
+}  // namespace prefork
