@@ -11,14 +11,12 @@
 #include <vector>
 
 #include "config/load.h"
-#include "config/privileges.h"
 #include "config/relative_path.h"
 #include "config/schema.h"
-#include "config/warnings.h"
 #include "supervisor/adopt.h"
 #include "supervisor/app/config_answer.h"
-#include "supervisor/app/descriptor_budget.h"
 #include "supervisor/app/supervisor.h"
+#include "supervisor/check.h"
 #include "supervisor/commands/client_commands.h"
 #include "supervisor/commands/command_line.h"
 #include "supervisor/commands/command_output.h"
@@ -28,7 +26,6 @@
 #include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/own_process.h"
 #include "supervisor/system/program_path.h"
-#include "supervisor/system/read_filter.h"
 #include "supervisor/version.h"
 
 namespace {
@@ -38,40 +35,6 @@ using namespace prefork;
 CommandSearch command_search() {
   const char* path = std::getenv("PATH");
   return CommandSearch{path == nullptr ? "" : path, own_directory()};
-}
-
-/// The configuration; nothing after its mistakes have been printed.
-std::optional<Config> load_or_print(const std::string& file) {
-  auto loaded = load_config(file, command_search());
-  const auto* problems = std::get_if<ConfigProblems>(&loaded);
-  if (problems == nullptr) return std::get<Config>(std::move(loaded));
-  for (const ConfigProblem& problem : *problems) print_error(problem.message());
-  return std::nullopt;
-}
-
-void print_warnings(const std::vector<std::string>& warnings) {
-  for (const std::string& warning : warnings)
-    (void)std::fprintf(stderr, "supervisor: warning: %s\n", warning.c_str());
-}
-
-int check(const std::string& file, CommandOutput& output) {
-  const auto config = load_or_print(file);
-  if (!config) return kUsageOrConfig;
-  (void)raise_descriptor_limit();
-  if (auto fits = check_descriptor_budget(*config, descriptor_limit()); !fits) {
-    return print_error(file + ": " + fits.error().message()), kUsageOrConfig;
-  }
-  if (config->seccomp.value_or(false)) {
-    // Only installing the filter shows whether the kernel allows it. This process reads nothing more.
-    if (auto denied = deny_reading_from(choose_first_client(*config, descriptor_limit())); !denied)
-      return print_error(file +
-                         ": /seccomp: the filter cannot be installed here: " + denied.error().message()),
-             kUsageOrConfig;
-  }
-  print_warnings(setting_warnings(*config, file));
-  print_warnings(privilege_warnings(*config, file, geteuid() == 0));
-  output.print_line(file + ": fine");
-  return 0;
 }
 
 /// Before anything is served: this may wait.
@@ -94,7 +57,7 @@ int run(const std::string& file, const std::string& program) {
   if (!spawner) return print_error(spawner.error().message()), kUsageOrConfig;
   (void)raise_descriptor_limit();
 
-  const auto config = load_or_print(file);
+  const auto config = load_or_print(file, command_search());
   if (!config) return kUsageOrConfig;
   const StartAnswers answers = ask_at_start(*config, file);
 
@@ -122,7 +85,8 @@ int print_schema(CommandOutput& output) {
 
 /// The commands other than kRun and those of an upgrade.
 int run_command(const CommandLine& line, CommandOutput& output) {
-  if (line.command == CommandLine::Command::kCheck) return check(line.config_file, output);
+  if (line.command == CommandLine::Command::kCheck)
+    return check_file(line.config_file, command_search(), output);
   if (line.command == CommandLine::Command::kSchema) return print_schema(output);
   return run_client_command(line, output);
 }

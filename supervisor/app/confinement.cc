@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/privileges.h"
+#include "config/reach.h"
 #include "config/warnings.h"
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/system/descriptor_limits.h"
@@ -13,17 +14,19 @@
 
 namespace prefork {
 
+Identity own_identity(const Config& config, const std::string& config_file) {
+  if (config.supervisor_identity) return *config.supervisor_identity;
+  return identity_without_account(config_file, config);
+}
+
 StartAnswers ask_at_start(const Config& config, const std::string& config_file) {
   StartAnswers answers;
+  answers.config_file = config_file;
   const bool as_root = can_change_user(0);
   answers.warnings = privilege_warnings(config, config_file, as_root);
   for (std::string& warning : setting_warnings(config, config_file))
     answers.warnings.push_back(std::move(warning));
-  if (config.supervisor_identity) {
-    answers.become = *config.supervisor_identity;
-  } else if (as_root && every_pool_has_user(config)) {
-    answers.become = identity_without_account(config_file, config);
-  }
+  if (as_root && every_pool_has_user(config)) answers.become = own_identity(config, config_file);
   return answers;
 }
 
@@ -40,6 +43,7 @@ Result<void> settle_privileges(const Config& config, const StartAnswers* at_star
   if (auto renounced = spawner.renounce_root(); !renounced) return renounced;
   if (auto given_up = give_up_root(at_start->become); !given_up) return given_up;
   log.info("gave up root: user {}, group {} from now on", ::geteuid(), ::getegid());
+  for (const std::string& fault : reload_faults(config, at_start->config_file)) log.warn("{}", fault);
   return {};
 }
 

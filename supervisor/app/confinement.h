@@ -14,9 +14,13 @@
 
 namespace prefork {
 
+/// The user that the supervisor becomes when it gives up root. Asks the user database.
+[[nodiscard]] Identity own_identity(const Config& config, const std::string& config_file);
+
 /// What a start asks the machine beside the configuration. Asked before signals have handlers: a user
 /// database or a disk may not answer, and a signal is to end the process meanwhile.
 struct StartAnswers {
+  std::string config_file;
   std::vector<std::string> warnings;
   Identity become = {};  ///< the supervisor's identity if it gives up root
 };

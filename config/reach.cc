@@ -1,0 +1,80 @@
+#include "config/reach.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <system_error>
+
+#include "config/key_place.h"
+#include "config/schema_words.h"
+
+namespace prefork {
+namespace {
+
+std::string denied(const std::string& path, const char* advice) {
+  const std::error_code why(errno, std::system_category());
+  return json_escaped(path) + ": " + why.message() + "; " + advice;
+}
+
+/// Why this user may not use `path` in that way (access(2)); names the first directory that is closed to it.
+std::optional<std::string> closed(const std::string& path, int mode, const char* advice) {
+  for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string directory = path.substr(0, slash);
+    if (::access(directory.c_str(), X_OK) != 0)
+      return denied(directory, "let the user enter it (chmod o+x), or choose another place");
+  }
+  if (::access(path.c_str(), mode) != 0) return denied(path, advice);
+  return std::nullopt;
+}
+
+std::optional<std::string> closed_program(const std::string& path) {
+  return closed(path, X_OK, "let the user execute it (chmod o+rx)");
+}
+
+std::optional<std::string> closed_directory(const std::string& path) {
+  return closed(path, X_OK, "let the user enter it (chmod o+x)");
+}
+
+std::string place(const Config& config, const PoolConfig& pool, const std::string& file, const char* key) {
+  const auto found = place_of_key(config, pool, key);
+  return file + ": " + (found ? found->pointer : "/" + std::string(key)) + ": ";
+}
+
+}  // namespace
+
+std::vector<std::string> start_faults(const Config& config, const PoolConfig& pool, const std::string& file) {
+  const std::string who = "the pool's user " + in_quotes(pool.process.user) + " cannot ";
+  std::vector<std::string> faults;
+  if (const auto why = closed_program(pool.executable))
+    faults.push_back(place(config, pool, file, "command") + who + "run " + path_in_quotes(pool.executable) +
+                     ": " + *why);
+  if (pool.directory.empty()) return faults;
+  if (const auto why = closed_directory(pool.directory))
+    faults.push_back(place(config, pool, file, "directory") + who + "run in " +
+                     path_in_quotes(pool.directory) + ": " + *why);
+  return faults;
+}
+
+std::vector<std::string> reload_faults(const Config& config, const std::string& file) {
+  const std::string who = ", as which the supervisor runs after it has given up root (user " +
+                          std::to_string(::geteuid()) + ", see supervisor_user): ";
+  const std::string then = "; until then every reload is refused";
+  std::vector<std::string> faults;
+  if (const auto why = closed(file, R_OK, "let the user read it (chmod o+r, or chgrp and chmod g+r)"))
+    faults.push_back(file + ": cannot be read by the user" + who + *why + then);
+  for (const PoolConfig& pool : config.pools) {
+    if (const auto why = closed_program(pool.executable))
+      faults.push_back(place(config, pool, file, "command") + "cannot be checked by the user" + who + *why +
+                       then);
+    // A directory is only looked at, so the way to it is enough.
+    const std::size_t slash = pool.directory.rfind('/');
+    if (slash == std::string::npos || slash == 0) continue;
+    if (const auto why = closed_directory(pool.directory.substr(0, slash)))
+      faults.push_back(place(config, pool, file, "directory") + "cannot be checked by the user" + who + *why +
+                       then);
+  }
+  return faults;
+}
+
+}  // namespace prefork

@@ -1,0 +1,123 @@
+#include "supervisor/check.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+#include <variant>
+
+#include "config/control_path.h"
+#include "config/key_place.h"
+#include "config/privileges.h"
+#include "config/reach.h"
+#include "config/schema_words.h"
+#include "config/warnings.h"
+#include "supervisor/app/confinement.h"
+#include "supervisor/app/descriptor_budget.h"
+#include "supervisor/commands/command_line.h"
+#include "supervisor/commands/running_listeners.h"
+#include "supervisor/listen/bind_check.h"
+#include "supervisor/system/as_user.h"
+#include "supervisor/system/descriptor_limits.h"
+#include "supervisor/system/read_filter.h"
+
+namespace prefork {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+void append(Lines& lines, Lines more) {
+  lines.insert(lines.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+/// As each pool's user: whether it reaches its program and its directory.
+Lines unreachable(const Config& config, const std::string& file, Lines& warnings) {
+  Lines mistakes;
+  for (const PoolConfig& pool : config.pools) {
+    if (!pool.process.identity) continue;
+    auto faults = lines_as(*pool.process.identity, [&] { return start_faults(config, pool, file); });
+    if (faults) {
+      append(mistakes, std::move(faults).value());
+    } else {
+      warnings.push_back(file + ": pool " + pool.name +
+                         ": what its user reaches is not checked: " + faults.error().message());
+    }
+  }
+  return mistakes;
+}
+
+/// What stands in the way of a start now, apart from the supervisor that runs with this file.
+Lines occupied(const Config& config, const std::string& file) {
+  const auto running = running_listeners(config.control);
+  Lines warnings;
+  const auto look = [&](const std::string& pointer, const ListenAddress& address) {
+    if (running && running->count(address.text()) != 0) return;
+    const auto fault = bind_fault(address);
+    if (!fault) return;
+    std::string line = file + ": " + pointer + ": a supervisor that starts now cannot listen at " +
+                       in_quotes(address.text()) + ": " + fault->text;
+    if (fault->in_use && !running) line += " (perhaps the supervisor that runs with this file)";
+    warnings.push_back(std::move(line));
+  };
+  for (const PoolConfig& pool : config.pools) {
+    const auto place = place_of_key(config, pool, "listen");
+    for (const ListenAddress& address : pool.listen) look(place ? place->pointer : "/listen", address);
+  }
+  if (!config.control.empty() && !running) look("/control", control_address(config.control));
+  return warnings;
+}
+
+/// The warnings of a file that is right.
+Lines warnings_of(const Config& config, const std::string& file) {
+  const bool as_root = ::geteuid() == 0;
+  Lines warnings = setting_warnings(config, file);
+  append(warnings, privilege_warnings(config, file, as_root));
+  if (as_root && every_pool_has_user(config)) {
+    auto faults = lines_as(own_identity(config, file), [&] { return reload_faults(config, file); });
+    if (faults) append(warnings, std::move(faults).value());
+  }
+  append(warnings, occupied(config, file));
+  return warnings;
+}
+
+int print_mistakes(const Lines& mistakes) {
+  for (const std::string& mistake : mistakes) print_error(mistake);
+  return kUsageOrConfig;
+}
+
+}  // namespace
+
+std::optional<Config> load_or_print(const std::string& file, const CommandSearch& search) {
+  auto loaded = load_config(file, search);
+  const auto* problems = std::get_if<ConfigProblems>(&loaded);
+  if (problems == nullptr) return std::get<Config>(std::move(loaded));
+  for (const ConfigProblem& problem : *problems) print_error(problem.message());
+  return std::nullopt;
+}
+
+int check_file(const std::string& file, const CommandSearch& search, CommandOutput& output) {
+  const auto config = load_or_print(file, search);
+  if (!config) return kUsageOrConfig;
+  (void)raise_descriptor_limit();
+  if (auto fits = check_descriptor_budget(*config, descriptor_limit()); !fits)
+    return print_mistakes({file + ": " + fits.error().message()});
+  Lines warnings;
+  if (::geteuid() == 0) {
+    if (const Lines mistakes = unreachable(*config, file, warnings); !mistakes.empty())
+      return print_mistakes(mistakes);
+  }
+  append(warnings, warnings_of(*config, file));
+  if (config->seccomp.value_or(false)) {
+    // Only installing the filter shows whether the kernel allows it. This process reads nothing more.
+    if (auto denied = deny_reading_from(choose_first_client(*config, descriptor_limit())); !denied) {
+      return print_mistakes(
+          {file + ": /seccomp: the filter cannot be installed here: " + denied.error().message()});
+    }
+  }
+  for (const std::string& warning : warnings)
+    (void)std::fprintf(stderr, "supervisor: warning: %s\n", warning.c_str());
+  output.print_line(file + ": fine");
+  return kFine;
+}
+
+}  // namespace prefork

@@ -1,0 +1,93 @@
+#include "supervisor/listen/bind_check.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <netdb.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <system_error>
+
+#include "proto/fd.h"
+
+namespace prefork {
+namespace {
+
+constexpr const char* kInUse = "another process listens there, or at an address that overlaps";
+
+std::string reason(int error) { return std::error_code(error, std::system_category()).message(); }
+
+std::optional<BindFault> tcp_fault(const ListenAddress& address) {
+  addrinfo wanted{};
+  wanted.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  wanted.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const char* host = address.host.empty() ? "::" : address.host.c_str();
+  // A host that cannot be resolved was reported before.
+  if (::getaddrinfo(host, std::to_string(address.port).c_str(), &wanted, &found) != 0) return std::nullopt;
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+  const Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return std::nullopt;  // without IPv6 the supervisor takes IPv4 alone
+  const int on = 1;
+  const int only = address.host.empty() ? 0 : 1;
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (address.reuse_port) (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+  if (found->ai_family == AF_INET6)
+    (void)::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
+  if (::bind(socket.get(), found->ai_addr, found->ai_addrlen) == 0) return std::nullopt;
+  switch (errno) {
+    case EADDRINUSE: return BindFault{kInUse, true};
+    case EADDRNOTAVAIL: return BindFault{"no interface of this machine has that address"};
+    case EACCES: return BindFault{"this user may not; ports below 1024 need root or CAP_NET_BIND_SERVICE"};
+    default: return BindFault{reason(errno)};
+  }
+}
+
+/// Whether a process is bound to this name of a unix socket, as /proc/net/unix writes it.
+bool is_bound(const std::string& name) {
+  std::ifstream sockets("/proc/net/unix");
+  for (std::string line; std::getline(sockets, line);) {
+    if (line.ends_with(' ' + name)) return true;
+  }
+  return false;
+}
+
+std::optional<BindFault> path_fault(const std::string& path) {
+  const std::string directory = path.substr(0, path.rfind('/') + 1);
+  struct stat status {};
+  if (::stat(directory.c_str(), &status) < 0) {
+    const bool missing = errno == ENOENT;
+    return BindFault{directory + ": " + reason(errno) +
+                     (missing ? "; create the directory, for nothing else does" : "")};
+  }
+  if (::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode))
+    return BindFault{
+        "there is something else at that path, which is not a socket; remove it or choose another path"};
+  if (is_bound(path)) return BindFault{"another process listens there", true};
+  if (::access(directory.c_str(), W_OK | X_OK) < 0)
+    return BindFault{directory + ": " + reason(errno) + "; this user may not create a file there"};
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<BindFault> bind_fault(const ListenAddress& address) {
+  switch (address.kind) {
+    case ListenAddress::Kind::kTcp: return tcp_fault(address);
+    case ListenAddress::Kind::kUnixPath: return path_fault(address.path);
+    case ListenAddress::Kind::kUnixAbstract:
+      if (is_bound('@' + address.path)) return BindFault{"another process listens there", true};
+      return std::nullopt;
+    case ListenAddress::Kind::kSystemd: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace prefork

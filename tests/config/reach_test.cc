@@ -1,0 +1,124 @@
+// What a user can reach. As root everything is reached, so each question is asked in a child of another user.
+#include "config/reach.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <grp.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/config/parse.h"
+#include "tests/config/temp_directory.h"
+
+namespace prefork {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+/// The only line that `ask` returns as user 4711; "" when it returns none.
+std::string as_stranger(const std::function<Lines()>& ask) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    if (::setgroups(0, nullptr) < 0 || ::setgid(4711) < 0 || ::setuid(4711) < 0) ::_exit(1);
+    std::string text;
+    for (const std::string& line : ask()) text += (text.empty() ? "" : " | ") + line;
+    ::_exit(::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1);
+  }
+  (void)::close(ends[1]);
+  std::string text(4096, '\0');
+  const ssize_t got = ::read(ends[0], text.data(), text.size());
+  (void)::close(ends[0]);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+  text.resize(static_cast<std::size_t>(got));
+  return text;
+}
+
+/// DIR/pool.json, DIR/app/worker and DIR/app/data, open to all.
+struct Place {
+  Place() {
+    std::filesystem::create_directories(directory.at("app/data"));
+    (void)directory.file("app/worker", "#!/bin/sh\n", 0755);
+    file = directory.file("pool.json", R"({"listen": "127.0.0.1:0", "command": ["app/worker"], )"
+                                       R"("directory": ")" +
+                                           directory.at("app/data") + "\"}");
+    open("", 0755);
+    open("app", 0755);
+    open("app/data", 0755);
+    config =
+        parsed(R"({"listen": "127.0.0.1:0", "command": [")" + directory.at("app/worker") +
+               R"("], "directory": ")" + directory.at("app/data") + R"(", "user": "4711", "group": "4711"})");
+    config.text = R"({"listen": "127.0.0.1:0"})";
+  }
+  void open(const std::string& name, mode_t mode) const {
+    REQUIRE(::chmod(directory.at(name).c_str(), mode) == 0);
+  }
+  [[nodiscard]] std::string start() const {
+    return as_stranger([this] { return start_faults(config, config.pools.front(), "pool.json"); });
+  }
+  [[nodiscard]] std::string reload() const {
+    return as_stranger([this] { return reload_faults(config, file); });
+  }
+
+  TempDirectory directory;
+  std::string file;
+  Config config;
+};
+
+TEST_SUITE_BEGIN("reach");
+
+TEST_CASE(
+    "FAULTS 148: a program or directory that is closed to the pool's user is named, with what closes it") {
+  if (::geteuid() != 0) return;
+  const Place place;
+  CHECK(place.start().empty());
+  place.open("app", 0700);
+  const std::string both = place.start();
+  CHECK(both.starts_with("pool.json: /command: the pool's user \"4711\" cannot run \"" +
+                         place.directory.at("app/worker") + "\": " + place.directory.at("app") +
+                         ": Permission denied; "));
+  CHECK(both.find(" | pool.json: /directory: the pool's user \"4711\" cannot run in \"") !=
+        std::string::npos);
+  place.open("app", 0755);
+  place.open("app/worker", 0700);
+  CHECK(place.start().find(place.directory.at("app/worker") +
+                           ": Permission denied; let the user execute it") != std::string::npos);
+  place.open("app/worker", 0755);
+  place.open("app/data", 0700);
+  CHECK(place.start().starts_with("pool.json: /directory: "));
+}
+
+TEST_CASE("FAULTS 149: a file, a program or a way to a directory that a reload cannot read is named") {
+  if (::geteuid() != 0) return;
+  const Place place;
+  CHECK(place.reload().empty());
+  place.open("pool.json", 0600);
+  CHECK(
+      place.reload() ==
+      place.file +
+          ": cannot be read by the user, as which the supervisor runs after it has given up root (user 4711, "
+          "see supervisor_user): " +
+          place.file +
+          ": Permission denied; let the user read it (chmod o+r, or chgrp and chmod g+r); until then every "
+          "reload is refused");
+  place.open("pool.json", 0644);
+  place.open("app/data", 0700);
+  CHECK(place.reload().empty());
+  place.open("app/worker", 0700);
+  CHECK(place.reload().starts_with(place.file + ": /command: cannot be checked by the user, "));
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace prefork

@@ -1,0 +1,131 @@
+// `supervisor check`: what it finds beyond the text of the file.
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "tests/support/client.h"
+#include "tests/support/command.h"
+#include "tests/support/supervisor_under_test.h"
+
+using namespace prefork::test;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  const bool found = text.find(part) != std::string::npos;
+  if (!found) MESSAGE("\"" << part << "\" is not in: " << text);
+  return found;
+}
+
+std::string pool_at(const std::string& address, const std::string& more = "") {
+  return R"({"listen": ")" + address + R"(", "command": ["/bin/cat"])" + more + "}";
+}
+
+}  // namespace
+
+TEST_CASE("FAULTS 148: check as root refuses a program that the pool's user cannot reach") {
+  if (::geteuid() != 0) return;
+  const TestDirectory directory;
+  const std::string program = directory.write("worker", "#!/bin/sh\n", 0755);
+  const std::string file =
+      directory.write("pool.json", R"({"listen": "127.0.0.1:0", "command": [")" + program +
+                                       R"("], "user": "4711", "group": "4711"})");
+  REQUIRE(::chmod(directory.path().c_str(), 0700) == 0);
+  const CommandResult closed = run_supervisor({"check", "-c", file});
+  CHECK(closed.status == 2);
+  CHECK(closed.output.empty());
+  CHECK(contains(closed.errors, "supervisor: " + file + ": /command: the pool's user \"4711\" cannot run \"" +
+                                    program + "\": " + directory.path() + ": Permission denied; "));
+  REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
+  CHECK(run_supervisor({"check", "-c", file}).status == 0);
+}
+
+TEST_CASE("FAULTS 149: check and the start warn when the first reload could not read the file") {
+  if (::geteuid() != 0) return;
+  const std::string users = R"(, "user": "4711", "group": "4711")";
+  const std::string what =
+      "cannot be read by the user, as which the supervisor runs after it has given up root";
+  const TestDirectory directory;
+  REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
+  const std::string file = directory.write("pool.json", pool_at("127.0.0.1:0", users), 0600);
+  const CommandResult secret = run_supervisor({"check", "-c", file});
+  CHECK(secret.status == 0);
+  CHECK(contains(secret.errors, "supervisor: warning: " + file + ": " + what));
+  REQUIRE(::chmod(file.c_str(), 0644) == 0);
+  CHECK(run_supervisor({"check", "-c", file}).errors.empty());
+  // The supervisor under test has its file in a directory that is closed to others.
+  SupervisorUnderTest supervisor(PoolText{.more = R"("user": "4711", "group": "4711")"});
+  CHECK(contains(supervisor.wait_for_log(what), " warning "));
+}
+
+TEST_CASE("FAULTS 150: check warns of an address in use, but not by the supervisor that runs with the file") {
+  SupervisorUnderTest supervisor(PoolText{.listen = {"127.0.0.1:0", "unix:TEST_DIRECTORY/web.sock"}});
+  const std::string tcp = supervisor.address(0);
+  const std::string path = supervisor.address(1);
+  const TestDirectory directory;
+  const auto warnings = [&](const std::string& address, const std::string& more = "") {
+    const CommandResult result =
+        run_supervisor({"check", "-c", directory.write("p.json", pool_at(address, more))});
+    CHECK(result.status == 0);
+    return result.errors;
+  };
+  for (const std::string& address : {tcp, path}) {
+    const std::string line = warnings(address);
+    CHECK(contains(line, "p.json: /listen: a supervisor that starts now cannot listen at \"" + address +
+                             "\": another process listens there"));
+    CHECK(contains(line, "(perhaps the supervisor that runs with this file)"));
+    // The supervisor at this control socket is the one that listens there.
+    const std::string own = warnings(address, R"(, "control": ")" + supervisor.control() + "\"");
+    CHECK(own.find("cannot listen") == std::string::npos);
+  }
+  CHECK(warnings("127.0.0.1:0").find("cannot listen") == std::string::npos);
+  // Nothing has connected to the supervisor's listeners.
+  CHECK(supervisor.pool()["accepted"] == 0);
+}
+
+TEST_CASE(
+    "FAULTS 150: check warns of a socket whose directory is missing, and of an address of another machine") {
+  const TestDirectory directory;
+  const std::string file = directory.write(
+      "pool.json",
+      R"({"listen": ["unix:missing/web.sock", "unix:file", "192.0.2.1:80"], "command": ["/bin/cat"],
+                      "control": "nowhere/control.sock"})");
+  (void)directory.write("file", "");
+  const CommandResult result = run_supervisor({"check", "-c", file});
+  CHECK(result.status == 0);
+  CHECK(contains(result.output, ": fine"));
+  CHECK(contains(
+      result.errors,
+      directory.at("missing/") + ": No such file or directory; create the directory, for nothing else does"));
+  CHECK(contains(result.errors, "which is not a socket; remove it or choose another path"));
+  CHECK(contains(result.errors, "\"192.0.2.1:80\": no interface of this machine has that address"));
+  CHECK(contains(result.errors, file + ": /control: a supervisor that starts now cannot listen at"));
+}
+
+TEST_CASE("a file with relative paths means the same from everywhere, also after a reload and an upgrade") {
+  const TestDirectory files;
+  const std::string run = files.write("run", "#!/bin/sh\nexec supervisor-worker echo\n", 0755);
+  const std::string file = files.write("pool.json", PoolText{.command = {"./run"},
+                                                             .listen = {"unix:web.sock"},
+                                                             .control = false,
+                                                             .more = R"("control": "run.sock")"}
+                                                        .text());
+  SupervisorUnderTest supervisor("", {.config_file = "pool.json",
+                                      .in_child = [&] { (void)!::chdir(files.path().c_str()); },
+                                      .control = files.at("run.sock")});
+  CHECK(supervisor.address() == "unix:" + files.at("web.sock"));
+  const auto serves_as_before = [&] {
+    CHECK(ask(supervisor.address(), "hello") == "hello");
+    const CommandResult reload = run_supervisor({"reload", "-c", file});
+    CHECK(reload.output == "pool main: reloaded, unchanged\n");
+    CHECK(contains(run_supervisor({"status", "-c", file}).output, ", " + file + ", "));
+    const CommandResult check = run_supervisor({"check", "-c", file});
+    CHECK(check.output == file + ": fine\n");
+    CHECK(check.errors.find("cannot listen") == std::string::npos);
+  };
+  serves_as_before();
+  supervisor.upgrade();
+  serves_as_before();
+}
