@@ -48,7 +48,7 @@ Lines unreachable(const Config& config, const std::string& file, Lines& warnings
 
 /// What stands in the way of a start now, apart from the supervisor that runs with this file.
 Lines occupied(const Config& config, const std::string& file) {
-  const auto running = running_listeners(config.control);
+  const auto running = running_listeners(config.control, file);
   Lines warnings;
   const auto look = [&](const std::string& pointer, const ListenAddress& address) {
     if (running && running->count(address.text()) != 0) return;

@@ -1,6 +1,8 @@
 #include "supervisor/commands/running_listeners.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "supervisor/commands/control_client.h"
 
@@ -8,7 +10,7 @@ namespace prefork {
 
 using Json = nlohmann::ordered_json;
 
-std::optional<std::set<std::string>> running_listeners(const std::string& control) {
+std::optional<std::set<std::string>> running_listeners(const std::string& control, const std::string& file) {
   constexpr std::chrono::seconds kLongest{2};
   if (control.empty()) return std::nullopt;
   auto client = ControlClient::connect(control, kLongest);
@@ -17,6 +19,9 @@ std::optional<std::set<std::string>> running_listeners(const std::string& contro
   if (!status) return std::nullopt;
   std::set<std::string> addresses;
   try {
+    std::error_code missing;
+    const auto theirs = status.value().at("config_file").get<std::string>();
+    if (!std::filesystem::equivalent(theirs, file, missing)) return std::nullopt;
     for (const Json& pool : status.value().at("pools")) {
       for (const Json& listener : pool.at("listeners"))
         addresses.insert(listener.at("address").get<std::string>());

@@ -8,7 +8,9 @@
 
 namespace prefork {
 
-/// The addresses as in ListenAddress::text(). Nothing when no supervisor answers there, or not to this user.
-[[nodiscard]] std::optional<std::set<std::string>> running_listeners(const std::string& control);
+/// The addresses as in ListenAddress::text(). Nothing when no supervisor answers there, or not to this user,
+/// or when it runs with another file than `file`.
+[[nodiscard]] std::optional<std::set<std::string>> running_listeners(const std::string& control,
+                                                                     const std::string& file);
 
 }  // namespace prefork
