@@ -73,7 +73,9 @@ ProcessConfig read_process(const Document& object, const std::string& pointer, c
       read.account = std::move(user->account);
     }
   } else if (!read.group.empty()) {
-    problems.add(child_pointer(pointer, "group"), in_quotes(read.group) + " needs a \"user\" beside it");
+    problems.add(
+        child_pointer(pointer, "group"),
+        in_quotes(read.group) + " is not allowed without a \"user\" beside it; add one, or remove this");
   }
   if (const std::string* umask = find_string(object, "umask")) {
     read.umask = static_cast<mode_t>(std::strtoul(umask->c_str(), nullptr, 8)) & 0777;
@@ -212,8 +214,8 @@ void check_supervisor_user(const Config& config, Problems& problems) {
   for (const PoolConfig& pool : config.pools) {
     const auto& workers = pool.process.identity;
     if (!workers || !config.supervisor_identity || workers->uid != config.supervisor_identity->uid) continue;
-    problems.add("/supervisor_user",
-                 "is not allowed to be the user of workers, as it is of pool " + pool.name);
+    problems.add("/supervisor_user", "is not allowed to be the user of workers, as it is of pool " +
+                                         pool.name + "; name another user");
     return;
   }
 }

@@ -34,7 +34,9 @@ Result<std::string> control_path_of(const std::string& file) {
   std::string path;
   if (const auto document = parse_document(text.value(), problems)) {
     path = read_control_path(*document, directory_of(file), problems);
-    if (path.empty()) problems.add("", R"(has no "control", the path of the control socket)");
+    if (path.empty())
+      problems.add("",
+                   R"(has no "control", the path of the control socket; add it, and restart the supervisor)");
   }
   if (path.empty()) return Error{problems.take().front().message()};
   return path;

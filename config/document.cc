@@ -112,7 +112,7 @@ bool Builder::key(string_t& v) {
   }
   level.key = std::move(v);
   if (level.container->contains(level.key)) {
-    problems_.add(here(), "the key " + in_quotes(level.key) + " stands here twice");
+    problems_.add(here(), "the key " + in_quotes(level.key) + " stands here twice; remove one");
   }
   return true;
 }
@@ -166,7 +166,7 @@ std::optional<Document> parse_document(std::string_view text, Problems& problems
   }
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (is_blank(text)) {
-    problems.add("", "is empty");
+    problems.add("", R"(is empty; the least that it needs is {"listen": ":8080", "command": ["program"]})");
     return std::nullopt;
   }
   // The parser would take a NUL byte for the end of the text and ignore the rest.

@@ -79,8 +79,9 @@ std::optional<WorkerUser> find_worker_user(const std::string& user, const std::s
   } else if (found) {
     gid = found->gid;
   }
-  if (!found) problems.add(at_user, in_quotes(user) + ": no such user");
-  if (!group.empty() && !gid) problems.add(at_group, in_quotes(group) + ": no such group");
+  if (!found) problems.add(at_user, in_quotes(user) + " is not allowed: there is no such user");
+  if (!group.empty() && !gid)
+    problems.add(at_group, in_quotes(group) + " is not allowed: there is no such group");
   if (found && found->uid == 0) {
     problems.add(at_user, in_quotes(user) + " is not allowed: it is root; workers of root need no \"user\"");
     return std::nullopt;
@@ -105,9 +106,10 @@ std::optional<Identity> find_supervisor_identity(const std::string& user, const 
   machine.about_to_ask(pointer, "the user " + in_quotes(user));
   const auto found = find_user(user);
   if (!found) {
-    problems.add(pointer, in_quotes(user) + ": no such user");
+    problems.add(pointer, in_quotes(user) + " is not allowed: there is no such user");
   } else if (found->uid == 0) {
-    problems.add(pointer, in_quotes(user) + " is not allowed: it is root");
+    problems.add(pointer,
+                 in_quotes(user) + " is not allowed: it is root; name another user, or leave the key out");
   } else {
     return Identity{found->uid, found->gid.value_or(found->uid), {}};
   }

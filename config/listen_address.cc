@@ -40,12 +40,15 @@ bool is_v4(const std::string& host) {
 Result<std::string> parse_name(std::string_view text) {
   std::string host(text);
   const bool only_digits_and_dots = host.find_first_not_of("0123456789.") == std::string::npos;
-  if (only_digits_and_dots && !host.empty() && !is_v4(host)) return Error{"the host is not an IPv4 address"};
+  if (only_digits_and_dots && !host.empty() && !is_v4(host))
+    return Error{"the host is not an IPv4 address such as 127.0.0.1"};
   if (host == "*") return Error{"all addresses are written \":port\""};
   for (char& c : host) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     const bool fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-    if (!fine) return Error{"the host is neither an address nor a name"};
+    if (!fine)
+      return Error{
+          "the host is neither an address nor a name; a name has letters, digits, \"-\", \".\" and \"_\""};
   }
   return host;
 }
@@ -95,7 +98,7 @@ Result<ListenAddress> parse_bracketed(std::string_view text) {
   if (bracket == std::string_view::npos) return Error{"the \"]\" is missing"};
   ListenAddress address;
   address.host = canonical_v6(std::string(text.substr(1, bracket - 1)));
-  if (address.host.empty()) return Error{"the text in brackets is not an IPv6 address"};
+  if (address.host.empty()) return Error{"the text in brackets is not an IPv6 address such as ::1"};
   // An IPv4 address written as IPv6. A socket that takes IPv6 only cannot be bound there.
   constexpr std::string_view kMapped = "::ffff:";
   if (address.host.starts_with(kMapped) && is_v4(address.host.substr(kMapped.size())))

@@ -79,7 +79,7 @@ std::optional<std::uint32_t> ask_for_owner(const ListenAddress& address, const s
   // Safe with one thread: nothing keeps a pointer to the answer.
   const passwd* entry = ::getpwnam(owner.c_str());
   if (entry != nullptr) return entry->pw_uid;
-  problems.add(at_owner, in_quotes(owner) + ": no such user");
+  problems.add(at_owner, in_quotes(owner) + " is not allowed: there is no such user");
   return {};
 }
 
@@ -90,7 +90,7 @@ std::optional<std::uint32_t> ask_for_group(const ListenAddress& address, const s
   const std::string at_group = child_pointer(pointer, "group");
   machine.about_to_ask(at_group, "the group " + in_quotes(address.group));
   const auto number = group_number(address.group);
-  if (!number) problems.add(at_group, in_quotes(address.group) + ": no such group");
+  if (!number) problems.add(at_group, in_quotes(address.group) + " is not allowed: there is no such group");
   return number;
 }
 
@@ -136,11 +136,11 @@ void check_listener(ListenAddress& address, const std::string& pointer, const Ma
                     Problems& problems) {
   const bool unix_path = address.kind == ListenAddress::Kind::kUnixPath;
   if (!unix_path && (address.mode || !address.owner.empty() || !address.group.empty())) {
-    problems.add(pointer,
-                 "mode, owner and group are only for unix:/path; this is " + in_quotes(address.text()));
+    problems.add(pointer, "mode, owner and group are only for unix:/path; remove them, for this is " +
+                              in_quotes(address.text()));
   }
   if (address.kind != ListenAddress::Kind::kTcp && address.reuse_port) {
-    problems.add(pointer, "reuse_port is only for TCP; this is " + in_quotes(address.text()));
+    problems.add(pointer, "reuse_port is only for TCP; remove it, for this is " + in_quotes(address.text()));
   }
   address.answers = {ask_for_host(address, pointer, machine, problems),
                      ask_for_owner(address, pointer, machine, problems),

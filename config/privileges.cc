@@ -39,7 +39,7 @@ void add_pool_warnings(const PoolConfig& pool, bool as_root, std::vector<std::st
   if (const auto what = changeable(pool.executable, *identity)) {
     warnings.push_back("pool " + pool.name + ": its user " + json_escaped(pool.process.user) +
                        " can change what its workers execute: " + json_escaped(*what) +
-                       " is writable for it");
+                       " is writable for it; give it to root, and take that permission away");
   }
 }
 
@@ -49,14 +49,16 @@ std::vector<std::string> privilege_warnings(const Config& config, const std::str
   std::vector<std::string> warnings;
   for (const PoolConfig& pool : config.pools) add_pool_warnings(pool, as_root, warnings);
   if (config.supervisor_identity && !every_pool_has_user(config)) {
-    warnings.emplace_back("supervisor_user has no effect while a pool has no \"user\"");
+    warnings.emplace_back(
+        "supervisor_user has no effect while a pool has no \"user\"; give each pool one, or remove it");
   }
   struct stat info {};
   const bool others_write = ::stat(file.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
                             (info.st_uid != 0 || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0);
   if (as_root && others_write) {
     warnings.push_back(json_escaped(file) +
-                       ": others than root can change this file, and with it what root runs");
+                       ": others than root can change this file, and with it what root runs; give it to "
+                       "root, and take that permission away");
   }
   return warnings;
 }

@@ -95,7 +95,7 @@ Result<std::string> look_up(const std::string& name, const CommandSearch& search
   }
   if (reason) return *reason;
   return Error{path_in_quotes(name) + " is not found in PATH (" + json_escaped(search.path) +
-               ") nor beside the supervisor's own program"};
+               ") nor beside the supervisor's own program; write its path"};
 }
 
 }  // namespace

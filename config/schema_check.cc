@@ -95,7 +95,7 @@ void Walk::check(const Document& document) {
     refuse(schema_, document, "");
   }
   if (problems_.empty() && !judge_.accepts(schema_, json(document)))
-    problems_.add("", "does not fit the schema");
+    problems_.add("", "does not fit the schema, which \"supervisor schema\" prints");
 }
 
 /// The alternative that has the value's type; the node itself when no alternative has it.

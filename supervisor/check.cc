@@ -110,8 +110,8 @@ int check_file(const std::string& file, const CommandSearch& search, CommandOutp
   if (config->seccomp.value_or(false)) {
     // Only installing the filter shows whether the kernel allows it. This process reads nothing more.
     if (auto denied = deny_reading_from(choose_first_client(*config, descriptor_limit())); !denied) {
-      return print_mistakes(
-          {file + ": /seccomp: the filter cannot be installed here: " + denied.error().message()});
+      return print_mistakes({file + ": /seccomp: the filter cannot be installed here: " +
+                             denied.error().message() + "; set it to false, or leave it out"});
     }
   }
   for (const std::string& warning : warnings)

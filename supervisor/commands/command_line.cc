@@ -24,6 +24,14 @@ constexpr const char* kDescription =
     "  supervisor -c pool.json             runs in the foreground\n"
     "  supervisor status -c pool.json      prints the status of the supervisor that runs with this file";
 
+/// The positional arguments of scale.
+constexpr const char* kSize = "size";
+
+constexpr const char* kFileFooter = "Exit status: 0 the file is right, 2 it has a mistake.";
+constexpr const char* kClientFooter =
+    "Exit status: 0 success, 1 the answer is no, or the output is lost, 2 usage or configuration,\n"
+    "3 no supervisor listens at the control socket.";
+
 constexpr const char* kFooter =
     "The commands from status on use the control socket of a running supervisor. Name the configuration\n"
     "that has its path (-c FILE), or the path (--control PATH). See \"supervisor COMMAND --help\".\n\n"
@@ -37,12 +45,21 @@ constexpr const char* kFooter =
     "Exit status: 0 success, 1 failure (the answer is no; an address in use; connections cut at the stop),\n"
     "2 usage or configuration, 3 no supervisor listens at the control socket.";
 
+class UsageFormatter final : public CLI::Formatter {
+ public:
+  std::string make_option_usage(const CLI::Option* option) const override {
+    return option->get_name(true) == kSize ? "[POOL] N" : CLI::Formatter::make_option_usage(option);
+  }
+};
+
 class Parser {
  public:
   Parser() : app_(kDescription, "supervisor") {
-    app_.set_version_flag("--version", std::string("supervisor ") + kVersion);
+    app_.formatter(std::make_shared<UsageFormatter>());
+    app_.set_help_flag("-h,--help", "print this help and exit");
+    app_.set_version_flag("--version", std::string("supervisor ") + kVersion, "print the version and exit");
     app_.add_option("-c,--config", line_.config_file, "the configuration, a JSON file")->type_name("FILE");
-    app_.add_flag("-t,--test", test_, "check the configuration and exit, like the command check");
+    app_.add_flag("-t,--test", test_, "check the configuration and exit, as the command check does");
     // Not for users: a running supervisor starts the program that replaces it, or itself as the reader of the
     // configuration, with these.
     adopt_ = app_.add_option("--adopt", line_.descriptor)->group("");
@@ -70,7 +87,8 @@ class Parser {
     if (test_ && line_.command == Command::kRun) line_.command = Command::kCheck;
     if (line_.command == Command::kScale && !read_size()) {
       return print_error(
-                 "scale: say how many workers, and of which pool if there are several: scale [POOL] N"),
+                 "scale: say how many workers, and of which pool if there are several: scale [POOL] N "
+                 "(supervisor --help tells more)"),
              kUsageOrConfig;
     }
     if (!(interval_ >= 0.1 && interval_ <= 3600))
@@ -78,7 +96,7 @@ class Parser {
     line_.interval = std::chrono::milliseconds(std::lround(interval_ * 1000));
     const bool needs_file = line_.command == Command::kRun || line_.command == Command::kCheck;
     if (needs_file && line_.config_file.empty())
-      return print_error("no configuration named: say supervisor -c pool.json; --help tells more"),
+      return print_error("no configuration named: say -c FILE (supervisor --help tells more)"),
              kUsageOrConfig;
     return line_;
   }
@@ -104,36 +122,36 @@ class Parser {
   /// A command that talks to a running supervisor.
   CLI::App* add_client(const char* name, Command meaning, const char* description) {
     CLI::App* command = add(name, meaning, description);
+    command->footer(kClientFooter);
     command
-        ->add_option("-c,--config", line_.config_file,
-                     "the supervisor's configuration; only its \"control\" is read")
+        ->add_option("-c,--config", line_.config_file, "the supervisor's configuration, for its \"control\"")
         ->type_name("FILE");
     command->add_option("--control", line_.control, "the supervisor's control socket")->type_name("PATH");
     return command;
   }
 
   void add_pool(CLI::App* command) {
-    command->add_option("pool", line_.pool, "the name of a pool; without it all pools")->type_name("");
+    command->add_option("pool", line_.pool, "the pool; all pools if none is named")->type_name("");
   }
 
   void add_file_commands() {
-    add("check", Command::kCheck, "Check a configuration and exit: status 0 if it is correct, 2 if not.")
-        ->add_option("-c,--config", line_.config_file, "the configuration, a JSON file")
-        ->type_name("FILE");
+    CLI::App* check =
+        add("check", Command::kCheck, "Check a configuration; print mistakes and warnings, start nothing.");
+    check->add_option("-c,--config", line_.config_file, "the configuration, a JSON file")->type_name("FILE");
+    check->footer(kFileFooter);
     add("schema", Command::kSchema, "Print the JSON schema of the configuration, for editors.");
   }
 
   void add_queries() {
     add_client("status", Command::kStatus, "Print the live status.")
-        ->add_flag("--json", line_.json, "all values, as JSON");
-    add_client(
-        "health", Command::kHealth,
-        "Print a line for each pool; status 0 if each has a ready worker or is configured to have none.");
-    add_client("top", Command::kTop, "Show the live status, with rates per second, until q is pressed.")
+        ->add_flag("--json", line_.json, "print all values, as JSON");
+    add_client("health", Command::kHealth,
+               "Print a line for each pool; status 0 if each has a ready worker, or is meant to have none.");
+    add_client("top", Command::kTop, "Show the live status, renewed each second, until q is pressed.")
         ->add_option("--interval", interval_, "time between two updates, 1 by default")
         ->type_name("SECONDS");
     add_client("events", Command::kEvents, "Print each event from now on, one a line, until interrupted.")
-        ->add_flag("--json", line_.json, "as JSON objects");
+        ->add_flag("--json", line_.json, "print JSON objects");
   }
 
   void add_controls() {
@@ -141,14 +159,14 @@ class Parser {
                "Read the configuration again; print the changes, or every mistake (status 1).");
     add_pool(add_client("restart", Command::kRestart,
                         "Replace the workers by new ones, without losing a connection."));
-    add_client("scale", Command::kScale, "Set the number of workers until the next reload: scale [POOL] N.")
-        ->add_option("size", size_, "the pool, if there are several, and the number of workers")
+    add_client("scale", Command::kScale, "Set the number of workers until the next reload.")
+        ->add_option(kSize, size_, "the pool, if there are several, and the number of workers")
         ->type_name("[POOL] N")
         ->expected(1, 2);
     add_client("upgrade", Command::kUpgrade,
                "Replace the supervisor's own program by the installed one; status 1 if this is refused.");
     add_client("stop", Command::kStop, "Stop gracefully; return when the supervisor has stopped.")
-        ->add_flag("--quick", line_.quick, "stop quickly");
+        ->add_flag("--quick", line_.quick, "do not wait for what is busy");
     add_pool(add_client("reset-failed", Command::kResetFailed,
                         "Start failed workers at once, without the restart delay."));
   }

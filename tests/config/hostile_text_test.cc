@@ -58,10 +58,13 @@ TEST_CASE("FAULTS 73: the text in which a syntax error is found is not part of t
         "pool.json: line 1, column 19: unexpected string literal; expected ']'");
 }
 
+constexpr const char* kEmpty =
+    R"(pool.json: is empty; the least that it needs is {"listen": ":8080", "command": ["program"]})";
+
 TEST_CASE("FAULTS 39: text that ends too early is refused") {
-  CHECK(mistake("") == "pool.json: is empty");
-  CHECK(mistake(" \r\n\t") == "pool.json: is empty");
-  CHECK(mistake("\xEF\xBB\xBF") == "pool.json: is empty");
+  CHECK(mistake("") == kEmpty);
+  CHECK(mistake(" \r\n\t") == kEmpty);
+  CHECK(mistake("\xEF\xBB\xBF") == kEmpty);
   CHECK(mistake("{\"a\": ") ==
         "pool.json: line 1, column 7: unexpected end of input; expected '[', '{', or a literal");
 }
@@ -84,9 +87,9 @@ TEST_CASE("FAULTS 39: a NUL byte does not end the text early") {
 
 TEST_CASE("FAULTS 39: a duplicate key is named") {
   CHECK(mistake(pool_with(R"("workers": 1, "workers": 2)")) ==
-        R"(pool.json: /workers: the key "workers" stands here twice)");
+        R"(pool.json: /workers: the key "workers" stands here twice; remove one)");
   CHECK(mistake(pool_with(R"("queue": {"max": 1, "max": 1})")) ==
-        R"(pool.json: /queue/max: the key "max" stands here twice)");
+        R"(pool.json: /queue/max: the key "max" stands here twice; remove one)");
 }
 
 TEST_CASE("FAULTS 39: a number that is too large for any type is refused") {

@@ -64,12 +64,13 @@ TEST_CASE("a malformed address is refused with the reason") {
   CHECK(fault("[::1:80") == R"(the "]" is missing)");
   CHECK(fault("[::1]") == R"(":" and a port from 0 to 65535 must follow "]")");
   CHECK(fault("[::1]80") == R"(":" and a port from 0 to 65535 must follow "]")");
-  CHECK(fault("[::g]:80") == "the text in brackets is not an IPv6 address");
-  CHECK(fault("[127.0.0.1]:80") == "the text in brackets is not an IPv6 address");
-  CHECK(fault("127.0.1:80") == "the host is not an IPv4 address");
-  CHECK(fault("256.0.0.1:80") == "the host is not an IPv4 address");
+  CHECK(fault("[::g]:80") == "the text in brackets is not an IPv6 address such as ::1");
+  CHECK(fault("[127.0.0.1]:80") == "the text in brackets is not an IPv6 address such as ::1");
+  CHECK(fault("127.0.1:80") == "the host is not an IPv4 address such as 127.0.0.1");
+  CHECK(fault("256.0.0.1:80") == "the host is not an IPv4 address such as 127.0.0.1");
   CHECK(fault("*:80") == R"(all addresses are written ":port")");
-  CHECK(fault("a b:80") == "the host is neither an address nor a name");
+  CHECK(fault("a b:80") ==
+        R"(the host is neither an address nor a name; a name has letters, digits, "-", "." and "_")");
   CHECK(fault("tcp://a:80") == R"(an address has no scheme and no path: "a:80")");
   CHECK(fault("http://127.0.0.1:8080/x") == R"(an address has no scheme and no path: "127.0.0.1:8080")");
   CHECK(fault("http:127.0.0.1:80") == R"(there is more than one ":": "host:port" or ":port")");

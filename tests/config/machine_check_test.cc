@@ -33,8 +33,8 @@ TEST_CASE("two pools that listen at the same place are refused") {
 TEST_CASE("FAULTS 29: an owner or group that does not exist is refused") {
   CHECK(mistakes(listening_at(
             R"({"address": "unix:/tmp/x", "owner": "no-such-user", "group": "no-such-group"})")) ==
-        Lines{R"(pool.json: /listen/owner: "no-such-user": no such user)",
-              R"(pool.json: /listen/group: "no-such-group": no such group)"});
+        Lines{R"(pool.json: /listen/owner: "no-such-user" is not allowed: there is no such user)",
+              R"(pool.json: /listen/group: "no-such-group" is not allowed: there is no such group)"});
   CHECK(mistakes(listening_at(R"({"address": "unix:/tmp/x", "owner": "root", "group": "4711"})")).empty());
 }
 
@@ -49,12 +49,14 @@ TEST_CASE("what a listener's address names is resolved when the text is read") {
 }
 
 TEST_CASE("attributes that do not fit the kind of listener are refused") {
-  CHECK(mistake(listening_at(R"({"address": "127.0.0.1:80", "mode": "0660"})")) ==
-        R"(pool.json: /listen: mode, owner and group are only for unix:/path; this is "127.0.0.1:80")");
-  CHECK(mistake(listening_at(R"({"address": "unix:@x", "group": "root"})")) ==
-        R"(pool.json: /listen: mode, owner and group are only for unix:/path; this is "unix:@x")");
+  CHECK(
+      mistake(listening_at(R"({"address": "127.0.0.1:80", "mode": "0660"})")) ==
+      R"(pool.json: /listen: mode, owner and group are only for unix:/path; remove them, for this is "127.0.0.1:80")");
+  CHECK(
+      mistake(listening_at(R"({"address": "unix:@x", "group": "root"})")) ==
+      R"(pool.json: /listen: mode, owner and group are only for unix:/path; remove them, for this is "unix:@x")");
   CHECK(mistake(listening_at(R"({"address": "unix:/tmp/x", "reuse_port": true})")) ==
-        R"(pool.json: /listen: reuse_port is only for TCP; this is "unix:/tmp/x")");
+        R"(pool.json: /listen: reuse_port is only for TCP; remove it, for this is "unix:/tmp/x")");
   CHECK(mistake(listening_at(R"({"address": "unix:/tmp/x", "mode": "rw"})")) ==
         R"(pool.json: /listen/mode: "rw" is not allowed; it must be octal permissions such as "0660")");
   CHECK(mistake(listening_at(R"({"address": "127.0.0.1:80", "backlog": 0})")) ==

@@ -164,7 +164,8 @@ TEST_CASE(
             .starts_with("pool.json: /listen: " + shown + " is not allowed; it must be "));
   const std::string user(200, 'x');
   CHECK(mistake_in(R"("user": ")" + user + '"') ==
-        "pool.json: /user: \"" + user.substr(0, 60) + "\"... (200 bytes): no such user");
+        "pool.json: /user: \"" + user.substr(0, 60) +
+            "\"... (200 bytes) is not allowed: there is no such user");
   const std::string path = "/" + std::string(200, 'x');
   CHECK(mistake_in(R"("directory": ")" + path + '"') ==
         "pool.json: /directory: \"" + path + "\": No such file or directory");

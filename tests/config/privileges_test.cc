@@ -67,9 +67,9 @@ TEST_CASE("the numbers of users and groups go up to 4294967294") {
   CHECK(process_of(R"("user": "4294967294", "group": "1000000000")").identity ==
         Identity{4294967294, 1000000000, {1000000000}});
   CHECK(mistake(pool_with(R"("user": "4294967295", "group": "4711")")) ==
-        R"(pool.json: /user: "4294967295": no such user)");
+        R"(pool.json: /user: "4294967295" is not allowed: there is no such user)");
   CHECK(mistake(pool_with(R"("user": "nobody", "group": "4294967295")")) ==
-        R"(pool.json: /group: "4294967295": no such group)");
+        R"(pool.json: /group: "4294967295" is not allowed: there is no such group)");
   CHECK(mistakes(R"({"command": ["true"], "listen": {"address": "unix:/tmp/x.sock", "owner": "4294967294"}})")
             .empty());
 }
@@ -78,33 +78,37 @@ TEST_CASE("the number of a user or group is written with or without quotes") {
   CHECK(process_of(R"("user": 1234567, "group": 4711)").identity == Identity{1234567, 4711, {4711}});
   CHECK(mistake(pool_with(R"("user": 4294967295)")) ==
         "pool.json: /user: 4294967295 is not allowed; it must be an integer from 0 to 4294967294");
-  CHECK(mistake(pool_with(R"("supervisor_user": 0)")) ==
-        R"(pool.json: /supervisor_user: "0" is not allowed: it is root)");
+  CHECK(
+      mistake(pool_with(R"("supervisor_user": 0)")) ==
+      R"(pool.json: /supervisor_user: "0" is not allowed: it is root; name another user, or leave the key out)");
 }
 
 TEST_CASE("FAULTS 29: a user or group that does not exist is refused") {
   CHECK(mistake(pool_with(R"("user": "no-such-user")")) ==
-        R"(pool.json: /user: "no-such-user": no such user)");
+        R"(pool.json: /user: "no-such-user" is not allowed: there is no such user)");
   CHECK(mistakes(pool_with(R"("user": "no-such-user", "group": "no-such-group")")) ==
-        Lines{R"(pool.json: /user: "no-such-user": no such user)",
-              R"(pool.json: /group: "no-such-group": no such group)"});
+        Lines{R"(pool.json: /user: "no-such-user" is not allowed: there is no such user)",
+              R"(pool.json: /group: "no-such-group" is not allowed: there is no such group)"});
   CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "user": "no-such-user"}}})") ==
-        R"(pool.json: /pools/web/user: "no-such-user": no such user)");
+        R"(pool.json: /pools/web/user: "no-such-user" is not allowed: there is no such user)");
   CHECK(mistake(pool_with(R"("supervisor_user": "no-such-user")")) ==
-        R"(pool.json: /supervisor_user: "no-such-user": no such user)");
+        R"(pool.json: /supervisor_user: "no-such-user" is not allowed: there is no such user)");
 }
 
 TEST_CASE("users that cannot be used are refused") {
   CHECK(mistake(pool_with(R"("user": "root")")) ==
         R"(pool.json: /user: "root" is not allowed: it is root; workers of root need no "user")");
-  CHECK(mistake(pool_with(R"("supervisor_user": "0")")) ==
-        R"(pool.json: /supervisor_user: "0" is not allowed: it is root)");
+  CHECK(
+      mistake(pool_with(R"("supervisor_user": "0")")) ==
+      R"(pool.json: /supervisor_user: "0" is not allowed: it is root; name another user, or leave the key out)");
   CHECK(mistake(pool_with(R"("group": "daemon")")) ==
-        R"(pool.json: /group: "daemon" needs a "user" beside it)");
+        R"(pool.json: /group: "daemon" is not allowed without a "user" beside it; add one, or remove this)");
   CHECK(mistake(pool_with(R"("user": "987654")")) ==
         R"(pool.json: /user: "987654" has no account, and so no group of its own; set "group", too)");
   CHECK(mistake(pool_with(R"("user": "nobody", "supervisor_user": "nobody")")) ==
-        "pool.json: /supervisor_user: is not allowed to be the user of workers, as it is of pool main");
+        "pool.json: /supervisor_user: is not allowed to be the user of workers, as it is of pool main; name "
+        "another "
+        "user");
 }
 
 TEST_CASE("umask, nice and oom_score_adj are read, and not set without their keys") {
@@ -152,10 +156,11 @@ TEST_CASE("workers that run as root, or can change their own program, cause a wa
   CHECK(privilege_warnings(pool_of(stranger, program), file, false).empty());
   const std::string start = "pool web: its user them can change what its workers execute: ";
   CHECK(privilege_warnings(pool_of(::geteuid(), program), file, false) ==
-        Lines{start + program + " is writable for it"});
+        Lines{start + program + " is writable for it; give it to root, and take that permission away"});
   REQUIRE(::chmod(directory.path().c_str(), 0777) == 0);
   CHECK(privilege_warnings(pool_of(stranger, program), file, false) ==
-        Lines{start + directory.path() + " is writable for it"});
+        Lines{start + directory.path() +
+              " is writable for it; give it to root, and take that permission away"});
   REQUIRE(::chmod(directory.path().c_str(), 01777) == 0);
   CHECK(privilege_warnings(pool_of(stranger, program), file, false).empty());
   Config as_root = pool_of(stranger, program);
@@ -164,8 +169,10 @@ TEST_CASE("workers that run as root, or can change their own program, cause a wa
   REQUIRE(::chmod(file.c_str(), 0666) == 0);
   CHECK(privilege_warnings(as_root, file, true) ==
         Lines{"pool web: its workers run as root; give it a \"user\"",
-              "supervisor_user has no effect while a pool has no \"user\"",
-              file + ": others than root can change this file, and with it what root runs"});
+              "supervisor_user has no effect while a pool has no \"user\"; give each pool one, or remove it",
+              file + ": others than root can change this file, and with it what root runs; give it to root, "
+                     "and take "
+                     "that permission away"});
 }
 
 TEST_SUITE_END();

@@ -27,8 +27,8 @@ TEST_CASE("a name without a slash is looked up in PATH, then beside the supervis
   const TempDirectory second;
   const TempDirectory own;
   const CommandSearch search{first.path() + ":" + second.path(), own.path()};
-  CHECK(fault("w", search) ==
-        "\"w\" is not found in PATH (" + search.path + ") nor beside the supervisor's own program");
+  CHECK(fault("w", search) == "\"w\" is not found in PATH (" + search.path +
+                                  ") nor beside the supervisor's own program; write its path");
   const std::string beside = own.file("w", kScript, kExecutable);
   CHECK(find_program("w", "", search).value() == beside);
   const std::string in_path = second.file("w", kScript, kExecutable);
