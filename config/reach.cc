@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "config/key_place.h"
 #include "config/schema_words.h"
@@ -46,33 +47,33 @@ std::string place(const Config& config, const PoolConfig& pool, const std::strin
 std::vector<std::string> start_faults(const Config& config, const PoolConfig& pool, const std::string& file) {
   const std::string who = "the pool's user " + in_quotes(pool.process.user) + " cannot ";
   std::vector<std::string> faults;
-  if (const auto why = closed_program(pool.executable))
-    faults.push_back(place(config, pool, file, "command") + who + "run " + path_in_quotes(pool.executable) +
-                     ": " + *why);
+  const auto add = [&](const char* key, const char* what, const std::string& path, const std::string& why) {
+    faults.push_back(place(config, pool, file, key) + who + what + path_in_quotes(path) + ": " + why);
+  };
+  if (const auto why = closed_program(pool.executable)) add("command", "run ", pool.executable, *why);
   if (pool.directory.empty()) return faults;
-  if (const auto why = closed_directory(pool.directory))
-    faults.push_back(place(config, pool, file, "directory") + who + "run in " +
-                     path_in_quotes(pool.directory) + ": " + *why);
+  if (const auto why = closed_directory(pool.directory)) add("directory", "run in ", pool.directory, *why);
   return faults;
 }
 
 std::vector<std::string> reload_faults(const Config& config, const std::string& file) {
-  const std::string who = ", as which the supervisor runs after it has given up root (user " +
+  const std::string who = " by the user, as which the supervisor runs after it has given up root (user " +
                           std::to_string(::geteuid()) + ", see supervisor_user): ";
   const std::string then = "; until then every reload is refused";
   std::vector<std::string> faults;
   if (const auto why = closed(file, R_OK, "let the user read it (chmod o+r, or chgrp and chmod g+r)"))
-    faults.push_back(file + ": cannot be read by the user" + who + *why + then);
+    faults.push_back(file + ": cannot be read" + who + *why + then);
   for (const PoolConfig& pool : config.pools) {
-    if (const auto why = closed_program(pool.executable))
-      faults.push_back(place(config, pool, file, "command") + "cannot be checked by the user" + who + *why +
-                       then);
+    const auto add = [&](const char* key, const std::string& why) {
+      std::string line = place(config, pool, file, key);
+      for (const std::string& part : {std::string("cannot be checked"), who, why, then}) line += part;
+      faults.push_back(std::move(line));
+    };
+    if (const auto why = closed_program(pool.executable)) add("command", *why);
     // A directory is only looked at, so the way to it is enough.
     const std::size_t slash = pool.directory.rfind('/');
     if (slash == std::string::npos || slash == 0) continue;
-    if (const auto why = closed_directory(pool.directory.substr(0, slash)))
-      faults.push_back(place(config, pool, file, "directory") + "cannot be checked by the user" + who + *why +
-                       then);
+    if (const auto why = closed_directory(pool.directory.substr(0, slash))) add("directory", *why);
   }
   return faults;
 }

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <iterator>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -46,24 +48,31 @@ Lines unreachable(const Config& config, const std::string& file, Lines& warnings
   return mistakes;
 }
 
-/// What stands in the way of a start now, apart from the supervisor that runs with this file.
-Lines occupied(const Config& config, const std::string& file) {
-  const auto running = running_listeners(config.control, file);
+using Running = std::optional<std::set<std::string>>;
+
+/// What keeps a supervisor that starts now from listening there, unless `running`, the supervisor that runs
+/// with this file, is what listens there. `place` is that of the address in the file.
+void add_bind_fault(const std::string& place, const ListenAddress& address, const Running& running,
+                    Lines& warnings) {
+  if (running && running->count(address.text()) != 0) return;
+  const auto fault = bind_fault(address);
+  if (!fault) return;
+  const bool perhaps_own = fault->in_use && !running;
+  warnings.push_back(place + ": a supervisor that starts now cannot listen at " + in_quotes(address.text()) +
+                     ": " + fault->text +
+                     (perhaps_own ? " (perhaps the supervisor that runs with this file)" : ""));
+}
+
+Lines bind_faults(const Config& config, const std::string& file) {
+  const Running running = running_listeners(config.control, file);
   Lines warnings;
-  const auto look = [&](const std::string& pointer, const ListenAddress& address) {
-    if (running && running->count(address.text()) != 0) return;
-    const auto fault = bind_fault(address);
-    if (!fault) return;
-    std::string line = file + ": " + pointer + ": a supervisor that starts now cannot listen at " +
-                       in_quotes(address.text()) + ": " + fault->text;
-    if (fault->in_use && !running) line += " (perhaps the supervisor that runs with this file)";
-    warnings.push_back(std::move(line));
-  };
   for (const PoolConfig& pool : config.pools) {
     const auto place = place_of_key(config, pool, "listen");
-    for (const ListenAddress& address : pool.listen) look(place ? place->pointer : "/listen", address);
+    for (const ListenAddress& address : pool.listen)
+      add_bind_fault(file + ": " + (place ? place->pointer : "/listen"), address, running, warnings);
   }
-  if (!config.control.empty() && !running) look("/control", control_address(config.control));
+  if (!config.control.empty() && !running)
+    add_bind_fault(file + ": /control", control_address(config.control), running, warnings);
   return warnings;
 }
 
@@ -76,7 +85,7 @@ Lines warnings_of(const Config& config, const std::string& file) {
     auto faults = lines_as(own_identity(config, file), [&] { return reload_faults(config, file); });
     if (faults) append(warnings, std::move(faults).value());
   }
-  append(warnings, occupied(config, file));
+  append(warnings, bind_faults(config, file));
   return warnings;
 }
 

@@ -63,16 +63,19 @@ std::optional<BindFault> path_fault(const std::string& path) {
   const std::string directory = path.substr(0, path.rfind('/') + 1);
   struct stat status {};
   if (::stat(directory.c_str(), &status) < 0) {
-    const bool missing = errno == ENOENT;
-    return BindFault{directory + ": " + reason(errno) +
-                     (missing ? "; create the directory, for nothing else does" : "")};
+    const int error = errno;
+    const char* advice = error == ENOENT ? "; create the directory, for nothing else does" : "";
+    return BindFault{directory + ": " + reason(error) + advice};
   }
-  if (::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode))
+  if (::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode)) {
     return BindFault{
         "there is something else at that path, which is not a socket; remove it or choose another path"};
+  }
   if (is_bound(path)) return BindFault{"another process listens there", true};
-  if (::access(directory.c_str(), W_OK | X_OK) < 0)
-    return BindFault{directory + ": " + reason(errno) + "; this user may not create a file there"};
+  if (::access(directory.c_str(), W_OK | X_OK) < 0) {
+    const int error = errno;
+    return BindFault{directory + ": " + reason(error) + "; this user may not create a file there"};
+  }
   return std::nullopt;
 }
 
