@@ -201,8 +201,8 @@ void read_file_keys(const Document& document, const Surroundings& surroundings, 
   read_log_file(section(document, "log"), surroundings, keys, problems);
   read_account(document, "supervisor_user", keys.supervisor_user);
   if (surroundings.machine != nullptr && !keys.supervisor_user.empty()) {
-    keys.supervisor_identity = find_supervisor_identity(keys.supervisor_user, "/supervisor_user",
-                                                        *surroundings.machine, problems);
+    keys.supervisor_identity =
+        find_supervisor_identity(keys.supervisor_user, "/supervisor_user", *surroundings.machine, problems);
   }
   if (const Document* seccomp = find_key(document, "seccomp"); seccomp != nullptr && seccomp->is_boolean())
     keys.seccomp = seccomp->get<bool>();

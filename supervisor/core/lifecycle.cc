@@ -270,7 +270,7 @@ void Lifecycle::exited(WorkerRow& row, const event::WorkerExited& event, const D
   record.silent = event.silent;
   record.reason = row.reason;
   record.was_ready = row.was_ready;
-  record.killed_by_us = ended_by_us(row, exit);
+  record.killed_by_us = ended_by_us(row, event.exit);
   record.age = now - row.started_at;
   record.served = row.served;
   record.refused = row.refused;

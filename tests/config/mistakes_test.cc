@@ -106,10 +106,11 @@ TEST_CASE("FAULTS 39: the message about a value of the wrong type names the righ
   CHECK(mistake("[]") == "pool.json: [] is not allowed; it must be an object");
   CHECK(mistake("\"pool\"") == R"(pool.json: "pool" is not allowed; it must be an object)");
   CHECK(mistake("null") == "pool.json: null is not allowed; it must be an object");
-  CHECK(mistake_in(R"("queue": 5)") ==
-        "pool.json: /queue: 5 is not allowed; it must be an object of fairness, full, half_closed, max, order, "
-        "reject_with, target, "
-        "timeout");
+  CHECK(
+      mistake_in(R"("queue": 5)") ==
+      "pool.json: /queue: 5 is not allowed; it must be an object of fairness, full, half_closed, max, order, "
+      "reject_with, target, "
+      "timeout");
   CHECK(mistake(R"({"pools": {"web": 3}})")
             .starts_with("pool.json: /pools/web: 3 is not allowed; it must be an object of "));
   CHECK(mistake(R"({"listen": ":0", "command": "true"})") ==
