@@ -11,6 +11,7 @@
 #include "supervisor/commands/control_client.h"
 #include "supervisor/commands/health.h"
 #include "supervisor/commands/process_usage.h"
+#include "supervisor/commands/rollout_wait.h"
 #include "supervisor/commands/top.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/control/operations.h"
@@ -20,6 +21,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Command = CommandLine::Command;
+
+constexpr const char* kReplaced = "workers are being replaced";
 
 int print_refusal(const std::string& message) {
   print_error(message);
@@ -71,7 +74,7 @@ int health(ControlClient& client, CommandOutput& output) {
   return found.healthy ? kFine : kNo;
 }
 
-int reload(ControlClient& client, CommandOutput& output) {
+int reload_now(ControlClient& client, CommandOutput& output) {
   const auto result = client.call("reload", Json::object());
   if (!result) return print_refusal(result.error().message());
   for (const Json& change : result.value().value("changes", Json::array()))
@@ -80,6 +83,22 @@ int reload(ControlClient& client, CommandOutput& output) {
   for (const Json& mistake : result.value().value("mistakes", Json::array()))
     print_error(mistake.get<std::string>());
   return print_refusal("reload refused, nothing has changed");
+}
+
+int reload(ControlClient& client, const CommandLine& line, const std::string& path, CommandOutput& output) {
+  if (!line.wait) return reload_now(client, output);
+  RolloutWait rollouts(client, path, output);
+  if (auto begun = rollouts.begin(); !begun) return print_refusal(begun.error().message());
+  const int status = reload_now(client, output);
+  return status == kFine ? rollouts.wait({}) : status;
+}
+
+int restart(ControlClient& client, const CommandLine& line, const std::string& path, CommandOutput& output) {
+  if (!line.wait) return for_pools(client, "restart", line, kReplaced, output);
+  RolloutWait rollouts(client, path, output);
+  if (auto begun = rollouts.begin(); !begun) return print_refusal(begun.error().message());
+  const int status = for_pools(client, "restart", line, kReplaced, output);
+  return status == kFine ? rollouts.wait(line.pool) : status;
 }
 
 int scale(ControlClient& client, const CommandLine& line, CommandOutput& output) {
@@ -176,8 +195,8 @@ int run(ControlClient client, const CommandLine& line, const std::string& path, 
   switch (line.command) {
     case Command::kStatus: return status(client, line, output);
     case Command::kHealth: return health(client, output);
-    case Command::kReload: return reload(client, output);
-    case Command::kRestart: return for_pools(client, "restart", line, "workers are being replaced", output);
+    case Command::kReload: return reload(client, line, path, output);
+    case Command::kRestart: return restart(client, line, path, output);
     case Command::kScale: return scale(client, line, output);
     case Command::kStop: return stop(client, line);
     case Command::kResetFailed:

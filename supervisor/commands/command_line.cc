@@ -134,6 +134,12 @@ class Parser {
     command->add_option("pool", line_.pool, "the pool; all pools if none is named")->type_name("");
   }
 
+  void add_wait(CLI::App* command) {
+    command->add_flag(
+        "--wait", line_.wait,
+        "return when the new workers have taken over; status 1 and the reason if they have not");
+  }
+
   void add_file_commands() {
     CLI::App* check =
         add("check", Command::kCheck, "Check a configuration; print mistakes and warnings, start nothing.");
@@ -155,10 +161,12 @@ class Parser {
   }
 
   void add_controls() {
-    add_client("reload", Command::kReload,
-               "Read the configuration again; print the changes, or every mistake (status 1).");
-    add_pool(add_client("restart", Command::kRestart,
-                        "Replace the workers by new ones, without losing a connection."));
+    add_wait(add_client("reload", Command::kReload,
+                        "Read the configuration again; print the changes, or every mistake (status 1)."));
+    CLI::App* restart = add_client("restart", Command::kRestart,
+                                   "Replace the workers by new ones, without losing a connection.");
+    add_pool(restart);
+    add_wait(restart);
     add_client("scale", Command::kScale, "Set the number of workers until the next reload.")
         ->add_option(kSize, size_, "the pool, if there are several, and the number of workers")
         ->type_name("[POOL] N")

@@ -44,6 +44,7 @@ struct CommandLine {
   int descriptor = -1;                       ///< kAdopt, kAdoptCheck: of the state
   bool json = false;                         ///< kStatus, kEvents
   bool quick = false;                        ///< kStop
+  bool wait = false;                         ///< kReload, kRestart: until the rollouts are over
   std::chrono::milliseconds interval{1000};  ///< kTop
 };
 

@@ -93,6 +93,7 @@ Result<std::string> ControlClient::read_line() {
 }
 
 Result<Json> ControlClient::call(const std::string& method, const Json& parameters) {
+  set_patience(SO_RCVTIMEO, patience_);  // next_event() has none
   const auto asked = ask(method, parameters);
   const auto reply = read_reply();
   // After a refusal the connection may be closed before the request is sent; the reason can still be read.

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "supervisor/control/rollout_words.h"
+
 namespace prefork {
 namespace {
 
@@ -31,6 +33,8 @@ std::string pool_line(const Json& pool, bool fine) {
     text += "; new workers die, " + number("start_failures") + " in a row";
   for (const std::string& address : unreachable_listeners(pool))
     text += "; the file of " + address + " is missing, a reload opens it anew";
+  if (const RolloutRead last = rollout_of(pool); last.verdict.outcome == RolloutOutcome::kFailed)
+    text += "; rollout: " + describe(last.verdict, last.ago);
   return text;
 }
 

@@ -12,6 +12,7 @@
 
 #include "proto/joined.h"
 #include "supervisor/control/describe.h"
+#include "supervisor/control/rollout_words.h"
 #include "supervisor/control/worker_columns.h"
 
 namespace prefork {
@@ -106,6 +107,7 @@ class Screen {
   void add_pool(const Json& pool, const Json& before) {
     add("");
     add_head(pool);
+    add_rollout(pool);
     add_traffic(pool, before);
     add_failures(member(pool, "counters"), member(before, "counters"));
     add_workers(member(pool, "workers"), member(before, "workers"));
@@ -130,6 +132,17 @@ class Screen {
     line += "  [" + text(pool, "scoreboard") + "]";
     const bool alarm = failures > 0 || (ready == 0 && wanted > 0);
     add(std::move(line), alarm ? TopLine::Style::kAlarm : TopLine::Style::kHead);
+  }
+
+  /// A rollout that is under way or has failed.
+  void add_rollout(const Json& pool) {
+    const RolloutRead last = rollout_of(pool);
+    const RolloutOutcome outcome = last.verdict.outcome;
+    if (last.verdict.generation == 0 || outcome == RolloutOutcome::kTookOver ||
+        outcome == RolloutOutcome::kAbandoned)
+      return;
+    add("  rollout: " + describe(last.verdict, last.ago),
+        outcome == RolloutOutcome::kFailed ? TopLine::Style::kAlarm : TopLine::Style::kPlain);
   }
 
   void add_traffic(const Json& pool, const Json& before) {

@@ -99,6 +99,10 @@ const char* stage_name(control_event::RolloutStaged::Stage stage) {
     case Stage::kTrial: return "trial";
     case Stage::kTakesOver: return "takes_over";
     case Stage::kFailed: return "failed";
+    case Stage::kAbandoned: return "abandoned";
+    case Stage::kStarts: return "starts";
+    case Stage::kServes: return "serves";
+    case Stage::kDoesNotStart: return "does_not_start";
   }
   return "?";
 }

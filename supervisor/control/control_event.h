@@ -65,7 +65,7 @@ struct RolloutStaged {
   std::string pool;
   Stage stage = Stage::kTrial;
   Generation generation = 0;
-  std::string text;  ///< kFailed: why
+  std::string text;  ///< kFailed, kDoesNotStart: why
 };
 struct UpgradeRefused {
   std::string text;  ///< why

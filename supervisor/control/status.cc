@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "proto/joined.h"
+#include "supervisor/control/rollout_words.h"
 
 namespace prefork {
 namespace {
@@ -24,6 +25,18 @@ char score(const WorkerStatusLine& worker) {
   return '?';
 }
 
+/// In a summary: what is unusual.
+const char* remark(RolloutOutcome outcome) {
+  switch (outcome) {
+    case RolloutOutcome::kOnTrial: return ", rollout on trial";
+    case RolloutOutcome::kFailed: return ", rollout failed";
+    case RolloutOutcome::kStarting:
+    case RolloutOutcome::kTookOver:
+    case RolloutOutcome::kAbandoned: break;
+  }
+  return "";
+}
+
 }  // namespace
 
 Percentiles percentiles_of(const Histogram& times) {
@@ -37,8 +50,8 @@ std::size_t ready_workers(const PoolStatus& pool) {
 std::string summary(const std::vector<PoolSummary>& pools) {
   std::vector<std::string> parts;
   for (const PoolSummary& pool : pools) {
-    parts.push_back(fmt::format("{}: {} of {} workers ready, {} busy, {} queued", pool.name, pool.ready,
-                                pool.target, pool.busy, pool.queued));
+    parts.push_back(fmt::format("{}: {} of {} workers ready, {} busy, {} queued{}", pool.name, pool.ready,
+                                pool.target, pool.busy, pool.queued, remark(pool.rollout)));
   }
   return joined(parts, "; ");
 }

@@ -12,6 +12,7 @@
 
 #include "supervisor/core/counters.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/core/rollout_verdict.h"
 #include "supervisor/core/worker_row.h"
 
 namespace prefork {
@@ -62,6 +63,8 @@ struct PoolStatus {
   std::uint32_t start_failures = 0;  ///< in a row
   Generation generation = 0;
   std::optional<Generation> trial;  ///< the next generation, while its first worker is on trial
+  RolloutVerdict rollout;           ///< the last one
+  Duration rollout_ago{};           ///< since then
   std::size_t queued = 0;
   std::size_t silent = 0;  ///< connections in the lobby that have sent nothing yet
   std::size_t parked = 0;  ///< connections in the lobby between two requests
@@ -80,6 +83,7 @@ struct PoolSummary {
   std::size_t busy = 0;   ///< of these
   std::size_t target = 0;
   std::size_t queued = 0;
+  RolloutOutcome rollout = RolloutOutcome::kTookOver;
 };
 
 struct SupervisorStatus {

@@ -8,6 +8,7 @@
 
 #include "supervisor/control/describe.h"
 #include "supervisor/control/json_text.h"
+#include "supervisor/control/rollout_words.h"
 
 namespace prefork {
 namespace {
@@ -99,6 +100,7 @@ Json of(const PoolStatus& pool) {
           {"start_failures", pool.start_failures},
           {"generation", pool.generation},
           {"trial", pool.trial ? Json(*pool.trial) : Json(nullptr)},
+          {"rollout", to_json(pool.rollout, pool.rollout_ago)},
           {"with_workers", pool.with_workers},
           {"lobby", lobby_of(pool)},
           {"queue", queue_of(pool)},

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "supervisor/control/describe.h"
+#include "supervisor/control/rollout_words.h"
 #include "supervisor/control/worker_columns.h"
 
 namespace prefork {
@@ -13,6 +14,12 @@ namespace {
 
 std::string in_words(const Percentiles& times) {
   return fmt::format("p50 {}, p99 {}, max {}", describe(times.p50), describe(times.p99), describe(times.max));
+}
+
+void add_rollout(const PoolStatus& pool, std::vector<std::string>& lines) {
+  if (pool.rollout.generation == 0) return;
+  lines.push_back("  rollout: " + describe(pool.rollout, pool.rollout_ago));
+  for (const std::string& line : pool.rollout.output) lines.push_back("    last wrote: " + line);
 }
 
 void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
@@ -24,6 +31,7 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
   if (pool.start_failures > 0) head += fmt::format(", new workers die ({} in a row)", pool.start_failures);
   head += fmt::format(", generation {}", pool.generation);
   lines.push_back(pool.trial ? head + fmt::format(" ({} on trial)", *pool.trial) : head);
+  add_rollout(pool, lines);
   for (const ListenerStatus& listener : pool.listeners) {
     std::string line = fmt::format("  listen {}: accepted {}", listener.name, listener.accepted);
     if (listener.backlog.value_or(0) > 0)

@@ -40,12 +40,21 @@ struct ReportViolation {
   What what = What::kUnexpectedReady;
   std::uint64_t value = 0;  ///< the ticket, version or number of slots in question
 };
-/// A new generation is on trial, has taken over, or has failed; when it has failed, the present one stays.
+/// What becomes of a new generation. Each has one end: kTakesOver, kFailed or kAbandoned after kTrial;
+/// kServes after kStarts, perhaps with kDoesNotStart in between. A later generation can cut that short.
 struct ReportRollout {
-  enum class Stage { kTrial, kTakesOver, kFailed };
+  enum class Stage {
+    kTrial,         ///< its first worker is on trial
+    kTakesOver,     ///< the trial was passed
+    kFailed,        ///< the trial was not passed: the generation that serves stays
+    kAbandoned,     ///< the trial was ended, because another generation begins or none is needed
+    kStarts,        ///< it serves from now on without a trial: no worker served before, or none is wanted
+    kServes,        ///< after that: a worker has been of use, or none is wanted
+    kDoesNotStart,  ///< after kStarts: a worker died before it was of use; others are still started
+  };
   Stage stage = Stage::kTrial;
   Generation generation = 0;
-  std::optional<DeathRecord> death;  ///< kFailed: of the worker that failed
+  std::optional<DeathRecord> death;  ///< kFailed, kDoesNotStart: of the worker that failed
 };
 /// SIGKILL did not end the worker: it hangs in the kernel. `replaced`: another takes its place meanwhile.
 struct ReportStuck {

@@ -41,7 +41,7 @@ void Lifecycle::configure(Workers workers, Instant now, Actions& out) {
   switch (workers) {
     case Workers::kStay: return;
     case Workers::kReplaced: return replace_all(now, out);
-    case Workers::kTrialEnds: return end_trial(now, out);
+    case Workers::kTrialEnds: return abandon_trial(now, out);
   }
 }
 
@@ -77,7 +77,10 @@ std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event
   workers_.set_status(row, WorkerStatus::kReady, now);
   out.push_back(action::ReportReady{row.id, now - row.started_at});
   if (worker) upkeep_.plan_recycling(row);
-  if (worker && row.generation == rollout_.generation()) policy_.on_ready(now);
+  if (worker && row.generation == rollout_.generation()) {
+    policy_.on_ready(now);
+    rollout_.ready(now + RestartPolicy::kProofAfter);
+  }
   note_change();
   return std::nullopt;
 }
@@ -92,10 +95,9 @@ void Lifecycle::released(WorkerRow& row, Instant now) {
 void Lifecycle::served(WorkerRow& row, Instant now, Actions& out) {
   released(row, now);
   if (upkeep_.served(row)) note_change();
-  if (policy_.in_trouble() && row.generation == rollout_.generation() &&
-      row.started_at >= policy_.last_failure()) {
-    starts_are_proven(out);
-  }
+  if (row.generation != rollout_.generation()) return;
+  rollout_.proven(out);
+  if (policy_.in_trouble() && row.started_at >= policy_.last_failure()) starts_are_proven(out);
 }
 
 void Lifecycle::ponged(WorkerRow& row, Instant now) { upkeep_.ponged(row, now); }
@@ -301,6 +303,7 @@ void Lifecycle::record_failure(const DeathRecord& record, const WorkerRow& row, 
   if (serving) {
     policy_.on_crash(now);
   } else {
+    rollout_.not_started(record, out);
     const Duration delay = policy_.on_failure(row.started_at, now);
     out.push_back(action::ReportStarts{policy_.failures(), delay});
   }

@@ -88,6 +88,8 @@ class Lifecycle {
   [[nodiscard]] std::size_t scheduled() const;
   /// A worker is ready or starting.
   [[nodiscard]] bool any_live() const;
+  /// A worker of the generation that serves is ready, or none is wanted.
+  [[nodiscard]] bool serves() const { return target_ == 0 || counted().ready > 0; }
   /// settle() has nothing to do before the next event of a worker, the next change or the next deadline.
   [[nodiscard]] bool settled() const { return !changed_; }
   /// Workers that were sent SIGKILL since stop_starting(), templates included.
@@ -124,7 +126,10 @@ class Lifecycle {
   void run_trial(Instant now, Actions& out);
   /// Ends the worker on trial if it has failed. Its death then ends the trial.
   void fail_trial(Instant now, Actions& out);
+  /// Ends the trial, if one runs, and the workers that it has started.
   void end_trial(Instant now, Actions& out);
+  /// The same before there is a verdict, which is reported.
+  void abandon_trial(Instant now, Actions& out);
   /// Ends the workers of generations before `oldest`, except those that serve.
   void end_older(std::optional<Generation> oldest, Instant now, Actions& out);
   void check_some(Instant now, Actions& out);

@@ -15,6 +15,7 @@ void Lifecycle::settle(std::size_t queued, Instant now, Actions& out) {
   start_due_.reset();
   upkeep_.plan_check(now);
   run_trial(now, out);
+  if (target_ == 0 || rollout_.proof_is_due(now)) rollout_.proven(out);
   upkeep_.retire_due(workers_, rollout_.generation());
   drain_old_templates(now, out);
   remove_surplus(census(), now, out);
@@ -30,7 +31,7 @@ void Lifecycle::settle(std::size_t queued, Instant now, Actions& out) {
 }
 
 void Lifecycle::replace_all(Instant now, Actions& out) {
-  end_trial(now, out);
+  abandon_trial(now, out);
   // When no worker serves, the new generation can make nothing worse: it takes over at once.
   const bool with_trial = counted().ready > 0 && target_ > 0;
   if (!with_trial) all_ready_ = false;
@@ -64,11 +65,17 @@ void Lifecycle::fail_trial(Instant now, Actions& out) {
   }
 }
 
+void Lifecycle::abandon_trial(Instant now, Actions& out) {
+  if (const auto trial = rollout_.trial())
+    out.push_back(action::ReportRollout{action::ReportRollout::Stage::kAbandoned, *trial, {}});
+  end_trial(now, out);
+}
+
 void Lifecycle::end_trial(Instant now, Actions& out) {
-  const std::optional<Generation> abandoned = rollout_.abandon_trial();
-  if (!abandoned) return;
+  const std::optional<Generation> ended = rollout_.end_trial();
+  if (!ended) return;
   workers_.for_each([&](WorkerRow& row) {
-    if (row.generation == *abandoned && row.live()) drain(row, StopReason::kReload, now, out);
+    if (row.generation == *ended && row.live()) drain(row, StopReason::kReload, now, out);
   });
 }
 

@@ -12,16 +12,18 @@ std::optional<Generation> Rollout::trial() const {
 std::optional<Generation> Rollout::begin(bool with_trial, Actions& out) {
   const Generation next = ++last_generation_;
   generations_.push_back(next);
+  debut_ = with_trial ? Debut::kOver : Debut::kUntried;
+  proof_due_.reset();
+  out.push_back(action::ReportRollout{with_trial ? Stage::kTrial : Stage::kStarts, next, {}});
   if (!with_trial) return succeed(next, settings_.start);
   trial_ = Candidate{next, settings_.start, {}};
-  out.push_back(action::ReportRollout{action::ReportRollout::Stage::kTrial, next, {}});
   return std::nullopt;
 }
 
 std::optional<Generation> Rollout::take_over(Actions& out) {
   const Candidate passed = *trial_;
   trial_.reset();
-  out.push_back(action::ReportRollout{action::ReportRollout::Stage::kTakesOver, passed.generation, {}});
+  out.push_back(action::ReportRollout{Stage::kTakesOver, passed.generation, {}});
   return succeed(passed.generation, passed.start);
 }
 
@@ -33,11 +35,29 @@ std::optional<Generation> Rollout::succeed(Generation next, StartForm start) {
   return past_.front();
 }
 
-std::optional<Generation> Rollout::abandon_trial() {
-  const std::optional<Generation> abandoned = trial();
+std::optional<Generation> Rollout::end_trial() {
+  const std::optional<Generation> ended = trial();
   trial_.reset();
   trial_due_.reset();
-  return abandoned;
+  return ended;
+}
+
+void Rollout::ready(Instant proof_due) {
+  if (debut_ != Debut::kOver) proof_due_ = proof_due;
+}
+
+void Rollout::proven(Actions& out) {
+  if (debut_ == Debut::kOver) return;
+  debut_ = Debut::kOver;
+  proof_due_.reset();
+  out.push_back(action::ReportRollout{Stage::kServes, generation_, {}});
+}
+
+void Rollout::not_started(const DeathRecord& death, Actions& out) {
+  proof_due_.reset();
+  if (debut_ != Debut::kUntried) return;
+  debut_ = Debut::kFails;
+  out.push_back(action::ReportRollout{Stage::kDoesNotStart, generation_, death});
 }
 
 Trial Rollout::judge(Instant now) {

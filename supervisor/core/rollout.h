@@ -41,7 +41,7 @@ class Rollout {
   /// The generation on trial takes over. Returns the same as begin().
   [[nodiscard]] std::optional<Generation> take_over(Actions& out);
   /// Ends the trial. Returns the generation that was on trial, if there was one: its workers must leave.
-  std::optional<Generation> abandon_trial();
+  std::optional<Generation> end_trial();
 
   /// The worker on trial; none: not started yet, or no trial runs.
   [[nodiscard]] WorkerId candidate() const { return trial_ ? trial_->worker : WorkerId{}; }
@@ -55,8 +55,19 @@ class Rollout {
   [[nodiscard]] std::optional<Missing> missing() const;
   /// This worker was started for the trial.
   void started(WorkerId worker) { trial_->worker = worker; }
-  /// When judge() may change by time alone.
-  [[nodiscard]] std::optional<Instant> next_deadline() const { return trial_due_; }
+  // A generation that has begun without a trial is of use when one of its workers is: see RestartPolicy.
+  /// A worker of the generation that serves is ready; at `proof_due` it is of use, if none fails before.
+  void ready(Instant proof_due);
+  /// It has served, or no worker is wanted.
+  void proven(Actions& out);
+  /// A worker of the generation that serves died before it was of use.
+  void not_started(const DeathRecord& death, Actions& out);
+  [[nodiscard]] bool proof_is_due(Instant now) const { return proof_due_ && *proof_due_ <= now; }
+
+  /// When judge() or proof_is_due() may change by time alone.
+  [[nodiscard]] std::optional<Instant> next_deadline() const {
+    return !trial_due_ || (proof_due_ && *proof_due_ < *trial_due_) ? proof_due_ : trial_due_;
+  }
 
   /// Reports the generations of which no worker is left and none will be started.
   void forget_unused(Actions& out);
@@ -66,6 +77,7 @@ class Rollout {
     visit("generation", self.generation_), visit("last_generation", self.last_generation_);
     visit("start", self.start_), visit("trial", self.trial_), visit("trial_due", self.trial_due_);
     visit("generations", self.generations_), visit("past", self.past_);
+    visit("debut", self.debut_), visit("debut_due", self.proof_due_);
   }
 
  private:
@@ -79,6 +91,13 @@ class Rollout {
       visit("generation", self.generation), visit("start", self.start), visit("worker", self.worker);
     }
   };
+  using Stage = action::ReportRollout::Stage;
+  /// Of generation_.
+  enum class Debut {
+    kOver,     ///< it has stood its trial, or a worker of it has been of use
+    kUntried,  ///< it has begun without a trial
+    kFails,    ///< and its workers die before they are of use
+  };
   std::optional<Generation> succeed(Generation next, StartForm start);
 
   const PoolSettings& settings_;
@@ -88,7 +107,9 @@ class Rollout {
   Generation last_generation_ = 1;
   StartForm start_;  ///< of generation_
   std::optional<Candidate> trial_;
-  std::optional<Instant> trial_due_;           ///< when to judge the worker on trial again
+  std::optional<Instant> trial_due_;  ///< when to judge the worker on trial again
+  Debut debut_ = Debut::kUntried;
+  std::optional<Instant> proof_due_;           ///< when the worker that is ready has been so for long enough
   std::vector<Generation> generations_ = {1};  ///< not forgotten yet, in order
   std::vector<Generation> past_;               ///< the last ones that served before generation_, in order
 };

@@ -35,6 +35,7 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
       config_(std::move(config)),
       stop_timeout_(stop_timeout),
       pool_(to_settings(config_, stop_timeout), seed_of_now(), current_time()),
+      rollout_(pool_.lifecycle().rollout().generation(), current_time()),
       pump_(shared.loop, pool_, static_cast<EventPump::Performer&>(*this)),
       clients_(shared.loop, pump_, shared.closer, static_cast<ClientSockets::Owner&>(*this)),
       listeners_(shared.loop, shared.log, shared.client_descriptors, static_cast<Listener::Owner&>(*this)),
@@ -51,13 +52,13 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
 
 PoolRunner::Reload PoolRunner::effect_of(const PoolConfig& config, bool changed) const {
   const Rollout& rollout = pool_.lifecycle().rollout();
-  const bool differs = rollout_failed_ || (rollout.trial() && changed);  // what serves, from config()
+  const bool differs = rollout_.old_one_serves() || (rollout.trial() && changed);  // what serves, from config()
   if (differs && rollout.start() == config.start &&
       workers_.start_from(to_launches(config), rollout.generation())) {
     return changed ? Reload::kAlreadyRun : Reload::kStay;
   }
   if (changed) return Reload::kReplaced;
-  return rollout_failed_ ? Reload::kTriedAgain : Reload::kStay;
+  return rollout_.old_one_serves() ? Reload::kTriedAgain : Reload::kStay;
 }
 
 void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
@@ -66,7 +67,7 @@ void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::
   config_ = std::move(config);
   stop_timeout_ = stop_timeout;
   clients_.set_replies(config_.queue.reject_with, config_.crash_reply);
-  rollout_failed_ = false;
+  rollout_.configured();
   const bool replace = workers == Reload::kReplaced || workers == Reload::kTriedAgain;
   if (replace) workers_.add_generation(pool_.lifecycle().rollout().next_generation(), to_launches(config_));
   listeners_.replace(std::move(sockets));
@@ -138,7 +139,7 @@ void PoolRunner::perform(const Action& action) {
           listeners_.close();
         } else {
           if constexpr (std::is_same_v<Specific, action::ReportRollout>)
-            rollout_failed_ = specific.stage == action::ReportRollout::Stage::kFailed;
+            rollout_.note(specific, processes_, current_time());
           if constexpr (std::is_same_v<Specific, action::Stopped>) stopped_cleanly_ = specific.clean();
           reporter_.report(specific);
         }
@@ -157,7 +158,8 @@ PoolState PoolRunner::state() {
   state.name = config_.name;
   state.stop_timeout = stop_timeout_;
   state.stopped_cleanly = stopped_cleanly_;
-  state.rollout_failed = rollout_failed_;
+  state.rollout_failed = rollout_.old_one_serves();
+  state.rollout = rollout_.verdict();
   state.core = pool_.snapshot();
   state.listeners = listeners_.state();
   clients_.write_state(state);
@@ -171,7 +173,7 @@ Result<void> PoolRunner::adopt(const PoolState& state) {
   if (const std::string wrong = clients_.adopt(state); !wrong.empty())
     return not_understood(config_, "tickets", wrong);
   stopped_cleanly_ = state.stopped_cleanly;
-  rollout_failed_ = state.rollout_failed;
+  rollout_.adopt(state.rollout, state.rollout_failed, pool_.lifecycle().rollout().generation());
   listeners_.adopt(config_.listen, state.listeners);
   listeners_.set_accepting(pool_.accepting());
   workers_.adopt(state, to_launches(config_));
@@ -185,9 +187,16 @@ void PoolRunner::resume() {
 }
 
 PoolStatus PoolRunner::status() const {
-  return status_of(config_, pool_, listeners_.configured(), processes_);
+  PoolStatus status = status_of(config_, pool_, listeners_.configured(), processes_);
+  status.rollout = rollout_.verdict();
+  status.rollout_ago = current_time() - status.rollout.since;
+  return status;
 }
 
-PoolSummary PoolRunner::summary() const { return summary_of(config_, pool_); }
+PoolSummary PoolRunner::summary() const {
+  PoolSummary summary = summary_of(config_, pool_);
+  summary.rollout = rollout_.verdict().outcome;
+  return summary;
+}
 
 }  // namespace prefork

@@ -23,6 +23,7 @@
 #include "supervisor/pool/event_pump.h"
 #include "supervisor/pool/pool_reporter.h"
 #include "supervisor/pool/pool_workers.h"
+#include "supervisor/pool/rollout_record.h"
 #include "supervisor/pool/shared_services.h"
 #include "supervisor/state/pool_state.h"
 #include "supervisor/workers/process_table.h"
@@ -95,6 +96,8 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner, 
   /// To share a listening socket with its next owner, or to close it early.
   [[nodiscard]] ListenerSet& listeners() { return listeners_; }
   [[nodiscard]] const ProcessTable& processes() const { return processes_; }
+  /// A worker is ready, or none is wanted.
+  [[nodiscard]] bool serves() const { return pool_.lifecycle().serves(); }
   [[nodiscard]] PoolStatus status() const;
   [[nodiscard]] PoolSummary summary() const;
 
@@ -116,9 +119,9 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner, 
   PoolConfig config_;
   std::string removed_from_;
   Milliseconds stop_timeout_;
-  bool rollout_failed_ = false;  ///< the last one, to the present configuration
   bool stopped_cleanly_ = true;
   Pool pool_;
+  RolloutRecord rollout_;
   EventPump pump_;
   ClientSockets clients_;
   ListenerSet listeners_;

@@ -8,6 +8,7 @@
 
 #include "config/answers.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/core/rollout_verdict.h"
 #include "supervisor/core/snapshot.h"
 #include "supervisor/state/client_state.h"
 #include "supervisor/state/listener_state.h"
@@ -19,6 +20,7 @@ struct PoolState {
   std::string name;
   Duration stop_timeout{};
   bool stopped_cleanly = true, rollout_failed = false;
+  RolloutVerdict rollout;  ///< the last one
   std::uint64_t spawner_key = 0;
   Snapshot core;     ///< the Pool
   Snapshot tickets;  ///< the SlotAllocator
@@ -34,6 +36,7 @@ struct PoolState {
   static void visit_state(Self& self, Visit&& visit) {
     visit("name", self.name), visit("stop_timeout", self.stop_timeout);
     visit("stopped_cleanly", self.stopped_cleanly), visit("rollout_failed", self.rollout_failed);
+    visit("rollout", self.rollout);
     visit("spawner_key", self.spawner_key), visit("core", self.core), visit("tickets", self.tickets);
     visit("launches", self.launches), visit("listeners", self.listeners), visit("workers", self.workers);
     visit("outputs", self.outputs), visit("forks", self.forks), visit("sockets", self.sockets);

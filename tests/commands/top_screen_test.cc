@@ -121,6 +121,23 @@ TEST_CASE("failures are shown once they have happened, and stand out while they 
   CHECK(past.style == Style::kPlain);
 }
 
+TEST_CASE("FAULTS 151: a rollout that is on trial has a line, and one that has failed stands out") {
+  Json now = status(100, {});
+  Json& rollout = now["pools"][0]["rollout"];
+  rollout = {
+      {"generation", 2}, {"outcome", "on_trial"}, {"ago_ms", 500.0}, {"text", ""}, {"output", Json::array()}};
+  CHECK(line_with(screen(now, {}), "rollout").text ==
+        "  rollout: generation 2 has been on trial for 500.0 ms");
+  CHECK(line_with(screen(now, {}), "rollout").style == Style::kPlain);
+  rollout["outcome"] = "failed";
+  rollout["text"] = "exited with status 1";
+  CHECK(line_with(screen(now, {}), "rollout").text ==
+        "  rollout: generation 2 failed 500.0 ms ago: exited with status 1");
+  CHECK(line_with(screen(now, {}), "rollout").style == Style::kAlarm);
+  rollout["outcome"] = "took_over";
+  for (const TopLine& line : screen(now, {})) CHECK(line.text.find("rollout") == std::string::npos);
+}
+
 TEST_CASE("a pool without a ready worker stands out, unless it is meant to have none") {
   Json now = status(100, {});
   CHECK(line_with(screen(now, {}), "pool web").style == Style::kHead);

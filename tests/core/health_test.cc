@@ -205,6 +205,7 @@ TEST_CASE("FAULTS 11: a worker that SIGKILL does not end is replaced, up to a bo
 TEST_CASE("FAULTS 45 and 60: after a standstill no worker is killed whose records are only unread") {
   PoolDriver d(pool_of(2));
   d.ready_all();
+  d.advance(seconds(1));
   const Ticket silent = d.accept();
   const Ticket working = d.accept();
   d.busy(working);

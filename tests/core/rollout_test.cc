@@ -136,19 +136,26 @@ TEST_CASE("the generation that takes over brings its own form of start") {
   CHECK_FALSE(f.rollout.trial());
 }
 
-TEST_CASE("without a trial a new generation serves at once, and nothing is reported") {
+TEST_CASE("without a trial a new generation serves at once, until it is proven it only starts") {
   Fixture f;
   CHECK_FALSE(f.rollout.begin(/*with_trial=*/false, f.out));
   CHECK(f.rollout.generation() == 2);
-  CHECK(f.out.empty());
+  CHECK(f.reported() == Stage::kStarts);
+  f.rollout.ready(kNow + seconds(1));
+  CHECK(f.rollout.next_deadline() == kNow + seconds(1));
+  CHECK_FALSE(f.rollout.proof_is_due(kNow));
+  CHECK(f.rollout.proof_is_due(kNow + seconds(1)));
+  f.rollout.proven(f.out);
+  CHECK(f.reported() == Stage::kServes);
+  CHECK_FALSE(f.rollout.next_deadline());
 }
 
 TEST_CASE("an abandoned trial leaves the present generation, and its number is not used again") {
   Fixture f;
-  CHECK_FALSE(f.rollout.abandon_trial());
+  CHECK_FALSE(f.rollout.end_trial());
   (void)f.ready_on_trial();
   CHECK_FALSE(f.passed(kNow));
-  CHECK(f.rollout.abandon_trial() == Generation{2});
+  CHECK(f.rollout.end_trial() == Generation{2});
   CHECK(f.rollout.generation() == 1);
   CHECK_FALSE(f.rollout.next_deadline());
   CHECK(f.rollout.next_generation() == 3);
@@ -158,7 +165,7 @@ TEST_CASE("two generations may finish their work; the third take-over ends the f
   Fixture f;
   CHECK_FALSE(f.rollout.begin(false, f.out));
   (void)f.rollout.begin(true, f.out);
-  (void)f.rollout.abandon_trial();
+  (void)f.rollout.end_trial();
   CHECK_FALSE(f.rollout.begin(false, f.out));
   CHECK(f.rollout.begin(false, f.out) == Generation{2});
   CHECK(f.rollout.begin(false, f.out) == Generation{4});
@@ -172,7 +179,7 @@ TEST_CASE("a generation is forgotten once, when it has no worker left and serves
   f.rollout.forget_unused(f.out);
   CHECK(f.forgotten().empty());
   f.workers.remove(old);
-  (void)f.rollout.abandon_trial();
+  (void)f.rollout.end_trial();
   f.rollout.forget_unused(f.out);
   CHECK(f.forgotten() == std::vector<Generation>{1, 3});
   f.rollout.forget_unused(f.out);

@@ -190,6 +190,23 @@ TEST_CASE("each stage of a rollout is told, and its failure is an error with the
                               "the first worker of generation 2 died: " +
                               describe(crash(), "")});
   CHECK(pool.event<control_event::RolloutStaged>().text == describe(crash(), ""));
+  pool.report(action::ReportRollout{Stage::kAbandoned, 2, {}});
+  CHECK(pool.lines() == Lines{"info    pool web: rollout: the trial of generation 2 is abandoned"});
+  CHECK(pool.event<control_event::RolloutStaged>().stage == Stage::kAbandoned);
+}
+
+TEST_CASE("a generation without a trial says so, and its events tell whether its workers start") {
+  using Stage = action::ReportRollout::Stage;
+  Reports pool;
+  pool.report(action::ReportRollout{Stage::kStarts, 2, {}});
+  CHECK(pool.lines() == Lines{"info    pool web: rollout: generation 2 starts without a trial"});
+  CHECK(pool.event<control_event::RolloutStaged>().stage == Stage::kStarts);
+  pool.report(action::ReportRollout{Stage::kDoesNotStart, 2, crash()});
+  CHECK(pool.lines().empty());  // the death has its own line
+  CHECK(pool.event<control_event::RolloutStaged>().text == describe(crash(), ""));
+  pool.report(action::ReportRollout{Stage::kServes, 2, {}});
+  CHECK(pool.lines() == Lines{"debug   pool web: generation 2 serves"});
+  CHECK(pool.event<control_event::RolloutStaged>().generation == 2);
 }
 
 TEST_CASE("a worker that survives SIGKILL is an error that says whether another worker replaces it") {

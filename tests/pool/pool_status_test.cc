@@ -143,6 +143,26 @@ TEST_CASE("a listener says when it does not accept, and why") {
   CHECK(has_line(to_table(supervisor({status})), "accepted 1204, waiting in the kernel 3 of 128, not acc"));
 }
 
+TEST_CASE("FAULTS 151: the last rollout has a line, and its worker's last lines follow when it has failed") {
+  PoolStatus status = pool();
+  status.rollout = {.generation = 4, .outcome = RolloutOutcome::kFailed, .text = "exited", .output = {"oh"}};
+  status.rollout_ago = seconds(90);
+  const std::vector<std::string> lines = to_table(supervisor({status}));
+  CHECK(lines[3] == "  rollout: generation 4 failed 90.0 s ago: exited");
+  CHECK(lines[4] == "    last wrote: oh");
+  CHECK_FALSE(has_line(to_table(supervisor({pool()})), "rollout"));
+}
+
+TEST_CASE("the summary tells of a rollout that is on trial or has failed") {
+  PoolSummary web{.name = "web", .ready = 2, .target = 2};
+  web.rollout = RolloutOutcome::kOnTrial;
+  CHECK(summary({web}) == "web: 2 of 2 workers ready, 0 busy, 0 queued, rollout on trial");
+  web.rollout = RolloutOutcome::kFailed;
+  CHECK(summary({web}) == "web: 2 of 2 workers ready, 0 busy, 0 queued, rollout failed");
+  web.rollout = RolloutOutcome::kTookOver;
+  CHECK(summary({web}) == "web: 2 of 2 workers ready, 0 busy, 0 queued");
+}
+
 TEST_CASE("a saturated pool says so in its line") {
   PoolStatus status = pool();
   status.saturated = true;

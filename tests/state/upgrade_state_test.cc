@@ -62,6 +62,7 @@ TEST_CASE("each member of the state is listed") {
   check_listed<ListenerState>("ListenerState");
   check_listed<LaunchState>("LaunchState");
   check_listed<PoolState>("PoolState");
+  check_listed<RolloutVerdict>("RolloutVerdict");
   check_listed<RequestState>("RequestState");
   check_listed<SpawnerProcessState>("SpawnerProcessState");
   check_listed<SpawnerState>("SpawnerState");

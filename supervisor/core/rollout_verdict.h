@@ -1,0 +1,35 @@
+// What has become of a pool's last rollout, as plain values. The core reports each step of it
+// (action::ReportRollout), the pool keeps the last one with its words, and an upgrade carries it over.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "supervisor/core/ids.h"
+
+namespace prefork {
+
+enum class RolloutOutcome {
+  kStarting,   ///< it serves without a trial, and none of its workers has been of use yet
+  kOnTrial,    ///< its first worker is on trial
+  kTookOver,   ///< it serves
+  kFailed,     ///< on trial: the generation before it serves on; without a trial: its workers do not start
+  kAbandoned,  ///< its trial was ended before the verdict: the configuration was changed back
+};
+
+struct RolloutVerdict {
+  Generation generation = 0;  ///< 0: nothing is known
+  RolloutOutcome outcome = RolloutOutcome::kStarting;
+  Instant since = {};
+  std::string text = {};                 ///< kFailed: why
+  std::vector<std::string> output = {};  ///< kFailed: the last lines of the worker that failed, if captured
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("generation", self.generation), visit("outcome", self.outcome), visit("since", self.since);
+    visit("text", self.text), visit("output", self.output);
+  }
+};
+
+}  // namespace prefork

@@ -1,0 +1,34 @@
+// Remembers what has become of a pool's last rollout, in words: each report of the core replaces what was
+// known. PoolRunner owns it; the status shows it, and an upgrade in place carries it over.
+#pragma once
+
+#include "supervisor/core/action_report.h"
+#include "supervisor/core/rollout_verdict.h"
+#include "supervisor/workers/process_table.h"
+
+namespace prefork {
+
+class RolloutRecord {
+ public:
+  /// A new pool: its first generation starts.
+  RolloutRecord(Generation first, Instant now) : verdict_{first, RolloutOutcome::kStarting, now} {}
+
+  /// `processes` still has the worker that has failed.
+  void note(const action::ReportRollout& report, const ProcessTable& processes, Instant now);
+  /// The pool has a new configuration. The verdict stays until the next rollout.
+  void configured() { old_one_serves_ = false; }
+  /// The last rollout, to the present configuration, has failed: it is not what the workers that serve are
+  /// started from.
+  [[nodiscard]] bool old_one_serves() const { return old_one_serves_; }
+  [[nodiscard]] const RolloutVerdict& verdict() const { return verdict_; }
+
+  // For an upgrade in place. `serving`: the generation that serves, for the state of a program that kept no
+  // record.
+  void adopt(const RolloutVerdict& verdict, bool old_one_serves, Generation serving);
+
+ private:
+  RolloutVerdict verdict_;
+  bool old_one_serves_ = false;
+};
+
+}  // namespace prefork
