@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -94,6 +95,7 @@ void Supervisor::stop(bool quick) {
 
 void Supervisor::on_before_sleep() {
   pools_.collect_finished();
+  service_.look();
   if (stopping() && pools_.present().empty() && pools_.leaving().empty()) loop_.stop();
   if (upgrader_.ready()) loop_.stop();
   if (log_.waits() && !log_timer_.active()) write_log();
@@ -156,6 +158,11 @@ std::vector<PoolSummary> Supervisor::pool_summaries() const {
   return summaries;
 }
 
+bool Supervisor::serves() const {
+  const auto& pools = pools_.present();
+  return std::all_of(pools.begin(), pools.end(), [](const auto& pool) { return pool->serves(); });
+}
+
 void Supervisor::hear_of_children() {
   spawner_.hear();
   pools_.for_each([](PoolRunner& pool) { pool.hear_introductions(); });
@@ -197,6 +204,7 @@ SupervisorState Supervisor::state() {
   state.status_due = status_writer_.due();
   state.client_descriptors = static_cast<std::uint64_t>(clients_.first());
   state.clients_protected = clients_.are_protected();
+  state.service_ready = service_.ready();
   state.strangers_reaped = reaper_.strangers_reaped();
   state.turn_began = loop_.turns().began();
   state.longest_turn = loop_.turns().longest();
@@ -214,6 +222,7 @@ SupervisorState Supervisor::state() {
 void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& configs) {
   started_at_ = state.started_at;
   reaper_.count_from(state.strangers_reaped);
+  service_.adopt(state.service_ready);
   loop_.turns().adopt(state.turn_began, state.longest_turn);
   control_.adopt(state.control, configs.running.control);
   clients_.adopt(static_cast<int>(state.client_descriptors), state.clients_protected);

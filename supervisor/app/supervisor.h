@@ -81,6 +81,7 @@ class Supervisor final : private Operations,
 
   // ServiceReporter::Subject
   [[nodiscard]] std::vector<PoolSummary> pool_summaries() const override;
+  [[nodiscard]] bool serves() const override;
 
   // Upgrader::Subject
   [[nodiscard]] bool stopping() const override { return pools_.stopping(); }

@@ -32,8 +32,9 @@ struct SupervisorState {
   bool clients_protected = true;  ///< seccomp denies reading from client_descriptors on, if that is not 0
   std::uint64_t client_descriptors = 0;  ///< client sockets have this number or a higher one; 0: any
   std::uint64_t strangers_reaped = 0;
-  Instant turn_began;       ///< the turn of the event loop that the hand-over is part of
-  Duration longest_turn{};  ///< of the event loop
+  bool service_ready = true;  ///< systemd was told so; earlier versions always told
+  Instant turn_began;         ///< the turn of the event loop that the hand-over is part of
+  Duration longest_turn{};    ///< of the event loop
   Carried log_file = Carried::kNone;
   std::string log_waiting;  ///< lines that the reader of the log has not taken yet
   std::uint64_t log_dropped = 0;
@@ -52,7 +53,7 @@ struct SupervisorState {
     visit("last_status", self.last_status), visit("written_at", self.written_at);
     visit("status_due", self.status_due), visit("client_descriptors", self.client_descriptors);
     visit("clients_protected", self.clients_protected);
-    visit("strangers_reaped", self.strangers_reaped);
+    visit("strangers_reaped", self.strangers_reaped), visit("service_ready", self.service_ready);
     visit("turn_began", self.turn_began), visit("longest_turn", self.longest_turn);
     visit("log_file", self.log_file), visit("log_waiting", self.log_waiting),
         visit("log_dropped", self.log_dropped);

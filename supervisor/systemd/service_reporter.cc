@@ -8,18 +8,28 @@
 namespace prefork {
 
 void ServiceReporter::begin() {
-  if (!is_service()) return;
-  tell(ready_notification(summary(supervisor_.pool_summaries())));
-  report_alive();
+  begun_ = is_service();
+  if (!begun_) return;
+  if (ready_) tell_ready();
+  look();
+  report();
+}
+
+void ServiceReporter::look() {
+  if (ready_ || !begun_ || stopping_ || !supervisor_.serves()) return;
+  ready_ = true;
+  tell_ready();
 }
 
 void ServiceReporter::reloading() {
-  if (is_service()) tell(reloading_notification());
+  if (begun_ && ready_) tell(reloading_notification());
 }
 
 void ServiceReporter::reloaded() {
-  if (is_service()) tell(ready_notification(summary(supervisor_.pool_summaries())));
+  if (begun_ && ready_) tell_ready();
 }
+
+void ServiceReporter::tell_ready() { tell(ready_notification(summary(supervisor_.pool_summaries()))); }
 
 void ServiceReporter::stopping() {
   stopping_ = true;
@@ -64,7 +74,8 @@ void ServiceReporter::report_alive() {
   const Duration limit = watchdog_interval();
   const bool alive = limit == Duration::zero() || send(alive_notification());
   if (!alive) ++dropped_;
-  Duration interval = limit > Duration::zero() ? std::min(limit / 2, kInterval) : kInterval;
+  const Duration usual = ready_ ? kInterval : kIntervalAtStart;
+  Duration interval = limit > Duration::zero() ? std::min(limit / 2, usual) : usual;
   if (!alive) interval = std::min(interval, kRetry);
   timer_.start(interval, Callback::to<&ServiceReporter::report>(*this));
 }

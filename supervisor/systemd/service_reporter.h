@@ -25,13 +25,21 @@ class ServiceReporter {
     virtual ~Subject() = default;
     /// One for each pool of the configuration.
     [[nodiscard]] virtual std::vector<PoolSummary> pool_summaries() const = 0;
+    /// Each of these pools has a ready worker, or is to have none.
+    [[nodiscard]] virtual bool serves() const = 0;
   };
 
   ServiceReporter(const Loop& loop, Log& log, const Subject& supervisor)
       : log_(log), supervisor_(supervisor), timer_(loop), retry_(loop) {}
 
-  /// Reports that the supervisor is ready, and from now on its state at intervals.
+  /// Reports the state from now on, and that the supervisor is ready as soon as it serves.
   void begin();
+  /// Looks whether it serves now.
+  void look();
+  // For an upgrade in place: whether it has ever been ready.
+  [[nodiscard]] bool ready() const { return ready_; }
+  void adopt(bool ready) { ready_ = ready; }
+  // A reload before the supervisor is ready is not reported: for systemd it is still being started.
   void reloading();
   /// Whether the reload was applied or refused.
   void reloaded();
@@ -40,12 +48,14 @@ class ServiceReporter {
 
  private:
   static constexpr Duration kInterval = std::chrono::seconds(10);
+  static constexpr Duration kIntervalAtStart = std::chrono::seconds(1);
   static constexpr Duration kRetry = std::chrono::seconds(1);
   /// Changes of state that wait: two reloads and the end. Older ones mean nothing any more.
   static constexpr std::size_t kMaxUnsent = 5;
 
   /// A change of state.
   void tell(std::string notification);
+  void tell_ready();
   void send_unsent();
   /// False: systemd does not read. The first such failure and the end of it are logged.
   bool send(const std::string& notification);
@@ -55,6 +65,8 @@ class ServiceReporter {
 
   Log& log_;
   const Subject& supervisor_;
+  bool begun_ = false;
+  bool ready_ = false;
   bool stopping_ = false;
   std::deque<std::string> unsent_;  ///< changes of state, the oldest first
   bool heard_ = true;               ///< systemd has taken the last notification

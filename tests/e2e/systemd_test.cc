@@ -16,6 +16,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include "proto/fd.h"
 #include "tests/support/client.h"
@@ -71,8 +72,8 @@ struct Listener {
     std::strcpy(address.sun_path, path.c_str());
     REQUIRE(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
   }
-  /// Waits until a notification has this assignment; the notification.
-  std::string wait_for(const std::string& assignment) const {
+  /// Waits until a notification has this assignment; the notification. With `none`: none before has that one.
+  std::string wait_for(const std::string& assignment, const std::string& none = {}) const {
     for (;;) {
       pollfd state{.fd = socket.get(), .events = POLLIN, .revents = 0};
       REQUIRE_MESSAGE(::poll(&state, 1, 20'000) == 1, assignment);
@@ -81,6 +82,7 @@ struct Listener {
       REQUIRE(size > 0);
       const std::string text(buffer.data(), static_cast<std::size_t>(size));
       if (('\n' + text + '\n').find('\n' + assignment) != std::string::npos) return text;
+      if (!none.empty()) CHECK_MESSAGE(text.find(none) == std::string::npos, text);
     }
   }
   Fd socket;
@@ -175,13 +177,54 @@ TEST_CASE("systemd is told when it is ready, reloads, lives and stops") {
   CHECK(supervisor.await_exit() == 0);
 }
 
+TEST_CASE("FAULTS 153: systemd is told that the supervisor is ready when each pool has a ready worker") {
+  const TestDirectory files;
+  const Listener listener(files.at("notify"));
+  const std::vector<std::string> waits = scripted({"gate:go", "ready", "loop"});
+  SupervisorUnderTest supervisor(
+      pools_text({{"at_once", {}}, {"later", {.command = waits}}, {"none", {.workers = 0}}}),
+      {.listeners = 3, .environment = {"NOTIFY_SOCKET=" + files.at("notify")}});
+  const std::string not_ready =
+      "STATUS=at_once: 1 of 1 workers ready, 0 busy, 0 queued; later: 0 of 1 workers";
+  (void)listener.wait_for(not_ready, "READY=1");
+  supervisor.signal(SIGHUP);
+  (void)supervisor.wait_for_event("reload");
+  supervisor.upgrade();
+  supervisor.gates().open("go");
+  const std::string ready = listener.wait_for("READY=1", "RELOADING=1");
+  CHECK(ready.find("later: 1 of 1 workers ready") != std::string::npos);
+  CHECK(ready.find("none: 0 of 0 workers ready") != std::string::npos);
+}
+
+TEST_CASE(
+    "FAULTS 154: a reload is over for systemd when it is applied, and the status tells of its rollout") {
+  const TestDirectory files;
+  const Listener listener(files.at("notify"));
+  PoolText pool{.workers = 1};
+  SupervisorUnderTest supervisor(pool.text(), {.environment = {"NOTIFY_SOCKET=" + files.at("notify")}});
+  (void)listener.wait_for("READY=1");
+  pool.command = scripted({"gate:go", "die:KILL"});
+  supervisor.rewrite_config(pool);
+  supervisor.signal(SIGHUP);
+  CHECK(listener.wait_for("RELOADING=1").find("MONOTONIC_USEC=") != std::string::npos);
+  CHECK(listener.wait_for("READY=1").find(", rollout on trial") != std::string::npos);
+  supervisor.gates().open("go");
+  supervisor.wait_for_event("rollout", where("stage", "failed"));
+  supervisor.rewrite_config("{");
+  supervisor.signal(SIGHUP);
+  (void)listener.wait_for("RELOADING=1");
+  CHECK(listener.wait_for("READY=1").find("1 of 1 workers ready, 0 busy, 0 queued, rollout failed") !=
+        std::string::npos);
+}
+
 TEST_CASE("the units of the examples are valid, and give away little") {
   const TestDirectory files;
   std::string service = unit("supervisor@.service");
   const std::string installed = "/usr/local/bin/supervisor";
-  const std::size_t at = service.find(installed);
+  std::size_t at = service.find(installed);
   REQUIRE(at != std::string::npos);
-  service.replace(at, installed.size(), "/bin/true");  // it must be there
+  for (; at != std::string::npos; at = service.find(installed))
+    service.replace(at, installed.size(), "/bin/true");  // it must be there
   const std::string service_file = files.write("supervisor@web.service", service);
   const std::string socket_file = files.write("supervisor@web.socket", unit("supervisor@.socket"));
   int status = 0;
