@@ -52,7 +52,8 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
 
 PoolRunner::Reload PoolRunner::effect_of(const PoolConfig& config, bool changed) const {
   const Rollout& rollout = pool_.lifecycle().rollout();
-  const bool differs = rollout_.old_one_serves() || (rollout.trial() && changed);  // what serves, from config()
+  const bool differs =
+      rollout_.old_one_serves() || (rollout.trial() && changed);  // what serves, from config()
   if (differs && rollout.start() == config.start &&
       workers_.start_from(to_launches(config), rollout.generation())) {
     return changed ? Reload::kAlreadyRun : Reload::kStay;

@@ -76,7 +76,7 @@ TEST_CASE("a worker that dies within its first second leaves the proof to the ne
 TEST_CASE("a new generation takes the place of one that does not start, without a trial") {
   YoungPool d(1);
   d.exit(d.started.back());
-  d.handle(event::SettingsChanged{YoungPool::of(1), true});
+  d.handle(event::SettingsChanged{YoungPool::of(1), event::SettingsChanged::Workers::kReplaced});
   CHECK(d.reported(Stage::kStarts, 2) == 1);
   d.advance(seconds(5));
   d.ready(d.started.back());
@@ -100,9 +100,9 @@ TEST_CASE("a trial that another generation replaces is abandoned, and one that h
   YoungPool d(1);
   d.ready_all();
   d.advance(seconds(1));
-  d.handle(event::SettingsChanged{YoungPool::of(1), true});
+  d.handle(event::SettingsChanged{YoungPool::of(1), event::SettingsChanged::Workers::kReplaced});
   CHECK(d.reported(Stage::kTrial, 2) == 1);
-  d.handle(event::SettingsChanged{YoungPool::of(1), true});
+  d.handle(event::SettingsChanged{YoungPool::of(1), event::SettingsChanged::Workers::kReplaced});
   CHECK(d.reported(Stage::kAbandoned, 2) == 1);
   CHECK(d.reported(Stage::kTrial, 3) == 1);
   d.exit(d.started.back());
