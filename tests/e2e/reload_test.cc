@@ -272,7 +272,7 @@ TEST_CASE("a new command that does not work leaves the old workers serving, unti
   SUBCASE("it never gets ready") { pool.command = scripted({"gate:never"}); }
   supervisor.rewrite_config(pool);
   supervisor.signal(SIGHUP);
-  if (pool.command[0] == "/bin/false") supervisor.wait_for_event("rollout", where("stage", "failed"));
+  supervisor.wait_for_event("rollout", where("stage", pool.command[0] == "/bin/false" ? "failed" : "trial"));
   load.wait_for_answers(100);
   const PoolTable meanwhile = supervisor.pool();
   for (const pid_t pid : pids) {
