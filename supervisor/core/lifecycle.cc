@@ -100,6 +100,10 @@ void Lifecycle::served(WorkerRow& row, Instant now, Actions& out) {
   if (policy_.in_trouble() && row.started_at >= policy_.last_failure()) starts_are_proven(out);
 }
 
+void Lifecycle::progressed(const WorkerRow& row) {
+  if (rollout_.on_trial(row)) note_change();
+}
+
 void Lifecycle::ponged(WorkerRow& row, Instant now) { upkeep_.ponged(row, now); }
 
 void Lifecycle::stopped(WorkerRow& row, bool stopped) {

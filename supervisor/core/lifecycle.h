@@ -50,6 +50,8 @@ class Lifecycle {
   void released(WorkerRow& row, Instant now);
   /// The worker has finished a connection.
   void served(WorkerRow& row, Instant now, Actions& out);
+  /// The worker has sent Progress for a connection.
+  void progressed(const WorkerRow& row);
   void ponged(WorkerRow& row, Instant now);
   void stopped(WorkerRow& row, bool stopped);
   void measured(WorkerRow& row, std::uint64_t rss);

@@ -105,6 +105,8 @@ void Pool::on(const event::WorkerProgress& event, Instant now, Actions& out) {
   if (row == nullptr) return;
   if (const auto wrong = dispatcher_.progress(*row, event.ticket, now)) {
     violated(*row, *wrong, event.ticket.value, now, out);
+  } else {
+    lifecycle_.progressed(*row);
   }
 }
 
