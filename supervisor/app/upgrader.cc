@@ -70,8 +70,9 @@ void Upgrader::go_on() {
 }
 
 void Upgrader::cancel() {
-  const bool waits = retry_.active();
+  const bool waits = retry_.active() || check_.running();
   retry_.stop();
+  check_.stop();
   if (!std::exchange(due_, false) && !waits) return;
   log_.hold(false);
   upgrade_refused("the supervisor is stopping");
@@ -100,7 +101,7 @@ void Upgrader::hand_over() {
   // From here on signals wait for the next program. Signals that have been caught before are handled first.
   block_signals();
   loop_.run_once();
-  if (!subject_.settled()) {
+  if (!subject_.stopping() && !subject_.settled()) {
     due_ = true;  // one of the signals was for a reload
   } else if (auto replaced = replace_by_proven(); !replaced) {
     due_ = false;

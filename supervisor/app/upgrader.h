@@ -59,7 +59,7 @@ class Upgrader final : private UpgradeCheck::Owner {
   [[nodiscard]] Result<void> begin();
   /// The same for a signal.
   void request() { (void)begin(); }  // a signal has no answer
-  /// The supervisor stops: an upgrade that is due is refused.
+  /// The supervisor stops: an upgrade that is under way is refused at once.
   void cancel();
 
   /// The new program has passed the examination, and takes over as soon as it is ready().

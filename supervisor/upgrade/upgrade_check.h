@@ -35,6 +35,8 @@ class UpgradeCheck final : private ChildProgram::Owner {
   /// Runs `program --adopt-check 3` with `state` as descriptor 3. The owner gets the outcome later, unless
   /// this returns an error. Not while one is running().
   [[nodiscard]] Result<void> start(const std::string& program, const Fd& state);
+  /// Ends it; the owner is not told.
+  void stop() { child_.abandon(); }
   [[nodiscard]] bool running() const { return child_.running(); }
   /// As in ChildProgram
   [[nodiscard]] pid_t pid() const { return child_.pid(); }

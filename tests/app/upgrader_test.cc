@@ -169,6 +169,23 @@ TEST_CASE("a stop refuses an upgrade that is due, once") {
   CHECK(subject.refusals == Texts{"the supervisor is stopping"});
 }
 
+TEST_CASE("a stop ends an examination that is under way, and refuses the upgrade at once") {
+  Subject subject(kHangs);
+  REQUIRE(subject.upgrader.start().ok());
+  subject.upgrader.cancel();
+  CHECK(subject.upgrader.child() == 0);
+  CHECK(subject.refusals == Texts{"the supervisor is stopping"});
+}
+
+TEST_CASE("a hand-over that finds the supervisor stopping does not wait for its listeners") {
+  Subject subject(kAccepts);
+  subject.examine();
+  subject.is_stopping = subject.unsettled = true;
+  subject.upgrader.hand_over();
+  CHECK_FALSE(subject.upgrader.due());
+  CHECK(subject.refusals == Texts{"the supervisor is stopping"});
+}
+
 TEST_CASE("a program that was replaced after its examination does not take over") {
   Subject subject(kAccepts);
   subject.examine();
