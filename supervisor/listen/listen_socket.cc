@@ -132,7 +132,8 @@ Result<void> ListenSocket::take_over(ListenSocket& shared_from) {
   lost_file_ = std::exchange(shared_from.lost_file_, 0);
   shared_from.given_away_ = true;
   if (address_ == shared_from.address_) return {};
-  if (address_.kind == ListenAddress::Kind::kUnixPath) {
+  // Without its file there is nothing to set them on: what is at the path is another's.
+  if (address_.kind == ListenAddress::Kind::kUnixPath && lost_file_ == 0) {
     const auto expected = file_ ? std::optional(file_->inode()) : std::nullopt;
     const auto file = SocketFile::open(address_.path, socket_.get(), expected);
     if (!file) return Error{"listen " + address_.text() + ": " + file.error().message()};

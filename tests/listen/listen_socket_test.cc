@@ -393,6 +393,23 @@ TEST_CASE("FAULTS 113: the mode of a unix socket is not set on what another has 
   CHECK((status.st_mode & 07777U) == 0600);
 }
 
+TEST_CASE("FAULTS 113: nor on what was put there before an upgrade") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  const ListenSocket before = opened("unix:" + path);
+  REQUIRE(::unlink(path.c_str()) == 0);
+  const Fd other = leave_stale_socket(path);
+  REQUIRE(::chmod(path.c_str(), 0600) == 0);
+  ListenSocket socket = ListenSocket::adopt(before.address(), Fd(::dup(before.descriptor())), before.file());
+  ListenAddress address = before.address();
+  address.mode = 0666;
+  auto shared = socket.share(address);
+  REQUIRE(shared.ok());
+  CHECK(shared.value().take_over(socket).ok());
+  CHECK(mode_of(path) == 0600);
+  CHECK(shared.value().file_is_gone());
+}
+
 TEST_CASE(
     "FAULTS 113: however fast a new unix socket is replaced by a link, the link's target keeps its mode") {
   const TempDirectory directory;
