@@ -27,6 +27,13 @@ int connect_error(const std::string& path) {
   return connected || errno == EAGAIN ? 0 : errno;  // EAGAIN: its backlog is full
 }
 
+/// Gives the file its name again, unless another process has taken the name meanwhile.
+void put_back(const std::string& aside, const std::string& path) {
+  if (::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) return;
+  // EINVAL: a file system that cannot, such as NFS. A second name does not replace anything either.
+  if (errno == EINVAL && ::link(aside.c_str(), path.c_str()) == 0) (void)::unlink(aside.c_str());
+}
+
 Error in_use() { return Error{"Address already in use; another process listens there"}; }
 
 }  // namespace
@@ -57,7 +64,7 @@ Result<void> remove_stale_socket(const std::string& path) {
     (void)::unlink(aside.c_str());
     return {};
   }
-  (void)::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
+  put_back(aside, path);
   return in_use();
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <functional>
@@ -36,6 +37,8 @@ namespace {
 /// What another process does just before the next rename() or listen() of this one.
 std::function<void()> before_rename;
 std::function<void()> before_listen;
+/// As on NFS.
+bool renames_without_flags = false;
 
 void let_happen(std::function<void()>& next) {
   if (const auto happen = std::exchange(next, nullptr)) happen();
@@ -47,6 +50,14 @@ void let_happen(std::function<void()>& next) {
 extern "C" int rename(const char* from, const char* to) noexcept {
   let_happen(before_rename);
   return ::renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+extern "C" int renameat2(int from_at, const char* from, int to_at, const char* to,
+                         unsigned int flags) noexcept {
+  if (renames_without_flags && flags != 0) {
+    errno = EINVAL;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_renameat2, from_at, from, to_at, to, flags));
 }
 extern "C" int listen(int socket, int backlog) noexcept {
   let_happen(before_listen);
@@ -268,8 +279,11 @@ TEST_CASE("FAULTS 76: a stale socket that another supervisor has just replaced i
   const std::string path = directory.at("pool.sock");
   (void)leave_stale_socket(path);
   std::optional<ListenSocket> first;
+  SUBCASE("") {}
+  SUBCASE("on a file system that cannot rename without replacing") { renames_without_flags = true; }
   before_rename = [&] { first.emplace(opened("unix:" + path)); };
   CHECK(contains(refusal("unix:" + path, /*more=*/2), "Address already in use"));
+  renames_without_flags = false;
   REQUIRE(first);
   CHECK_FALSE(first->file_is_gone());
   CHECK(connect_to(*first).valid());
