@@ -148,6 +148,7 @@ FileWriter::Written NonBlockingSink::write_now(std::string_view text) const {
 FileWriter::Written NonBlockingSink::write_in_thread(std::string_view text) {
   if (const auto result = writer_.take_written(); result && result->size != 0) return *result;
   if (held_ || !writer_.idle()) return {0, 0};
+  if (!through_writer_) return write_now(text);
   writer_.begin(whole_lines(text));
   return writer_.take_written().value_or(FileWriter::Written{});
 }

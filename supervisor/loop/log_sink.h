@@ -83,7 +83,7 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   /// As write(2), but 0 instead of blocking, and -1 when the descriptor has no reader any more.
   std::ptrdiff_t write_some(std::string_view text);
   FileWriter::Written write_now(std::string_view text) const;
-  /// The result of the write that was begun before, or begins one.
+  /// The result of the write that was begun before; else begins one, if lines are still the thread's.
   FileWriter::Written write_in_thread(std::string_view text);
 
   int descriptor_;

@@ -189,5 +189,26 @@ TEST_CASE("lines go back to standard error when there is no log file any more") 
   CHECK(log.sink().file() == -1);
 }
 
+TEST_CASE("the thread of a log file writes nothing to a pipe that lines go back to") {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const Fd out(ends[0]);
+  const Fd in(ends[1]);
+  Log log(in.get());
+  const TempDirectory directory;
+  REQUIRE(log.never_wait());
+  REQUIRE(go_on(log, directory.at("log")));
+  const Fd filler(
+      ::open(("/proc/self/fd/" + std::to_string(in.get())).c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  const std::string page(4096, 'x');
+  while (::write(filler.get(), page.data(), page.size()) > 0) {
+  }
+  log.sink().go_on_in("", Fd());
+  log.write_line("elsewhere");
+  log.write_rest(std::chrono::milliseconds(100));
+  CHECK_FALSE(log.writing());
+  CHECK(log.waiting() == "elsewhere\n");
+}
+
 }  // namespace
 }  // namespace prefork
