@@ -40,7 +40,7 @@ Result<Adoption> read_adoption(int descriptor, const CommandSearch& search) {
 
 /// Refuses when this program does not understand the running spawner and cannot start another one.
 Result<void> check_spawner(const Adoption& adoption) {
-  if (adoption.state.spawner.launch_format == kLaunchFormat) return {};
+  if (speaks_launch_format(adoption.state.spawner.launch_format)) return {};
   if (adoption.state.client_descriptors != 0 && adoption.state.clients_protected) {
     return Error{
         "this version starts workers in another way, and what the supervisor starts for that would have its "

@@ -178,7 +178,7 @@ std::string object_of(const LaunchReply& reply, const Launch& launch) {
 
 }  // namespace
 
-std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch) {
+std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch, std::uint32_t format) {
   Writer writer;
   writer.number(key.pool);
   writer.number(key.worker);
@@ -197,7 +197,7 @@ std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch
   writer.number(launch.batch_is_default ? 1 : 0);
   writer.number(launch.oom_score_is_default ? 1 : 0);
   writer.number(launch.captured ? 1 : 0);
-  write(writer, launch.pin);
+  if (format != kUnpinnedLaunchFormat) write(writer, launch.pin);
   return writer.take();
 }
 
@@ -220,7 +220,7 @@ std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes) {
   request.launch.batch_is_default = reader.number() != 0;
   request.launch.oom_score_is_default = reader.number() != 0;
   request.launch.captured = reader.number() != 0;
-  request.launch.pin = read_pin(reader);
+  if (!reader.complete()) request.launch.pin = read_pin(reader);
   if (!reader.complete()) return std::nullopt;
   return request;
 }

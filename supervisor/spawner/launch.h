@@ -47,6 +47,12 @@ struct LaunchPin {
 
 /// The format of requests and answers: raised by one with each change of them.
 inline constexpr std::uint32_t kLaunchFormat = 4;
+/// The format before: the same without Launch::pin.
+inline constexpr std::uint32_t kUnpinnedLaunchFormat = 3;
+/// Whether this program can use a spawner of an earlier version, with requests in its format.
+constexpr bool speaks_launch_format(std::uint32_t format) {
+  return format == kLaunchFormat || format == kUnpinnedLaunchFormat;
+}
 
 struct Launch {
   std::string executable;  ///< absolute path
@@ -68,7 +74,8 @@ struct Launch {
 
 /// The request to start a worker from `launch`. The worker's end of its channel is attached, and after it, if
 /// the worker's output is to be captured, what becomes its descriptors 1 and 2.
-[[nodiscard]] std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch);
+[[nodiscard]] std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch,
+                                                    std::uint32_t format = kLaunchFormat);
 /// A message of this one byte, instead of a request: from now on start no worker as root. Irrevocable.
 inline constexpr std::byte kRenounceRoot{'R'};
 /// A message of this one byte, with a socket attached: fork a standby, which serves that socket and has
@@ -80,6 +87,7 @@ struct LaunchRequest {
   LaunchKey key;
   Launch launch;
 };
+/// Of either format.
 [[nodiscard]] std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes);
 
 /// "exec /srv/app: No such file or directory", "set oom_score_adj to 200: Read-only file system".

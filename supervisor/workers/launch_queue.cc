@@ -40,7 +40,7 @@ void LaunchQueue::adopt(const SpawnerState& state) {
     const LaunchKey key{request.pool, request.worker};
     Fd channel(static_cast<int>(request.channel));
     Fd output(static_cast<int>(request.output));
-    if (state.launch_format != kLaunchFormat) {
+    if (!speaks_launch_format(state.launch_format)) {
       in_flight_.push_back(key);
       continue;
     }

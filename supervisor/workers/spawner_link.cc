@@ -57,7 +57,7 @@ void SpawnerLink::remove(std::uint64_t key) {
 }
 
 void SpawnerLink::launch(const LaunchKey& key, const Launch& launch, Fd channel, Fd output) {
-  requests_.push({key, encode_request(key, launch), std::move(channel), std::move(output)});
+  requests_.push({key, encode_request(key, launch, format_), std::move(channel), std::move(output)});
   send_requests();
 }
 
@@ -198,6 +198,7 @@ void SpawnerLink::restart() {
     retry_.start(kRetry, Callback::to<&SpawnerLink::restart>(*this));
     return;
   }
+  format_ = kLaunchFormat;
   active_.begin(std::move(started).value());
   ask_for_standby();
   send_requests();
@@ -212,7 +213,7 @@ void SpawnerLink::give_up_requests() {
 
 SpawnerState SpawnerLink::state() const {
   SpawnerState state;
-  state.launch_format = kLaunchFormat;
+  state.launch_format = format_;
   state.active = active_.state();
   state.standby = standby_.state();
   state.last_key = last_key_;
@@ -224,14 +225,23 @@ SpawnerProcess SpawnerLink::process_of(const SpawnerState& state) {
   SpawnerProcess process{Fd(static_cast<int>(state.active.socket)), Fd(static_cast<int>(state.active.pidfd)),
                          static_cast<pid_t>(state.active.pid)};
   // One that speaks another format ends when its socket closes.
-  return state.launch_format == kLaunchFormat ? std::move(process) : SpawnerProcess{};
+  return speaks_launch_format(state.launch_format) ? std::move(process) : SpawnerProcess{};
 }
 
 void SpawnerLink::adopt(const SpawnerState& state) {
   active_.adopt_start(state.active.started_at);
   last_key_ = state.last_key;
   standby_.adopt(state.standby);
-  if (state.launch_format != kLaunchFormat) (void)standby_.take();  // as of the active one
+  if (speaks_launch_format(state.launch_format)) {
+    format_ = state.launch_format;
+  } else {
+    (void)standby_.take();  // as of the active one
+  }
+  if (format_ == kUnpinnedLaunchFormat) {
+    log_.warn(
+        "the spawner is of an earlier version: until the supervisor is restarted, workers are started from "
+        "what the configured paths lead to at that time");
+  }
   requests_.adopt(state);
 }
 

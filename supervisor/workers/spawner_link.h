@@ -109,6 +109,7 @@ class SpawnerLink {
   rlimit descriptors_;
   std::map<std::uint64_t, Requester*> requesters_;
   std::uint64_t last_key_ = 0;
+  std::uint32_t format_ = kLaunchFormat;  ///< of the spawners, which an earlier version may have started
   LaunchQueue requests_;
   std::uint64_t answers_ = 0;   ///< that have been heard
   std::set<LaunchStep> lacks_;  ///< defaults that workers go without: each is logged once

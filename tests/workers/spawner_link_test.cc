@@ -256,5 +256,38 @@ TEST_CASE("a requester that was removed is told nothing any more") {
   CHECK(linked.heard_nothing());
 }
 
+TEST_CASE("FAULTS 156: a spawner of an earlier version is kept, and gets requests that it understands") {
+  SpawnerState carried;
+  carried.launch_format = kUnpinnedLaunchFormat;
+  carried.active.pid = 4711;
+  CHECK(SpawnerLink::process_of(carried).pid == 4711);
+
+  Linked linked(kNever);
+  SpawnerState state = linked.link().state();
+  state.launch_format = kUnpinnedLaunchFormat;
+  linked.link().adopt(state);
+  CHECK(linked.logged("the spawner is of an earlier version"));
+  linked.ask_for(1);
+  linked.await_started(1);
+  CHECK(linked.link().state().launch_format == kUnpinnedLaunchFormat);
+
+  REQUIRE(::kill(linked.link().pid(), SIGKILL) == 0);
+  linked.run_until("another one is started", [&] { return linked.logged("starting another"); });
+  linked.ask_for(2);
+  linked.await_started(2);
+  CHECK(linked.link().state().launch_format == kLaunchFormat);
+}
+
+TEST_CASE("FAULTS 156: a request in the earlier format is the same without the pinned program") {
+  const Launch plain{.executable = "/srv/app", .argv = {"app"}, .environment = {"A=1"}, .directory = "/srv"};
+  Launch pinned = plain;
+  pinned.pin = {"/srv/1/app", "/srv/1", 1, 2, 3, 4};
+  const auto sent = [&](std::uint32_t format) {
+    return decode_request(encode_request({1, 2}, pinned, format)).value().launch;
+  };
+  CHECK(sent(kLaunchFormat) == pinned);
+  CHECK(sent(kUnpinnedLaunchFormat) == plain);
+}
+
 }  // namespace
 }  // namespace prefork
