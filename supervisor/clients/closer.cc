@@ -53,11 +53,12 @@ void Closer::on_results() {
 void Closer::on_timer() {
   std::vector<SocketJob> stuck;
   if (!threads_.check(stuck)) complain();
+  const bool idle = threads_.idle();  // asked first: what ends from now on has its result taken next time
   if (!results_event_.valid()) on_results();  // no descriptor was free for it
   for (const SocketJob& job : stuck) {
     if (const auto owner = owners_.find(job.owner); owner != owners_.end()) owner->second->stuck(job);
   }
-  if (!threads_.idle()) timer_.start(CloserThreads::kSlowAfter, Callback::to<&Closer::on_timer>(*this));
+  if (!idle) timer_.start(CloserThreads::kSlowAfter, Callback::to<&Closer::on_timer>(*this));
 }
 
 void Closer::complain() {

@@ -4,7 +4,10 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -15,6 +18,17 @@
 #include "tests/support/socket_lock.h"
 #include "tests/support/sockets.h"
 #include "tests/support/traps.h"
+
+namespace {
+bool no_descriptor_is_free = false;
+}
+
+// In the place of libc's.
+extern "C" int eventfd(unsigned int count, int flags) noexcept {
+  if (!no_descriptor_is_free) return static_cast<int>(::syscall(SYS_eventfd2, count, flags));
+  errno = EMFILE;
+  return -1;
+}
 
 namespace prefork {
 namespace {
@@ -171,6 +185,40 @@ TEST_CASE(
   if (what == What::kClose || what == What::kCut) (void)pair.server.release();
   CHECK(jobs.closer.settle(kPatience));
   CHECK(jobs.longest_turn() < kAtOnce);
+}
+
+/// While it is told of its first job, the second one ends.
+struct SlowToHear final : Closer::Owner {
+  void done(SocketJob& /*job*/) override {
+    ++told;
+    lock.release();
+    eventually("the other job is done", [this] { return closer->idle(); });
+  }
+  void stuck(const SocketJob& /*job*/) override {}
+
+  TcpPair locked = tcp_pair();
+  SocketLock lock{locked.server.get()};
+  Closer* closer = nullptr;
+  int told = 0;
+};
+
+TEST_CASE("FAULTS 140: without a descriptor for results, one that comes while others are told is told, too") {
+  Loop loop;
+  Log log(2);
+  const TcpPair pair = tcp_pair();
+  SlowToHear owner;
+  if (!owner.lock.held()) return;
+  no_descriptor_is_free = true;
+  Closer closer(loop, log);
+  no_descriptor_is_free = false;
+  owner.closer = &closer;
+  const std::uint64_t key = closer.add(owner);
+  closer.submit({.what = What::kMeasure, .socket = pair.server.get(), .owner = key});
+  closer.submit({.what = What::kMeasure, .socket = owner.locked.server.get(), .owner = key});
+  eventually("both are told", [&] {
+    loop.run_once();
+    return owner.told == 2;
+  });
 }
 
 TEST_CASE("an owner that is gone is told nothing") {
