@@ -117,7 +117,7 @@ class Supervisor final : private Operations,
   SpawnerLink spawner_;
   OomCounter oom_;
   ChildTable children_;
-  OutputShare output_;
+  SharedTurns output_;
   ControlSocket control_;
   PoolSet pools_;
   ServiceReporter service_;

@@ -8,9 +8,10 @@
 
 namespace prefork {
 
-ControlConnection::ControlConnection(const Loop& loop, Operations& operations, const EventHistory& history,
-                                     Fd socket)
-    : operations_(operations),
+ControlConnection::ControlConnection(const Loop& loop, SharedTurns& turns, Operations& operations,
+                                     const EventHistory& history, Fd socket)
+    : turns_(turns),
+      operations_(operations),
       history_(history),
       socket_(std::move(socket)),
       read_watcher_(loop),
@@ -31,10 +32,10 @@ void ControlConnection::on_readable() {
   }
   if (received == 0) return finish();
   input_.append({buffer.data(), static_cast<std::size_t>(received)});
-  handle_next();
+  go_on();
 }
 
-void ControlConnection::handle_next() {
+void ControlConnection::step() {
   if (answer_) return answer_next();
   if (input_.too_long()) return refuse_long_line();
   const auto line = input_.take();
@@ -58,11 +59,9 @@ void ControlConnection::answer_next() {
 void ControlConnection::go_on() {
   if (over() || finishing_) return;
   if (awaited_) return read_watcher_.stop();
-  // The next line, or the next piece, waits for the next iteration of the loop: other connections get their
-  // turn.
   if (answer_ || input_.ready() || input_.too_long()) {
     read_watcher_.stop();
-    next_timer_.start(Duration::zero(), Callback::to<&ControlConnection::handle_next>(*this));
+    next_timer_.start(Duration::zero(), Callback::to<&ControlConnection::request_turn>(*this));
   } else if (!read_watcher_.active()) {
     read_watcher_.start(socket_.get(), Callback::to<&ControlConnection::on_readable>(*this));
   }
@@ -121,6 +120,7 @@ void ControlConnection::finish() {
 }
 
 void ControlConnection::close() {
+  turns_.forget(*this);
   read_watcher_.stop();
   write_watcher_.stop();
   next_timer_.stop();

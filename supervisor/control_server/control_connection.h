@@ -1,7 +1,7 @@
 // One connection of a client to the control socket: reads requests, a line each, and sends answers and
-// events. Everything is bounded: one request, or one piece of an answer, per iteration of the loop; lines of
-// at most RequestLines::kMaxLine bytes, and a client that does not read its answers is disconnected. While a
-// request awaits a reload, the next one waits.
+// events. Everything is bounded: one request, or one piece of an answer, at a time, in turn with the other
+// clients; lines of at most RequestLines::kMaxLine bytes, and a client that does not read its answers is
+// disconnected. While a request awaits a reload, the next one waits.
 #pragma once
 
 #include <cstddef>
@@ -15,16 +15,19 @@
 #include "supervisor/control/methods.h"
 #include "supervisor/control/request_lines.h"
 #include "supervisor/loop/loop.h"
+#include "supervisor/loop/shared_turns.h"
 
 namespace prefork {
 
-class ControlConnection final : private Caller {
+class ControlConnection final : private Caller, private SharedTurns::Member {
  public:
   /// Maximum unsent output: with so much waiting, the next line closes the connection.
   static constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
 
-  ControlConnection(const Loop& loop, Operations& operations, const EventHistory& history, Fd socket);
-  ~ControlConnection() override = default;
+  /// `turns`: those of all clients.
+  ControlConnection(const Loop& loop, SharedTurns& turns, Operations& operations, const EventHistory& history,
+                    Fd socket);
+  ~ControlConnection() override { turns_.forget(*this); }
   ControlConnection(const ControlConnection&) = delete;
   ControlConnection& operator=(const ControlConnection&) = delete;
 
@@ -45,10 +48,12 @@ class ControlConnection final : private Caller {
   void await_reload(std::uint64_t round, const std::string& id) override { awaited_ = {round, id}; }
 
   void on_readable();
-  void handle_next();
+  void request_turn() { (void)turns_.request(*this); }
+  /// Handles the next request, or makes the next piece of an answer.
+  void step() override;
   void answer_next();
-  /// To the next request or the next piece, in the next iteration of the loop, when there is one and no
-  /// reload is awaited.
+  /// To the next request or the next piece, when there is one and no reload is awaited. It waits for the next
+  /// iteration of the loop at least.
   void go_on();
   void refuse_long_line();
   void send(std::string_view text);
@@ -62,6 +67,7 @@ class ControlConnection final : private Caller {
     std::string id;  ///< of the request, as JSON
   };
 
+  SharedTurns& turns_;
   Operations& operations_;
   const EventHistory& history_;
   RequestLines input_;
@@ -75,7 +81,7 @@ class ControlConnection final : private Caller {
   Fd socket_;
   ReadWatcher read_watcher_;
   WriteWatcher write_watcher_;
-  TimerWatcher next_timer_;  ///< active while an answer is being made, or input_ holds a whole line
+  TimerWatcher next_timer_;  ///< after it the connection requests a turn
 };
 
 }  // namespace prefork

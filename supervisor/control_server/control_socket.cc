@@ -23,7 +23,7 @@ std::optional<ucred> peer_of(const Fd& socket) {
 }  // namespace
 
 ControlSocket::ControlSocket(const Loop& loop, Log& log, Operations& operations)
-    : loop_(loop), log_(log), operations_(operations), before_sleep_(loop) {
+    : loop_(loop), log_(log), operations_(operations), turns_(loop), before_sleep_(loop) {
   before_sleep_.start(Callback::to<&ControlSocket::on_before_sleep>(*this));
 }
 
@@ -67,7 +67,8 @@ void ControlSocket::accepted(Fd socket, ClientAddress /*client*/, ListenerIndex 
     return refuse(socket, ControlError::kTooMany,
                   std::to_string(kMaxClients) + " clients are connected already; no more are allowed");
   }
-  clients_.push_back(std::make_unique<ControlConnection>(loop_, operations_, history_, std::move(socket)));
+  clients_.push_back(
+      std::make_unique<ControlConnection>(loop_, turns_, operations_, history_, std::move(socket)));
 }
 
 void ControlSocket::refuse(const Fd& socket, ControlError code, const std::string& why) {

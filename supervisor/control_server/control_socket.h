@@ -55,6 +55,7 @@ class ControlSocket final : public EventSink, private Listener::Owner {
   const Loop& loop_;
   Log& log_;
   Operations& operations_;
+  SharedTurns turns_;  ///< a client's answer costs more the more workers there are
   EventHistory history_;
   std::vector<std::unique_ptr<ControlConnection>> clients_;
   ClientDescriptors any_;  ///< no lowest number: the supervisor reads the sockets of control clients

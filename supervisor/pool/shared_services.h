@@ -7,10 +7,10 @@
 #include "supervisor/loop/callback.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
+#include "supervisor/loop/shared_turns.h"
 #include "supervisor/system/client_descriptors.h"
 #include "supervisor/system/oom_counter.h"
 #include "supervisor/workers/child_table.h"
-#include "supervisor/workers/output_share.h"
 #include "supervisor/workers/spawner_link.h"
 
 namespace prefork {
@@ -24,7 +24,7 @@ struct SharedServices {
   EventSink& events;
   OomCounter& oom;
   ChildTable& children;
-  OutputShare& output;
+  SharedTurns& output;
   Closer& closer;
   Callback out_of_descriptors;  ///< a listener needs a client descriptor: the pools free some
 };

@@ -21,7 +21,7 @@ Result<WorkerOutput::Ends> WorkerOutput::make_pipe() {
   return pipe;
 }
 
-WorkerOutput::WorkerOutput(const Loop& loop, Log& log, OutputShare& share, const std::size_t& max_line,
+WorkerOutput::WorkerOutput(const Loop& loop, Log& log, SharedTurns& share, const std::size_t& max_line,
                            Fd pipe, bool shared)
     : log_(log),
       share_(share),
@@ -32,7 +32,7 @@ WorkerOutput::WorkerOutput(const Loop& loop, Log& log, OutputShare& share, const
       pause_(loop),
       report_(loop) {}
 
-WorkerOutput::WorkerOutput(const Loop& loop, Log& log, OutputShare& share, const std::size_t& max_line,
+WorkerOutput::WorkerOutput(const Loop& loop, Log& log, SharedTurns& share, const std::size_t& max_line,
                            const OutputState& state)
     : WorkerOutput(loop, log, share, max_line, Fd(static_cast<int>(state.pipe)), state.shared) {
   std::vector<std::string> none;
@@ -71,7 +71,7 @@ void WorkerOutput::on_readable() {
   if (!share_.request(*this)) watcher_.stop();
 }
 
-void WorkerOutput::read_output() {
+void WorkerOutput::step() {
   const bool more = read_some(lines_.exhausted_at(current_time()) ? kChunk : kChunkToLog);
   if (!more || !lines_.exhausted()) {
     if (!watcher_.active()) watch();

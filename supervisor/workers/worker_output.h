@@ -12,13 +12,13 @@
 #include "proto/result.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
+#include "supervisor/loop/shared_turns.h"
 #include "supervisor/state/worker_state.h"
 #include "supervisor/workers/output_lines.h"
-#include "supervisor/workers/output_share.h"
 
 namespace prefork {
 
-class WorkerOutput final : private OutputShare::Reader {
+class WorkerOutput final : private SharedTurns::Member {
  public:
   /// The end to keep, non-blocking, and the worker's end.
   struct Ends {
@@ -28,10 +28,10 @@ class WorkerOutput final : private OutputShare::Reader {
 
   /// `max_line`: see OutputLines. `shared`: a template's pipe; the workers that it forks write there too, and
   /// may outlive it.
-  WorkerOutput(const Loop& loop, Log& log, OutputShare& share, const std::size_t& max_line, Fd pipe,
+  WorkerOutput(const Loop& loop, Log& log, SharedTurns& share, const std::size_t& max_line, Fd pipe,
                bool shared);
   /// The pipe of the program before, at an upgrade in place.
-  WorkerOutput(const Loop& loop, Log& log, OutputShare& share, const std::size_t& max_line,
+  WorkerOutput(const Loop& loop, Log& log, SharedTurns& share, const std::size_t& max_line,
                const OutputState& state);
   ~WorkerOutput() { share_.forget(*this); }
   [[nodiscard]] OutputState state() const {
@@ -63,7 +63,7 @@ class WorkerOutput final : private OutputShare::Reader {
   static constexpr Duration kReportDropped = std::chrono::seconds(1);
 
   void on_readable();
-  void read_output() override;
+  void step() override;
   void watch();
   void on_report_dropped();
   /// Reads once, `size` bytes at most. False: nothing more can be read, now or ever.
@@ -71,7 +71,7 @@ class WorkerOutput final : private OutputShare::Reader {
   void write(const std::vector<std::string>& lines);
 
   Log& log_;
-  OutputShare& share_;
+  SharedTurns& share_;
   bool shared_;
   std::string name_;
   OutputLines lines_;

@@ -46,7 +46,7 @@ class WorkerProcess {
     OomCounter& oom;
     Datagram& datagram;  ///< one for all workers: what handles it must cause no further receive
     ChildTable& children;
-    OutputShare& output;
+    SharedTurns& output;
     Closer& closer;    ///< of descriptors that workers send
     std::string pool;  ///< "web": the lines that its worker 4711 writes begin with "web[4711]"
     const std::size_t& output_line_max;  ///< see OutputLines; a reload may change it

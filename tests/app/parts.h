@@ -13,7 +13,7 @@
 namespace prefork::test {
 
 /// The control socket has no clients here, so it never asks for anything.
-class NoOperations final : public Operations {
+class NoOperations : public Operations {
  public:
   [[nodiscard]] SupervisorStatus status() const override { return {}; }
   [[nodiscard]] Result<std::uint64_t> reload() override { return std::uint64_t{0}; }
@@ -35,7 +35,7 @@ struct Parts {
   SpawnerLink spawner{loop, log, clients, SpawnerProcess{}, rlimit{}};
   OomCounter oom{""};
   ChildTable children;
-  OutputShare output{loop};
+  SharedTurns output{loop};
   NoOperations operations;
   ControlSocket control{loop, log, operations};
   PoolSet pools{{loop, log, spawner, clients, datagram, control, oom, children, output, closer, Callback()}};

@@ -61,7 +61,7 @@ class Workers final : private CoreEventSink, private EventSink {
   OomCounter oom_{directory_.file("memory.events", "oom_kill 0\n")};
   Datagram datagram_;
   ChildTable children_;
-  OutputShare output_{loop_};
+  SharedTurns output_{loop_};
   Closer closer_{loop_, log_};
   Pool core_{settings(), 1, current_time()};
   ProcessTable processes_;

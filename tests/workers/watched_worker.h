@@ -184,7 +184,7 @@ class Watched final : private WorkerProcess::Owner {
   OomCounter oom_{directory_.file("memory.events", "oom_kill 0\n")};
   Datagram datagram_;
   ChildTable children_;
-  OutputShare output_{loop_};
+  SharedTurns output_{loop_};
   Closer closer_{loop_, log_};
   std::size_t output_line_max_ = 8192;
   WorkerProcess::Services services_{loop_,     log_,    spawner_, oom_,  datagram_,

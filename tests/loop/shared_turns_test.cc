@@ -1,5 +1,5 @@
 // Readers of output take turns, in a share of the loop's time.
-#include "supervisor/workers/output_share.h"
+#include "supervisor/loop/shared_turns.h"
 
 #include <doctest/doctest.h>
 
@@ -17,13 +17,13 @@ namespace {
 using namespace std::chrono_literals;
 
 /// A worker that always has more to be read, which takes some time.
-class Flood final : public OutputShare::Reader {
+class Flood final : public SharedTurns::Member {
  public:
-  Flood(const Loop& loop, OutputShare& share) : share_(share), readable_(loop) { watch(); }
+  Flood(const Loop& loop, SharedTurns& share) : share_(share), readable_(loop) { watch(); }
   ~Flood() { share_.forget(*this); }
   Flood(const Flood&) = delete;
   Flood& operator=(const Flood&) = delete;
-  void read_output() override {
+  void step() override {
     ++reads;
     const Duration end = processor_time() + 200us;
     while (processor_time() < end) {
@@ -36,7 +36,7 @@ class Flood final : public OutputShare::Reader {
   void watch() { readable_.start(0ms, Callback::to<&Flood::on_readable>(*this)); }
   void on_readable() { (void)share_.request(*this); }
 
-  OutputShare& share_;
+  SharedTurns& share_;
   TimerWatcher readable_;
 };
 
@@ -53,7 +53,7 @@ struct Floods {
   }
 
   Loop loop;
-  OutputShare share{loop};
+  SharedTurns share{loop};
   std::vector<std::unique_ptr<Flood>> all;
   int turns_counted = 0;
   BeforeSleepWatcher turns{loop};
@@ -85,7 +85,7 @@ TEST_CASE("a reader that is destroyed while it waits is not read") {
 
 TEST_CASE("reading that cannot wait is paid for by what can") {
   Loop loop;
-  OutputShare share(loop);
+  SharedTurns share(loop);
   loop.run_once();
   CHECK_FALSE(share.overdrawn());
   share.spent(10ms);
