@@ -39,9 +39,17 @@ std::optional<ActiveSpawner::Answer> ActiveSpawner::receive() {
   Passed passed = receive_passing(process_.socket.get(), std::as_writable_bytes(std::span(&answer.reply, 1)),
                                   MSG_DONTWAIT);
   if (passed.size < 0 && errno != EAGAIN) reply_watcher_.pause();  // memory is short: the answer waits
+  if (passed.size == 0) end_of_answers();
   if (passed.size != static_cast<ssize_t>(sizeof(answer.reply))) return std::nullopt;
   answer.pidfd = std::move(passed.descriptor);
   return answer;
+}
+
+void ActiveSpawner::end_of_answers() {
+  // Until its death is noticed the socket would be readable without end.
+  reply_watcher_.stop();
+  (void)kill();
+  expect_answer();
 }
 
 void ActiveSpawner::expect_answer() {

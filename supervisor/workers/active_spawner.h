@@ -75,6 +75,8 @@ class ActiveSpawner {
   /// spawner that was paused as well can have answered.
   static constexpr int kParts = 2;
 
+  /// The process has closed its end of the socket: it is dying, or useless.
+  void end_of_answers();
   void on_exit();
   void start_part();
   void on_part_over();

@@ -77,6 +77,7 @@ void SpawnerLink::send_requests() {
     const LaunchQueue::Request* request = requests_.next();
     if (request == nullptr) return;
     if (active_.send(request->bytes, request->channel.get(), request->output.get()) < 0) {
+      if (errno == EPIPE) return;  // it is about to be replaced
       // An answer makes room. When none is awaited, what is short now may not be short in a moment.
       if (!requests_.awaits_answers()) {
         log_.warn("the spawner cannot be asked for a worker now: {}", std::generic_category().message(errno));

@@ -234,6 +234,19 @@ TEST_CASE("FAULTS 70: a spawner that does not answer is kept while there is no s
   CHECK(linked.link().pid() == only);
 }
 
+TEST_CASE("FAULTS 164: a spawner that has closed its socket, but does not end, is killed and replaced") {
+  Linked linked(kNever, [](SpawnerProcess& spawner) {
+    REQUIRE(::kill(spawner.pid, SIGSTOP) == 0);
+    auto ends = make_spawner_socket();
+    REQUIRE(ends.ok());
+    spawner.socket = std::move(ends.value().first);
+  });
+  linked.link().begin();
+  linked.ask_for(1);
+  linked.await_started(1);
+  CHECK_FALSE(linked.logged("cannot be asked"));
+}
+
 TEST_CASE("a spawner that is stopped for a moment only is not replaced") {
   Linked linked(kNever);
   linked.begin_with_standby();
