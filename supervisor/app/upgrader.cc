@@ -39,7 +39,8 @@ Result<void> Upgrader::begin() {
 
 Result<void> Upgrader::start() {
   if (subject_.stopping()) return Error{"the supervisor is stopping"};
-  if (check_.running() || due_ || retry_.active()) return Error{"another upgrade is under way"};
+  if (check_.running() || due_ || handing_over_ || retry_.active())
+    return Error{"another upgrade is under way"};
   blocked_ = 0;
   return examine();
 }
@@ -100,7 +101,9 @@ void Upgrader::hand_over() {
   due_ = false;
   // From here on signals wait for the next program. Signals that have been caught before are handled first.
   block_signals();
+  handing_over_ = true;
   loop_.run_once();
+  handing_over_ = false;
   if (!subject_.stopping() && !subject_.settled()) {
     due_ = true;  // one of the signals was for a reload
   } else if (auto replaced = replace_by_proven(); !replaced) {

@@ -97,7 +97,8 @@ class Upgrader final : private UpgradeCheck::Owner {
   std::optional<FileIdentity> examined_;  ///< the file that check_ has started last
   std::set<std::string> examined_texts_;  ///< the texts of configurations that it has examined
   bool due_ = false;
-  int blocked_ = 0;  ///< how often in a row a call on a client's socket was under way
+  bool handing_over_ = false;  ///< another request would replace what examined_ says of the proven program
+  int blocked_ = 0;            ///< how often in a row a call on a client's socket was under way
   TimerWatcher retry_;
   UpgradeCheck check_;
 };

@@ -38,6 +38,10 @@ struct Subject final : public Upgrader::Subject, public EventSink {
     if (!refusals.empty() || (upgrader.due() && !blocked)) return loop.stop();
     timer.start(std::chrono::milliseconds(5), Callback::to<&Subject::look>(*this));
   }
+  void deploy_again() {
+    install(kRefuses);
+    upgrader.request();
+  }
   void examine() {
     REQUIRE(upgrader.start().ok());
     run();
@@ -195,6 +199,20 @@ TEST_CASE("a program that was replaced after its examination does not take over"
   CHECK(subject.refusals ==
         Texts{subject.program + " was replaced once more while it was examined; try again"});
   CHECK(subject.final_states == 0);
+}
+
+TEST_CASE(
+    "FAULTS 163: a request at the moment of the hand-over is refused, and no other program takes over") {
+  Subject subject(kAccepts);
+  subject.examine();
+  REQUIRE(subject.upgrader.due());
+  TimerWatcher signal(subject.loop);
+  signal.start(Duration::zero(), Callback::to<&Subject::deploy_again>(subject));
+  subject.upgrader.hand_over();
+  CHECK(subject.upgrader.child() == 0);
+  CHECK(subject.refusals ==
+        Texts{"another upgrade is under way",
+              subject.program + " was replaced once more while it was examined; try again"});
 }
 
 TEST_CASE("a hand-over waits for a listener that a reload has removed at the last moment") {
