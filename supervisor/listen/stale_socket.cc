@@ -48,7 +48,9 @@ Result<void> remove_stale_socket(const std::string& path) {
     return Error{
         "there is something else at that path, which is not a socket; remove it or choose another path"};
   }
-  if (const int error = connect_error(path); error != ECONNREFUSED)
+  const int error = connect_error(path);
+  if (error == ENOENT) return {};  // another process that starts has just removed it
+  if (error != ECONNREFUSED)
     return error == 0 ? Result<void>(in_use()) : Result<void>(system_error("connect", error));
 
   // By now the path may have the socket of another process that starts, or this socket may have begun to

@@ -34,7 +34,8 @@
 
 namespace {
 
-/// What another process does just before the next rename() or listen() of this one.
+/// What another process does just before the next connect(), rename() or listen() of this one.
+std::function<void()> before_connect;
 std::function<void()> before_rename;
 std::function<void()> before_listen;
 /// As on NFS.
@@ -47,6 +48,10 @@ void let_happen(std::function<void()>& next) {
 }  // namespace
 
 // In the place of libc's.
+extern "C" int connect(int socket, const sockaddr* name, socklen_t size) {
+  let_happen(before_connect);
+  return static_cast<int>(::syscall(SYS_connect, socket, name, size));
+}
 extern "C" int rename(const char* from, const char* to) noexcept {
   let_happen(before_rename);
   return ::renameat(AT_FDCWD, from, AT_FDCWD, to);
@@ -308,6 +313,14 @@ TEST_CASE("FAULTS 76: a new socket that another supervisor has taken for stale i
       contains(refusal("unix:" + path, /*more=*/2), "another process has taken the path at the same moment"));
   REQUIRE(other);
   CHECK_FALSE(other->file_is_gone());
+}
+
+TEST_CASE("FAULTS 76: a stale socket that another supervisor has just removed does not end the start") {
+  const TempDirectory directory;
+  const std::string path = directory.at("pool.sock");
+  (void)leave_stale_socket(path);
+  before_connect = [&] { REQUIRE(::unlink(path.c_str()) == 0); };
+  CHECK(connect_to(opened("unix:" + path)).valid());
 }
 
 TEST_CASE("FAULTS 75: a lock that another process has on a socket's directory does not matter") {
