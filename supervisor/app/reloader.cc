@@ -87,7 +87,7 @@ Result<void> Reloader::apply(const Config& config, const std::vector<std::string
   use_control(config, std::move(control).value(), changes);
   std::vector<std::vector<ListenSocket>> sockets;
   for (std::size_t i = 0; i < config.pools.size(); ++i)
-    sockets.push_back(take_over(config.pools[i], std::move(opened.value()[i])));
+    sockets.push_back(take_over(config.pools[i], std::move(opened.value()[i]), changes));
   for (std::size_t i = 0; i < config.pools.size(); ++i)
     apply_pool(config.pools[i], config.stop_timeout, std::move(sockets[i]), changes);
   remove_pools_missing_in(config, changes);
@@ -128,13 +128,15 @@ void Reloader::remove_pools_missing_in(const Config& config, Changes& changes) {
   }
 }
 
-std::vector<ListenSocket> Reloader::take_over(const PoolConfig& config, SocketOpener::PoolSockets opened) {
+std::vector<ListenSocket> Reloader::take_over(const PoolConfig& config, SocketOpener::PoolSockets opened,
+                                              Changes& changes) {
   std::vector<ListenSocket> sockets;
   for (SocketOpener::Opened& one : opened) {
     if (one.running == nullptr) {
       parts_.log.info("{}: listening on {}", LogSubject{.pool = config.name}, one.socket.name());
     } else if (auto taken = one.socket.take_over(*one.running); !taken) {
-      parts_.log.error("{}", taken.error().message());
+      parts_.log.error("{}; this listener stays as it was until the next reload", taken.error().message());
+      changes.push_back(taken.error().message() + "; this listener stays as it was until the next reload");
     }
     sockets.push_back(std::move(one.socket));
   }

@@ -132,6 +132,13 @@ Result<void> ListenSocket::take_over(ListenSocket& shared_from) {
   lost_file_ = std::exchange(shared_from.lost_file_, 0);
   shared_from.given_away_ = true;
   if (address_ == shared_from.address_) return {};
+  auto adapted = adapt();
+  // What is not in force yet is tried again by the next reload.
+  if (!adapted) address_ = shared_from.address_;
+  return adapted;
+}
+
+Result<void> ListenSocket::adapt() const {
   // Without its file there is nothing to set them on: what is at the path is another's.
   if (address_.kind == ListenAddress::Kind::kUnixPath && lost_file_ == 0) {
     const auto expected = file_ ? std::optional(file_->inode()) : std::nullopt;

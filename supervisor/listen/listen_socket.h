@@ -73,6 +73,8 @@ class ListenSocket {
   [[nodiscard]] Result<void> bind_tcp(std::uint16_t port);
   [[nodiscard]] Result<void> bind_unix();
   [[nodiscard]] Result<void> set_permissions(const SocketFile& file) const;
+  /// Gives the open socket the owner, the mode and the backlog of its address.
+  [[nodiscard]] Result<void> adapt() const;
   [[nodiscard]] Result<void> listen() const;
 
   ListenAddress address_;

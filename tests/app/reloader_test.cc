@@ -209,9 +209,10 @@ struct WithFiles {
   TempDirectory sockets;
   std::string path = sockets.at("pool.sock");
   std::string control = sockets.at("control.sock");
-  [[nodiscard]] std::string text() const {
-    return text_of(R"("web": {"listen": "unix:)" + path + R"(", "command": ["/bin/true"], "workers": 0})",
-                   R"("control": ")" + control + R"(", )");
+  [[nodiscard]] std::string text(const std::string& mode = "0666", const std::string& more = "") const {
+    return text_of(R"("web": {"listen": {"address": "unix:)" + path + R"(", "mode": ")" + mode +
+                       R"("}, "command": ["/bin/true"], "workers": 0})",
+                   R"("control": ")" + control + R"(", )" + more);
   }
 };
 
@@ -261,6 +262,30 @@ TEST_CASE("FAULTS 77: a socket whose path another process has taken goes on with
   CHECK(reloading.pools.find("web")->status().listeners.at(0).file_missing);
   CHECK_FALSE(other.value().file_is_gone());
   CHECK(connects(files.path));
+}
+
+TEST_CASE("FAULTS 162: a mode that a reload cannot set is set by the next one, and the verdict says so") {
+  const WithFiles files;
+  Reloading reloading(files.text("0666"));
+  const auto mode = [&] {
+    struct stat status {};
+    REQUIRE(::lstat(files.path.c_str(), &status) == 0);
+    return status.st_mode & 07777U;
+  };
+  const std::string second_name = files.sockets.at("second.sock");
+  REQUIRE(::link(files.path.c_str(), second_name.c_str()) == 0);
+  const ReloadVerdict verdict = reloading.reload(files.text("0600"));
+  CHECK(verdict.applied);
+  REQUIRE_FALSE(verdict.changes.empty());
+  CHECK(
+      verdict.changes.front() ==
+      "listen unix:" + files.path +
+          ": something else has been put in the place of the socket; this listener stays as it was until the "
+          "next reload");
+  CHECK(mode() == 0666);
+  REQUIRE(::unlink(second_name.c_str()) == 0);
+  CHECK(reloading.reload(files.text("0600")).applied);
+  CHECK(mode() == 0600);
 }
 
 TEST_CASE("FAULTS 97: a control socket whose file was removed is opened anew by a reload") {
