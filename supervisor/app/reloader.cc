@@ -69,10 +69,11 @@ Result<void> Reloader::apply(const Config& config, const std::vector<std::string
   // The control socket first: it shows best that another supervisor runs with the file.
   auto control = open_control(config);
   if (!control) return control.error();
-  auto opened = SocketOpener(parts_.log, parts_.pools, source_.activated).open(config);
-  if (!opened) return opened.error();
   auto log_file = open_log_file(config);
   if (!log_file) return log_file.error();
+  // Clients connect to a new socket at once, and lose their connection if it is closed again: hence the last.
+  auto opened = SocketOpener(parts_.log, parts_.pools, source_.activated).open(config);
+  if (!opened) return opened.error();
   for (const std::string& warning : warnings) parts_.log.warn("{}", warning);
   if (auto settled = settle_privileges(config, at_start, parts_.spawner, parts_.log); !settled)
     return settled;

@@ -288,6 +288,24 @@ TEST_CASE("FAULTS 162: a mode that a reload cannot set is set by the next one, a
   CHECK(mode() == 0600);
 }
 
+TEST_CASE("FAULTS 127: a reload that is refused for its log file has opened no socket meanwhile") {
+  const WithFiles files;
+  Reloading reloading(files.text());
+  REQUIRE(::unlink(files.path.c_str()) == 0);
+  const auto last_change = [&] {
+    struct stat status {};
+    REQUIRE(::stat(files.sockets.path().c_str(), &status) == 0);
+    return std::pair(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  };
+  const auto before = last_change();
+  const std::string too_long = files.sockets.at(std::string(300, 'x'));
+  const ReloadVerdict verdict =
+      reloading.reload(files.text("0666", R"("log": {"file": ")" + too_long + R"("}, )"));
+  REQUIRE_FALSE(verdict.applied);
+  CHECK(verdict.mistakes.front().ends_with("cannot be opened: File name too long"));
+  CHECK(last_change() == before);
+}
+
 TEST_CASE("FAULTS 97: a control socket whose file was removed is opened anew by a reload") {
   const WithFiles files;
   Reloading reloading(files.text());
