@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <utility>
 
 #include "supervisor/loop/signals.h"
@@ -25,6 +26,14 @@ TurnMeter& turns_of(struct ev_loop* loop) { return static_cast<Loop*>(ev_userdat
 void before_poll(struct ev_loop* loop) noexcept { turns_of(loop).end(current_time()); }
 void after_poll(struct ev_loop* loop) noexcept { turns_of(loop).begin(current_time()); }
 
+// libev cannot go on without a new epoll descriptor. It wants one after an event of a descriptor that is
+// closed here and open in another process. It asks again when this returns; without this it would end the
+// program.
+void before_another_attempt(const char* /*call*/) noexcept {
+  const timespec moment{0, 10'000'000};
+  (void)::nanosleep(&moment, nullptr);
+}
+
 }  // namespace
 
 Loop::Loop() : loop_(ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV)) {
@@ -33,6 +42,7 @@ Loop::Loop() : loop_(ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV)) {
     std::abort();
   }
   ev_set_userdata(loop_, this);
+  ev_set_syserr_cb(before_another_attempt);
   ev_set_loop_release_cb(loop_, before_poll, after_poll);
   signals_ = std::make_unique<Signals>(*this);
 }

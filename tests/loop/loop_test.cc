@@ -23,8 +23,17 @@ namespace {
 /// This many of the next calls of epoll_ctl(2) for that descriptor fail in this program.
 int failing_watches = 0;
 int failing_descriptor = -1;
+/// And this many of the next calls of epoll_create1(2).
+int failing_epolls = 0;
 
 }  // namespace
+
+extern "C" int epoll_create1(int flags) noexcept {
+  if (failing_epolls == 0) return static_cast<int>(::syscall(SYS_epoll_create1, flags));
+  --failing_epolls;
+  errno = ENOMEM;
+  return -1;
+}
 
 extern "C" int epoll_ctl(int epoll, int operation, int descriptor, epoll_event* event) noexcept {
   if (failing_watches == 0 || descriptor != failing_descriptor)
@@ -251,6 +260,25 @@ struct Twins {
   TimerWatcher one, two;
   int calls = 0;
 };
+
+TEST_CASE("FAULTS 165: the loop asks again for an epoll descriptor that the kernel refuses") {
+  Loop loop;
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+  const Fd in(ends[1]);
+  // As if another process had it: its events go on after it is closed here.
+  const Fd copy(::fcntl(ends[0], F_DUPFD_CLOEXEC, 0));
+  {
+    Fd out(ends[0]);
+    ReadWatcher watcher(loop);
+    watcher.start(out.get(), Callback());
+    loop.run_once();
+  }
+  REQUIRE(::write(in.get(), "x", 1) == 1);
+  failing_epolls = 2;
+  for (int turn = 0; turn < 3; ++turn) loop.run_once();
+  CHECK(failing_epolls == 0);
+}
 
 TEST_CASE("a timer whose delay is over is active until it has called back") {
   Loop loop;
