@@ -76,12 +76,12 @@ void PoolReporter::report(const action::ReportRollout& report) const {
           about_, report.generation, why);
       return;
     case Stage::kAbandoned:
-      log_.info("pool {}: rollout: the trial of generation {} is abandoned", pool_, report.generation);
+      log_.info("{}: rollout: the trial of generation {} is abandoned", about_, report.generation);
       return;
     case Stage::kStarts:
-      log_.info("pool {}: rollout: generation {} starts without a trial", pool_, report.generation);
+      log_.info("{}: rollout: generation {} starts without a trial", about_, report.generation);
       return;
-    case Stage::kServes: log_.debug("pool {}: generation {} serves", pool_, report.generation); return;
+    case Stage::kServes: log_.debug("{}: generation {} serves", about_, report.generation); return;
     case Stage::kDoesNotStart: return;  // the death is a line of its own, and so is the delay that follows
   }
 }

@@ -68,6 +68,7 @@ class Reports {
     return event;
   }
   [[nodiscard]] bool no_event() const { return events_.published.empty(); }
+  void use_json() { log_.set_format(LogFormat::kJson); }
   [[nodiscard]] const PoolReporter& reporter() const { return reporter_; }
   [[nodiscard]] WorkerId add(WorkerRole role) { return workers_.add(role, 1, Instant{}).id; }
   /// `pid`: 0: the spawner has not answered.
@@ -207,6 +208,22 @@ TEST_CASE("a generation without a trial says so, and its events tell whether its
   pool.report(action::ReportRollout{Stage::kServes, 2, {}});
   CHECK(pool.lines() == Lines{"debug   pool web: generation 2 serves"});
   CHECK(pool.event<control_event::RolloutStaged>().generation == 2);
+}
+
+TEST_CASE("each line about a rollout has the pool as a member in the JSON log") {
+  using Stage = action::ReportRollout::Stage;
+  Reports pool;
+  pool.use_json();
+  for (const Stage stage : {Stage::kTrial, Stage::kTakesOver, Stage::kFailed, Stage::kAbandoned,
+                            Stage::kStarts, Stage::kServes}) {
+    pool.report(action::ReportRollout{stage, 2, {}});
+  }
+  const Lines lines = pool.lines();
+  CHECK(lines.size() == 6);
+  for (const std::string& line : lines) {
+    CAPTURE(line);
+    CHECK(line.ends_with(R"("pool":"web"})"));
+  }
 }
 
 TEST_CASE("a worker that survives SIGKILL is an error that says whether another worker replaces it") {
