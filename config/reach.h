@@ -1,6 +1,6 @@
 // Tells what the user of the present process cannot reach: what root checks, others may not be able to use.
-// `supervisor check` asks as each of the users that matter, and the supervisor asks as itself once it has
-// given up root.
+// `supervisor check` asks as each of the users that matter, and a start as the user that it will become, each
+// in a process of its own.
 #pragma once
 
 #include <string>

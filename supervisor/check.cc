@@ -83,7 +83,9 @@ Lines warnings_of(const Config& config, const std::string& file) {
   append(warnings, privilege_warnings(config, file, as_root));
   if (as_root && every_pool_has_user(config)) {
     auto faults = lines_as(own_identity(config, file), [&] { return reload_faults(config, file); });
-    if (faults) append(warnings, std::move(faults).value());
+    append(warnings,
+           faults ? std::move(faults).value()
+                  : Lines{file + ": whether it can be reloaded is not checked: " + faults.error().message()});
   }
   append(warnings, bind_faults(config, file));
   return warnings;

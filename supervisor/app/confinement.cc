@@ -8,6 +8,7 @@
 #include "config/reach.h"
 #include "config/warnings.h"
 #include "supervisor/app/descriptor_budget.h"
+#include "supervisor/system/as_user.h"
 #include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/give_up_root.h"
 #include "supervisor/system/worker_users.h"
@@ -21,12 +22,17 @@ Identity own_identity(const Config& config, const std::string& config_file) {
 
 StartAnswers ask_at_start(const Config& config, const std::string& config_file) {
   StartAnswers answers;
-  answers.config_file = config_file;
   const bool as_root = can_change_user(0);
   answers.warnings = privilege_warnings(config, config_file, as_root);
   for (std::string& warning : setting_warnings(config, config_file))
     answers.warnings.push_back(std::move(warning));
-  if (as_root && every_pool_has_user(config)) answers.become = own_identity(config, config_file);
+  if (as_root && every_pool_has_user(config)) {
+    answers.become = own_identity(config, config_file);
+    auto faults = lines_as(answers.become, [&] { return reload_faults(config, config_file); });
+    // Without an answer nothing is warned of: giving up root then fails, too, and says why.
+    for (std::string& fault : faults ? faults.value() : std::vector<std::string>())
+      answers.warnings.push_back(std::move(fault));
+  }
   return answers;
 }
 
@@ -43,7 +49,6 @@ Result<void> settle_privileges(const Config& config, const StartAnswers* at_star
   if (auto renounced = spawner.renounce_root(); !renounced) return renounced;
   if (auto given_up = give_up_root(at_start->become); !given_up) return given_up;
   log.info("gave up root: user {}, group {} from now on", ::geteuid(), ::getegid());
-  for (const std::string& fault : reload_faults(config, at_start->config_file)) log.warn("{}", fault);
   return {};
 }
 

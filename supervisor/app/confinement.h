@@ -20,7 +20,6 @@ namespace prefork {
 /// What a start asks the machine beside the configuration. Asked before signals have handlers: a user
 /// database or a disk may not answer, and a signal is to end the process meanwhile.
 struct StartAnswers {
-  std::string config_file;
   std::vector<std::string> warnings;
   Identity become = {};  ///< the supervisor's identity if it gives up root
 };

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -25,6 +27,8 @@ bool become_user(const Identity& identity) {
 [[noreturn]] void report_to(const Fd& pipe, const Identity& identity,
                             const std::function<std::vector<std::string>()>& act) {
   if (!become_user(identity)) ::_exit(1);
+  // A disk may not answer. Set now: a change of the user would undo it.
+  (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::string text;
   for (const std::string& line : act()) text += line + '\n';
   std::string_view rest = text;
@@ -63,6 +67,7 @@ Result<std::vector<std::string>> lines_as(const Identity& identity,
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
+  if (WIFSIGNALED(status)) return Error{"the process that checks it was killed"};
   if (status != 0) return Error{"cannot become user " + std::to_string(identity.uid)};
   std::vector<std::string> lines;
   for (std::string line; std::getline(text, line);) lines.push_back(std::move(line));

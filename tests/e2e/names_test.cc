@@ -1,8 +1,11 @@
 // Name servers and user databases that do not answer: what the supervisor does meanwhile.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "tests/support/client.h"
@@ -72,6 +75,29 @@ TEST_CASE("FAULTS 91: SIGTERM ends a supervisor that looks for a user without an
                                  with_slow_names(false));
   (void)supervisor.gates().wait_for_marks("asked");
   CHECK(supervisor.stop() == -SIGTERM);
+}
+
+TEST_CASE(
+    "FAULTS 91: SIGTERM ends a supervisor that waits for a disk, to see what its user can reach there") {
+  if (::geteuid() != 0) return;
+  const TestDirectory files;
+  REQUIRE(::chmod(files.path().c_str(), 0755) == 0);
+  std::filesystem::create_directories(files.at("slow-way/data"));
+  SupervisorUnderTest::Options options = with_slow_names(false);
+  options.in_child = [] {
+    // The process that waits is of another user, and leaves a mark.
+    const std::filesystem::path gates = std::getenv("GATES");
+    (void)::chmod(gates.parent_path().c_str(), 0755);
+    (void)::chmod(gates.c_str(), 0777);
+  };
+  SupervisorUnderTest supervisor(
+      PoolText{.more = R"("user": "4711", "group": "4712", "supervisor_user": "5001", "directory": ")" +
+                       files.at("slow-way/data") + '"'}
+          .text(),
+      options);
+  const pid_t waits = supervisor.gates().wait_for_marks("asked").back();
+  CHECK(supervisor.stop() == -SIGTERM);
+  eventually("the process that waits has ended", [&] { return !is_alive(waits); });
 }
 
 TEST_CASE("FAULTS 87: while a reload waits for a name, all goes on; in the end it is refused with the name") {

@@ -70,6 +70,13 @@ int open(const char* path, int flags, ...) {  // NOLINT(cert-dcl50-cpp): as the 
   return real(path, flags, mode);
 }
 
+/// The disk with the directory "slow-way".
+int access(const char* path, int mode) {
+  static const auto real = next<decltype(access)>("access");
+  if (std::string_view(path).ends_with("/slow-way")) wait_for_answer();
+  return real(path, mode);
+}
+
 /// The host "slow.test" is 127.0.0.1.
 int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** found) {
   static const auto real = next<decltype(getaddrinfo)>("getaddrinfo");
