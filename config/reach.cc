@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "config/key_place.h"
+#include "config/relative_path.h"
 #include "config/schema_words.h"
 
 namespace prefork {
@@ -61,7 +62,9 @@ std::vector<std::string> reload_faults(const Config& config, const std::string& 
                           std::to_string(::geteuid()) + ", see supervisor_user): ";
   const std::string then = "; until then every reload is refused";
   std::vector<std::string> faults;
-  if (const auto why = closed(file, R_OK, "let the user read it (chmod o+r, or chgrp and chmod g+r)"))
+  // The supervisor opens it by its whole path, wherever this command was started.
+  if (const auto why =
+          closed(absolute_path(file), R_OK, "let the user read it (chmod o+r, or chgrp and chmod g+r)"))
     faults.push_back(file + ": cannot be read" + who + *why + then);
   for (const PoolConfig& pool : config.pools) {
     const auto add = [&](const char* key, const std::string& why) {

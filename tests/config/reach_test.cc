@@ -116,6 +116,14 @@ TEST_CASE("FAULTS 149: a file, a program or a way to a directory that a reload c
   CHECK(place.reload().empty());
   place.open("app/worker", 0700);
   CHECK(place.reload().starts_with(place.file + ": /command: cannot be checked by the user, "));
+  place.open("app/worker", 0755);
+  // A relative name leads there, the whole path does not: the supervisor uses that.
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(place.directory.path());
+  place.open("", 0700);
+  const std::string closed = as_stranger([&] { return reload_faults(place.config, "pool.json"); });
+  std::filesystem::current_path(before);
+  CHECK(closed.starts_with("pool.json: cannot be read by the user, "));
 }
 
 TEST_SUITE_END();
