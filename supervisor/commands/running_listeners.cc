@@ -15,10 +15,10 @@ std::optional<std::set<std::string>> running_listeners(const std::string& contro
   if (control.empty()) return std::nullopt;
   auto client = ControlClient::connect(control, kLongest);
   if (!client) return std::nullopt;
-  const auto status = client.value().call("status", Json::object());
-  if (!status) return std::nullopt;
   std::set<std::string> addresses;
   try {
+    const auto status = client.value().call("status", Json::object());
+    if (!status) return std::nullopt;
     std::error_code missing;
     const auto theirs = status.value().at("config_file").get<std::string>();
     if (!std::filesystem::equivalent(theirs, file, missing)) return std::nullopt;

@@ -1,0 +1,36 @@
+// What check asks the supervisor that runs with the file, when something else answers.
+#include "supervisor/commands/running_listeners.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "tests/commands/answering_server.h"
+#include "tests/support/test_directory.h"
+
+using namespace prefork;
+using prefork::test::AnsweringServer;
+using prefork::test::TestDirectory;
+
+TEST_CASE("FAULTS 170: what answers at the control socket like no supervisor is not taken for one") {
+  for (const char* answer : {"nothing", "[]", R"({"error": {"message": 5}})", R"({"result": 7})",
+                             R"({"result": {"config_file": 1, "pools": []}})"}) {
+    CAPTURE(answer);
+    const TestDirectory directory;
+    const std::string file = directory.write("pool.json", "{}");
+    const AnsweringServer server(directory.at("socket"), {answer});
+    CHECK_FALSE(running_listeners(directory.at("socket"), file));
+  }
+}
+
+TEST_CASE("the listeners of the supervisor that runs with the file are told") {
+  const TestDirectory directory;
+  const std::string file = directory.write("pool.json", "{}");
+  const AnsweringServer server(
+      directory.at("socket"),
+      {R"({"result": {"config_file": ")" + file +
+       R"(", "pools": [{"listeners": [{"address": "127.0.0.1:80"}, {"address": "unix:/a"}]}]}})"});
+  const auto listeners = running_listeners(directory.at("socket"), file);
+  REQUIRE(listeners);
+  CHECK(*listeners == std::set<std::string>{"127.0.0.1:80", "unix:/a"});
+}
