@@ -13,6 +13,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <sstream>
 #include <system_error>
 
 #include "proto/fd.h"
@@ -50,11 +51,16 @@ std::optional<BindFault> tcp_fault(const ListenAddress& address) {
   }
 }
 
-/// Whether a process is bound to this name of a unix socket, as /proc/net/unix writes it.
-bool is_bound(const std::string& name) {
+/// Whether a process listens at this name of a unix socket, as /proc/net/unix writes it. A connection that a
+/// listener has accepted has the same name, and may outlive it.
+bool is_listening(const std::string& name) {
+  constexpr const char* kAcceptsConnections = "00010000";
   std::ifstream sockets("/proc/net/unix");
   for (std::string line; std::getline(sockets, line);) {
-    if (line.ends_with(' ' + name)) return true;
+    std::istringstream columns(line);
+    std::string number, references, protocol, flags, type, state, inode, rest;
+    columns >> number >> references >> protocol >> flags >> type >> state >> inode;
+    if (flags == kAcceptsConnections && std::getline(columns, rest) && rest == ' ' + name) return true;
   }
   return false;
 }
@@ -67,11 +73,12 @@ std::optional<BindFault> path_fault(const std::string& path) {
     const char* advice = error == ENOENT ? "; create the directory, for nothing else does" : "";
     return BindFault{directory + ": " + reason(error) + advice};
   }
-  if (::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode)) {
+  const bool exists = ::lstat(path.c_str(), &status) == 0;
+  if (exists && !S_ISSOCK(status.st_mode)) {
     return BindFault{
         "there is something else at that path, which is not a socket; remove it or choose another path"};
   }
-  if (is_bound(path)) return BindFault{"another process listens there", true};
+  if (exists && is_listening(path)) return BindFault{"another process listens there", true};
   if (::access(directory.c_str(), W_OK | X_OK) < 0) {
     const int error = errno;
     return BindFault{directory + ": " + reason(error) + "; this user may not create a file there"};
@@ -86,7 +93,7 @@ std::optional<BindFault> bind_fault(const ListenAddress& address) {
     case ListenAddress::Kind::kTcp: return tcp_fault(address);
     case ListenAddress::Kind::kUnixPath: return path_fault(address.path);
     case ListenAddress::Kind::kUnixAbstract:
-      if (is_bound('@' + address.path)) return BindFault{"another process listens there", true};
+      if (is_listening('@' + address.path)) return BindFault{"another process listens there", true};
       return std::nullopt;
     case ListenAddress::Kind::kSystemd: return std::nullopt;
   }

@@ -1,10 +1,14 @@
 // `supervisor check`: what it finds beyond the text of the file.
 #include <doctest/doctest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <string>
 
+#include "proto/fd.h"
 #include "tests/support/client.h"
 #include "tests/support/command.h"
 #include "tests/support/supervisor_under_test.h"
@@ -104,6 +108,28 @@ TEST_CASE(
   CHECK(contains(result.errors, "which is not a socket; remove it or choose another path"));
   CHECK(contains(result.errors, "\"192.0.2.1:80\": no interface of this machine has that address"));
   CHECK(contains(result.errors, file + ": /control: a supervisor that starts now cannot listen at"));
+}
+
+TEST_CASE("FAULTS 171: check does not take what a unix socket has left for a process that listens") {
+  const TestDirectory directory;
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  const std::string path = directory.at("web.sock");
+  std::memcpy(name.sun_path, path.data(), path.size());
+  const auto new_socket = [] { return prefork::Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); };
+  prefork::Fd listener = new_socket();
+  REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0);
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  const prefork::Fd client = new_socket();
+  REQUIRE(::connect(client.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0);
+  const prefork::Fd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  REQUIRE(accepted.valid());
+  const std::string file = directory.write("pool.json", pool_at("unix:" + path));
+  const auto warnings = [&] { return run_supervisor({"check", "-c", file}).errors; };
+  CHECK(contains(warnings(), "another process listens there"));
+  SUBCASE("its file was removed") { REQUIRE(::unlink(path.c_str()) == 0); }
+  SUBCASE("its listener is closed, and a connection lasts") { listener.reset(); }
+  CHECK(warnings().find("cannot listen") == std::string::npos);
 }
 
 TEST_CASE("a file with relative paths means the same from everywhere, also after a reload and an upgrade") {
