@@ -47,7 +47,14 @@ Result<void> RolloutWait::begin() {
   const auto status = subscribe_and_ask();
   if (!status) return status.error();
   const Json pools = present_pools(status.value());
-  for (const auto& [name, pool] : pools.items()) awaited_[name] = rollout_of(pool).verdict.generation;
+  for (const auto& [name, pool] : pools.items()) {
+    awaited_[name] = rollout_of(pool).verdict.generation;
+    if (awaited_[name] == 0)
+      return Error{
+          "pool " + name +
+          ": the supervisor does not tell what becomes of its rollouts, as earlier versions; upgrade "
+          "it, or leave out --wait"};
+  }
   return {};
 }
 

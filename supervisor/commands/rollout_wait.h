@@ -21,7 +21,7 @@ class RolloutWait {
   RolloutWait(ControlClient& client, std::string path, CommandOutput& output)
       : client_(client), path_(std::move(path)), output_(output) {}
 
-  /// Before the rollouts begin.
+  /// Before the rollouts begin. An error when the supervisor does not tell how they end.
   [[nodiscard]] Result<void> begin();
   /// Prints the end of each rollout that has begun since, or was under way; of one pool, or with "" of all.
   /// The exit status: 0 when every new generation has taken over.
