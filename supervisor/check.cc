@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iterator>
 #include <set>
@@ -50,13 +51,21 @@ Lines unreachable(const Config& config, const std::string& file, Lines& warnings
 
 using Running = std::optional<std::set<std::string>>;
 
+/// One of these addresses has the same port: it is perhaps another address of the same place, as 127.0.0.1:80
+/// is of :80.
+bool has_port_of(const ListenAddress& address, const std::set<std::string>& others) {
+  const std::string port = ':' + std::to_string(address.port);
+  return address.kind == ListenAddress::Kind::kTcp &&
+         std::any_of(others.begin(), others.end(), [&](const auto& one) { return one.ends_with(port); });
+}
+
 /// What keeps a supervisor that starts now from listening there, unless `running`, the supervisor that runs
 /// with this file, is what listens there. `place` is that of the address in the file.
 void add_bind_fault(const std::string& place, const ListenAddress& address, const Running& running,
                     Lines& warnings) {
   if (running && running->count(address.text()) != 0) return;
   const auto fault = bind_fault(address);
-  if (!fault) return;
+  if (!fault || (fault->in_use && running && has_port_of(address, *running))) return;
   const bool perhaps_own = fault->in_use && !running;
   warnings.push_back(place + ": a supervisor that starts now cannot listen at " + in_quotes(address.text()) +
                      ": " + fault->text +

@@ -83,9 +83,12 @@ TEST_CASE("FAULTS 150: check warns of an address in use, but not by the supervis
     // The supervisor at this control socket runs with another file.
     CHECK(contains(warnings(address, R"(, "control": ")" + supervisor.control() + "\""), "/control: "));
   }
-  supervisor.rewrite_config(PoolText{.listen = {tcp, path}});
-  CHECK(run_supervisor({"check", "-c", supervisor.config_file()}).errors.find("cannot listen") ==
-        std::string::npos);
+  // The second of these addresses overlaps with its own: a reload can go from one to the other.
+  for (const std::string& own : {tcp, tcp.substr(tcp.rfind(':'))}) {
+    supervisor.rewrite_config(PoolText{.listen = {own, path}});
+    CHECK(run_supervisor({"check", "-c", supervisor.config_file()}).errors.find("cannot listen") ==
+          std::string::npos);
+  }
   CHECK(warnings("127.0.0.1:0").find("cannot listen") == std::string::npos);
   // Nothing has connected to the supervisor's listeners.
   CHECK(supervisor.pool()["accepted"] == 0);
