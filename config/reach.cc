@@ -46,10 +46,10 @@ std::string place(const Config& config, const PoolConfig& pool, const std::strin
 }  // namespace
 
 std::vector<std::string> start_faults(const Config& config, const PoolConfig& pool, const std::string& file) {
-  const std::string who = "the pool's user " + in_quotes(pool.process.user) + " cannot ";
+  const std::string user = "the pool's user " + in_quotes(pool.process.user) + " cannot ";
   std::vector<std::string> faults;
   const auto add = [&](const char* key, const char* what, const std::string& path, const std::string& why) {
-    faults.push_back(place(config, pool, file, key) + who + what + path_in_quotes(path) + ": " + why);
+    faults.push_back(place(config, pool, file, key) + user + what + path_in_quotes(path) + ": " + why);
   };
   if (const auto why = closed_program(pool.executable)) add("command", "run ", pool.executable, *why);
   if (pool.directory.empty()) return faults;
@@ -58,18 +58,18 @@ std::vector<std::string> start_faults(const Config& config, const PoolConfig& po
 }
 
 std::vector<std::string> reload_faults(const Config& config, const std::string& file) {
-  const std::string who = " by the user, as which the supervisor runs after it has given up root (user " +
-                          std::to_string(::geteuid()) + ", see supervisor_user): ";
+  const std::string by = " by user " + std::to_string(::geteuid()) +
+                         ", which the supervisor becomes when it gives up root (see supervisor_user): ";
   const std::string then = "; until then every reload is refused";
   std::vector<std::string> faults;
   // The supervisor opens it by its whole path, wherever this command was started.
   if (const auto why =
           closed(absolute_path(file), R_OK, "let the user read it (chmod o+r, or chgrp and chmod g+r)"))
-    faults.push_back(file + ": cannot be read" + who + *why + then);
+    faults.push_back(file + ": cannot be read" + by + *why + then);
   for (const PoolConfig& pool : config.pools) {
     const auto add = [&](const char* key, const std::string& why) {
       std::string line = place(config, pool, file, key);
-      for (const std::string& part : {std::string("cannot be checked"), who, why, then}) line += part;
+      for (const std::string& part : {std::string("cannot be checked"), by, why, then}) line += part;
       faults.push_back(std::move(line));
     };
     if (const auto why = closed_program(pool.executable)) add("command", *why);

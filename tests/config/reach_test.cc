@@ -103,19 +103,18 @@ TEST_CASE("FAULTS 149: a file, a program or a way to a directory that a reload c
   const Place place;
   CHECK(place.reload().empty());
   place.open("pool.json", 0600);
-  CHECK(
-      place.reload() ==
-      place.file +
-          ": cannot be read by the user, as which the supervisor runs after it has given up root (user 4711, "
-          "see supervisor_user): " +
-          place.file +
-          ": Permission denied; let the user read it (chmod o+r, or chgrp and chmod g+r); until then every "
-          "reload is refused");
+  CHECK(place.reload() ==
+        place.file +
+            ": cannot be read by user 4711, which the supervisor becomes when it gives up root (see "
+            "supervisor_user): " +
+            place.file +
+            ": Permission denied; let the user read it (chmod o+r, or chgrp and chmod g+r); until then every "
+            "reload is refused");
   place.open("pool.json", 0644);
   place.open("app/data", 0700);
   CHECK(place.reload().empty());
   place.open("app/worker", 0700);
-  CHECK(place.reload().starts_with(place.file + ": /command: cannot be checked by the user, "));
+  CHECK(place.reload().starts_with(place.file + ": /command: cannot be checked by user 4711, "));
   place.open("app/worker", 0755);
   // A relative name leads there, the whole path does not: the supervisor uses that.
   const std::filesystem::path before = std::filesystem::current_path();
@@ -123,7 +122,7 @@ TEST_CASE("FAULTS 149: a file, a program or a way to a directory that a reload c
   place.open("", 0700);
   const std::string closed = as_stranger([&] { return reload_faults(place.config, "pool.json"); });
   std::filesystem::current_path(before);
-  CHECK(closed.starts_with("pool.json: cannot be read by the user, "));
+  CHECK(closed.starts_with("pool.json: cannot be read by user 4711, "));
 }
 
 TEST_SUITE_END();

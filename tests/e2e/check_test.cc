@@ -49,14 +49,14 @@ TEST_CASE("FAULTS 148: check as root refuses a program that the pool's user cann
 TEST_CASE("FAULTS 149: check and the start warn when the first reload could not read the file") {
   if (::geteuid() != 0) return;
   const std::string users = R"(, "user": "4711", "group": "4711")";
-  const std::string what =
-      "cannot be read by the user, as which the supervisor runs after it has given up root";
+  const std::string what = ", which the supervisor becomes when it gives up root (see supervisor_user): ";
   const TestDirectory directory;
   REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
   const std::string file = directory.write("pool.json", pool_at("127.0.0.1:0", users), 0600);
   const CommandResult secret = run_supervisor({"check", "-c", file});
   CHECK(secret.status == 0);
-  CHECK(contains(secret.errors, "supervisor: warning: " + file + ": " + what));
+  CHECK(contains(secret.errors, "supervisor: warning: " + file + ": cannot be read by user "));
+  CHECK(contains(secret.errors, what));
   REQUIRE(::chmod(file.c_str(), 0644) == 0);
   CHECK(run_supervisor({"check", "-c", file}).errors.empty());
   // The supervisor under test has its file in a directory that is closed to others.
