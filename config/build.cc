@@ -101,8 +101,10 @@ void read_workers(const Document& object, PoolConfig& pool) {
   pool.elastic = size;
 }
 
-void check_workers(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
+void check_workers(const Document& object, const PoolConfig& pool, const std::string& pointer,
+                   Problems& problems) {
   if (!pool.elastic || pool.workers == 0 || pool.elastic->min <= pool.workers) return;
+  if (find_key(section(object, "workers"), "max") == nullptr) return;  // that is the mistake
   problems.add(child_pointer(child_pointer(pointer, "workers"), "min"),
                std::to_string(pool.elastic->min) +
                    " is not allowed: min must not be larger than max, which is " +
@@ -177,7 +179,7 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   read_choice(object, "output", pool.output);
   read_integer(object, "output_line_max", pool.output_line_max);
   pool.process = read_process(object, pointer, surroundings.machine, problems);
-  check_workers(pool, pointer, problems);
+  check_workers(object, pool, pointer, problems);
   check_restart(object, pool, pointer, problems);
   if (surroundings.machine != nullptr)
     check_command(pool, pointer, surroundings.directory, *surroundings.machine, problems);

@@ -35,8 +35,9 @@ Result<std::string> control_path_of(const std::string& file) {
   if (const auto document = parse_document(text.value(), problems)) {
     path = read_control_path(*document, directory_of(file), problems);
     if (path.empty())
-      problems.add("",
-                   R"(has no "control", the path of the control socket; add it, and restart the supervisor)");
+      problems.add(
+          "",
+          R"(has no "control", the path of the control socket; add it, and reload the supervisor: kill -HUP its pid)");
   }
   if (path.empty()) return Error{problems.take().front().message()};
   return path;

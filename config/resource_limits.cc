@@ -63,7 +63,9 @@ std::vector<ResourceLimit> read_resource_limits(const Document& limits, const st
     if (!resource || !soft || !hard) continue;
     if (*soft > *hard) {
       problems.add(child_pointer(child_pointer(pointer, name), "soft"),
-                   value_text(value["soft"]) + " is not allowed: soft must not be larger than hard");
+                   value_text(value["soft"]) +
+                       " is not allowed: soft must not be larger than hard, which is " +
+                       value_text(value["hard"]));
     }
     all.push_back({*resource, name, *soft, *hard});
   }

@@ -1,6 +1,7 @@
 #include "config/schema_check.h"
 
 #include <algorithm>
+#include <cctype>
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -52,6 +53,17 @@ std::vector<std::string> keys_of(const json& object) {
 std::vector<std::string> all_in_quotes(std::vector<std::string> words) {
   for (std::string& word : words) word = in_quotes(word);
   return words;
+}
+
+/// The value of `node`'s enum that is probably meant by `text`: other programs may have another word for it.
+std::string meant_choice(const json& node, const std::string& text) {
+  std::string word = text;
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const json& pair : node.value("x-meant", json::array())) {
+    if (pair.front() == word) return pair.back().get<std::string>();
+  }
+  return nearest(text, node["enum"].get<std::vector<std::string>>());
 }
 
 /// How a key is looked for: as it is written, or as one of the names that other programs give to it.
@@ -186,7 +198,7 @@ bool Walk::fits(const json& node, const Document& value) {
 void Walk::refuse(const json& node, const Document& value, const std::string& pointer) {
   std::string what = value_text(value) + " is not allowed; it must be " + allowed_text(schema_, node);
   if (value.is_string() && node.contains("enum")) {
-    const std::string near = nearest(value.get<std::string>(), node["enum"].get<std::vector<std::string>>());
+    const std::string near = meant_choice(node, value.get<std::string>());
     if (!near.empty()) what += "; did you mean " + in_quotes(near) + "?";
   }
   problems_.add(pointer, std::move(what));
@@ -199,6 +211,11 @@ void Walk::unknown_key(const json& node, const std::string& key, const std::stri
 std::string Walk::hint(const json& node, const std::string& key, const std::string& pointer) const {
   if (const std::string name = named(node, key, Naming::kAlias); !name.empty())
     return "; did you mean " + in_quotes(name) + "?";
+  // A file without "pools" has the form of one pool, in which that key is not known.
+  if (pointer.rfind('/') == 0) {
+    if (const std::string name = named(follow(schema_, schema_["then"]), key, Naming::kAlias); !name.empty())
+      return "; did you mean " + in_quotes(name) + "?";
+  }
   const std::vector<std::string> known = keys_of(node["properties"]);
   const std::string place = where_known({form_, ""}, key);
   const std::string near = nearest(key, known);

@@ -23,7 +23,14 @@ bool is_one_of(std::string word, std::initializer_list<std::string_view> words) 
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+bool is_number_like(const std::string& word) {
+  return std::isdigit(static_cast<unsigned char>(word.front())) != 0;
+}
+
 std::string hint_for_word(const std::string& word) {
+  // "30s" is a duration without its quotes, but 0x10 and 1_000 are numbers.
+  if (is_number_like(word) && (word.find('_') != std::string::npos || word.starts_with("0x")))
+    return "; a number is written in decimal digits only";
   if (is_one_of(word, {"true", "yes", "on"})) return "; write true";
   if (is_one_of(word, {"false", "no", "off"})) return "; write false";
   if (is_one_of(word, {"none", "null", "nil", "undefined"})) return "; leave the key out to get its default";
@@ -41,9 +48,15 @@ std::string syntax_hint(std::string_view reason, std::string_view text, std::siz
   // Other dialects of JSON allow a comma after the last element.
   if (reason.starts_with("unexpected '}'; expected str") || reason.starts_with("unexpected ']'; "))
     return "; is there a comma too many before it?";
+  if (reason.starts_with("unexpected number literal; expected '") && begin > 0 && text[begin - 1] == '0')
+    return "; a number does not begin with 0";
+  if (reason.starts_with("unexpected string literal; expected '}'") ||
+      reason.starts_with("unexpected string literal; expected ']'"))
+    return "; is a comma missing before it?";
   if (!reason.starts_with("invalid literal") || begin >= text.size()) return "";
   if (text[begin] == '\'') return "; a string is written in double quotes";
   if (text[begin] == '#') return "; a comment is written as // or /* */";
+  if (text[begin] == '+') return "; a number is written in decimal digits only";
   const std::string word(word_at(text, begin));
   if (word.empty()) return "";
   if (reason.find("expected string literal") != std::string_view::npos)

@@ -33,8 +33,10 @@ TEST_CASE("a file without a control socket and a missing file have different mes
     return path.error().message();
   };
   const std::string none = directory.file("none.json", "{}");
-  CHECK(refusal(none) ==
-        none + R"(: has no "control", the path of the control socket; add it, and restart the supervisor)");
+  CHECK(
+      refusal(none) ==
+      none +
+          R"(: has no "control", the path of the control socket; add it, and reload the supervisor: kill -HUP its pid)");
   const std::string wrong = directory.file("wrong.json", R"({"control": "@shop"})");
   CHECK(refusal(wrong) == wrong + R"(: /control: "@shop" is not allowed: the control socket is a file; )" +
                               R"(write its path alone, such as "/run/shop.sock")");

@@ -24,8 +24,9 @@ TEST_CASE("FAULTS 39: a syntax error is reported with line and column") {
   CHECK(mistake("{\"a\": [1, ]}") ==
         "pool.json: line 1, column 11: unexpected ']'; expected '[', '{', or a literal; "
         "is there a comma too many before it?");
-  CHECK(mistake("{\"a\": [\"b\" \"c\"]}") ==
-        "pool.json: line 1, column 12: unexpected string literal; expected ']'");
+  CHECK(
+      mistake("{\"a\": [\"b\" \"c\"]}") ==
+      "pool.json: line 1, column 12: unexpected string literal; expected ']'; is a comma missing before it?");
   CHECK(mistake("{\"a\": 'b'}") ==
         "pool.json: line 1, column 7: invalid literal; a string is written in double quotes");
   CHECK(mistake("{\"a\" 1}") == "pool.json: line 1, column 6: unexpected number literal; expected ':'");
@@ -45,6 +46,13 @@ TEST_CASE("FAULTS 39: habits of other languages are answered with what to write 
   CHECK(told("None") == at_value + "; leave the key out to get its default");
   CHECK(told("30s") == at_value + R"(; a string is written in double quotes: "30s")");
   CHECK(told("web-1") == at_value + R"(; a string is written in double quotes: "web-1")");
+  const std::string digits = "; a number is written in decimal digits only";
+  CHECK(told("0x10") == at_value + digits);
+  CHECK(told("1_000") == at_value + digits);
+  CHECK(told("+4") == at_value + digits);
+  CHECK(told("04") ==
+        "pool.json: line 1, column 14: unexpected number literal; expected '}'; a number does not begin with "
+        "0");
   CHECK(mistake("{listen: 1}") ==
         R"(pool.json: line 1, column 2: invalid literal; a key is written in double quotes: "listen")");
   CHECK(mistake("# comment\n{}") ==
@@ -54,8 +62,9 @@ TEST_CASE("FAULTS 39: habits of other languages are answered with what to write 
 TEST_CASE("FAULTS 73: the text in which a syntax error is found is not part of the message") {
   CHECK(mistake("{\"a\": \"; expected \xEF(\", $}") ==
         "pool.json: line 1, column 20: invalid string: ill-formed UTF-8 byte");
-  CHECK(mistake("[\"'; expected \\n\" \"x\"]") ==
-        "pool.json: line 1, column 19: unexpected string literal; expected ']'");
+  CHECK(
+      mistake("[\"'; expected \\n\" \"x\"]") ==
+      "pool.json: line 1, column 19: unexpected string literal; expected ']'; is a comma missing before it?");
 }
 
 constexpr const char* kEmpty =

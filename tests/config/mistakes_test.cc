@@ -44,6 +44,8 @@ TEST_CASE("FAULTS 39: a number is an integer in its range") {
 TEST_CASE("FAULTS 39: the bounds of an elastic number of workers must fit") {
   CHECK(mistake_in(R"("workers": {"min": 1})") ==
         R"(pool.json: /workers: "max" is missing; it must be an integer from 1 to 4096)");
+  CHECK(mistakes(pool_with(R"("workers": {"min": 4096})")) ==
+        Lines{R"(pool.json: /workers: "max" is missing; it must be an integer from 1 to 4096)"});
   CHECK(mistake_in(R"("workers": {"max": 0})") ==
         "pool.json: /workers/max: 0 is not allowed; it must be an integer from 1 to 4096");
   CHECK(mistake_in(R"("workers": {"min": 5, "max": 4})") ==
@@ -74,6 +76,18 @@ TEST_CASE("FAULTS 39: the message about a choice lists the allowed values") {
   CHECK(
       mistake_in(R"("queue": {"full": "rejects"})") ==
       R"(pool.json: /queue/full: "rejects" is not allowed; it must be one of "wait", "reject"; did you mean "reject"?)");
+}
+
+TEST_CASE(
+    "FAULTS 39: another program's word for a choice suggests the choice, not the word that looks like it") {
+  const auto suggested = [](const std::string& members) {
+    const std::string line = mistake_in(members);
+    return line.substr(line.rfind("; ") + 2);
+  };
+  CHECK(suggested(R"("log": {"level": "warn"})") == R"(did you mean "warning"?)");
+  CHECK(suggested(R"("log": {"level": "Notice"})") == R"(did you mean "info"?)");
+  CHECK(suggested(R"("queue": {"order": "lifo"})") == R"(did you mean "adaptive"?)");
+  CHECK(suggested(R"("health": {"kill_signal": "SIGTERM"})") == R"(did you mean "TERM"?)");
 }
 
 TEST_CASE("FAULTS 39: a duration has a whole number, a unit and a limit") {
@@ -170,6 +184,12 @@ TEST_CASE(
   const std::string path = "/" + std::string(200, 'x');
   CHECK(mistake_in(R"("directory": ")" + path + '"') ==
         "pool.json: /directory: \"" + path + "\": No such file or directory");
+}
+
+TEST_CASE("FAULTS 39: what is empty, or a number in quotes, is answered with what to write") {
+  CHECK(mistake_in(R"("log": {"file": ""})") ==
+        R"(pool.json: /log/file: "" is not allowed; it must be the path of a file)");
+  CHECK(mistake_in(R"("limits": {"nofile": "1024"})").ends_with("; a number has no quotes"));
 }
 
 TEST_CASE("FAULTS 39: the path of the control socket is that of a file, and no pool listens there") {

@@ -143,8 +143,9 @@ TEST_CASE("FAULTS 39: a limit with a mistake is refused with the reason") {
                 R"(pool.json: /limits/files: the name "files" is not allowed; it must be one of "as", )"));
   CHECK(mistake(pool_with(R"("limits": {"cpu": {"soft": 5}})"))
             .starts_with(R"(pool.json: /limits/cpu: "hard" is missing)"));
-  CHECK(mistake(pool_with(R"("limits": {"cpu": {"soft": "unlimited", "hard": 5}})")) ==
-        R"(pool.json: /limits/cpu/soft: "unlimited" is not allowed: soft must not be larger than hard)");
+  CHECK(
+      mistake(pool_with(R"("limits": {"cpu": {"soft": "unlimited", "hard": 5}})")) ==
+      R"(pool.json: /limits/cpu/soft: "unlimited" is not allowed: soft must not be larger than hard, which is 5)");
 }
 
 TEST_CASE("workers that run as root, or can change their own program, cause a warning") {

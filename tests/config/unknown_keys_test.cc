@@ -66,6 +66,17 @@ TEST_CASE("FAULTS 39: a name that other programs give to a key suggests the key"
   CHECK(suggested("chdir") == R"(did you mean "directory"?)");
   CHECK(suggested("args") == R"(did you mean "command"?)");
   CHECK(suggested("processes") == R"(did you mean "workers"?)");
+  CHECK(suggested("ExecStart") == R"(did you mean "command"?)");
+  CHECK(suggested("WorkingDirectory") == R"(did you mean "directory"?)");
+  CHECK(suggested("numprocs") == R"(did you mean "workers"?)");
+  CHECK(suggested("uid") == R"(did you mean "user"?)");
+  CHECK(suggested("pool") == R"(did you mean "pools"?)");
+  CHECK(mistake_in(R"("workers": {"max": 4, "max_children": 4})") ==
+        R"(pool.json: /workers/max_children: the key "max_children" is not known here; did you mean "max"?)");
+  CHECK(mistake_in(R"("recycle": {"requests": 4})") ==
+        R"(pool.json: /recycle/requests: the key "requests" is not known here; did you mean "connections"?)");
+  CHECK(mistake(R"({"listen": {"address": ":0", "port": 80}, "command": ["true"]})") ==
+        R"(pool.json: /listen/port: the key "port" is not known here; did you mean "address"?)");
   CHECK(suggested("max_requests") == "did you mean /recycle/connections?");
   CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"]}}, "env": {}})") ==
         R"(pool.json: /env: the key "env" is not known here; did you mean /pools/NAME/environment?)");
