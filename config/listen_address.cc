@@ -110,6 +110,13 @@ Result<ListenAddress> parse_bracketed(std::string_view text) {
   return address;
 }
 
+/// Whether a socket for `all` also takes connections to `host`. "[::]" takes IPv6 only.
+bool includes(const std::string& all, const std::string& host) {
+  if (all.empty()) return true;
+  if (all == "0.0.0.0") return is_v4(host);
+  return all == "::" && !canonical_v6(host).empty();
+}
+
 }  // namespace
 
 bool is_numeric_host(const std::string& host) { return is_v4(host) || !canonical_v6(host).empty(); }
@@ -142,6 +149,12 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
 
 bool same_place(const ListenAddress& a, const ListenAddress& b) {
   return a.kind == b.kind && a.host == b.host && a.port == b.port && a.path == b.path;
+}
+
+bool overlap(const ListenAddress& a, const ListenAddress& b) {
+  const bool tcp = a.kind == ListenAddress::Kind::kTcp && b.kind == ListenAddress::Kind::kTcp;
+  if (!tcp || a.port != b.port || a.port == 0 || (a.reuse_port && b.reuse_port)) return false;
+  return includes(a.host, b.host) || includes(b.host, a.host);
 }
 
 std::vector<ListenAddress> one_per_socket(const ListenAddress& address) {

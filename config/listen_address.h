@@ -55,6 +55,10 @@ struct ListenAddress {
 /// Whether two sockets cannot be bound to these addresses at the same time; ignores the attributes.
 [[nodiscard]] bool same_place(const ListenAddress& a, const ListenAddress& b);
 
+/// Whether two different addresses of TCP have one place in common: all addresses include 127.0.0.1. The
+/// kernel allows that only when both set SO_REUSEPORT.
+[[nodiscard]] bool overlap(const ListenAddress& a, const ListenAddress& b);
+
 /// The same address once for each of its sockets: for each numeric address of a host name.
 [[nodiscard]] std::vector<ListenAddress> one_per_socket(const ListenAddress& address);
 /// The numeric address of a TCP socket; empty: all addresses. A host name without an answer stays a name.

@@ -38,9 +38,11 @@ void ListenReader::read_one(const Document& value, const std::string& pointer,
   read_attributes(value, pointer, address);
   for (const Place& place : taken_) {
     const bool kernel_chooses = address.kind == ListenAddress::Kind::kTcp && address.port == 0;
-    if (kernel_chooses || !same_place(place.address, address)) continue;
-    problems_.add(text_pointer,
-                  in_quotes(*text) + " is not allowed: " + place.pointer + " listens there already");
+    if (kernel_chooses || !(same_place(place.address, address) || overlap(place.address, address))) continue;
+    std::string why = place.pointer + " listens there already";
+    if (!same_place(place.address, address))
+      why = "it overlaps " + in_quotes(place.address.text()) + ", " + place.pointer + "; remove one of them";
+    problems_.add(text_pointer, in_quotes(*text) + " is not allowed: " + why);
     return;
   }
   if (machine_ != nullptr) check_listener(address, pointer, *machine_, problems_);

@@ -136,9 +136,27 @@ Result<SocketOpener::Opened> SocketOpener::open_one(const Wanted& wanted, std::u
   return Opened{std::move(socket).value(), running};
 }
 
+std::string SocketOpener::listener_in_the_way(const ListenAddress& address) const {
+  for (const auto& pool : pools_.present()) {
+    for (const auto& listener : pool->listeners().configured()) {
+      const ListenAddress& own = listener->socket().address();
+      if (overlap(own, address)) return own.text();
+    }
+  }
+  return "";
+}
+
 Result<ListenSocket> SocketOpener::open_new(const ListenAddress& address, std::uint16_t port) const {
   pools_.for_each([&address](PoolRunner& each) { each.listeners().end_drain_at(address); });
-  if (address.kind != ListenAddress::Kind::kSystemd) return ListenSocket::open(address, port);
+  if (address.kind != ListenAddress::Kind::kSystemd) {
+    auto opened = ListenSocket::open(address, port);
+    if (const std::string own = opened ? "" : listener_in_the_way(address); !own.empty()) {
+      return Error{
+          "listen " + address.text() + ": this supervisor listens at " + own +
+          ", which overlaps it; remove that address in a first reload, and add this one in a second"};
+    }
+    return opened;
+  }
   auto passed = activated_.find(address.path);
   if (!passed) return passed.error();
   return ListenSocket::activated(address, std::move(passed).value());

@@ -112,6 +112,21 @@ TEST_CASE("an address of a host name that is in use refuses the whole") {
   CHECK_FALSE(opened.ok());
 }
 
+TEST_CASE("FAULTS 166: an address that overlaps a listener of the supervisor itself is refused by its name") {
+  Opening opening;
+  std::string port;
+  {
+    const ListenSocket free = ListenSocket::open(parse_listen_address("127.0.0.1:0").value()).value();
+    port = std::to_string(free.port());
+  }
+  opening.run(listening("web", {parse_listen_address("127.0.0.1:" + port).value()}));
+  const auto all = opening.open({listening("web", {parse_listen_address(":" + port).value()})});
+  REQUIRE_FALSE(all.ok());
+  CHECK(all.error().message() == "listen :" + port + ": this supervisor listens at 127.0.0.1:" + port +
+                                     ", which overlaps it; remove that address in a first reload, and add "
+                                     "this one in a second");
+}
+
 TEST_CASE("FAULTS 98: a socket at port 0 goes to its own pool first, and to one next owner only") {
   Opening opening;
   const ListenAddress address = parse_listen_address("127.0.0.1:0").value();

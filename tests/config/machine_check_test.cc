@@ -17,6 +17,27 @@ std::string listening_at(std::string_view listen) {
 
 TEST_SUITE_BEGIN("machine check");
 
+TEST_CASE("FAULTS 166: two addresses of which one includes the other are refused") {
+  const auto both = [](const std::string& first, const std::string& second) {
+    return mistakes(R"({"command": ["true"], "listen": [)" + first + ", " + second + "]}");
+  };
+  const std::string other = R"("127.0.0.1:80")";
+  CHECK(both(other, R"(":80")") ==
+        std::vector<std::string>{R"(pool.json: /listen/1: ":80" is not allowed: it overlaps "127.0.0.1:80", )"
+                                 "/listen/0; remove one of them"});
+  CHECK(both(R"(":80")", other).size() == 1);
+  CHECK(both(R"(":80")", R"("[::]:80")").size() == 1);
+  CHECK(both(R"("0.0.0.0:80")", other).size() == 1);
+  CHECK(both(R"("[::]:80")", R"("[::1]:80")").size() == 1);
+  CHECK(both(R"("[::]:80")", other).empty());
+  CHECK(both(R"("[::]:80")", R"("0.0.0.0:80")").empty());
+  CHECK(both(R"(":81")", other).empty());
+  CHECK(both(R"(":0")", R"("127.0.0.1:0")").empty());
+  CHECK(
+      both(R"({"address": ":80", "reuse_port": true})", R"({"address": "127.0.0.1:80", "reuse_port": true})")
+          .empty());
+}
+
 TEST_CASE("two listeners of a pool at the same place are refused") {
   CHECK(mistake(listening_at(R"(["127.0.0.1:80", "[::1]:80", "127.0.0.1:80"])")) ==
         R"(pool.json: /listen/2: "127.0.0.1:80" is not allowed: /listen/0 listens there already)");
