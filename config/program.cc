@@ -27,7 +27,8 @@ std::optional<std::string> entry_fault(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) {
     const int error = errno;
-    return error == ENOENT ? "does not exist" : std::error_code(error, std::system_category()).message();
+    if (error == ENOENT) return "does not exist";
+    return "cannot be examined: " + std::error_code(error, std::system_category()).message();
   }
   if (S_ISDIR(info.st_mode)) return "is a directory";
   if (!S_ISREG(info.st_mode)) return "is not a regular file";
@@ -118,6 +119,11 @@ Result<std::string> find_program(const std::string& name, const std::string& dir
   if (const auto fault = entry_fault(path)) return Error{subject + *fault};
   if (const auto fault = content_fault(path)) return Error{subject + *fault};
   return path;
+}
+
+std::string interpreter_of_script(const std::string& path) {
+  const auto text = first_bytes(path);
+  return text && text->starts_with("#!") ? interpreter_of(*text) : "";
 }
 
 PinnedProgram pin_program(const std::string& executable, const std::string& directory) {

@@ -15,6 +15,9 @@ namespace prefork {
 [[nodiscard]] Result<std::string> find_program(const std::string& name, const std::string& directory,
                                                const CommandSearch& search);
 
+/// The interpreter that a script names after #!; "" for a file that is no script or cannot be read.
+[[nodiscard]] std::string interpreter_of_script(const std::string& path);
+
 /// What these two paths lead to now. A part that cannot be examined stays empty.
 [[nodiscard]] PinnedProgram pin_program(const std::string& executable, const std::string& directory);
 

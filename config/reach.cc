@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "config/key_place.h"
+#include "config/program.h"
 #include "config/relative_path.h"
 #include "config/schema_words.h"
 
@@ -31,7 +32,13 @@ std::optional<std::string> closed(const std::string& path, int mode, const char*
 }
 
 std::optional<std::string> closed_program(const std::string& path) {
-  return closed(path, X_OK, "let the user execute it (chmod o+rx)");
+  const char* advice = "let the user execute it (chmod o+rx)";
+  if (auto why = closed(path, X_OK, advice)) return why;
+  const std::string interpreter = interpreter_of_script(path);
+  if (!interpreter.starts_with('/')) return std::nullopt;
+  if (const auto why = closed(interpreter, X_OK, advice))
+    return "its interpreter " + path_in_quotes(interpreter) + ": " + *why;
+  return std::nullopt;
 }
 
 std::optional<std::string> closed_directory(const std::string& path) {
@@ -46,7 +53,9 @@ std::string place(const Config& config, const PoolConfig& pool, const std::strin
 }  // namespace
 
 std::vector<std::string> start_faults(const Config& config, const PoolConfig& pool, const std::string& file) {
-  const std::string user = "the pool's user " + in_quotes(pool.process.user) + " cannot ";
+  const std::string user = pool.process.user.empty()
+                               ? "this user cannot "
+                               : "the pool's user " + in_quotes(pool.process.user) + " cannot ";
   std::vector<std::string> faults;
   const auto add = [&](const char* key, const char* what, const std::string& path, const std::string& why) {
     faults.push_back(place(config, pool, file, key) + user + what + path_in_quotes(path) + ": " + why);

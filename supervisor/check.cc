@@ -49,6 +49,16 @@ Lines unreachable(const Config& config, const std::string& file, Lines& warnings
   return mistakes;
 }
 
+/// What the present user, as whom the supervisor and these workers would run, does not reach.
+Lines unreachable_by_this_user(const Config& config, const std::string& file) {
+  Lines mistakes;
+  for (const PoolConfig& pool : config.pools) {
+    if (!pool.process.identity || pool.process.identity->uid == ::geteuid())
+      append(mistakes, start_faults(config, pool, file));
+  }
+  return mistakes;
+}
+
 using Running = std::optional<std::set<std::string>>;
 
 /// One of these addresses has the same port: it is perhaps another address of the same place, as 127.0.0.1:80
@@ -122,10 +132,9 @@ int check_file(const std::string& file, const CommandSearch& search, CommandOutp
   if (auto fits = check_descriptor_budget(*config, descriptor_limit()); !fits)
     return print_mistakes({file + ": " + fits.error().message()});
   Lines warnings;
-  if (::geteuid() == 0) {
-    if (const Lines mistakes = unreachable(*config, file, warnings); !mistakes.empty())
-      return print_mistakes(mistakes);
-  }
+  const Lines mistakes =
+      ::geteuid() == 0 ? unreachable(*config, file, warnings) : unreachable_by_this_user(*config, file);
+  if (!mistakes.empty()) return print_mistakes(mistakes);
   append(warnings, warnings_of(*config, file));
   if (config->seccomp.value_or(false)) {
     // Only installing the filter shows whether the kernel allows it. This process reads nothing more.

@@ -98,6 +98,18 @@ TEST_CASE(
   CHECK(place.start().starts_with("pool.json: /directory: "));
 }
 
+TEST_CASE("FAULTS 148: so is the interpreter of a script") {
+  if (::geteuid() != 0) return;
+  const Place place;
+  std::filesystem::copy_file("/bin/true", place.directory.at("app/interpreter"));
+  place.open("app/interpreter", 0755);
+  (void)place.directory.file("app/worker", "#!" + place.directory.at("app/interpreter") + "\n", 0755);
+  CHECK(place.start().empty());
+  place.open("app/interpreter", 0700);
+  CHECK(place.start().find("app/worker\": its interpreter \"" + place.directory.at("app/interpreter") +
+                           "\": ") != std::string::npos);
+}
+
 TEST_CASE("FAULTS 149: a file, a program or a way to a directory that a reload cannot read is named") {
   if (::geteuid() != 0) return;
   const Place place;
