@@ -114,11 +114,21 @@ int scale(ControlClient& client, const CommandLine& line, CommandOutput& output)
   return kFine;
 }
 
+/// Says what the stop has cut, as the log does.
 int stop(ControlClient& client, const CommandLine& line) {
+  if (auto subscribed = client.call("subscribe", Json::object()); !subscribed)
+    return print_refusal(subscribed.error().message());
   const auto result = client.call("stop", Json::object({{"quick", line.quick}}));
   if (!result) return print_refusal(result.error().message());
-  client.await_end();
-  return kFine;
+  bool cut = false;
+  while (const auto event = client.next_event()) {
+    if (event->value("event", "") != "pool_stopped") continue;
+    const bool cut_here = event->value("cut", 0U) > 0;
+    cut = cut || cut_here;
+    if (cut_here || event->value("killed", 0U) > 0)
+      print_error("pool " + event->value("pool", "") + ": " + event->value("text", ""));
+  }
+  return cut ? kNo : kFine;
 }
 
 /// The supervisor closes the connections of its clients when the next program takes over; the next program

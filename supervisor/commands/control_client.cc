@@ -137,9 +137,4 @@ pid_t ControlClient::peer() const {
   return ::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
 }
 
-void ControlClient::await_end() {
-  while (next_event()) {
-  }
-}
-
 }  // namespace prefork

@@ -38,8 +38,6 @@ class ControlClient {
   [[nodiscard]] std::optional<nlohmann::ordered_json> next_event();
   /// The pid of the process that listens there, as this process sees it; 0: it has none here.
   [[nodiscard]] pid_t peer() const;
-  /// Waits until the supervisor has closed the connection.
-  void await_end();
 
  private:
   ControlClient(Fd socket, std::chrono::seconds patience);

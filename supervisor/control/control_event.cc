@@ -130,6 +130,14 @@ Json fields(const control_event::PoolRecovered& event) {
   return {{"event", "pool_recovered"}, {"pool", event.pool}};
 }
 
+Json fields(const control_event::PoolStopped& event) {
+  return {{"event", "pool_stopped"},
+          {"pool", event.pool},
+          {"cut", event.cut},
+          {"killed", event.killed},
+          {"text", event.text}};
+}
+
 }  // namespace
 
 std::string to_line(const NumberedEvent& event) {

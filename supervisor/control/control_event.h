@@ -78,6 +78,12 @@ struct PoolFailed {
 struct PoolRecovered {
   std::string pool;
 };
+struct PoolStopped {
+  std::string pool;
+  std::uint64_t cut = 0;     ///< connections that ended unserved
+  std::uint64_t killed = 0;  ///< workers
+  std::string text;          ///< the same in words, by the names of the counters
+};
 
 }  // namespace control_event
 
@@ -85,7 +91,8 @@ using ControlEvent =
     std::variant<control_event::WorkerStarted, control_event::WorkerReady,
                  control_event::ConnectionRedispatched, control_event::WorkerDied, control_event::Reloaded,
                  control_event::SaturationChanged, control_event::RolloutStaged,
-                 control_event::UpgradeRefused, control_event::PoolFailed, control_event::PoolRecovered>;
+                 control_event::UpgradeRefused, control_event::PoolFailed, control_event::PoolRecovered,
+                 control_event::PoolStopped>;
 
 using WallTime = std::chrono::system_clock::time_point;
 

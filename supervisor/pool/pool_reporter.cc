@@ -139,6 +139,7 @@ void PoolReporter::report(const action::Stopped& report) const {
   } else {
     log_.warn("{}: {}", about_, describe(report));
   }
+  events_.publish(control_event::PoolStopped{pool_, report.cut.total(), report.killed, describe(report)});
 }
 
 void PoolReporter::cannot_send(Ticket ticket) const {

@@ -194,7 +194,7 @@ TEST_CASE("stop --quick does not wait for what is busy") {
   supervisor.wait_for_event("worker_ready");
   const Client client(supervisor.address());
   supervisor.wait_for_pool("it is busy", [](const PoolTable& now) { return now.count("busy") == 1; });
-  CHECK(run_supervisor({"stop", "--quick", "-c", supervisor.config_file()}).status == 0);
+  CHECK(run_supervisor({"stop", "--quick", "-c", supervisor.config_file()}).status == 1);
   CHECK(supervisor.await_exit() == 1);
   CHECK(run_supervisor({"events", "--control", supervisor.control()}).status == 3);
 }

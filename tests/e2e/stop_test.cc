@@ -10,6 +10,7 @@
 #include "tests/e2e/deaths.h"
 #include "tests/e2e/load.h"
 #include "tests/support/client.h"
+#include "tests/support/command.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
@@ -95,6 +96,25 @@ TEST_CASE("FAULTS 46: a second signal, or SIGINT, does not wait for what is busy
       ": stopped; 2 connections were cut: 1 had been begun (lost), 1 was queued (discarded)\n");
   CHECK(busy.receive() == "");
   CHECK(queued.receive() == "");
+}
+
+TEST_CASE("FAULTS 167: the command stop says what the stop has cut, and its status is then 1") {
+  SupervisorUnderTest supervisor(PoolText{.command = kBusyUntilGo});
+  Client busy(supervisor.address());
+  supervisor.gates().wait_for_marks("busy");
+  std::vector<std::string> arguments{"stop", "--control", supervisor.control()};
+  int status = 0;
+  std::string said;
+  SUBCASE("with a connection that is cut") {
+    arguments.emplace_back("--quick");
+    status = 1;
+    said = "supervisor: pool main: stopped; 1 connection was cut: 1 had been begun (lost)\n";
+  }
+  SUBCASE("with all finished") { supervisor.gates().open("go"); }
+  const CommandResult result = run_supervisor(arguments);
+  CHECK(result.status == status);
+  CHECK(result.errors == said);
+  CHECK(supervisor.await_exit() == status);
 }
 
 TEST_CASE("SIGINT while nothing is busy is no failure") {

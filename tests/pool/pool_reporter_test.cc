@@ -294,6 +294,15 @@ TEST_CASE("a redispatch and saturation are events without a line") {
   CHECK(pool.lines().empty());
 }
 
+TEST_CASE("FAULTS 167: the event of a pool that has stopped says what was cut") {
+  Reports pool;
+  pool.report(action::Stopped{{.lost = 2, .discarded = 1}, 2});
+  const auto stopped = pool.event<control_event::PoolStopped>();
+  CHECK(stopped.cut == 3);
+  CHECK(stopped.killed == 2);
+  CHECK(stopped.text.starts_with("stopped; 3 connections were cut: "));
+}
+
 TEST_CASE("FAULTS 141: a pool that has stopped says what was cut, and how much") {
   Reports pool;
   pool.report(action::Stopped{});
