@@ -111,6 +111,9 @@ void Reloader::apply_pool(const PoolConfig& config, Milliseconds stop_timeout,
   PoolChanges differences = compare(present->config(), config);
   const auto effect = present->effect_of(config, !differences.workers_replaced.empty());
   if (effect == PoolRunner::Reload::kAlreadyRun) differences.already_run.swap(differences.workers_replaced);
+  // The number of the file replaces one that was set while the supervisor ran.
+  if (differences.size.empty() && present->limit() != config.workers)
+    differences.size.emplace_back(config.elastic ? "workers.max" : "workers");
   const bool again = effect == PoolRunner::Reload::kTriedAgain;
   report_pool(changes, config.name,
               "reloaded, " + in_words(differences, config) +

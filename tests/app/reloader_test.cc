@@ -93,6 +93,15 @@ TEST_CASE("a reload adds, changes, removes and reorders pools, and says so") {
   CHECK(reloading.pools.leaving()[0]->removed_from() == text_of(pool("web") + ", " + pool("old")));
 }
 
+TEST_CASE("a reload that sets a number of workers back to that of the file says so") {
+  Reloading reloading(text_of(pool("web")));
+  reloading.pools.find("web")->resize(3);
+  const ReloadVerdict back = reloading.reload();
+  REQUIRE(back.changes.size() == 1);
+  CHECK(back.changes[0] == "pool web: reloaded, workers 0");
+  CHECK(reloading.reload().changes.at(0) == "pool web: reloaded, unchanged");
+}
+
 TEST_CASE("a pool keeps its listening socket through a reload") {
   Reloading reloading(text_of(pool("web")));
   const std::string place = reloading.place_of("web");
