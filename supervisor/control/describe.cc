@@ -107,9 +107,13 @@ std::string describe(const DeathRecord& record, const std::string& start_error) 
     text += fmt::format("; {} it had not begun {} closed", connections(record.held_closed),
                         record.held_closed == 1 ? "is" : "are");
   if (start_error.empty() && may_not_speak_the_protocol(record)) {
-    text +=
-        "; it sent nothing over its channel: the command must be a program that speaks the worker protocol, "
-        "for example with the worker library (docs/protocol.md)";
+    // A status other than 0 tells of a failure of its own, most often while it loads the application.
+    const bool failed = record.exit.kind == Exit::Kind::kExited && record.exit.value != 0;
+    text += failed
+                ? "; it sent nothing over its channel: it failed before that, or it is no program that "
+                  "speaks the worker protocol (docs/protocol.md)"
+                : "; it sent nothing over its channel: the command must be a program that speaks the worker "
+                  "protocol, for example with the worker library (docs/protocol.md)";
   }
   return text;
 }

@@ -114,6 +114,10 @@ TEST_CASE("a worker that sent nothing before it ended may not speak the protocol
         "the command must be a program that speaks the worker protocol, for example with the worker library "
         "(docs/protocol.md)");
   CHECK_FALSE(has_hint("exec /srv/app: No such file or directory"));
+  record.exit.value = 1;
+  CHECK(describe(record, "")
+            .ends_with("; it sent nothing over its channel: it failed before that, or it is no "
+                       "program that speaks the worker protocol (docs/protocol.md)"));
   record.exit = Exit{Exit::Kind::kSignaled, SIGSEGV};
   CHECK_FALSE(has_hint());
   record.exit = Exit{Exit::Kind::kSignaled, SIGKILL};
