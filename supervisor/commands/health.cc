@@ -1,5 +1,6 @@
 #include "supervisor/commands/health.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -27,8 +28,13 @@ std::string pool_line(const Json& pool, bool fine) {
   if (pool.value("wanted", 0) == 0) {
     text += "meant to have no workers";
   } else {
-    text += number("ready") + " of " + number("wanted") + " workers ready";
+    // A worker on trial is one more than wanted.
+    const std::uint64_t wanted = pool.value("wanted", std::uint64_t{0});
+    text += std::to_string(std::min(pool.value("ready", std::uint64_t{0}), wanted)) + " of " +
+            std::to_string(wanted) + " workers ready";
   }
+  if (pool.contains("trial") && pool["trial"].is_number())
+    text += "; generation " + number("trial") + " is on trial";
   if (pool.value("start_failures", 0) > 0)
     text += "; new workers die, " + number("start_failures") + " in a row";
   for (const std::string& address : unreachable_listeners(pool))

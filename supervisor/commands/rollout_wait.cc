@@ -108,7 +108,9 @@ bool RolloutWait::settle(const std::string& pool, std::uint64_t generation, cons
   const bool overtaken = last.generation != generation;
   if (!overtaken && !is_over(last.outcome)) return false;
   if (overtaken ? serves : last.outcome == RolloutOutcome::kTookOver) {
-    output_.print_line("pool " + pool + ": " + name + " has taken over");
+    const bool untried = status.value("wanted", std::uint64_t{1}) == 0;
+    output_.print_line("pool " + pool + ": " + name + " has taken over" +
+                       (untried ? ", untried: the pool is to have no workers now" : ""));
   } else if (overtaken) {
     failed(pool, name + " has not taken over: generation " + std::to_string(last.generation) +
                      " has been requested since");

@@ -168,7 +168,8 @@ TEST_CASE("a reload that begins no rollout returns at once, and so does a pool t
   supervisor.wait_for_pool("no worker is left", [](const PoolTable& now) { return now.workers.empty(); });
   const CommandResult empty = command(supervisor, {"restart", "--wait"});
   CHECK(empty.status == 0);
-  CHECK(empty.output.ends_with("pool main: generation 2 has taken over\n"));
+  CHECK(empty.output.ends_with(
+      "pool main: generation 2 has taken over, untried: the pool is to have no workers now\n"));
 }
 
 TEST_CASE("with several pools the verdict is that of all, and one pool can be restarted alone") {
@@ -195,6 +196,8 @@ TEST_CASE("FAULTS 152: a wait goes on through an upgrade, and ends with its roll
   supervisor.rewrite_config(gated(pool));
   RunningCommand waiting(reload_wait(supervisor));
   REQUIRE(waiting.prints("generation 2 is on trial"));
+  CHECK(command(supervisor, {"health"}).output ==
+        "pool main: fine, 1 of 1 workers ready; generation 2 is on trial\n");
   supervisor.upgrade();
   supervisor.gates().open("go");
   CHECK(waiting.prints("pool main: generation 2 has taken over"));
