@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <vector>
@@ -36,14 +37,26 @@ constexpr const char* kFooter =
     "The commands from status on use the control socket of a running supervisor. Name the configuration\n"
     "that has its path (-c FILE), or the path (--control PATH). See \"supervisor COMMAND --help\".\n\n"
     "Signals to a running supervisor:\n"
-    "  HUP         read the configuration again and apply it\n"
-    "  USR1        write the live status to stderr\n"
+    "  HUP         open the log file again; read the configuration again and apply it\n"
+    "  USR1        open the log file again; write the live status to the log\n"
     "  USR2        upgrade in place: a new program takes over the process, its workers and connections\n"
     "  TTIN, TTOU  one worker more or one fewer in each pool\n"
     "  TERM, QUIT  stop gracefully: serve the queue, let workers finish; a second signal stops quickly\n"
     "  INT         stop quickly\n\n"
     "Exit status: 0 success, 1 failure (the answer is no; an address in use; connections cut at the stop),\n"
     "2 usage or configuration, 3 no supervisor listens at the control socket.";
+
+/// What to say in place of a word that is no command here. "": nothing special.
+std::string meant_by(const std::string& word) {
+  static const std::map<std::string, std::string> meant{
+      {"start", "supervisor -c FILE"},      {"run", "supervisor -c FILE"},
+      {"test", "supervisor check -c FILE"}, {"configtest", "supervisor check -c FILE"},
+      {"help", "supervisor --help"},        {"version", "supervisor --version"},
+      {"reopen", "supervisor reload"},      {"shutdown", "supervisor stop"},
+      {"quit", "supervisor stop"},          {"kill", "supervisor stop"}};
+  const auto found = meant.find(word);
+  return found == meant.end() ? "" : found->second;
+}
 
 class UsageFormatter final : public CLI::Formatter {
  public:
@@ -104,8 +117,18 @@ class Parser {
  private:
   /// Prints the help, or the mistake.
   int report(const CLI::ParseError& error) const {
-    if (error.get_exit_code() != 0)
-      return print_error(usage_mistake(app_, error, "a command")), kUsageOrConfig;
+    if (error.get_exit_code() != 0) {
+      const std::vector<std::string> extra = app_.remaining(/*recurse=*/true);
+      const std::string first = extra.empty() ? "" : extra.front();
+      if (first.ends_with(".json")) {
+        print_error(first + " is not expected here; a configuration is named with -c: -c " + first);
+      } else if (const std::string say = meant_by(first); !say.empty()) {
+        print_error(first + " is not a command; say: " + say);
+      } else {
+        print_error(usage_mistake(app_, error, "a command"));
+      }
+      return kUsageOrConfig;
+    }
     std::ostringstream help;
     (void)app_.exit(error, help, std::cerr);
     CommandOutput output;
@@ -156,7 +179,8 @@ class Parser {
     add_client("top", Command::kTop, "Show the live status, renewed each second, until q is pressed.")
         ->add_option("--interval", interval_, "time between two updates, 1 by default")
         ->type_name("SECONDS");
-    add_client("events", Command::kEvents, "Print each event from now on, one a line, until interrupted.")
+    add_client("events", Command::kEvents,
+               "Print each event from now on, one a line; status 3 when the supervisor has stopped.")
         ->add_flag("--json", line_.json, "print JSON objects");
   }
 
@@ -173,7 +197,8 @@ class Parser {
         ->expected(1, 2);
     add_client("upgrade", Command::kUpgrade,
                "Replace the supervisor's own program by the installed one; status 1 if this is refused.");
-    add_client("stop", Command::kStop, "Stop gracefully; return when the supervisor has stopped.")
+    add_client("stop", Command::kStop,
+               "Stop gracefully; return when the supervisor has stopped, status 1 if connections were cut.")
         ->add_flag("--quick", line_.quick, "do not wait for what is busy");
     add_pool(add_client("reset-failed", Command::kResetFailed,
                         "Start failed workers at once, without the restart delay."));

@@ -86,6 +86,12 @@ TEST_CASE("a word that is no command, or no option of one, is told with the near
         "supervisor: --confg is not an option; did you mean --config? (supervisor --help tells more)\n");
   CHECK(mistake({"status", "web"}) ==
         "supervisor: status: web is not expected here (supervisor --help tells more)\n");
+  CHECK(mistake({"check", "pool.json"}) ==
+        "supervisor: pool.json is not expected here; a configuration is named with -c: -c pool.json\n");
+  CHECK(mistake({"pool.json"}) ==
+        "supervisor: pool.json is not expected here; a configuration is named with -c: -c pool.json\n");
+  CHECK(mistake({"start"}) == "supervisor: start is not a command; say: supervisor -c FILE\n");
+  CHECK(mistake({"help", "reload"}) == "supervisor: help is not a command; say: supervisor --help\n");
   CHECK(mistake({"status", "-c"}).starts_with("supervisor: status: --config: "));
   CHECK(mistake({"scale", "-c", "pool.json"}).starts_with("supervisor: scale: say how many workers"));
 }
