@@ -136,25 +136,25 @@ Result<SocketOpener::Opened> SocketOpener::open_one(const Wanted& wanted, std::u
   return Opened{std::move(socket).value(), running};
 }
 
-std::string SocketOpener::listener_in_the_way(const ListenAddress& address) const {
+std::vector<ListenSocket*> SocketOpener::overlapping(const ListenAddress& address) const {
+  std::vector<ListenSocket*> found;
   for (const auto& pool : pools_.present()) {
     for (const auto& listener : pool->listeners().configured()) {
-      const ListenAddress& own = listener->socket().address();
-      if (overlap(own, address)) return own.text();
+      ListenAddress own = listener->socket().address();
+      if (own.kind == ListenAddress::Kind::kTcp) own.port = listener->socket().port();  // for port 0
+      if (overlap(own, address)) found.push_back(&listener->socket());
     }
   }
-  return "";
+  return found;
 }
 
 Result<ListenSocket> SocketOpener::open_new(const ListenAddress& address, std::uint16_t port) const {
   pools_.for_each([&address](PoolRunner& each) { each.listeners().end_drain_at(address); });
   if (address.kind != ListenAddress::Kind::kSystemd) {
     auto opened = ListenSocket::open(address, port);
-    if (const std::string own = opened ? "" : listener_in_the_way(address); !own.empty()) {
-      return Error{
-          "listen " + address.text() + ": this supervisor listens at " + own +
-          ", which overlaps it; remove that address in a first reload, and add this one in a second"};
-    }
+    if (opened) return opened;
+    const auto own = overlapping(address);
+    if (!own.empty()) return ListenSocket::open_beside(own, address, port);
     return opened;
   }
   auto passed = activated_.find(address.path);

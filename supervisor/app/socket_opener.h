@@ -47,8 +47,8 @@ class SocketOpener {
   [[nodiscard]] Result<PoolSockets> open_listener(const WantedPool& wanted) const;
   [[nodiscard]] Result<PoolSockets> try_port(const WantedPool& wanted, std::uint16_t port) const;
   [[nodiscard]] Result<Opened> open_one(const Wanted& wanted, std::uint16_t port) const;
-  /// A present listener whose address overlaps this one; "" if there is none.
-  [[nodiscard]] std::string listener_in_the_way(const ListenAddress& address) const;
+  /// The present listeners whose addresses overlap this one. The configuration names none of them any more.
+  [[nodiscard]] std::vector<ListenSocket*> overlapping(const ListenAddress& address) const;
   [[nodiscard]] Result<ListenSocket> open_new(const ListenAddress& address, std::uint16_t port) const;
 
   Log& log_;

@@ -103,6 +103,23 @@ Result<ListenSocket> ListenSocket::open(const ListenAddress& address, std::uint1
   return opened;
 }
 
+Result<ListenSocket> ListenSocket::open_beside(const std::vector<ListenSocket*>& own,
+                                               const ListenAddress& address, std::uint16_t port) {
+  // The kernel lets sockets of one user share a port if each allows it at the moment of bind().
+  for (const ListenSocket* one : own) one->use_port(Port::kShared);
+  ListenSocket opened(address, Fd());
+  auto bound = opened.bind_tcp(port == 0 ? address.port : port, Port::kShared);
+  for (const ListenSocket* one : own) one->use_port(Port::kOwn);
+  if (!bound) return bound.error();
+  opened.use_port(Port::kOwn);
+  return opened;
+}
+
+void ListenSocket::use_port(Port use) const {
+  const int shared = use == Port::kShared || address_.reuse_port ? 1 : 0;
+  (void)::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared));  // else bind() fails
+}
+
 ListenSocket ListenSocket::adopt(ListenAddress address, Fd socket, ino_t file) {
   if (address.kind == ListenAddress::Kind::kTcp && !address.host.empty() && !is_numeric_host(address.host))
     address.answers.hosts = {bound_host(socket.get())};
@@ -159,7 +176,7 @@ ListenSocket::~ListenSocket() {
   if (file_ && !file_->is_gone_from(address_.path)) (void)::unlink(address_.path.c_str());
 }
 
-Result<void> ListenSocket::bind_tcp(std::uint16_t port) {
+Result<void> ListenSocket::bind_tcp(std::uint16_t port, Port use) {
   const auto numeric = numeric_address(address_, port);
   if (!numeric) return numeric.error();
   const addrinfo* found = numeric.value().get();
@@ -178,7 +195,7 @@ Result<void> ListenSocket::bind_tcp(std::uint16_t port) {
   }
   if (!socket_.valid()) return listen_error(address_, errno);
   switch_on(socket_.get(), SOL_SOCKET, SO_REUSEADDR);
-  if (address_.reuse_port) switch_on(socket_.get(), SOL_SOCKET, SO_REUSEPORT);
+  use_port(use);
   const int only = address_.host.empty() ? 0 : 1;
   if (target->sa_family == AF_INET6) {
     (void)::setsockopt(socket_.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));

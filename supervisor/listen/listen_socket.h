@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "config/config.h"
 #include "proto/fd.h"
@@ -24,6 +25,10 @@ class ListenSocket {
  public:
   /// A host name must have its answer, one at most (see one_per_socket()). `port`: in the place of port 0.
   [[nodiscard]] static Result<ListenSocket> open(const ListenAddress& address, std::uint16_t port = 0);
+  /// The same for a TCP address that overlaps those of `own`, such as ":80" and "127.0.0.1:80". All of them
+  /// listen until `own` are closed; a connection goes to the one with the more specific address.
+  [[nodiscard]] static Result<ListenSocket> open_beside(const std::vector<ListenSocket*>& own,
+                                                        const ListenAddress& address, std::uint16_t port);
   /// A socket that was handed over at start, already listening. Its other owner keeps it: connections that
   /// are in the backlog when we close our copy are for the next server.
   [[nodiscard]] static Result<ListenSocket> activated(const ListenAddress& address, Fd socket);
@@ -70,7 +75,9 @@ class ListenSocket {
  private:
   ListenSocket(ListenAddress address, Fd socket) : address_(std::move(address)), socket_(std::move(socket)) {}
   void adopt_file(ino_t file);
-  [[nodiscard]] Result<void> bind_tcp(std::uint16_t port);
+  enum class Port { kOwn, kShared };  ///< as its address says; with sockets that overlap it
+  [[nodiscard]] Result<void> bind_tcp(std::uint16_t port, Port use = Port::kOwn);
+  void use_port(Port use) const;
   [[nodiscard]] Result<void> bind_unix();
   [[nodiscard]] Result<void> set_permissions(const SocketFile& file) const;
   /// Gives the open socket the owner, the mode and the backlog of its address.

@@ -232,6 +232,25 @@ TEST_CASE(
   CHECK(ask(added, "hello") == "hello");
 }
 
+TEST_CASE("FAULTS 168: an address that overlaps the one before takes its place under load") {
+  PoolText pool{.command = {"supervisor-worker", "line"}, .workers = 2};
+  SupervisorUnderTest supervisor(pool);
+  const std::string address = supervisor.address();
+  const std::string port = address.substr(address.rfind(':') + 1);
+  Load load(address, "S 500\n", 4);
+  for (const std::string& next : {":" + port, "127.0.0.1:" + port, ":" + port}) {
+    load.wait_for_answers(20);
+    pool.listen = {next};
+    supervisor.rewrite_config(pool);
+    supervisor.signal(SIGHUP);
+    supervisor.wait_for_event("reload");
+    CHECK(supervisor.pool().listeners == 1);
+  }
+  load.wait_for_answers(20);
+  CHECK(load.stop().flawless());
+  CHECK(supervisor.count_in_log("listening on") == 4);
+}
+
 TEST_CASE("workers are replaced under load without a failed connection") {
   PoolText pool{.command = {"supervisor-worker", "line"}, .workers = 4};
   SupervisorUnderTest supervisor(pool);
