@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "supervisor/clients/client_sign.h"
@@ -52,7 +51,7 @@ void ClientSockets::watch(Ticket ticket) {
   sockets_.measured(ticket) = false;
   if (sockets_.worker(ticket)) submit(What::kMeasure, ticket);
   if (armed) return;
-  unwatched_.push_back(ticket);
+  sockets_.add_unwatched(ticket);
   look_timer_.start(kLookAgain, Callback::to<&ClientSockets::look_at_unwatched>(*this));
 }
 
@@ -66,22 +65,21 @@ bool ClientSockets::arm(Ticket ticket) {
 
 // The kernel has refused them: memory or fs.epoll.max_user_watches is short, perhaps for long.
 void ClientSockets::look_at_unwatched() {
-  std::vector<Ticket> waiting = std::exchange(unwatched_, {});
-  const std::size_t looks = std::min(waiting.size(), kLooksAtOnce);
-  unwatched_.assign(waiting.begin() + static_cast<std::ptrdiff_t>(looks), waiting.end());
-  waiting.resize(looks);
   bool refused = false;
-  for (const Ticket ticket : waiting) {
-    if (!sockets_.knows(ticket) || (!refused && arm(ticket))) continue;
+  for (std::size_t looks = std::min(sockets_.unwatched(), kLooksAtOnce); looks > 0; --looks) {
+    const Ticket ticket = sockets_.take_unwatched();
+    // What was told of another one may have ended or dispatched the rest.
+    if (!ticket) break;
+    if (!refused && arm(ticket)) continue;
     refused = true;
     const Glance glance = glance_at(sockets_.at(ticket));
     if (glance.sign == event::ClientSign::kSilent) {
-      unwatched_.push_back(ticket);
+      sockets_.add_unwatched(ticket);
     } else {
       tell_sign(ticket, glance);
     }
   }
-  if (!unwatched_.empty())
+  if (sockets_.unwatched() > 0)
     look_timer_.start(kLookAgain, Callback::to<&ClientSockets::look_at_unwatched>(*this));
 }
 
@@ -104,7 +102,7 @@ void ClientSockets::perform(const action::Look& action) {
 void ClientSockets::perform(const action::Dispatch& action) {
   const Ticket ticket = action.ticket;
   (void)take_waiting(ticket);  // for a worker that has died meanwhile
-  std::erase(unwatched_, ticket);
+  sockets_.remove_unwatched(ticket);
   const Glance glance = action.look_first ? glance_at(sockets_.at(ticket)) : Glance{};
   if (!sockets_.shared(ticket)) {
     return look_and_send(action, glance, glance.needs_unread && holds_unread(sockets_.at(ticket)));
@@ -191,7 +189,6 @@ void ClientSockets::perform(const action::End& action) {
   using How = action::End::How;
   const Ticket ticket = action.ticket;
   (void)take_waiting(ticket);
-  std::erase(unwatched_, ticket);
   if (!sockets_.at(ticket).valid()) return (void)sockets_.end(ticket);
   if (sockets_.watch(ticket) == SocketTable::Watch::kArmed) lobby_.forget(sockets_.at(ticket));
   const std::string_view reply = action.how == How::kCrash    ? crash_reply_
@@ -245,24 +242,17 @@ void ClientSockets::stuck(const SocketJob& job) {
 
 void ClientSockets::write_state(PoolState& state) const {
   sockets_.write_state(state);
-  const std::set<Ticket> unwatched(unwatched_.begin(), unwatched_.end());
-  for (SocketState& socket : state.sockets) {
-    socket.watched = socket.watched || unwatched.contains(socket.ticket);
-  }
   state.lingering_closes = lingering_close_.state();
 }
 
 std::string ClientSockets::adopt(const PoolState& state) {
   if (std::string wrong = sockets_.adopt(state); !wrong.empty()) return wrong;
-  for (const SocketState& socket : state.sockets) {
-    if (socket.watched) unwatched_.push_back(socket.ticket);
-  }
   lingering_close_.adopt(state.lingering_closes);
   return "";
 }
 
 void ClientSockets::resume() {
-  for (const Ticket ticket : std::exchange(unwatched_, {})) watch(ticket);
+  for (std::size_t count = sockets_.unwatched(); count > 0; --count) watch(sockets_.take_unwatched());
 }
 
 }  // namespace prefork

@@ -118,8 +118,7 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
     std::uint64_t prepare = 0;
     action::Dispatch action;
   };
-  std::vector<Waiting> waiting_;   ///< to be sent when they are prepared
-  std::vector<Ticket> unwatched_;  ///< to be watched: after adopt(), or when the kernel takes them
+  std::vector<Waiting> waiting_;  ///< to be sent when they are prepared
   TimerWatcher look_timer_;
 };
 

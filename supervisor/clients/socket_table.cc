@@ -19,7 +19,24 @@ Ticket SocketTable::add(Fd socket, bool shared) {
   return ticket;
 }
 
+void SocketTable::add_unwatched(Ticket ticket) {
+  remove_unwatched(ticket);
+  unwatched_.push_back(static_cast<std::uint32_t>(ticket.slot()), unwatched_links());
+}
+
+void SocketTable::remove_unwatched(Ticket ticket) {
+  unwatched_.remove(static_cast<std::uint32_t>(ticket.slot()), unwatched_links());
+}
+
+Ticket SocketTable::take_unwatched() {
+  if (unwatched_.empty()) return Ticket{};
+  const Ticket ticket = entries_[unwatched_.first()].ticket;
+  remove_unwatched(ticket);
+  return ticket;
+}
+
 Fd SocketTable::end(Ticket ticket) {
+  remove_unwatched(ticket);
   tickets_.release(ticket);
   entries_[ticket.slot()].ticket = Ticket{};
   return std::move(entries_[ticket.slot()].socket);
@@ -30,8 +47,8 @@ void SocketTable::write_state(PoolState& state) const {
   for (const Entry& entry : entries_) {
     if (!entry.ticket) continue;
     state.sockets.push_back({entry.ticket, Carried{entry.socket.get()}, entry.shared,
-                             entry.watch == Watch::kArmed, entry.progress.consumed, entry.progress.sent,
-                             entry.worker});
+                             entry.watch == Watch::kArmed || entry.unwatched.linked, entry.progress.consumed,
+                             entry.progress.sent, entry.worker});
   }
 }
 
@@ -49,6 +66,7 @@ std::string SocketTable::adopt(const PoolState& state) {
     entry.shared = socket.sent;
     entry.worker = socket.worker;
     entry.progress = {socket.bytes_consumed, socket.bytes_sent};
+    if (socket.watched) add_unwatched(socket.ticket);
   }
   return "";
 }

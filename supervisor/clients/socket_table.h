@@ -9,6 +9,7 @@
 
 #include "proto/fd.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/core/slot_list.h"
 #include "supervisor/state/pool_state.h"
 #include "supervisor/system/socket.h"
 
@@ -41,6 +42,12 @@ class SocketTable {
   [[nodiscard]] Watch& watch(Ticket ticket) { return entries_[ticket.slot()].watch; }
   /// The progress of the connection when it was last sent to a worker.
   [[nodiscard]] Progress& progress(Ticket ticket) { return entries_[ticket.slot()].progress; }
+  /// The sockets that the kernel has yet to be asked to watch, in order. A ticket that ends leaves them.
+  [[nodiscard]] std::size_t unwatched() const { return unwatched_.size(); }
+  void add_unwatched(Ticket ticket);
+  void remove_unwatched(Ticket ticket);  ///< does nothing if it is not among them
+  /// Removes the first one, if there is one.
+  [[nodiscard]] Ticket take_unwatched();
   /// Ends the ticket. Returns the socket, which is not valid if our copy is closed.
   [[nodiscard]] Fd end(Ticket ticket);
 
@@ -59,10 +66,16 @@ class SocketTable {
     Watch watch = Watch::kNever;
     Progress progress;
     WorkerId worker;
+    SlotLinks unwatched;
   };
+
+  [[nodiscard]] auto unwatched_links() {
+    return [this](std::uint32_t slot) -> SlotLinks& { return entries_[slot].unwatched; };
+  }
 
   SlotAllocator<Ticket> tickets_;
   std::vector<Entry> entries_;
+  SlotList unwatched_;
 };
 
 }  // namespace prefork

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 
 #include "supervisor/clients/client_sign.h"
 #include "tests/support/eventually.h"
+#include "tests/support/refused_watches.h"
 #include "tests/support/sockets.h"
 
 namespace prefork {
@@ -47,6 +49,8 @@ class Clients final : private CoreEventSink, private ClientSockets::Owner {
 
  public:
   ClientSockets sockets{loop_, *this, closer_, *this};
+  /// Called once, within the next event that is told.
+  std::function<void()> on_event;
 
   /// Takes the server's end. The worker's copy of it stays with `pair`.
   Ticket add(TcpPair& pair) {
@@ -94,6 +98,7 @@ class Clients final : private CoreEventSink, private ClientSockets::Owner {
  private:
   void tell(const Event& event) override {
     events_.push_back(event);
+    if (const auto act = std::exchange(on_event, nullptr)) act();
     loop_.stop();
   }
   void send(const action::Dispatch& action) override {
@@ -138,6 +143,49 @@ TEST_CASE("a connection that is watched a second time is reported a second time"
     clients.sockets.perform(action::Watch{ticket});
     CHECK(clients.next<event::ClientSeen>().sign == ClientSign::kAsks);
   }
+}
+
+TEST_CASE("FAULTS 110: a connection that is dispatched or ended is not looked at any more") {
+  Clients clients;
+  TcpPair first = tcp_pair();
+  TcpPair second = tcp_pair();
+  const Ticket asks = clients.add(first);
+  const Ticket other = clients.add(second);
+  clients_are_refused = true;
+  clients.sockets.perform(action::Watch{asks});
+  clients.sockets.perform(action::Watch{other});
+  for (const TcpPair* pair : {&first, &second}) {
+    send_all(pair->client, "hello");
+    await_unread(pair->server, 5);
+  }
+  SUBCASE("dispatched") {
+    clients.on_event = [&] { clients.sockets.perform(dispatch_of(other)); };
+  }
+  SUBCASE("ended") {
+    clients.on_event = [&] { clients.sockets.perform(action::End{other, How::kClose}); };
+  }
+  const auto seen = clients.next<event::ClientSeen>();
+  clients_are_refused = false;
+  CHECK(seen.ticket == asks);
+  CHECK(seen.sign == ClientSign::kAsks);
+}
+
+TEST_CASE("FAULTS 110: a connection that the kernel refuses to watch is watched after an upgrade") {
+  Clients before;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = before.add(pair);
+  clients_are_refused = true;
+  before.sockets.perform(action::Watch{ticket});
+  PoolState state;
+  before.sockets.write_state(state);
+  clients_are_refused = false;
+  REQUIRE(state.sockets.size() == 1);
+  state.sockets[0].socket = Carried{copy_of(before.sockets.at(ticket)).release()};
+  Clients after;
+  CHECK(after.sockets.adopt(state).empty());
+  after.sockets.resume();
+  send_all(pair.client, "hello");
+  CHECK(after.next<event::ClientSeen>().ticket == ticket);
 }
 
 TEST_CASE("a look reports at once what the client does") {

@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "proto/fd.h"
+#include "tests/support/refused_watches.h"
 
 namespace {
 
@@ -36,6 +37,10 @@ extern "C" int epoll_create1(int flags) noexcept {
 }
 
 extern "C" int epoll_ctl(int epoll, int operation, int descriptor, epoll_event* event) noexcept {
+  if (prefork::test::clients_are_refused && event != nullptr && (event->events & EPOLLONESHOT) != 0) {
+    errno = ENOSPC;
+    return -1;
+  }
   if (failing_watches == 0 || descriptor != failing_descriptor)
     return static_cast<int>(::syscall(SYS_epoll_ctl, epoll, operation, descriptor, event));
   --failing_watches;
