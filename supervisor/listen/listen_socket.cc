@@ -14,8 +14,10 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include "proto/passing.h"
 #include "supervisor/listen/stale_socket.h"
@@ -124,7 +126,7 @@ ListenSocket ListenSocket::adopt(ListenAddress address, Fd socket, ino_t file) {
   if (address.kind == ListenAddress::Kind::kTcp && !address.host.empty() && !is_numeric_host(address.host))
     address.answers.hosts = {bound_host(socket.get())};
   ListenSocket adopted(std::move(address), std::move(socket));
-  if (file != 0) adopted.adopt_file(file);
+  if (file != 0) adopted.file_ = adopted.look_for(file);
   (void)refuse_descriptors(adopted.socket_.get());  // an earlier version has not
   return adopted;
 }
@@ -135,18 +137,24 @@ Result<ListenSocket> ListenSocket::share(const ListenAddress& address) const {
   return shared;
 }
 
-void ListenSocket::adopt_file(ino_t file) {
-  auto found = SocketFile::open(address_.path, socket_.get(), file);
-  if (found) {
-    file_.emplace(std::move(found).value());
-  } else if (const std::error_code why = found.error().code; !why || why.value() == ENOENT) {
-    lost_file_ = file;
-  }
+ListenSocket::File ListenSocket::look_for(ino_t inode) const {
+  auto found = SocketFile::open(address_.path, socket_.get(), inode);
+  if (found) return std::move(found).value();
+  const std::error_code why = found.error().code;  // none: another file is there
+  if (!why || why.value() == ENOENT || why.value() == ENOTDIR) return LostFile{inode};
+  return UnseenFile{inode};
+}
+
+ino_t ListenSocket::file() const {
+  if (const auto* file = std::get_if<SocketFile>(&file_)) return file->inode();
+  if (const auto* file = std::get_if<LostFile>(&file_)) return file->inode;
+  if (const auto* file = std::get_if<UnseenFile>(&file_)) return file->inode;
+  return 0;
 }
 
 Result<void> ListenSocket::take_over(ListenSocket& shared_from) {
-  file_ = std::exchange(shared_from.file_, std::nullopt);
-  lost_file_ = std::exchange(shared_from.lost_file_, 0);
+  file_ = std::exchange(shared_from.file_, NoFile{});
+  if (const auto* unseen = std::get_if<UnseenFile>(&file_)) file_ = look_for(unseen->inode);
   shared_from.given_away_ = true;
   if (address_ == shared_from.address_) return {};
   auto adapted = adapt();
@@ -157,8 +165,8 @@ Result<void> ListenSocket::take_over(ListenSocket& shared_from) {
 
 Result<void> ListenSocket::adapt() const {
   // Without its file there is nothing to set them on: what is at the path is another's.
-  if (address_.kind == ListenAddress::Kind::kUnixPath && lost_file_ == 0) {
-    const auto expected = file_ ? std::optional(file_->inode()) : std::nullopt;
+  if (address_.kind == ListenAddress::Kind::kUnixPath && !std::holds_alternative<LostFile>(file_)) {
+    const auto expected = file() != 0 ? std::optional(file()) : std::nullopt;
     const auto file = SocketFile::open(address_.path, socket_.get(), expected);
     if (!file) return Error{"listen " + address_.text() + ": " + file.error().message()};
     if (auto set = set_permissions(file.value()); !set) return set.error();
@@ -166,14 +174,22 @@ Result<void> ListenSocket::adapt() const {
   return listen();
 }
 
-bool ListenSocket::file_is_removed() const { return lost_file_ != 0 || (file_ && file_->is_removed()); }
+bool ListenSocket::file_is_removed() const {
+  const auto* file = std::get_if<SocketFile>(&file_);
+  return std::holds_alternative<LostFile>(file_) || (file != nullptr && file->is_removed());
+}
 
 bool ListenSocket::file_is_gone() const {
-  return lost_file_ != 0 || (file_ && file_->is_gone_from(address_.path));
+  if (const auto* unseen = std::get_if<UnseenFile>(&file_))
+    return std::holds_alternative<LostFile>(look_for(unseen->inode));
+  const auto* file = std::get_if<SocketFile>(&file_);
+  return std::holds_alternative<LostFile>(file_) || (file != nullptr && file->is_gone_from(address_.path));
 }
 
 ListenSocket::~ListenSocket() {
-  if (file_ && !file_->is_gone_from(address_.path)) (void)::unlink(address_.path.c_str());
+  if (const auto* unseen = std::get_if<UnseenFile>(&file_)) file_ = look_for(unseen->inode);
+  const auto* file = std::get_if<SocketFile>(&file_);
+  if (file != nullptr && !file->is_gone_from(address_.path)) (void)::unlink(address_.path.c_str());
 }
 
 Result<void> ListenSocket::bind_tcp(std::uint16_t port, Port use) {
@@ -227,8 +243,8 @@ Result<void> ListenSocket::bind_unix() {
   if (bound < 0) return bind_error(address_, error);
   auto file = SocketFile::open(address_.path, socket_.get());
   if (!file) return Error{"listen " + address_.text() + ": " + file.error().message()};
-  file_.emplace(std::move(file).value());
-  if (auto set = set_permissions(*file_); !set) return set;
+  const SocketFile& bound_file = file_.emplace<SocketFile>(std::move(file).value());
+  if (auto set = set_permissions(bound_file); !set) return set;
   if (auto listening = listen(); !listening) return listening;
   // See remove_stale_socket(): until it listened, this socket looked like a stale one.
   if (!file_is_gone()) return {};

@@ -6,9 +6,9 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "config/config.h"
@@ -40,7 +40,7 @@ class ListenSocket {
   /// A socket that listens already, at an upgrade in place; `file` as file() was.
   [[nodiscard]] static ListenSocket adopt(ListenAddress address, Fd socket, ino_t file);
   /// The inode of the unix socket's file that this owner removes; 0: none.
-  [[nodiscard]] ino_t file() const { return file_ ? file_->inode() : lost_file_; }
+  [[nodiscard]] ino_t file() const;
   /// The file of the unix socket was removed: no client can connect. Never waits.
   [[nodiscard]] bool file_is_removed() const;
   /// The same, or something else is at the path. May wait for the file system.
@@ -54,8 +54,7 @@ class ListenSocket {
   ListenSocket(ListenSocket&& other) noexcept
       : address_(std::move(other.address_)),
         entry_(other.entry_),
-        file_(std::exchange(other.file_, std::nullopt)),
-        lost_file_(std::exchange(other.lost_file_, 0)),
+        file_(std::exchange(other.file_, NoFile{})),
         socket_(std::move(other.socket_)) {}
   ListenSocket& operator=(ListenSocket&&) = delete;
   ListenSocket(const ListenSocket&) = delete;
@@ -74,8 +73,19 @@ class ListenSocket {
 
  private:
   ListenSocket(ListenAddress address, Fd socket) : address_(std::move(address)), socket_(std::move(socket)) {}
-  void adopt_file(ino_t file);
+  struct NoFile {};  ///< it has none, or another ListenSocket has it
+  struct LostFile {  ///< it was gone from the path when this program took over
+    ino_t inode = 0;
+  };
+  /// Whether it was gone is not known: its directory is closed to this user, or descriptors are short.
+  struct UnseenFile {
+    ino_t inode = 0;
+  };
+  using File = std::variant<NoFile, SocketFile, LostFile, UnseenFile>;
   enum class Port { kOwn, kShared };  ///< as its address says; with sockets that overlap it
+
+  /// Looks for the file of the program before.
+  [[nodiscard]] File look_for(ino_t inode) const;
   [[nodiscard]] Result<void> bind_tcp(std::uint16_t port, Port use = Port::kOwn);
   void use_port(Port use) const;
   [[nodiscard]] Result<void> bind_unix();
@@ -86,8 +96,7 @@ class ListenSocket {
 
   ListenAddress address_;
   ListenerIndex entry_ = 0;
-  std::optional<SocketFile> file_;  ///< of a unix socket; removed when this owner is destroyed
-  ino_t lost_file_ = 0;             ///< in its place: it was gone from the path when this program took over
+  File file_;  ///< of a unix socket; removed when this owner is destroyed
   bool given_away_ = false;
   Fd socket_;
 };

@@ -29,6 +29,7 @@
 #include "tests/config/temp_directory.h"
 #include "tests/proto/open_descriptors.h"
 #include "tests/support/eventually.h"
+#include "tests/support/in_a_child.h"
 #include "tests/support/sockets.h"
 #include "tests/support/traps.h"
 
@@ -393,6 +394,38 @@ TEST_CASE("FAULTS 79: a socket knows that its file was removed, also after an up
   CHECK(upgraded().file_is_removed());
   CHECK(upgraded().file_is_gone());
   CHECK(upgraded().file() == socket.file());
+}
+
+TEST_CASE(
+    "FAULTS 176: a socket file that the new program cannot see is not forgotten, nor taken for removed") {
+  const TempDirectory directory;
+  REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
+  const std::string closed = directory.at("closed");
+  const std::string path = closed + "/pool.sock";
+  REQUIRE(::mkdir(closed.c_str(), 0755) == 0);
+  const ListenSocket before = opened("unix:" + path);
+  const auto upgraded = [&] {
+    return ListenSocket::adopt(before.address(), Fd(::dup(before.descriptor())), before.file());
+  };
+  bool removed = false;
+  SUBCASE("it is there") {}
+  SUBCASE("it was removed meanwhile") { removed = true; }
+  SUBCASE("its directory was replaced by a file") {
+    REQUIRE(::rename(closed.c_str(), directory.at("moved").c_str()) == 0);
+    (void)directory.file("closed", "");
+    CHECK(upgraded().file_is_removed());
+    CHECK(upgraded().file() == before.file());
+    return;
+  }
+  // As after root was given up: the directory cannot be searched, for a while.
+  CHECK(in_a_child([&] {
+    if (::chmod(closed.c_str(), 0700) != 0 || ::seteuid(60001) != 0) return false;
+    const ListenSocket next = upgraded();
+    const bool unknown = !next.file_is_removed() && !next.file_is_gone() && next.file() == before.file();
+    if (::seteuid(0) != 0 || (removed && ::unlink(path.c_str()) != 0)) return false;
+    return unknown && next.file_is_gone() == removed;
+  }));
+  CHECK_FALSE(exists(path));
 }
 
 TEST_CASE("FAULTS 113: the mode of a unix socket is not set on what another has put in its place") {
