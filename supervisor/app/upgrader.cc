@@ -29,6 +29,7 @@ Upgrader::Upgrader(NextProgram next, Loop& loop, Log& log, EventSink& events,
       clients_(clients),
       subject_(subject),
       retry_(loop),
+      log_retry_(loop),
       check_(loop, static_cast<UpgradeCheck::Owner&>(*this)) {}
 
 Result<void> Upgrader::begin() {
@@ -73,6 +74,7 @@ void Upgrader::go_on() {
 void Upgrader::cancel() {
   const bool waits = retry_.active() || check_.running();
   retry_.stop();
+  log_retry_.stop();
   check_.stop();
   if (!std::exchange(due_, false) && !waits) return;
   log_.hold(false);
@@ -93,8 +95,22 @@ void Upgrader::upgrade_proven(const std::string& version) {
 bool Upgrader::ready() {
   if (!due_) return false;
   const bool settled = !retry_.active() && subject_.settled();
-  log_.hold(settled);
-  return settled && !log_.writing();
+  // Another thread opens a file for longer than the log may be held: its lines would be dropped.
+  const bool opening = log_.still_opening();
+  log_.hold(settled && !opening);
+  if (!settled || !(opening || log_.writing())) {
+    log_retry_.stop();
+    log_waits_ = 0;
+    return settled;
+  }
+  if (!log_retry_.active()) log_retry_.start(kLogLook, Callback::to<&Upgrader::wait_for_log>(*this));
+  return false;
+}
+
+void Upgrader::wait_for_log() {
+  if (++log_waits_ != kLogWaits) return;
+  log_.warn("upgrade: the disk of {} does not answer; the upgrade waits for it",
+            log_.still_opening() ? "a log file that a reload has named" : "the log");
 }
 
 void Upgrader::hand_over() {

@@ -51,6 +51,9 @@ class Upgrader final : private UpgradeCheck::Owner {
   /// second. Then it is refused.
   static constexpr Duration kBlockedRetry = std::chrono::milliseconds(100);
   static constexpr int kMaxBlocked = 20;
+  /// An upgrade that is due waits for a call that writes or opens the log. Then it says so, once.
+  static constexpr Duration kLogLook = std::chrono::milliseconds(100);
+  static constexpr int kLogWaits = 20;
 
   /// Begins to examine the new program. An error is the reason of a refusal that is neither logged nor
   /// published.
@@ -85,6 +88,7 @@ class Upgrader final : private UpgradeCheck::Owner {
   /// exec() would wait for the thread that waits for the lock of a client's socket. An error: for too long.
   [[nodiscard]] Result<void> wait_for_sockets();
   void go_on();
+  void wait_for_log();
   /// Comes back with an error, or when the new program is examined again.
   [[nodiscard]] Result<void> replace_by_proven();
 
@@ -99,7 +103,9 @@ class Upgrader final : private UpgradeCheck::Owner {
   bool due_ = false;
   bool handing_over_ = false;  ///< another request would replace what examined_ says of the proven program
   int blocked_ = 0;            ///< how often in a row a call on a client's socket was under way
+  int log_waits_ = 0;          ///< how often in a row the log was waited for
   TimerWatcher retry_;
+  TimerWatcher log_retry_;
   UpgradeCheck check_;
 };
 

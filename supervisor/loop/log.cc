@@ -64,6 +64,7 @@ bool Log::write_pending() { return sink_->write_pending(); }
 bool Log::waits() const { return sink_->waits(); }
 bool Log::never_wait() { return sink_->never_wait(); }
 bool Log::writing() const { return sink_->writing(); }
+bool Log::still_opening() { return sink_->still_opening(); }
 void Log::hold(bool held) { sink_->hold(held); }
 void Log::write_rest(Duration patience) { sink_->write_rest(std::chrono::steady_clock::now() + patience); }
 std::uint64_t Log::dropped() const { return sink_->dropped(); }

@@ -65,6 +65,7 @@ class Log {
   // As in NonBlockingSink
   [[nodiscard]] bool never_wait();
   [[nodiscard]] bool writing() const;
+  [[nodiscard]] bool still_opening();
   void hold(bool held);
   void write_rest(Duration patience);
   /// Dropped lines that no log line has reported yet.

@@ -86,20 +86,31 @@ bool NonBlockingSink::never_wait() {
 
 Result<Fd> NonBlockingSink::open_file(const std::string& path,
                                       std::chrono::steady_clock::time_point deadline) {
-  if (never_waits_ && !writer_.start()) return Error{path + ": no thread can be started for it"};
+  if (still_opening() && late_.size() >= kMaxLate)
+    return Error{path + ": the disks of log files that were named before do not answer"};
   while (!writer_.idle()) {
     if (!writer_.await_result(deadline)) return Error{path + ": the disk of the log does not answer"};
     advance_opening();
     if (const auto result = writer_.take_written()) (void)account(to_progress(*result));
   }
-  writer_.begin_open(path);
-  if (!writer_.await_result(deadline)) {
-    opening_ = Opening::kForgotten;
+  // In a thread of its own: while the disk does not answer, the lines go on to where they go now.
+  auto opener = std::make_unique<FileWriter>();
+  if (never_waits_ && !(writer_.start() && opener->start()))
+    return Error{path + ": no thread can be started for it"};
+  if (file() >= 0) opener->write_to(Fd(::fcntl(file(), F_DUPFD_CLOEXEC, 0)));  // compared with what is found
+  opener->begin_open(path);
+  if (!opener->await_result(deadline)) {
+    late_.push_back(std::move(opener));
     return Error{path + ": its disk does not answer"};
   }
-  FileWriter::Opened opened = writer_.take_opened().value_or(FileWriter::Opened{});
+  FileWriter::Opened opened = opener->take_opened().value_or(FileWriter::Opened{});
   if (opened.special || opened.error != 0) return not_opened(path, opened);
   return std::move(opened.file);
+}
+
+bool NonBlockingSink::still_opening() {
+  std::erase_if(late_, [](const std::unique_ptr<FileWriter>& opener) { return !opener->busy(); });
+  return !late_.empty();
 }
 
 void NonBlockingSink::go_on_in(const std::string& path, Fd file) {
@@ -114,14 +125,15 @@ void NonBlockingSink::go_on_in(const std::string& path, Fd file) {
 }
 
 void NonBlockingSink::advance_opening() {
-  if (opening_ == Opening::kNone && reopen_due_ && !held_ && writer_.idle()) {
+  if (!opening_ && reopen_due_ && !held_ && writer_.idle()) {
     reopen_due_ = false;
-    opening_ = Opening::kAgain;
+    opening_ = true;
     writer_.begin_open(path_);
   }
-  if (opening_ == Opening::kNone) return;
+  if (!opening_) return;
   auto opened = writer_.take_opened();
-  if (!opened || std::exchange(opening_, Opening::kNone) == Opening::kForgotten) return;
+  if (!opened) return;
+  opening_ = false;
   if (opened->file.valid()) {
     writer_.write_to(std::move(opened->file));
     note(spdlog::level::info, "log file opened again: " + path_);
@@ -155,7 +167,7 @@ FileWriter::Written NonBlockingSink::write_in_thread(std::string_view text) {
 
 std::ptrdiff_t NonBlockingSink::write_some(std::string_view text) {
   // What the thread has begun to write is not written once more to another place.
-  const bool in_thread = through_writer_ || (opening_ == Opening::kNone && !writer_.idle());
+  const bool in_thread = through_writer_ || (!opening_ && !writer_.idle());
   return to_progress(in_thread ? write_in_thread(text) : write_now(text));
 }
 

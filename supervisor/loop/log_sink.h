@@ -11,8 +11,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proto/fd.h"
 #include "proto/result.h"
@@ -33,8 +35,8 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   [[nodiscard]] bool never_wait();
 
   // A file of our own in place of the descriptor.
-  /// Opens a file for go_on_in(), after what is under way in the thread. May wait, and for the thread until
-  /// `deadline` at most. An Fd that is not valid: it is the file that is in use already.
+  /// Opens a file for go_on_in(), after what is under way in the thread. May wait, and once a thread does it
+  /// until `deadline` at most. An Fd that is not valid: it is the file that is in use already.
   [[nodiscard]] Result<Fd> open_file(const std::string& path, std::chrono::steady_clock::time_point deadline);
   /// Further lines go to the file, or with an empty path to the descriptor.
   void go_on_in(const std::string& path, Fd file);
@@ -47,6 +49,8 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
 
   /// A call is under way in the thread. The text of a write is still waiting().
   [[nodiscard]] bool writing() const { return writer_.busy(); }
+  /// A thread still opens a file that open_file() does not wait for any more.
+  [[nodiscard]] bool still_opening();
   /// While held, no write begins in the thread, and no opening.
   void hold(bool held) { held_ = held; }
   /// Writes a line as it is, without time and level.
@@ -55,7 +59,7 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   bool write_pending();
   /// The same, at the end: waits for the thread, until `deadline` at most.
   void write_rest(std::chrono::steady_clock::time_point deadline);
-  [[nodiscard]] bool waits() const { return !pending_.empty() || reopen_due_ || opening_ != Opening::kNone; }
+  [[nodiscard]] bool waits() const { return !pending_.empty() || reopen_due_ || opening_; }
   /// Dropped lines that no log line has reported yet.
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
   [[nodiscard]] const std::string& waiting() const { return pending_; }
@@ -67,11 +71,8 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   void flush_() override {}
 
  private:
-  enum class Opening : std::uint8_t {
-    kNone,
-    kAgain,
-    kForgotten,  ///< open_file() does not wait for it any more
-  };
+  /// Each is a thread that hangs.
+  static constexpr std::size_t kMaxLate = 4;
 
   void report_dropped();
   void append(std::string_view line);
@@ -94,9 +95,10 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   bool never_waits_ = false;
   bool through_writer_ = false;  ///< lines are written by writer_
   bool reopen_due_ = false;
-  Opening opening_ = Opening::kNone;
-  std::string path_;  ///< empty: lines go to the descriptor
+  bool opening_ = false;  ///< writer_ opens the file again
+  std::string path_;      ///< empty: lines go to the descriptor
   FileWriter writer_;
+  std::vector<std::unique_ptr<FileWriter>> late_;  ///< see still_opening()
   std::string pending_;
   std::uint64_t dropped_ = 0;
 };

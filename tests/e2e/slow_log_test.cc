@@ -141,3 +141,46 @@ TEST_CASE(
   });
   CHECK(supervisor.stop() == 0);
 }
+
+TEST_CASE(
+    "FAULTS 178: a reload that names a log file on a disk that does not answer leaves the log as it is, and "
+    "an upgrade says what it waits for") {
+  const TestDirectory directory;
+  const Program program;
+  const std::string address = "unix:" + directory.at("pool.sock");
+  const std::string path = directory.at("fine.log");
+  const auto text = [&](const std::string& file) {
+    return PoolText{.listen = {address}, .more = R"("log": {"file": ")" + file + "\"}"};
+  };
+  SupervisorUnderTest::Options options;
+  options.await_start = false;
+  options.program = program.path();
+  options.environment = {std::string("LD_PRELOAD=") + SLOW_CALLS_LIBRARY};
+  SupervisorUnderTest supervisor(text(path).text(), options);
+  const auto wait_for = [&](const std::string& line) {
+    eventually(line + " in the log", [&] {
+      std::ostringstream all;
+      all << std::ifstream(path).rdbuf();
+      return all.str().find(line) != std::string::npos;
+    });
+  };
+  wait_for("listening on");
+  (void)supervisor.wait_for_idle(1);
+  std::ofstream(supervisor.gates().directory() + "/stall-open").flush();
+  supervisor.rewrite_config(text(directory.at("slow.log")));
+  const auto refusal = [&] {
+    const CommandResult refused = run_supervisor({"reload", "-c", supervisor.config_file()});
+    CHECK(refused.status == 1);
+    return refused.output + refused.errors;
+  };
+  for (int i = 0; i < 4; ++i)
+    CHECK(refusal().find("/slow.log: its disk does not answer") != std::string::npos);
+  CHECK(refusal().find("named before do not answer") != std::string::npos);
+  wait_for("named before do not answer");
+  supervisor.signal(SIGUSR2);
+  wait_for("upgrade: the disk of a log file that a reload has named does not answer; the upgrade waits");
+  CHECK(ask(address, "hello") == "hello");
+  supervisor.gates().open_for_good("disk");
+  wait_for("has taken over from");
+  CHECK(ask(address, "hello") == "hello");
+}
