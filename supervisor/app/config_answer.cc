@@ -2,6 +2,7 @@
 
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -21,6 +22,12 @@ namespace {
 
 constexpr int kRequest = 3;
 constexpr int kAnswer = 4;
+/// PR_SET_PDEATHSIG sends nothing for a parent that has died before it was set.
+bool is_gone(pid_t supervisor) {
+  const pid_t parent = ::getppid();  // 0: it is outside this pid namespace
+  return supervisor != 0 && parent != 0 && parent != supervisor;
+}
+
 /// A configuration is at most 1 MiB; the lines about it are less.
 constexpr off_t kMaxAnswer = off_t{16} << 20;
 
@@ -77,6 +84,7 @@ int answer_config_request() {
   const Fd answer_file(kAnswer);
   const auto request = read_sealed<ConfigRequest>(request_file);
   if (!request) return (void)std::printf("%s\n", request.error().message().c_str()), 1;
+  if (is_gone(request.value().supervisor)) return 1;
   const auto speak = [&](const std::string& pointer, const std::string& question) {
     const ConfigProblem asked{request.value().file, pointer, question};
     (void)std::printf("%s%s\n", std::string(kQuestion).c_str(), asked.message().c_str());

@@ -3,6 +3,8 @@
 // database or a disk, and the supervisor may not.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,7 @@
 namespace prefork {
 
 struct ConfigRequest {
+  pid_t supervisor = 0;  ///< whose child answers; 0: an earlier version has not noted it
   std::string file;
   CommandSearch search;
   bool as_root = false;   ///< for warnings: workers can run as any user
@@ -24,7 +27,7 @@ struct ConfigRequest {
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
-    visit("file", self.file), visit("search", self.search);
+    visit("supervisor", self.supervisor), visit("file", self.file), visit("search", self.search);
     visit("as_root", self.as_root), visit("ask_known", self.ask_known);
     visit("text_in_force", self.text_in_force), visit("answers_in_force", self.answers_in_force);
   }

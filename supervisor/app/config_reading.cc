@@ -1,6 +1,7 @@
 #include "supervisor/app/config_reading.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -29,6 +30,7 @@ ConfigReading::ConfigReading(const Loop& loop, Log& log, Owner& owner, std::stri
 
 void ConfigReading::start(ConfigRequest request) {
   request_ = std::move(request);
+  request_.supervisor = ::getpid();
   request_.ask_known = true;
   const auto started = start_child();
   if (started) return;

@@ -2,12 +2,15 @@
 #include "supervisor/app/config_reading.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <string>
 
+#include "supervisor/state/state_file.h"
 #include "tests/config/temp_directory.h"
+#include "tests/support/in_a_child.h"
 
 namespace prefork {
 namespace {
@@ -88,6 +91,33 @@ TEST_CASE("FAULTS 109: where no child can be started the supervisor itself reads
   reading.reading.start(request);
   CHECK(reading.said.empty());
   CHECK(reading.text == R"({"listen": ":0", "command": ["/bin/true"]})");
+}
+
+/// What the child does with a request, while this process is its parent.
+bool is_answered(const ConfigRequest& request) {
+  return test::in_a_child([&] {
+    const auto asked = seal_request(request);
+    const auto answer = create_state_file();
+    if (!asked || !answer) return false;
+    const Fd from(::fcntl(asked.value().get(), F_DUPFD_CLOEXEC, 10));
+    const Fd to(::fcntl(answer.value().get(), F_DUPFD_CLOEXEC, 10));
+    const Fd quiet(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    if (::dup2(quiet.get(), 1) < 0 || ::dup2(from.get(), 3) < 0 || ::dup2(to.get(), 4) < 0) return false;
+    return answer_config_request() == 0 && read_answer(to).ok();
+  });
+}
+
+TEST_CASE("FAULTS 177: a reader whose supervisor has died before it could notice asks nothing, and ends") {
+  const TempDirectory directory;
+  ConfigRequest request;
+  request.file = directory.file("pool.json", R"({"listen": ":0", "command": ["/bin/true"]})");
+  request.text_in_force = "{}";
+  request.supervisor = ::getpid();
+  CHECK(is_answered(request));
+  request.supervisor = 0;  // an earlier version
+  CHECK(is_answered(request));
+  request.supervisor = ::getppid();
+  CHECK_FALSE(is_answered(request));
 }
 
 TEST_CASE("a reading that is stopped tells nothing") {
