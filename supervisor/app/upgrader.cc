@@ -33,15 +33,20 @@ Upgrader::Upgrader(NextProgram next, Loop& loop, Log& log, EventSink& events,
       check_(loop, static_cast<UpgradeCheck::Owner&>(*this)) {}
 
 Result<void> Upgrader::begin() {
+  const bool another = under_way();
   auto begun = start();
-  if (!begun) upgrade_refused(begun.error().message());
+  if (begun) return begun;
+  if (another) {
+    log_.warn("upgrade: the request is refused: {}", begun.error().message());
+  } else {
+    upgrade_refused(begun.error().message());
+  }
   return begun;
 }
 
 Result<void> Upgrader::start() {
   if (subject_.stopping()) return Error{"the supervisor is stopping"};
-  if (check_.running() || due_ || handing_over_ || retry_.active())
-    return Error{"another upgrade is under way"};
+  if (under_way()) return Error{"another upgrade is under way"};
   blocked_ = 0;
   return examine();
 }
@@ -82,7 +87,11 @@ void Upgrader::cancel() {
 }
 
 void Upgrader::upgrade_refused(const std::string& why) {
-  log_.error("upgrade refused, supervisor {} goes on: {}", kVersion, why);
+  if (subject_.stopping()) {
+    log_.error("upgrade refused: {}", why);
+  } else {
+    log_.error("upgrade refused, supervisor {} goes on: {}", kVersion, why);
+  }
   events_.publish(control_event::UpgradeRefused{why});
 }
 

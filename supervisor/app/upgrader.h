@@ -58,7 +58,8 @@ class Upgrader final : private UpgradeCheck::Owner {
   /// Begins to examine the new program. An error is the reason of a refusal that is neither logged nor
   /// published.
   [[nodiscard]] Result<void> start();
-  /// start(), with its refusal logged and published, too: for a command.
+  /// start(), with its refusal logged and published, too: for a command. While another upgrade is under way
+  /// it is logged only: clients that wait would take the event for the verdict on that one.
   [[nodiscard]] Result<void> begin();
   /// The same for a signal.
   void request() { (void)begin(); }  // a signal has no answer
@@ -79,6 +80,9 @@ class Upgrader final : private UpgradeCheck::Owner {
   [[nodiscard]] pid_t child() const { return check_.pid(); }
 
  private:
+  [[nodiscard]] bool under_way() const {
+    return check_.running() || due_ || handing_over_ || retry_.active();
+  }
   // UpgradeCheck::Owner
   void upgrade_proven(const std::string& version) override;
   void upgrade_refused(const std::string& why) override;
