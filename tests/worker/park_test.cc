@@ -24,6 +24,13 @@ struct InHand : TestSession {
   Client client;
   std::optional<Connection> connection;
 
+  /// The record that ends the connection. On a busy machine Progress can come before it.
+  [[nodiscard]] Record end() {
+    Record record = host.await();
+    while (record.kind == RecordKind::kProgress) record = host.await();
+    return record;
+  }
+
  private:
   std::optional<Connection> begin() {
     auto begun = session.next(Wait::kYes);
@@ -42,7 +49,7 @@ TEST_CASE("a client that sends its next request at once stays with the worker") 
   CHECK(worker.connection->next_request(seconds(20)));
   CHECK(worker.session.open_connections() == 1);
   worker.connection.reset();
-  CHECK(worker.host.await() == kFinished);
+  CHECK(worker.end() == kFinished);
 }
 
 TEST_CASE("an end of file counts as something to read") {
@@ -54,7 +61,7 @@ TEST_CASE("an end of file counts as something to read") {
 TEST_CASE("a connection without a next request at once is parked, and its client notices nothing") {
   InHand worker(kMayPark);
   CHECK_FALSE(worker.connection->next_request(seconds(20)));
-  CHECK(worker.host.await() == kParked);
+  CHECK(worker.end() == kParked);
   CHECK(worker.session.open_connections() == 0);
   worker.connection.reset();
   CHECK(worker.client.silent());
@@ -87,7 +94,7 @@ TEST_CASE("a worker that keeps a connection answers Ping") {
   worker.host.say(RecordKind::kYield);
   CHECK_FALSE(worker.connection->next_request(seconds(20)));
   CHECK(worker.host.await().kind == RecordKind::kPong);
-  CHECK(worker.host.await() == kParked);
+  CHECK(worker.end() == kParked);
 }
 
 TEST_CASE("while others wait a connection is parked at once, even if its next request has come") {
@@ -95,7 +102,7 @@ TEST_CASE("while others wait a connection is parked at once, even if its next re
   CHECK(worker.connection->park_wanted());
   worker.client.send("more");
   CHECK_FALSE(worker.connection->next_request(seconds(20)));
-  CHECK(worker.host.await() == kParked);
+  CHECK(worker.end() == kParked);
 }
 
 TEST_CASE("in a pool that does not park, the worker waits for the client whatever the supervisor sends") {
@@ -110,7 +117,7 @@ TEST_CASE("in a pool that does not park, the worker waits for the client whateve
   CHECK(worker.connection->next_request(seconds(20)));
   CHECK(worker.session.open_connections() == 1);
   worker.connection->park();
-  CHECK(worker.host.await() == kFinished);
+  CHECK(worker.end() == kFinished);
   CHECK(worker.client.receive_to_end() == "");
 }
 
@@ -122,7 +129,7 @@ TEST_CASE("a Connection object that was moved is parked once") {
   moved.park();
   moved.park();
   moved.finish();
-  CHECK(worker.host.await() == kParked);
+  CHECK(worker.end() == kParked);
   CHECK(worker.client.silent());
   CHECK(worker.session.open_connections() == 0);
 }
