@@ -46,7 +46,7 @@ class AllocationCount {
 };
 
 constexpr int kRounds = 100;
-constexpr int kAttempts = 6;
+constexpr int kAttempts = 20;
 
 /// More clients than workers come, ask, are parked, ask again and leave, one of them silently.
 void come_and_stay(const std::string& address) {
