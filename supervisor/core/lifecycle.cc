@@ -191,6 +191,8 @@ void Lifecycle::kill_all(Instant now, Actions& out) {
 }
 
 void Lifecycle::deadline_passed(Instant now, Actions& out) {
+  // Only here: there is one such event in a turn of the loop, and many others.
+  if (next_starts_ && *next_starts_ <= now) next_starts_.reset();
   while (WorkerRow* row = workers_.overdue(now)) {
     switch (row->status) {
       case WorkerStatus::kStarting: give_up_start(*row, now, out); break;

@@ -33,6 +33,9 @@ class Lifecycle {
   using Workers = event::SettingsChanged::Workers;
   /// How long the death of a worker is awaited after its channel has ended.
   static constexpr Duration kDeathFollows = std::chrono::milliseconds(100);
+  /// How many workers are started at once, and when the next ones follow: other pools are served meanwhile.
+  static constexpr std::size_t kStartsAtOnce = 32;
+  static constexpr Duration kBetweenStarts = std::chrono::milliseconds(5);
 
   Lifecycle(const PoolSettings& settings, WorkerTable& workers, const ConnectionTable& connections,
             Counters& counters, std::uint32_t seed, Instant now);
@@ -162,9 +165,10 @@ class Lifecycle {
   Upkeep upkeep_;
   std::size_t limit_;
   std::size_t target_;
-  std::size_t missing_ = 0;           ///< of the target, not started yet
-  std::vector<Lineage> vacancies_;    ///< of workers that died and have not been replaced
-  std::optional<Instant> start_due_;  ///< when to start a missing worker that the policy delays
+  std::size_t missing_ = 0;             ///< of the target, not started yet
+  std::vector<Lineage> vacancies_;      ///< of workers that died and have not been replaced
+  std::optional<Instant> start_due_;    ///< when to start a missing worker that could not be started yet
+  std::optional<Instant> next_starts_;  ///< many were started just now; the next ones follow at this deadline
   bool stopping_ = false;
   bool changed_ = true;                    ///< settle() has something to do
   mutable std::optional<Census> counted_;  ///< none: something has changed since

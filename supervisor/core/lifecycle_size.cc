@@ -154,15 +154,22 @@ void Lifecycle::start_missing(Census& census, Instant now, Actions& out) {
       target_ + (replacing ? std::max<std::size_t>(1, target_ / 4) : 0) + census.retiring;
   // A worker that is ended for a failure keeps its place until it is reaped: only then it is known how its
   // death delays the next start, and there are never more processes than wanted.
+  std::size_t started = 0;
   while (census.live + census.ending < target_ && census.live + census.old < limit &&
          may_start(census, now)) {
     start(WorkerRole::kWorker, fork ? census.fork_template : WorkerId{}, rollout_.generation(), now, out);
     ++census.live;
     ++census.starting;
+    if (++started == kStartsAtOnce) next_starts_ = now + kBetweenStarts;
   }
+  if (!start_due_) next_starts_.reset();  // none is left to be started then
 }
 
 bool Lifecycle::may_start(const Census& census, Instant now) {
+  if (next_starts_) {
+    start_due_ = next_starts_;
+    return false;
+  }
   if (policy_.may_start(census.starting + census.ending, now)) return !workers_.full();
   start_due_ = policy_.next_start(now);
   return false;

@@ -45,6 +45,13 @@ class PoolDriver {
       ready(worker, row->role == WorkerRole::kTemplate ? 0 : slots);
     }
   }
+  /// The same for a large pool, whose workers are started in groups.
+  void ready_groups() {
+    for (int group = 0; group < 8; ++group) {
+      ready_all();
+      advance(Lifecycle::kBetweenStarts);
+    }
+  }
   void exit(WorkerId worker, Exit exit = kCleanExit) { handle(event::WorkerExited{worker, exit}); }
   /// Every worker that was told to leave exits.
   void leave_all() {

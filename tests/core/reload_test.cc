@@ -56,7 +56,7 @@ TEST_CASE(
     "serve") {
   for (const std::size_t workers : {1U, 2U, 8U, 40U}) {
     PoolDriver d(pool_of(workers));
-    d.ready_all();
+    d.ready_groups();
     d.handle(event::SettingsChanged{pool_of(workers), event::SettingsChanged::Workers::kReplaced});
     for (int steps = 0; of_generation(d, 2, WorkerStatus::kReady) < workers; ++steps) {
       REQUIRE(steps < 1000);

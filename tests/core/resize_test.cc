@@ -143,5 +143,18 @@ TEST_CASE("what is remembered of the dead does not grow with their number") {
   CHECK(with_history <= 4);
 }
 
+TEST_CASE("FAULTS 182: of many missing workers some are started at once, and the next ones a moment later") {
+  PoolDriver d(pool_of(200));
+  d.ready(d.started.at(0));
+  const std::size_t first = d.started.size();
+  CHECK(first <= RestartPolicy::kUnprovenAtOnce + Lifecycle::kStartsAtOnce);
+  d.ready(d.started.at(1));
+  CHECK(d.started.size() == first);
+  d.advance(Lifecycle::kBetweenStarts);
+  CHECK(d.started.size() == first + Lifecycle::kStartsAtOnce);
+  d.advance(5 * Lifecycle::kBetweenStarts);
+  CHECK(d.started.size() == 200);
+}
+
 }  // namespace
 }  // namespace prefork
