@@ -118,6 +118,7 @@ class Supervisor final : private Operations,
   OomCounter oom_;
   ChildTable children_;
   SharedTurns output_;
+  SharedTurns deaths_;
   ControlSocket control_;
   PoolSet pools_;
   ServiceReporter service_;

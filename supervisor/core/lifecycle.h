@@ -31,8 +31,8 @@ class Lifecycle {
  public:
   using Violation = action::ReportViolation::What;
   using Workers = event::SettingsChanged::Workers;
-  /// How long the death of a worker is awaited after its channel has ended.
-  static constexpr Duration kDeathFollows = std::chrono::milliseconds(100);
+  /// How long the death of a worker is awaited after its channel has ended. Of many deaths one has to wait.
+  static constexpr Duration kDeathFollows = std::chrono::milliseconds(500);
   /// How many workers are started at once, and when the next ones follow: other pools are served meanwhile.
   static constexpr std::size_t kStartsAtOnce = 32;
   static constexpr Duration kBetweenStarts = std::chrono::milliseconds(5);

@@ -7,7 +7,7 @@
 namespace prefork {
 
 bool SharedTurns::request(Member& member) {
-  if (waiting_.empty() && available()) {
+  if (!working_ && waiting_.empty() && available()) {
     let_work(member);
     return true;
   }
@@ -29,7 +29,9 @@ void SharedTurns::serve() {
 
 void SharedTurns::let_work(Member& member) {
   const Duration before = processor_time();
+  working_ = true;
   member.step();
+  working_ = false;
   share_.spent(processor_time() - before);
 }
 

@@ -1,5 +1,6 @@
-// A fifth of the event loop's time for several members that take turns: the output of all workers, the
-// answers to all clients of the control socket. A member that finds no time left waits in line.
+// A share of the event loop's time for several members that take turns: the output of all workers, the
+// answers to all clients of the control socket, the deaths of workers. A member that finds no time left waits
+// in line.
 #pragma once
 
 #include <deque>
@@ -21,9 +22,11 @@ class SharedTurns {
     ~Member() = default;
   };
 
-  explicit SharedTurns(const Loop& loop) : loop_(loop), timer_(loop) {}
+  /// All members together get one part in `parts` of the time.
+  explicit SharedTurns(const Loop& loop, int parts = 5) : loop_(loop), share_(parts), timer_(loop) {}
 
-  /// True: step() was called. False: it is called when it is the member's turn, and once. Not inside step().
+  /// True: step() was called. False: it is called when it is the member's turn, and once. Inside a
+  /// step() it is always false.
   bool request(Member& member);
   /// The member does not wait any more.
   void forget(const Member& member);
@@ -39,7 +42,8 @@ class SharedTurns {
 
   const Loop& loop_;
   std::deque<Member*> waiting_;
-  TimeShare share_{5};
+  TimeShare share_;
+  bool working_ = false;  ///< inside a step()
   TimerWatcher timer_;
 };
 

@@ -39,9 +39,9 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
       pump_(shared.loop, pool_, static_cast<EventPump::Performer&>(*this)),
       clients_(shared.loop, pump_, shared.closer, static_cast<ClientSockets::Owner&>(*this)),
       listeners_(shared.loop, shared.log, shared.client_descriptors, static_cast<Listener::Owner&>(*this)),
-      process_services_{
-          shared.loop,     shared.log,    shared.spawner, shared.oom,   shared.datagram,
-          shared.children, shared.output, shared.closer,  config_.name, config_.output_line_max},
+      process_services_{shared.loop,     shared.log,      shared.spawner,         shared.oom,
+                        shared.datagram, shared.children, shared.output,          shared.deaths,
+                        shared.closer,   config_.name,    config_.output_line_max},
       reporter_(config_.name, shared.log, shared.events, {pool_.workers(), processes_}),
       workers_(shared, {pool_, process_services_, processes_, reporter_, pump_}, spawner_key),
       stop_timer_(shared.loop),

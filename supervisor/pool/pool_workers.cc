@@ -112,9 +112,7 @@ void PoolWorkers::fork_failed(WorkerId worker) {
 }
 
 void PoolWorkers::perform(const action::SendDrain& action) {
-  // If this fails, the worker is signalled when its deadline passes.
-  if (WorkerProcess* worker = parts_.processes.find(action.worker))
-    (void)worker->send(Record{.kind = RecordKind::kDrain});
+  if (WorkerProcess* worker = parts_.processes.find(action.worker)) worker->drain();
 }
 
 void PoolWorkers::perform(const action::SignalWorker& action) {

@@ -25,6 +25,7 @@ struct SharedServices {
   OomCounter& oom;
   ChildTable& children;
   SharedTurns& output;
+  SharedTurns& deaths;
   Closer& closer;
   Callback out_of_descriptors;  ///< a listener needs a client descriptor: the pools free some
 };

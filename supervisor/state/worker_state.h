@@ -34,7 +34,8 @@ struct WorkerProcessState {
   std::int64_t pid = 0;
   bool listened_to = true;  ///< the loop watches its channel
   bool awaits_identity = false, violated = false, kill_sent = false;
-  bool silent = false;  ///< its channel has brought nothing; earlier versions did not note it
+  bool silent = false;     ///< its channel has brought nothing; earlier versions did not note it
+  bool drain_due = false;  ///< it has to be told to leave; earlier versions tell it at once
   std::optional<action::SignalWorker::Signal> pending_signal;
   std::string start_error, note;
   OutputState output;  ///< no pipe: the output is not captured
@@ -45,7 +46,7 @@ struct WorkerProcessState {
     visit("pidfd", self.pidfd), visit("pid", self.pid);
     visit("listened_to", self.listened_to), visit("awaits_identity", self.awaits_identity);
     visit("violated", self.violated), visit("kill_sent", self.kill_sent), visit("silent", self.silent);
-    visit("pending_signal", self.pending_signal);
+    visit("drain_due", self.drain_due), visit("pending_signal", self.pending_signal);
     visit("start_error", self.start_error), visit("note", self.note);
     visit("output", self.output);
   }

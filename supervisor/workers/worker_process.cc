@@ -77,6 +77,7 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const Worke
   if (state.listened_to) {
     channel_watcher_.start(channel_.descriptor(), Callback::to<&WorkerProcess::on_readable>(*this));
   }
+  if (state.drain_due) (void)send(Record{.kind = RecordKind::kDrain});
   if (pidfd_.valid()) {
     child_ = services_.children.add(pid_);
     exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
@@ -99,11 +100,12 @@ WorkerProcessState WorkerProcess::state() const {
   state.channel = Carried{channel_.descriptor()};
   state.pidfd = Carried{pidfd_.get()};
   state.pid = pid_;
-  state.listened_to = channel_watcher_.active();
+  state.listened_to = channel_watcher_.active() || channel_end_untold_;  // its end can be read again
   state.awaits_identity = life_ == Life::kUnidentified;
   state.violated = violated_;
   state.silent = silent_;
   state.kill_sent = life_ == Life::kKilled;
+  state.drain_due = drain_due_;
   state.pending_signal = pending_signal_;
   state.start_error = start_error_;
   state.note = note_;
@@ -112,6 +114,7 @@ WorkerProcessState WorkerProcess::state() const {
 }
 
 WorkerProcess::~WorkerProcess() {
+  if (waits_) services_.deaths.forget(*this);
   if (channel_.open()) close_channel();
   switch (life_) {
     case Life::kRunning:
@@ -311,7 +314,7 @@ void WorkerProcess::channel_ended() {
     case Life::kUnidentified: return end(Exit{Exit::Kind::kVanished, 0});
     case Life::kRequested:
     case Life::kRunning:
-    case Life::kKilled: return owner_.tell(event::ChannelClosed{id_});
+    case Life::kKilled: channel_end_untold_ = true; return take_turn();
     case Life::kOver: return;
   }
 }
@@ -325,7 +328,35 @@ WorkerProcess::Got WorkerProcess::read_last_records() {
 }
 
 void WorkerProcess::on_exit() {
-  if (is_unfinished_child(pid_)) return exit_watcher_.pause();
+  exit_watcher_.stop();
+  take_turn();
+}
+
+void WorkerProcess::drain() {
+  drain_due_ = true;
+  take_turn();
+}
+
+void WorkerProcess::take_turn() {
+  if (!std::exchange(waits_, true)) (void)services_.deaths.request(*this);
+}
+
+void WorkerProcess::step() {
+  if (life_ != Life::kOver) {
+    if (pidfd_.valid() && !is_unfinished_child(pid_)) {
+      bury();
+    } else {
+      // If this fails, the worker is signalled when its deadline passes.
+      if (std::exchange(drain_due_, false)) (void)send(Record{.kind = RecordKind::kDrain});
+      // A debugger may hold back an end that the pidfd has told.
+      if (pidfd_.valid() && !exit_watcher_.active()) exit_watcher_.pause();
+      if (std::exchange(channel_end_untold_, false)) owner_.tell(event::ChannelClosed{id_});
+    }
+  }
+  waits_ = false;
+}
+
+void WorkerProcess::bury() {
   services_.spawner.hear();
   // They decide which connections it had begun: it is not buried before they are read.
   if (read_last_records() == Got::kTryLater) return exit_watcher_.pause();

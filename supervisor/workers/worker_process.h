@@ -18,6 +18,7 @@
 #include "supervisor/core/event.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
+#include "supervisor/loop/shared_turns.h"
 #include "supervisor/state/worker_state.h"
 #include "supervisor/system/oom_counter.h"
 #include "supervisor/workers/child_table.h"
@@ -27,7 +28,7 @@
 
 namespace prefork {
 
-class WorkerProcess {
+class WorkerProcess final : private SharedTurns::Member {
  public:
   /// Event sink. The WorkerProcess must outlive each call.
   class Owner {
@@ -47,8 +48,9 @@ class WorkerProcess {
     Datagram& datagram;  ///< one for all workers: what handles it must cause no further receive
     ChildTable& children;
     SharedTurns& output;
-    Closer& closer;    ///< of descriptors that workers send
-    std::string pool;  ///< "web": the lines that its worker 4711 writes begin with "web[4711]"
+    SharedTurns& deaths;  ///< what may come for many at once: Drain, ends of processes and of channels
+    Closer& closer;       ///< of descriptors that workers send
+    std::string pool;     ///< "web": the lines that its worker 4711 writes begin with "web[4711]"
     const std::size_t& output_line_max;  ///< see OutputLines; a reload may change it
     UnreadDatagrams unread = {};
   };
@@ -77,6 +79,8 @@ class WorkerProcess {
 
   [[nodiscard]] SendStatus send(const Record& record) { return channel_.send(record); }
   [[nodiscard]] SendStatus send(const Record& record, const Fd& attached);
+  /// Tells it to leave: soon, for many may have to leave at once.
+  void drain();
   /// Before the pid is known the signal waits, and is sent as soon as there is a process.
   void signal(action::SignalWorker::Signal signal);
   [[nodiscard]] WorkerId id() const { return id_; }
@@ -101,6 +105,9 @@ class WorkerProcess {
   [[nodiscard]] static Life life_in(const WorkerProcessState& state);
   void on_readable();
   void on_exit();
+  void take_turn();
+  void step() override;  ///< of SharedTurns: its process has ended, or its channel, or it has to leave
+  void bury();
   enum class Got { kSome, kNothing, kTryLater };  ///< kTryLater: memory is short
   [[nodiscard]] Got read_last_records();
   Got receive_one();
@@ -129,7 +136,10 @@ class WorkerProcess {
   Life life_;
   bool violated_ = false;  ///< in any life: further violations are not told
   bool silent_ = true;     ///< no datagram has come
-  unsigned receipts_ = 0;  ///< Busy records so far
+  bool waits_ = false;     ///< for its turn, or has it
+  bool channel_end_untold_ = false;
+  bool drain_due_ = false;
+  unsigned receipts_ = 0;                                       ///< Busy records so far
   std::optional<action::SignalWorker::Signal> pending_signal_;  ///< in kRequested
   std::string start_error_;
   std::string note_;

@@ -36,9 +36,11 @@ struct Parts {
   OomCounter oom{""};
   ChildTable children;
   SharedTurns output{loop};
+  SharedTurns deaths{loop};
   NoOperations operations;
   ControlSocket control{loop, log, operations};
-  PoolSet pools{{loop, log, spawner, clients, datagram, control, oom, children, output, closer, Callback()}};
+  PoolSet pools{
+      {loop, log, spawner, clients, datagram, control, oom, children, output, deaths, closer, Callback()}};
 };
 
 /// A pool without workers.

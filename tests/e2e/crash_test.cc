@@ -1,13 +1,17 @@
 // Workers die at every moment of a connection's life.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
+#include "tests/support/eventually.h"
 #include "tests/support/log_lines.h"
+#include "tests/support/process_list.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
@@ -30,6 +34,28 @@ TEST_CASE("FAULTS 1: a worker killed while idle is replaced, and no client notic
   CHECK(after["lost"] == 0);
   CHECK(after["served"] == 4);
   CHECK(by_signal(death_of(supervisor, victim), SIGKILL));
+}
+
+TEST_CASE("FAULTS 181: hundreds of workers die at once: all are replaced, and every connection is answered") {
+  constexpr unsigned kWorkers = 300;
+  SupervisorUnderTest supervisor({.workers = kWorkers});
+  const std::vector<pid_t> before = supervisor.wait_for_idle(kWorkers).pids();
+  supervisor.signal(SIGSTOP);  // it learns of all deaths at once
+  for (const pid_t worker : before) REQUIRE(::kill(worker, SIGKILL) == 0);
+  for (const pid_t worker : before)
+    eventually("it is dead", [&] { return process_stat(worker).state == 'Z'; });
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(std::make_unique<Client>(supervisor.address()));
+    clients.back()->send("still there?");
+    clients.back()->finish();
+  }
+  supervisor.signal(SIGCONT);
+  for (const auto& client : clients) CHECK(client->receive() == "still there?");
+  const PoolTable after = supervisor.wait_for_idle(kWorkers);
+  for (const pid_t worker : after.pids()) CHECK(std::count(before.begin(), before.end(), worker) == 0);
+  CHECK(after["crashes"] + after["start_failures"] == kWorkers);
+  CHECK(after["lost"] == 0);
 }
 
 TEST_CASE("FAULTS 2: a connection whose worker is killed before its receipt is answered by another worker") {

@@ -103,10 +103,11 @@ class Reports {
   Datagram datagram_;
   ChildTable children_;
   SharedTurns output_{loop_};
+  SharedTurns deaths_{loop_};
   Closer closer_{loop_, log_};
   std::size_t output_line_max_ = 8192;
-  WorkerProcess::Services services_{loop_,     log_,    spawner_, oom_,  datagram_,
-                                    children_, output_, closer_,  "web", output_line_max_};
+  WorkerProcess::Services services_{loop_,   log_,    spawner_, oom_,  datagram_,       children_,
+                                    output_, deaths_, closer_,  "web", output_line_max_};
   IgnoredWorkerEvents worker_events_;
   ProcessTable processes_;
   PoolReporter reporter_{"web", log_, events_, {workers_, processes_}};

@@ -62,6 +62,7 @@ class Workers final : private CoreEventSink, private EventSink {
   Datagram datagram_;
   ChildTable children_;
   SharedTurns output_{loop_};
+  SharedTurns deaths_{loop_};
   Closer closer_{loop_, log_};
   Pool core_{settings(), 1, current_time()};
   ProcessTable processes_;
@@ -71,16 +72,25 @@ class Workers final : private CoreEventSink, private EventSink {
 
  private:
   std::size_t output_line_max_ = 8192;
-  WorkerProcess::Services process_services_{loop_,     log_,    spawner, oom_,  datagram_,
-                                            children_, output_, closer_, "web", output_line_max_};
+  WorkerProcess::Services process_services_{loop_,   log_,    spawner, oom_,  datagram_,       children_,
+                                            output_, deaths_, closer_, "web", output_line_max_};
   PoolReporter reporter_{"web", log_, *this, {core_.workers(), processes_}};
 
  public:
-  PoolWorkers workers{
-      SharedServices{
-          loop_, log_, spawner, client_descriptors_, datagram_, *this, oom_, children_, output_, closer_, {}},
-      {core_, process_services_, processes_, reporter_, *this},
-      kSpawnerKey};
+  PoolWorkers workers{SharedServices{loop_,
+                                     log_,
+                                     spawner,
+                                     client_descriptors_,
+                                     datagram_,
+                                     *this,
+                                     oom_,
+                                     children_,
+                                     output_,
+                                     deaths_,
+                                     closer_,
+                                     {}},
+                      {core_, process_services_, processes_, reporter_, *this},
+                      kSpawnerKey};
 
   Workers() { workers.add_generation(0, Launches{}); }
 

@@ -78,10 +78,11 @@ class Outputs final : private WorkerProcess::Owner {
   Datagram datagram_;
   ChildTable children_;
   SharedTurns output_{loop_};
+  SharedTurns deaths_{loop_};
   Closer closer_{loop_, log_};
   std::size_t output_line_max_ = 8192;
-  WorkerProcess::Services services_{loop_,     log_,    spawner_, oom_,  datagram_,
-                                    children_, output_, closer_,  "web", output_line_max_};
+  WorkerProcess::Services services_{loop_,   log_,    spawner_, oom_,  datagram_,       children_,
+                                    output_, deaths_, closer_,  "web", output_line_max_};
   std::vector<test::ChannelPair> channels_;
   std::vector<Fd> held_;
   ProcessTable processes_;

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -153,6 +154,11 @@ class Watched final : private WorkerProcess::Owner {
   void run_once() { loop_.run_once(); }
   [[nodiscard]] SpawnerLink& spawner() { return spawner_; }
   [[nodiscard]] ChildTable& children() { return children_; }
+  /// What is done in turns has to wait for a moment.
+  void use_up_turns() {
+    (void)deaths_.overdrawn();
+    deaths_.spent(std::chrono::milliseconds(10));
+  }
   void clear_told() { told_.clear(); }
   [[nodiscard]] const WorkerProcess::Services& services() const { return services_; }
   /// Runs until the Closer has nothing more to do.
@@ -185,10 +191,11 @@ class Watched final : private WorkerProcess::Owner {
   Datagram datagram_;
   ChildTable children_;
   SharedTurns output_{loop_};
+  SharedTurns deaths_{loop_, /*parts=*/50};
   Closer closer_{loop_, log_};
   std::size_t output_line_max_ = 8192;
-  WorkerProcess::Services services_{loop_,     log_,    spawner_, oom_,  datagram_,
-                                    children_, output_, closer_,  "web", output_line_max_};
+  WorkerProcess::Services services_{loop_,   log_,    spawner_, oom_,  datagram_,       children_,
+                                    output_, deaths_, closer_,  "web", output_line_max_};
   test::ChannelPair ends_;
   pid_t child_ = 0;
   pid_t process_known_ = 0;
