@@ -11,6 +11,7 @@
 
 #include "tests/support/client.h"
 #include "tests/support/command.h"
+#include "tests/support/contains.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork;
@@ -33,12 +34,6 @@ std::string line_from(Client& client) {
     line += next;
   }
   return line;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  const bool found = text.find(part) != std::string::npos;
-  if (!found) MESSAGE("\"" << part << "\" is not in: " << text);
-  return found;
 }
 
 mode_t mode_of(const std::string& path) {

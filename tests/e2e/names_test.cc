@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/support/client.h"
+#include "tests/support/contains.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
@@ -42,12 +43,6 @@ struct Waiting {
   SupervisorUnderTest supervisor{PoolText{}.text(), with_slow_names(true)};
   pid_t reader = 0;  ///< the process that waits
 };
-
-bool contains(const std::string& text, const std::string& part) {
-  const bool found = text.find(part) != std::string::npos;
-  if (!found) MESSAGE("\"" << part << "\" is not in: " << text);
-  return found;
-}
 
 }  // namespace
 

@@ -11,17 +11,12 @@
 #include "tests/e2e/load.h"
 #include "tests/support/client.h"
 #include "tests/support/command.h"
+#include "tests/support/contains.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
 
 namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  const bool found = text.find(part) != std::string::npos;
-  if (!found) MESSAGE("\"" << part << "\" is not in: " << text);
-  return found;
-}
 
 /// A command that is read line by line while it runs.
 class RunningCommand {
