@@ -32,13 +32,14 @@ T member_or(const nlohmann::ordered_json& object, const char* key, T otherwise) 
 
 }  // namespace
 
-std::string describe(const RolloutVerdict& verdict, Duration ago) {
+std::string describe(const RolloutVerdict& verdict, std::optional<Duration> ago) {
   const std::string generation = "generation " + std::to_string(verdict.generation);
-  const std::string time = describe(ago);
-  const std::string when = " " + time + " ago";
+  const std::string time = ago ? describe(*ago) : "";
+  const std::string when = ago ? " " + time + " ago" : " (not known when)";
   switch (verdict.outcome) {
-    case RolloutOutcome::kStarting: return generation + " has been starting for " + time;
-    case RolloutOutcome::kOnTrial: return generation + " has been on trial for " + time;
+    case RolloutOutcome::kStarting: return generation + (ago ? " has been starting for " + time : " starts");
+    case RolloutOutcome::kOnTrial:
+      return generation + (ago ? " has been on trial for " + time : " is on trial");
     case RolloutOutcome::kTookOver: return generation + " took over" + when;
     case RolloutOutcome::kFailed: return generation + " failed" + when + ": " + verdict.text;
     case RolloutOutcome::kAbandoned: return "the trial of " + generation + " was abandoned" + when;
@@ -46,14 +47,14 @@ std::string describe(const RolloutVerdict& verdict, Duration ago) {
   return "";
 }
 
-nlohmann::ordered_json to_json(const RolloutVerdict& verdict, Duration ago) {
+nlohmann::ordered_json to_json(const RolloutVerdict& verdict, std::optional<Duration> ago) {
   std::string_view outcome;
   for (const auto& [value, name] : kOutcomes) {
     if (value == verdict.outcome) outcome = name;
   }
   return {{"generation", verdict.generation},
           {"outcome", outcome},
-          {"ago_ms", milliseconds(ago)},
+          {"ago_ms", ago ? nlohmann::ordered_json(milliseconds(*ago)) : nlohmann::ordered_json()},
           {"text", verdict.text},
           {"output", verdict.output}};
 }
@@ -68,8 +69,8 @@ RolloutRead rollout_of(const nlohmann::ordered_json& pool) {
     read.verdict.outcome = value;
     read.verdict.generation = member_or(*member, "generation", Generation{0});
   }
-  const std::chrono::duration<double, std::milli> ago(member_or(*member, "ago_ms", 0.0));
-  read.ago = std::chrono::duration_cast<Duration>(ago);
+  if (const auto ago = member->find("ago_ms"); ago != member->end() && ago->is_number())
+    read.ago = std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(*ago));
   read.verdict.text = member_or(*member, "text", std::string());
   read.verdict.output = member_or(*member, "output", std::vector<std::string>());
   return read;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "supervisor/core/ids.h"
@@ -9,15 +10,16 @@
 
 namespace prefork {
 
-/// "generation 2 took over 5 min ago", "generation 3 failed 2 s ago: its first worker …".
-[[nodiscard]] std::string describe(const RolloutVerdict& verdict, Duration ago);
+/// "generation 2 took over 5 min ago", "generation 3 failed 2 s ago: its first worker …". Without `ago` it
+/// does not say when.
+[[nodiscard]] std::string describe(const RolloutVerdict& verdict, std::optional<Duration> ago);
 /// The member "rollout" of a pool's status.
-[[nodiscard]] nlohmann::ordered_json to_json(const RolloutVerdict& verdict, Duration ago);
+[[nodiscard]] nlohmann::ordered_json to_json(const RolloutVerdict& verdict, std::optional<Duration> ago);
 
-/// The same, as a client has read it. `since` is not known.
+/// The same, as a client has read it: `ago` in place of `since`.
 struct RolloutRead {
   RolloutVerdict verdict;
-  Duration ago{};
+  std::optional<Duration> ago = {};
 };
 /// From the status of a pool. Generation 0: it has no such member, or none that can be understood.
 [[nodiscard]] RolloutRead rollout_of(const nlohmann::ordered_json& pool);

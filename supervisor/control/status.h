@@ -62,9 +62,9 @@ struct PoolStatus {
   std::size_t scheduled = 0;         ///< of these, not started yet
   std::uint32_t start_failures = 0;  ///< in a row
   Generation generation = 0;
-  std::optional<Generation> trial;  ///< the next generation, while its first worker is on trial
-  RolloutVerdict rollout;           ///< the last one
-  Duration rollout_ago{};           ///< since then
+  std::optional<Generation> trial;      ///< the next generation, while its first worker is on trial
+  RolloutVerdict rollout;               ///< the last one
+  std::optional<Duration> rollout_ago;  ///< since then, if known
   std::size_t queued = 0;
   std::size_t silent = 0;  ///< connections in the lobby that have sent nothing yet
   std::size_t parked = 0;  ///< connections in the lobby between two requests

@@ -9,6 +9,7 @@ Snapshot Pool::snapshot() const { return to_snapshot(*this); }
 
 std::string Pool::restore(const Snapshot& snapshot) {
   if (std::string wrong = from_snapshot(snapshot, *this); !wrong.empty()) return wrong;
+  lifecycle_.restored();
   const char* broken = broken_invariant();
   return broken == nullptr ? "" : broken;
 }

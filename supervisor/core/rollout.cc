@@ -60,6 +60,10 @@ void Rollout::not_started(const DeathRecord& death, Actions& out) {
   out.push_back(action::ReportRollout{Stage::kDoesNotStart, generation_, death});
 }
 
+void Rollout::restored(bool serves) {
+  if (debut_ == Debut::kUntried && !proof_due_ && (serves || trial_)) debut_ = Debut::kOver;
+}
+
 Trial Rollout::judge(Instant now) {
   trial_due_.reset();
   const WorkerRow* row = workers_.find(candidate());

@@ -72,6 +72,8 @@ class Rollout {
   /// Reports the generations of which no worker is left and none will be started.
   void forget_unused(Actions& out);
 
+  /// A state was read. `serves`, see Lifecycle, is the proof where an earlier version has noted none.
+  void restored(bool serves);
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("generation", self.generation_), visit("last_generation", self.last_generation_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ enum class RolloutOutcome {
 struct RolloutVerdict {
   Generation generation = 0;  ///< 0: nothing is known
   RolloutOutcome outcome = RolloutOutcome::kStarting;
-  Instant since = {};
+  std::optional<Instant> since = {};     ///< none: not known, an earlier version did not note it
   std::string text = {};                 ///< kFailed: why
   std::vector<std::string> output = {};  ///< kFailed: the last lines of the worker that failed, if captured
 

@@ -174,7 +174,7 @@ Result<void> PoolRunner::adopt(const PoolState& state) {
   if (const std::string wrong = clients_.adopt(state); !wrong.empty())
     return not_understood(config_, "tickets", wrong);
   stopped_cleanly_ = state.stopped_cleanly;
-  rollout_.adopt(state.rollout, state.rollout_failed, pool_.lifecycle().rollout().generation());
+  rollout_.adopt(state.rollout, state.rollout_failed, pool_.lifecycle());
   listeners_.adopt(config_.listen, state.listeners);
   listeners_.set_accepting(pool_.accepting());
   workers_.adopt(state, to_launches(config_));
@@ -190,7 +190,7 @@ void PoolRunner::resume() {
 PoolStatus PoolRunner::status() const {
   PoolStatus status = status_of(config_, pool_, listeners_.configured(), processes_);
   status.rollout = rollout_.verdict();
-  status.rollout_ago = current_time() - status.rollout.since;
+  if (status.rollout.since) status.rollout_ago = current_time() - *status.rollout.since;
   return status;
 }
 

@@ -20,6 +20,17 @@ RolloutOutcome outcome_of(Stage stage) {
   return RolloutOutcome::kFailed;
 }
 
+/// Of a rollout that an earlier version has begun.
+RolloutVerdict seen_in(const Lifecycle& lifecycle, bool old_one_serves) {
+  const Rollout& rollout = lifecycle.rollout();
+  if (const auto trial = rollout.trial()) return {*trial, RolloutOutcome::kOnTrial};
+  if (old_one_serves) {
+    return {
+        rollout.next_generation() - 1, RolloutOutcome::kFailed, {}, "an earlier version did not note why"};
+  }
+  return {rollout.generation(), lifecycle.serves() ? RolloutOutcome::kTookOver : RolloutOutcome::kStarting};
+}
+
 }  // namespace
 
 void RolloutRecord::note(const action::ReportRollout& report, const ProcessTable& processes, Instant now) {
@@ -31,14 +42,9 @@ void RolloutRecord::note(const action::ReportRollout& report, const ProcessTable
   if (process != nullptr && process->output() != nullptr) verdict_.output = process->output()->last_lines();
 }
 
-void RolloutRecord::adopt(const RolloutVerdict& verdict, bool old_one_serves, Generation serving) {
+void RolloutRecord::adopt(const RolloutVerdict& verdict, bool old_one_serves, const Lifecycle& lifecycle) {
   old_one_serves_ = old_one_serves;
-  if (verdict.generation != 0) {
-    verdict_ = verdict;
-  } else {
-    verdict_.generation = serving;
-    verdict_.outcome = RolloutOutcome::kTookOver;
-  }
+  verdict_ = verdict.generation != 0 ? verdict : seen_in(lifecycle, old_one_serves);
 }
 
 }  // namespace prefork

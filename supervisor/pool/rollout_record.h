@@ -3,6 +3,7 @@
 #pragma once
 
 #include "supervisor/core/action_report.h"
+#include "supervisor/core/lifecycle.h"
 #include "supervisor/core/rollout_verdict.h"
 #include "supervisor/workers/process_table.h"
 
@@ -22,9 +23,8 @@ class RolloutRecord {
   [[nodiscard]] bool old_one_serves() const { return old_one_serves_; }
   [[nodiscard]] const RolloutVerdict& verdict() const { return verdict_; }
 
-  // For an upgrade in place. `serving`: the generation that serves, for the state of a program that kept no
-  // record.
-  void adopt(const RolloutVerdict& verdict, bool old_one_serves, Generation serving);
+  // For an upgrade in place. `lifecycle` tells what is known where the program before kept no record.
+  void adopt(const RolloutVerdict& verdict, bool old_one_serves, const Lifecycle& lifecycle);
 
  private:
   RolloutVerdict verdict_;

@@ -27,6 +27,9 @@ TEST_CASE("each outcome of a rollout is a sentence") {
         "generation 3 failed 2.0 s ago: exited with status 1");
   CHECK(describe(verdict(RolloutOutcome::kAbandoned), seconds(2)) ==
         "the trial of generation 3 was abandoned 2.0 s ago");
+  CHECK(describe(verdict(RolloutOutcome::kStarting), {}) == "generation 3 starts");
+  CHECK(describe(verdict(RolloutOutcome::kOnTrial), {}) == "generation 3 is on trial");
+  CHECK(describe(verdict(RolloutOutcome::kTookOver), {}) == "generation 3 took over (not known when)");
 }
 
 TEST_CASE("what a client reads from the status is what the supervisor has written") {
@@ -40,6 +43,7 @@ TEST_CASE("what a client reads from the status is what the supervisor has writte
     CHECK(read.verdict.text == "exited with status 1");
     CHECK(read.verdict.output == std::vector<std::string>{"a", "b"});
     CHECK(read.ago == seconds(5));
+    CHECK_FALSE(rollout_of({{"rollout", to_json(verdict(outcome), {})}}).ago);
   }
 }
 
