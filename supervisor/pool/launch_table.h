@@ -19,11 +19,12 @@ class LaunchTable {
   void add(Generation generation, Launches launches) { launches_.emplace(generation, std::move(launches)); }
   void forget(Generation generation) {
     launches_.erase(generation);
-    with_other_file_.erase(generation);
+    started_otherwise_.erase(generation);
   }
-  /// True once for each generation: a process of it runs another file than it was started with.
-  [[nodiscard]] bool first_with_other_file(Generation generation) {
-    return with_other_file_.insert(generation).second;
+  /// True once for each generation: a process of it runs another file, or in another directory, than the
+  /// first.
+  [[nodiscard]] bool first_started_otherwise(Generation generation) {
+    return started_otherwise_.insert(generation).second;
   }
   /// The generation is in the table.
   [[nodiscard]] const Launch& of(Generation generation, WorkerRole role) const {
@@ -38,7 +39,7 @@ class LaunchTable {
 
  private:
   std::map<Generation, Launches> launches_;
-  std::set<Generation> with_other_file_;
+  std::set<Generation> started_otherwise_;
 };
 
 }  // namespace prefork

@@ -90,8 +90,8 @@ Launch to_launch(const PoolConfig& config, WorkerRole role) {
   launch.argv = config.command;
   launch.directory = config.directory;
   const PinnedProgram& pinned = config.pinned;
-  launch.pin = {pinned.executable, pinned.directory, pinned.device,
-                pinned.inode,      pinned.size,      pinned.modified};
+  launch.pin = {pinned.executable, pinned.directory, pinned.device,           pinned.inode,
+                pinned.size,       pinned.modified,  pinned.directory_device, pinned.directory_inode};
   launch.batch = config.scheduling.value_or(Scheduling::kBatch) == Scheduling::kBatch;
   launch.batch_is_default = !config.scheduling;
   launch.captured = config.output == Output::kPrefix;

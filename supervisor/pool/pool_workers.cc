@@ -58,7 +58,7 @@ void PoolWorkers::add_generation(Generation generation, Launches launches) {
 }
 
 bool PoolWorkers::start_from(const Launches& launches, Generation generation) const {
-  return launches_.of(generation, WorkerRole::kWorker) == launches.worker;
+  return same_start(launches_.of(generation, WorkerRole::kWorker), launches.worker);
 }
 
 void PoolWorkers::perform(const action::StartWorker& action) {
@@ -187,14 +187,16 @@ void PoolWorkers::start_failed(std::uint64_t worker, const LaunchReply& reply) {
   if (WorkerProcess* process = parts_.processes.find(WorkerId{worker})) set_start_error(*process, reply);
 }
 
-void PoolWorkers::runs_other_file(std::uint64_t worker) {
+void PoolWorkers::started_otherwise(std::uint64_t worker, const LaunchReply& reply) {
   const WorkerRow* row = parts_.core.workers().find(WorkerId{worker});
-  if (row == nullptr || !launches_.first_with_other_file(row->generation)) return;
+  if (row == nullptr || !launches_.first_started_otherwise(row->generation)) return;
+  const Launch& launch = launches_.of(row->generation, row->role);
+  const bool file = reply.step == LaunchStep::kOtherFile;
   shared_.log.warn(
-      "{} runs another file than generation {} was started with: {} was replaced, or its release was "
-      "removed; "
-      "a reload or a restart puts it on trial",
-      parts_.reporter.name_of(row->id), row->generation, launches_.of(row->generation, row->role).executable);
+      "{} runs {} than generation {} was started {}: {} was replaced, or its release was removed; a reload "
+      "or a restart puts it on trial",
+      parts_.reporter.name_of(row->id), file ? "another file" : "in another directory", row->generation,
+      file ? "with" : "in", file ? launch.executable : launch.directory);
 }
 
 void PoolWorkers::set_start_error(WorkerProcess& process, const LaunchReply& reply) const {

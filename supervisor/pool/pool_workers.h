@@ -82,7 +82,7 @@ class PoolWorkers final : private WorkerProcess::Owner,
   void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;
   void not_started(std::uint64_t worker, const LaunchReply& reply) override;
   void start_failed(std::uint64_t worker, const LaunchReply& reply) override;
-  void runs_other_file(std::uint64_t worker) override;
+  void started_otherwise(std::uint64_t worker, const LaunchReply& reply) override;
   // ForkQueue::Owner
   [[nodiscard]] SendStatus send_fork(WorkerId from, const Fd& channel) override;
   void fork_failed(WorkerId worker) override;

@@ -154,12 +154,18 @@ void set_identity(const ChildPlan& plan, int report) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(plan, report, LaunchStep::kNoNewPrivileges, errno);
 }
 
-/// A directory that is gone was that of an older release; the configured path may lead to the next one.
+/// A directory that is gone was that of an older release; the configured path may lead to the next one. Tells
+/// when it is not the pinned directory.
 void enter_directory(const ChildPlan& plan, int report) {
   const Launch& launch = *plan.launch;
-  if (!launch.pin.directory.empty() && ::chdir(launch.pin.directory.c_str()) == 0) return;
-  if (!launch.directory.empty() && ::chdir(launch.directory.c_str()) < 0)
+  const LaunchPin& pin = launch.pin;
+  const bool entered = !pin.directory.empty() && ::chdir(pin.directory.c_str()) == 0;
+  if (!entered && !launch.directory.empty() && ::chdir(launch.directory.c_str()) < 0)
     fail(plan, report, LaunchStep::kDirectory, errno);
+  struct stat found {};
+  if (pin.directory_inode == 0 || ::stat(".", &found) < 0) return;
+  if (found.st_dev != pin.directory_device || found.st_ino != pin.directory_inode)
+    go_without(plan, report, LaunchStep::kOtherDirectory, 0);
 }
 
 /// The pinned path, or if that is gone the configured one. Tells when it is not the pinned file.

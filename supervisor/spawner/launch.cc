@@ -96,11 +96,13 @@ LaunchIdentity read_identity(Reader& reader) {
   return identity;
 }
 
-void write(Writer& writer, const LaunchPin& pin) {
+void write(Writer& writer, const LaunchPin& pin, std::uint32_t format) {
   writer.text(pin.executable);
   writer.text(pin.directory);
   for (const std::uint64_t value : {pin.device, pin.inode, pin.size}) writer.number(value);
   writer.number(static_cast<std::uint64_t>(pin.modified));
+  if (format == kPathLaunchFormat) return;
+  for (const std::uint64_t value : {pin.directory_device, pin.directory_inode}) writer.number(value);
 }
 
 LaunchPin read_pin(Reader& reader) {
@@ -109,6 +111,8 @@ LaunchPin read_pin(Reader& reader) {
   pin.directory = reader.text();
   for (std::uint64_t* value : {&pin.device, &pin.inode, &pin.size}) *value = reader.number();
   pin.modified = static_cast<std::int64_t>(reader.number());
+  if (reader.complete()) return pin;  // kPathLaunchFormat
+  for (std::uint64_t* value : {&pin.directory_device, &pin.directory_inode}) *value = reader.number();
   return pin;
 }
 
@@ -145,6 +149,7 @@ std::string_view to_string(LaunchStep step) {
     case LaunchStep::kUser: return "become user";
     case LaunchStep::kNoNewPrivileges: return "renounce new privileges";
     case LaunchStep::kDirectory: return "change to directory";
+    case LaunchStep::kOtherDirectory: return "find the same directory at";
     case LaunchStep::kOtherFile: return "find the same program at";
     case LaunchStep::kExec: return "exec";
   }
@@ -157,6 +162,7 @@ std::string object_of(const LaunchReply& reply, const Launch& launch) {
   switch (reply.step) {
     case LaunchStep::kOtherFile:
     case LaunchStep::kExec: return launch.executable;
+    case LaunchStep::kOtherDirectory:
     case LaunchStep::kDirectory: return launch.directory;
     case LaunchStep::kOomScore: return std::to_string(launch.oom_score_adj.value_or(0));
     case LaunchStep::kNice: return std::to_string(launch.nice.value_or(0));
@@ -178,6 +184,21 @@ std::string object_of(const LaunchReply& reply, const Launch& launch) {
 
 }  // namespace
 
+bool same_start(Launch a, const Launch& b) {
+  const LaunchPin& known = b.pin;
+  if (a.pin.executable.empty() || known.executable.empty()) {
+    a.pin.executable = known.executable;
+    a.pin.device = known.device, a.pin.inode = known.inode, a.pin.size = known.size;
+    a.pin.modified = known.modified;
+  }
+  if (a.pin.directory.empty() || known.directory.empty()) a.pin.directory = known.directory;
+  if (a.pin.directory_inode == 0 || known.directory_inode == 0) {
+    a.pin.directory_device = known.directory_device;
+    a.pin.directory_inode = known.directory_inode;
+  }
+  return a == b;
+}
+
 std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch, std::uint32_t format) {
   Writer writer;
   writer.number(key.pool);
@@ -197,7 +218,7 @@ std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch
   writer.number(launch.batch_is_default ? 1 : 0);
   writer.number(launch.oom_score_is_default ? 1 : 0);
   writer.number(launch.captured ? 1 : 0);
-  if (format != kUnpinnedLaunchFormat) write(writer, launch.pin);
+  if (format != kUnpinnedLaunchFormat) write(writer, launch.pin, format);
   return writer.take();
 }
 

@@ -41,17 +41,18 @@ struct LaunchPin {
   std::string executable;
   std::string directory;
   std::uint64_t device = 0, inode = 0, size = 0;
-  std::int64_t modified = 0;  ///< nanoseconds
+  std::int64_t modified = 0;                                ///< nanoseconds
+  std::uint64_t directory_device = 0, directory_inode = 0;  ///< 0: not known
   bool operator==(const LaunchPin&) const = default;
 };
 
 /// The format of requests and answers: raised by one with each change of them.
-inline constexpr std::uint32_t kLaunchFormat = 4;
-/// The format before: the same without Launch::pin.
-inline constexpr std::uint32_t kUnpinnedLaunchFormat = 3;
+inline constexpr std::uint32_t kLaunchFormat = 5;
+/// The formats before: without the device and the inode of the directory, and without Launch::pin.
+inline constexpr std::uint32_t kPathLaunchFormat = 4, kUnpinnedLaunchFormat = 3;
 /// Whether this program can use a spawner of an earlier version, with requests in its format.
 constexpr bool speaks_launch_format(std::uint32_t format) {
-  return format == kLaunchFormat || format == kUnpinnedLaunchFormat;
+  return format >= kUnpinnedLaunchFormat && format <= kLaunchFormat;
 }
 
 struct Launch {
@@ -72,6 +73,9 @@ struct Launch {
   bool operator==(const Launch&) const = default;
 };
 
+/// Whether both start the same. What is not known of a pin differs from nothing.
+[[nodiscard]] bool same_start(Launch a, const Launch& b);
+
 /// The request to start a worker from `launch`. The worker's end of its channel is attached, and after it, if
 /// the worker's output is to be captured, what becomes its descriptors 1 and 2.
 [[nodiscard]] std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch,
@@ -87,7 +91,7 @@ struct LaunchRequest {
   LaunchKey key;
   Launch launch;
 };
-/// Of either format.
+/// Of any format.
 [[nodiscard]] std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes);
 
 /// "exec /srv/app: No such file or directory", "set oom_score_adj to 200: Read-only file system".

@@ -32,7 +32,8 @@ enum class LaunchStep : std::int32_t {
   kNoNewPrivileges,
   kDirectory,
   kExec,
-  kOtherFile  ///< only with `went_on`: the program is not the file that Launch::pin names
+  kOtherFile,       ///< only with `went_on`: the program is not the file that Launch::pin names
+  kOtherDirectory,  ///< the same of the directory
 };
 
 /// The spawner's answer, with the process's pidfd attached when there is a process. A process that fails
@@ -45,6 +46,11 @@ struct LaunchReply {
   std::int32_t error = 0;   ///< errno
   std::int32_t detail = 0;  ///< kLimit: index in Launch::limits
   bool went_on = false;     ///< not a failure: the step was left out, and the start goes on
+
+  /// The process was not started from what Launch::pin names.
+  [[nodiscard]] bool started_otherwise() const {
+    return step == LaunchStep::kOtherFile || step == LaunchStep::kOtherDirectory;
+  }
 
   /// True: sent by the spawner, and the end of the request. False: sent by a process that failed.
   [[nodiscard]] bool from_spawner() const {

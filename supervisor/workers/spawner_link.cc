@@ -107,12 +107,12 @@ void SpawnerLink::handle(const LaunchReply& reply, Fd pidfd) {
     keeps_silent_one_ = false;
     active_.answered(requests_.awaits_answers());
   }
-  if (reply.went_on && reply.step != LaunchStep::kOtherFile) return warn_of_lack(reply);
+  if (reply.went_on && !reply.started_otherwise()) return warn_of_lack(reply);
   if (reply.key == kStandbyKey) return standby_.answered(reply, std::move(pidfd));
   const auto requester = requesters_.find(reply.key.pool);
   if (requester == requesters_.end()) return;
   if (reply.went_on) {
-    requester->second->runs_other_file(reply.key.worker);
+    requester->second->started_otherwise(reply.key.worker, reply);
   } else if (!reply.from_spawner()) {
     requester->second->start_failed(reply.key.worker, reply);
   } else if (reply.pid > 0) {

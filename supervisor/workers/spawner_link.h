@@ -36,8 +36,9 @@ class SpawnerLink {
     virtual void not_started(std::uint64_t worker, const LaunchReply& reply) = 0;
     /// The process could not become the worker; its exit follows or has been.
     virtual void start_failed(std::uint64_t worker, const LaunchReply& reply) = 0;
-    /// The worker's program is not the file that Launch::pin names.
-    virtual void runs_other_file(std::uint64_t worker) = 0;
+    /// The worker's program or directory is not the one that Launch::pin names:
+    /// LaunchReply::started_otherwise().
+    virtual void started_otherwise(std::uint64_t worker, const LaunchReply& reply) = 0;
   };
 
   /// `process` was started before anything else was opened. `descriptors`: RLIMIT_NOFILE of later spawners'

@@ -46,6 +46,24 @@ struct Releases {
   TestDirectory directory;
 };
 
+/// A directory with an application of the program sh. Another one can be put in its place.
+struct Place {
+  Place() { put("first"); }
+  void put(const std::string& says) const {
+    const std::string next = directory.at("next");
+    std::filesystem::create_directory(next);
+    (void)directory.write("next/app", "echo this is the " + says + "\nexec supervisor-worker echo\n");
+    if (std::filesystem::exists(path())) std::filesystem::rename(path(), directory.at("before " + says));
+    std::filesystem::rename(next, path());
+  }
+  [[nodiscard]] std::string path() const { return directory.at("app"); }
+  [[nodiscard]] PoolText text(const std::string& more = "") const {
+    return {.command = {"/bin/sh", "app"}, .more = R"("directory": ")" + path() + '"' + more};
+  }
+
+  TestDirectory directory;
+};
+
 void kill_worker(SupervisorUnderTest& supervisor) {
   const pid_t pid = supervisor.wait_for_idle(1).pids().front();
   REQUIRE(::kill(pid, SIGKILL) == 0);
@@ -101,6 +119,36 @@ TEST_CASE("FAULTS 130: a worker that is started from a replaced file serves, and
   kill_worker(supervisor);
   (void)supervisor.wait_for_log("this is another file", 4);
   CHECK(supervisor.count_in_log("runs another file") == 1);
+}
+
+TEST_CASE("FAULTS 196: a worker that is started in a replaced directory serves, and the log says so once") {
+  const Place place;
+  SupervisorUnderTest supervisor(place.text());
+  (void)supervisor.wait_for_log("this is the first");
+  place.put("second");
+  CHECK(run_supervisor({"scale", "2", "-c", supervisor.config_file()}).status == 0);
+  CHECK(supervisor.wait_for_log("runs in another directory than generation 1 was started in")
+            .find(place.path() + " was replaced") != std::string::npos);
+  (void)supervisor.wait_for_log("this is the second");
+  (void)supervisor.wait_for_idle(2);
+  supervisor.upgrade();
+  CHECK(command(supervisor, "reload") == "pool main: reloaded, workers 1; workers are replaced: directory\n");
+  (void)supervisor.wait_for_log("this is the second", 2);
+  kill_worker(supervisor);
+  CHECK(supervisor.count_in_log("runs in another directory") == 1);
+}
+
+TEST_CASE("FAULTS 196: a reload does not take workers of a replaced directory for those of the present one") {
+  const Place place;
+  SupervisorUnderTest supervisor(place.text());
+  (void)supervisor.wait_for_idle(1);
+  supervisor.rewrite_config(place.text(R"(, "environment": {"PATH": "/nowhere"})"));
+  CHECK(run_supervisor({"reload", "--wait", "-c", supervisor.config_file()}).status == 1);
+  place.put("second");
+  supervisor.rewrite_config(place.text());
+  CHECK(run_supervisor({"reload", "--wait", "-c", supervisor.config_file()})
+            .output.ends_with("pool main: generation 3 has taken over\n"));
+  (void)supervisor.wait_for_log("this is the second");
 }
 
 TEST_CASE("FAULTS 130: when the release of the workers is removed, the next one runs the present release") {

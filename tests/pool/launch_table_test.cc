@@ -13,7 +13,7 @@ Launches launches(const std::string& program) {
   Launches launches;
   launches.worker.executable = program;
   launches.worker.argv = {program, "--worker"};
-  launches.worker.pin = {"/real" + program, "/real", 1, 2, 3, -4};
+  launches.worker.pin = {"/real" + program, "/real", 1, 2, 3, -4, 5, 6};
   launches.fork_template = launches.worker;
   launches.fork_template.argv = {program, "--template"};
   return launches;
@@ -38,12 +38,12 @@ TEST_CASE("a generation that is there stays as it is until it is forgotten") {
   CHECK(table.of(1, WorkerRole::kWorker).executable == "/bin/second");
 }
 
-TEST_CASE("the first process of a generation that runs another file is told once") {
+TEST_CASE("the first process of a generation that was started otherwise is told once") {
   LaunchTable table;
   table.add(1, launches("/bin/first"));
-  CHECK(table.first_with_other_file(1));
-  CHECK_FALSE(table.first_with_other_file(1));
-  CHECK(table.first_with_other_file(2));
+  CHECK(table.first_started_otherwise(1));
+  CHECK_FALSE(table.first_started_otherwise(1));
+  CHECK(table.first_started_otherwise(2));
 }
 
 TEST_CASE("the table comes back from its state as it was") {

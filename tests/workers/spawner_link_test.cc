@@ -118,7 +118,7 @@ class Linked final : private SpawnerLink::Requester {
     CHECK(reply.pid == 0);
     not_started_.insert(worker);
   }
-  void runs_other_file(std::uint64_t /*worker*/) override {}
+  void started_otherwise(std::uint64_t /*worker*/, const LaunchReply& /*reply*/) override {}
   void start_failed(std::uint64_t worker, const LaunchReply& reply) override {
     CHECK(reply.step == LaunchStep::kExec);
     failed_.insert(worker);
@@ -289,17 +289,6 @@ TEST_CASE("FAULTS 156: a spawner of an earlier version is kept, and gets request
   linked.ask_for(2);
   linked.await_started(2);
   CHECK(linked.link().state().launch_format == kLaunchFormat);
-}
-
-TEST_CASE("FAULTS 156: a request in the earlier format is the same without the pinned program") {
-  const Launch plain{.executable = "/srv/app", .argv = {"app"}, .environment = {"A=1"}, .directory = "/srv"};
-  Launch pinned = plain;
-  pinned.pin = {"/srv/1/app", "/srv/1", 1, 2, 3, 4};
-  const auto sent = [&](std::uint32_t format) {
-    return decode_request(encode_request({1, 2}, pinned, format)).value().launch;
-  };
-  CHECK(sent(kLaunchFormat) == pinned);
-  CHECK(sent(kUnpinnedLaunchFormat) == plain);
 }
 
 }  // namespace

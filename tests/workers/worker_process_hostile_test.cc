@@ -44,7 +44,7 @@ class Neighbour final : public SpawnerLink::Requester, private WorkerProcess::Ow
   }
   void not_started(std::uint64_t /*worker*/, const LaunchReply& /*reply*/) override {}
   void start_failed(std::uint64_t /*worker*/, const LaunchReply& /*reply*/) override {}
-  void runs_other_file(std::uint64_t /*worker*/) override {}
+  void started_otherwise(std::uint64_t /*worker*/, const LaunchReply& /*reply*/) override {}
 
   test::ChannelPair ends_;
   std::vector<Event> told_;
