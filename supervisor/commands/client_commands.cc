@@ -1,6 +1,5 @@
 #include "supervisor/commands/client_commands.h"
 
-#include <cerrno>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -187,7 +186,10 @@ int events(ControlClient client, const CommandLine& line, const std::string& pat
   std::uint64_t last = subscribed.value().value("seq", std::uint64_t{0});
   while (print_events(client, line.json, last, output)) {
     auto next = ControlClient::connect(path);
-    if (!next) return print_error("the supervisor has stopped"), kNotRunning;
+    if (!next) {
+      print_error(ControlClient::lost(next.error()).message());
+      return ControlClient::none_listens(next.error()) ? kNotRunning : kNo;
+    }
     client = std::move(next).value();
     subscribed = client.call("subscribe", Json::object({{"since", last}}));
     if (subscribed && subscribed.value().value("seq", last) < last) {
@@ -240,8 +242,7 @@ int run_client_command(const CommandLine& line, CommandOutput& output) {
   auto client =
       ControlClient::connect(path, line.command == Command::kTop ? kTopPatience : ControlClient::kPatience);
   if (!client) {
-    const int error = client.error().code.value();
-    if (error != ENOENT && error != ECONNREFUSED) return print_refusal(client.error().message());
+    if (!ControlClient::none_listens(client.error())) return print_refusal(client.error().message());
     print_error("no supervisor listens at " + client.error().message());
     return kNotRunning;
   }

@@ -63,6 +63,16 @@ Result<ControlClient> ControlClient::connect(const std::string& path, std::chron
   return client;
 }
 
+bool ControlClient::none_listens(const Error& error) {
+  return error.code.value() == ENOENT || error.code.value() == ECONNREFUSED;
+}
+
+Error ControlClient::lost(const Error& error) {
+  if (none_listens(error)) return Error{"the supervisor has stopped"};
+  return Error{"the supervisor has ended the connection, and cannot be reached again: " + error.what,
+               error.code};
+}
+
 void ControlClient::set_patience(int which, std::chrono::seconds patience) {
   const timeval limit{.tv_sec = patience.count(), .tv_usec = 0};
   (void)::setsockopt(socket_.get(), SOL_SOCKET, which, &limit, sizeof(limit));

@@ -19,10 +19,13 @@ class ControlClient {
  public:
   static constexpr std::chrono::seconds kPatience{60};
 
-  /// `patience`: the maximum time for connecting, for sending and for an answer, each. The error's code is
-  /// ENOENT or ECONNREFUSED when no supervisor listens there.
+  /// `patience`: the maximum time for connecting, for sending and for an answer, each.
   [[nodiscard]] static Result<ControlClient> connect(const std::string& path,
                                                      std::chrono::seconds patience = kPatience);
+  /// The error of connect() says that no supervisor listens there, and not only that it cannot be reached.
+  [[nodiscard]] static bool none_listens(const Error& error);
+  /// Why a supervisor that has ended the connection cannot be asked again: the error of connect(), in words.
+  [[nodiscard]] static Error lost(const Error& error);
 
   /// Calls a method and returns its result, or the error's message. Events that come before the answer are
   /// dropped.

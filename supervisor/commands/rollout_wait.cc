@@ -1,5 +1,6 @@
 #include "supervisor/commands/rollout_wait.h"
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -24,23 +25,49 @@ bool is_over(RolloutOutcome outcome) {
   return outcome != RolloutOutcome::kStarting && outcome != RolloutOutcome::kOnTrial;
 }
 
+/// The generation that was started last has failed, and none serves in its place.
+bool never_served(const Json& pool, const RolloutVerdict& last) {
+  return last.outcome == RolloutOutcome::kFailed &&
+         pool.value("generation", std::uint64_t{0}) == last.generation && pool.value("ready", 0U) == 0;
+}
+
 }  // namespace
 
 Result<Json> RolloutWait::subscribe_and_ask() {
   if (auto subscribed = client_.call("subscribe", Json::object()); !subscribed) return subscribed.error();
-  return client_.call("status", Json::object());
+  return ask_the_same();
+}
+
+Result<Json> RolloutWait::ask_the_same() {
+  using Fraction = std::chrono::duration<double, std::milli>;
+  constexpr std::chrono::milliseconds kRounding{1};
+  const auto asked = Clock::now();
+  const auto status = client_.call("status", Json::object());
+  if (!status) return status;
+  const auto uptime =
+      std::chrono::duration_cast<Clock::duration>(Fraction(status.value().value("uptime_ms", 0.0)));
+  const Start start{status.value().value("pid", std::int64_t{0}), asked - uptime - kRounding,
+                    Clock::now() - uptime + kRounding};
+  if (!start_) start_ = start;
+  if (!start.may_be(*start_))
+    return Error{"the supervisor has stopped; another one answers now, which knows nothing of the rollout"};
+  return status;
 }
 
 Result<Json> RolloutWait::ask() {
-  const auto status = client_.call("status", Json::object());
+  const auto status = ask_the_same();
   return status || client_.late() ? status : ask_next_program();
 }
 
 Result<Json> RolloutWait::ask_next_program() {
   auto next = ControlClient::connect(path_);
-  if (!next) return Error{"the supervisor has stopped"};
+  if (!next) return ControlClient::lost(next.error());
   client_ = std::move(next).value();
-  return subscribe_and_ask();
+  auto status = subscribe_and_ask();
+  if (status || client_.late()) return status;
+  // A supervisor that stops closes its listening socket a moment after the connections.
+  const auto again = ControlClient::connect(path_);
+  return again ? status : ControlClient::lost(again.error());
 }
 
 Result<void> RolloutWait::begin() {
@@ -80,7 +107,8 @@ void RolloutWait::choose(const Json& status, const std::string& wanted) {
     const auto known = before.find(name);
     const bool begun = known == before.end() || last.generation != known->second;
     const bool over = is_over(last.outcome);
-    if ((!wanted.empty() && name != wanted) || last.generation == 0 || (over && !begun)) continue;
+    if ((!wanted.empty() && name != wanted) || last.generation == 0) continue;
+    if (over && !begun && !never_served(pool, last)) continue;
     awaited_[name] = last.generation;
     if (!over)
       output_.print_line("pool " + name + ": generation " + std::to_string(last.generation) +

@@ -1,4 +1,4 @@
-// A server that answers one client of a control socket with given lines, whatever the client asks.
+// A server that answers one or two clients of a control socket with given lines, whatever they ask.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -18,8 +18,11 @@ namespace prefork::test {
 
 class AnsweringServer {
  public:
-  /// Line after line, one for each request.
-  AnsweringServer(const std::string& path, std::vector<std::string> answers)
+  /// The lines for one client, one for each request.
+  using Answers = std::vector<std::string>;
+
+  /// The connection ends with the last answer. Then a second client is answered, if there are lines for it.
+  AnsweringServer(const std::string& path, Answers first, Answers second = {})
       : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
@@ -28,14 +31,17 @@ class AnsweringServer {
     REQUIRE(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0);
     REQUIRE(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0);
     REQUIRE(::listen(socket_.get(), 1) == 0);
-    thread_ = std::thread([this, lines = std::move(answers)] { answer(lines); });
+    thread_ = std::thread([this, first = std::move(first), second = std::move(second)] {
+      answer(first);
+      if (!second.empty()) answer(second);
+    });
   }
   AnsweringServer(const AnsweringServer&) = delete;
   AnsweringServer& operator=(const AnsweringServer&) = delete;
   ~AnsweringServer() { thread_.join(); }
 
  private:
-  void answer(const std::vector<std::string>& lines) const {
+  void answer(const Answers& lines) const {
     const Fd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     for (const std::string& line : lines) {
       char byte = 0;

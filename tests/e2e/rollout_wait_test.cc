@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "tests/commands/answering_server.h"
 #include "tests/e2e/load.h"
 #include "tests/support/client.h"
 #include "tests/support/command.h"
 #include "tests/support/contains.h"
 #include "tests/support/supervisor_under_test.h"
+#include "tests/support/test_directory.h"
 
 using namespace prefork::test;
 
@@ -61,9 +63,35 @@ std::string reload_wait(const SupervisorUnderTest& supervisor) {
   return "reload --wait --control " + supervisor.control();
 }
 
-/// The next generation is ready when the gate `go` is opened.
-PoolText gated(PoolText pool) {
-  pool.command = scripted({"gate:go", "ready", "loop"});
+/// Table, JSON, health and the last event say the same of the last rollout. `reason`: why it has failed; "":
+/// it has taken over.
+void check_told(SupervisorUnderTest& supervisor, unsigned generation, const std::string& reason = "") {
+  const std::string number = std::to_string(generation);
+  const bool failed = !reason.empty();
+  CAPTURE(number);
+  const std::string table = command(supervisor, {"status"}).output;
+  CHECK(contains(table, "  rollout: generation " + number + (failed ? " failed " : " took over ")));
+  CHECK(contains(table, reason));
+  const std::string json = command(supervisor, {"status", "--json"}).output;
+  CHECK(contains(json, R"("rollout": {)"
+                       "\n        \"generation\": " +
+                           number + ",\n        \"outcome\": \"" + (failed ? "failed" : "took_over") + '"'));
+  CHECK(contains(json, reason));
+  const CommandResult health = command(supervisor, {"health"});
+  CHECK(health.status == 0);  // the pool serves
+  CHECK(contains(health.output, failed ? "ready; rollout: generation " + number + " failed " : "ready\n"));
+  CHECK(contains(health.output, reason));
+  const EventText last = supervisor.events("rollout").back();
+  CHECK(last.number("generation") == generation);
+  CHECK(last.text("stage") == (failed ? "failed" : "takes_over"));
+  if (failed) CHECK(contains(last.text("text"), reason));
+}
+
+/// The next generation goes on with `then` when the gate `go` is opened.
+PoolText gated(PoolText pool, const std::vector<std::string>& then = {"ready", "loop"}) {
+  std::vector<std::string> steps{"gate:go"};
+  steps.insert(steps.end(), then.begin(), then.end());
+  pool.command = scripted(steps);
   return pool;
 }
 
@@ -90,7 +118,7 @@ TEST_CASE(
   CHECK_MESSAGE(good.status == 0, good.errors);
   CHECK(contains(good.output, "; workers are replaced: environment\n"));
   CHECK(good.output.ends_with("pool main: generation 2 has taken over\n"));
-  CHECK(contains(command(supervisor, {"status"}).output, "  rollout: generation 2 took over "));
+  check_told(supervisor, 2);
   CHECK(command(supervisor, {"health"}).output == "pool main: fine, 2 of 2 workers ready\n");
 
   struct Bad {
@@ -113,16 +141,10 @@ TEST_CASE(
     CHECK(contains(refused.errors, "supervisor: pool main: " + name + " has failed: "));
     CHECK(contains(refused.errors, bad.reason));
     CHECK(refused.errors.ends_with("; generation 2 serves on\n"));
-    const std::string table = command(supervisor, {"status"}).output;
-    CHECK(contains(table, "  rollout: " + name + " failed "));
-    CHECK(contains(table, bad.reason));
-    const CommandResult health = command(supervisor, {"health"});
-    CHECK(health.status == 0);  // the pool serves
-    CHECK(contains(health.output, "workers ready; rollout: " + name + " failed "));
-    CHECK(contains(command(supervisor, {"status", "--json"}).output, R"("outcome": "failed")"));
+    check_told(supervisor, generation, bad.reason);
     if (generation == 3) {
       CHECK(contains(refused.errors, "supervisor: pool main: last wrote: no module named shop\n"));
-      CHECK(contains(table, "    last wrote: no module named shop\n"));
+      CHECK(contains(command(supervisor, {"status"}).output, "    last wrote: no module named shop\n"));
     }
   }
   const CommandResult mistaken = (supervisor.rewrite_config("{"), command(supervisor, {"reload", "--wait"}));
@@ -131,11 +153,10 @@ TEST_CASE(
   CHECK(load.stop().hung == 0);
 
   supervisor.upgrade();
-  CHECK(contains(command(supervisor, {"status"}).output, "  rollout: generation 5 failed "));
-  CHECK(contains(command(supervisor, {"status"}).output, "did not serve what it was given on trial"));
+  check_told(supervisor, 5, "did not serve what it was given on trial");
 }
 
-TEST_CASE("FAULTS 151: where no worker serves, a version has taken over when a worker is of use") {
+TEST_CASE("FAULTS 198: where no worker serves, a version has taken over when a worker is of use") {
   PoolText pool{.command = {"/bin/sh", "-c", "echo broken; exit 1"}};
   SupervisorUnderTest supervisor(pool);
   supervisor.wait_for_event("rollout", where("stage", "does_not_start"));
@@ -144,6 +165,10 @@ TEST_CASE("FAULTS 151: where no worker serves, a version has taken over when a w
   CHECK(broken.status == 1);
   CHECK(contains(broken.errors, "generation 2 has failed: exited with status 1"));
   CHECK(broken.errors.ends_with("; others are still started\n"));
+  const CommandResult unchanged = command(supervisor, {"reload", "--wait"});  // begins no rollout
+  CHECK(unchanged.status == 1);
+  CHECK(unchanged.output == "pool main: reloaded, unchanged\n");
+  CHECK(contains(unchanged.errors, "generation 2 has failed: exited with status 1"));
   pool.command = {"supervisor-worker", "echo"};
   supervisor.rewrite_config(pool);
   const CommandResult mended = command(supervisor, {"reload", "--wait"});
@@ -187,15 +212,65 @@ TEST_CASE("FAULTS 152: a wait goes on through an upgrade, and ends with its roll
   PoolText pool{.workers = 1};
   SupervisorUnderTest supervisor(pool);
   supervisor.wait_for_idle(1);
-  supervisor.rewrite_config(gated(pool));
+  bool good = false;
+  SUBCASE("with a good version") { good = true; }
+  SUBCASE("with one that fails after the upgrade") {}
+  supervisor.rewrite_config(good ? gated(pool) : gated(pool, {"die:exit=3"}));
   RunningCommand waiting(reload_wait(supervisor));
   REQUIRE(waiting.prints("generation 2 is on trial"));
   CHECK(command(supervisor, {"health"}).output ==
         "pool main: fine, 1 of 1 workers ready; generation 2 is on trial\n");
   supervisor.upgrade();
   supervisor.gates().open("go");
-  CHECK(waiting.prints("pool main: generation 2 has taken over"));
-  CHECK(waiting.end() == 0);
+  CHECK(waiting.prints(good ? "pool main: generation 2 has taken over"
+                            : "pool main: generation 2 has failed: exited with status 3"));
+  CHECK(waiting.end() == (good ? 0 : 1));
+  check_told(supervisor, 2, good ? "" : "exited with status 3");
+}
+
+TEST_CASE("FAULTS 199: two waits for one rollout get the same verdict") {
+  PoolText pool{.workers = 1};
+  SupervisorUnderTest supervisor(pool);
+  supervisor.wait_for_idle(1);
+  bool good = false;
+  SUBCASE("good") { good = true; }
+  SUBCASE("bad") {}
+  supervisor.rewrite_config(good ? gated(pool) : gated(pool, {"die:exit=3"}));
+  RunningCommand first(reload_wait(supervisor));
+  REQUIRE(first.prints("generation 2 is on trial"));
+  RunningCommand second(reload_wait(supervisor));  // of the same file
+  REQUIRE(second.prints("generation 2 is on trial"));
+  supervisor.gates().open("go");
+  for (RunningCommand* waiting : {&first, &second}) {
+    CHECK(waiting->prints(good ? "generation 2 has taken over"
+                               : "generation 2 has failed: exited with status 3"));
+    CHECK(waiting->end() == (good ? 0 : 1));
+  }
+  check_told(supervisor, 2, good ? "" : "exited with status 3");
+}
+
+TEST_CASE("FAULTS 197: a wait ends when the supervisor was killed and another one answers in its place") {
+  const auto status = [](int pid, int uptime_ms, const std::string& rollout) {
+    return R"({"result": {"pid": )" + std::to_string(pid) + R"(, "uptime_ms": )" + std::to_string(uptime_ms) +
+           R"(, "pools": [{"name": "web", "generation": 1, "rollout": {)" + rollout + "}}]}}";
+  };
+  const std::string served = R"("generation": 1, "outcome": "took_over")";
+  const std::string subscribed = R"({"result": {"seq": 0}})";
+  std::string next;
+  SUBCASE("with another pid") { next = status(8, 60'000, served); }
+  SUBCASE("with the same pid, in a pid namespace of its own") { next = status(7, 500, served); }
+  const TestDirectory directory;
+  const AnsweringServer supervisors(
+      directory.at("socket"),
+      {subscribed, status(7, 60'000, served), R"({"result": {"applied": true}})",
+       status(7, 60'000, R"("generation": 2, "outcome": "on_trial")")},
+      {subscribed, next});
+  const CommandResult waited = run_supervisor({"reload", "--wait", "--control", directory.at("socket")});
+  CHECK(waited.status == 1);
+  CHECK(waited.output == "pool web: generation 2 is on trial\n");
+  CHECK(waited.errors ==
+        "supervisor: the supervisor has stopped; another one answers now, which knows nothing of the "
+        "rollout\n");
 }
 
 TEST_CASE("FAULTS 152: a wait ends when its rollout gets no verdict any more") {
@@ -212,18 +287,22 @@ TEST_CASE("FAULTS 152: a wait ends when its rollout gets no verdict any more") {
     CHECK(waiting.prints("generation 2 has not taken over: generation 3 has been requested since"));
     CHECK(waiting.end() == 1);
     CHECK(supervisor.events("rollout", where("stage", "abandoned")).size() == 1);
-    supervisor.gates().open("go");
+    supervisor.gates().open_for_good("go");  // the worker of generation 2 may still wait there
     CHECK(next.prints("generation 3 has taken over"));
     CHECK(next.end() == 0);
   }
   SUBCASE("the pool is removed") {
     supervisor.rewrite_config(pools_text({{"other", {}}}));
-    supervisor.signal(SIGHUP);
+    const CommandResult removing = command(supervisor, {"reload", "--wait"});
+    CHECK(removing.status == 0);
+    CHECK(contains(removing.output, "pool main: not in the configuration any more; stopping\n"));
+    CHECK(removing.output.ends_with("pool other: generation 1 has taken over\n"));
     CHECK(waiting.prints("pool main: it is not in the configuration any more"));
     CHECK(waiting.end() == 1);
   }
   SUBCASE("the supervisor stops") {
-    supervisor.signal(SIGTERM);
+    SUBCASE("by a signal") { supervisor.signal(SIGTERM); }
+    SUBCASE("by command") { CHECK(command(supervisor, {"stop"}).status == 0); }
     CHECK(waiting.prints("the supervisor "));  // "is stopping", or it "has stopped"
     CHECK(waiting.end() == 1);
     CHECK(supervisor.await_exit() == 0);
