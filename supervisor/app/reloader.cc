@@ -148,15 +148,15 @@ std::vector<ListenSocket> Reloader::take_over(const PoolConfig& config, SocketOp
 }
 
 Result<std::optional<ListenSocket>> Reloader::open_control(const Config& config) const {
-  const bool stays = config.control == parts_.control.path();
-  if (config.control.empty() || (stays && !parts_.control.file_is_gone()))
-    return std::optional<ListenSocket>();
-  auto socket = ListenSocket::open(control_address(config.control));
-  if (socket) return std::optional<ListenSocket>(std::move(socket).value());
-  Error error{"control socket: " + socket.error().message()};
-  if (!stays) return error;
-  parts_.log.error("{}; its file is gone, and no client can connect to it", error.message());
-  return std::optional<ListenSocket>();
+  if (config.control.empty()) return std::optional<ListenSocket>();
+  const ListenAddress address = control_address(config.control);
+  if (config.control == parts_.control.path()) {
+    return parts_.control.file_is_gone() ? SocketOpener::open_anew(address, parts_.log, "control socket: ")
+                                         : std::optional<ListenSocket>();
+  }
+  auto socket = ListenSocket::open(address);
+  if (!socket) return Error{"control socket: " + socket.error().message()};
+  return std::optional<ListenSocket>(std::move(socket).value());
 }
 
 Result<std::optional<Fd>> Reloader::open_log_file(const Config& config) const {

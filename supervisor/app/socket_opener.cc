@@ -121,19 +121,26 @@ Result<SocketOpener::PoolSockets> SocketOpener::try_port(const WantedPool& wante
 Result<SocketOpener::Opened> SocketOpener::open_one(const Wanted& wanted, std::uint16_t port) const {
   ListenSocket* running = wanted.running;
   if (running != nullptr && running->file_is_gone()) {
-    auto anew = ListenSocket::open(wanted.address);
-    if (anew) {
-      log_.warn("listen {}: its file was gone; clients can connect again", wanted.address.text());
-      anew.value().set_entry(wanted.entry);
-      return Opened{std::move(anew).value()};
+    if (auto anew = open_anew(wanted.address, log_)) {
+      anew->set_entry(wanted.entry);
+      return Opened{std::move(*anew)};
     }
-    log_.error("{}; the file of that listener is gone, and no client can connect there",
-               anew.error().message());
   }
   auto socket = running == nullptr ? open_new(wanted.address, port) : running->share(wanted.address);
   if (!socket) return socket.error();
   socket.value().set_entry(wanted.entry);
   return Opened{std::move(socket).value(), running};
+}
+
+std::optional<ListenSocket> SocketOpener::open_anew(const ListenAddress& address, Log& log,
+                                                    std::string_view what) {
+  auto anew = ListenSocket::open(address);
+  if (!anew) {
+    log.error("{}{}; its file is gone, and no client can connect there", what, anew.error().message());
+    return std::nullopt;
+  }
+  log.warn("{}listen {}: its file was gone; clients can connect again", what, address.text());
+  return std::move(anew).value();
 }
 
 std::vector<ListenSocket*> SocketOpener::overlapping(const ListenAddress& address) const {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.h"
@@ -29,6 +31,10 @@ class SocketOpener {
   /// The sockets of each pool, in the order of the file. A socket that runs goes to its own pool if that
   /// still names it, else to the first pool that does. An error: one of them cannot be opened, and none is.
   [[nodiscard]] Result<std::vector<PoolSockets>> open(const Config& config) const;
+  /// A socket in the place of one whose file is gone. None: it cannot be opened, and the old one stays. The
+  /// log says which. `what`: in front of the line, for a socket that is no listener of a pool.
+  [[nodiscard]] static std::optional<ListenSocket> open_anew(const ListenAddress& address, Log& log,
+                                                             std::string_view what = "");
 
  private:
   /// A socket to be opened.
