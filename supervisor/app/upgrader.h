@@ -55,11 +55,9 @@ class Upgrader final : private UpgradeCheck::Owner {
   static constexpr Duration kLogLook = std::chrono::milliseconds(100);
   static constexpr int kLogWaits = 20;
 
-  /// Begins to examine the new program. An error is the reason of a refusal that is neither logged nor
-  /// published.
-  [[nodiscard]] Result<void> start();
-  /// start(), with its refusal logged and published, too: for a command. While another upgrade is under way
-  /// it is logged only: clients that wait would take the event for the verdict on that one.
+  /// Begins to examine the new program: for a command. A refusal is logged and published, too. While another
+  /// upgrade is under way it is logged only: clients that wait would take the event for the verdict on that
+  /// one.
   [[nodiscard]] Result<void> begin();
   /// The same for a signal.
   void request() { (void)begin(); }  // a signal has no answer
@@ -87,6 +85,8 @@ class Upgrader final : private UpgradeCheck::Owner {
   void upgrade_proven(const std::string& version) override;
   void upgrade_refused(const std::string& why) override;
 
+  /// As begin(), without a log line or an event for a refusal.
+  [[nodiscard]] Result<void> start();
   /// Gives the state to the new program once no call on a client's socket is under way.
   [[nodiscard]] Result<void> examine();
   /// exec() would wait for the thread that waits for the lock of a client's socket. An error: for too long.

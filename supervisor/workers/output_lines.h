@@ -43,7 +43,6 @@ class OutputLines {
   [[nodiscard]] bool exhausted() const { return exhausted_; }
   /// The same, as it will be for output that is fed now.
   [[nodiscard]] bool exhausted_at(Instant now);
-  [[nodiscard]] bool has_dropped() const { return dropped_ > 0; }
   /// The last lines, logged or dropped, each escaped and shortened.
   [[nodiscard]] std::vector<std::string> last() const;
   /// Those of them that were dropped.

@@ -43,7 +43,7 @@ struct Subject final : public Upgrader::Subject, public EventSink {
     upgrader.request();
   }
   void examine() {
-    REQUIRE(upgrader.start().ok());
+    REQUIRE(upgrader.begin().ok());
     run();
   }
 
@@ -125,8 +125,8 @@ TEST_CASE("FAULTS 86: no upgrade begins, and none takes over, while a process bl
   }
   SUBCASE("for a moment") {
     subject.blocked = subject.waits = true;
-    REQUIRE(subject.upgrader.start().ok());
-    CHECK(subject.upgrader.start().error().message() == "another upgrade is under way");
+    REQUIRE(subject.upgrader.begin().ok());
+    CHECK(subject.upgrader.begin().error().message() == "another upgrade is under way");
     subject.blocked = false;
     subject.run();
     CHECK(subject.upgrader.due());
@@ -137,7 +137,7 @@ TEST_CASE("FAULTS 86: no upgrade begins, and none takes over, while a process bl
 TEST_CASE("FAULTS 65: a missing program is refused") {
   Subject subject(kAccepts);
   REQUIRE(::unlink(subject.program.c_str()) == 0);
-  const auto started = subject.upgrader.start();
+  const auto started = subject.upgrader.begin();
   REQUIRE_FALSE(started.ok());
   CHECK(started.error().message().find(subject.program) != std::string::npos);
   CHECK(subject.upgrader.child() == 0);
@@ -145,21 +145,21 @@ TEST_CASE("FAULTS 65: a missing program is refused") {
 
 TEST_CASE("FAULTS 65: no upgrade begins while another one is examined, or is due") {
   Subject subject(kHangs);
-  REQUIRE(subject.upgrader.start().ok());
-  CHECK(subject.upgrader.start().error().message() == "another upgrade is under way");
+  REQUIRE(subject.upgrader.begin().ok());
+  CHECK(subject.upgrader.begin().error().message() == "another upgrade is under way");
 
   Subject other(kAccepts);
   other.examine();
-  CHECK(other.upgrader.start().error().message() == "another upgrade is under way");
+  CHECK(other.upgrader.begin().error().message() == "another upgrade is under way");
 }
 
 TEST_CASE("no upgrade begins when the supervisor is stopping") {
   Subject subject(kAccepts);
   subject.is_stopping = true;
-  CHECK(subject.upgrader.start().error().message() == "the supervisor is stopping");
-  CHECK(subject.refusals.empty());
-  subject.upgrader.request();
+  CHECK(subject.upgrader.begin().error().message() == "the supervisor is stopping");
   CHECK(subject.refusals == Texts{"the supervisor is stopping"});
+  subject.upgrader.request();
+  CHECK(subject.refusals == Texts{"the supervisor is stopping", "the supervisor is stopping"});
 }
 
 TEST_CASE("a stop refuses an upgrade that is due, once") {
@@ -175,7 +175,7 @@ TEST_CASE("a stop refuses an upgrade that is due, once") {
 
 TEST_CASE("a stop ends an examination that is under way, and refuses the upgrade at once") {
   Subject subject(kHangs);
-  REQUIRE(subject.upgrader.start().ok());
+  REQUIRE(subject.upgrader.begin().ok());
   subject.upgrader.cancel();
   CHECK(subject.upgrader.child() == 0);
   CHECK(subject.refusals == Texts{"the supervisor is stopping"});
