@@ -40,17 +40,18 @@ struct ReportViolation {
   What what = What::kUnexpectedReady;
   std::uint64_t value = 0;  ///< the ticket, version or number of slots in question
 };
-/// What becomes of a new generation. Each has one end: kTakesOver, kFailed or kAbandoned after kTrial;
-/// kServes after kStarts, perhaps with kDoesNotStart in between. A later generation can cut that short.
+/// What becomes of a new generation; RolloutOutcome says what each means. Each has one end: kTakesOver,
+/// kFailed or kAbandoned after kTrial; kServes after kStarts, perhaps with kDoesNotStart in between. A later
+/// generation can cut that short.
 struct ReportRollout {
   enum class Stage {
-    kTrial,         ///< its first worker is on trial
-    kTakesOver,     ///< the trial was passed
-    kFailed,        ///< the trial was not passed: the generation that serves stays
-    kAbandoned,     ///< the trial was ended, because another generation begins or none is needed
-    kStarts,        ///< it serves from now on without a trial: no worker served before, or none is wanted
-    kServes,        ///< after that: a worker has been of use, or none is wanted
-    kDoesNotStart,  ///< after kStarts: a worker died before it was of use; others are still started
+    kTrial,         ///< to RolloutOutcome::kOnTrial
+    kTakesOver,     ///< to kTookOver
+    kFailed,        ///< to kFailed
+    kAbandoned,     ///< to kAbandoned
+    kStarts,        ///< to kStarting
+    kServes,        ///< to kTookOver
+    kDoesNotStart,  ///< to kFailed
   };
   Stage stage = Stage::kTrial;
   Generation generation = 0;

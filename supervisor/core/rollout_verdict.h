@@ -12,11 +12,12 @@
 namespace prefork {
 
 enum class RolloutOutcome {
-  kStarting,   ///< it serves without a trial, and none of its workers has been of use yet
+  kStarting,   ///< it serves without a trial, because none served before; no worker has been of use yet
   kOnTrial,    ///< its first worker is on trial
-  kTookOver,   ///< it serves
-  kFailed,     ///< on trial: the generation before it serves on; without a trial: its workers do not start
-  kAbandoned,  ///< its trial was ended before the verdict: the configuration was changed back
+  kTookOver,   ///< the trial was passed; without a trial: a worker has been of use, or none is wanted
+  kFailed,     ///< the trial was not passed, and the generation that serves stays; without a trial: a worker
+               ///< died before it was of use, and others are still started
+  kAbandoned,  ///< the trial was ended, because another generation begins or the file was changed back
 };
 
 struct RolloutVerdict {
