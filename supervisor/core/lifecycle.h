@@ -152,7 +152,8 @@ class Lifecycle {
   void start_missing(Census& census, Instant now, Actions& out);
   /// Called only when a worker is missing: remembers when to try again.
   bool may_start(const Census& census, Instant now);
-  void remove_surplus(Census census, Instant now, Actions& out);
+  /// Returns what is left.
+  [[nodiscard]] Census remove_surplus(Instant now, Actions& out);
   void drain_some(std::size_t count, bool old_ones, Instant now, Actions& out);
   void drain_old_templates(Instant now, Actions& out);
   void record_failure(const DeathRecord& record, const WorkerRow& row, Instant now, Actions& out);

@@ -18,8 +18,7 @@ void Lifecycle::settle(std::size_t queued, Instant now, Actions& out) {
   if (target_ == 0 || rollout_.proof_is_due(now)) rollout_.proven(out);
   upkeep_.retire_due(workers_, rollout_.generation());
   drain_old_templates(now, out);
-  remove_surplus(census(), now, out);
-  Census places = census();
+  Census places = remove_surplus(now, out);
   start_missing(places, now, out);
   missing_ = target_ - std::min(target_, places.live);
   rollout_.forget_unused(out);
@@ -97,7 +96,8 @@ void Lifecycle::follow_load(std::size_t queued, Instant now, Actions& out) {
   note_change();
 }
 
-void Lifecycle::remove_surplus(Census census, Instant now, Actions& out) {
+Census Lifecycle::remove_surplus(Instant now, Actions& out) {
+  Census census = this->census();
   // Repeated, because a stopped worker that leaves may have had another in its place.
   while (census.live > target_) {
     drain_some(census.live - target_, /*old_ones=*/false, now, out);
@@ -105,7 +105,9 @@ void Lifecycle::remove_surplus(Census census, Instant now, Actions& out) {
   }
   // A worker of the new generation takes the place of an old one when it is ready, not before.
   const std::size_t places = target_ - std::min(target_, census.ready);
-  if (census.old > places) drain_some(census.old - places, /*old_ones=*/true, now, out);
+  if (census.old <= places) return census;
+  drain_some(census.old - places, /*old_ones=*/true, now, out);
+  return this->census();
 }
 
 bool Lifecycle::leaves_first(const WorkerRow& a, const WorkerRow& b) {
