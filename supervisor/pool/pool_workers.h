@@ -26,9 +26,7 @@
 
 namespace prefork {
 
-class PoolWorkers final : private WorkerProcess::Owner,
-                          private SpawnerLink::Requester,
-                          private ForkQueue::Owner {
+class PoolWorkers final : private WorkerProcess::Owner, private StartRequester, private ForkQueue::Owner {
  public:
   /// Other parts of the same pool. They outlive this one.
   struct Parts {
@@ -78,7 +76,7 @@ class PoolWorkers final : private WorkerProcess::Owner,
   void broke_protocol(const WorkerProcess& worker, const std::string& what) override {
     parts_.reporter.broke_protocol(worker.id(), what);
   }
-  // SpawnerLink::Requester
+  // StartRequester
   void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;
   void not_started(std::uint64_t worker, const LaunchReply& reply) override;
   void start_failed(std::uint64_t worker, const LaunchReply& reply) override;

@@ -46,7 +46,7 @@ void SpawnerLink::begin() {
   send_requests();
 }
 
-std::uint64_t SpawnerLink::add(Requester& requester, std::uint64_t key) {
+std::uint64_t SpawnerLink::add(StartRequester& requester, std::uint64_t key) {
   requesters_[key] = &requester;
   return key;
 }

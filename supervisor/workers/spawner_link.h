@@ -22,25 +22,12 @@
 #include "supervisor/workers/active_spawner.h"
 #include "supervisor/workers/launch_queue.h"
 #include "supervisor/workers/standby_spawner.h"
+#include "supervisor/workers/start_requester.h"
 
 namespace prefork {
 
 class SpawnerLink {
  public:
-  /// A pool, which asks for workers and is told what became of each.
-  class Requester {
-   public:
-    virtual ~Requester() = default;
-    virtual void started(std::uint64_t worker, pid_t pid, Fd pidfd) = 0;
-    /// There is no process and there will be none.
-    virtual void not_started(std::uint64_t worker, const LaunchReply& reply) = 0;
-    /// The process could not become the worker; its exit follows or has been.
-    virtual void start_failed(std::uint64_t worker, const LaunchReply& reply) = 0;
-    /// The worker's program or directory is not the one that Launch::pin names:
-    /// LaunchReply::started_otherwise().
-    virtual void started_otherwise(std::uint64_t worker, const LaunchReply& reply) = 0;
-  };
-
   /// `process` was started before anything else was opened. `descriptors`: RLIMIT_NOFILE of later spawners'
   /// workers. Asks for nothing before begin().
   SpawnerLink(const Loop& loop, Log& log, const ClientDescriptors& clients, SpawnerProcess process,
@@ -54,7 +41,7 @@ class SpawnerLink {
   /// A key for a requester, never given before.
   [[nodiscard]] std::uint64_t next_key() { return ++last_key_; }
   /// Returns the key. The requester must be removed before it is destroyed.
-  std::uint64_t add(Requester& requester, std::uint64_t key);
+  std::uint64_t add(StartRequester& requester, std::uint64_t key);
   void remove(std::uint64_t key);
 
   // For an upgrade in place. The spawners go on as they are: they may hold what the supervisor has given up.
@@ -108,7 +95,7 @@ class SpawnerLink {
   Log& log_;
   const ClientDescriptors& descriptors_of_clients_;
   rlimit descriptors_;
-  std::map<std::uint64_t, Requester*> requesters_;
+  std::map<std::uint64_t, StartRequester*> requesters_;
   std::uint64_t last_key_ = 0;
   std::uint32_t format_ = kLaunchFormat;  ///< of the spawners, which an earlier version may have started
   LaunchQueue requests_;

@@ -34,7 +34,7 @@ constexpr Duration kNever = 1h;
 constexpr Duration kSoon = 1s;
 
 /// A link with its first spawner, and a requester that notes the answers.
-class Linked final : private SpawnerLink::Requester {
+class Linked final : private StartRequester {
  public:
   /// `change` is made to the first spawner before the link gets it.
   explicit Linked(

@@ -26,7 +26,7 @@ namespace {
 using namespace test;  // NOLINT(google-build-using-namespace)
 
 /// Another worker of the same pool, which the spawner has not answered for.
-class Neighbour final : public SpawnerLink::Requester, private WorkerProcess::Owner {
+class Neighbour final : public StartRequester, private WorkerProcess::Owner {
  public:
   Neighbour(const WorkerProcess::Services& services, SpawnerLink& spawner)
       : worker_(services, *this, WorkerId::make(2, 1), std::move(ends_.supervisor), WorkerId{}) {
