@@ -101,7 +101,7 @@ void ClientSockets::perform(const action::Look& action) {
 
 void ClientSockets::perform(const action::Dispatch& action) {
   const Ticket ticket = action.ticket;
-  (void)take_waiting(ticket);  // for a worker that has died meanwhile
+  (void)preparations_.take(ticket);  // for a worker that has died meanwhile
   sockets_.remove_unwatched(ticket);
   const Glance glance = action.look_first ? glance_at(sockets_.at(ticket)) : Glance{};
   if (!sockets_.shared(ticket)) {
@@ -111,31 +111,17 @@ void ClientSockets::perform(const action::Dispatch& action) {
     return look_and_send(action, glance, false);
   }
   SocketJob job = job_for(What::kPrepare, ticket);
-  job.number = ++last_prepare_;
+  job.number = preparations_.add(action);
   job.restore = action.came_back;
-  waiting_.push_back({job.number, action});
   submit(std::move(job));
 }
 
-std::optional<action::Dispatch> ClientSockets::take_waiting(Ticket ticket) {
-  const auto found = std::find_if(waiting_.begin(), waiting_.end(), [ticket](const Waiting& waiting) {
-    return waiting.action.ticket == ticket;
-  });
-  if (found == waiting_.end()) return std::nullopt;
-  const action::Dispatch action = found->action;
-  waiting_.erase(found);
-  return action;
-}
-
 void ClientSockets::prepared(const SocketJob& job) {
-  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
-                                  [&job](const Waiting& waiting) { return waiting.prepare == job.number; });
-  if (found == waiting_.end()) return;
-  const action::Dispatch action = found->action;
-  waiting_.erase(found);
-  const Ticket ticket = action.ticket;
-  if (action.answered) sockets_.progress(ticket) = job.progress;
-  look_and_send(action, action.look_first ? glance_at(sockets_.at(ticket)) : Glance{}, job.unread);
+  const auto action = preparations_.take_job(job.number);
+  if (!action) return;
+  const Ticket ticket = action->ticket;
+  if (action->answered) sockets_.progress(ticket) = job.progress;
+  look_and_send(*action, action->look_first ? glance_at(sockets_.at(ticket)) : Glance{}, job.unread);
 }
 
 void ClientSockets::look_and_send(const action::Dispatch& action, Glance glance, bool unread) {
@@ -188,7 +174,7 @@ void ClientSockets::release(Ticket ticket, What what) {
 void ClientSockets::perform(const action::End& action) {
   using How = action::End::How;
   const Ticket ticket = action.ticket;
-  (void)take_waiting(ticket);
+  (void)preparations_.take(ticket);
   if (!sockets_.at(ticket).valid()) return (void)sockets_.end(ticket);
   if (sockets_.watch(ticket) == SocketTable::Watch::kArmed) lobby_.forget(sockets_.at(ticket));
   const std::string_view reply = action.how == How::kCrash    ? crash_reply_
@@ -235,7 +221,7 @@ void ClientSockets::stuck(const SocketJob& job) {
   if (job.what == What::kInspect) events_.tell(event::Inspected{job.ticket, false, true});
   if (job.what == What::kLook) events_.tell(event::ClientSeen{job.ticket, event::ClientSign::kGone});
   if (job.what != What::kPrepare) return;
-  if (const auto action = take_waiting(job.ticket))
+  if (const auto action = preparations_.take(job.ticket))
     events_.tell(
         event::DispatchFailed{action->worker, job.ticket, event::DispatchFailed::Cause::kBadConnection});
 }

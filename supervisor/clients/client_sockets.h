@@ -6,16 +6,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "proto/fd.h"
 #include "supervisor/clients/client_sign.h"
 #include "supervisor/clients/closer.h"
 #include "supervisor/clients/lingering_close.h"
 #include "supervisor/clients/lobby.h"
+#include "supervisor/clients/preparations.h"
 #include "supervisor/clients/socket_table.h"
 #include "supervisor/core/action.h"
 #include "supervisor/loop/core_event_sink.h"
@@ -97,7 +96,6 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
   /// Ends the ticket and its socket by a job.
   void release(Ticket ticket, What what);
   void prepared(const SocketJob& job);
-  [[nodiscard]] std::optional<action::Dispatch> take_waiting(Ticket ticket);
   /// Sends it, unless its client has left. `unread`: bytes wait for the worker; asked with needs_unread.
   void look_and_send(const action::Dispatch& action, Glance glance, bool unread);
   void send(const action::Dispatch& action);
@@ -113,12 +111,7 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
   Lobby lobby_;
   LingeringClose lingering_close_;
   std::size_t jobs_ = 0;  ///< under way and not stuck; without kClose
-  std::uint64_t last_prepare_ = 0;
-  struct Waiting {
-    std::uint64_t prepare = 0;
-    action::Dispatch action;
-  };
-  std::vector<Waiting> waiting_;  ///< to be sent when they are prepared
+  Preparations preparations_;
   TimerWatcher look_timer_;
 };
 
