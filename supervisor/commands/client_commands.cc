@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "supervisor/commands/health.h"
 #include "supervisor/commands/process_usage.h"
 #include "supervisor/commands/rollout_wait.h"
+#include "supervisor/commands/supervisor_start.h"
 #include "supervisor/commands/top.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/control/operations.h"
@@ -135,6 +137,9 @@ int stop(ControlClient& client, const CommandLine& line) {
 int upgrade(ControlClient& client, const std::string& path, CommandOutput& output) {
   if (auto subscribed = client.call("subscribe", Json::object()); !subscribed)
     return print_refusal(subscribed.error().message());
+  std::optional<SupervisorStart> supervisor;
+  if (const auto before = status_of_same(client, supervisor); !before)
+    return print_refusal(before.error().message());
   if (auto begun = client.call("upgrade", Json::object()); !begun)
     return print_refusal(begun.error().message());
   while (const auto event = client.next_event()) {
@@ -142,8 +147,9 @@ int upgrade(ControlClient& client, const std::string& path, CommandOutput& outpu
       return print_refusal("refused: " + event->value("text", ""));
   }
   auto next = ControlClient::connect(path);
-  const auto status = next ? next.value().call("status", Json::object()) : Result<Json>(next.error());
-  if (!status) return print_refusal("the supervisor has gone: " + status.error().message());
+  if (!next) return print_refusal(ControlClient::lost(next.error()).message());
+  const auto status = status_of_same(next.value(), supervisor);
+  if (!status) return print_refusal("not upgraded: " + status.error().message());
   output.print_line("supervisor " + status.value().value("version", "") + " has taken over, pid " +
                     std::to_string(status.value().value("pid", 0)));
   return kFine;

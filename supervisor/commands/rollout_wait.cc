@@ -1,6 +1,5 @@
 #include "supervisor/commands/rollout_wait.h"
 
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -35,27 +34,11 @@ bool never_served(const Json& pool, const RolloutVerdict& last) {
 
 Result<Json> RolloutWait::subscribe_and_ask() {
   if (auto subscribed = client_.call("subscribe", Json::object()); !subscribed) return subscribed.error();
-  return ask_the_same();
-}
-
-Result<Json> RolloutWait::ask_the_same() {
-  using Fraction = std::chrono::duration<double, std::milli>;
-  constexpr std::chrono::milliseconds kRounding{1};
-  const auto asked = Clock::now();
-  const auto status = client_.call("status", Json::object());
-  if (!status) return status;
-  const auto uptime =
-      std::chrono::duration_cast<Clock::duration>(Fraction(status.value().value("uptime_ms", 0.0)));
-  const Start start{status.value().value("pid", std::int64_t{0}), asked - uptime - kRounding,
-                    Clock::now() - uptime + kRounding};
-  if (!start_) start_ = start;
-  if (!start.may_be(*start_))
-    return Error{"the supervisor has stopped; another one answers now, which knows nothing of the rollout"};
-  return status;
+  return status_of_same(client_, supervisor_);
 }
 
 Result<Json> RolloutWait::ask() {
-  const auto status = ask_the_same();
+  const auto status = status_of_same(client_, supervisor_);
   return status || client_.late() ? status : ask_next_program();
 }
 

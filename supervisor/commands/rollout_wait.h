@@ -3,7 +3,6 @@
 // not end the wait: the next program carries the rollouts on. Another supervisor knows nothing of them.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
@@ -14,6 +13,7 @@
 #include "proto/result.h"
 #include "supervisor/commands/command_output.h"
 #include "supervisor/commands/control_client.h"
+#include "supervisor/commands/supervisor_start.h"
 
 namespace prefork {
 
@@ -32,19 +32,7 @@ class RolloutWait {
  private:
   using Json = nlohmann::ordered_json;
 
-  using Clock = std::chrono::steady_clock;
-  /// What stays the same in an upgrade in place, and differs in a supervisor that was started anew.
-  struct Start {
-    std::int64_t pid = 0;
-    Clock::time_point earliest, latest;
-    [[nodiscard]] bool may_be(const Start& other) const {
-      return pid == other.pid && earliest <= other.latest && other.earliest <= latest;
-    }
-  };
-
   [[nodiscard]] Result<Json> subscribe_and_ask();
-  /// The status of the supervisor that was asked first; an error when another one answers.
-  [[nodiscard]] Result<Json> ask_the_same();
   /// The status. When the connection has ended, from the program that answers at the path now.
   [[nodiscard]] Result<Json> ask();
   [[nodiscard]] Result<Json> ask_next_program();
@@ -60,7 +48,7 @@ class RolloutWait {
 
   ControlClient& client_;
   std::string path_;
-  std::optional<Start> start_;
+  std::optional<SupervisorStart> supervisor_;  ///< that was asked first
   CommandOutput& output_;
   std::map<std::string, std::uint64_t>
       awaited_;  ///< generations, by their pools; before wait(): the last ones

@@ -6,9 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/commands/answering_server.h"
 #include "tests/e2e/program.h"
 #include "tests/support/client.h"
+#include "tests/support/command.h"
 #include "tests/support/supervisor_under_test.h"
+#include "tests/support/test_directory.h"
 
 using namespace prefork;
 using namespace prefork::test;
@@ -167,4 +170,17 @@ TEST_CASE("FAULTS 92: a state above the limit of a file's size is refused, and d
   CHECK_MESSAGE(line.find("write the state: File too large") != std::string::npos, line);
   CHECK(ask(supervisor.address(), "hello") == "hello");
   CHECK(supervisor.pool().pids() == before.pids());
+}
+
+TEST_CASE("FAULTS 197: a supervisor that was killed and started anew is not taken for the next program") {
+  const TestDirectory directory;
+  const AnsweringServer supervisors(
+      directory.at("socket"),
+      {R"({"result": {"seq": 0}})", R"({"result": {"pid": 7, "uptime_ms": 60000}})", R"({"result": {}})"},
+      {R"({"result": {"pid": 7, "uptime_ms": 500, "version": "1"}})"});
+  const CommandResult upgrade = run_supervisor({"upgrade", "--control", directory.at("socket")});
+  CHECK(upgrade.status == 1);
+  CHECK(upgrade.output.empty());
+  CHECK(upgrade.errors ==
+        "supervisor: not upgraded: the supervisor has stopped, and another one answers now\n");
 }
