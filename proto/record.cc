@@ -36,7 +36,7 @@ constexpr std::size_t kZeroAt = 28;
 
 bool known(std::uint16_t kind) {
   return kind >= static_cast<std::uint16_t>(RecordKind::kReady) &&
-         kind <= static_cast<std::uint16_t>(RecordKind::kYield);
+         kind <= static_cast<std::uint16_t>(RecordKind::kLeave);
 }
 
 }  // namespace
@@ -57,6 +57,7 @@ std::string_view to_string(RecordKind kind) {
     case RecordKind::kFork: return "Fork";
     case RecordKind::kLoad: return "Load";
     case RecordKind::kYield: return "Yield";
+    case RecordKind::kLeave: return "Leave";
   }
   return "unknown";
 }

@@ -47,6 +47,7 @@ enum class RecordKind : std::uint16_t {
   kFork = 12,     ///< supervisor to template, + descriptor: fork a worker whose channel is this descriptor
   kLoad = 13,     ///< worker: value = its load, 0 to 1000 thousandths of its capacity
   kYield = 14,    ///< supervisor: park the connections that you keep for a next request
+  kLeave = 15,    ///< worker: takes no further connection, finishes those in hand, then exits
 };
 
 /// Flags of a Connection: the worker may send Park for it; it should do so right after its answer, because

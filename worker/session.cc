@@ -60,6 +60,7 @@ std::optional<Connection> Session::obey(const Record& record) {
     case RecordKind::kNote:
     case RecordKind::kPong:
     case RecordKind::kLoad:
+    case RecordKind::kLeave:
     case RecordKind::kFork: leave(1, "the supervisor sent a record that no worker expects"); break;
   }
   return std::nullopt;

@@ -121,6 +121,7 @@ Next Template::obey() {
       case RecordKind::kNote:
       case RecordKind::kPong:
       case RecordKind::kLoad:
+      case RecordKind::kLeave:
       case RecordKind::kYield: return leave("the supervisor sent a record that no template expects");
     }
   }

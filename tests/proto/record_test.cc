@@ -63,6 +63,7 @@ TEST_CASE("every kind has its number, its name and its direction") {
       {"Fork", 12, RecordKind::kFork, true, true},
       {"Load", 13, RecordKind::kLoad, false, false},
       {"Yield", 14, RecordKind::kYield, true, false},
+      {"Leave", 15, RecordKind::kLeave, false, false},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
