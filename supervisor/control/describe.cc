@@ -134,6 +134,7 @@ std::string describe(const action::ReportViolation& violation) {
     case What::kBadSlots:
       return fmt::format("Ready with {} slots; allowed is 1 and more for a worker, 0 for a template",
                          violation.value);
+    case What::kUnexpectedLeave: return "Leave before Ready, or from a template";
     case What::kUnexpectedPong: return "a Pong without a Ping";
     case What::kNotReady: return fmt::format("a record for ticket {} before Ready", violation.value);
     case What::kUnknownTicket:

@@ -22,7 +22,8 @@ struct WorkerStatusLine {
   pid_t pid = 0;  ///< 0: not known yet
   WorkerRole role = WorkerRole::kWorker;
   WorkerStatus status = WorkerStatus::kStarting;
-  bool stopped = false;  ///< by a signal such as SIGSTOP
+  StopReason reason = StopReason::kNone;  ///< why it drains or was signalled
+  bool stopped = false;                   ///< by a signal such as SIGSTOP
   std::uint32_t load = 0;
   std::uint32_t reported_load = 0;  ///< thousandths
   std::uint32_t slots = 0;

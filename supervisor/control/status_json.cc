@@ -51,6 +51,7 @@ Json of(const WorkerStatusLine& worker) {
           {"pid", worker.pid},
           {"role", role_name(worker.role)},
           {"state", state_of(worker)},
+          {"reason", worker.reason == StopReason::kNone ? "" : to_string(worker.reason)},
           {"load", worker.load},
           {"reported_load", worker.reported_load},
           {"slots", worker.slots},

@@ -34,7 +34,8 @@ struct ReportViolation {
     kWrongState,
     kMayNotPark,
     kUnexpectedPong,
-    kNotReceived
+    kNotReceived,
+    kUnexpectedLeave,
   };
   WorkerId worker;
   What what = What::kUnexpectedReady;

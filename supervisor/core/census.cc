@@ -5,10 +5,8 @@
 namespace prefork {
 namespace {
 
-/// Ended for a failure, and not reaped yet.
-bool is_ending(const WorkerRow& row) {
-  return row.status == WorkerStatus::kStopping && is_failure(row.reason);
-}
+/// Ends for a failure, and is not reaped yet.
+bool is_ending(const WorkerRow& row) { return !row.live() && is_failure(row.reason); }
 
 }  // namespace
 
@@ -45,6 +43,7 @@ void Census::count_serving(const WorkerRow& row) {
   if (row.status == WorkerStatus::kReady) ++ready;
   if (row.status == WorkerStatus::kReady && row.stopped) ++stopped;
   if (row.status == WorkerStatus::kStarting) ++starting;
+  if (row.status == WorkerStatus::kDraining && row.reason == StopReason::kLeft) ++leaving;
   if (is_ending(row)) ++ending;
   if (is_ending(row) && row.stuck) ++stuck;
 }

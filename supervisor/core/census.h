@@ -19,7 +19,8 @@ struct Census {
   std::size_t live = 0;      ///< of the serving generation
   std::size_t ready = 0;     ///< of the live ones
   std::size_t starting = 0;  ///< of the live ones, and the template
-  std::size_t ending = 0;    ///< of the serving generation, ended for a failure and not reaped yet
+  std::size_t ending = 0;    ///< of the serving generation, ending for a failure and not reaped yet
+  std::size_t leaving = 0;   ///< of the serving generation, leaving by themselves
   std::size_t old = 0;       ///< live, and of older generations or retiring
   std::size_t retiring = 0;  ///< of the old ones, those of the serving generation
   std::size_t stuck = 0;     ///< of the ending ones, those that SIGKILL did not end

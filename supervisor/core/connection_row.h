@@ -31,6 +31,7 @@ struct ConnectionRow {
   std::uint8_t redispatches = 0;  ///< from how many workers it came back
   std::uint8_t kills = 0;         ///< how many workers died that had begun it
   bool dismissed = false;         ///< ended for the client while its worker was stuck
+  bool given_back = false;        ///< a worker that left by itself had it, and had not begun it
   bool answered = false;          ///< a worker has parked it before
   bool may_park = false;          ///< its worker was allowed to park it
   bool evicted = false;           ///< leaves the lobby to make room
@@ -51,7 +52,7 @@ struct ConnectionRow {
     visit("copy_held", self.copy_held), visit("redispatches", self.redispatches);
     visit("kills", self.kills), visit("dismissed", self.dismissed);
     visit("answered", self.answered), visit("may_park", self.may_park);
-    visit("evicted", self.evicted);
+    visit("evicted", self.evicted), visit("given_back", self.given_back);
     visit("asked_at", self.asked_at), visit("begun_at", self.begun_at);
     visit("accepted_at", self.accepted_at), visit("sent", self.sent), visit("since", self.since);
     visit("queued_at", self.queued_at), visit("worker", self.worker);

@@ -95,7 +95,7 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
                           .listener = connection.listener,
                           .accepted_at = connection.accepted_at,
                           .waited = waited,
-                          .came_back = connection.redispatches > 0,
+                          .came_back = connection.redispatches > 0 || connection.given_back,
                           .answered = connection.answered,
                           .look_first = waited >= kLookAfter,
                           .serve_ended = settings_.half_closed == HalfClosed::kServe,

@@ -71,6 +71,9 @@ class Dispatcher {
   /// The worker is dead: connections that it had not begun go to other workers, the others are inspected or
   /// lost.
   Held take_back(WorkerRow& row, Instant now, Actions& out);
+  /// The worker takes nothing more: connections that it has not begun go to other workers. They do not count
+  /// as connections that came back from it. False: there are none.
+  bool give_back(WorkerRow& row, Instant now, Actions& out);
   /// The worker will be killed for its missing receipts: they are not awaited any more.
   void forget_receipts(const WorkerRow& row);
 

@@ -33,6 +33,7 @@ std::optional<Dispatcher::Violation> Dispatcher::parked(WorkerRow& row, Ticket t
   connection->answered = true;
   connection->sent = false;
   connection->redispatches = connection->kills = 0;
+  connection->given_back = false;
   connection->came_from = {};
   enter_lobby(*connection, ConnectionState::kParked, now, out);
   const std::size_t max = settings_.keep_alive ? settings_.keep_alive->max : 0;

@@ -26,6 +26,22 @@ Dispatcher::Held Dispatcher::take_back(WorkerRow& row, Instant now, Actions& out
   return held;
 }
 
+bool Dispatcher::give_back(WorkerRow& row, Instant now, Actions& out) {
+  const std::uint32_t load = row.load;
+  for (ConnectionRow* next = connections_.first_held(row.id); next != nullptr;) {
+    ConnectionRow& connection = *next;
+    next = connections_.next_held(connection);
+    if (connection.state != ConnectionState::kDispatched) continue;
+    workers_.release(row);
+    connections_.unassign(connection);
+    connection.given_back = true;
+    ++counters_.redispatched;
+    // Without a count of attempts, time is what ends them: the connection gets no new time in the queue.
+    (void)come_back(connection, /*first_time=*/false, now, out);
+  }
+  return row.load != load;
+}
+
 void Dispatcher::inspected(const event::Inspected& event, Instant now, Actions& out) {
   ConnectionRow* connection = connections_.find(event.ticket);
   if (connection == nullptr || connection->state != ConnectionState::kInspected) return;

@@ -80,12 +80,13 @@ struct DeadlinePassed {};
 
 namespace prefork {
 
-using Event = std::variant<event::Accepted, event::DispatchFailed, event::Inspected, event::ClientSeen,
-                           event::WorkerIntroduced, event::DescriptorsShort, event::WorkerReady,
-                           event::WorkerBusy, event::WorkerIdle, event::WorkerParked, event::WorkerRefused,
-                           event::WorkerProgress, event::WorkerPong, event::SocketBlocked, event::WorkerLoad,
-                           event::WorkerStopped, event::WorkerMeasured, event::WorkerViolated,
-                           event::ChannelClosed, event::WorkerExited, event::SettingsChanged, event::Resized,
-                           event::FailuresForgotten, event::StopRequested, event::DeadlinePassed>;
+using Event =
+    std::variant<event::Accepted, event::DispatchFailed, event::Inspected, event::ClientSeen,
+                 event::WorkerIntroduced, event::DescriptorsShort, event::WorkerReady, event::WorkerBusy,
+                 event::WorkerIdle, event::WorkerParked, event::WorkerRefused, event::WorkerLeaves,
+                 event::WorkerProgress, event::WorkerPong, event::SocketBlocked, event::WorkerLoad,
+                 event::WorkerStopped, event::WorkerMeasured, event::WorkerViolated, event::ChannelClosed,
+                 event::WorkerExited, event::SettingsChanged, event::Resized, event::FailuresForgotten,
+                 event::StopRequested, event::DeadlinePassed>;
 
 }  // namespace prefork

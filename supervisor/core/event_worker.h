@@ -40,6 +40,10 @@ struct WorkerRefused {
   Ticket ticket;
   std::optional<std::uint32_t> unread = {};  ///< as in WorkerBusy
 };
+/// The worker takes no further connection, by its own decision: it finishes what it has begun, and exits.
+struct WorkerLeaves {
+  WorkerId worker;
+};
 struct WorkerProgress {
   WorkerId worker;
   Ticket ticket;

@@ -137,6 +137,14 @@ void Lifecycle::drain(WorkerRow& row, StopReason reason, Instant now, Actions& o
   note_change();
 }
 
+void Lifecycle::leave(WorkerRow& row, Instant now, Actions& out) {
+  // A connection that could not be sent to it may have told earlier that it goes.
+  const bool goes = row.status == WorkerStatus::kStopping && row.reason == StopReason::kNone;
+  if (!row.live() && !goes) return;
+  const bool of_use = row.served > 0 || row.load > 0 || now - row.ready_at >= RestartPolicy::kProofAfter;
+  drain(row, of_use ? StopReason::kLeft : StopReason::kLeftTooSoon, now, out);
+}
+
 void Lifecycle::await_death(WorkerRow& row, Instant now) {
   if (!row.live()) return;
   workers_.set_status(row, WorkerStatus::kStopping, now);
@@ -167,7 +175,7 @@ void Lifecycle::end(WorkerRow& row, StopReason reason, action::SignalWorker::Sig
 
 void Lifecycle::kill(WorkerRow& row, StopReason reason, Instant now, Actions& out) {
   if (row.kill_sent) return;
-  if (row.reason == StopReason::kNone) row.reason = reason;
+  if (is_own_decision(row.reason)) row.reason = reason;
   if (row.status != WorkerStatus::kStopping) workers_.set_status(row, WorkerStatus::kStopping, now);
   if (stopping_) ++killed_at_stop_;
   row.kill_sent = true;
@@ -213,8 +221,7 @@ void Lifecycle::deadline_passed(Instant now, Actions& out) {
 }
 
 void Lifecycle::end_drain(WorkerRow& row, Instant now, Actions& out) {
-  const bool failed = row.reason == StopReason::kFailedTrial;
-  terminate(row, failed ? row.reason : StopReason::kDrainTimeout, now, out);
+  terminate(row, is_failure(row.reason) ? row.reason : StopReason::kDrainTimeout, now, out);
 }
 
 void Lifecycle::end_harder(WorkerRow& row, Instant now, Actions& out) {
@@ -276,7 +283,7 @@ void Lifecycle::exited(WorkerRow& row, const event::WorkerExited& event, const D
   record.generation = row.generation;
   record.exit = event.exit;
   record.silent = event.silent;
-  record.reason = row.reason;
+  record.reason = reason_of_end(row, event.exit, held);
   record.was_ready = row.was_ready;
   record.killed_by_us = ended_by_us(row, event.exit);
   record.age = now - row.started_at;
@@ -288,13 +295,23 @@ void Lifecycle::exited(WorkerRow& row, const event::WorkerExited& event, const D
   record.held_closed = held.closed + (stopping_ ? held.unbegun : 0);
   out.push_back(action::ReportDeath{record});
   const bool trial_failed = rollout_.on_trial(row) && record.is_failure() && !stopping_;
+  const bool trial_passed = rollout_.candidate() == row.id && !trial_failed && !stopping_;
   if (trial_failed)
     out.push_back(action::ReportRollout{action::ReportRollout::Stage::kFailed, record.generation, record});
   if (record.is_failure()) record_failure(record, row, now, out);
   out.push_back(action::ForgetWorker{row.id});
   workers_.remove(row.id);
   if (trial_failed) end_trial(now, out);
+  if (trial_passed) pass_trial(now, out);
   note_change();
+}
+
+StopReason Lifecycle::reason_of_end(const WorkerRow& row, const Exit& exit,
+                                    const Dispatcher::Held& held) const {
+  const bool finished = exit.kind == Exit::Kind::kExited && exit.value == 0 && held.begun == 0;
+  if (row.reason == StopReason::kLeft && !finished) return StopReason::kNone;  // it died before that
+  const bool leaves_trial = rollout_.candidate() == row.id && !stopping_ && !is_failure(row.reason);
+  return leaves_trial && !rollout_.served_enough(row) ? StopReason::kLeftTooSoon : row.reason;
 }
 
 void Lifecycle::record_failure(const DeathRecord& record, const WorkerRow& row, Instant now, Actions& out) {

@@ -53,6 +53,8 @@ class Lifecycle {
   void released(WorkerRow& row, Instant now);
   /// The worker has finished a connection.
   void served(WorkerRow& row, Instant now, Actions& out);
+  /// The worker takes nothing more, by its own decision, and holds only what it has begun.
+  void leave(WorkerRow& row, Instant now, Actions& out);
   /// The worker has sent Progress for a connection.
   void progressed(const WorkerRow& row);
   void ponged(WorkerRow& row, Instant now);
@@ -131,6 +133,7 @@ class Lifecycle {
   void follow_load(std::size_t queued, Instant now, Actions& out);
   void replace_all(Instant now, Actions& out);
   void run_trial(Instant now, Actions& out);
+  void pass_trial(Instant now, Actions& out);
   /// Ends the worker on trial if it has failed. Its death then ends the trial.
   void fail_trial(Instant now, Actions& out);
   /// Ends the trial, if one runs, and the workers that it has started.
@@ -156,6 +159,8 @@ class Lifecycle {
   [[nodiscard]] Census remove_surplus(Instant now, Actions& out);
   void drain_some(std::size_t count, bool old_ones, Instant now, Actions& out);
   void drain_old_templates(Instant now, Actions& out);
+  [[nodiscard]] StopReason reason_of_end(const WorkerRow& row, const Exit& exit,
+                                         const Dispatcher::Held& held) const;
   void record_failure(const DeathRecord& record, const WorkerRow& row, Instant now, Actions& out);
   void starts_are_proven(Actions& out);
 

@@ -40,16 +40,18 @@ void Lifecycle::replace_all(Instant now, Actions& out) {
 
 void Lifecycle::run_trial(Instant now, Actions& out) {
   // That it has failed is decided at a deadline only: after a standstill the worker needs time to catch up.
-  if (rollout_.judge(now) == Trial::kPassed) {
-    policy_.configure(settings_, now);
-    policy_.on_ready(now);
-    all_ready_ = false;
-    return end_older(rollout_.take_over(out), now, out);
-  }
+  if (rollout_.judge(now) == Trial::kPassed) return pass_trial(now, out);
   const auto missing = rollout_.missing();
   if (!missing || workers_.full()) return;
   const WorkerId started = start(missing->role, missing->from, *rollout_.trial(), now, out);
   if (missing->role == WorkerRole::kWorker) rollout_.started(started);
+}
+
+void Lifecycle::pass_trial(Instant now, Actions& out) {
+  policy_.configure(settings_, now);
+  policy_.on_ready(now);
+  all_ready_ = false;
+  end_older(rollout_.take_over(out), now, out);
 }
 
 void Lifecycle::fail_trial(Instant now, Actions& out) {
@@ -156,9 +158,11 @@ void Lifecycle::start_missing(Census& census, Instant now, Actions& out) {
       target_ + (replacing ? std::max<std::size_t>(1, target_ / 4) : 0) + census.retiring;
   // A worker that is ended for a failure keeps its place until it is reaped: only then it is known how its
   // death delays the next start, and there are never more processes than wanted.
+  // A worker that leaves by itself is replaced at once, and so that they cannot become more and more: once
+  // for each place.
+  const std::size_t taken = census.ending + census.leaving - std::min(census.leaving, target_);
   std::size_t started = 0;
-  while (census.live + census.ending < target_ && census.live + census.old < limit &&
-         may_start(census, now)) {
+  while (census.live + taken < target_ && census.live + census.old < limit && may_start(census, now)) {
     start(WorkerRole::kWorker, fork ? census.fork_template : WorkerId{}, rollout_.generation(), now, out);
     ++census.live;
     ++census.starting;

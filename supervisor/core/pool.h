@@ -79,6 +79,7 @@ class Pool {
   void on(const event::WorkerIdle& event, Instant now, Actions& out);
   void on(const event::WorkerParked& event, Instant now, Actions& out);
   void on(const event::WorkerRefused& event, Instant now, Actions& out);
+  void on(const event::WorkerLeaves& event, Instant now, Actions& out);
   void on(const event::WorkerProgress& event, Instant now, Actions& out);
   void on(const event::WorkerPong& event, Instant now, Actions& out);
   void on(const event::SocketBlocked& event, Instant now, Actions& out);

@@ -100,6 +100,16 @@ void Pool::on(const event::WorkerRefused& event, Instant now, Actions& out) {
   }
 }
 
+void Pool::on(const event::WorkerLeaves& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr || row->kill_sent) return;
+  if (row->status == WorkerStatus::kStarting || row->role == WorkerRole::kTemplate)
+    return violated(*row, What::kUnexpectedLeave, 0, now, out);
+  if (!row->was_ready) return;  // its Ready came after the signal to end it
+  if (dispatcher_.give_back(*row, now, out)) lifecycle_.released(*row, now);
+  lifecycle_.leave(*row, now, out);
+}
+
 void Pool::on(const event::WorkerProgress& event, Instant now, Actions& out) {
   WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
   if (row == nullptr) return;

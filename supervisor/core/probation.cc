@@ -28,6 +28,10 @@ Verdict Probation::judge(const WorkerRow& row, Instant now) const {
   return {.trial = Trial::kPassed};
 }
 
+bool Probation::served_enough(const WorkerRow& row) const {
+  return row.served >= std::max<std::uint64_t>(1, settings_.probation.connections + row.refused);
+}
+
 Probation::Held Probation::held_by(WorkerId worker) const {
   Held held;
   connections_.for_each_held(worker, [&held](const ConnectionRow& row) {

@@ -43,6 +43,10 @@ class Probation {
 
   [[nodiscard]] Verdict judge(const WorkerRow& row, Instant now) const;
 
+  /// The worker leaves by itself, whatever the time: it has served as many connections as it must, at least
+  /// one.
+  [[nodiscard]] bool served_enough(const WorkerRow& row) const;
+
  private:
   struct Held {
     std::uint64_t at_work = 0;            ///< connections for which it has sent Progress

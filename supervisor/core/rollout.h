@@ -47,6 +47,8 @@ class Rollout {
   [[nodiscard]] WorkerId candidate() const { return trial_ ? trial_->worker : WorkerId{}; }
   /// What is known of the worker on trial now. Remembers when to ask again.
   [[nodiscard]] Trial judge(Instant now);
+  /// Whether a worker on trial that leaves by itself has served what the probation wants.
+  [[nodiscard]] bool served_enough(const WorkerRow& row) const { return probation_.served_enough(row); }
   /// What the trial needs to be started next; nothing when it only needs time.
   struct Missing {
     WorkerRole role = WorkerRole::kWorker;

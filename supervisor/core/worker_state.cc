@@ -29,6 +29,8 @@ std::string_view to_string(StopReason reason) {
     case StopReason::kDoesNotFork: return "did not fork within start_timeout";
     case StopReason::kFailedTrial: return "did not serve what it was given on trial";
     case StopReason::kSocketBlocked: return "blocked the socket of a connection";
+    case StopReason::kLeft: return "left by itself";
+    case StopReason::kLeftTooSoon: return "left by itself too soon";
   }
   return "?";
 }

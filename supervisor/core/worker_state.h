@@ -34,12 +34,20 @@ enum class StopReason {
   kDoesNotFork,     ///< a template that was asked for workers and forked none for start_timeout
   kFailedTrial,     ///< refused or held connections on trial, in place of serving them
   kSocketBlocked,   ///< a call on a socket that it had has waited for a second
+  kLeft,            ///< said that it takes nothing more; the pool does not end it, but replaces it
+  kLeftTooSoon,     ///< the same before it was of use: see Lifecycle::leave()
 };
 
 /// Leaving for this reason is a failure, and the worker is replaced; leaving for the others is planned.
 [[nodiscard]] constexpr bool is_failure(StopReason reason) {
   return reason != StopReason::kResize && reason != StopReason::kReload && reason != StopReason::kRecycle &&
-         reason != StopReason::kPoolStop && reason != StopReason::kDrainTimeout;
+         reason != StopReason::kPoolStop && reason != StopReason::kDrainTimeout &&
+         reason != StopReason::kLeft;
+}
+
+/// The worker leaves by its own decision.
+[[nodiscard]] constexpr bool is_own_decision(StopReason reason) {
+  return reason == StopReason::kNone || reason == StopReason::kLeft || reason == StopReason::kLeftTooSoon;
 }
 
 [[nodiscard]] std::string_view to_string(WorkerStatus status);

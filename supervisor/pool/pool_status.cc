@@ -35,6 +35,7 @@ WorkerStatusLine status_of(const WorkerRow& row, const WorkerProcess* process, I
   line.number = row.id.sequence();
   line.role = row.role;
   line.status = row.status;
+  line.reason = row.reason;
   line.stopped = row.stopped;
   line.load = row.load;
   line.reported_load = row.reported_load;

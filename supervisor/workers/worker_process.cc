@@ -238,7 +238,7 @@ void WorkerProcess::handle(const Message& message) {
     case RecordKind::kPong: return owner_.tell(event::WorkerPong{id_});
     case RecordKind::kPark: return owner_.tell(event::WorkerParked{id_, ticket});
     case RecordKind::kLoad: return owner_.tell(event::WorkerLoad{id_, record.value});
-    case RecordKind::kLeave: return violated("record Leave, which is not supported");
+    case RecordKind::kLeave: return owner_.tell(event::WorkerLeaves{id_});
     case RecordKind::kConnection:
     case RecordKind::kYield:
     case RecordKind::kPing:

@@ -9,9 +9,9 @@
 namespace prefork {
 namespace {
 
-enum class Record { kReady, kBusy, kIdle, kRefused, kProgress, kPark };
-constexpr Record kRecords[] = {Record::kReady,   Record::kBusy,     Record::kIdle,
-                               Record::kRefused, Record::kProgress, Record::kPark};
+enum class Record { kReady, kBusy, kIdle, kRefused, kProgress, kPark, kLeave };
+constexpr Record kRecords[] = {Record::kReady,    Record::kBusy, Record::kIdle, Record::kRefused,
+                               Record::kProgress, Record::kPark, Record::kLeave};
 
 enum class Speaker {
   kStarting,
@@ -43,6 +43,8 @@ bool is_violation(Record record, Speaker speaker, Subject subject) {
     // A worker that is being stopped may have sent it before the signal came.
     return speaker == Speaker::kReady || speaker == Speaker::kDraining || speaker == Speaker::kTemplate;
   }
+  // Before that signal it may have sent Ready, too.
+  if (record == Record::kLeave) return speaker == Speaker::kStarting || speaker == Speaker::kTemplate;
   const bool fits = subject == Subject::kDispatched
                         ? record == Record::kBusy || record == Record::kRefused
                         : subject == Subject::kBusy && record != Record::kBusy && record != Record::kRefused;
@@ -124,6 +126,7 @@ struct Scene {
       case Record::kIdle: driver.handle(event::WorkerIdle{worker, ticket}); return;
       case Record::kRefused: driver.handle(event::WorkerRefused{worker, ticket}); return;
       case Record::kProgress: driver.handle(event::WorkerProgress{worker, ticket}); return;
+      case Record::kLeave: driver.handle(event::WorkerLeaves{worker}); return;
       case Record::kPark: driver.handle(event::WorkerParked{worker, ticket}); return;
     }
   }
@@ -228,6 +231,7 @@ TEST_CASE("records of workers that are gone, or never were, change nothing") {
     d.handle(event::WorkerIdle{unknown, Ticket{5}});
     d.handle(event::WorkerRefused{unknown, Ticket{5}});
     d.handle(event::WorkerProgress{unknown, Ticket{5}});
+    d.handle(event::WorkerLeaves{unknown});
     d.handle(event::WorkerViolated{unknown});
     d.handle(event::ChannelClosed{unknown});
     d.exit(unknown);

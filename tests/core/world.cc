@@ -101,6 +101,7 @@ void World::park(WorkerId worker, Ticket ticket) {
   c.at_work = false;
   c.answered = true;
   c.comebacks.clear();
+  c.given_back = false;
   c.kills = 0;
   ++truth_.parked;
   if (c.dismissed) ++truth_.served;
@@ -152,6 +153,7 @@ void World::behave(WorkerId worker) {
     p.pinged = false;
     return tell(event::WorkerPong{worker});
   }
+  if (!friendly_ && p.role == WorkerRole::kWorker && draws_.one_in(24)) return leave(worker);
   if (!p.hand.empty()) return work(worker, std::next(p.hand.begin(), draws_.below(p.hand.size()))->first);
   if (p.draining) die(worker, Exit{Exit::Kind::kExited, 0});
 }
@@ -183,6 +185,18 @@ void World::work(WorkerId worker, Ticket ticket) {
   tell(event::WorkerBusy{worker, ticket, unread(p)});
 }
 
+void World::leave(WorkerId worker) {
+  Process& p = process(worker);
+  // It must not begin these any more, so others may have them.
+  if (p.role == WorkerRole::kWorker && p.ready && !p.killed) {
+    std::erase_if(p.hand, [this](const auto& held) {
+      if (!held.second) connection(held.first).given_back = true;
+      return !held.second;
+    });
+  }
+  tell(event::WorkerLeaves{worker});
+}
+
 /// Sends a record that usually does not fit. When it happens to fit, the model follows it.
 void World::misbehave(WorkerId worker) {
   const Process& p = process(worker);
@@ -192,7 +206,8 @@ void World::misbehave(WorkerId worker) {
     return;
   }
   if (p.from) return die(worker, Exit{Exit::Kind::kVanished, 0});
-  switch (draws_.below(13)) {
+  switch (draws_.below(14)) {
+    case 13: return leave(worker);
     case 10: return tell(event::DescriptorsShort{});
     case 11: {
       if (!p.ready) return;

@@ -79,6 +79,7 @@ class World {
     bool may_park = false;         ///< its worker was allowed to park it
     bool at_work = false;          ///< its worker has sent Progress
     bool answered = false;         ///< was parked before
+    bool given_back = false;       ///< a worker that left by itself had it
     std::set<WorkerId> comebacks;  ///< the workers that it came back from
     WorkerId begun_by;
     int kills = 0;  ///< workers that died of it, begun and untouched
@@ -134,6 +135,8 @@ class World {
   /// The worker identifies itself, if it was forked, and says Ready.
   void begin(WorkerId worker);
   void work(WorkerId worker, Ticket ticket);
+  /// The worker says that it takes nothing more, which it may say at any time after its Ready.
+  void leave(WorkerId worker);
   void misbehave(WorkerId worker);
   void lie(WorkerId worker, Ticket ticket);
   /// The worker takes everything up to this connection out of its channel, perhaps more.

@@ -182,7 +182,8 @@ void World::carry_out(const action::Dispatch& action) {
   demand(p.hand.size() < p.slots, "a dispatch to a worker that has no room");
   demand(connection(action.ticket).copy_open, "a dispatch of a connection without a copy");
   demand(!held(action.ticket), "a dispatch of a connection that a living worker holds");
-  demand(action.came_back == !connection(action.ticket).comebacks.empty(),
+  const Connection& c = connection(action.ticket);
+  demand(action.came_back == (c.given_back || !c.comebacks.empty()),
          "a dispatch does not say whether a worker had the connection");
   connection(action.ticket).may_park = action.may_park;
   connection(action.ticket).in_lobby = false;

@@ -1,6 +1,7 @@
 // Workers that break the protocol: each is killed and replaced, and no other worker suffers.
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <string>
 #include <utility>
 #include <vector>
@@ -94,6 +95,33 @@ TEST_CASE("FAULTS 16: a worker that speaks of what it does not hold, or out of t
        {"ready", "recv", "send:kind=6,ticket=999"},
        "a record for ticket 999"},
   });
+}
+
+TEST_CASE("FAULTS 202: a worker that goes on after Leave as if it had not said it is killed") {
+  check_each_is_killed({
+      {"Leave before Ready", {"leave"}, "Leave before Ready"},
+      {"Busy of what it has given back", {"ready", "recv", "leave", "busy"}, "which it does not hold"},
+      {"Refused of it", {"ready", "recv", "leave", "refused"}, "which it does not hold"},
+      {"Ready", {"ready", "recv", "leave", "ready"}, "Ready a second time"},
+  });
+}
+
+TEST_CASE(
+    "FAULTS 202: a worker that floods its channel with Leave gets no time by it, and others are served") {
+  SupervisorUnderTest supervisor(
+      {.command = scripted({"only-first:bad", "ready", "recv", "mark:floods", "flood:100000000,kind=15"}),
+       .workers = 2,
+       .more = R"("restart": {"backoff_min": "10ms"}, "health": {"kill_timeout": "200ms"})"});
+  // One of two silent clients comes to the worker, which gives it back.
+  Client first(supervisor.address());
+  Client second(supervisor.address());
+  const pid_t flooder = supervisor.gates().wait_for_marks("floods").at(0);
+  first.close();
+  second.close();
+  for (int i = 0; i < 20; ++i) CHECK(ask(supervisor.address(), "hello") == "hello");
+  CHECK(by_signal(death_of(supervisor, flooder), SIGTERM));
+  CHECK(supervisor.pool()["violations"] == 0);
+  CHECK(supervisor.pool()["lost"] == 0);
 }
 
 TEST_CASE("FAULTS 120: a worker that claims a connection and leaves it in its channel is killed") {

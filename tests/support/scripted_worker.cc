@@ -15,7 +15,8 @@
 //   template                           with `start: fork`: fork workers; each goes on with the next step
 //   gate:NAME  mark:NAME               wait for the test, tell the test (see gate.h)
 //   send-zero  send-garbage:N  send-big  send-fd        break the protocol
-//   flood:N                            say Progress N times
+//   leave                              say Leave
+//   flood:N  flood:N,kind=K            say Progress, or any kind, N times
 //   close-channel  shutdown-channel:rd  shutdown-channel:wr        and live on
 //   block-socket:NAME                  hold the lock of the client's socket until it dies; marks NAME if it
 //   does fork-holder:GATE                   leave a grandchild that holds channel and client until the gate
@@ -83,7 +84,8 @@ void say_garbage(Conversation& conversation, const Step& step) {
 }
 
 void flood(Conversation& conversation, const Step& step) {
-  for (std::size_t i = 0; i < step.count(); ++i) conversation.say(RecordKind::kProgress);
+  for (std::size_t i = 0; i < step.count(); ++i)
+    conversation.say(static_cast<RecordKind>(step.number("kind", 7)));
 }
 
 void say_with_descriptor(Conversation& conversation, const Step& /*step*/) {
@@ -134,6 +136,7 @@ const std::map<std::string, Act>& acts() {
       {"idle", [](Conversation& c, const Step&) { c.say(RecordKind::kIdle); }},
       {"refused", [](Conversation& c, const Step&) { c.say(RecordKind::kRefused); }},
       {"progress", [](Conversation& c, const Step&) { c.say(RecordKind::kProgress); }},
+      {"leave", [](Conversation& c, const Step&) { c.say(Record{.kind = RecordKind::kLeave}); }},
       {"send", say_anything},
       {"read", [](Conversation& c, const Step& step) { c.read(step.count()); }},
       {"write", [](Conversation& c, const Step& step) { c.write(step.text); }},
