@@ -89,7 +89,8 @@ bool Connection::give_sign() {
 bool Connection::may_park() const { return session_ != nullptr && (flags_ & kMayPark) != 0; }
 
 bool Connection::park_wanted() const {
-  return may_park() && ((flags_ & kParkAtOnce) != 0 || session_->yielding() || session_->draining());
+  return may_park() &&
+         ((flags_ & kParkAtOnce) != 0 || session_->yielding() || session_->draining() || session_->left());
 }
 
 void Connection::park() {
@@ -103,7 +104,7 @@ void Connection::finish() {
   // Fails when the client has closed the connection, or when the handler has shut the socket down.
   (void)::shutdown(socket_.get(), SHUT_WR);
   socket_.reset();
-  std::exchange(session_, nullptr)->finished(ticket_);
+  std::exchange(session_, nullptr)->served(ticket_);
 }
 
 }  // namespace prefork::worker

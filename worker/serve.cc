@@ -55,12 +55,17 @@ void run(const Handler& handler, Connection& connection) {
 
 }  // namespace
 
-int serve(const Handler& handler) {
+int serve(const Handler& handler, const ServeOptions& options) {
   const Attached attached = attach(1);
   if (!attached.session) return attached.exit_code;
   Session& session = *attached.session;
   const StopOnTerm term(session);
-  while (std::optional<Connection> connection = session.next(Wait::kYes)) run(handler, *connection);
+  unsigned served = 0;
+  while (std::optional<Connection> connection = session.next(Wait::kYes)) {
+    run(handler, *connection);
+    // Before the connection is finished: no other is sent then.
+    if (++served == options.leave_after) session.leave();
+  }
   return session.exit_code();
 }
 

@@ -19,12 +19,18 @@ namespace prefork::worker {
 /// Connection::finish(). An exception is logged to stderr and ends that connection only.
 using Handler = std::function<void(Connection&)>;
 
+struct ServeOptions {
+  /// The worker leaves by itself after this many connections; 0: never. Another is started in its place then.
+  /// With the pool's `recycle.connections` the successor is ready before.
+  unsigned leave_after = 0;
+};
+
 /// Serves connections until the supervisor drains this worker or ends, or SIGTERM comes; always finishes the
 /// connection in hand first. Returns the exit code for main(): 0; 2 without a channel; 1 after an error that
 /// a new worker may not have (out of descriptors, a malformed record). Reasons go to stderr.
 ///
 /// Ignores SIGPIPE. Handles SIGTERM during the call, unless the program has a handler of its own. Under
 /// `start: fork` the call also runs the template: see attach(). One call at a time in a process.
-[[nodiscard]] int serve(const Handler& handler);
+[[nodiscard]] int serve(const Handler& handler, const ServeOptions& options = {});
 
 }  // namespace prefork::worker

@@ -26,10 +26,12 @@ void Session::ready(unsigned slots) {
 
 std::optional<Connection> Session::next(Wait wait) {
   for (;;) {
+    if (stopped_ != 0) leave();
     while (const std::optional<Message> message = next_message()) {
       if (auto connection = obey(message->record)) return connection;
     }
-    if (draining_) return std::nullopt;
+    // After stop() the end of the channel comes at once.
+    if (draining_ || (stopped_ == 0 && finished())) return std::nullopt;
     receive(wait);
     if (!reader_.has_value()) return std::nullopt;
   }
@@ -39,7 +41,7 @@ std::optional<Message> Session::next_message() {
   if (!reader_.has_value()) return std::nullopt;
   std::optional<Message> message = reader_->next();
   if (!message) {
-    if (!reader_->malformed().empty()) leave(1, reader_->malformed().c_str());
+    if (!reader_->malformed().empty()) fail(reader_->malformed().c_str());
     reader_.reset();
   }
   return message;
@@ -61,7 +63,7 @@ std::optional<Connection> Session::obey(const Record& record) {
     case RecordKind::kPong:
     case RecordKind::kLoad:
     case RecordKind::kLeave:
-    case RecordKind::kFork: leave(1, "the supervisor sent a record that no worker expects"); break;
+    case RecordKind::kFork: fail("the supervisor sent a record that no worker expects"); break;
   }
   return std::nullopt;
 }
@@ -73,16 +75,18 @@ void Session::receive(Wait wait) {
     case ReceiveStatus::kDatagram: reader_.emplace(datagram_.bytes()); break;
     case ReceiveStatus::kEmpty:
     case ReceiveStatus::kNoResources: break;
-    case ReceiveStatus::kEnd: draining_ = true; break;
-    case ReceiveStatus::kZeroLength: leave(1, "the supervisor sent a datagram of no bytes"); break;
-    case ReceiveStatus::kTruncated: leave(1, "the supervisor sent a datagram of more than 2048 bytes"); break;
+    case ReceiveStatus::kEnd:
+      if (stopped_ != 0) leave();  // it is stop() that has ended this direction
+      draining_ = true;
+      break;
+    case ReceiveStatus::kZeroLength: fail("the supervisor sent a datagram of no bytes"); break;
+    case ReceiveStatus::kTruncated: fail("the supervisor sent a datagram of more than 2048 bytes"); break;
   }
 }
 
 bool Session::leaving() {
-  if (slots_ > 1) return draining_;
-  catch_up();
-  return draining_ || stopped_ != 0;
+  if (slots_ == 1) catch_up();
+  return draining_ || left_ || (slots_ == 1 && stopped_ != 0);
 }
 
 void Session::catch_up() {
@@ -94,7 +98,7 @@ void Session::catch_up() {
 }
 
 bool Session::wanted_back(bool has_request) const {
-  return yielding_ || (!has_request && (draining_ || stopped_ != 0));
+  return yielding_ || (!has_request && (draining_ || left_ || stopped_ != 0));
 }
 
 bool Session::await(int socket, std::chrono::milliseconds time, UntilWanted until_wanted) {
@@ -121,7 +125,9 @@ Session::Heard Session::listen(int socket, std::chrono::milliseconds time) {
 
 std::optional<Connection> Session::begin(const Record& record) {
   Fd socket = datagram_.take_descriptor();
-  if (draining_ || stopped_ != 0 || open_ == slots_) {
+  if (stopped_ != 0) leave();
+  if (left_) return std::nullopt;  // another worker has it: the socket is closed, and nothing is said of it
+  if (draining_ || open_ == slots_) {
     // Not begun: the supervisor dispatches it to another worker.
     refuse(record);
     return std::nullopt;
@@ -129,7 +135,8 @@ std::optional<Connection> Session::begin(const Record& record) {
   if (!socket.valid()) {
     refuse(record);
     if (++descriptors_lost_ == kMaxDescriptorsLost) {
-      leave(1, "several connections came without their descriptor: this process is out of descriptors");
+      leave();
+      fail("several connections came without their descriptor: this process is out of descriptors");
     }
     return std::nullopt;
   }
@@ -146,12 +153,19 @@ void Session::refuse(const Record& record) {
   (void)send({.kind = RecordKind::kRefused, .ticket = record.ticket});
 }
 
-void Session::finished(std::uint64_t ticket) {
+void Session::leave() {
+  if (draining_ || std::exchange(left_, true)) return;
+  (void)send({.kind = RecordKind::kLeave});
+}
+
+void Session::served(std::uint64_t ticket) {
+  if (stopped_ != 0) leave();  // before its slot is free
   --open_;
   (void)send({.kind = RecordKind::kIdle, .ticket = ticket});
 }
 
 void Session::parked(std::uint64_t ticket) {
+  if (stopped_ != 0) leave();
   --open_;
   (void)send({.kind = RecordKind::kPark, .ticket = ticket});
 }
@@ -184,10 +198,10 @@ bool Session::send(const Record& record) {
   }
 }
 
-void Session::leave(int exit_code, const char* why) {
+void Session::fail(const char* why) {
   (void)std::fprintf(stderr, "worker %d leaves: %s\n", static_cast<int>(::getpid()), why);
   draining_ = true;
-  exit_code_ = exit_code;
+  exit_code_ = 1;
 }
 
 void Session::stop() {

@@ -26,11 +26,18 @@ class Session {
   void ready(unsigned slots);
 
   /// The next connection, begun: its receipt has been sent. Nothing when there is none now (Wait::kNo), or
-  /// when this worker has to leave (then draining() is true). The Connection must not outlive the Session.
+  /// when this worker has to leave or has left (then draining() or finished() is true). The Connection must
+  /// not outlive the Session.
   [[nodiscard]] std::optional<Connection> next(Wait wait);
 
   /// No more connections come: Drain, the end of the channel, stop(), or out of descriptors.
   [[nodiscard]] bool draining() const { return draining_; }
+  /// Sends Leave: this worker begins nothing more, and another takes its place. What is on its way to this
+  /// worker goes to others; next() closes these sockets until the supervisor answers with Drain.
+  void leave();
+  [[nodiscard]] bool left() const { return left_; }
+  /// This worker has to leave, or leaves, and has no connection in hand.
+  [[nodiscard]] bool finished() const { return (draining_ || left_) && open_ == 0; }
   /// draining(), for a worker with a connection in hand. A worker of one slot does not call next() meanwhile,
   /// so this reads the channel; with several slots next() reads it anyway.
   [[nodiscard]] bool leaving();
@@ -58,13 +65,13 @@ class Session {
   void receive(Wait wait);
   [[nodiscard]] std::optional<Message> next_message();
   [[nodiscard]] std::optional<Connection> obey(const Record& record);
-  void leave(int exit_code, const char* why);
+  void fail(const char* why);
   [[nodiscard]] std::optional<Connection> begin(const Record& record);
   void refuse(const Record& record);
   /// Waits while the channel is full. False when the supervisor has ended.
   bool send(const Record& record);
   void note(std::string_view text);
-  void finished(std::uint64_t ticket);
+  void served(std::uint64_t ticket);
   void parked(std::uint64_t ticket);
   /// Whether to park a connection that this worker would otherwise keep.
   [[nodiscard]] bool wanted_back(bool has_request) const;
@@ -82,6 +89,7 @@ class Session {
   unsigned open_ = 0;
   unsigned descriptors_lost_ = 0;  ///< connections in a row that came without their descriptor
   bool draining_ = false;
+  bool left_ = false;
   bool yielding_ = false;
   int exit_code_ = 0;
   volatile std::sig_atomic_t stopped_ = 0;

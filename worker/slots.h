@@ -37,8 +37,12 @@ class Slots {
   void report_load(unsigned thousandths) { session_->report_load(thousandths); }
   /// No more connections come. From now on descriptor() may be readable for ever: stop watching it.
   [[nodiscard]] bool draining() const { return session_->draining(); }
-  /// Draining, and the last connection is finished.
-  [[nodiscard]] bool finished() const { return draining() && session_->open_connections() == 0; }
+  /// Leaves by this program's own decision: next() returns nothing more, connections that were not begun go
+  /// to other workers, and another worker is started in its place. Go on calling next() when descriptor() is
+  /// readable, until draining(); exit when finished(). Not for signal handlers.
+  void leave() { session_->leave(); }
+  /// Draining, or left, and the last connection is finished.
+  [[nodiscard]] bool finished() const { return session_->finished(); }
   /// The exit code for main(), once finished: 0, or 1 after an error, which stderr explains.
   [[nodiscard]] int exit_code() const { return session_->exit_code(); }
   /// Call it when the program is asked to leave (SIGTERM): descriptor() becomes readable, next() returns

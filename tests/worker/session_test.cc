@@ -195,14 +195,68 @@ TEST_CASE("a connection whose receipt cannot be delivered is not begun") {
   CHECK(worker.session.draining());
 }
 
-TEST_CASE("stop() makes a waiting worker leave, and a connection that is not begun is refused") {
+TEST_CASE(
+    "FAULTS 206: stop() makes a waiting worker leave, and says nothing of connections that are not begun") {
   TestSession worker;
-  const Client client = worker.host.dispatch(1);
+  std::optional<Client> client;
+  SUBCASE("idle") {}
+  SUBCASE("a connection is on its way") { client = worker.host.dispatch(1); }
   worker.session.stop();
   CHECK_FALSE(worker.session.next(Wait::kYes).has_value());
-  CHECK(worker.host.await() == Record{.kind = RecordKind::kRefused, .ticket = 1});
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kLeave});
+  if (client) CHECK(client->silent());
   CHECK(worker.session.draining());
   CHECK(worker.session.exit_code() == 0);
+}
+
+TEST_CASE(
+    "FAULTS 206: a worker that has left closes what was on its way, says nothing of it, and touches "
+    "nothing") {
+  TestSession worker(4);
+  Client first = worker.host.dispatch(1);
+  std::optional<Connection> connection = worker.session.next(Wait::kNo);
+  REQUIRE(connection.has_value());
+  CHECK(worker.host.await().kind == RecordKind::kBusy);
+  const Client second = worker.host.dispatch(2);
+  worker.session.leave();
+  worker.session.leave();
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kLeave});
+  CHECK_FALSE(worker.session.next(Wait::kNo).has_value());
+  const Client third = worker.host.dispatch(3);
+  CHECK_FALSE(worker.session.next(Wait::kNo).has_value());
+  CHECK(second.silent());  // the supervisor's copy keeps it open
+  CHECK(third.silent());
+  CHECK(connection->leaving());
+  CHECK_FALSE(worker.session.draining());
+  CHECK_FALSE(worker.session.finished());
+  worker.host.say(RecordKind::kDrain);
+  CHECK_FALSE(worker.session.next(Wait::kNo).has_value());
+  CHECK(worker.session.draining());
+  connection.reset();
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kIdle, .ticket = 1});
+  CHECK(worker.session.finished());
+  CHECK(worker.session.exit_code() == 0);
+}
+
+TEST_CASE("a worker that leaves and has nothing in hand does not wait for Drain") {
+  TestSession worker;
+  worker.session.leave();
+  CHECK_FALSE(worker.session.next(Wait::kYes).has_value());
+  CHECK(worker.session.finished());
+}
+
+TEST_CASE("a worker that has left wants to park what it may") {
+  TestSession worker(2);
+  const Client client = worker.host.dispatch(1, kMayPark);
+  std::optional<Connection> connection = worker.session.next(Wait::kNo);
+  REQUIRE(connection.has_value());
+  CHECK_FALSE(connection->park_wanted());
+  worker.session.leave();
+  CHECK(connection->park_wanted());
+  connection->park();
+  CHECK(worker.host.await().kind == RecordKind::kBusy);
+  CHECK(worker.host.await().kind == RecordKind::kLeave);
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kPark, .ticket = 1});
 }
 
 TEST_CASE("a note and progress reach the supervisor") {

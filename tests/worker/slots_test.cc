@@ -96,6 +96,31 @@ TEST_CASE("an event loop may end when the last connection is finished") {
   CHECK(slots->finished());
 }
 
+TEST_CASE(
+    "an event loop that leaves by itself goes on reading until Drain, and is finished with its last "
+    "connection") {
+  auto ends = Channel::make_pair();
+  Host host(std::move(ends.value().first));
+  const Environment environment(std::to_string(ends.value().second.release().release()), "2");
+  auto [slots, exit_code] = Slots::open(2);
+  REQUIRE(slots.has_value());
+  const Client client = host.dispatch(1);
+  auto connection = slots->next();
+  REQUIRE(connection.has_value());
+  slots->leave();
+  const Client late = host.dispatch(2);
+  CHECK_FALSE(slots->next().has_value());
+  CHECK_FALSE(slots->draining());
+  CHECK_FALSE(slots->finished());
+  host.say(RecordKind::kDrain);
+  CHECK_FALSE(slots->next().has_value());
+  CHECK(slots->draining());
+  connection.reset();
+  CHECK(slots->finished());
+  for (const RecordKind kind : {RecordKind::kReady, RecordKind::kBusy, RecordKind::kLeave, RecordKind::kIdle})
+    CHECK(host.await().kind == kind);
+}
+
 TEST_CASE("an event loop that has to leave parks the connections that it keeps, and is finished") {
   auto ends = Channel::make_pair();
   Host host(std::move(ends.value().first));

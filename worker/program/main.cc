@@ -21,6 +21,7 @@ using prefork::worker::Connection;
 using prefork::worker::Host;
 using prefork::worker::HttpOptions;
 using prefork::worker::ListenOptions;
+using prefork::worker::ServeOptions;
 using prefork::worker::Service;
 
 constexpr const char* kAbout =
@@ -46,6 +47,7 @@ class HandedOver final : public Host {
 struct Invocation {
   Service service;
   ListenOptions listen;
+  ServeOptions serve;
   HttpOptions http;
 };
 
@@ -65,6 +67,10 @@ void add_service(CLI::App& app, Invocation& invocation, const std::string& name,
       ->capture_default_str();
   command->add_flag("--reuse-port", invocation.listen.reuse_port,
                     "With --listen: each process has its own listener (SO_REUSEPORT)");
+  command
+      ->add_option("--leave-after", invocation.serve.leave_after,
+                   "With a supervisor: leave after so many connections, and have another worker started")
+      ->type_name("N");
 }
 
 void add_services(CLI::App& app, Invocation& invocation) {
@@ -110,10 +116,12 @@ int run(int argc, char** argv) {
   if (!invocation.listen.address.empty()) {
     return prefork::worker::listen_and_serve(invocation.listen, invocation.service);
   }
-  return prefork::worker::serve([&](Connection& connection) {
-    HandedOver host(connection);
-    invocation.service(connection.socket(), host);
-  });
+  return prefork::worker::serve(
+      [&](Connection& connection) {
+        HandedOver host(connection);
+        invocation.service(connection.socket(), host);
+      },
+      invocation.serve);
 }
 
 }  // namespace
