@@ -83,7 +83,7 @@ void encode(const Record& record, std::span<std::byte, kRecordSize> out) {
 
 DatagramReader::DatagramReader(std::span<const std::byte> bytes) : rest_(bytes) {
   if (bytes.empty() || bytes.size() % kRecordSize != 0 || bytes.size() > kMaxDatagramSize) {
-    (void)fail("datagram of " + std::to_string(bytes.size()) + " bytes; allowed are 1 to 64 blocks of 32");
+    (void)fail("a datagram of " + std::to_string(bytes.size()) + " bytes; allowed are 1 to 64 blocks of 32");
   }
 }
 
@@ -105,8 +105,8 @@ std::optional<Message> DatagramReader::next() {
   if (rest_.empty()) return std::nullopt;
   const auto block = rest_.first<kRecordSize>();
   const auto kind = get<std::uint16_t>(block, kKindAt);
-  if (!known(kind)) return fail("record of unknown kind " + std::to_string(kind));
-  if (get<std::uint32_t>(block, kZeroAt) != 0) return fail("record whose last four bytes are not zero");
+  if (!known(kind)) return fail("a record of unknown kind " + std::to_string(kind));
+  if (get<std::uint32_t>(block, kZeroAt) != 0) return fail("a record whose last four bytes are not zero");
 
   Message message;
   message.record.kind = static_cast<RecordKind>(kind);
@@ -120,7 +120,7 @@ std::optional<Message> DatagramReader::next() {
   if (message.record.kind == RecordKind::kNote) {
     const auto text = take_text(message.record.value);
     if (!text) {
-      return fail("Note of length " + std::to_string(message.record.value) +
+      return fail("a Note of length " + std::to_string(message.record.value) +
                   "; allowed are 1 to 224, in blocks that follow in the same datagram");
     }
     message.text = *text;

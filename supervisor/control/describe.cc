@@ -86,18 +86,23 @@ std::string describe(const Exit& exit) {
   return "?";
 }
 
-std::string describe(const DeathRecord& record, const std::string& start_error) {
-  std::string text = start_error.empty() ? describe(record.exit) : start_error;
+std::string describe(const DeathRecord& record) {
+  const bool ran = record.start_error.empty();
+  std::string text = ran ? describe(record.exit) : record.start_error;
   if (record.reason == StopReason::kFailedTrial) {
     text += fmt::format(" ({})", describe_trial(record));
+  } else if (record.reason == StopReason::kViolation && record.violation) {
+    text += fmt::format(" ({}: it sent {})", to_string(record.reason), describe(*record.violation));
   } else if (record.reason != StopReason::kNone) {
     text += fmt::format(" ({})", to_string(record.reason));
   } else if (record.exit.kind == Exit::Kind::kSignaled) {
     text += cause_of_signal(record.exit.value);
   }
-  if (!record.was_ready && start_error.empty()) text += ", before it was ready";
+  if (!record.was_ready && ran) text += ", before it was ready";
   text += fmt::format("; age {}", describe(record.age));
   if (record.role == WorkerRole::kWorker) text += fmt::format(", served {}", record.served);
+  if (record.violation && record.reason != StopReason::kViolation)
+    text += fmt::format("; broke the protocol meanwhile: it sent {}", describe(*record.violation));
   if (record.held_begun > 0) text += fmt::format("; had begun {}", connections(record.held_begun));
   if (record.held_unbegun > 0) {
     text += fmt::format("; {} it had not begun {} to other workers", connections(record.held_unbegun),
@@ -106,7 +111,7 @@ std::string describe(const DeathRecord& record, const std::string& start_error) 
   if (record.held_closed > 0)
     text += fmt::format("; {} it had not begun {} closed", connections(record.held_closed),
                         record.held_closed == 1 ? "is" : "are");
-  if (start_error.empty() && may_not_speak_the_protocol(record)) {
+  if (ran && may_not_speak_the_protocol(record)) {
     // A status other than 0 tells of a failure of its own, most often while it loads the application.
     const bool failed = record.exit.kind == Exit::Kind::kExited && record.exit.value != 0;
     text += failed
@@ -125,9 +130,10 @@ std::string describe_command(const std::vector<std::string>& command) {
   return std::string(kept) + (kept.size() < text.size() ? "…" : "");
 }
 
-std::string describe(const action::ReportViolation& violation) {
-  using What = action::ReportViolation::What;
+std::string describe(const Violation& violation) {
+  using What = Violation::What;
   switch (violation.what) {
+    case What::kForbidden: return violation.text;
     case What::kUnexpectedReady: return "Ready a second time";
     case What::kBadVersion:
       return fmt::format("Ready with protocol version {}; allowed is {}", violation.value, kProtocolVersion);

@@ -13,13 +13,12 @@ namespace prefork {
 
 /// "killed by signal 9 (SIGKILL)", "exited with status 1", "could not be started".
 [[nodiscard]] std::string describe(const Exit& exit);
-/// One line about a death, without the worker's name. `start_error`: why its program did not run; empty if it
-/// ran.
-[[nodiscard]] std::string describe(const DeathRecord& record, const std::string& start_error);
+/// One line about a death, without the worker's name.
+[[nodiscard]] std::string describe(const DeathRecord& record);
 /// `["/srv/app","--port","1"]`, as the file has it; a long one is cut.
 [[nodiscard]] std::string describe_command(const std::vector<std::string>& command);
 /// "Busy for ticket 17, which it does not hold".
-[[nodiscard]] std::string describe(const action::ReportViolation& violation);
+[[nodiscard]] std::string describe(const Violation& violation);
 /// "stopped; 3 connections were cut: 2 had been begun (lost), 1 was queued (discarded); 1 worker was killed".
 [[nodiscard]] std::string describe(const action::Stopped& stopped);
 /// "at most 6 workers from now on, at most 4 before".

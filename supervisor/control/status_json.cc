@@ -60,7 +60,7 @@ Json of(const WorkerStatusLine& worker) {
           {"age_ms", milliseconds(worker.age)},
           {"in_state_ms", milliseconds(worker.in_status)},
           {"restarts", worker.restarts},
-          {"last_death", worker.last_death ? describe(*worker.last_death, "") : ""},
+          {"last_death", worker.last_death ? describe(*worker.last_death) : ""},
           {"note", worker.note}};
 }
 

@@ -62,7 +62,7 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
 }
 
 WorkerColumns columns_of(const WorkerStatusLine& worker) {
-  std::string remark = worker.last_death ? describe(*worker.last_death, "") : "-";
+  std::string remark = worker.last_death ? describe(*worker.last_death) : "-";
   if (!worker.note.empty()) remark += " / " + worker.note;
   return {.worker = worker.number,
           .pid = worker.pid,

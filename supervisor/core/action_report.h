@@ -25,21 +25,8 @@ struct ReportStarts {
 };
 /// A record that does not fit the tables.
 struct ReportViolation {
-  enum class What {
-    kUnexpectedReady,
-    kBadVersion,
-    kBadSlots,
-    kNotReady,
-    kUnknownTicket,
-    kWrongState,
-    kMayNotPark,
-    kUnexpectedPong,
-    kNotReceived,
-    kUnexpectedLeave,
-  };
   WorkerId worker;
-  What what = What::kUnexpectedReady;
-  std::uint64_t value = 0;  ///< the ticket, version or number of slots in question
+  Violation violation;
 };
 /// What becomes of a new generation; RolloutOutcome says what each means. Each has one end: kTakesOver,
 /// kFailed or kAbandoned after kTrial; kServes after kStarts, perhaps with kDoesNotStart in between. A later

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "supervisor/core/ids.h"
 #include "supervisor/core/worker_state.h"
@@ -27,6 +28,31 @@ struct Exit {
   }
 };
 
+/// What a worker sent that it may not send.
+struct Violation {
+  enum class What {
+    kUnexpectedReady,
+    kBadVersion,
+    kBadSlots,
+    kNotReady,
+    kUnknownTicket,
+    kWrongState,
+    kMayNotPark,
+    kUnexpectedPong,
+    kNotReceived,
+    kUnexpectedLeave,
+    kForbidden,  ///< what no worker may ever send: `text` says what it was
+  };
+  What what = What::kForbidden;
+  std::uint64_t value = 0;  ///< the ticket, version or number of slots in question
+  std::string text = {};    ///< kForbidden: words of the supervisor, with none of the worker's bytes
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("what", self.what), visit("value", self.value), visit("text", self.text);
+  }
+};
+
 struct DeathRecord {
   WorkerId worker;
   WorkerRole role = WorkerRole::kWorker;
@@ -42,6 +68,8 @@ struct DeathRecord {
   std::uint32_t held_begun = 0;    ///< connections it had begun and not finished
   std::uint32_t held_unbegun = 0;  ///< connections that go to other workers
   std::uint32_t held_closed = 0;   ///< connections it had not begun either, which are closed
+  std::optional<Violation> violation = {};
+  std::string start_error = {};  ///< why its program did not run
 
   /// The worker ended by itself or misbehaved, and is replaced. Other deaths are planned.
   [[nodiscard]] bool is_failure() const { return prefork::is_failure(reason); }
@@ -54,6 +82,7 @@ struct DeathRecord {
     visit("held_begun", self.held_begun), visit("held_unbegun", self.held_unbegun),
         visit("refused", self.refused);
     visit("held_closed", self.held_closed), visit("silent", self.silent);
+    visit("violation", self.violation), visit("start_error", self.start_error);
   }
 };
 

@@ -170,12 +170,12 @@ ConnectionRow* Dispatcher::find_held(const WorkerRow& row, Ticket ticket) {
   return connection != nullptr && connection->worker == row.id ? connection : nullptr;
 }
 
-std::optional<Dispatcher::Violation> Dispatcher::busy(WorkerRow& row, Ticket ticket, Unread unread,
-                                                      Instant now, Actions& out) {
+std::optional<Dispatcher::What> Dispatcher::busy(WorkerRow& row, Ticket ticket, Unread unread, Instant now,
+                                                 Actions& out) {
   ConnectionRow* connection = find_held(row, ticket);
-  if (connection == nullptr) return Violation::kUnknownTicket;
-  if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
-  if (has_not_received(row, *connection, unread)) return Violation::kNotReceived;
+  if (connection == nullptr) return What::kUnknownTicket;
+  if (connection->state != ConnectionState::kDispatched) return What::kWrongState;
+  if (has_not_received(row, *connection, unread)) return What::kNotReceived;
   connections_.begin(*connection, now);
   ++counters_.begun;
   if (settings_.hold == Hold::kReceipt && !connection->may_park) {
@@ -185,11 +185,10 @@ std::optional<Dispatcher::Violation> Dispatcher::busy(WorkerRow& row, Ticket tic
   return std::nullopt;
 }
 
-std::optional<Dispatcher::Violation> Dispatcher::idle(WorkerRow& row, Ticket ticket, Instant now,
-                                                      Actions& out) {
+std::optional<Dispatcher::What> Dispatcher::idle(WorkerRow& row, Ticket ticket, Instant now, Actions& out) {
   ConnectionRow* connection = find_held(row, ticket);
-  if (connection == nullptr) return Violation::kUnknownTicket;
-  if (connection->state != ConnectionState::kBusy) return Violation::kWrongState;
+  if (connection == nullptr) return What::kUnknownTicket;
+  if (connection->state != ConnectionState::kBusy) return What::kWrongState;
   finish(row, *connection, now);
   end(ticket, action::End::How::kClose, counters_.served, out);
   return std::nullopt;
@@ -201,12 +200,12 @@ void Dispatcher::finish(WorkerRow& row, const ConnectionRow& connection, Instant
   counters_.busy_times.add(now - connection.begun_at, now);
 }
 
-std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket ticket, Unread unread,
-                                                         Instant now, Actions& out) {
+std::optional<Dispatcher::What> Dispatcher::refused(WorkerRow& row, Ticket ticket, Unread unread, Instant now,
+                                                    Actions& out) {
   ConnectionRow* connection = find_held(row, ticket);
-  if (connection == nullptr) return Violation::kUnknownTicket;
-  if (connection->state != ConnectionState::kDispatched) return Violation::kWrongState;
-  if (has_not_received(row, *connection, unread)) return Violation::kNotReceived;
+  if (connection == nullptr) return What::kUnknownTicket;
+  if (connection->state != ConnectionState::kDispatched) return What::kWrongState;
+  if (has_not_received(row, *connection, unread)) return What::kNotReceived;
   ++row.refused;
   workers_.release(row);
   connections_.unassign(*connection);
@@ -215,10 +214,10 @@ std::optional<Dispatcher::Violation> Dispatcher::refused(WorkerRow& row, Ticket 
   return std::nullopt;
 }
 
-std::optional<Dispatcher::Violation> Dispatcher::progress(const WorkerRow& row, Ticket ticket, Instant now) {
+std::optional<Dispatcher::What> Dispatcher::progress(const WorkerRow& row, Ticket ticket, Instant now) {
   ConnectionRow* connection = find_held(row, ticket);
-  if (connection == nullptr) return Violation::kUnknownTicket;
-  if (connection->state != ConnectionState::kBusy) return Violation::kWrongState;
+  if (connection == nullptr) return What::kUnknownTicket;
+  if (connection->state != ConnectionState::kBusy) return What::kWrongState;
   connections_.progress(*connection, now);
   return std::nullopt;
 }

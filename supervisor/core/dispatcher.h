@@ -39,7 +39,7 @@ class Dispatcher {
   /// Below this age a silent connection may have a request in flight: evict parked connections first.
   static constexpr Duration kFresh = std::chrono::seconds(1);
 
-  using Violation = action::ReportViolation::What;
+  using What = Violation::What;
 
   /// Connections that a worker held when it died.
   struct Held {
@@ -62,11 +62,11 @@ class Dispatcher {
   // Records from a ready, draining or stopping worker. A record that does not fit changes nothing.
   // `unread`: as in event::WorkerBusy.
   using Unread = std::optional<std::uint32_t>;
-  std::optional<Violation> busy(WorkerRow& row, Ticket ticket, Unread unread, Instant now, Actions& out);
-  std::optional<Violation> idle(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
-  std::optional<Violation> parked(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
-  std::optional<Violation> refused(WorkerRow& row, Ticket ticket, Unread unread, Instant now, Actions& out);
-  std::optional<Violation> progress(const WorkerRow& row, Ticket ticket, Instant now);
+  std::optional<What> busy(WorkerRow& row, Ticket ticket, Unread unread, Instant now, Actions& out);
+  std::optional<What> idle(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
+  std::optional<What> parked(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
+  std::optional<What> refused(WorkerRow& row, Ticket ticket, Unread unread, Instant now, Actions& out);
+  std::optional<What> progress(const WorkerRow& row, Ticket ticket, Instant now);
 
   /// The worker is dead: connections that it had not begun go to other workers, the others are inspected or
   /// lost.

@@ -17,12 +17,11 @@ void Dispatcher::leave_lobby(ConnectionRow& row, Actions& out) {
   out.push_back(action::Look{row.ticket});
 }
 
-std::optional<Dispatcher::Violation> Dispatcher::parked(WorkerRow& row, Ticket ticket, Instant now,
-                                                        Actions& out) {
+std::optional<Dispatcher::What> Dispatcher::parked(WorkerRow& row, Ticket ticket, Instant now, Actions& out) {
   ConnectionRow* connection = find_held(row, ticket);
-  if (connection == nullptr) return Violation::kUnknownTicket;
-  if (connection->state != ConnectionState::kBusy) return Violation::kWrongState;
-  if (!connection->may_park) return Violation::kMayNotPark;
+  if (connection == nullptr) return What::kUnknownTicket;
+  if (connection->state != ConnectionState::kBusy) return What::kWrongState;
+  if (!connection->may_park) return What::kMayNotPark;
   finish(row, *connection, now);
   ++counters_.parked;
   connections_.unassign(*connection);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "supervisor/core/death_record.h"
 #include "supervisor/core/ids.h"
@@ -62,9 +63,10 @@ struct WorkerLoad {
   WorkerId worker;
   std::uint32_t load = 0;
 };
-/// The worker sent something that no worker may ever send. The sender of this event has logged what it was.
+/// The worker sent something that no worker may ever send.
 struct WorkerViolated {
   WorkerId worker;
+  std::string what = {};  ///< "a datagram of 0 bytes"
 };
 
 /// The worker was stopped by a signal such as SIGSTOP, or was continued.
@@ -86,7 +88,8 @@ struct ChannelClosed {
 struct WorkerExited {
   WorkerId worker;
   Exit exit;
-  bool silent = false;  ///< its channel has brought nothing
+  bool silent = false;           ///< its channel has brought nothing
+  std::string start_error = {};  ///< why its program did not run
 };
 
 }  // namespace prefork::event

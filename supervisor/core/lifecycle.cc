@@ -62,14 +62,14 @@ void Lifecycle::forget_failures(Instant now) {
   note_change();
 }
 
-std::optional<Lifecycle::Violation> Lifecycle::ready(WorkerRow& row, const event::WorkerReady& event,
-                                                     Instant now, Actions& out) {
+std::optional<Lifecycle::What> Lifecycle::ready(WorkerRow& row, const event::WorkerReady& event, Instant now,
+                                                Actions& out) {
   if (row.status == WorkerStatus::kStopping) return std::nullopt;  // sent before the signal came
-  if (row.status != WorkerStatus::kStarting) return Violation::kUnexpectedReady;
-  if (event.foreign_version) return Violation::kBadVersion;
+  if (row.status != WorkerStatus::kStarting) return What::kUnexpectedReady;
+  if (event.foreign_version) return What::kBadVersion;
   introduced(row, now);
   const bool worker = row.role == WorkerRole::kWorker;
-  if (worker == (event.slots == 0)) return Violation::kBadSlots;
+  if (worker == (event.slots == 0)) return What::kBadSlots;
   row.was_ready = true;
   row.ready_at = now;
   workers_.set_deadline(row, std::nullopt);
@@ -289,6 +289,8 @@ void Lifecycle::exited(WorkerRow& row, const event::WorkerExited& event, const D
   record.age = now - row.started_at;
   record.served = row.served;
   record.refused = row.refused;
+  record.violation = row.violation;
+  record.start_error = event.start_error;
   record.held_begun = held.begun;
   // From stop_starting() on no worker takes anything new.
   record.held_unbegun = stopping_ ? 0 : held.unbegun;

@@ -29,7 +29,7 @@ namespace prefork {
 
 class Lifecycle {
  public:
-  using Violation = action::ReportViolation::What;
+  using What = Violation::What;
   using Workers = event::SettingsChanged::Workers;
   /// How long the death of a worker is awaited after its channel has ended. Of many deaths one has to wait.
   static constexpr Duration kDeathFollows = std::chrono::milliseconds(500);
@@ -48,7 +48,7 @@ class Lifecycle {
 
   /// The worker's template has forked it.
   void introduced(WorkerRow& row, Instant now);
-  std::optional<Violation> ready(WorkerRow& row, const event::WorkerReady& event, Instant now, Actions& out);
+  std::optional<What> ready(WorkerRow& row, const event::WorkerReady& event, Instant now, Actions& out);
   /// The worker holds one connection less, perhaps none.
   void released(WorkerRow& row, Instant now);
   /// The worker has finished a connection.

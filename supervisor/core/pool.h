@@ -96,8 +96,7 @@ class Pool {
   void on(const event::DeadlinePassed& event, Instant now, Actions& out);
 
   /// The worker broke the protocol: reports what was wrong and kills it.
-  void violated(WorkerRow& row, action::ReportViolation::What what, std::uint64_t value, Instant now,
-                Actions& out);
+  void violated(WorkerRow& row, const Violation& violation, Instant now, Actions& out);
   /// The row of a worker that has said Ready. Null otherwise; a record that comes before Ready is a
   /// violation.
   WorkerRow* known_ready(WorkerId worker, Ticket ticket, Instant now, Actions& out);

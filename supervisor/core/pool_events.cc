@@ -4,18 +4,21 @@
 
 namespace prefork {
 
-using What = action::ReportViolation::What;
+using What = Violation::What;
 
-void Pool::violated(WorkerRow& row, What what, std::uint64_t value, Instant now, Actions& out) {
+void Pool::violated(WorkerRow& row, const Violation& violation, Instant now, Actions& out) {
   if (row.kill_sent) return;  // it is being killed: what it says does not count
-  out.push_back(action::ReportViolation{row.id, what, value});
-  on(event::WorkerViolated{row.id}, now, out);
+  row.violation = violation;
+  out.push_back(action::ReportViolation{row.id, violation});
+  ++counters_.violations;
+  dispatcher_.forget_receipts(row);
+  lifecycle_.kill(row, StopReason::kViolation, now, out);
 }
 
 WorkerRow* Pool::known_ready(WorkerId worker, Ticket ticket, Instant now, Actions& out) {
   WorkerRow* row = workers_.find(worker);
   if (row == nullptr || row->was_ready) return row;
-  violated(*row, What::kNotReady, ticket.value, now, out);
+  violated(*row, {What::kNotReady, ticket.value}, now, out);
   return nullptr;
 }
 
@@ -56,8 +59,8 @@ void Pool::on(const event::WorkerReady& event, Instant now, Actions& out) {
   WorkerRow* row = workers_.find(event.worker);
   if (row == nullptr) return;
   if (const auto wrong = lifecycle_.ready(*row, event, now, out)) {
-    violated(*row, *wrong, wrong == What::kBadSlots ? event.slots : event.foreign_version.value_or(0), now,
-             out);
+    const std::uint64_t value = wrong == What::kBadSlots ? event.slots : event.foreign_version.value_or(0);
+    violated(*row, {*wrong, value}, now, out);
   }
 }
 
@@ -65,7 +68,7 @@ void Pool::on(const event::WorkerBusy& event, Instant now, Actions& out) {
   WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
   if (row == nullptr) return;
   if (const auto wrong = dispatcher_.busy(*row, event.ticket, event.unread, now, out)) {
-    violated(*row, *wrong, event.ticket.value, now, out);
+    violated(*row, {*wrong, event.ticket.value}, now, out);
   }
 }
 
@@ -73,7 +76,7 @@ void Pool::on(const event::WorkerIdle& event, Instant now, Actions& out) {
   WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
   if (row == nullptr) return;
   if (const auto wrong = dispatcher_.idle(*row, event.ticket, now, out)) {
-    violated(*row, *wrong, event.ticket.value, now, out);
+    violated(*row, {*wrong, event.ticket.value}, now, out);
   } else {
     lifecycle_.served(*row, now, out);
   }
@@ -83,7 +86,7 @@ void Pool::on(const event::WorkerParked& event, Instant now, Actions& out) {
   WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
   if (row == nullptr) return;
   if (const auto wrong = dispatcher_.parked(*row, event.ticket, now, out)) {
-    violated(*row, *wrong, event.ticket.value, now, out);
+    violated(*row, {*wrong, event.ticket.value}, now, out);
   } else {
     lifecycle_.served(*row, now, out);
   }
@@ -93,7 +96,7 @@ void Pool::on(const event::WorkerRefused& event, Instant now, Actions& out) {
   WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
   if (row == nullptr) return;
   if (const auto wrong = dispatcher_.refused(*row, event.ticket, event.unread, now, out)) {
-    violated(*row, *wrong, event.ticket.value, now, out);
+    violated(*row, {*wrong, event.ticket.value}, now, out);
   } else {
     lifecycle_.pause(*row, now + Dispatcher::kPause);
     lifecycle_.released(*row, now);
@@ -104,7 +107,7 @@ void Pool::on(const event::WorkerLeaves& event, Instant now, Actions& out) {
   WorkerRow* row = workers_.find(event.worker);
   if (row == nullptr || row->kill_sent) return;
   if (row->status == WorkerStatus::kStarting || row->role == WorkerRole::kTemplate)
-    return violated(*row, What::kUnexpectedLeave, 0, now, out);
+    return violated(*row, {What::kUnexpectedLeave}, now, out);
   if (!row->was_ready) return;  // its Ready came after the signal to end it
   if (dispatcher_.give_back(*row, now, out)) lifecycle_.released(*row, now);
   lifecycle_.leave(*row, now, out);
@@ -114,7 +117,7 @@ void Pool::on(const event::WorkerProgress& event, Instant now, Actions& out) {
   WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
   if (row == nullptr) return;
   if (const auto wrong = dispatcher_.progress(*row, event.ticket, now)) {
-    violated(*row, *wrong, event.ticket.value, now, out);
+    violated(*row, {*wrong, event.ticket.value}, now, out);
   } else {
     lifecycle_.progressed(*row);
   }
@@ -126,7 +129,7 @@ void Pool::on(const event::WorkerPong& event, Instant now, Actions& out) {
   if (row->pinged_at) {
     lifecycle_.ponged(*row, now);
   } else {
-    violated(*row, What::kUnexpectedPong, 0, now, out);
+    violated(*row, {What::kUnexpectedPong}, now, out);
   }
 }
 
@@ -154,10 +157,7 @@ void Pool::on(const event::WorkerMeasured& event, Instant /*now*/, Actions& /*ou
 
 void Pool::on(const event::WorkerViolated& event, Instant now, Actions& out) {
   WorkerRow* row = workers_.find(event.worker);
-  if (row == nullptr || row->kill_sent) return;
-  ++counters_.violations;
-  dispatcher_.forget_receipts(*row);
-  lifecycle_.kill(*row, StopReason::kViolation, now, out);
+  if (row != nullptr) violated(*row, {What::kForbidden, 0, event.what}, now, out);
 }
 
 void Pool::on(const event::ChannelClosed& event, Instant now, Actions& /*out*/) {

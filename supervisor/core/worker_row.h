@@ -18,8 +18,9 @@ struct WorkerRow {
   WorkerId from;  ///< the template that shall fork it; none: it is not forked, or has identified itself
   WorkerStatus status = WorkerStatus::kStarting;
   StopReason reason = StopReason::kNone;
-  std::uint32_t load = 0;   ///< connections dispatched to it and not finished
-  std::uint32_t slots = 0;  ///< the most connections it may have; known when it is ready
+  std::optional<Violation> violation = {};  ///< the first one
+  std::uint32_t load = 0;                   ///< connections dispatched to it and not finished
+  std::uint32_t slots = 0;                  ///< the most connections it may have; known when it is ready
   std::uint64_t served = 0;
   std::uint64_t datagrams = 0;  ///< ordered for it so far
   std::uint64_t refused = 0;    ///< connections, each time
@@ -61,6 +62,7 @@ struct WorkerRow {
     visit("lineage", self.lineage), visit("may_keep", self.may_keep);
     visit("reported_load", self.reported_load), visit("refused", self.refused);
     visit("datagrams", self.datagrams), visit("signalled", self.signalled);
+    visit("violation", self.violation);
   }
 
   /// It can take a connection now.

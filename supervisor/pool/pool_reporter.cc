@@ -25,7 +25,7 @@ void PoolReporter::report(const action::ReportReady& report) const {
 
 void PoolReporter::report(const action::ReportDeath& report) const {
   const DeathRecord& record = report.record;
-  const std::string text = describe(record, failed_start(record));
+  const std::string text = describe(record);
   const LogSubject name = name_of(record.worker, record.role);
   if (record.is_failure()) {
     log_.warn("{} died: {}", name, text);
@@ -55,12 +55,13 @@ void PoolReporter::report(const action::ReportStarts& report) const {
 }
 
 void PoolReporter::report(const action::ReportViolation& report) const {
-  broke_protocol(report.worker, describe(report));
+  log_.error("{} broke the protocol and is killed: it sent {}", name_of(report.worker),
+             describe(report.violation));
 }
 
 void PoolReporter::report(const action::ReportRollout& report) const {
   using Stage = action::ReportRollout::Stage;
-  const std::string why = report.death ? describe(*report.death, failed_start(*report.death)) : "";
+  const std::string why = report.death ? describe(*report.death) : "";
   events_.publish(control_event::RolloutStaged{pool_, report.stage, report.generation, why});
   switch (report.stage) {
     case Stage::kTrial:
@@ -144,15 +145,6 @@ void PoolReporter::report(const action::Stopped& report) const {
 
 void PoolReporter::cannot_send(Ticket ticket) const {
   log_.error("{}: connection {} cannot be sent to a worker and is closed", about_, ticket.sequence());
-}
-
-std::string PoolReporter::failed_start(const DeathRecord& record) const {
-  const WorkerProcess* process = sources_.processes.find(record.worker);
-  return process == nullptr ? "" : process->start_error();
-}
-
-void PoolReporter::broke_protocol(WorkerId worker, const std::string& what) const {
-  log_.error("{} broke the protocol and is killed: it sent {}", name_of(worker), what);
 }
 
 LogSubject PoolReporter::name_of(WorkerId id) const {

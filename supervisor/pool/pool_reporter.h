@@ -40,8 +40,6 @@ class PoolReporter {
   void begins(Generation generation, const Launch& launch) const;
   /// The pid of the worker is known now.
   void has_process(const WorkerProcess& worker) const;
-  /// It sent `what`, which no worker may send.
-  void broke_protocol(WorkerId worker, const std::string& what) const;
 
   /// The connection cannot be sent to any worker.
   void cannot_send(Ticket ticket) const;
@@ -54,8 +52,6 @@ class PoolReporter {
  private:
   /// For a worker that the core has forgotten.
   [[nodiscard]] LogSubject name_of(WorkerId id, WorkerRole role) const;
-  /// Why the worker's program did not run. Empty if it ran, or if its process is not known any more.
-  [[nodiscard]] std::string failed_start(const DeathRecord& record) const;
 
   std::string pool_;
   LogSubject about_;  ///< the pool

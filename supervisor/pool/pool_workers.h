@@ -73,9 +73,6 @@ class PoolWorkers final : private WorkerProcess::Owner, private StartRequester, 
   // WorkerProcess::Owner
   void tell(const Event& event) override { parts_.events.tell(event); }
   void has_process(const WorkerProcess& worker) override { parts_.reporter.has_process(worker); }
-  void broke_protocol(const WorkerProcess& worker, const std::string& what) override {
-    parts_.reporter.broke_protocol(worker.id(), what);
-  }
   // StartRequester
   void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;
   void not_started(std::uint64_t worker, const LaunchReply& reply) override;

@@ -38,7 +38,7 @@ void RolloutRecord::note(const action::ReportRollout& report, const ProcessTable
   old_one_serves_ = report.stage == Stage::kFailed;
   if (!report.death) return;
   const WorkerProcess* process = processes.find(report.death->worker);
-  verdict_.text = describe(*report.death, process == nullptr ? "" : process->start_error());
+  verdict_.text = describe(*report.death);
   if (process != nullptr && process->output() != nullptr) verdict_.output = process->output()->last_lines();
 }
 

@@ -210,7 +210,7 @@ void WorkerProcess::handle_datagram(bool descriptors) {
   bool introduces = awaits_identity();
   if (introduces) learn_identity();
   if (life_ == Life::kOver) return;
-  if (descriptors) return violated("a descriptor attached; workers may not send any");
+  if (descriptors) return violated("a descriptor; workers may not send any");
   DatagramReader reader(datagram.bytes());
   while (const auto message = reader.next()) {
     // A Note that comes first only carries the sender's credentials.
@@ -244,7 +244,7 @@ void WorkerProcess::handle(const Message& message) {
     case RecordKind::kPing:
     case RecordKind::kDrain:
     case RecordKind::kFork:
-      return violated("record " + std::string(to_string(record.kind)) +
+      return violated("a record " + std::string(to_string(record.kind)) +
                       ", which only the supervisor may send");
   }
 }
@@ -305,8 +305,7 @@ void WorkerProcess::look_for_stop() {
 
 void WorkerProcess::violated(const std::string& what) {
   if (std::exchange(violated_, true)) return;
-  owner_.broke_protocol(*this, what);
-  owner_.tell(event::WorkerViolated{id_});
+  owner_.tell(event::WorkerViolated{id_, what});
 }
 
 void WorkerProcess::channel_ended() {
@@ -374,7 +373,7 @@ void WorkerProcess::end(Exit exit) {
   life_ = Life::kOver;
   child_ = {};
   channel_watcher_.stop();
-  owner_.tell(event::WorkerExited{id_, exit, silent_});
+  owner_.tell(event::WorkerExited{id_, exit, silent_, start_error_});
 }
 
 }  // namespace prefork

@@ -36,8 +36,6 @@ class WorkerProcess final : private SharedTurns::Member {
     virtual ~Owner() = default;
     virtual void tell(const Event& event) = 0;
     virtual void has_process(const WorkerProcess& worker) = 0;  ///< its pid is known now
-    /// It sent `what`, which no worker may send: told once, and WorkerViolated follows.
-    virtual void broke_protocol(const WorkerProcess& worker, const std::string& what) = 0;
   };
   /// What the workers of one pool share. Outlives them.
   struct Services {
@@ -75,7 +73,6 @@ class WorkerProcess final : private SharedTurns::Member {
   void not_started();
   /// Why its program did not run, in words; for the death record.
   void set_start_error(std::string error) { start_error_ = std::move(error); }
-  [[nodiscard]] const std::string& start_error() const { return start_error_; }
 
   [[nodiscard]] SendStatus send(const Record& record) { return channel_.send(record); }
   [[nodiscard]] SendStatus send(const Record& record, const Fd& attached);

@@ -9,7 +9,7 @@
 namespace prefork {
 namespace {
 
-using What = action::ReportViolation::What;
+using What = Violation::What;
 using std::chrono::hours;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
@@ -47,19 +47,19 @@ TEST_CASE("a death is described with its kind, reason, age and the fate of its c
   record.was_ready = true;
   record.age = seconds(90);
   record.served = 12;
-  CHECK(describe(record, "") == "killed by signal 11 (SIGSEGV) (a fault of its own); age 90.0 s, served 12");
+  CHECK(describe(record) == "killed by signal 11 (SIGSEGV) (a fault of its own); age 90.0 s, served 12");
   record.held_begun = 1;
-  CHECK(describe(record, "").ends_with("; had begun 1 connection"));
+  CHECK(describe(record).ends_with("; had begun 1 connection"));
   record.held_unbegun = 1;
-  CHECK(describe(record, "").ends_with("; 1 connection it had not begun goes to other workers"));
+  CHECK(describe(record).ends_with("; 1 connection it had not begun goes to other workers"));
   record.held_begun = 0;
   record.held_unbegun = 2;
-  CHECK(describe(record, "").ends_with("served 12; 2 connections it had not begun go to other workers"));
+  CHECK(describe(record).ends_with("served 12; 2 connections it had not begun go to other workers"));
   record.held_closed = 1;
-  CHECK(describe(record, "").ends_with("go to other workers; 1 connection it had not begun is closed"));
+  CHECK(describe(record).ends_with("go to other workers; 1 connection it had not begun is closed"));
   record.reason = StopReason::kReceiptTimeout;
-  CHECK(describe(record, "")
-            .starts_with("killed by signal 11 (SIGSEGV) (" + std::string(to_string(record.reason)) + ")"));
+  CHECK(describe(record).starts_with("killed by signal 11 (SIGSEGV) (" +
+                                     std::string(to_string(record.reason)) + ")"));
 }
 
 TEST_CASE("a worker that failed its trial is described with what it was given, served and refused") {
@@ -68,10 +68,24 @@ TEST_CASE("a worker that failed its trial is described with what it was given, s
   record.was_ready = true;
   record.reason = StopReason::kFailedTrial;
   record.held_begun = 1;
-  CHECK(describe(record, "").find(": given 1 connection, it served 0 and refused 0)") != std::string::npos);
+  CHECK(describe(record).find(": given 1 connection, it served 0 and refused 0)") != std::string::npos);
   record.served = 2;
   record.refused = 7;
-  CHECK(describe(record, "").find(": given 10 connections, it served 2 and refused 7)") != std::string::npos);
+  CHECK(describe(record).find(": given 10 connections, it served 2 and refused 7)") != std::string::npos);
+}
+
+TEST_CASE("FAULTS 190: a death for a breach of the protocol is described with what the worker sent") {
+  DeathRecord record;
+  record.exit = Exit{Exit::Kind::kSignaled, SIGKILL};
+  record.was_ready = true;
+  record.reason = StopReason::kViolation;
+  record.violation = Violation{.what = What::kUnknownTicket, .value = 17};
+  CHECK(describe(record) ==
+        "killed by signal 9 (SIGKILL) (broke the protocol: it sent a record for ticket 17, which it does not "
+        "hold); age 0 µs, served 0");
+  record.violation = Violation{.text = "a datagram of 0 bytes"};
+  record.reason = StopReason::kReload;
+  CHECK(describe(record).ends_with("; broke the protocol meanwhile: it sent a datagram of 0 bytes"));
 }
 
 TEST_CASE("a signal that the supervisor did not send is described with its likely cause") {
@@ -79,7 +93,7 @@ TEST_CASE("a signal that the supervisor did not send is described with its likel
   record.was_ready = true;
   const auto cause = [&](int signal) {
     record.exit = Exit{Exit::Kind::kSignaled, signal};
-    const std::string text = describe(record, "");
+    const std::string text = describe(record);
     return text.substr(0, text.find(';'));
   };
   CHECK(cause(SIGKILL) == "killed by signal 9 (SIGKILL) (not by the supervisor)");
@@ -94,11 +108,12 @@ TEST_CASE("the death of a worker that never was ready says so, or why its progra
   DeathRecord record;
   record.exit = Exit{Exit::Kind::kExited, 127};
   record.age = milliseconds(2);
-  CHECK(describe(record, "") == "exited with status 127, before it was ready; age 2.0 ms, served 0");
-  CHECK(describe(record, "exec /srv/app: No such file or directory") ==
-        "exec /srv/app: No such file or directory; age 2.0 ms, served 0");
+  CHECK(describe(record) == "exited with status 127, before it was ready; age 2.0 ms, served 0");
   record.role = WorkerRole::kTemplate;
-  CHECK(describe(record, "") == "exited with status 127, before it was ready; age 2.0 ms");
+  CHECK(describe(record) == "exited with status 127, before it was ready; age 2.0 ms");
+  record.role = WorkerRole::kWorker;
+  record.start_error = "exec /srv/app: No such file or directory";
+  CHECK(describe(record) == "exec /srv/app: No such file or directory; age 2.0 ms, served 0");
 }
 
 TEST_CASE("a worker that sent nothing before it ended may not speak the protocol, and is told apart") {
@@ -106,18 +121,20 @@ TEST_CASE("a worker that sent nothing before it ended may not speak the protocol
   record.exit = Exit{Exit::Kind::kExited, 0};
   record.age = milliseconds(2);
   record.silent = true;
-  const auto has_hint = [&](const std::string& start_error = "") {
-    return describe(record, start_error).find("; it sent nothing over its channel: ") != std::string::npos;
+  const auto has_hint = [&] {
+    return describe(record).find("; it sent nothing over its channel: ") != std::string::npos;
   };
-  CHECK(describe(record, "") ==
+  CHECK(describe(record) ==
         "exited with status 0, before it was ready; age 2.0 ms, served 0; it sent nothing over its channel: "
         "the command must be a program that speaks the worker protocol, for example with the worker library "
         "(docs/protocol.md)");
-  CHECK_FALSE(has_hint("exec /srv/app: No such file or directory"));
+  record.start_error = "exec /srv/app: No such file or directory";
+  CHECK_FALSE(has_hint());
+  record.start_error.clear();
   record.exit.value = 1;
-  CHECK(describe(record, "")
-            .ends_with("; it sent nothing over its channel: it failed before that, or it is no "
-                       "program that speaks the worker protocol (docs/protocol.md)"));
+  CHECK(
+      describe(record).ends_with("; it sent nothing over its channel: it failed before that, or it is no "
+                                 "program that speaks the worker protocol (docs/protocol.md)"));
   record.exit = Exit{Exit::Kind::kSignaled, SIGSEGV};
   CHECK_FALSE(has_hint());
   record.exit = Exit{Exit::Kind::kSignaled, SIGKILL};
@@ -135,7 +152,7 @@ TEST_CASE("a worker that sent nothing before it ended may not speak the protocol
 
 TEST_CASE("a violation is described with what was sent and what is allowed") {
   const auto text = [](What what, std::uint64_t value) {
-    return describe(action::ReportViolation{.worker = {}, .what = what, .value = value});
+    return describe(Violation{.what = what, .value = value});
   };
   CHECK(text(What::kUnexpectedReady, 0) == "Ready a second time");
   CHECK(text(What::kBadVersion, 7) == "Ready with protocol version 7; allowed is 1");

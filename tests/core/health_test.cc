@@ -148,7 +148,7 @@ TEST_CASE("a Pong without a Ping is a violation") {
   d.ready_all();
   d.handle(event::WorkerPong{d.started[0]});
   CHECK(d.killed(d.started[0]));
-  CHECK(d.last<action::ReportViolation>().what == action::ReportViolation::What::kUnexpectedPong);
+  CHECK(d.last<action::ReportViolation>().violation.what == Violation::What::kUnexpectedPong);
 }
 
 TEST_CASE("FAULTS 8: a stopped worker gets nothing until it is continued") {

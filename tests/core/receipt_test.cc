@@ -348,7 +348,7 @@ TEST_CASE("FAULTS 120: a worker that claims a connection that it has not receive
       d.handle(event::WorkerBusy{liar, ticket, 1});
     }
     CHECK(d.killed(liar));
-    CHECK(d.last<action::ReportViolation>().what == action::ReportViolation::What::kNotReceived);
+    CHECK(d.last<action::ReportViolation>().violation.what == Violation::What::kNotReceived);
     CHECK(d.count<action::CloseCopy>() == 0);
     CHECK(d.pool.counters().begun == 0);
     d.exit(liar, PoolDriver::kKilled);

@@ -192,7 +192,7 @@ TEST_CASE("FAULTS 15: a worker that sends garbage is killed, and what it had not
   d.ready_all();
   const Ticket ticket = d.accept();
   const WorkerId liar = d.holder(ticket);
-  d.handle(event::WorkerViolated{liar});
+  d.handle(event::WorkerViolated{liar, "a datagram of 31 bytes"});
   CHECK(d.killed(liar));
   CHECK(d.pool.counters().violations == 1);
   CHECK(d.holder(ticket) == liar);
@@ -200,7 +200,10 @@ TEST_CASE("FAULTS 15: a worker that sends garbage is killed, and what it had not
   CHECK(d.pool.counters().violations == 1);  // counted once
   d.exit(liar, PoolDriver::kKilled);
   CHECK(d.holder(ticket) != liar);
-  CHECK(d.last<action::ReportDeath>().record.reason == StopReason::kViolation);
+  const DeathRecord death = d.last<action::ReportDeath>().record;
+  CHECK(death.reason == StopReason::kViolation);
+  REQUIRE(death.violation);
+  CHECK(death.violation->text == "a datagram of 31 bytes");
 }
 
 TEST_CASE("FAULTS 16: a Ready with a foreign version, or with slots that its role cannot have, kills") {
@@ -208,15 +211,15 @@ TEST_CASE("FAULTS 16: a Ready with a foreign version, or with slots that its rol
   settings.workers = 3;
   PoolDriver d(settings);
   d.handle(event::WorkerReady{d.started[0], 1, 2});
-  CHECK(d.last<action::ReportViolation>().what == action::ReportViolation::What::kBadVersion);
+  CHECK(d.last<action::ReportViolation>().violation.what == Violation::What::kBadVersion);
   CHECK(d.killed(d.started[0]));
   d.handle(event::WorkerReady{d.started[1], 0});
-  CHECK(d.last<action::ReportViolation>().what == action::ReportViolation::What::kBadSlots);
+  CHECK(d.last<action::ReportViolation>().violation.what == Violation::What::kBadSlots);
   CHECK(d.killed(d.started[1]));
   settings.start = StartForm::kFork;
   PoolDriver forking(settings);
   forking.ready(forking.started[0], 1);
-  CHECK(forking.last<action::ReportViolation>().what == action::ReportViolation::What::kBadSlots);
+  CHECK(forking.last<action::ReportViolation>().violation.what == Violation::What::kBadSlots);
 }
 
 TEST_CASE("records of workers that are gone, or never were, change nothing") {

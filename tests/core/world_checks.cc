@@ -299,7 +299,7 @@ void World::carry_out(const action::ReportDeath& action) {
 }
 
 void World::carry_out(const action::ReportViolation& action) {
-  demand(action.what != action::ReportViolation::What::kNotReceived || claims_unread_,
+  demand(action.violation.what != Violation::What::kNotReceived || claims_unread_,
          "a worker is blamed for a connection that it has received");
 }
 

@@ -8,6 +8,7 @@
 
 #include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
+#include "tests/support/contains.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
@@ -46,9 +47,11 @@ void check_each_is_killed(const std::vector<Misdeed>& misdeeds) {
     CAPTURE(misdeeds[i].what);
     CHECK(ask(supervisor.address(i), "hello") == "hello");
     const std::string name = "pool" + std::to_string(i);
-    CHECK(because(death_of(supervisor, name, 1), StopReason::kViolation));
+    const EventText death = death_of(supervisor, name, 1);
+    CHECK(because(death, StopReason::kViolation));
+    CHECK_MESSAGE(contains(death.text("text"), misdeeds[i].complaint), death.text("text"));
     const std::string line = supervisor.wait_for_log("pool " + name + ": worker 1 ");
-    CHECK_MESSAGE(line.find(misdeeds[i].complaint) != std::string::npos, line);
+    CHECK_MESSAGE(contains(line, misdeeds[i].complaint), line);
   }
   eventually("each has served one", [&] {
     const StatusText status = supervisor.status();
@@ -66,12 +69,12 @@ void check_each_is_killed(const std::vector<Misdeed>& misdeeds) {
 TEST_CASE(
     "FAULTS 15: a worker that sends garbage is killed, and the connection it had not begun goes to another") {
   check_each_is_killed({
-      {"1 byte", {"ready", "recv", "send-garbage:1"}, "datagram of 1 bytes"},
-      {"31 bytes", {"ready", "recv", "send-garbage:31"}, "datagram of 31 bytes"},
-      {"a record's size", {"ready", "recv", "send-garbage:32"}, "record of unknown kind"},
-      {"1000 bytes", {"ready", "recv", "send-garbage:1000"}, "datagram of 1000 bytes"},
-      {"the largest datagram", {"ready", "recv", "send-garbage:2048"}, "record of unknown kind"},
-      {"garbage in place of Ready", {"send-garbage:64"}, "record of unknown kind"},
+      {"1 byte", {"ready", "recv", "send-garbage:1"}, "it sent a datagram of 1 bytes"},
+      {"31 bytes", {"ready", "recv", "send-garbage:31"}, "it sent a datagram of 31 bytes"},
+      {"a record's size", {"ready", "recv", "send-garbage:32"}, "it sent a record of unknown kind"},
+      {"1000 bytes", {"ready", "recv", "send-garbage:1000"}, "it sent a datagram of 1000 bytes"},
+      {"the largest datagram", {"ready", "recv", "send-garbage:2048"}, "it sent a record of unknown kind"},
+      {"garbage in place of Ready", {"send-garbage:64"}, "it sent a record of unknown kind"},
   });
 }
 
@@ -88,7 +91,7 @@ TEST_CASE("FAULTS 16: a worker that speaks of what it does not hold, or out of t
       {"Ready with another version", {"ready:version=9"}, "Ready with protocol version 9"},
       {"Ready without slots", {"ready:slots=0"}, "Ready with 0 slots"},
       {"Connection", {"ready", "recv", "send:kind=2"}, "record Connection"},
-      {"Drain", {"ready", "recv", "send:kind=11"}, "record Drain"},
+      {"Drain", {"ready", "recv", "send:kind=11"}, "it sent a record Drain"},
       {"Fork", {"ready", "recv", "send:kind=12"}, "record Fork"},
       {"Yield", {"ready", "recv", "send:kind=14"}, "record Yield"},
       {"Park of a connection that it does not have",

@@ -130,6 +130,8 @@ TEST_CASE(
   const std::vector<Bad> versions = {
       {{"/bin/sh", "-c", "echo no module named shop >&2; exit 3"}, "", "{}", "exited with status 3"},
       {scripted({"hang"}), R"("health": {"start_timeout": "500ms"})", "{}", "no Ready within start_timeout"},
+      {scripted({"ready", "send-garbage:31", "hang"}), "", "{}",
+       "(broke the protocol: it sent a datagram of 31 bytes; allowed are 1 to 64 blocks of 32)"},
       {scripted({"ready", "recv", "close", "refused", "loop"}), "", R"({"time": "100ms"})",
        "did not serve what it was given on trial"}};
   unsigned generation = 2;
@@ -153,7 +155,7 @@ TEST_CASE(
   CHECK(load.stop().hung == 0);
 
   supervisor.upgrade();
-  check_told(supervisor, 5, "did not serve what it was given on trial");
+  check_told(supervisor, 6, "did not serve what it was given on trial");
 }
 
 TEST_CASE("FAULTS 198: where no worker serves, a version has taken over when a worker is of use") {

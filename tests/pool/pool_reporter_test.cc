@@ -35,7 +35,6 @@ struct Events : EventSink {
 struct IgnoredWorkerEvents : WorkerProcess::Owner {
   void tell(const Event& /*event*/) override {}
   void has_process(const WorkerProcess& /*worker*/) override {}
-  void broke_protocol(const WorkerProcess& /*worker*/, const std::string& /*what*/) override {}
 };
 
 /// A reporter of the pool "web", and what it has said.
@@ -127,13 +126,13 @@ DeathRecord crash(WorkerRole role = WorkerRole::kWorker) {
 TEST_CASE("a death that is a failure is a warning, one that was planned is only for debugging") {
   Reports pool;
   pool.report(action::ReportDeath{crash()});
-  CHECK(pool.lines() == Lines{"warning pool web: worker 9 died: " + describe(crash(), "")});
-  CHECK(pool.event<control_event::WorkerDied>().text == describe(crash(), ""));
+  CHECK(pool.lines() == Lines{"warning pool web: worker 9 died: " + describe(crash())});
+  CHECK(pool.event<control_event::WorkerDied>().text == describe(crash()));
   DeathRecord planned = crash();
   planned.exit = Exit{Exit::Kind::kExited, 0};
   planned.reason = StopReason::kResize;
   pool.report(action::ReportDeath{planned});
-  CHECK(pool.lines() == Lines{"debug   pool web: worker 9 exited: " + describe(planned, "")});
+  CHECK(pool.lines() == Lines{"debug   pool web: worker 9 exited: " + describe(planned)});
   CHECK_FALSE(pool.event<control_event::WorkerDied>().record.is_failure());
 }
 
@@ -141,7 +140,7 @@ TEST_CASE("a template is called a template") {
   Reports pool;
   pool.report(action::ReportDeath{crash(WorkerRole::kTemplate)});
   CHECK(pool.lines() ==
-        Lines{"warning pool web: template 9 died: " + describe(crash(WorkerRole::kTemplate), "")});
+        Lines{"warning pool web: template 9 died: " + describe(crash(WorkerRole::kTemplate))});
 }
 
 TEST_CASE("a worker that is ready is only for debugging, as is a size that follows the load") {
@@ -171,11 +170,10 @@ TEST_CASE("new workers that die are an error with the time of the next attempt, 
 TEST_CASE("a violation is an error that says what was sent") {
   Reports pool;
   const action::ReportViolation violation{.worker = pool.add(WorkerRole::kWorker),
-                                          .what = action::ReportViolation::What::kUnknownTicket,
-                                          .value = 17};
+                                          .violation = {Violation::What::kUnknownTicket, 17}};
   pool.report(violation);
-  CHECK(pool.lines() ==
-        Lines{"error   pool web: worker 1 broke the protocol and is killed: it sent " + describe(violation)});
+  CHECK(pool.lines() == Lines{"error   pool web: worker 1 broke the protocol and is killed: it sent " +
+                              describe(violation.violation)});
 }
 
 TEST_CASE("each stage of a rollout is told, and its failure is an error with the reason") {
@@ -190,8 +188,8 @@ TEST_CASE("each stage of a rollout is told, and its failure is an error with the
   pool.report(action::ReportRollout{Stage::kFailed, 2, crash()});
   CHECK(pool.lines() == Lines{"error   pool web: rollout failed, the workers that serve stay as they are: "
                               "the first worker of generation 2 died: " +
-                              describe(crash(), "")});
-  CHECK(pool.event<control_event::RolloutStaged>().text == describe(crash(), ""));
+                              describe(crash())});
+  CHECK(pool.event<control_event::RolloutStaged>().text == describe(crash()));
   pool.report(action::ReportRollout{Stage::kAbandoned, 2, {}});
   CHECK(pool.lines() == Lines{"info    pool web: rollout: the trial of generation 2 is abandoned"});
   CHECK(pool.event<control_event::RolloutStaged>().stage == Stage::kAbandoned);
@@ -205,7 +203,7 @@ TEST_CASE("a generation without a trial says so, and its events tell whether its
   CHECK(pool.event<control_event::RolloutStaged>().stage == Stage::kStarts);
   pool.report(action::ReportRollout{Stage::kDoesNotStart, 2, crash()});
   CHECK(pool.lines().empty());  // the death has its own line
-  CHECK(pool.event<control_event::RolloutStaged>().text == describe(crash(), ""));
+  CHECK(pool.event<control_event::RolloutStaged>().text == describe(crash()));
   pool.report(action::ReportRollout{Stage::kServes, 2, {}});
   CHECK(pool.lines() == Lines{"debug   pool web: generation 2 serves"});
   CHECK(pool.event<control_event::RolloutStaged>().generation == 2);

@@ -65,7 +65,6 @@ class Outputs final : private WorkerProcess::Owner {
  private:
   void tell(const Event& /*event*/) override {}
   void has_process(const WorkerProcess& /*worker*/) override {}
-  void broke_protocol(const WorkerProcess& /*worker*/, const std::string& /*what*/) override {}
 
   TempDirectory directory_;
   std::string log_file_ = directory_.file("log", "");

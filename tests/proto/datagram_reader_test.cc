@@ -92,7 +92,7 @@ TEST_CASE("FAULTS 15: a datagram whose size is not 1 to 64 blocks is malformed a
     const Reading reading = read_all(bytes);
     CHECK(reading.records.empty());
     CHECK(reading.malformed ==
-          "datagram of " + std::to_string(size) + " bytes; allowed are 1 to 64 blocks of 32");
+          "a datagram of " + std::to_string(size) + " bytes; allowed are 1 to 64 blocks of 32");
   }
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("FAULTS 15: a record of unknown kind is malformed; the records before 
     bytes[kRecordSize + 1] = static_cast<std::byte>(kind >> 8);
     const Reading reading = read_all(bytes);
     CHECK(reading.records == std::vector<Record>{Record{.kind = RecordKind::kBusy}});
-    CHECK(reading.malformed == "record of unknown kind " + std::to_string(kind));
+    CHECK(reading.malformed == "a record of unknown kind " + std::to_string(kind));
   }
 }
 
@@ -115,7 +115,7 @@ TEST_CASE("FAULTS 15: a record whose last four bytes are not zero is malformed")
     bytes[offset] = std::byte{1};
     const Reading reading = read_all(bytes);
     CHECK(reading.records.empty());
-    CHECK(reading.malformed == "record whose last four bytes are not zero");
+    CHECK(reading.malformed == "a record whose last four bytes are not zero");
   }
 }
 
@@ -130,7 +130,7 @@ TEST_CASE("FAULTS 15: a note that is empty, too long, or longer than its datagra
     CAPTURE(claim.blocks_behind);
     const Reading reading = read_all(note_claiming(claim.length, claim.blocks_behind));
     CHECK(reading.records.empty());
-    CHECK(reading.malformed == "Note of length " + std::to_string(claim.length) +
+    CHECK(reading.malformed == "a Note of length " + std::to_string(claim.length) +
                                    "; allowed are 1 to 224, in blocks that follow in the same datagram");
   }
 }

@@ -64,7 +64,6 @@ class Fallen final : private WorkerProcess::Owner {
     }
   }
   void has_process(const WorkerProcess& /*worker*/) override {}
-  void broke_protocol(const WorkerProcess& /*worker*/, const std::string& /*what*/) override {}
 
   std::size_t deaths_ = 0;
   bool anything_else_ = false;

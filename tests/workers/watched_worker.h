@@ -148,7 +148,12 @@ class Watched final : private WorkerProcess::Owner {
   [[nodiscard]] pid_t child() const { return child_; }
   [[nodiscard]] Channel& other_end() { return ends_.worker; }
   [[nodiscard]] std::size_t told() const { return told_.size(); }
-  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  /// What it sent that it may not send.
+  [[nodiscard]] std::vector<std::string> violations() const {
+    std::vector<std::string> all;
+    for (const auto& violated : all_of<event::WorkerViolated>()) all.push_back(violated.what);
+    return all;
+  }
   [[nodiscard]] pid_t process_known() const { return process_known_; }
   void count_oom_kill() { (void)directory_.file("memory.events", "oom_kill 1\n"); }
   void run_once() { loop_.run_once(); }
@@ -172,9 +177,6 @@ class Watched final : private WorkerProcess::Owner {
  private:
   void tell(const Event& event) override { told_.push_back(event); }
   void has_process(const WorkerProcess& worker) override { process_known_ = worker.pid(); }
-  void broke_protocol(const WorkerProcess& /*worker*/, const std::string& what) override {
-    violations_.push_back(what);
-  }
   void make(bool forked) {
     worker_ = std::make_unique<WorkerProcess>(services_, static_cast<WorkerProcess::Owner&>(*this),
                                               WorkerId::make(1, 0), std::move(ends_.supervisor),
@@ -200,7 +202,6 @@ class Watched final : private WorkerProcess::Owner {
   pid_t child_ = 0;
   pid_t process_known_ = 0;
   std::vector<Event> told_;
-  std::vector<std::string> violations_;
   std::unique_ptr<WorkerProcess> worker_;
 };
 

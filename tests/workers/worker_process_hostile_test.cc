@@ -38,7 +38,6 @@ class Neighbour final : public StartRequester, private WorkerProcess::Owner {
  private:
   void tell(const Event& event) override { told_.push_back(event); }
   void has_process(const WorkerProcess& /*worker*/) override {}
-  void broke_protocol(const WorkerProcess& /*worker*/, const std::string& /*what*/) override {}
   void started(std::uint64_t /*worker*/, pid_t pid, Fd pidfd) override {
     worker_.started(pid, std::move(pidfd));
   }
@@ -108,7 +107,7 @@ TEST_CASE("whatever no worker may send is a violation, and it is told once") {
   std::string what;
   SUBCASE("a record of the supervisor's") {
     send(channel, RecordKind::kDrain);
-    what = "record Drain, which only the supervisor may send";
+    what = "a record Drain, which only the supervisor may send";
   }
   SUBCASE("an empty datagram") {
     REQUIRE(send_raw(channel, {}) == 0);

@@ -187,7 +187,7 @@ TEST_CASE("a worker that could not be started is over at once") {
   watched.worker().set_start_error("exec /srv/app: No such file or directory");
   watched.worker().not_started();
   watched.check_exit(Exit::Kind::kNotStarted, 0);
-  CHECK(watched.worker().start_error() == "exec /srv/app: No such file or directory");
+  CHECK(watched.await<event::WorkerExited>().start_error == "exec /srv/app: No such file or directory");
 }
 
 TEST_CASE("a channel that ends before the process dies is told, and is not a death") {
