@@ -99,8 +99,8 @@ struct Limits {
 
 /// The side that needs more descriptors than it has; nothing when everything fits.
 std::optional<Side> overfull(const DescriptorNeed& need, const Limits& limits) {
-  if (need.all() > limits.descriptors) return Side::kAll;
-  if (limits.first_client == 0) return std::nullopt;
+  if (limits.first_client == 0)
+    return need.all() > limits.descriptors ? std::optional(Side::kAll) : std::nullopt;
   if (need.own > limits.first_client) return Side::kOwn;
   if (need.clients > limits.descriptors - limits.first_client) return Side::kClients;
   return std::nullopt;
@@ -213,15 +213,26 @@ std::string shortage(const DescriptorNeed& need, const Limits& limits, Side side
       need.all(), limits.descriptors);
 }
 
+/// What makes room without a smaller number. A running supervisor with seccomp divides the descriptors anew
+/// only when it is restarted.
+std::string way_to_raise(const DescriptorNeed& need, const Limits& limits, Side side) {
+  const std::string limit = "(ulimit -Hn in a shell, LimitNOFILE= of systemd)";
+  if (side == Side::kAll) return "raise the limit " + limit;
+  const std::string restart =
+      "restart the supervisor with these numbers in its file, so that it reserves descriptors for them";
+  if (need.all() <= limits.descriptors) return restart;
+  return fmt::format("raise the limit of {}, of which {} are needed {}, and {}", limits.descriptors,
+                     need.all(), limit, restart);
+}
+
 std::string refusal(const Config& config, const Limits& limits, Side side) {
   std::vector<Share> shares = shares_of(config);
   std::stable_sort(shares.begin(), shares.end(),
                    [side](const Share& a, const Share& b) { return a.on(side) > b.on(side); });
+  const DescriptorNeed need = sum_of(shares);
   const std::string what =
-      fmt::format("{}: {}", shortage(sum_of(shares), limits, side), breakdown(config, shares, side));
-  const std::string otherwise = side == Side::kAll
-                                    ? "raise the limit (ulimit -Hn in a shell, LimitNOFILE= of systemd)"
-                                    : "restart the supervisor";
+      fmt::format("{}: {}", shortage(need, limits, side), breakdown(config, shares, side));
+  const std::string otherwise = way_to_raise(need, limits, side);
   const auto remedy = first_remedy(config, shares, limits);
   if (!remedy)
     return fmt::format("{}; no single number can be small enough: make several smaller, or {}", what,

@@ -66,12 +66,25 @@ TEST_CASE(
           " for them when it started (higher numbers are for clients, and seccomp keeps the supervisor from "
           "reading them): 64 for the supervisor itself, 39 for workers, 2 for listen; make workers 3 or "
           "less, or "
-          "restart the supervisor");
+          "restart the supervisor with these numbers in its file, so that it reserves descriptors for them");
   const auto clients = check_descriptor_budget(config, 1000, 1000 - need.clients + 1);
   REQUIRE_FALSE(clients.ok());
   const std::string text = clients.error().message();
   CHECK(text.find("can need 104 descriptors at a time, but for clients there are 103") != std::string::npos);
   CHECK(text.find(": 100 for queue.max, 4 for workers; make queue.max 99 or less") != std::string::npos);
+}
+
+TEST_CASE("FAULTS 191: a refusal names the bound that holds, and all that must be raised") {
+  const Config config = config_of(4, 100);
+  const DescriptorNeed need = descriptors_needed(config);
+  // Both the limit and the number that was reserved are too small; a higher limit alone does not help.
+  const std::string text = check_descriptor_budget(config, need.all() - 1, need.own - 1).error().message();
+  CHECK(text.starts_with("workers, listeners and the control socket can need "));
+  CHECK(
+      text.ends_with("; make workers 3 or less, or raise the limit of " + std::to_string(need.all() - 1) +
+                     ", of which " + std::to_string(need.all()) +
+                     " are needed (ulimit -Hn in a shell, LimitNOFILE= of systemd), and restart the "
+                     "supervisor with these numbers in its file, so that it reserves descriptors for them"));
 }
 
 TEST_CASE("FAULTS 61: the refusal of a file says where the largest number stands, and how much is allowed") {
