@@ -231,7 +231,9 @@ void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& confi
   spawner_.adopt(state.spawner);
   pools_.adopt(state, configs);
   log_.info("supervisor {} has taken over from {} in the same process, pid {}, in {}", kVersion,
-            state.version, ::getpid(), describe(current_time() - state.written_at));
+            state.version, ::getpid(), describe(took));
+  control_.publish(control_event::Upgraded{state.version, kVersion, took});
+  const Duration took = current_time() - state.written_at;
   if (clients_.are_protected() && !configs.running.seccomp.value_or(true))
     log_.info("seccomp stays until the supervisor is restarted: an installed filter cannot be removed");
   start_threads();

@@ -119,6 +119,13 @@ Json fields(const control_event::UpgradeRefused& event) {
   return {{"event", "upgrade_refused"}, {"text", event.text}};
 }
 
+Json fields(const control_event::Upgraded& event) {
+  return {{"event", "upgraded"},
+          {"from", event.from},
+          {"version", event.version},
+          {"took_ms", milliseconds(event.took)}};
+}
+
 Json fields(const control_event::PoolFailed& event) {
   return {{"event", "pool_failed"},
           {"pool", event.pool},

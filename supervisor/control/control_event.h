@@ -70,6 +70,11 @@ struct RolloutStaged {
 struct UpgradeRefused {
   std::string text;  ///< why
 };
+/// This program has taken over.
+struct Upgraded {
+  std::string from, version;  ///< the version before, and this one
+  Duration took{};
+};
 struct PoolFailed {
   std::string pool;
   std::uint32_t failures = 0;  ///< in a row
@@ -91,8 +96,8 @@ using ControlEvent =
     std::variant<control_event::WorkerStarted, control_event::WorkerReady,
                  control_event::ConnectionRedispatched, control_event::WorkerDied, control_event::Reloaded,
                  control_event::SaturationChanged, control_event::RolloutStaged,
-                 control_event::UpgradeRefused, control_event::PoolFailed, control_event::PoolRecovered,
-                 control_event::PoolStopped>;
+                 control_event::UpgradeRefused, control_event::Upgraded, control_event::PoolFailed,
+                 control_event::PoolRecovered, control_event::PoolStopped>;
 
 using WallTime = std::chrono::system_clock::time_point;
 

@@ -13,6 +13,7 @@
 #include "tests/e2e/program.h"
 #include "tests/support/client.h"
 #include "tests/support/command.h"
+#include "tests/support/contains.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
@@ -65,7 +66,20 @@ TEST_CASE("FAULTS 145: events goes on after an upgrade in place without a gap, a
   const auto first = seq(lines.front());
   for (std::size_t i = 0; i < lines.size(); ++i) CHECK(seq(lines[i]) == first + i);
   CHECK(std::any_of(lines.begin(), lines.end(),
-                    [](const std::string& text) { return text.find(" worker_died ") != std::string::npos; }));
+                    [](const std::string& text) { return contains(text, " worker_died "); }));
+  CHECK(std::any_of(lines.begin(), lines.end(), [](const std::string& text) {
+    return contains(text, " upgraded from=0.1.0 version=0.1.0 took_ms=");
+  }));
+}
+
+TEST_CASE("FAULTS 194: an upgrade in place that has succeeded is an event") {
+  const Program program;
+  const auto supervisor = start(program, PoolText{}.text());
+  supervisor->wait_for_idle(1);
+  supervisor->upgrade();
+  const EventText upgraded = supervisor->wait_for_event("upgraded");
+  CHECK(upgraded.text("from") == upgraded.text("version"));
+  CHECK(supervisor->events("upgraded").size() == 1);
 }
 
 TEST_CASE("a worker that leaves because it shall has a planned death") {
