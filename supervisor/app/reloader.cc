@@ -9,12 +9,28 @@
 #include "config/control_path.h"
 #include "config/load.h"
 #include "proto/joined.h"
+#include "proto/utf8.h"
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/loop/log_sink.h"
+#include "supervisor/system/clock.h"
 #include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/worker_users.h"
 
 namespace prefork {
+namespace {
+
+/// What the status shows of the mistakes of a reload.
+std::vector<std::string> first_of(const std::vector<std::string>& mistakes) {
+  constexpr std::size_t kLongest = 1000;
+  std::vector<std::string> first;
+  for (const std::string& mistake : mistakes) {
+    if (first.size() < LastReload::kMaxMistakes)
+      first.emplace_back(cut_between_characters(mistake, kLongest));
+  }
+  return first;
+}
+
+}  // namespace
 
 Reloader::Reloader(Source source, const Parts& parts) : source_(std::move(source)), parts_(parts) {}
 
@@ -44,6 +60,7 @@ ReloadVerdict Reloader::reload(const Result<ConfigAnswer>& answer) {
     if (verdict.mistakes.empty()) verdict.mistakes.push_back(applied.error().message());
     parts_.log.error("reload refused, nothing has changed: {}", applied.error().message());
   }
+  last_ = LastReload{verdict.applied, current_time(), verdict.mistakes.size(), first_of(verdict.mistakes)};
   return verdict;
 }
 
@@ -203,6 +220,7 @@ void Reloader::write_state(SupervisorState& state) const {
   state.config_file = source_.file;
   state.activated = source_.activated.state();
   state.running.config_text = text_;
+  state.reload = last_;
   if (!state.running.answers) state.running.answers.emplace();
   state.running.answers->supervisor_identity = keys_.supervisor_identity;
 }
@@ -210,6 +228,7 @@ void Reloader::write_state(SupervisorState& state) const {
 void Reloader::adopt(const SupervisorState& state, const Config& config) {
   Fd(static_cast<int>(state.config_lock)).reset();
   text_ = state.running.config_text;
+  last_ = state.reload;
   keys_ = config;
 }
 

@@ -16,6 +16,7 @@
 #include "supervisor/app/socket_opener.h"
 #include "supervisor/control/control_event.h"
 #include "supervisor/control_server/control_socket.h"
+#include "supervisor/core/last_reload.h"
 #include "supervisor/loop/callback.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/state/upgrade_state.h"
@@ -53,6 +54,8 @@ class Reloader {
   [[nodiscard]] ReloadVerdict reload(const Result<ConfigAnswer>& answer);
   /// The path of the configuration.
   [[nodiscard]] const std::string& file() const { return source_.file; }
+  /// Nothing: there has been no reload.
+  [[nodiscard]] const std::optional<LastReload>& last() const { return last_; }
 
   // For an upgrade in place.
   void write_state(SupervisorState& state) const;
@@ -92,6 +95,7 @@ class Reloader {
   Parts parts_;
   FileKeys keys_;     ///< of the configuration in force
   std::string text_;  ///< its text, as it was read
+  std::optional<LastReload> last_;
 };
 
 }  // namespace prefork

@@ -144,6 +144,8 @@ SupervisorStatus Supervisor::status() const {
     if (pid != 0) status.spawners.push_back(pid);
   }
   status.control_file_missing = control_.file_is_removed();
+  status.reload = reloader_.last();
+  if (status.reload) status.reload_ago = now - status.reload->at;
   if (clients_.are_protected()) status.seccomp_from = clients_.first();
   for (const auto& pool : pools_.present()) status.pools.push_back(pool->status());
   for (const auto& pool : pools_.leaving()) {
@@ -230,10 +232,10 @@ void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& confi
   reloader_.adopt(state, configs.running);
   spawner_.adopt(state.spawner);
   pools_.adopt(state, configs);
+  const Duration took = current_time() - state.written_at;
   log_.info("supervisor {} has taken over from {} in the same process, pid {}, in {}", kVersion,
             state.version, ::getpid(), describe(took));
   control_.publish(control_event::Upgraded{state.version, kVersion, took});
-  const Duration took = current_time() - state.written_at;
   if (clients_.are_protected() && !configs.running.seccomp.value_or(true))
     log_.info("seccomp stays until the supervisor is restarted: an installed filter cannot be removed");
   start_threads();

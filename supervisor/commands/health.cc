@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "supervisor/control/reload_words.h"
 #include "supervisor/control/rollout_words.h"
 
 namespace prefork {
@@ -58,6 +60,9 @@ Health judge_health(const Json& status) {
     const bool fine = works && unreachable_listeners(pool).empty();
     health.healthy = health.healthy && fine;
     health.lines.push_back(pool_line(pool, fine));
+  }
+  if (const auto last = reload_of(status); last && !last->reload.applied) {
+    for (std::string& line : describe(last->reload, last->ago)) health.lines.push_back(std::move(line));
   }
   return health;
 }

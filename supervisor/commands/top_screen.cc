@@ -12,6 +12,7 @@
 
 #include "proto/joined.h"
 #include "supervisor/control/describe.h"
+#include "supervisor/control/reload_words.h"
 #include "supervisor/control/rollout_words.h"
 #include "supervisor/control/worker_columns.h"
 
@@ -97,6 +98,10 @@ class Screen {
                     time(status, "uptime_ms"), text(status, "config_file"));
     if (member(status, "stopping") == true) line += ", stopping";
     add(std::move(line), TopLine::Style::kHead);
+    if (const auto last = reload_of(status); last && !last->reload.applied) {
+      for (std::string& mistake : describe(last->reload, last->ago))
+        add(std::move(mistake), TopLine::Style::kAlarm);
+    }
     if (member(status, "longest_turn_ms").is_null()) return;
     const bool alarm = duration(status, "longest_turn_last_minute_ms") >= kLongTurn;
     add(fmt::format("loop: longest turn {}, in the last minute {}", time(status, "longest_turn_ms"),

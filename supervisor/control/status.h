@@ -12,6 +12,7 @@
 
 #include "supervisor/core/counters.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/core/last_reload.h"
 #include "supervisor/core/rollout_verdict.h"
 #include "supervisor/core/worker_row.h"
 
@@ -98,6 +99,8 @@ struct SupervisorStatus {
   bool stopping = false;
   bool control_file_missing = false;  ///< the file of the control socket was removed
   std::vector<pid_t> spawners;        ///< the active one, then the standby
+  std::optional<LastReload> reload;   ///< nothing: there has been none
+  Duration reload_ago{};
   std::optional<int>
       seccomp_from;  ///< it cannot read from descriptors of this number and above: the clients'
   std::vector<PoolStatus> pools;

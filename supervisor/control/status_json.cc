@@ -8,6 +8,7 @@
 
 #include "supervisor/control/describe.h"
 #include "supervisor/control/json_text.h"
+#include "supervisor/control/reload_words.h"
 #include "supervisor/control/rollout_words.h"
 
 namespace prefork {
@@ -123,6 +124,7 @@ Json of(const SupervisorStatus& status) {
           {"longest_turn_ms", milliseconds(status.longest_turn)},
           {"longest_turn_last_minute_ms", milliseconds(status.longest_turn_lately)},
           {"spawners", status.spawners},
+          {"reload", status.reload ? to_json(*status.reload, status.reload_ago) : Json(nullptr)},
           {"seccomp_from", status.seccomp_from ? Json(*status.seccomp_from) : Json(nullptr)}};
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "supervisor/control/describe.h"
+#include "supervisor/control/reload_words.h"
 #include "supervisor/control/rollout_words.h"
 #include "supervisor/control/worker_columns.h"
 
@@ -89,6 +90,9 @@ void add_supervisor(const SupervisorStatus& status, std::vector<std::string>& li
                               status.pools.size() == 1 ? "" : "s"));
   lines.push_back(fmt::format("loop: longest turn {}, in the last minute {}", describe(status.longest_turn),
                               describe(status.longest_turn_lately)));
+  if (status.reload) {
+    for (std::string& line : describe(*status.reload, status.reload_ago)) lines.push_back(std::move(line));
+  }
   if (status.control_file_missing)
     lines.emplace_back("control socket: its file is missing: no client can connect, a reload opens it anew");
 }

@@ -8,12 +8,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "proto/result.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/core/last_reload.h"
 #include "supervisor/state/carried.h"
 #include "supervisor/state/listener_state.h"
 #include "supervisor/state/pool_state.h"
@@ -42,6 +44,7 @@ struct SupervisorState {
   ControlState control;
   std::vector<ActivatedState> activated;
   PoolsState running;
+  std::optional<LastReload> reload;
   bool config_examined = false;  ///< the new program, run as a child, has accepted each text
   std::vector<PoolsState> leaving;
 
@@ -59,7 +62,7 @@ struct SupervisorState {
         visit("log_dropped", self.log_dropped);
     visit("spawner", self.spawner), visit("control", self.control), visit("activated", self.activated),
         visit("running", self.running), visit("config_examined", self.config_examined),
-        visit("leaving", self.leaving);
+        visit("leaving", self.leaving), visit("reload", self.reload);
   }
 };
 

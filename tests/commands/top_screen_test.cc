@@ -210,6 +210,18 @@ TEST_CASE("FAULTS 101: the longest turn of the loop is shown, and stands out whe
   CHECK(line_with(screen(now, {}), "loop").style == Style::kAlarm);
 }
 
+TEST_CASE("FAULTS 193: a reload that was refused stands out, and one that was applied is not shown") {
+  Json now = status(100, {});
+  now["reload"] = {{"applied", false}, {"ago_ms", 2000.0}, {"count", 1}, {"mistakes", {"pool.json: wrong"}}};
+  const TopLine line = line_with(screen(now, {}), "last reload");
+  CHECK(line.text == "last reload: refused 2.0 s ago, nothing has changed: pool.json: wrong");
+  CHECK(line.style == Style::kAlarm);
+  now["reload"]["applied"] = true;
+  const auto lines = screen(now, {});
+  CHECK(std::none_of(lines.begin(), lines.end(),
+                     [](const TopLine& one) { return one.text.find("last reload") != std::string::npos; }));
+}
+
 TEST_CASE("an answer with missing members is shown as far as it goes") {
   CHECK_FALSE(screen(Json::object(), Json::object()).empty());
   CHECK_FALSE(screen({{"pools", {{{"name", "web"}}}}}, {{"pools", 3}}).empty());

@@ -91,6 +91,18 @@ TEST_CASE("a pool without waiting connections is not saturated") {
   CHECK(to_json(status)["pools"][0]["saturated"] == false);
 }
 
+TEST_CASE("FAULTS 193: the last reload is in the JSON and in the table") {
+  SupervisorStatus status;
+  CHECK(to_json(status)["reload"].is_null());
+  status.reload = LastReload{.count = 1, .mistakes = {"pool.json: wrong"}};
+  status.reload_ago = milliseconds(1500);
+  CHECK(to_json(status)["reload"] ==
+        json({{"applied", false}, {"ago_ms", 1500.0}, {"count", 1}, {"mistakes", {"pool.json: wrong"}}}));
+  std::vector<std::string> lines;
+  (void)StatusTable(status).add_next(lines);
+  CHECK(lines.back() == "last reload: refused 1.5 s ago, nothing has changed: pool.json: wrong");
+}
+
 TEST_CASE("a supervisor without pools has an empty list of them") {
   const json pools = to_json(SupervisorStatus{})["pools"];
   CHECK(pools == json::array());

@@ -169,6 +169,33 @@ TEST_CASE("each reload's verdict is told, by signal or by command") {
   CHECK(refused.list("mistakes").size() == 3);
 }
 
+TEST_CASE("FAULTS 193: a reload by SIGHUP that was refused is shown until the next one, and health stays 0") {
+  const Program program;
+  const auto supervisor = start(program, PoolText{}.text());
+  supervisor->wait_for_idle(1);
+  const auto shown = [&](const char* command) {
+    const CommandResult result = run_supervisor({command, "--control", supervisor->control()});
+    CHECK(result.status == 0);
+    return result.output;
+  };
+  CHECK_FALSE(contains(shown("status"), "last reload"));
+  supervisor->rewrite_config(R"({"listen": ":0", "wokers": 2, "hold": "no"})");
+  supervisor->signal(SIGHUP);
+  CHECK_FALSE(supervisor->wait_for_event("reload").flag("applied"));
+  supervisor->upgrade();
+  for (const char* command : {"status", "health"}) {
+    const std::string output = shown(command);
+    CHECK(contains(output, "last reload: refused "));
+    CHECK(contains(output, "ago, nothing has changed: 3 mistakes\n  "));
+    CHECK(contains(output, "/wokers: "));
+  }
+  supervisor->rewrite_config(PoolText{});
+  supervisor->signal(SIGHUP);
+  CHECK(supervisor->wait_for_event("reload").flag("applied"));
+  CHECK(contains(shown("status"), "last reload: applied "));
+  CHECK_FALSE(contains(shown("health"), "last reload"));
+}
+
 TEST_CASE("a late subscriber catches up, and numbers have no gaps") {
   SupervisorUnderTest supervisor(PoolText{.workers = 3});
   for (int i = 0; i < 3; ++i) supervisor.wait_for_event("worker_ready");

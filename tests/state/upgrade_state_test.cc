@@ -34,6 +34,7 @@ SupervisorState sample() {
   state.spawner.waiting.push_back({});
   state.spawner.waiting.back().channel = Carried{5};
   state.control.socket = Carried{6};
+  state.reload = LastReload{.count = 2, .mistakes = {"a", "b"}};
   PoolState pool;
   pool.name = "web";
   pool.core = to_snapshot(2.5);
@@ -63,6 +64,7 @@ TEST_CASE("each member of the state is listed") {
   check_listed<LaunchState>("LaunchState");
   check_listed<PoolState>("PoolState");
   check_listed<RolloutVerdict>("RolloutVerdict");
+  check_listed<LastReload>("LastReload");
   check_listed<RequestState>("RequestState");
   check_listed<SpawnerProcessState>("SpawnerProcessState");
   check_listed<SpawnerState>("SpawnerState");
