@@ -232,6 +232,12 @@ int run(ControlClient client, const CommandLine& line, const std::string& path, 
   return kUsageOrConfig;
 }
 
+/// The file may be newer than what the supervisor has read.
+std::string where_else(const std::string& file) {
+  return "; it is the \"control\" of " + file +
+         ": after a change of it say --control with the path of before, or kill -HUP the supervisor's pid";
+}
+
 }  // namespace
 
 int run_client_command(const CommandLine& line, CommandOutput& output) {
@@ -249,7 +255,8 @@ int run_client_command(const CommandLine& line, CommandOutput& output) {
       ControlClient::connect(path, line.command == Command::kTop ? kTopPatience : ControlClient::kPatience);
   if (!client) {
     if (!ControlClient::none_listens(client.error())) return print_refusal(client.error().message());
-    print_error("no supervisor listens at " + client.error().message());
+    print_error("no supervisor listens at " + client.error().message() +
+                (line.control.empty() ? where_else(line.config_file) : ""));
     return kNotRunning;
   }
   try {

@@ -48,7 +48,9 @@ TEST_CASE("nothing listens: status 3; no control socket or no file: status 2") {
   const std::string file = directory.write("pool.json", R"({"control": ")" + path + "\"}");
   const CommandResult nobody = run_supervisor({"status", "-c", file});
   CHECK(nobody.status == 3);
-  CHECK(nobody.errors == "supervisor: no supervisor listens at " + path + ": No such file or directory\n");
+  const std::string said = "supervisor: no supervisor listens at " + path + ": No such file or directory";
+  CHECK(nobody.errors.starts_with(said + "; it is the \"control\" of " + file + ": "));
+  CHECK(run_supervisor({"status", "--control", path}).errors == said + "\n");
   const std::string without = directory.write("without.json", "{}");
   const CommandResult unnamed = run_supervisor({"health", "-c", without});
   CHECK(unnamed.status == 2);
@@ -59,6 +61,22 @@ TEST_CASE("nothing listens: status 3; no control socket or no file: status 2") {
   CHECK(run_supervisor({"relaod", "-c", file}).status == 2);
   CHECK(run_supervisor({"scale", "-c", file}).status == 2);
   CHECK(run_supervisor({"scale", "many", "-c", file}).status == 2);
+}
+
+TEST_CASE("FAULTS 192: after a change of `control` the commands say how to reach the supervisor") {
+  SupervisorUnderTest supervisor(PoolText{});
+  supervisor.wait_for_idle(1);
+  const std::string old_path = supervisor.control();
+  const std::string new_path = supervisor.directory().at("new.sock");
+  supervisor.rewrite_config(PoolText{.control = false, .more = R"("control": ")" + new_path + '"'});
+  const CommandResult unreached = run_supervisor({"reload", "-c", supervisor.config_file()});
+  CHECK(unreached.status == 3);
+  CHECK(contains(unreached.errors, "no supervisor listens at " + new_path));
+  CHECK(contains(unreached.errors, "say --control with the path of before, or kill -HUP the supervisor's pid"));
+  const CommandResult reached = run_supervisor({"reload", "--control", old_path});
+  CHECK(reached.status == 0);
+  CHECK(contains(reached.output, "control socket at " + new_path));
+  CHECK(run_supervisor({"status", "-c", supervisor.config_file()}).status == 0);
 }
 
 TEST_CASE("a word that is no command, or no option of one, is told with the nearest that is") {
