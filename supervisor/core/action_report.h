@@ -23,7 +23,7 @@ struct ReportStarts {
   std::uint32_t failures = 0;  ///< new workers that died in a row; 0: the failures are over
   Duration delay{};            ///< until the next attempt
 };
-/// A record that does not fit the tables.
+/// The worker has broken the protocol and is killed.
 struct ReportViolation {
   WorkerId worker;
   Violation violation;
@@ -50,7 +50,8 @@ struct ReportStuck {
   WorkerId worker;
   bool replaced = true;
 };
-/// For the first time of a generation, or of a larger size that the operator has set, no worker is missing.
+/// No worker is missing: for the first time of a generation or of a larger size that the operator has set, or
+/// again after a failure.
 struct ReportAllReady {
   std::size_t workers = 0;
 };

@@ -325,6 +325,7 @@ void Lifecycle::record_failure(const DeathRecord& record, const WorkerRow& row, 
       record.was_ready && (record.served > 0 || now - row.ready_at >= RestartPolicy::kProofAfter);
   ++(serving ? counters_.crashes : counters_.start_failures);
   if (row.generation != rollout_.generation() || stopping_) return;
+  all_ready_ = false;
   if (serving) {
     policy_.on_crash(now);
   } else {

@@ -112,7 +112,7 @@ TEST_CASE("back to the settings of the workers that serve: the trial ends, and n
   CHECK(d.started.size() == 3);
 }
 
-TEST_CASE("that all workers are ready is told once for each generation, and for a larger size") {
+TEST_CASE("that all workers are ready is told once for each generation, a larger size, and after a crash") {
   PoolDriver d(pool_of(2));
   d.ready(d.started[0]);
   CHECK(d.count<action::ReportAllReady>() == 0);
@@ -123,16 +123,16 @@ TEST_CASE("that all workers are ready is told once for each generation, and for 
   d.exit(d.started[0], PoolDriver::kKilled);
   d.ready_all();
   CHECK(d.count_status(WorkerStatus::kReady) == 2);
-  CHECK(d.count<action::ReportAllReady>() == 1);
+  CHECK(d.count<action::ReportAllReady>() == 2);
   d.handle(event::Resized{3});
   d.ready_all();
-  CHECK(d.count<action::ReportAllReady>() == 2);
+  CHECK(d.count<action::ReportAllReady>() == 3);
   d.handle(event::Resized{1});
   d.leave_all();
-  CHECK(d.count<action::ReportAllReady>() == 2);
+  CHECK(d.count<action::ReportAllReady>() == 3);
   d.handle(event::SettingsChanged{pool_of(1), event::SettingsChanged::Workers::kReplaced});
   d.ready_all();
-  CHECK(d.count<action::ReportAllReady>() == 3);
+  CHECK(d.count<action::ReportAllReady>() == 4);
 }
 
 TEST_CASE("an old worker that dies while it is being replaced makes room for a new one") {
