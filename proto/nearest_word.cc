@@ -41,7 +41,8 @@ std::string folded(std::string_view word) {
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
   const std::string wanted = folded(word);
   std::string best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  // Two changes make almost any short word of another.
+  std::size_t best_distance = std::max<std::size_t>(word.size() <= 4 ? 1 : 2, word.size() / 3) + 1;
   for (const std::string& candidate : known) {
     const std::size_t steps = distance(wanted, folded(candidate));
     if (steps < best_distance && steps < candidate.size()) {

@@ -93,6 +93,8 @@ TEST_CASE("a word that is no command, or no option of one, is told with the near
   CHECK(mistake({"frobnicate"}) ==
         "supervisor: frobnicate is not a command; known are check, schema, status, health, top, events, "
         "reload, restart, scale, upgrade, stop, reset-failed (supervisor --help tells more)\n");
+  CHECK(mistake({"htpp"}).starts_with("supervisor: htpp is not a command; known are check, "));
+  CHECK(mistake({"tpo"}).starts_with("supervisor: tpo is not a command; did you mean top?"));
   CHECK(mistake({"status", "--jsno"}) ==
         "supervisor: status: --jsno is not an option; did you mean --json? (supervisor --help tells more)\n");
   CHECK(mistake({"--confg", "pool.json"}) ==
