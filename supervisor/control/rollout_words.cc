@@ -32,7 +32,7 @@ T member_or(const nlohmann::ordered_json& object, const char* key, T otherwise) 
 
 }  // namespace
 
-std::string describe(const RolloutVerdict& verdict, std::optional<Duration> ago) {
+std::string describe(const RolloutVerdict& verdict, std::optional<Duration> ago, bool wanted) {
   const std::string generation = "generation " + std::to_string(verdict.generation);
   const std::string time = ago ? describe(*ago) : "";
   const std::string when = ago ? " " + time + " ago" : " (not known when)";
@@ -40,7 +40,11 @@ std::string describe(const RolloutVerdict& verdict, std::optional<Duration> ago)
     case RolloutOutcome::kStarting: return generation + (ago ? " has been starting for " + time : " starts");
     case RolloutOutcome::kOnTrial:
       return generation + (ago ? " has been on trial for " + time : " is on trial");
-    case RolloutOutcome::kTookOver: return generation + " took over" + when;
+    case RolloutOutcome::kTookOver:
+      if (wanted) return generation + " took over" + when;
+      // Without a worker it was perhaps never tried.
+      return generation + (ago ? " has been in force for " + time : " is in force") +
+             ", and is to have no workers now";
     case RolloutOutcome::kFailed: return generation + " failed" + when + ": " + verdict.text;
     case RolloutOutcome::kAbandoned: return "the trial of " + generation + " was abandoned" + when;
   }

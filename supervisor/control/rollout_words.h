@@ -11,8 +11,9 @@
 namespace prefork {
 
 /// "generation 2 took over 5 min ago", "generation 3 failed 2 s ago: its first worker …". Without `ago` it
-/// does not say when.
-[[nodiscard]] std::string describe(const RolloutVerdict& verdict, std::optional<Duration> ago);
+/// does not say when. Not `wanted`: the pool is to have no workers at present.
+[[nodiscard]] std::string describe(const RolloutVerdict& verdict, std::optional<Duration> ago,
+                                   bool wanted = true);
 /// The member "rollout" of a pool's status.
 [[nodiscard]] nlohmann::ordered_json to_json(const RolloutVerdict& verdict, std::optional<Duration> ago);
 

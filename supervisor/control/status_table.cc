@@ -19,7 +19,7 @@ std::string in_words(const Percentiles& times) {
 
 void add_rollout(const PoolStatus& pool, std::vector<std::string>& lines) {
   if (pool.rollout.generation == 0) return;
-  lines.push_back("  rollout: " + describe(pool.rollout, pool.rollout_ago));
+  lines.push_back("  rollout: " + describe(pool.rollout, pool.rollout_ago, pool.target > 0));
   for (const std::string& line : pool.rollout.output) lines.push_back("    last wrote: " + line);
 }
 

@@ -23,6 +23,8 @@ TEST_CASE("each outcome of a rollout is a sentence") {
   CHECK(describe(verdict(RolloutOutcome::kOnTrial), seconds(2)) ==
         "generation 3 has been on trial for 2.0 s");
   CHECK(describe(verdict(RolloutOutcome::kTookOver), seconds(2)) == "generation 3 took over 2.0 s ago");
+  CHECK(describe(verdict(RolloutOutcome::kTookOver), seconds(2), /*wanted=*/false) ==
+        "generation 3 has been in force for 2.0 s, and is to have no workers now");
   CHECK(describe(verdict(RolloutOutcome::kFailed), seconds(2)) ==
         "generation 3 failed 2.0 s ago: exited with status 1");
   CHECK(describe(verdict(RolloutOutcome::kAbandoned), seconds(2)) ==
