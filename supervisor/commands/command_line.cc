@@ -28,14 +28,20 @@ constexpr const char* kDescription =
 /// The positional arguments of scale.
 constexpr const char* kSize = "size";
 
-constexpr const char* kFileFooter = "Exit status: 0 the file is right, 2 it has a mistake.";
-constexpr const char* kClientFooter =
-    "Exit status: 0 success, 1 the answer is no, or the output is lost, 2 usage or configuration,\n"
-    "3 no supervisor listens at the control socket.";
+/// The footer of a command. `yes`, `no`: what its status 0 and 1 say. Without `yes` it never is 0.
+std::string exit_status(const std::string& yes, const std::string& no, const std::string& further) {
+  return "Exit status:" + (yes.empty() ? "" : "\n  0  " + yes) + "\n  1  " + no + (no.empty() ? "" : "; ") +
+         "the output is lost\n  2  " + further;
+}
+
+std::string client_exit_status(const std::string& yes, const std::string& no) {
+  return exit_status(yes, no.empty() ? "no answer" : no + "; no answer", "usage or configuration") +
+         "\n  3  no supervisor listens at the control socket";
+}
 
 constexpr const char* kFooter =
     "The commands from status on use the control socket of a running supervisor. Name the configuration\n"
-    "that has its path (-c FILE), or the path (--control PATH). See \"supervisor COMMAND --help\".\n\n"
+    "that has its path (-c FILE), or the path (--control PATH). \"supervisor COMMAND --help\" tells more.\n\n"
     "Signals to a running supervisor:\n"
     "  HUP         open the log file again; read the configuration again and apply it\n"
     "  USR1        open the log file again; write the live status to the log\n"
@@ -43,8 +49,11 @@ constexpr const char* kFooter =
     "  TTIN, TTOU  one worker more or one fewer in each pool\n"
     "  TERM, QUIT  stop gracefully: serve the queue, let workers finish; a second signal stops quickly\n"
     "  INT         stop quickly\n\n"
-    "Exit status: 0 success, 1 failure (the answer is no; an address in use; connections cut at the stop),\n"
-    "2 usage or configuration, 3 no supervisor listens at the control socket.";
+    "Exit status:\n"
+    "  0  success; a supervisor in the foreground has stopped, and each connection at hand was finished\n"
+    "  1  failure: the answer is no; an address is in use; connections were cut at the stop\n"
+    "  2  usage or configuration\n"
+    "  3  no supervisor listens at the control socket";
 
 /// What to say in place of a word that is no command here. "": nothing special.
 std::string meant_by(const std::string& word) {
@@ -62,6 +71,13 @@ class UsageFormatter final : public CLI::Formatter {
  public:
   std::string make_option_usage(const CLI::Option* option) const override {
     return option->get_name(true) == kSize ? "[POOL] N" : CLI::Formatter::make_option_usage(option);
+  }
+  std::string make_option_name(const CLI::Option* option, bool positional) const override {
+    return option->get_name(true) == kSize ? "[POOL] N"
+                                           : CLI::Formatter::make_option_name(option, positional);
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_name(true) == kSize ? "" : CLI::Formatter::make_option_opts(option);
   }
 };
 
@@ -142,10 +158,11 @@ class Parser {
     return command;
   }
 
-  /// A command that talks to a running supervisor.
-  CLI::App* add_client(const char* name, Command meaning, const char* description) {
+  /// A command that talks to a running supervisor. `yes`, `no`: what its status 0 and 1 say.
+  CLI::App* add_client(const char* name, Command meaning, const char* description, const char* yes,
+                       const char* no) {
     CLI::App* command = add(name, meaning, description);
-    command->footer(kClientFooter);
+    command->footer(client_exit_status(yes, no));
     command
         ->add_option("-c,--config", line_.config_file, "the supervisor's configuration, for its \"control\"")
         ->type_name("FILE");
@@ -154,54 +171,63 @@ class Parser {
   }
 
   void add_pool(CLI::App* command) {
-    command->add_option("pool", line_.pool, "the pool; all pools if none is named")->type_name("");
+    command->add_option("POOL", line_.pool, "the pool; all pools if none is named")->type_name("");
   }
 
   void add_wait(CLI::App* command) {
-    command->add_flag(
-        "--wait", line_.wait,
-        "return when the new workers have taken over; status 1 and the reason if they have not");
+    command->add_flag("--wait", line_.wait,
+                      "return when the new workers have taken over, or have not: with the reason");
   }
 
   void add_file_commands() {
     CLI::App* check =
         add("check", Command::kCheck, "Check a configuration; print mistakes and warnings, start nothing.");
     check->add_option("-c,--config", line_.config_file, "the configuration, a JSON file")->type_name("FILE");
-    check->footer(kFileFooter);
-    add("schema", Command::kSchema, "Print the JSON schema of the configuration, for editors.");
+    check->footer(exit_status("the file is right, perhaps with warnings", "",
+                              "the file has a mistake, or the command line has"));
+    add("schema", Command::kSchema, "Print the JSON schema of the configuration, for editors.")
+        ->footer(exit_status("success", "", "usage"));
   }
 
   void add_queries() {
-    add_client("status", Command::kStatus, "Print the live status.")
+    add_client("status", Command::kStatus, "Print the live status.", "success", "")
         ->add_flag("--json", line_.json, "print all values, as JSON");
     add_client("health", Command::kHealth,
-               "Print a line for each pool; status 0 if each has a ready worker, or is meant to have none.");
-    add_client("top", Command::kTop, "Show the live status, renewed each second, until q is pressed.")
-        ->add_option("--interval", interval_, "time between two updates, 1 by default")
+               "Print a line for each pool, and the last reload if it was refused.",
+               "each pool has a ready worker, or is meant to have none; and clients can reach its sockets",
+               "they do not, or the supervisor is stopping");
+    add_client("top", Command::kTop, "Show the live status, renewed each second, until q is pressed.",
+               "q was pressed", "")
+        ->add_option("--interval", interval_, "seconds between two updates, 0.1 to 3600; 1 by default")
         ->type_name("SECONDS");
     add_client("events", Command::kEvents,
-               "Print each event from now on, one a line; status 3 when the supervisor has stopped.")
+               "Print each event from now on, one a line, until the supervisor has stopped.", "", "")
         ->add_flag("--json", line_.json, "print JSON objects");
   }
 
   void add_controls() {
     add_wait(add_client("reload", Command::kReload,
-                        "Read the configuration again; print the changes, or every mistake (status 1)."));
+                        "Read the configuration again; print the changes, or every mistake.",
+                        "applied; with --wait: and the new workers have taken over",
+                        "refused, nothing has changed; with --wait: or the old workers stay"));
     CLI::App* restart = add_client("restart", Command::kRestart,
-                                   "Replace the workers by new ones, without losing a connection.");
+                                   "Replace the workers by new ones, without losing a connection.",
+                                   "begun; with --wait: the new workers have taken over",
+                                   "refused; with --wait: or the old workers stay");
     add_pool(restart);
     add_wait(restart);
-    add_client("scale", Command::kScale, "Set the number of workers until the next reload.")
+    add_client("scale", Command::kScale, "Set the number of workers until the next reload.", "done",
+               "refused")
         ->add_option(kSize, size_, "the pool, if there are several, and the number of workers")
         ->type_name("[POOL] N")
         ->expected(1, 2);
-    add_client("upgrade", Command::kUpgrade,
-               "Replace the supervisor's own program by the installed one; status 1 if this is refused.");
-    add_client("stop", Command::kStop,
-               "Stop gracefully; return when the supervisor has stopped, status 1 if connections were cut.")
+    add_client("upgrade", Command::kUpgrade, "Replace the supervisor's own program by the installed one.",
+               "the new program has taken over", "refused, the program that runs goes on");
+    add_client("stop", Command::kStop, "Stop gracefully; return when the supervisor has stopped.",
+               "stopped, and each connection at hand was finished", "stopped, but connections were cut")
         ->add_flag("--quick", line_.quick, "do not wait for what is busy");
     add_pool(add_client("reset-failed", Command::kResetFailed,
-                        "Start failed workers at once, without the restart delay."));
+                        "Start failed workers at once, without the restart delay.", "done", "refused"));
   }
 
   bool read_size() {
