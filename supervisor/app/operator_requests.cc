@@ -25,14 +25,18 @@ Error OperatorRequests::refused(const char* request, Error why) const {
   return why;
 }
 
-Result<Operations::PoolNames> OperatorRequests::restart(const Operations::PoolName& pool) {
+Result<Operations::Restarted> OperatorRequests::restart(const Operations::PoolName& pool) {
   const auto pools = pools_.named(pool);
   if (!pools) return refused("restart", pools.error());
+  Operations::Restarted restarted{names_of(pools.value()), {}};
   for (PoolRunner* one : pools.value()) {
-    log_.info("{}: restart requested, workers are replaced", LogSubject{.pool = one->config().name});
+    const std::string& name = one->config().name;
+    const bool again = one->summary().failed_in_force;
+    if (again) restarted.tried_again.push_back(name);
+    log_.info("{}: restart requested, {}", LogSubject{.pool = name}, describe_restart(again));
     one->restart();
   }
-  return names_of(pools.value());
+  return restarted;
 }
 
 Result<Operations::PoolNames> OperatorRequests::reset_failed(const Operations::PoolName& pool) {

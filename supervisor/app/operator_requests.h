@@ -20,7 +20,7 @@ class OperatorRequests {
       : log_(log), pools_(pools), control_(control), clients_(clients) {}
 
   // As in Operations
-  [[nodiscard]] Result<Operations::PoolNames> restart(const Operations::PoolName& pool);
+  [[nodiscard]] Result<Operations::Restarted> restart(const Operations::PoolName& pool);
   [[nodiscard]] Result<Operations::Scaled> scale(const Operations::PoolName& pool, std::size_t workers);
   [[nodiscard]] Result<Operations::PoolNames> reset_failed(const Operations::PoolName& pool);
   /// SIGTTIN and SIGTTOU: `change` is 1 or -1, for each pool. What is not possible is logged.

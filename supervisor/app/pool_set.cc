@@ -67,8 +67,10 @@ Result<std::vector<PoolRunner*>> PoolSet::named(const std::optional<std::string>
     known.push_back(pool->config().name);
     if (!name || pool->config().name == *name) found.push_back(pool.get());
   }
-  if (found.empty())
-    return Error{"there is no pool \"" + name.value_or("") + "\"; there are " + joined(known)};
+  if (found.empty()) {
+    return Error{"there is no pool \"" + name.value_or("") + "\"; " +
+                 (known.size() == 1 ? "the only one is " : "there are ") + joined(known)};
+  }
   return found;
 }
 

@@ -69,7 +69,7 @@ class Supervisor final : private Operations,
   // Operations
   [[nodiscard]] SupervisorStatus status() const override;
   [[nodiscard]] Result<std::uint64_t> reload() override;
-  [[nodiscard]] Result<PoolNames> restart(const PoolName& pool) override { return requests_.restart(pool); }
+  [[nodiscard]] Result<Restarted> restart(const PoolName& pool) override { return requests_.restart(pool); }
   [[nodiscard]] Result<Scaled> scale(const PoolName& pool, std::size_t workers) override {
     return requests_.scale(pool, workers);
   }

@@ -1,5 +1,7 @@
 #include "supervisor/commands/client_commands.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -23,8 +25,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Command = CommandLine::Command;
 
-constexpr const char* kReplaced = "workers are being replaced";
-
 int print_refusal(const std::string& message) {
   print_error(message);
   return kNo;
@@ -40,15 +40,19 @@ Json pool_parameter(const CommandLine& line) {
   return parameters;
 }
 
-/// Calls `method` and prints "pool NAME: `what`" for each pool of the answer.
-int for_pools(ControlClient& client, const std::string& method, const CommandLine& line,
-              const std::string& what, CommandOutput& output) {
-  const auto result = client.call(method, pool_parameter(line));
-  if (!result) return print_refusal(result.error().message());
-  for (const Json& pool : result.value().value("pools", Json::array())) {
-    output.print_line("pool " + pool.get<std::string>() + ": " + what);
-  }
+/// Prints "pool NAME: `what`" for each pool of the answer.
+template <typename Words>
+int print_pools(const Result<Json>& answer, CommandOutput& output, const Words& what) {
+  if (!answer) return print_refusal(answer.error().message());
+  for (const Json& pool : answer.value().value("pools", Json::array()))
+    output.print_line("pool " + pool.get<std::string>() + ": " + what(pool));
   return kFine;
+}
+
+int reset_failed(ControlClient& client, const CommandLine& line, CommandOutput& output) {
+  return print_pools(client.call("reset_failed", pool_parameter(line)), output, [](const Json&) {
+    return std::string("failures are forgotten, missing workers start at once");
+  });
 }
 
 int status(ControlClient& client, const CommandLine& line, CommandOutput& output) {
@@ -94,11 +98,19 @@ int reload(ControlClient& client, const CommandLine& line, const std::string& pa
   return status == kFine ? rollouts.wait({}) : status;
 }
 
+int restart_now(ControlClient& client, const CommandLine& line, CommandOutput& output) {
+  const auto answer = client.call("restart", pool_parameter(line));
+  return print_pools(answer, output, [&](const Json& pool) {
+    const Json again = answer.value().value("tried_again", Json::array());
+    return describe_restart(std::find(again.begin(), again.end(), pool) != again.end());
+  });
+}
+
 int restart(ControlClient& client, const CommandLine& line, const std::string& path, CommandOutput& output) {
-  if (!line.wait) return for_pools(client, "restart", line, kReplaced, output);
+  if (!line.wait) return restart_now(client, line, output);
   RolloutWait rollouts(client, path, output);
   if (auto begun = rollouts.begin(); !begun) return print_refusal(begun.error().message());
-  const int status = for_pools(client, "restart", line, kReplaced, output);
+  const int status = restart_now(client, line, output);
   return status == kFine ? rollouts.wait(line.pool) : status;
 }
 
@@ -116,7 +128,7 @@ int scale(ControlClient& client, const CommandLine& line, CommandOutput& output)
 }
 
 /// Says what the stop has cut, as the log does.
-int stop(ControlClient& client, const CommandLine& line) {
+int stop(ControlClient& client, const CommandLine& line, CommandOutput& output) {
   if (auto subscribed = client.call("subscribe", Json::object()); !subscribed)
     return print_refusal(subscribed.error().message());
   const auto result = client.call("stop", Json::object({{"quick", line.quick}}));
@@ -126,11 +138,17 @@ int stop(ControlClient& client, const CommandLine& line) {
     if (event->value("event", "") != "pool_stopped") continue;
     const bool cut_here = event->value("cut", 0U) > 0;
     cut = cut || cut_here;
-    if (cut_here || event->value("killed", 0U) > 0)
-      print_error("pool " + event->value("pool", "") + ": " + event->value("text", ""));
+    const std::string text = "pool " + event->value("pool", "") + ": " + event->value("text", "");
+    if (cut_here || event->value("killed", 0U) > 0) {
+      print_error(text);
+    } else {
+      output.print_line(text);
+    }
   }
   return cut ? kNo : kFine;
 }
+
+std::string upgrade_refused(const std::string& why) { return "upgrade refused: " + why; }
 
 /// The supervisor closes the connections of its clients when the next program takes over; the next program
 /// answers at the same path.
@@ -141,10 +159,10 @@ int upgrade(ControlClient& client, const std::string& path, CommandOutput& outpu
   if (const auto before = status_of_same(client, supervisor); !before)
     return print_refusal(before.error().message());
   if (auto begun = client.call("upgrade", Json::object()); !begun)
-    return print_refusal(begun.error().message());
+    return print_refusal(upgrade_refused(begun.error().message()));
   while (const auto event = client.next_event()) {
     if (event->value("event", "") == "upgrade_refused")
-      return print_refusal("refused: " + event->value("text", ""));
+      return print_refusal(upgrade_refused(event->value("text", "")));
   }
   auto next = ControlClient::connect(path);
   if (!next) return print_refusal(ControlClient::lost(next.error()).message());
@@ -216,9 +234,8 @@ int run(ControlClient client, const CommandLine& line, const std::string& path, 
     case Command::kReload: return reload(client, line, path, output);
     case Command::kRestart: return restart(client, line, path, output);
     case Command::kScale: return scale(client, line, output);
-    case Command::kStop: return stop(client, line);
-    case Command::kResetFailed:
-      return for_pools(client, "reset_failed", line, "failures are forgotten", output);
+    case Command::kStop: return stop(client, line, output);
+    case Command::kResetFailed: return reset_failed(client, line, output);
     case Command::kUpgrade: return upgrade(client, path, output);
     case Command::kEvents: return events(std::move(client), line, path, output);
     case Command::kTop: return top(std::move(client), path, line.interval);

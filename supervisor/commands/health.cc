@@ -38,7 +38,7 @@ std::string pool_line(const Json& pool, bool fine) {
   if (pool.contains("trial") && pool["trial"].is_number())
     text += "; generation " + number("trial") + " is on trial";
   if (pool.value("start_failures", 0) > 0)
-    text += "; new workers die, " + number("start_failures") + " in a row";
+    text += "; new workers die, " + number("start_failures") + " in a row: the log says why";
   for (const std::string& address : unreachable_listeners(pool))
     text += "; the file of " + address + " is missing, a reload opens it anew";
   if (const RolloutRead last = rollout_of(pool); last.verdict.outcome == RolloutOutcome::kFailed)

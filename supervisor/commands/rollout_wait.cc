@@ -71,6 +71,7 @@ Result<void> RolloutWait::begin() {
 int RolloutWait::wait(const std::string& pool) {
   auto status = ask();
   if (status) choose(status.value(), pool);
+  if (status && awaited_.empty()) output_.print_line("no rollout has begun: there is nothing to wait for");
   while (status && !awaited_.empty()) {
     settle(status.value());
     if (!awaited_.empty()) status = next_status();

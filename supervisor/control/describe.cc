@@ -168,9 +168,17 @@ std::string describe(const action::Stopped& stopped) {
   return text;
 }
 
+std::string describe_restart(bool tried_again) {
+  return std::string("workers are replaced") +
+         (tried_again ? " by the version whose rollout failed: it is tried again; for another version change "
+                        "the file and reload"
+                      : "");
+}
+
 std::string describe(const Operations::Scaled& scaled) {
   const char* most = scaled.elastic ? "at most " : "";
-  return fmt::format("{}{} workers from now on, {}{} before", most, scaled.workers, most, scaled.before);
+  return fmt::format("{}{} worker{} until the next reload, {}{} before", most, scaled.workers,
+                     scaled.workers == 1 ? "" : "s", most, scaled.before);
 }
 
 std::string describe(Duration duration) {

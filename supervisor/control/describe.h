@@ -21,7 +21,9 @@ namespace prefork {
 [[nodiscard]] std::string describe(const Violation& violation);
 /// "stopped; 3 connections were cut: 2 had been begun (lost), 1 was queued (discarded); 1 worker was killed".
 [[nodiscard]] std::string describe(const action::Stopped& stopped);
-/// "at most 6 workers from now on, at most 4 before".
+/// "workers are replaced".
+[[nodiscard]] std::string describe_restart(bool tried_again);
+/// "at most 6 workers until the next reload, at most 4 before".
 [[nodiscard]] std::string describe(const Operations::Scaled& scaled);
 /// "12 µs", "3.4 ms", "1.2 s", "5 min", "3 h", "2 d".
 [[nodiscard]] std::string describe(Duration duration);

@@ -57,7 +57,9 @@ Outcome reload(const Parameters& /*wanted*/, Operations& operations, Caller& /*c
 }
 
 Outcome restart(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
-  return outcome(operations.restart(wanted.pool), as_result);
+  return outcome(operations.restart(wanted.pool), [](const Operations::Restarted& restarted) {
+    return Json::object({{"pools", restarted.pools}, {"tried_again", restarted.tried_again}});
+  });
 }
 
 Outcome scale(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {

@@ -26,13 +26,18 @@ class Operations {
     bool elastic = false;  ///< the number follows the load: the two are maxima
   };
 
+  struct Restarted {
+    PoolNames pools;
+    PoolNames tried_again;  ///< of these: the last rollout has failed, and its version is tried again
+  };
+
   virtual ~Operations() = default;
   [[nodiscard]] virtual SupervisorStatus status() const = 0;
   /// Begins a reload. Returns the number of its round; the verdict comes later, to all that wait for this
   /// round.
   [[nodiscard]] virtual Result<std::uint64_t> reload() = 0;
-  /// Replaces the workers of the pools by a new generation. Returns the pools.
-  [[nodiscard]] virtual Result<PoolNames> restart(const PoolName& pool) = 0;
+  /// Replaces the workers of the pools by a new generation, from the configuration in force.
+  [[nodiscard]] virtual Result<Restarted> restart(const PoolName& pool) = 0;
   /// Changes the number of workers of one pool, until the next reload.
   [[nodiscard]] virtual Result<Scaled> scale(const PoolName& pool, std::size_t workers) = 0;
   /// Starts workers that have failed to start again at once, without backoff. Returns the pools.

@@ -83,16 +83,16 @@ struct PoolSummary {
   std::string name;
   std::size_t ready = 0;  ///< workers that can be given connections
   std::size_t busy = 0;   ///< of these
-  std::size_t target = 0;
-  std::size_t queued = 0;
+  std::size_t target = 0, queued = 0;
   RolloutOutcome rollout = RolloutOutcome::kTookOver;
+  bool failed_in_force = false;  ///< the rollout has failed, and its configuration is still the one in force
 };
 
 struct SupervisorStatus {
   std::string version;
   pid_t pid = 0;
   std::string config_file;
-  Duration uptime{};
+  Duration uptime{}, reload_ago{};
   std::uint64_t strangers_reaped = 0;
   Duration longest_turn{};         ///< of the event loop, since the start
   Duration longest_turn_lately{};  ///< within the last minute
@@ -100,7 +100,6 @@ struct SupervisorStatus {
   bool control_file_missing = false;  ///< the file of the control socket was removed
   std::vector<pid_t> spawners;        ///< the active one, then the standby
   std::optional<LastReload> reload;   ///< nothing: there has been none
-  Duration reload_ago{};
   std::optional<int>
       seccomp_from;  ///< it cannot read from descriptors of this number and above: the clients'
   std::vector<PoolStatus> pools;

@@ -196,7 +196,10 @@ PoolStatus PoolRunner::status() const {
 
 PoolSummary PoolRunner::summary() const {
   PoolSummary summary = summary_of(config_, pool_);
-  summary.rollout = rollout_.verdict().outcome;
+  const RolloutVerdict& last = rollout_.verdict();
+  summary.rollout = last.outcome;
+  const bool serves = last.generation == pool_.lifecycle().rollout().generation();
+  summary.failed_in_force = rollout_.old_one_serves() || (last.outcome == RolloutOutcome::kFailed && serves);
   return summary;
 }
 

@@ -25,8 +25,8 @@ TEST_CASE("a restart and another attempt to start reach the pool that is named, 
   Desk desk;
   desk.add("web");
   desk.add("api");
-  CHECK(desk.requests.restart("api").value() == Names{"api"});
-  CHECK(desk.requests.restart(std::nullopt).value() == Names{"web", "api"});
+  CHECK(desk.requests.restart("api").value().pools == Names{"api"});
+  CHECK(desk.requests.restart(std::nullopt).value().pools == Names{"web", "api"});
   CHECK(desk.requests.reset_failed("web").value() == Names{"web"});
   CHECK(desk.requests.restart("wob").error().message() == "there is no pool \"wob\"; there are web, api");
 }

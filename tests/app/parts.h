@@ -17,7 +17,7 @@ class NoOperations : public Operations {
  public:
   [[nodiscard]] SupervisorStatus status() const override { return {}; }
   [[nodiscard]] Result<std::uint64_t> reload() override { return std::uint64_t{0}; }
-  [[nodiscard]] Result<PoolNames> restart(const PoolName& /*pool*/) override { return PoolNames{}; }
+  [[nodiscard]] Result<Restarted> restart(const PoolName& /*pool*/) override { return Restarted{}; }
   [[nodiscard]] Result<Scaled> scale(const PoolName& /*pool*/, std::size_t /*workers*/) override {
     return Scaled{};
   }

@@ -88,6 +88,11 @@ TEST_CASE("FAULTS 190: a death for a breach of the protocol is described with wh
   CHECK(describe(record).ends_with("; broke the protocol meanwhile: it sent a datagram of 0 bytes"));
 }
 
+TEST_CASE("one worker is not \"1 workers\"") {
+  CHECK(describe(Operations::Scaled{"web", 4, 1}) == "1 worker until the next reload, 4 before");
+  CHECK(describe(Operations::Scaled{"web", 4, 0}) == "0 workers until the next reload, 4 before");
+}
+
 TEST_CASE("a signal that the supervisor did not send is described with its likely cause") {
   DeathRecord record;
   record.was_ready = true;

@@ -24,10 +24,10 @@ class Remembers final : public Operations, public Caller {
     if (calls.size() > 1) return Error{"the supervisor is stopping"};
     return std::uint64_t{3};
   }
-  Result<PoolNames> restart(const PoolName& pool) override {
+  Result<Restarted> restart(const PoolName& pool) override {
     calls.push_back("restart " + pool.value_or("all"));
     if (pool == "gone") return Error{"there is no pool \"gone\""};
-    return PoolNames{"a", "b"};
+    return Restarted{{"a", "b"}, {"b"}};
   }
   Result<Scaled> scale(const PoolName& pool, std::size_t workers) override {
     calls.push_back("scale " + pool.value_or("the only one") + " " + std::to_string(workers));
@@ -84,7 +84,9 @@ TEST_CASE("each method calls its operation and answers with the result") {
   CHECK(recorder.result("status")["pid"] == 4711);
   CHECK(recorder.result("status", R"({"format": "table"})")["lines"][0].get<std::string>().starts_with(
       "supervisor "));
-  CHECK(recorder.result("restart")["pools"] == json({"a", "b"}));
+  const json restarted = recorder.result("restart");
+  CHECK(restarted["pools"] == json({"a", "b"}));
+  CHECK(restarted["tried_again"] == json::array({"b"}));
   CHECK(recorder.result("restart", R"({"pool": "a"})")["pools"].size() == 2);
   CHECK(recorder.result("scale", R"({"pool": "a", "workers": 0})") ==
         json::parse(R"({"pool": "a", "before": 4, "workers": 0, "elastic": false})"));

@@ -72,7 +72,8 @@ TEST_CASE("FAULTS 192: after a change of `control` the commands say how to reach
   const CommandResult unreached = run_supervisor({"reload", "-c", supervisor.config_file()});
   CHECK(unreached.status == 3);
   CHECK(contains(unreached.errors, "no supervisor listens at " + new_path));
-  CHECK(contains(unreached.errors, "say --control with the path of before, or kill -HUP the supervisor's pid"));
+  CHECK(
+      contains(unreached.errors, "say --control with the path of before, or kill -HUP the supervisor's pid"));
   const CommandResult reached = run_supervisor({"reload", "--control", old_path});
   CHECK(reached.status == 0);
   CHECK(contains(reached.output, "control socket at " + new_path));
@@ -156,7 +157,7 @@ TEST_CASE("scale changes one pool until the next reload, within what is allowed"
     arguments.insert(arguments.end(), {"--control", supervisor.control()});
     return run_supervisor(arguments);
   };
-  CHECK(run({"scale", "a", "3"}).output == "pool a: 3 workers from now on, 1 before\n");
+  CHECK(run({"scale", "a", "3"}).output == "pool a: 3 workers until the next reload, 1 before\n");
   eventually("three serve",
              [&] { return contains(run({"health"}).output, "pool a: fine, 3 of 3 workers ready"); });
   const CommandResult which = run({"scale", "3"});
@@ -178,7 +179,7 @@ TEST_CASE("restart replaces the workers, under load and without a failed connect
   Load load(supervisor.address(), "S 500\n", 3);
   CHECK(run_supervisor({"scale", "3", "--control", supervisor.control()}).status == 0);
   CHECK(run_supervisor({"restart", "main", "--control", supervisor.control()}).output ==
-        "pool main: workers are being replaced\n");
+        "pool main: workers are replaced\n");
   const auto takes_over = [](const EventText& event) { return event.text("stage") == "takes_over"; };
   CHECK(supervisor.wait_for_event("rollout", takes_over).number("generation") == 2);
   supervisor.wait_for_pool("all are new, and as many as before", [&](const PoolTable& now) {

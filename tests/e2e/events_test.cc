@@ -146,11 +146,12 @@ TEST_CASE("reset-failed ends a long wait at once") {
   supervisor.wait_for_event("pool_failed");
   const CommandResult health = run_supervisor({"health", "--control", supervisor.control()});
   CHECK(health.status == 1);
-  CHECK(
-      health.output.starts_with("pool main: not healthy, 0 of 1 workers ready; new workers die, 1 in a row; "
-                                "rollout: generation 1 failed "));
+  CHECK(health.output.starts_with(
+      "pool main: not healthy, 0 of 1 workers ready; new workers die, 1 in a row: the log "
+      "says why; "
+      "rollout: generation 1 failed "));
   CHECK(run_supervisor({"reset-failed", "--control", supervisor.control()}).output ==
-        "pool main: failures are forgotten\n");
+        "pool main: failures are forgotten, missing workers start at once\n");
   supervisor.wait_for_event("worker_ready");
   CHECK(ask(supervisor.address(), "hello") == "hello");
 }

@@ -26,7 +26,7 @@ TEST_CASE("the log tells of the start, of what is asked for meanwhile, and of th
   supervisor.wait_for_log(" info    pool main: its worker is ready\n");
   supervisor.wait_for_idle(1);
   supervisor.signal(SIGTTIN);
-  supervisor.wait_for_log(" info    pool main: 2 workers from now on, 1 before\n");
+  supervisor.wait_for_log(" info    pool main: 2 workers until the next reload, 1 before\n");
   supervisor.wait_for_idle(2);
   CHECK(run_supervisor({"restart", "--control", supervisor.control()}).status == 0);
   supervisor.wait_for_log(" info    pool main: restart requested, workers are replaced\n");
@@ -47,7 +47,7 @@ TEST_CASE("what is asked for by command and refused is logged with the reason") 
   CHECK(run_supervisor({"upgrade", "--control", supervisor->control()}).status == 1);
   supervisor->wait_for_log(" goes on: " + program.path() + ": No such file or directory\n");
   CHECK(supervisor->wait_for_event("upgrade_refused").text("text").starts_with(program.path()));
-  const std::string unknown = " refused: there is no pool \"wob\"; there are main\n";
+  const std::string unknown = " refused: there is no pool \"wob\"; the only one is main\n";
   CHECK(run_supervisor({"scale", "wob", "3", "--control", supervisor->control()}).status == 1);
   supervisor->wait_for_log(" warning scale" + unknown);
   CHECK(run_supervisor({"restart", "wob", "--control", supervisor->control()}).status == 1);
@@ -86,7 +86,7 @@ TEST_CASE("a JSON log is objects from the first line on, and a reload changes th
   supervisor.signal(SIGHUP);
   CHECK(supervisor.wait_for_event("reload").list("changes").at(0) == "supervisor: reloaded, log.format");
   supervisor.signal(SIGTTIN);
-  supervisor.wait_for_log("Z info    pool main: 2 workers from now on, 1 before\n");
+  supervisor.wait_for_log("Z info    pool main: 2 workers until the next reload, 1 before\n");
 }
 
 TEST_CASE("of an elastic pool scale sets the maximum, and says so") {
@@ -94,7 +94,7 @@ TEST_CASE("of an elastic pool scale sets the maximum, and says so") {
       R"({"listen": "127.0.0.1:0", "command": ["supervisor-worker", "echo"], "workers": {"min": 1, "max": 4}, )" +
           std::string(kWithControl) + "}",
       {});
-  const std::string said = "pool main: at most 6 workers from now on, at most 4 before\n";
+  const std::string said = "pool main: at most 6 workers until the next reload, at most 4 before\n";
   CHECK(run_supervisor({"scale", "6", "--control", supervisor.control()}).output == said);
   supervisor.wait_for_log(" info    " + said);
 }

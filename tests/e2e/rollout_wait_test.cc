@@ -116,6 +116,7 @@ TEST_CASE(
   const CommandResult good =
       deploy({"supervisor-worker", "line"}, R"("environment": {"VERSION": "2"})", R"({"time": "10ms"})");
   CHECK_MESSAGE(good.status == 0, good.errors);
+  const PoolText good_pool = pool;
   CHECK(contains(good.output, "; workers are replaced: environment\n"));
   CHECK(good.output.ends_with("pool main: generation 2 has taken over\n"));
   check_told(supervisor, 2);
@@ -156,6 +157,11 @@ TEST_CASE(
 
   supervisor.upgrade();
   check_told(supervisor, 6, "did not serve what it was given on trial");
+  CHECK(
+      contains(command(supervisor, {"restart"}).output, "; for another version change the file and reload"));
+  supervisor.rewrite_config(good_pool);
+  REQUIRE(command(supervisor, {"reload"}).status == 0);
+  CHECK(command(supervisor, {"restart"}).output == "pool main: workers are replaced\n");
 }
 
 TEST_CASE("FAULTS 198: where no worker serves, a version has taken over when a worker is of use") {
@@ -167,6 +173,8 @@ TEST_CASE("FAULTS 198: where no worker serves, a version has taken over when a w
   CHECK(broken.status == 1);
   CHECK(contains(broken.errors, "generation 2 has failed: exited with status 1"));
   CHECK(broken.errors.ends_with("; others are still started\n"));
+  CHECK(broken.output.starts_with(
+      "pool main: workers are replaced by the version whose rollout failed: it is tried again; "));
   const CommandResult unchanged = command(supervisor, {"reload", "--wait"});  // begins no rollout
   CHECK(unchanged.status == 1);
   CHECK(unchanged.output == "pool main: reloaded, unchanged\n");
@@ -184,7 +192,8 @@ TEST_CASE("a reload that begins no rollout returns at once, and so does a pool t
   supervisor.wait_for_event("rollout", where("stage", "serves"));
   const CommandResult unchanged = command(supervisor, {"reload", "--wait"});
   CHECK(unchanged.status == 0);
-  CHECK(unchanged.output == "pool main: reloaded, unchanged\n");
+  CHECK(unchanged.output ==
+        "pool main: reloaded, unchanged\nno rollout has begun: there is nothing to wait for\n");
   REQUIRE(command(supervisor, {"scale", "0"}).status == 0);
   supervisor.wait_for_pool("no worker is left", [](const PoolTable& now) { return now.workers.empty(); });
   const CommandResult empty = command(supervisor, {"restart", "--wait"});

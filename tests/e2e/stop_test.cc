@@ -114,6 +114,7 @@ TEST_CASE("FAULTS 167: the command stop says what the stop has cut, and its stat
   const CommandResult result = run_supervisor(arguments);
   CHECK(result.status == status);
   CHECK(result.errors == said);
+  CHECK(result.output == (status == 0 ? "pool main: stopped\n" : ""));
   CHECK(supervisor.await_exit() == status);
 }
 

@@ -32,7 +32,11 @@ class Desk final : public Operations, public Caller {
   }
   /// The answer that the last request awaits; empty if it awaits none.
   [[nodiscard]] std::string take_late_answer() { return std::exchange(late_, {}); }
-  Result<PoolNames> restart(const PoolName& pool) override { return named(pool); }
+  Result<Restarted> restart(const PoolName& pool) override {
+    const auto found = named(pool);
+    if (!found) return found.error();
+    return Restarted{found.value(), {}};
+  }
   Result<Scaled> scale(const PoolName& pool, std::size_t workers) override {
     const auto found = named(pool);
     if (!found) return found.error();
