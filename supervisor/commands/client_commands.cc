@@ -1,7 +1,6 @@
 #include "supervisor/commands/client_commands.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>

@@ -52,6 +52,7 @@ void ControlConnection::answer_next() {
     if (const auto since = std::exchange(replay_since_, std::nullopt)) {
       history_.for_each_since(*since, [this](const std::string& event) { send(event); });
     }
+    send(std::exchange(held_events_, {}));
   }
   go_on();
 }
@@ -71,6 +72,12 @@ void ControlConnection::reload_ended(std::uint64_t round, const ReloadVerdict& v
   if (over() || !awaited_ || awaited_->round > round) return;
   send(reload_answer(std::exchange(awaited_, std::nullopt)->id, verdict));
   go_on();
+}
+
+void ControlConnection::send_event(std::string_view line) {
+  if (!answer_) return send(line);
+  if (held_events_.size() >= kMaxOutput) return close();
+  held_events_.append(line);
 }
 
 void ControlConnection::refuse_long_line() {

@@ -33,8 +33,9 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
 
   /// The client gets events.
   [[nodiscard]] bool subscribed() const { return subscribed_ && !over(); }
-  /// Sends the line of an event.
-  void send_event(std::string_view line) { send(line); }
+  /// Sends the line of an event. While an answer is made it waits for its end: the figures of an answer are
+  /// those of the moment at which it was begun, so what comes before it in the stream is in them.
+  void send_event(std::string_view line);
   /// Answers a request that awaits this round or an earlier one.
   void reload_ended(std::uint64_t round, const ReloadVerdict& verdict);
   /// Closed by either side. To be destroyed, but not inside its own callback.
@@ -73,6 +74,7 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
   RequestLines input_;
   std::optional<Answer> answer_;  ///< what is left of it to be made
   std::string answered_;          ///< its pieces so far
+  std::string held_events_;       ///< come after it
   std::string output_;
   bool subscribed_ = false;
   bool finishing_ = false;

@@ -2,6 +2,7 @@
 #include "supervisor/control_server/control_socket.h"
 
 #include <doctest/doctest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 
 #include "supervisor/system/clock.h"
 #include "tests/app/parts.h"
+#include "tests/support/eventually.h"
 #include "tests/support/sockets.h"
 
 namespace prefork {
@@ -33,15 +35,59 @@ class SlowStatus final : public NoOperations {
   mutable int asked = 0;
 };
 
+/// A supervisor whose status is made in many pieces.
+class LongStatus final : public NoOperations {
+ public:
+  [[nodiscard]] SupervisorStatus status() const override {
+    asked = true;
+    SupervisorStatus status;
+    status.pools.emplace_back();
+    status.pools.back().workers.resize(kWorkersAtATime * 20);
+    return status;
+  }
+  mutable bool asked = false;
+};
+
+ListenAddress abstract_address() {
+  ListenAddress address;
+  address.kind = ListenAddress::Kind::kUnixAbstract;
+  address.path = "supervisor-control-test-" + std::to_string(::getpid());
+  return address;
+}
+
+TEST_CASE("FAULTS 158: an event that comes while a status is made follows it: its figures are older") {
+  Loop loop;
+  Log log{2};
+  LongStatus operations;
+  ControlSocket control(loop, log, operations);
+  auto listening = ListenSocket::open(abstract_address());
+  REQUIRE(listening.ok());
+  const Fd client = connect_to(listening.value());
+  send_all(client,
+           "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"subscribe\"}\n"
+           "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"status\"}\n");
+  control.listen(std::move(listening).value());
+  while (!operations.asked) loop.run_once();
+  control.publish(control_event::PoolRecovered{"web"});
+
+  std::string text;
+  const auto at = [&text](const char* part) { return text.find(part); };
+  eventually("both have come", [&] {
+    loop.run_once();
+    char some[65536];
+    const ssize_t got = ::recv(client.get(), some, sizeof(some), MSG_DONTWAIT);
+    if (got > 0) text.append(some, static_cast<std::size_t>(got));
+    return at("pool_recovered") != std::string::npos && at("\"id\":2") != std::string::npos;
+  });
+  CHECK(at("\"id\":2") < at("pool_recovered"));
+}
+
 TEST_CASE("FAULTS 161: the answers for many clients of the control socket are made in turn") {
   Loop loop;
   Log log{2};
   SlowStatus operations;
   ControlSocket control(loop, log, operations);
-  ListenAddress address;
-  address.kind = ListenAddress::Kind::kUnixAbstract;
-  address.path = "supervisor-control-test-" + std::to_string(::getpid());
-  auto listening = ListenSocket::open(address);
+  auto listening = ListenSocket::open(abstract_address());
   REQUIRE(listening.ok());
   std::vector<Fd> clients;
   const auto connect = [&] {
