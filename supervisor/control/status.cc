@@ -26,10 +26,10 @@ char score(const WorkerStatusLine& worker) {
 }
 
 /// In a summary: what is unusual.
-const char* remark(RolloutOutcome outcome) {
-  switch (outcome) {
+const char* remark(const PoolSummary& pool) {
+  switch (pool.rollout) {
     case RolloutOutcome::kOnTrial: return ", rollout on trial";
-    case RolloutOutcome::kFailed: return ", rollout failed";
+    case RolloutOutcome::kFailed: return pool.failed_in_force ? ", rollout failed" : "";
     case RolloutOutcome::kStarting:
     case RolloutOutcome::kTookOver:
     case RolloutOutcome::kAbandoned: break;
@@ -51,7 +51,7 @@ std::string summary(const std::vector<PoolSummary>& pools) {
   std::vector<std::string> parts;
   for (const PoolSummary& pool : pools) {
     parts.push_back(fmt::format("{}: {} of {} workers ready, {} busy, {} queued{}", pool.name, pool.ready,
-                                pool.target, pool.busy, pool.queued, remark(pool.rollout)));
+                                pool.target, pool.busy, pool.queued, remark(pool)));
   }
   return joined(parts, "; ");
 }

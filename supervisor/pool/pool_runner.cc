@@ -191,15 +191,16 @@ PoolStatus PoolRunner::status() const {
   PoolStatus status = status_of(config_, pool_, listeners_.configured(), processes_);
   status.rollout = rollout_.verdict();
   if (status.rollout.since) status.rollout_ago = current_time() - *status.rollout.since;
+  if (rollout_.is_taken_back(pool_.lifecycle().rollout().generation()))
+    status.rollout.text += "; the configuration was changed back since then";
   return status;
 }
 
 PoolSummary PoolRunner::summary() const {
   PoolSummary summary = summary_of(config_, pool_);
-  const RolloutVerdict& last = rollout_.verdict();
-  summary.rollout = last.outcome;
-  const bool serves = last.generation == pool_.lifecycle().rollout().generation();
-  summary.failed_in_force = rollout_.old_one_serves() || (last.outcome == RolloutOutcome::kFailed && serves);
+  summary.rollout = rollout_.verdict().outcome;
+  summary.failed_in_force = summary.rollout == RolloutOutcome::kFailed &&
+                            !rollout_.is_taken_back(pool_.lifecycle().rollout().generation());
   return summary;
 }
 

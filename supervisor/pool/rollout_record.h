@@ -22,6 +22,11 @@ class RolloutRecord {
   /// started from.
   [[nodiscard]] bool old_one_serves() const { return old_one_serves_; }
   [[nodiscard]] const RolloutVerdict& verdict() const { return verdict_; }
+  /// The last rollout has failed, and its configuration is not in force any more. `serving`: the generation
+  /// that serves.
+  [[nodiscard]] bool is_taken_back(Generation serving) const {
+    return verdict_.outcome == RolloutOutcome::kFailed && verdict_.generation != serving && !old_one_serves_;
+  }
 
   // For an upgrade in place. `lifecycle` tells what is known where the program before kept no record.
   void adopt(const RolloutVerdict& verdict, bool old_one_serves, const Lifecycle& lifecycle);

@@ -160,7 +160,10 @@ TEST_CASE(
   CHECK(
       contains(command(supervisor, {"restart"}).output, "; for another version change the file and reload"));
   supervisor.rewrite_config(good_pool);
+  const std::string taken_back = "; the configuration was changed back since then\n";
+  CHECK_FALSE(contains(command(supervisor, {"health"}).output, taken_back));
   REQUIRE(command(supervisor, {"reload"}).status == 0);
+  CHECK(contains(command(supervisor, {"health"}).output, taken_back));
   CHECK(command(supervisor, {"restart"}).output == "pool main: workers are replaced\n");
 }
 

@@ -158,6 +158,8 @@ TEST_CASE("the summary tells of a rollout that is on trial or has failed") {
   web.rollout = RolloutOutcome::kOnTrial;
   CHECK(summary({web}) == "web: 2 of 2 workers ready, 0 busy, 0 queued, rollout on trial");
   web.rollout = RolloutOutcome::kFailed;
+  CHECK(summary({web}) == "web: 2 of 2 workers ready, 0 busy, 0 queued");  // taken back
+  web.failed_in_force = true;
   CHECK(summary({web}) == "web: 2 of 2 workers ready, 0 busy, 0 queued, rollout failed");
   web.rollout = RolloutOutcome::kTookOver;
   CHECK(summary({web}) == "web: 2 of 2 workers ready, 0 busy, 0 queued");
