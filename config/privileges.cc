@@ -1,22 +1,18 @@
 #include "config/privileges.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
 
+#include "config/permission_bits.h"
 #include "config/schema_words.h"
 
 namespace prefork {
 namespace {
 
-/// By owner, group and mode; ignores access control lists.
-bool may_write(const struct stat& info, const Identity& identity) {
-  if (info.st_uid == identity.uid) return (info.st_mode & S_IWUSR) != 0;
-  const bool member = info.st_gid == identity.gid || std::find(identity.groups.begin(), identity.groups.end(),
-                                                               info.st_gid) != identity.groups.end();
-  return (info.st_mode & (member ? S_IWGRP : S_IWOTH)) != 0;
-}
+bool may_write(const struct stat& info, const Identity& identity) { return permitted(info, identity, W_OK); }
 
 /// What this user could change so that another program runs: the file itself, or its entry in the directory.
 std::optional<std::string> changeable(const std::string& program, const Identity& identity) {

@@ -1,6 +1,6 @@
-// Tells what the user of the present process cannot reach: what root checks, others may not be able to use.
-// `supervisor check` asks as each of the users that matter, and a start as the user that it will become, each
-// in a process of its own.
+// Tells what a user cannot reach: what root checks, others may not be able to use. The process asks for the
+// user that it has, in a child of another user if need be (system/as_user.h). For a user that it cannot
+// become, it looks at modes. app/pool_reach.h asks for all pools.
 #pragma once
 
 #include <string>
@@ -10,10 +10,17 @@
 
 namespace prefork {
 
-/// Why this user cannot run the pool's program in the pool's directory. One line each, with file and place.
+/// Why the user cannot run the pool's program in the pool's directory. One line each, with file and place.
+/// `by_modes`: null is the user of the present process. Any other user is refused only what modes deny for
+/// sure: a file system that has access control lists must say that there is none.
 [[nodiscard]] std::vector<std::string> start_faults(const Config& config, const PoolConfig& pool,
-                                                    const std::string& file);
-/// Why this user cannot read the file again and check what it names: then a reload is refused.
+                                                    const std::string& file,
+                                                    const Identity* by_modes = nullptr);
+/// Why this user, which the supervisor becomes, cannot read the file again and check what it names: then a
+/// reload is refused. And why it cannot open the log file again.
 [[nodiscard]] std::vector<std::string> reload_faults(const Config& config, const std::string& file);
+/// Why this user, which the supervisor is, cannot open the log file again: lines stay in a file that was
+/// renamed.
+[[nodiscard]] std::vector<std::string> log_file_faults(const Config& config, const std::string& file);
 
 }  // namespace prefork

@@ -1,9 +1,6 @@
 #include "supervisor/check.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <iterator>
 #include <set>
 #include <utility>
@@ -11,16 +8,12 @@
 
 #include "config/control_path.h"
 #include "config/key_place.h"
-#include "config/privileges.h"
-#include "config/reach.h"
 #include "config/schema_words.h"
-#include "config/warnings.h"
 #include "supervisor/app/confinement.h"
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/commands/command_line.h"
 #include "supervisor/commands/running_listeners.h"
 #include "supervisor/listen/bind_check.h"
-#include "supervisor/system/as_user.h"
 #include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/read_filter.h"
 
@@ -31,32 +24,6 @@ using Lines = std::vector<std::string>;
 
 void append(Lines& lines, Lines more) {
   lines.insert(lines.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
-/// As each pool's user: whether it reaches its program and its directory.
-Lines unreachable(const Config& config, const std::string& file, Lines& warnings) {
-  Lines mistakes;
-  for (const PoolConfig& pool : config.pools) {
-    if (!pool.process.identity) continue;
-    auto faults = lines_as(*pool.process.identity, [&] { return start_faults(config, pool, file); });
-    if (faults) {
-      append(mistakes, std::move(faults).value());
-    } else {
-      warnings.push_back(file + ": pool " + pool.name +
-                         ": what its user reaches is not checked: " + faults.error().message());
-    }
-  }
-  return mistakes;
-}
-
-/// What the present user, as whom the supervisor and these workers would run, does not reach.
-Lines unreachable_by_this_user(const Config& config, const std::string& file) {
-  Lines mistakes;
-  for (const PoolConfig& pool : config.pools) {
-    if (!pool.process.identity || pool.process.identity->uid == ::geteuid())
-      append(mistakes, start_faults(config, pool, file));
-  }
-  return mistakes;
 }
 
 using Running = std::optional<std::set<std::string>>;
@@ -95,26 +62,6 @@ Lines bind_faults(const Config& config, const std::string& file) {
   return warnings;
 }
 
-/// The warnings of a file that is right.
-Lines warnings_of(const Config& config, const std::string& file) {
-  const bool as_root = ::geteuid() == 0;
-  Lines warnings = setting_warnings(config, file);
-  append(warnings, privilege_warnings(config, file, as_root));
-  if (as_root && every_pool_has_user(config)) {
-    auto faults = lines_as(own_identity(config, file), [&] { return reload_faults(config, file); });
-    append(warnings,
-           faults ? std::move(faults).value()
-                  : Lines{file + ": whether it can be reloaded is not checked: " + faults.error().message()});
-  }
-  append(warnings, bind_faults(config, file));
-  return warnings;
-}
-
-int print_mistakes(const Lines& mistakes) {
-  for (const std::string& mistake : mistakes) print_error(mistake);
-  return kUsageOrConfig;
-}
-
 }  // namespace
 
 std::optional<Config> load_or_print(const std::string& file, const CommandSearch& search) {
@@ -125,17 +72,21 @@ std::optional<Config> load_or_print(const std::string& file, const CommandSearch
   return std::nullopt;
 }
 
+int print_mistakes(const std::vector<std::string>& mistakes) {
+  for (const std::string& mistake : mistakes) print_error(mistake);
+  return kUsageOrConfig;
+}
+
 int check_file(const std::string& file, const CommandSearch& search, CommandOutput& output) {
   const auto config = load_or_print(file, search);
   if (!config) return kUsageOrConfig;
   (void)raise_descriptor_limit();
   if (auto fits = check_descriptor_budget(*config, descriptor_limit()); !fits)
     return print_mistakes({file + ": " + fits.error().message()});
-  Lines warnings;
-  const Lines mistakes =
-      ::geteuid() == 0 ? unreachable(*config, file, warnings) : unreachable_by_this_user(*config, file);
-  if (!mistakes.empty()) return print_mistakes(mistakes);
-  append(warnings, warnings_of(*config, file));
+  StartAnswers answers = ask_at_start(*config, file);
+  if (!answers.mistakes.empty()) return print_mistakes(answers.mistakes);
+  Lines warnings = std::move(answers.warnings);
+  append(warnings, bind_faults(*config, file));
   if (config->seccomp.value_or(false)) {
     // Only installing the filter shows whether the kernel allows it. This process reads nothing more.
     if (auto denied = deny_reading_from(choose_first_client(*config, descriptor_limit())); !denied) {
@@ -143,8 +94,7 @@ int check_file(const std::string& file, const CommandSearch& search, CommandOutp
                              denied.error().message() + "; set it to false, or leave it out"});
     }
   }
-  for (const std::string& warning : warnings)
-    (void)std::fprintf(stderr, "supervisor: warning: %s\n", warning.c_str());
+  for (const std::string& warning : warnings) print_warning(warning);
   output.print_line(file + ": fine");
   return kFine;
 }

@@ -14,6 +14,9 @@ namespace prefork {
 /// The configuration; nothing after its mistakes have been printed.
 [[nodiscard]] std::optional<Config> load_or_print(const std::string& file, const CommandSearch& search);
 
+/// Prints them, and returns the exit status of a configuration that is refused.
+int print_mistakes(const std::vector<std::string>& mistakes);
+
 /// Prints mistakes and warnings to stderr; returns the exit status.
 [[nodiscard]] int check_file(const std::string& file, const CommandSearch& search, CommandOutput& output);
 

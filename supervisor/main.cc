@@ -60,6 +60,7 @@ int run(const std::string& file, const std::string& program) {
   const auto config = load_or_print(file, command_search());
   if (!config) return kUsageOrConfig;
   const StartAnswers answers = ask_at_start(*config, file);
+  if (!answers.mistakes.empty()) return print_mistakes(answers.mistakes);
 
   Log log(STDERR_FILENO);
   log.set_level(config->log_level);

@@ -6,11 +6,13 @@
 
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 #include <utility>
 #include <variant>
 
 #include "config/load.h"
 #include "config/privileges.h"
+#include "config/reach.h"
 #include "config/warnings.h"
 #include "supervisor/core/snapshot_reader.h"
 #include "supervisor/core/snapshot_writer.h"
@@ -40,15 +42,15 @@ Result<T> read_sealed(const Fd& file) {
   return value;
 }
 
-std::vector<std::string> warnings_about(const Config& config, const ConfigRequest& request) {
-  std::vector<std::string> warnings = privilege_warnings(config, request.file, request.as_root);
-  for (std::string& warning : setting_warnings(config, request.file)) warnings.push_back(std::move(warning));
-  return warnings;
+void add_warnings(const Config& config, const ConfigRequest& request, std::vector<std::string>& warnings) {
+  for (auto lines : {privilege_warnings(config, request.file, request.as_root),
+                     setting_warnings(config, request.file), log_file_faults(config, request.file)})
+    std::move(lines.begin(), lines.end(), std::back_inserter(warnings));
 }
 
 }  // namespace
 
-ConfigAnswer read_config(const ConfigRequest& request, const Machine::Speak& speak) {
+ConfigAnswer read_config(const ConfigRequest& request, const Machine::Speak& speak, AskForUser how) {
   const TextInForce in_force{request.text_in_force, &request.answers_in_force, /*examined=*/true};
   const ConfigInForce known = read_in_force(in_force, request.file, request.search);
   Machine machine(request.search);
@@ -61,8 +63,12 @@ ConfigAnswer read_config(const ConfigRequest& request, const Machine::Speak& spe
     return answer;
   }
   Config& config = std::get<Config>(loaded);
-  machine.about_to_ask("", "the modes of the programs");
-  answer.warnings = warnings_about(config, request);
+  machine.about_to_ask("", "programs, directories and the log file, for the users that need them");
+  PoolReach reach = pool_reach(config, request.file, how);
+  answer.mistakes = std::move(reach.mistakes);
+  if (!answer.mistakes.empty()) return answer;
+  answer.warnings = std::move(reach.warnings);
+  add_warnings(config, request, answer.warnings);
   answer.answers = answers_in(config);
   answer.text = std::move(config.text);
   return answer;
@@ -90,7 +96,7 @@ int answer_config_request() {
     (void)std::printf("%s%s\n", std::string(kQuestion).c_str(), asked.message().c_str());
     (void)std::fflush(stdout);
   };
-  const ConfigAnswer answer = read_config(request.value(), speak);
+  const ConfigAnswer answer = read_config(request.value(), speak, AskForUser::kInChild);
   if (auto sealed = seal_state_in(answer_file, to_snapshot(answer).cbor); !sealed)
     return (void)std::printf("%s\n", sealed.error().message().c_str()), 1;
   return 0;

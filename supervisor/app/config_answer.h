@@ -13,6 +13,7 @@
 #include "config/machine.h"
 #include "proto/fd.h"
 #include "proto/result.h"
+#include "supervisor/app/pool_reach.h"
 
 namespace prefork {
 
@@ -47,8 +48,10 @@ struct ConfigAnswer {
   }
 };
 
-/// Reads and checks the file, and asks the machine what the file needs. May wait.
-[[nodiscard]] ConfigAnswer read_config(const ConfigRequest& request, const Machine::Speak& speak);
+/// Reads and checks the file, and asks the machine what the file needs. May wait. `how`: kInChild in a
+/// process that does nothing else.
+[[nodiscard]] ConfigAnswer read_config(const ConfigRequest& request, const Machine::Speak& speak,
+                                       AskForUser how);
 
 [[nodiscard]] Result<Fd> seal_request(const ConfigRequest& request);
 /// The end of the child is not the end of its answer: it may be cut off, damaged or too long.

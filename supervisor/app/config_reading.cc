@@ -36,7 +36,7 @@ void ConfigReading::start(ConfigRequest request) {
   if (started) return;
   log_.warn("the supervisor itself reads the configuration, and all waits while a name is not answered: {}",
             started.error().message());
-  owner_.config_read(read_config(request_, {}));
+  owner_.config_read(read_config(request_, {}, AskForUser::kByModes));
 }
 
 Result<void> ConfigReading::start_child() {

@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <iterator>
 #include <utility>
 
 #include "config/privileges.h"
 #include "config/reach.h"
 #include "config/warnings.h"
 #include "supervisor/app/descriptor_budget.h"
+#include "supervisor/app/pool_reach.h"
 #include "supervisor/system/as_user.h"
 #include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/give_up_root.h"
@@ -22,16 +24,21 @@ Identity own_identity(const Config& config, const std::string& config_file) {
 
 StartAnswers ask_at_start(const Config& config, const std::string& config_file) {
   StartAnswers answers;
+  const auto warn = [&answers](std::vector<std::string> lines) {
+    std::move(lines.begin(), lines.end(), std::back_inserter(answers.warnings));
+  };
   const bool as_root = can_change_user(0);
-  answers.warnings = privilege_warnings(config, config_file, as_root);
-  for (std::string& warning : setting_warnings(config, config_file))
-    answers.warnings.push_back(std::move(warning));
+  PoolReach reach = pool_reach(config, config_file, AskForUser::kInChild);
+  answers.mistakes = std::move(reach.mistakes);
+  warn(std::move(reach.warnings));
+  warn(setting_warnings(config, config_file));
+  warn(privilege_warnings(config, config_file, as_root));
   if (as_root && every_pool_has_user(config)) {
     answers.become = own_identity(config, config_file);
     auto faults = lines_as(answers.become, [&] { return reload_faults(config, config_file); });
-    // Without an answer nothing is warned of: giving up root then fails, too, and says why.
-    for (std::string& fault : faults ? faults.value() : std::vector<std::string>())
-      answers.warnings.push_back(std::move(fault));
+    warn(faults ? std::move(faults).value()
+                : std::vector<std::string>{config_file + ": whether it can be reloaded is not checked: " +
+                                           faults.error().message()});
   }
   return answers;
 }

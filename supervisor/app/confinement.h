@@ -20,6 +20,7 @@ namespace prefork {
 /// What a start asks the machine beside the configuration. Asked before signals have handlers: a user
 /// database or a disk may not answer, and a signal is to end the process meanwhile.
 struct StartAnswers {
+  std::vector<std::string> mistakes;  ///< the configuration is refused
   std::vector<std::string> warnings;
   Identity become = {};  ///< the supervisor's identity if it gives up root
 };

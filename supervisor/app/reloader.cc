@@ -56,6 +56,7 @@ ReloadVerdict Reloader::reload(const Result<ConfigAnswer>& answer) {
   ReloadVerdict verdict;
   auto applied = answer ? apply_answer(answer.value(), verdict) : Result<void>(answer.error());
   verdict.applied = applied.ok();
+  if (applied) verdict.warnings = answer.value().warnings;
   if (!applied) {
     if (verdict.mistakes.empty()) verdict.mistakes.push_back(applied.error().message());
     parts_.log.error("reload refused, nothing has changed: {}", applied.error().message());

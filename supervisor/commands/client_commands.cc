@@ -83,6 +83,8 @@ int reload_now(ControlClient& client, CommandOutput& output) {
   if (!result) return print_refusal(result.error().message());
   for (const Json& change : result.value().value("changes", Json::array()))
     output.print_line(change.get<std::string>());
+  for (const Json& warning : result.value().value("warnings", Json::array()))
+    print_warning(warning.get<std::string>());
   if (result.value().value("applied", false)) return kFine;
   for (const Json& mistake : result.value().value("mistakes", Json::array()))
     print_error(mistake.get<std::string>());

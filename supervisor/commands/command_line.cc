@@ -259,4 +259,6 @@ void print_error(const std::string& message) {
   (void)std::fprintf(stderr, "supervisor: %s\n", message.c_str());
 }
 
+void print_warning(const std::string& message) { print_error("warning: " + message); }
+
 }  // namespace prefork

@@ -53,5 +53,7 @@ struct CommandLine {
 
 /// Prints "supervisor: message" to stderr.
 void print_error(const std::string& message);
+/// Prints "supervisor: warning: message" to stderr.
+void print_warning(const std::string& message);
 
 }  // namespace prefork

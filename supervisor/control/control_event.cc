@@ -83,7 +83,8 @@ Json fields(const control_event::Reloaded& event) {
   return {{"event", "reload"},
           {"applied", event.verdict.applied},
           {"changes", event.verdict.changes},
-          {"mistakes", event.verdict.mistakes}};
+          {"mistakes", event.verdict.mistakes},
+          {"warnings", event.verdict.warnings}};
 }
 
 Json fields(const control_event::SaturationChanged& event) {

@@ -20,8 +20,9 @@ namespace prefork {
 /// The result of a reload.
 struct ReloadVerdict {
   bool applied = false;
-  std::vector<std::string> changes;   ///< applied: a line for each pool
-  std::vector<std::string> mistakes;  ///< not applied: a line for each mistake
+  std::vector<std::string> changes;        ///< applied: a line for each pool
+  std::vector<std::string> mistakes;       ///< not applied: a line for each mistake
+  std::vector<std::string> warnings = {};  ///< applied: a line for each
 };
 
 namespace control_event {

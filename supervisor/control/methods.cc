@@ -46,8 +46,10 @@ Outcome status(const Parameters& wanted, Operations& operations, Caller& /*calle
 }
 
 Json verdict_as_result(const ReloadVerdict& verdict) {
-  return Json::object(
-      {{"applied", verdict.applied}, {"changes", verdict.changes}, {"mistakes", verdict.mistakes}});
+  return Json::object({{"applied", verdict.applied},
+                       {"changes", verdict.changes},
+                       {"mistakes", verdict.mistakes},
+                       {"warnings", verdict.warnings}});
 }
 
 Outcome reload(const Parameters& /*wanted*/, Operations& operations, Caller& /*caller*/) {

@@ -50,7 +50,9 @@ struct Reloading : public Parts {
     write(text);
     return reload();
   }
-  [[nodiscard]] ReloadVerdict reload() { return reloader.reload(read_config(reloader.request(), {})); }
+  [[nodiscard]] ReloadVerdict reload() {
+    return reloader.reload(read_config(reloader.request(), {}, AskForUser::kByModes));
+  }
   [[nodiscard]] Texts present() const {
     Texts names;
     for (const auto& each : pools.present()) names.push_back(each->config().name);

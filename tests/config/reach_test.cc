@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <grp.h>
@@ -108,6 +109,44 @@ TEST_CASE("FAULTS 148: so is the interpreter of a script") {
   place.open("app/interpreter", 0700);
   CHECK(place.start().find("app/worker\": its interpreter \"" + place.directory.at("app/interpreter") +
                            "\": ") != std::string::npos);
+}
+
+TEST_CASE("FAULTS 184: modes tell the same for a user that the process cannot become") {
+  const Place place;
+  const Identity stranger{4711, 4711, {4712}};
+  const auto faults = [&](const Identity& user) {
+    std::string text;
+    for (const std::string& line : start_faults(place.config, place.config.pools.front(), "pool.json", &user))
+      text += line + '\n';
+    return text;
+  };
+  CHECK(faults(stranger).empty());
+  place.open("app/data", 0700);
+  CHECK(faults(stranger) == "pool.json: /directory: the pool's user \"4711\" cannot run in \"" +
+                                place.directory.at("app/data") + "\": " + place.directory.at("app/data") +
+                                ": Permission denied; let the user enter it (chmod o+x)\n");
+  CHECK(faults(Identity{::geteuid(), 4711, {}}).empty());
+  CHECK(faults(Identity{0, 0, {}}).empty());
+  place.open("app/data", 0710);
+  CHECK(faults(Identity{4711, 4711, {::getegid()}}).empty());
+  CHECK(faults(Identity{4711, ::getegid(), {}}).empty());
+  place.open("app/data", 0707);
+  CHECK_FALSE(faults(Identity{4711, ::getegid(), {}}).empty());
+}
+
+TEST_CASE("FAULTS 184: what a list adds to the modes is not known, and refuses nothing") {
+  const Place place;
+  place.open("app/data", 0700);
+  // Version 2; owner rwx, user 4711 rwx, group ---, mask rwx, others ---.
+  const std::string list(
+      "\2\0\0\0\1\0\7\0\xff\xff\xff\xff\2\0\7\0\x67\x12\0\0\4\0\0\0\xff\xff\xff\xff"
+      "\x10\0\7\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff",
+      44);
+  if (::setxattr(place.directory.at("app/data").c_str(), "system.posix_acl_access", list.data(), list.size(),
+                 0) < 0)
+    return;  // this file system has no lists
+  const Identity stranger{4711, 4711, {}};
+  CHECK(start_faults(place.config, place.config.pools.front(), "pool.json", &stranger).empty());
 }
 
 TEST_CASE("FAULTS 149: a file, a program or a way to a directory that a reload cannot read is named") {

@@ -41,10 +41,11 @@ TEST_CASE("an event has a number, the time, a name, its pool and its worker") {
   CHECK(params(control_event::RolloutStaged{"web", failed, 2, "exited with status 1"})["stage"] == "failed");
   CHECK(params(control_event::PoolFailed{"web", 4, milliseconds(1600)})["next_attempt_ms"] == 1600.0);
   CHECK(params(control_event::PoolRecovered{"web"})["event"] == "pool_recovered");
-  const json reload = params(control_event::Reloaded{{false, {}, {"a", "b"}}});
+  const json reload = params(control_event::Reloaded{{false, {}, {"a", "b"}, {"c"}}});
   CHECK(reload["applied"] == false);
   CHECK(reload["changes"] == json::array());
   CHECK(reload["mistakes"] == json({"a", "b"}));
+  CHECK(reload["warnings"] == json::array({"c"}));
 }
 
 TEST_CASE("the event of a death has the whole death record") {

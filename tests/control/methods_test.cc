@@ -104,12 +104,13 @@ TEST_CASE("a reload is answered when its round has ended, to the request with it
   Recorder recorder;
   CHECK(recorder.ask(R"({"jsonrpc": "2.0", "id": "x\u0001", "method": "reload"})").empty());
   CHECK(recorder.calls() == std::vector<std::string>{"reload", R"(await 3 for "x\u0001")"});
-  const std::string line = reload_answer(R"("x\u0001")", {false, {}, {"pool.json: /hold: no"}});
+  const std::string line = reload_answer(R"("x\u0001")", {false, {}, {"pool.json: /hold: no"}, {"w"}});
   REQUIRE(line.ends_with('\n'));
   const json whole = json::parse(line);
   CHECK(whole["id"] == "x\x01");
   CHECK(whole["result"]["applied"] == false);
   CHECK(whole["result"]["mistakes"] == json({"pool.json: /hold: no"}));
+  CHECK(whole["result"]["warnings"] == json::array({"w"}));
 }
 
 TEST_CASE("a reload that cannot begin is answered at once, and one without an id not at all") {
