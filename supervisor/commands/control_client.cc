@@ -45,8 +45,7 @@ Result<void> send_all(const Fd& socket, std::string_view text) {
 
 ControlClient::ControlClient(Fd socket, std::chrono::seconds patience)
     : socket_(std::move(socket)), patience_(patience) {
-  set_patience(SO_RCVTIMEO, patience);
-  set_patience(SO_SNDTIMEO, patience);
+  set_patience(SO_SNDTIMEO, patience);  // for connect(2), too
 }
 
 Result<ControlClient> ControlClient::connect(const std::string& path, std::chrono::seconds patience) {
@@ -73,12 +72,25 @@ Error ControlClient::lost(const Error& error) {
                error.code};
 }
 
-void ControlClient::set_patience(int which, std::chrono::seconds patience) {
-  const timeval limit{.tv_sec = patience.count(), .tv_usec = 0};
+void ControlClient::set_patience(int which, std::chrono::microseconds patience) const {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(patience);
+  const timeval limit{.tv_sec = seconds.count(), .tv_usec = (patience - seconds).count()};
   (void)::setsockopt(socket_.get(), SOL_SOCKET, which, &limit, sizeof(limit));
 }
 
-Result<std::string> ControlClient::read_line() {
+ssize_t ControlClient::receive_until(Deadline deadline, std::span<char> into) const {
+  if (deadline != Deadline::max()) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::microseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return errno = EAGAIN, -1;
+    set_patience(SO_RCVTIMEO, left);
+  } else {
+    set_patience(SO_RCVTIMEO, std::chrono::seconds(0));
+  }
+  return ::recv(socket_.get(), into.data(), into.size(), 0);
+}
+
+Result<std::string> ControlClient::read_line(Deadline deadline) {
   std::array<char, 65536> buffer;
   std::size_t searched = 0;
   late_ = false;
@@ -89,8 +101,9 @@ Result<std::string> ControlClient::read_line() {
       input_.erase(0, end + 1);
       return line;
     }
+    if (input_.size() > kMaxAnswer) return Error{"the supervisor's answer is too long"};
     searched = input_.size();
-    const ssize_t received = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    const ssize_t received = receive_until(deadline, buffer);
     if (received < 0 && errno == EINTR) continue;
     if (received < 0 && errno == EAGAIN) {
       late_ = true;
@@ -103,7 +116,6 @@ Result<std::string> ControlClient::read_line() {
 }
 
 Result<Json> ControlClient::call(const std::string& method, const Json& parameters) {
-  set_patience(SO_RCVTIMEO, patience_);  // next_event() has none
   const auto asked = ask(method, parameters);
   const auto reply = read_reply();
   // After a refusal the connection may be closed before the request is sent; the reason can still be read.
@@ -122,8 +134,9 @@ Result<Json> ControlClient::answer() {
 }
 
 Result<Json> ControlClient::read_reply() {
+  const Deadline deadline = std::chrono::steady_clock::now() + patience_;
   for (;;) {
-    const auto line = read_line();
+    const auto line = read_line(deadline);
     if (!line) return line.error();
     Json reply = Json::parse(line.value(), nullptr, /*allow_exceptions=*/false);
     if (!reply.is_object()) return Error{kNoReply};
@@ -132,9 +145,8 @@ Result<Json> ControlClient::read_reply() {
 }
 
 std::optional<Json> ControlClient::next_event() {
-  set_patience(SO_RCVTIMEO, std::chrono::seconds(0));
   for (;;) {
-    const auto line = read_line();
+    const auto line = read_line(Deadline::max());
     if (!line) return std::nullopt;
     const Json event = Json::parse(line.value(), nullptr, /*allow_exceptions=*/false);
     if (event.is_object() && event.contains("method") && event.contains("params")) return event["params"];

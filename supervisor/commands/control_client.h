@@ -5,9 +5,11 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "proto/fd.h"
@@ -18,8 +20,10 @@ namespace prefork {
 class ControlClient {
  public:
   static constexpr std::chrono::seconds kPatience{60};
+  /// Maximum size of an answer or an event, in bytes. The status of thousands of workers has a few MiB.
+  static constexpr std::size_t kMaxAnswer = std::size_t{64} << 20;
 
-  /// `patience`: the maximum time for connecting, for sending and for an answer, each.
+  /// `patience`: the maximum time for connecting, for sending and for an answer as a whole, each.
   [[nodiscard]] static Result<ControlClient> connect(const std::string& path,
                                                      std::chrono::seconds patience = kPatience);
   /// The error of connect() says that no supervisor listens there, and not only that it cannot be reached.
@@ -44,11 +48,15 @@ class ControlClient {
 
  private:
   ControlClient(Fd socket, std::chrono::seconds patience);
-  /// The next answer, unparsed; events before it are dropped.
+  using Deadline = std::chrono::steady_clock::time_point;
+
+  /// The next answer; events before it are dropped.
   [[nodiscard]] Result<nlohmann::ordered_json> read_reply();
   /// Without its newline.
-  [[nodiscard]] Result<std::string> read_line();
-  void set_patience(int which, std::chrono::seconds patience);
+  [[nodiscard]] Result<std::string> read_line(Deadline deadline);
+  /// As recv(2), with EAGAIN at the deadline.
+  [[nodiscard]] ssize_t receive_until(Deadline deadline, std::span<char> into) const;
+  void set_patience(int which, std::chrono::microseconds patience) const;
 
   Fd socket_;
   std::chrono::seconds patience_;
