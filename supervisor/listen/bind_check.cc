@@ -25,14 +25,15 @@ constexpr const char* kInUse = "another process listens there, or at an address 
 
 std::string reason(int error) { return std::error_code(error, std::system_category()).message(); }
 
+/// `address` has one socket. Its name was resolved when the file was read.
 std::optional<BindFault> tcp_fault(const ListenAddress& address) {
   addrinfo wanted{};
-  wanted.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  wanted.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
   wanted.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  const char* host = address.host.empty() ? "::" : address.host.c_str();
-  // A host that cannot be resolved was reported before.
-  if (::getaddrinfo(host, std::to_string(address.port).c_str(), &wanted, &found) != 0) return std::nullopt;
+  const std::string host = address.host.empty() ? "::" : numeric_host(address);
+  if (::getaddrinfo(host.c_str(), std::to_string(address.port).c_str(), &wanted, &found) != 0)
+    return std::nullopt;
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
   const Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return std::nullopt;  // without IPv6 the supervisor takes IPv4 alone
@@ -49,6 +50,18 @@ std::optional<BindFault> tcp_fault(const ListenAddress& address) {
     case EACCES: return BindFault{"this user may not; ports below 1024 need root or CAP_NET_BIND_SERVICE"};
     default: return BindFault{reason(errno)};
   }
+}
+
+/// The first of its sockets that is in the way; names the numeric address where a name has several.
+std::optional<BindFault> host_fault(const ListenAddress& address) {
+  const auto sockets = one_per_socket(address);
+  for (const ListenAddress& socket : sockets) {
+    auto fault = tcp_fault(socket);
+    if (!fault) continue;
+    if (sockets.size() > 1) fault->text = numeric_host(socket) + ": " + fault->text;
+    return fault;
+  }
+  return std::nullopt;
 }
 
 /// Whether a process listens at this name of a unix socket, as /proc/net/unix writes it. A connection that a
@@ -68,29 +81,29 @@ bool is_listening(const std::string& name) {
 std::optional<BindFault> path_fault(const std::string& path) {
   const std::string directory = path.substr(0, path.rfind('/') + 1);
   struct stat status {};
-  if (::stat(directory.c_str(), &status) < 0) {
-    const int error = errno;
-    const char* advice = error == ENOENT ? "; create the directory, for nothing else does" : "";
-    return BindFault{directory + ": " + reason(error) + advice};
-  }
+  if (::stat(directory.c_str(), &status) < 0) return BindFault{directory_fault(path, errno)};
   const bool exists = ::lstat(path.c_str(), &status) == 0;
   if (exists && !S_ISSOCK(status.st_mode)) {
     return BindFault{
         "there is something else at that path, which is not a socket; remove it or choose another path"};
   }
   if (exists && is_listening(path)) return BindFault{"another process listens there", true};
-  if (::access(directory.c_str(), W_OK | X_OK) < 0) {
-    const int error = errno;
-    return BindFault{directory + ": " + reason(error) + "; this user may not create a file there"};
-  }
+  if (::access(directory.c_str(), W_OK | X_OK) < 0) return BindFault{directory_fault(path, errno)};
   return std::nullopt;
 }
 
 }  // namespace
 
+std::string directory_fault(const std::string& path, int error) {
+  const std::string fault = path.substr(0, path.rfind('/') + 1) + ": " + reason(error);
+  if (error == ENOENT) return fault + "; create the directory, for nothing else does";
+  if (error == EACCES || error == EROFS) return fault + "; this user may not create a file there";
+  return fault;
+}
+
 std::optional<BindFault> bind_fault(const ListenAddress& address) {
   switch (address.kind) {
-    case ListenAddress::Kind::kTcp: return tcp_fault(address);
+    case ListenAddress::Kind::kTcp: return host_fault(address);
     case ListenAddress::Kind::kUnixPath: return path_fault(address.path);
     case ListenAddress::Kind::kUnixAbstract:
       if (is_listening('@' + address.path)) return BindFault{"another process listens there", true};

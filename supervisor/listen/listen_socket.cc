@@ -20,6 +20,7 @@
 #include <variant>
 
 #include "proto/passing.h"
+#include "supervisor/listen/bind_check.h"
 #include "supervisor/listen/stale_socket.h"
 #include "supervisor/system/tcp_listener.h"
 
@@ -36,6 +37,9 @@ Error bind_error(const ListenAddress& address, int error) {
   if (error == EACCES && address.kind == ListenAddress::Kind::kTcp && address.port < 1024) {
     return listen_error(address, error, "ports below 1024 need root or CAP_NET_BIND_SERVICE");
   }
+  const bool no_file = error == ENOENT || error == ENOTDIR || error == EACCES || error == EROFS;
+  if (address.kind == ListenAddress::Kind::kUnixPath && no_file)
+    return Error{"listen " + address.text() + ": " + directory_fault(address.path, error)};
   if (error == EADDRINUSE)
     return listen_error(address, error, "something else listens there, or on an address that overlaps");
   if (error == EADDRNOTAVAIL)

@@ -177,6 +177,14 @@ TEST_CASE("a unix socket that cannot be given to its owner leaves no file behind
   }
 }
 
+TEST_CASE("FAULTS 188: when the directory of a unix socket is missing, it is named") {
+  const TempDirectory directory;
+  const std::string path = directory.at("missing/pool.sock");
+  CHECK(refusal("unix:" + path) ==
+        "listen unix:" + path + ": " + directory.at("missing/") +
+            ": No such file or directory; create the directory, for nothing else does");
+}
+
 /// A file of another user's, and a symbolic link to it: what a directory's owner puts where the socket was.
 class Victim {
  public:
