@@ -4,11 +4,32 @@
 #include <system_error>
 
 namespace prefork {
+namespace {
+
+/// Where ".." leads in this directory: for a symbolic link, to the parent of what it leads to.
+std::filesystem::path parent_of(const std::filesystem::path& directory) {
+  std::error_code error;
+  const auto up = directory / "..";
+  if (std::filesystem::equivalent(directory.parent_path(), up, error)) return directory.parent_path();
+  const auto real = std::filesystem::canonical(up, error);
+  return error ? up : real;
+}
+
+}  // namespace
 
 std::string absolute_path(const std::string& file) {
   std::error_code error;
-  const auto path = std::filesystem::absolute(file, error);
-  return error ? file : path.lexically_normal().string();
+  const auto whole = std::filesystem::absolute(file, error);
+  if (error) return file;
+  std::filesystem::path path;
+  for (const auto& part : whole) {
+    if (part == "..") {
+      path = parent_of(path);
+    } else if (!part.empty() && part != ".") {
+      path /= part;
+    }
+  }
+  return path.string();
 }
 
 std::string directory_of(const std::string& file) {

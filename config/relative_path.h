@@ -1,12 +1,14 @@
 // Paths in a file are relative to the directory of that file, wherever the supervisor or a command was
-// started. Symbolic links are not followed: the directory is the one in the name that was given.
+// started. Symbolic links are not followed: the directory is the one in the name that was given. Only a ".."
+// after a link leads where it does for the kernel.
 #pragma once
 
 #include <string>
 
 namespace prefork {
 
-/// The absolute path of `file`. It stays relative when there is no current directory.
+/// The absolute path of `file`, without "." and "..", unless their directory is missing. It stays relative
+/// when there is no current directory.
 [[nodiscard]] std::string absolute_path(const std::string& file);
 /// The directory of `file`, as an absolute path.
 [[nodiscard]] std::string directory_of(const std::string& file);

@@ -70,6 +70,25 @@ TEST_CASE("relative paths begin in the directory of the file, from wherever it i
   check("../pool.json");
 }
 
+TEST_CASE("FAULTS 187: a link and \"..\" in the name of the file lead where they lead for the kernel") {
+  const TempDirectory directory;
+  fs::create_directories(directory.at("release/config"));
+  fs::create_symlink(directory.at("release/config"), directory.at("link"));
+  fs::create_directories(directory.at("bin"));
+  (void)directory.file("pool.json", R"({"listen": "unix:wrong", "command": ["true"]})");
+  const std::string file =
+      directory.file("release/pool.json", R"({"listen": "unix:right", "command": ["true"]})");
+  const CurrentDirectory inside(directory.path());
+  CHECK(absolute_path("link/../pool.json") == file);
+  CHECK(loaded("link/../pool.json").pools[0].listen[0].text() == "unix:" + directory.at("release/right"));
+  // A link that leads elsewhere later stays in the path.
+  CHECK(absolute_path("bin/../link/./pool.json") == directory.at("link/pool.json"));
+  CHECK(absolute_path("link/sub/../pool.json") == directory.at("link/sub/../pool.json"));
+  fs::create_directories(directory.at("link/sub"));
+  CHECK(absolute_path("link/sub/../pool.json") == directory.at("link/pool.json"));
+  CHECK(absolute_path("/..//pool.json") == "/pool.json");
+}
+
 TEST_CASE("two relative paths of one socket are the same place") {
   CHECK(mistake(R"({"listen": ["unix:run/a", "unix:./run/a"], "command": ["true"]})") ==
         R"(pool.json: /listen/1: "unix:./run/a" is not allowed: /listen/0 listens there already)");
