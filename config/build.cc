@@ -191,7 +191,14 @@ void read_log_file(const Document& log, const Surroundings& surroundings, FileKe
   const std::string* path = find_string(log, "file");
   if (path == nullptr || path->empty()) return;
   keys.log_file = in_directory(*path, surroundings.directory);
-  if (surroundings.machine != nullptr) check_log_file(keys.log_file, *surroundings.machine, problems);
+  if (surroundings.machine == nullptr) return;
+  if (*path == "-" || *path == "stderr" || *path == "stdout") {
+    problems.add("/log/file", in_quotes(*path) +
+                                  " is not allowed: it would be a file of that name; leave log.file " +
+                                  "out, and the log is standard error");
+    return;
+  }
+  check_log_file(keys.log_file, *surroundings.machine, problems);
 }
 
 void read_file_keys(const Document& document, const Surroundings& surroundings, FileKeys& keys,
@@ -209,6 +216,7 @@ void read_file_keys(const Document& document, const Surroundings& surroundings, 
   if (const Document* seccomp = find_key(document, "seccomp"); seccomp != nullptr && seccomp->is_boolean())
     keys.seccomp = seccomp->get<bool>();
   keys.control = read_control_path(document, surroundings.directory, problems);
+  if (surroundings.machine != nullptr) refuse_control_address(document, problems);
 }
 
 /// Workers with the supervisor's own user could stop it, and use up the kernel's limits of that user.

@@ -27,6 +27,18 @@ std::string read_control_path(const Document& document, const std::string& direc
   return "";
 }
 
+void refuse_control_address(const Document& document, Problems& problems) {
+  const std::string* path = find_string(document, "control");
+  if (path == nullptr || problems.about("/control")) return;
+  const bool number = path->find_first_not_of("0123456789") == std::string::npos;
+  const bool address = path->find('/') == std::string::npos && (number || parse_listen_address(*path));
+  if (!address && path->find("://") == std::string::npos) return;
+  problems.add("/control",
+               in_quotes(*path) +
+                   " is not allowed: the control socket is a file and has no address; write its path, such "
+                   "as \"/run/shop.sock\"");
+}
+
 Result<std::string> control_path_of(const std::string& file) {
   const auto text = read_config_file(file);
   if (!text) return Error{file + ": " + text.error().message()};

@@ -16,7 +16,11 @@ namespace prefork {
 [[nodiscard]] std::string read_control_path(const Document& document, const std::string& directory,
                                             Problems& problems);
 
-/// The same from a file whose other keys may be wrong or missing. The error is one line for a person.
+/// Refuses what would be the name of a file, but is meant as an address of TCP or as a port. Only in a new
+/// file: a supervisor may run with such a path.
+void refuse_control_address(const Document& document, Problems& problems);
+
+/// The same path from a file whose other keys may be wrong or missing. The error is one line for a person.
 [[nodiscard]] Result<std::string> control_path_of(const std::string& file);
 
 /// The socket at this path as an address to listen at; only its owner may connect.

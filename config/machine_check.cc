@@ -94,6 +94,11 @@ std::optional<std::uint32_t> ask_for_group(const ListenAddress& address, const s
   return number;
 }
 
+/// What to do in place of a log file that stands for the standard error or for no log.
+std::string instead_of(const std::string& path) {
+  return path.starts_with("/dev/") ? "; leave log.file out, and redirect standard error" : "";
+}
+
 }  // namespace
 
 void check_command(PoolConfig& pool, const std::string& pointer, const std::string& directory,
@@ -123,8 +128,13 @@ void check_log_file(const std::string& path, const Machine& machine, Problems& p
   machine.about_to_ask(kPointer, "the file " + path_in_quotes(path));
   struct stat info = {};
   if (::lstat(path.c_str(), &info) == 0) {
+    struct stat own {};
+    const bool is_own =
+        ::stat(problems.file().c_str(), &own) == 0 && own.st_dev == info.st_dev && own.st_ino == info.st_ino;
+    const std::string not_allowed = path_in_quotes(path) + " is not allowed: ";
+    if (is_own) problems.add(kPointer, not_allowed + "it is this configuration itself; name another file");
     if (!S_ISREG(info.st_mode))
-      problems.add(kPointer, path_in_quotes(path) + " is not allowed: it is not a regular file");
+      problems.add(kPointer, not_allowed + "it is not a regular file" + instead_of(path));
     return;
   }
   // A directory that this user cannot search may have been opened by root.

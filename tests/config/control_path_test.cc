@@ -45,6 +45,20 @@ TEST_CASE("a file without a control socket and a missing file have different mes
   CHECK(refusal(directory.at("missing.json")).ends_with("No such file or directory"));
 }
 
+TEST_CASE("what is meant as an address is refused as the path of the control socket") {
+  for (const char* text :
+       {"127.0.0.1:9000", ":9000", "9000", "localhost:9000", "[::1]:9000", "http://localhost:9000"}) {
+    CHECK(
+        mistake(pool_with(R"("control": ")" + std::string(text) + "\"")) ==
+        R"(pool.json: /control: ")" + std::string(text) +
+            R"(" is not allowed: the control socket is a file and has no address; write its path, such as )" +
+            R"("/run/shop.sock")");
+  }
+  for (const char* text : {"./127.0.0.1:9000", "shop", "run/9000"})
+    CHECK(parsed(pool_with(R"("control": ")" + std::string(text) + "\""))
+              .control.ends_with(std::string(text).substr(1)));
+}
+
 TEST_CASE("only its owner may connect to the control socket") {
   const ListenAddress address = control_address("/run/shop.sock");
   CHECK(address.text() == "unix:/run/shop.sock");

@@ -106,10 +106,33 @@ TEST_CASE(
         R"(pool.json: /log/file: "/nonexistent": No such file or directory)");
   CHECK(mistake(log_file("/etc/passwd/web.log")) ==
         R"(pool.json: /log/file: "/etc/passwd" is not a directory)");
-  CHECK(mistake(log_file("/dev/stdout")) ==
-        R"(pool.json: /log/file: "/dev/stdout" is not allowed: it is not a regular file)");
+  CHECK(
+      mistake(log_file("/dev/stdout")) ==
+      R"(pool.json: /log/file: "/dev/stdout" is not allowed: it is not a regular file; leave log.file out, )"
+      "and redirect standard error");
+  CHECK(mistake(log_file("/")) == R"(pool.json: /log/file: "/" is not allowed: it is not a regular file)");
+  for (const char* word : {"-", "stderr", "stdout"}) {
+    CHECK(mistake(log_file(word)) ==
+          R"(pool.json: /log/file: ")" + std::string(word) +
+              R"(" is not allowed: it would be a file of that name; leave log.file )" +
+              "out, and the log is standard error");
+  }
+  CHECK(parsed(log_file("./-")).log_file.ends_with("/-"));
   CHECK(mistake(log_file(R"(a\u0000b)")) ==
         R"(pool.json: /log/file: "a\u0000b" is not allowed: it contains a NUL byte)");
+}
+
+TEST_CASE("FAULTS 186: the configuration itself is refused as the log file, by any name") {
+  const TempDirectory directory;
+  const std::string file = directory.file("pool.json", pool_with(R"("log": {"file": "other.json"})"));
+  CHECK(std::holds_alternative<Config>(load_config(file, system_programs())));
+  std::filesystem::remove(directory.at("other.json"));
+  std::filesystem::create_hard_link(file, directory.at("other.json"));
+  const auto result = load_config(file, system_programs());
+  REQUIRE(std::holds_alternative<ConfigProblems>(result));
+  CHECK(std::get<ConfigProblems>(result).front().message() ==
+        file + ": /log/file: \"" + directory.at("other.json") +
+            "\" is not allowed: it is this configuration itself; name another file");
 }
 
 TEST_CASE("a relative program is found in the pool's directory") {
