@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "config/limit_check.h"
 #include "config/load.h"
 #include "config/privileges.h"
 #include "config/reach.h"
@@ -66,6 +67,8 @@ ConfigAnswer read_config(const ConfigRequest& request, const Machine::Speak& spe
   machine.about_to_ask("", "programs, directories and the log file, for the users that need them");
   PoolReach reach = pool_reach(config, request.file, how);
   answer.mistakes = std::move(reach.mistakes);
+  for (std::string& fault : limit_faults(config, request.file, {request.as_root, request.higher_limits}))
+    answer.mistakes.push_back(std::move(fault));
   if (!answer.mistakes.empty()) return answer;
   answer.warnings = std::move(reach.warnings);
   add_warnings(config, request, answer.warnings);

@@ -21,15 +21,17 @@ struct ConfigRequest {
   pid_t supervisor = 0;  ///< whose child answers; 0: an earlier version has not noted it
   std::string file;
   CommandSearch search;
-  bool as_root = false;   ///< for warnings: workers can run as any user
-  bool ask_known = true;  ///< as in Machine
+  bool as_root = false;       ///< for warnings: workers can run as any user
+  bool higher_limits = true;  ///< workers can have limits above the hard ones of this process
+  bool ask_known = true;      ///< as in Machine
   std::string text_in_force;
   MachineAnswers answers_in_force;
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("supervisor", self.supervisor), visit("file", self.file), visit("search", self.search);
-    visit("as_root", self.as_root), visit("ask_known", self.ask_known);
+    visit("as_root", self.as_root), visit("higher_limits", self.higher_limits);
+    visit("ask_known", self.ask_known);
     visit("text_in_force", self.text_in_force), visit("answers_in_force", self.answers_in_force);
   }
 };

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "config/limit_check.h"
 #include "config/privileges.h"
 #include "config/reach.h"
 #include "config/warnings.h"
@@ -30,6 +31,8 @@ StartAnswers ask_at_start(const Config& config, const std::string& config_file) 
   const bool as_root = can_change_user(0);
   PoolReach reach = pool_reach(config, config_file, AskForUser::kInChild);
   answers.mistakes = std::move(reach.mistakes);
+  for (std::string& fault : limit_faults(config, config_file, rights_of(0)))
+    answers.mistakes.push_back(std::move(fault));
   warn(std::move(reach.warnings));
   warn(setting_warnings(config, config_file));
   warn(privilege_warnings(config, config_file, as_root));

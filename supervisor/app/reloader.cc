@@ -44,7 +44,9 @@ ConfigRequest Reloader::request() const {
   ConfigRequest request;
   request.file = source_.file;
   request.search = source_.search;
-  request.as_root = can_change_user(parts_.spawner.pid());
+  const StarterRights rights = rights_of(parts_.spawner.pid());
+  request.as_root = rights.any_user;
+  request.higher_limits = rights.higher_limits;
   request.text_in_force = text_;
   request.answers_in_force.supervisor_identity = keys_.supervisor_identity;
   for (const auto& pool : parts_.pools.present())

@@ -10,6 +10,11 @@
 namespace prefork {
 namespace {
 
+using CapabilitySet = std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)>;
+
+/// By capget(2), not /proc: that may hide the processes of other users (hidepid). Null: denied.
+CapabilitySet capabilities_of(pid_t process) { return {cap_get_pid(process), cap_free}; }
+
 bool has(cap_t set, cap_value_t capability) {
   cap_flag_value_t value = CAP_CLEAR;
   return cap_get_flag(set, capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
@@ -18,11 +23,15 @@ bool has(cap_t set, cap_value_t capability) {
 }  // namespace
 
 bool can_change_user(pid_t process) {
-  // capget(2), not /proc: that may hide the processes of other users (hidepid).
-  const std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)> set(cap_get_pid(process), cap_free);
+  const CapabilitySet set = capabilities_of(process);
   // Denied: what is not known refuses nothing. The spawner itself says what it cannot do.
   if (!set) return process != 0 || ::geteuid() == 0;
   return has(set.get(), CAP_SETUID) && has(set.get(), CAP_SETGID);
+}
+
+StarterRights rights_of(pid_t process) {
+  const CapabilitySet set = capabilities_of(process);
+  return {can_change_user(process), !set || has(set.get(), CAP_SYS_RESOURCE)};
 }
 
 Result<void> check_users(const Config& config, pid_t spawner) {

@@ -1,15 +1,20 @@
-// Which users the supervisor's workers can run as: what the spawner's capabilities allow.
+// Which users the supervisor's workers can run as, and what else the spawner's capabilities allow.
 #pragma once
 
 #include <sys/types.h>
 
 #include "config/config.h"
+#include "config/limit_check.h"
 #include "proto/result.h"
 
 namespace prefork {
 
 /// Whether that process can start others as any user; 0 is this process.
 [[nodiscard]] bool can_change_user(pid_t process);
+
+/// What that process may do for the workers that it starts; 0 is this process. An unknown right counts as
+/// there.
+[[nodiscard]] StarterRights rights_of(pid_t process);
 
 /// Refuses users that workers cannot run as: the spawner cannot start them, or they would be the supervisor's
 /// own user when it has given up root.

@@ -1,8 +1,10 @@
 // Users and privileges: the users of workers, and a supervisor that gives up root. Without root there is
 // nothing to give up, and most of these have nothing to prove.
 #include <doctest/doctest.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -13,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <fstream>
 #include <functional>
 #include <sstream>
@@ -21,6 +24,8 @@
 
 #include "tests/e2e/deaths.h"
 #include "tests/support/client.h"
+#include "tests/support/command.h"
+#include "tests/support/contains.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
@@ -203,9 +208,61 @@ TEST_CASE("FAULTS 64: workers have a higher oom_score_adj than the supervisor") 
 TEST_CASE(
     "FAULTS 29: a start that a limit prevents is told with step and reason, and tried again with delays") {
   if (!is_root()) return;
-  SupervisorUnderTest supervisor(PoolText{.more = R"("limits": {"nofile": "unlimited"})"});
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  const std::string most = std::to_string(limit.rlim_max);
+  SupervisorUnderTest supervisor(PoolText{.more = R"("limits": {"nofile": )" + most + "}"}.text(),
+                                 {.in_child = [] { (void)::prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE); }});
+  const pid_t worker = supervisor.wait_for_idle(1).pids().at(0);
+  // Lowered behind its back, as an operator may do with prlimit(1).
+  --limit.rlim_cur, --limit.rlim_max;
+  for (const pid_t spawner : supervisor.status().spawners)
+    REQUIRE(::prlimit(spawner, RLIMIT_NOFILE, &limit, nullptr) == 0);
+  REQUIRE(::kill(worker, SIGKILL) == 0);
   wait_for_failed_start(supervisor, "set the limit nofile: Operation not permitted");
   CHECK(supervisor.wait_for_event("pool_failed").number("failures") == 1);
+}
+
+TEST_CASE(
+    "FAULTS 189: a limit that no worker can have is refused by check, a start and a reload, in the same "
+    "words") {
+  if (!is_root()) return;
+  const rlimit here{500, 500};
+  std::string limit;
+  std::string why;
+  SUBCASE("above the kernel's maximum") {
+    std::uint64_t most = 0;
+    std::ifstream("/proc/sys/fs/nr_open") >> most;
+    limit = std::to_string(most + 1);
+    why = limit + " is not allowed: no process may have more than " + std::to_string(most) + " here; ";
+  }
+  SUBCASE("above the hard limit, without the right to raise it") {
+    limit = "501";
+    why = "501 is not allowed: the hard limit here is 500, and raising it needs CAP_SYS_RESOURCE; ";
+  }
+  const auto text = [](const std::string& nofile) {
+    return PoolText{.command = {"/bin/sleep", "60"},
+                    .more = R"("queue": {"max": 10}, "limits": {"nofile": )" + nofile + "}"}
+        .text();
+  };
+  const auto limited = [&] {
+    (void)::prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE);
+    if (::setrlimit(RLIMIT_NOFILE, &here) < 0) ::_exit(125);
+  };
+  SupervisorUnderTest supervisor(text("499"), {.in_child = limited});
+  const std::string line = supervisor.config_file() + ": /limits/nofile: " + why;
+  supervisor.rewrite_config(text(limit));
+  const CommandResult reload = run_supervisor({"reload", "-c", supervisor.config_file()});
+  CHECK(reload.status == 1);
+  CHECK(contains(reload.errors, "supervisor: " + line));
+  for (const std::string check : {" -t", ""}) {
+    SupervisorUnderTest refused(text(limit),
+                                {.await_start = false,
+                                 .in_child = limited,
+                                 .before = {"/bin/sh", "-c", "exec \"$0\"" + check + " \"$@\""}});
+    CHECK(refused.await_exit() == 2);
+    CHECK(contains(refused.log(), "supervisor: " + refused.config_file() + ": /limits/nofile: " + why));
+  }
 }
 
 TEST_CASE("workers that run as root are warned of") {
