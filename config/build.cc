@@ -151,7 +151,9 @@ void check_restart(const Document& object, const PoolConfig& pool, const std::st
   const std::string* text = find_string(section(object, "restart"), key);
   problems.add(child_pointer(child_pointer(pointer, "restart"), key),
                in_quotes(text == nullptr ? "" : *text) +
-                   " is not allowed: backoff_min must not be longer than backoff_max");
+                   " is not allowed: backoff_min must not be longer than backoff_max, and they are " +
+                   std::to_string(pool.restart.backoff_min.count()) + " and " +
+                   std::to_string(pool.restart.backoff_max.count()) + " ms");
 }
 
 PoolConfig build_pool(const Document& object, const std::string& name, const std::string& pointer,
@@ -224,7 +226,8 @@ void check_supervisor_user(const Config& config, Problems& problems) {
   for (const PoolConfig& pool : config.pools) {
     const auto& workers = pool.process.identity;
     if (!workers || !config.supervisor_identity || workers->uid != config.supervisor_identity->uid) continue;
-    problems.add("/supervisor_user", "is not allowed to be the user of workers, as it is of pool " +
+    problems.add("/supervisor_user", in_quotes(config.supervisor_user) +
+                                         " is not allowed: it is the user of the workers of pool " +
                                          pool.name + "; name another user");
     return;
   }

@@ -79,9 +79,12 @@ std::optional<WorkerUser> find_worker_user(const std::string& user, const std::s
   } else if (found) {
     gid = found->gid;
   }
-  if (!found) problems.add(at_user, in_quotes(user) + " is not allowed: there is no such user");
+  if (!found)
+    problems.add(at_user,
+                 in_quotes(user) + " is not allowed: there is no such user; create it, or correct the name");
   if (!group.empty() && !gid)
-    problems.add(at_group, in_quotes(group) + " is not allowed: there is no such group");
+    problems.add(at_group, in_quotes(group) +
+                               " is not allowed: there is no such group; create it, or correct the name");
   if (found && found->uid == 0) {
     problems.add(at_user, in_quotes(user) + " is not allowed: it is root; workers of root need no \"user\"");
     return std::nullopt;
@@ -106,7 +109,8 @@ std::optional<Identity> find_supervisor_identity(const std::string& user, const 
   machine.about_to_ask(pointer, "the user " + in_quotes(user));
   const auto found = find_user(user);
   if (!found) {
-    problems.add(pointer, in_quotes(user) + " is not allowed: there is no such user");
+    problems.add(pointer,
+                 in_quotes(user) + " is not allowed: there is no such user; create it, or correct the name");
   } else if (found->uid == 0) {
     problems.add(pointer,
                  in_quotes(user) + " is not allowed: it is root; name another user, or leave the key out");

@@ -27,7 +27,7 @@ std::string amount(std::uint64_t value) {
 std::optional<std::string> limit_fault(const ResourceLimit& limit, bool may_raise) {
   if (const auto most = max_descriptors(); limit.resource == RLIMIT_NOFILE && most && limit.hard > *most) {
     return "no process may have more than " + std::to_string(*most) +
-           " here; set a lower limit, or raise that number first (sysctl fs.nr_open)";
+           " descriptors here; set a lower limit, or raise that number first (sysctl fs.nr_open)";
   }
   rlimit present{};
   const bool known = ::getrlimit(static_cast<__rlimit_resource>(limit.resource), &present) == 0;

@@ -41,8 +41,8 @@ void ListenReader::read_one(const Document& value, const std::string& pointer,
     if (kernel_chooses || !(same_place(place.address, address) || overlap(place.address, address))) continue;
     std::string why = place.pointer + " listens there already";
     if (!same_place(place.address, address))
-      why = "it overlaps " + in_quotes(place.address.text()) + ", " + place.pointer + "; remove one of them";
-    problems_.add(text_pointer, in_quotes(*text) + " is not allowed: " + why);
+      why = "it overlaps " + in_quotes(place.address.text()) + ", " + place.pointer;
+    problems_.add(text_pointer, in_quotes(*text) + " is not allowed: " + why + "; remove one of them");
     return;
   }
   if (machine_ != nullptr) check_listener(address, pointer, *machine_, problems_);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "config/listen_address.h"
 #include "config/program.h"
 #include "config/schema_words.h"
+#include "proto/joined.h"
 
 namespace prefork {
 namespace {
@@ -26,10 +28,21 @@ constexpr std::size_t kMaxStartBytes = std::size_t{60} * 1024;
 void check_directory(const std::string& directory, const std::string& pointer, Problems& problems) {
   struct stat info = {};
   if (::stat(directory.c_str(), &info) != 0) {
-    problems.add(pointer, system_error(path_in_quotes(directory)).message());
+    const bool missing = errno == ENOENT;
+    problems.add(pointer, system_error(path_in_quotes(directory)).message() +
+                              (missing ? "; create the directory, or correct the path" : ""));
   } else if (!S_ISDIR(info.st_mode)) {
-    problems.add(pointer, path_in_quotes(directory) + " is not a directory");
+    problems.add(pointer, path_in_quotes(directory) + " is not a directory; name one");
   }
+}
+
+/// What to say of a program that is not there: perhaps its arguments are written with it.
+std::string as_elements(const std::string& program) {
+  std::istringstream words(program);
+  std::vector<std::string> elements;
+  for (std::string word; words >> word;) elements.push_back(in_quotes(word));
+  if (elements.size() < 2) return "";
+  return "; each argument is an element of its own: [" + joined(elements) + "]";
 }
 
 void check_size(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
@@ -53,7 +66,8 @@ std::vector<std::string> ask_for_host(const ListenAddress& address, const std::s
   addrinfo* found = nullptr;
   const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
   if (failed != 0) {
-    problems.add(pointer, "the host " + in_quotes(host) + " cannot be resolved: " + ::gai_strerror(failed));
+    problems.add(pointer, "the host " + in_quotes(host) + " cannot be resolved: " + ::gai_strerror(failed) +
+                              "; correct it, or write a numeric address");
     return {};
   }
   std::vector<std::string> numeric;
@@ -79,7 +93,8 @@ std::optional<std::uint32_t> ask_for_owner(const ListenAddress& address, const s
   // Safe with one thread: nothing keeps a pointer to the answer.
   const passwd* entry = ::getpwnam(owner.c_str());
   if (entry != nullptr) return entry->pw_uid;
-  problems.add(at_owner, in_quotes(owner) + " is not allowed: there is no such user");
+  problems.add(at_owner,
+               in_quotes(owner) + " is not allowed: there is no such user; create it, or correct the name");
   return {};
 }
 
@@ -90,7 +105,9 @@ std::optional<std::uint32_t> ask_for_group(const ListenAddress& address, const s
   const std::string at_group = child_pointer(pointer, "group");
   machine.about_to_ask(at_group, "the group " + in_quotes(address.group));
   const auto number = group_number(address.group);
-  if (!number) problems.add(at_group, in_quotes(address.group) + " is not allowed: there is no such group");
+  if (!number)
+    problems.add(at_group, in_quotes(address.group) +
+                               " is not allowed: there is no such group; create it, or correct the name");
   return number;
 }
 
@@ -117,7 +134,7 @@ void check_command(PoolConfig& pool, const std::string& pointer, const std::stri
       pool.executable = std::move(found).value();
       pool.pinned = pin_program(pool.executable, pool.directory);
     } else {
-      problems.add(at_program, found.error().what);
+      problems.add(at_program, found.error().what + as_elements(pool.command.front()));
     }
   }
   check_size(pool, pointer, problems);

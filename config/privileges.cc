@@ -26,14 +26,16 @@ std::optional<std::string> changeable(const std::string& program, const Identity
   return only_own_files ? std::nullopt : std::optional(directory);
 }
 
-void add_pool_warnings(const PoolConfig& pool, bool as_root, std::vector<std::string>& warnings) {
+void add_pool_warnings(const PoolConfig& pool, const std::string& file, bool as_root,
+                       std::vector<std::string>& warnings) {
+  const std::string subject = file + ": pool " + pool.name;
   const auto& identity = pool.process.identity;
   if (!identity) {
-    if (as_root) warnings.push_back("pool " + pool.name + ": its workers run as root; give it a \"user\"");
+    if (as_root) warnings.push_back(subject + ": its workers run as root; give it a \"user\"");
     return;
   }
   if (const auto what = changeable(pool.executable, *identity)) {
-    warnings.push_back("pool " + pool.name + ": its user " + json_escaped(pool.process.user) +
+    warnings.push_back(subject + ": its user " + json_escaped(pool.process.user) +
                        " can change what its workers execute: " + json_escaped(*what) +
                        " is writable for it; give it to root, and take that permission away");
   }
@@ -43,10 +45,11 @@ void add_pool_warnings(const PoolConfig& pool, bool as_root, std::vector<std::st
 
 std::vector<std::string> privilege_warnings(const Config& config, const std::string& file, bool as_root) {
   std::vector<std::string> warnings;
-  for (const PoolConfig& pool : config.pools) add_pool_warnings(pool, as_root, warnings);
+  for (const PoolConfig& pool : config.pools) add_pool_warnings(pool, json_escaped(file), as_root, warnings);
   if (config.supervisor_identity && !every_pool_has_user(config)) {
-    warnings.emplace_back(
-        "supervisor_user has no effect while a pool has no \"user\"; give each pool one, or remove it");
+    warnings.push_back(
+        json_escaped(file) +
+        ": /supervisor_user: has no effect while a pool has no \"user\"; give each pool one, or remove it");
   }
   struct stat info {};
   const bool others_write = ::stat(file.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&

@@ -15,6 +15,8 @@
 namespace prefork {
 namespace {
 
+constexpr const char* kMissing = "does not exist; install it, or correct the path";
+
 bool may_execute(const std::string& path) {
   if (::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0) return true;
   // EPERM: a container's rules deny the system call behind it. The older one looks at the real user, which is
@@ -27,12 +29,12 @@ std::optional<std::string> entry_fault(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) {
     const int error = errno;
-    if (error == ENOENT) return "does not exist";
+    if (error == ENOENT) return kMissing;
     return "cannot be examined: " + std::error_code(error, std::system_category()).message();
   }
-  if (S_ISDIR(info.st_mode)) return "is a directory";
-  if (!S_ISREG(info.st_mode)) return "is not a regular file";
-  if (!may_execute(path)) return "is not executable";
+  if (S_ISDIR(info.st_mode)) return "is a directory; name the program in it";
+  if (!S_ISREG(info.st_mode)) return "is not a regular file; name a program";
+  if (!may_execute(path)) return "is not executable; make it so (chmod +x)";
   return std::nullopt;
 }
 
@@ -61,13 +63,16 @@ std::string interpreter_of(std::string_view script) {
 std::optional<std::string> content_fault(const std::string& path) {
   const auto text = first_bytes(path);
   if (!text || text->starts_with("\177ELF")) return std::nullopt;
-  if (text->empty()) return "is empty";
-  if (!text->starts_with("#!")) return "is neither an ELF program nor a script that begins with #!";
+  if (text->empty()) return "is empty; it must be an ELF program, or a script that begins with #!";
+  if (!text->starts_with("#!"))
+    return "is neither an ELF program nor a script that begins with #!; name a program, or add that line";
   const std::string interpreter = interpreter_of(*text);
-  if (interpreter.empty()) return "is a script that names no interpreter after #!";
+  if (interpreter.empty())
+    return "is a script that names no interpreter after #!; write one, such as #!/bin/sh";
   auto fault = entry_fault(interpreter);
   if (!fault) return std::nullopt;
-  if (interpreter.ends_with('\r')) *fault += " (the line ends in a carriage return)";
+  if (interpreter.ends_with('\r'))
+    return "is a script whose first line ends in a carriage return; save it with the line ends of Unix";
   return "is a script whose interpreter " + json_escaped(interpreter) + " " + *fault;
 }
 
@@ -90,12 +95,12 @@ Result<std::string> look_up(const std::string& name, const CommandSearch& search
     const std::string path = (std::filesystem::path(place) / name).lexically_normal().string();
     const auto fault = entry_fault(path);
     if (!fault) return path;
-    if (!reason && *fault != "does not exist") {
+    if (!reason && *fault != kMissing) {
       reason = Error{path_in_quotes(name) + ": " + json_escaped(path) + " " + *fault};
     }
   }
   if (reason) return *reason;
-  return Error{path_in_quotes(name) + " is not found in PATH (" + json_escaped(search.path) +
+  return Error{path_in_quotes(name) + " is not found in PATH (" + path_in_quotes(search.path) +
                ") nor beside the supervisor's own program; write its path"};
 }
 
@@ -103,7 +108,7 @@ Result<std::string> look_up(const std::string& name, const CommandSearch& search
 
 Result<std::string> find_program(const std::string& name, const std::string& directory,
                                  const CommandSearch& search) {
-  if (name.empty()) return Error{"\"\" is not the name of a program"};
+  if (name.empty()) return Error{"\"\" is not the name of a program; write its name or its path"};
   std::string path = name;
   if (name.find('/') == std::string::npos) {
     auto found = look_up(name, search);

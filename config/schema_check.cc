@@ -139,7 +139,7 @@ void Walk::object(const json& node, const Document& value, const std::string& po
                                allowed_text(schema_, node["properties"][key]));
   }
   if (value.size() < node.value("minProperties", std::size_t{0}))
-    problems_.add(pointer, "{} is not allowed: it is empty");
+    problems_.add(pointer, "{} is not allowed: it is empty; it must be " + allowed_text(schema_, node));
   if (value.size() > node.value("maxProperties", kMaxElements)) {
     problems_.add(pointer, "has more than " + node["maxProperties"].dump() + " elements");
   }
@@ -152,8 +152,11 @@ void Walk::member(const json& node, const std::string& key, const Document& chil
   if (node.contains("propertyNames")) {
     const json& names = node["propertyNames"];
     if (key.find('\0') != std::string::npos || !judge_.accepts(names, json(key))) {
+      const std::string near =
+          follow(schema_, names).contains("enum") ? meant_choice(follow(schema_, names), key) : "";
       problems_.add(pointer, "the name " + in_quotes(key) + " is not allowed; it must be " +
-                                 allowed_text(schema_, names));
+                                 allowed_text(schema_, names) +
+                                 (near.empty() ? "" : "; did you mean " + in_quotes(near) + "?"));
     }
   }
   if (node.contains("properties") && node["properties"].contains(key)) {
@@ -168,7 +171,9 @@ void Walk::member(const json& node, const std::string& key, const Document& chil
 void Walk::array(const json& node, const Document& value, const std::string& pointer) {
   const bool too_short = value.size() < node.value("minItems", std::size_t{0});
   const bool too_long = value.size() > node.value("maxItems", kMaxElements);
-  if (too_short) problems_.add(pointer, "[] is not allowed: it is empty");
+  if (too_short)
+    problems_.add(pointer, "[] is not allowed: it is empty; each element must be " +
+                               allowed_text(schema_, node["items"]));
   if (too_long) problems_.add(pointer, "has more than " + node["maxItems"].dump() + " elements");
   for (std::size_t i = 0; i < value.size() && !too_long; ++i) {
     this->value(node["items"], value[i], child_pointer(pointer, i));
@@ -230,6 +235,8 @@ std::string Walk::hint(const json& node, const std::string& key, const std::stri
   if (!place.empty()) return "; it belongs at " + place;
   if (const std::string other = where_known({form_, ""}, key, Naming::kAlias); !other.empty())
     return "; did you mean " + other + "?";
+  constexpr std::size_t kShort = 12;
+  if (known.size() > kShort) return "; \"supervisor schema\" prints all keys";
   return known.empty() ? "" : "; known here: " + joined(known);
 }
 

@@ -124,7 +124,7 @@ void Reloader::apply_pool(const PoolConfig& config, Milliseconds stop_timeout,
                           std::vector<ListenSocket> sockets, Changes& changes) {
   PoolRunner* present = parts_.pools.find(config.name);
   if (present == nullptr) {
-    changes.push_back("pool " + config.name + ": new");
+    changes.push_back("pool " + config.name + ": added");
     parts_.pools.add(config, stop_timeout, std::move(sockets));
     return;
   }

@@ -121,7 +121,7 @@ class Parser {
              kUsageOrConfig;
     }
     if (!(interval_ >= 0.1 && interval_ <= 3600))
-      return print_error("top: --interval: 0.1 to 3600 seconds"), kUsageOrConfig;
+      return print_error("top: --interval must be from 0.1 to 3600 seconds"), kUsageOrConfig;
     line_.interval = std::chrono::milliseconds(std::lround(interval_ * 1000));
     const bool needs_file = line_.command == Command::kRun || line_.command == Command::kCheck;
     if (needs_file && line_.config_file.empty())

@@ -87,7 +87,7 @@ TEST_CASE("a reload adds, changes, removes and reorders pools, and says so") {
   CHECK(verdict.applied);
   CHECK(verdict.mistakes.empty());
   REQUIRE(verdict.changes.size() == 3);
-  CHECK(verdict.changes[0] == "pool api: new");
+  CHECK(verdict.changes[0] == "pool api: added");
   CHECK(verdict.changes[1].starts_with("pool web: reloaded, "));
   CHECK(verdict.changes[2] == "pool old: not in the configuration any more; stopping");
   CHECK(reloading.present() == Texts{"api", "web"});

@@ -39,23 +39,28 @@ TEST_CASE("FAULTS 166: two addresses of which one includes the other are refused
 }
 
 TEST_CASE("two listeners of a pool at the same place are refused") {
-  CHECK(mistake(listening_at(R"(["127.0.0.1:80", "[::1]:80", "127.0.0.1:80"])")) ==
-        R"(pool.json: /listen/2: "127.0.0.1:80" is not allowed: /listen/0 listens there already)");
-  CHECK(mistake(listening_at(R"(["[::1]:80", {"address": "[0::1]:80", "backlog": 5}])")) ==
-        R"(pool.json: /listen/1/address: "[0::1]:80" is not allowed: /listen/0 listens there already)");
+  CHECK(
+      mistake(listening_at(R"(["127.0.0.1:80", "[::1]:80", "127.0.0.1:80"])")) ==
+      R"(pool.json: /listen/2: "127.0.0.1:80" is not allowed: /listen/0 listens there already; remove one of them)");
+  CHECK(
+      mistake(listening_at(R"(["[::1]:80", {"address": "[0::1]:80", "backlog": 5}])")) ==
+      R"(pool.json: /listen/1/address: "[0::1]:80" is not allowed: /listen/0 listens there already; remove one of them)");
 }
 
 TEST_CASE("two pools that listen at the same place are refused") {
-  CHECK(mistake(R"({"pools": {"a": {"listen": "unix:@x", "command": ["true"]},
+  CHECK(
+      mistake(R"({"pools": {"a": {"listen": "unix:@x", "command": ["true"]},
                               "b": {"listen": ["unix:@y", "unix:@x"], "command": ["true"]}}})") ==
-        R"(pool.json: /pools/b/listen/1: "unix:@x" is not allowed: /pools/a/listen listens there already)");
+      R"(pool.json: /pools/b/listen/1: "unix:@x" is not allowed: /pools/a/listen listens there already; remove one of them)");
 }
 
 TEST_CASE("FAULTS 29: an owner or group that does not exist is refused") {
-  CHECK(mistakes(listening_at(
-            R"({"address": "unix:/tmp/x", "owner": "no-such-user", "group": "no-such-group"})")) ==
-        Lines{R"(pool.json: /listen/owner: "no-such-user" is not allowed: there is no such user)",
-              R"(pool.json: /listen/group: "no-such-group" is not allowed: there is no such group)"});
+  CHECK(
+      mistakes(
+          listening_at(R"({"address": "unix:/tmp/x", "owner": "no-such-user", "group": "no-such-group"})")) ==
+      Lines{
+          R"(pool.json: /listen/owner: "no-such-user" is not allowed: there is no such user; create it, or correct the name)",
+          R"(pool.json: /listen/group: "no-such-group" is not allowed: there is no such group; create it, or correct the name)"});
   CHECK(mistakes(listening_at(R"({"address": "unix:/tmp/x", "owner": "root", "group": "4711"})")).empty());
 }
 
@@ -85,10 +90,11 @@ TEST_CASE("attributes that do not fit the kind of listener are refused") {
 }
 
 TEST_CASE("a directory that is missing or is not a directory is refused") {
-  CHECK(mistake(pool_with(R"("directory": "/nonexistent")")) ==
-        R"(pool.json: /directory: "/nonexistent": No such file or directory)");
+  CHECK(
+      mistake(pool_with(R"("directory": "/nonexistent")")) ==
+      R"(pool.json: /directory: "/nonexistent": No such file or directory; create the directory, or correct the path)");
   CHECK(mistake(pool_with(R"("directory": "/etc/passwd")")) ==
-        R"(pool.json: /directory: "/etc/passwd" is not a directory)");
+        R"(pool.json: /directory: "/etc/passwd" is not a directory; name one)");
   CHECK(mistake(pool_with(R"("directory": "")")) ==
         R"(pool.json: /directory: "" is not allowed; it must be the path of a directory)");
 }
@@ -102,10 +108,11 @@ TEST_CASE(
   };
   CHECK(parsed(log_file("a/../web.log")).log_file == (std::filesystem::current_path() / "web.log").string());
   CHECK(parsed(log_file(directory.at("web.log"))).log_file == directory.at("web.log"));
-  CHECK(mistake(log_file("/nonexistent/web.log")) ==
-        R"(pool.json: /log/file: "/nonexistent": No such file or directory)");
+  CHECK(
+      mistake(log_file("/nonexistent/web.log")) ==
+      R"(pool.json: /log/file: "/nonexistent": No such file or directory; create the directory, or correct the path)");
   CHECK(mistake(log_file("/etc/passwd/web.log")) ==
-        R"(pool.json: /log/file: "/etc/passwd" is not a directory)");
+        R"(pool.json: /log/file: "/etc/passwd" is not a directory; name one)");
   CHECK(
       mistake(log_file("/dev/stdout")) ==
       R"(pool.json: /log/file: "/dev/stdout" is not allowed: it is not a regular file; leave log.file out, )"
@@ -147,10 +154,10 @@ TEST_CASE("a relative program is found in the pool's directory") {
 TEST_CASE("the shortest backoff is not longer than the longest") {
   CHECK(
       mistake(pool_with(R"("restart": {"backoff_min": "1m"})")) ==
-      R"(pool.json: /restart/backoff_min: "1m" is not allowed: backoff_min must not be longer than backoff_max)");
+      R"(pool.json: /restart/backoff_min: "1m" is not allowed: backoff_min must not be longer than backoff_max, and they are 60000 and 30000 ms)");
   CHECK(
       mistake(pool_with(R"("restart": {"backoff_max": "50ms"})")) ==
-      R"(pool.json: /restart/backoff_max: "50ms" is not allowed: backoff_min must not be longer than backoff_max)");
+      R"(pool.json: /restart/backoff_max: "50ms" is not allowed: backoff_min must not be longer than backoff_max, and they are 100 and 50 ms)");
 }
 
 TEST_CASE("command and environment fit the message that starts a worker") {

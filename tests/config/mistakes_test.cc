@@ -101,19 +101,25 @@ TEST_CASE("FAULTS 39: a duration has a whole number, a unit and a limit") {
 }
 
 TEST_CASE("FAULTS 39: a missing key is named with its allowed values") {
-  CHECK(mistakes("{}") ==
-        Lines{std::string(R"(pool.json: "listen" is missing; it must be )") + kAddress +
-                  R"(, or an object with an "address", or an array of these)",
-              R"(pool.json: "command" is missing; it must be an array of strings, the program first)"});
-  CHECK(mistake(R"({"listen": ":0"})") ==
-        R"(pool.json: "command" is missing; it must be an array of strings, the program first)");
+  CHECK(
+      mistakes("{}") ==
+      Lines{
+          std::string(R"(pool.json: "listen" is missing; it must be )") + kAddress +
+              R"(, or an object with an "address", or an array of these)",
+          R"(pool.json: "command" is missing; it must be an array of strings, the program first, such as ["supervisor-worker", "http"])"});
+  CHECK(
+      mistake(R"({"listen": ":0"})") ==
+      R"(pool.json: "command" is missing; it must be an array of strings, the program first, such as ["supervisor-worker", "http"])");
   CHECK(mistake(R"({"listen": {"backlog": 5}, "command": ["true"]})") ==
         std::string(R"(pool.json: /listen: "address" is missing; it must be )") + kAddress);
-  CHECK(mistake(R"({"pools": {}})") == "pool.json: /pools: {} is not allowed: it is empty");
+  CHECK(
+      mistake(R"({"pools": {}})") ==
+      R"(pool.json: /pools: {} is not allowed: it is empty; it must be an object that has each pool under its name, such as {"web": {...}})");
   CHECK(mistake(R"({"listen": [], "command": ["true"]})") ==
-        "pool.json: /listen: [] is not allowed: it is empty");
+        std::string("pool.json: /listen: [] is not allowed: it is empty; each element must be ") + kAddress +
+            R"(, or an object with an "address")");
   CHECK(mistake(R"({"listen": ":0", "command": []})") ==
-        "pool.json: /command: [] is not allowed: it is empty");
+        "pool.json: /command: [] is not allowed: it is empty; each element must be a string");
 }
 
 TEST_CASE("FAULTS 39: the message about a value of the wrong type names the right type") {
@@ -127,8 +133,9 @@ TEST_CASE("FAULTS 39: the message about a value of the wrong type names the righ
       "timeout");
   CHECK(mistake(R"({"pools": {"web": 3}})")
             .starts_with("pool.json: /pools/web: 3 is not allowed; it must be an object of "));
-  CHECK(mistake(R"({"listen": ":0", "command": "true"})") ==
-        R"(pool.json: /command: "true" is not allowed; it must be an array of strings, the program first)");
+  CHECK(
+      mistake(R"({"listen": ":0", "command": "true"})") ==
+      R"(pool.json: /command: "true" is not allowed; it must be an array of strings, the program first, such as ["supervisor-worker", "http"])");
   CHECK(mistake(R"({"listen": ":0", "command": ["true", 3]})") ==
         "pool.json: /command/1: 3 is not allowed; it must be a string");
   CHECK(mistake(R"({"listen": [":0", 80], "command": ["true"]})") ==
@@ -180,10 +187,11 @@ TEST_CASE(
   const std::string user(200, 'x');
   CHECK(mistake_in(R"("user": ")" + user + '"') ==
         "pool.json: /user: \"" + user.substr(0, 60) +
-            "\"... (200 bytes) is not allowed: there is no such user");
+            "\"... (200 bytes) is not allowed: there is no such user; create it, or correct the name");
   const std::string path = "/" + std::string(200, 'x');
   CHECK(mistake_in(R"("directory": ")" + path + '"') ==
-        "pool.json: /directory: \"" + path + "\": No such file or directory");
+        "pool.json: /directory: \"" + path +
+            "\": No such file or directory; create the directory, or correct the path");
 }
 
 TEST_CASE("FAULTS 39: what is empty, or a number in quotes, is answered with what to write") {
@@ -206,8 +214,9 @@ TEST_CASE("FAULTS 39: the path of the control socket is that of a file, and no p
   CHECK(mistake_in(path + R"(/a\u0000b")").ends_with("it contains a NUL byte"));
   CHECK(mistake_in(R"("control": 5)")
             .ends_with(R"(is not allowed; it must be the path of a socket, such as "/run/shop.sock")"));
-  CHECK(mistake(R"({"control": "/run/a", "listen": "unix:/run/a", "command": ["true"]})") ==
-        R"(pool.json: /listen: "unix:/run/a" is not allowed: /control listens there already)");
+  CHECK(
+      mistake(R"({"control": "/run/a", "listen": "unix:/run/a", "command": ["true"]})") ==
+      R"(pool.json: /listen: "unix:/run/a" is not allowed: /control listens there already; remove one of them)");
   CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "control": "/a"}}})") ==
         R"(pool.json: /pools/web/control: the key "control" is not known here; it belongs at /control)");
 }
@@ -217,7 +226,7 @@ TEST_CASE("all mistakes of a file are reported, in the order of the file") {
       mistakes(R"({"wokers": 1, "command": [""], "queue": {"max": 0},
                      "listen": ["nowhere", ":x"], "hold": "fast"})") ==
       Lines{R"(pool.json: /wokers: the key "wokers" is not known here; did you mean "workers"?)",
-            R"(pool.json: /command/0: "" is not the name of a program)",
+            R"(pool.json: /command/0: "" is not the name of a program; write its name or its path)",
             "pool.json: /queue/max: 0 is not allowed; it must be an integer from 1 to 1000000",
             R"(pool.json: /listen/0: "nowhere" is not allowed: the port is missing: "host:port" or ":port")",
             R"(pool.json: /listen/1: ":x" is not allowed: the port must be a number from 0 to 65535)",

@@ -66,10 +66,12 @@ TEST_CASE("FAULTS 74: a user has its account; a number without one has what suit
 TEST_CASE("the numbers of users and groups go up to 4294967294") {
   CHECK(process_of(R"("user": "4294967294", "group": "1000000000")").identity ==
         Identity{4294967294, 1000000000, {1000000000}});
-  CHECK(mistake(pool_with(R"("user": "4294967295", "group": "4711")")) ==
-        R"(pool.json: /user: "4294967295" is not allowed: there is no such user)");
-  CHECK(mistake(pool_with(R"("user": "nobody", "group": "4294967295")")) ==
-        R"(pool.json: /group: "4294967295" is not allowed: there is no such group)");
+  CHECK(
+      mistake(pool_with(R"("user": "4294967295", "group": "4711")")) ==
+      R"(pool.json: /user: "4294967295" is not allowed: there is no such user; create it, or correct the name)");
+  CHECK(
+      mistake(pool_with(R"("user": "nobody", "group": "4294967295")")) ==
+      R"(pool.json: /group: "4294967295" is not allowed: there is no such group; create it, or correct the name)");
   CHECK(mistakes(R"({"command": ["true"], "listen": {"address": "unix:/tmp/x.sock", "owner": "4294967294"}})")
             .empty());
 }
@@ -84,15 +86,20 @@ TEST_CASE("the number of a user or group is written with or without quotes") {
 }
 
 TEST_CASE("FAULTS 29: a user or group that does not exist is refused") {
-  CHECK(mistake(pool_with(R"("user": "no-such-user")")) ==
-        R"(pool.json: /user: "no-such-user" is not allowed: there is no such user)");
-  CHECK(mistakes(pool_with(R"("user": "no-such-user", "group": "no-such-group")")) ==
-        Lines{R"(pool.json: /user: "no-such-user" is not allowed: there is no such user)",
-              R"(pool.json: /group: "no-such-group" is not allowed: there is no such group)"});
-  CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "user": "no-such-user"}}})") ==
-        R"(pool.json: /pools/web/user: "no-such-user" is not allowed: there is no such user)");
-  CHECK(mistake(pool_with(R"("supervisor_user": "no-such-user")")) ==
-        R"(pool.json: /supervisor_user: "no-such-user" is not allowed: there is no such user)");
+  CHECK(
+      mistake(pool_with(R"("user": "no-such-user")")) ==
+      R"(pool.json: /user: "no-such-user" is not allowed: there is no such user; create it, or correct the name)");
+  CHECK(
+      mistakes(pool_with(R"("user": "no-such-user", "group": "no-such-group")")) ==
+      Lines{
+          R"(pool.json: /user: "no-such-user" is not allowed: there is no such user; create it, or correct the name)",
+          R"(pool.json: /group: "no-such-group" is not allowed: there is no such group; create it, or correct the name)"});
+  CHECK(
+      mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "user": "no-such-user"}}})") ==
+      R"(pool.json: /pools/web/user: "no-such-user" is not allowed: there is no such user; create it, or correct the name)");
+  CHECK(
+      mistake(pool_with(R"("supervisor_user": "no-such-user")")) ==
+      R"(pool.json: /supervisor_user: "no-such-user" is not allowed: there is no such user; create it, or correct the name)");
 }
 
 TEST_CASE("users that cannot be used are refused") {
@@ -105,10 +112,10 @@ TEST_CASE("users that cannot be used are refused") {
         R"(pool.json: /group: "daemon" is not allowed without a "user" beside it; add one, or remove this)");
   CHECK(mistake(pool_with(R"("user": "987654")")) ==
         R"(pool.json: /user: "987654" has no account, and so no group of its own; set "group", too)");
-  CHECK(mistake(pool_with(R"("user": "nobody", "supervisor_user": "nobody")")) ==
-        "pool.json: /supervisor_user: is not allowed to be the user of workers, as it is of pool main; name "
-        "another "
-        "user");
+  CHECK(
+      mistake(pool_with(R"("user": "nobody", "supervisor_user": "nobody")")) ==
+      R"(pool.json: /supervisor_user: "nobody" is not allowed: it is the user of the workers of pool main; name )"
+      "another user");
 }
 
 TEST_CASE("umask, nice and oom_score_adj are read, and not set without their keys") {
@@ -136,6 +143,7 @@ TEST_CASE("a limit is a number, a size, \"unlimited\", or a soft and a hard one"
 TEST_CASE("FAULTS 39: a limit with a mistake is refused with the reason") {
   CHECK(mistake(pool_with(R"("limits": {"nofile": -1})")) ==
         "pool.json: /limits/nofile: -1 is not allowed; it must be an integer from 0 to 1000000000000");
+  CHECK(mistake(pool_with(R"("limits": {"nofil": 1})")).ends_with(R"("stack"; did you mean "nofile"?)"));
   CHECK(mistake(pool_with(R"("limits": {"as": "2GB"})"))
             .starts_with(R"(pool.json: /limits/as: "2GB" is not allowed; it must be )"));
   CHECK(mistake(pool_with(R"("limits": {"files": 3})"))
@@ -155,7 +163,7 @@ TEST_CASE("workers that run as root, or can change their own program, cause a wa
   const std::string file = directory.file("pool.json", "{}", 0644);
   const std::uint32_t stranger = ::geteuid() + 4711;
   CHECK(privilege_warnings(pool_of(stranger, program), file, false).empty());
-  const std::string start = "pool web: its user them can change what its workers execute: ";
+  const std::string start = file + ": pool web: its user them can change what its workers execute: ";
   CHECK(privilege_warnings(pool_of(::geteuid(), program), file, false) ==
         Lines{start + program + " is writable for it; give it to root, and take that permission away"});
   REQUIRE(::chmod(directory.path().c_str(), 0777) == 0);
@@ -169,8 +177,9 @@ TEST_CASE("workers that run as root, or can change their own program, cause a wa
   as_root.supervisor_identity = Identity{1, 1, {}};
   REQUIRE(::chmod(file.c_str(), 0666) == 0);
   CHECK(privilege_warnings(as_root, file, true) ==
-        Lines{"pool web: its workers run as root; give it a \"user\"",
-              "supervisor_user has no effect while a pool has no \"user\"; give each pool one, or remove it",
+        Lines{file + ": pool web: its workers run as root; give it a \"user\"",
+              file + ": /supervisor_user: has no effect while a pool has no \"user\"; give each pool one, or "
+                     "remove it",
               file + ": others than root can change this file, and with it what root runs; give it to root, "
                      "and take "
                      "that permission away"});

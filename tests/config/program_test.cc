@@ -27,8 +27,8 @@ TEST_CASE("a name without a slash is looked up in PATH, then beside the supervis
   const TempDirectory second;
   const TempDirectory own;
   const CommandSearch search{first.path() + ":" + second.path(), own.path()};
-  CHECK(fault("w", search) == "\"w\" is not found in PATH (" + search.path +
-                                  ") nor beside the supervisor's own program; write its path");
+  CHECK(fault("w", search) == "\"w\" is not found in PATH (\"" + search.path +
+                                  "\") nor beside the supervisor's own program; write its path");
   const std::string beside = own.file("w", kScript, kExecutable);
   CHECK(find_program("w", "", search).value() == beside);
   const std::string in_path = second.file("w", kScript, kExecutable);
@@ -42,7 +42,7 @@ TEST_CASE(
   const TempDirectory second;
   const CommandSearch search{first.path() + "::relative:" + second.path(), ""};
   const std::string useless = first.file("w", kScript, 0644);
-  CHECK(fault("w", search) == "\"w\": " + useless + " is not executable");
+  CHECK(fault("w", search) == "\"w\": " + useless + " is not executable; make it so (chmod +x)");
   const std::string useful = second.file("w", kScript, kExecutable);
   CHECK(find_program("w", "", search).value() == useful);
 }
@@ -55,7 +55,8 @@ TEST_CASE("a path with a slash is relative to the pool's directory, or to the cu
   CHECK(find_program("./bin/../bin/w", directory.path(), {}).value() == program);
   CHECK(find_program(program, "/", {}).value() == program);
   const std::string expected = (std::filesystem::current_path() / "bin/no-such-program").string();
-  CHECK(fault("bin/no-such-program") == "\"bin/no-such-program\": " + expected + " does not exist");
+  CHECK(fault("bin/no-such-program") ==
+        "\"bin/no-such-program\": " + expected + " does not exist; install it, or correct the path");
 }
 
 TEST_CASE(
@@ -83,33 +84,48 @@ TEST_CASE("FAULTS 28: a program that cannot run is refused with the reason") {
   const auto says = [&](const std::string& name, const std::string& what) {
     CHECK(fault(directory.at(name)) == '"' + directory.at(name) + "\" " + what);
   };
-  says("missing", "does not exist");
+  says("missing", "does not exist; install it, or correct the path");
   std::filesystem::create_directory(directory.at("directory"));
-  says("directory", "is a directory");
+  says("directory", "is a directory; name the program in it");
   directory.file("data", "data", 0644);
-  says("data", "is not executable");
+  says("data", "is not executable; make it so (chmod +x)");
   directory.file("empty", "", kExecutable);
-  says("empty", "is empty");
+  says("empty", "is empty; it must be an ELF program, or a script that begins with #!");
   directory.file("text", "echo hello\n", kExecutable);
-  says("text", "is neither an ELF program nor a script that begins with #!");
+  says("text",
+       "is neither an ELF program nor a script that begins with #!; name a program, or add that line");
   directory.file("headless", "#!  \n", kExecutable);
-  says("headless", "is a script that names no interpreter after #!");
+  says("headless", "is a script that names no interpreter after #!; write one, such as #!/bin/sh");
   directory.file("orphan", "#! /no/such/interpreter -x\n", kExecutable);
-  says("orphan", "is a script whose interpreter /no/such/interpreter does not exist");
+  says("orphan",
+       "is a script whose interpreter /no/such/interpreter does not exist; install it, or correct the path");
   directory.file("dos", "#!/bin/sh\r\nexit 0\r\n", kExecutable);
-  says("dos", "is a script whose interpreter /bin/sh\\r does not exist (the line ends in a carriage return)");
+  says("dos", "is a script whose first line ends in a carriage return; save it with the line ends of Unix");
   directory.file("backwards", "#!" + directory.at("data") + "\n", kExecutable);
-  says("backwards", "is a script whose interpreter " + directory.at("data") + " is not executable");
+  says("backwards",
+       "is a script whose interpreter " + directory.at("data") + " is not executable; make it so (chmod +x)");
   says("data/below", "cannot be examined: Not a directory");
   REQUIRE(::mkfifo(directory.at("fifo").c_str(), kExecutable) == 0);
-  says("fifo", "is not a regular file");
+  says("fifo", "is not a regular file; name a program");
+}
+
+TEST_CASE("a long path of searched directories is cut with a sign") {
+  const CommandSearch search{"/first:" + std::string(400, 'x'), ""};
+  CHECK(fault("w", search).find("xxx\"... (407 bytes)) nor beside") != std::string::npos);
+}
+
+TEST_CASE("arguments that stand in one element with the program are told to stand alone") {
+  CHECK(
+      mistake(R"({"listen": "127.0.0.1:0", "command": ["/bin/cat -n  x"]})") ==
+      R"(pool.json: /command/0: "/bin/cat -n  x" does not exist; install it, or correct the path; each argument )"
+      R"(is an element of its own: ["/bin/cat", "-n", "x"])");
 }
 
 TEST_CASE("FAULTS 28: the problem has the pointer of the program's name") {
   CHECK(mistake(R"({"listen": "127.0.0.1:0", "command": ["/etc/passwd"]})") ==
-        R"(pool.json: /command/0: "/etc/passwd" is not executable)");
+        R"(pool.json: /command/0: "/etc/passwd" is not executable; make it so (chmod +x))");
   CHECK(mistake(R"({"pools": {"web": {"listen": "127.0.0.1:0", "command": [""]}}})") ==
-        R"(pool.json: /pools/web/command/0: "" is not the name of a program)");
+        R"(pool.json: /pools/web/command/0: "" is not the name of a program; write its name or its path)");
 }
 
 TEST_SUITE_END();

@@ -90,8 +90,9 @@ TEST_CASE("FAULTS 187: a link and \"..\" in the name of the file lead where they
 }
 
 TEST_CASE("two relative paths of one socket are the same place") {
-  CHECK(mistake(R"({"listen": ["unix:run/a", "unix:./run/a"], "command": ["true"]})") ==
-        R"(pool.json: /listen/1: "unix:./run/a" is not allowed: /listen/0 listens there already)");
+  CHECK(
+      mistake(R"({"listen": ["unix:run/a", "unix:./run/a"], "command": ["true"]})") ==
+      R"(pool.json: /listen/1: "unix:./run/a" is not allowed: /listen/0 listens there already; remove one of them)");
 }
 
 TEST_CASE("a directory that is missing is named with the path where it was looked for") {
@@ -101,7 +102,8 @@ TEST_CASE("a directory that is missing is named with the path where it was looke
   const auto result = load_config(file, system_programs());
   REQUIRE(std::holds_alternative<ConfigProblems>(result));
   CHECK(std::get<ConfigProblems>(result).front().message() ==
-        file + ": /directory: \"" + directory.at("no/such") + "\": No such file or directory");
+        file + ": /directory: \"" + directory.at("no/such") +
+            "\": No such file or directory; create the directory, or correct the path");
 }
 
 TEST_CASE("the length of a socket's path counts with the directory of the file") {

@@ -77,6 +77,7 @@ TEST_CASE("FAULTS 39: a name that other programs give to a key suggests the key"
         R"(pool.json: /recycle/requests: the key "requests" is not known here; did you mean "connections"?)");
   CHECK(mistake(R"({"listen": {"address": ":0", "port": 80}, "command": ["true"]})") ==
         R"(pool.json: /listen/port: the key "port" is not known here; did you mean "address"?)");
+  CHECK(suggested("xyzzy") == "\"supervisor schema\" prints all keys");
   CHECK(suggested("max_requests") == "did you mean /recycle/connections?");
   CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"]}}, "env": {}})") ==
         R"(pool.json: /env: the key "env" is not known here; did you mean /pools/NAME/environment?)");

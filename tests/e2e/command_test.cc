@@ -108,7 +108,14 @@ TEST_CASE("a word that is no command, or no option of one, is told with the near
         "supervisor: pool.json is not expected here; a configuration is named with -c: -c pool.json\n");
   CHECK(mistake({"start"}) == "supervisor: start is not a command; say: supervisor -c FILE\n");
   CHECK(mistake({"help", "reload"}) == "supervisor: help is not a command; say: supervisor --help\n");
-  CHECK(mistake({"status", "-c"}).starts_with("supervisor: status: --config: "));
+  CHECK(mistake({"status", "-c"}) ==
+        "supervisor: status: --config needs a value: --config FILE (supervisor --help tells more)\n");
+  CHECK(mistake({"check", "-c", "a", "-c", "b"}) ==
+        "supervisor: check: --config stands here twice; remove one (supervisor --help tells more)\n");
+  CHECK(mistake({"top", "--interval", "x"}) ==
+        "supervisor: top: --interval: x is not a number (supervisor --help tells more)\n");
+  CHECK(mistake({"scale", "a", "b", "3"}) ==
+        "supervisor: scale: too many arguments; it takes [POOL] N (supervisor --help tells more)\n");
   CHECK(mistake({"scale", "-c", "pool.json"}).starts_with("supervisor: scale: say how many workers"));
 }
 
@@ -147,7 +154,7 @@ TEST_CASE("reload says of another name that another pool takes the place of the 
   const CommandResult renamed = run_supervisor({"reload", "-c", supervisor.config_file()});
   CHECK(renamed.status == 0);
   CHECK(renamed.output ==
-        "supervisor: reloaded, stop_timeout\npool shop: new\n"
+        "supervisor: reloaded, stop_timeout\npool shop: added\n"
         "pool main: not in the configuration any more; stopping\n");
 }
 

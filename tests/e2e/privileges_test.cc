@@ -234,7 +234,8 @@ TEST_CASE(
     std::uint64_t most = 0;
     std::ifstream("/proc/sys/fs/nr_open") >> most;
     limit = std::to_string(most + 1);
-    why = limit + " is not allowed: no process may have more than " + std::to_string(most) + " here; ";
+    why = limit + " is not allowed: no process may have more than " + std::to_string(most) +
+          " descriptors here; ";
   }
   SUBCASE("above the hard limit, without the right to raise it") {
     limit = "501";

@@ -185,7 +185,7 @@ TEST_CASE("top is told how often to look, within reason") {
   for (const char* seconds : {"0", "-1", "3601", "nan"}) {
     const CommandResult result = run_supervisor({"top", "--control", "/nowhere", "--interval", seconds});
     CHECK(result.status == 2);
-    CHECK(result.errors == "supervisor: top: --interval: 0.1 to 3600 seconds\n");
+    CHECK(result.errors == "supervisor: top: --interval must be from 0.1 to 3600 seconds\n");
   }
 }
 
