@@ -1,7 +1,5 @@
 #include "supervisor/pool/pool_workers.h"
 
-#include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "supervisor/system/process_memory.h"
@@ -25,20 +23,6 @@ event::DispatchFailed::Cause to_cause(SendStatus status) {
     case SendStatus::kGone: break;
   }
   return event::DispatchFailed::Cause::kWorkerGone;
-}
-
-Record connection_record(const action::Dispatch& action) {
-  const auto wait_us = std::chrono::duration_cast<std::chrono::microseconds>(action.waited).count();
-  Record record;
-  record.kind = RecordKind::kConnection;
-  record.flags =
-      static_cast<std::uint16_t>((action.may_park ? kMayPark : 0) | (action.park_at_once ? kParkAtOnce : 0) |
-                                 (action.last ? kLastRequest : 0));
-  record.value = action.listener;
-  record.ticket = action.ticket.value;
-  record.time_ns = static_cast<std::uint64_t>(action.accepted_at.time_since_epoch().count());
-  record.wait_us = static_cast<std::uint32_t>(std::clamp<std::int64_t>(wait_us, 0, UINT32_MAX));
-  return record;
 }
 
 }  // namespace
@@ -104,7 +88,7 @@ void PoolWorkers::launch(const action::StartWorker& action, WorkerProcess& proce
 
 SendStatus PoolWorkers::send_fork(WorkerId from, const Fd& channel) {
   WorkerProcess* origin = parts_.processes.find(from);
-  return origin == nullptr ? SendStatus::kGone : origin->send(Record{.kind = RecordKind::kFork}, channel);
+  return origin == nullptr ? SendStatus::kGone : origin->dialect().fork(channel);
 }
 
 void PoolWorkers::fork_failed(WorkerId worker) {
@@ -124,14 +108,12 @@ void PoolWorkers::perform(const action::SendPing& action) {
   if (worker == nullptr) return;
   // A full channel says the same as a ping without an answer: the worker has not read what it was sent. But
   // a shortage is not the worker's fault: it is asked again after ping_interval.
-  if (worker->send(Record{.kind = RecordKind::kPing}) == SendStatus::kNoResources)
-    tell(event::WorkerPong{action.worker});
+  if (worker->dialect().ping() == SendStatus::kNoResources) tell(event::WorkerPong{action.worker});
 }
 
 void PoolWorkers::perform(const action::SendYield& action) {
   // If this fails, the worker parks by itself a moment later.
-  if (WorkerProcess* worker = parts_.processes.find(action.worker))
-    (void)worker->send(Record{.kind = RecordKind::kYield});
+  if (WorkerProcess* worker = parts_.processes.find(action.worker)) worker->dialect().yield();
 }
 
 void PoolWorkers::perform(const action::Measure& action) {
@@ -159,8 +141,7 @@ void PoolWorkers::perform(const action::ForgetWorker& action) {
 
 void PoolWorkers::send(const action::Dispatch& action, const Fd& socket) {
   WorkerProcess* worker = parts_.processes.find(action.worker);
-  const SendStatus status =
-      worker == nullptr ? SendStatus::kGone : worker->send(connection_record(action), socket);
+  const SendStatus status = worker == nullptr ? SendStatus::kGone : worker->dialect().send(action, socket);
   if (status == SendStatus::kSent) return;
   if (status == SendStatus::kInvalid) parts_.reporter.cannot_send(action.ticket);
   tell(event::DispatchFailed{action.worker, action.ticket, to_cause(status)});

@@ -6,12 +6,12 @@
 #include <csignal>
 #include <utility>
 
-#include "supervisor/loop/escape.h"
 #include "supervisor/system/child_exit.h"
 #include "supervisor/system/child_process.h"
 #include "supervisor/system/clock.h"
 #include "supervisor/system/signal_child.h"
 #include "supervisor/system/socket.h"
+#include "supervisor/workers/native_dialect.h"
 
 namespace prefork {
 namespace {
@@ -34,10 +34,6 @@ Exit reap(const Fd& pidfd) {
   return known ? to_exit(status) : Exit{Exit::Kind::kVanished, 0};
 }
 
-std::optional<std::uint32_t> foreign_version(std::uint32_t version) {
-  return version == kProtocolVersion ? std::nullopt : std::optional(version);
-}
-
 }  // namespace
 
 WorkerProcess::WorkerProcess(const Services& services, Owner& owner, WorkerId id, Channel channel,
@@ -47,6 +43,7 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, WorkerId id
       id_(id),
       from_(from),
       channel_(std::move(channel)),
+      dialect_(make_dialect()),
       life_(from ? Life::kUnidentified : Life::kRequested),
       channel_watcher_(services.loop),
       exit_watcher_(services.loop) {
@@ -64,6 +61,7 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const Worke
       id_(state.id),
       from_(state.from),
       channel_(Fd(static_cast<int>(state.channel))),
+      dialect_(make_dialect()),
       pidfd_(static_cast<int>(state.pidfd)),
       pid_(static_cast<pid_t>(state.pid)),
       life_(life_in(state)),
@@ -77,7 +75,7 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const Worke
   if (state.listened_to) {
     channel_watcher_.start(channel_.descriptor(), Callback::to<&WorkerProcess::on_readable>(*this));
   }
-  if (state.drain_due) (void)send(Record{.kind = RecordKind::kDrain});
+  if (state.drain_due) dialect_->drain();
   if (pidfd_.valid()) {
     child_ = services_.children.add(pid_);
     exit_watcher_.start(pidfd_.get(), Callback::to<&WorkerProcess::on_exit>(*this));
@@ -85,6 +83,11 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const Worke
   if (state.output.pipe != Carried::kNone)
     output_ = std::make_unique<WorkerOutput>(services.loop, services.log, services.output,
                                              services.output_line_max, state.output);
+}
+
+std::unique_ptr<Dialect> WorkerProcess::make_dialect() {
+  return std::make_unique<NativeDialect>(
+      Dialect::Worker{id_, channel_, services_.unread, static_cast<Dialect::Listener&>(*this)});
 }
 
 WorkerProcess::Life WorkerProcess::life_in(const WorkerProcessState& state) {
@@ -169,10 +172,6 @@ void WorkerProcess::send_to_process(action::SignalWorker::Signal signal) {
   (void)signal_child(pidfd_, pid_, SIGCONT);
 }
 
-SendStatus WorkerProcess::send(const Record& record, const Fd& attached) {
-  return channel_.send(record, attached);
-}
-
 void WorkerProcess::on_readable() {
   // The spawner's answer with its pid may still be unread. It is heard before anything is received: an
   // answer about another worker can cause its last records to be received, into the same datagram. An answer
@@ -207,46 +206,11 @@ WorkerProcess::Got WorkerProcess::receive_one() {
 void WorkerProcess::handle_datagram(bool descriptors) {
   silent_ = false;
   const Datagram& datagram = services_.datagram;
-  bool introduces = awaits_identity();
+  const bool introduces = awaits_identity();
   if (introduces) learn_identity();
   if (life_ == Life::kOver) return;
   if (descriptors) return violated("a descriptor; workers may not send any");
-  DatagramReader reader(datagram.bytes());
-  while (const auto message = reader.next()) {
-    // A Note that comes first only carries the sender's credentials.
-    if (!std::exchange(introduces, false) || message->record.kind != RecordKind::kNote) handle(*message);
-  }
-  if (!reader.malformed().empty()) violated(reader.malformed());
-}
-
-void WorkerProcess::handle(const Message& message) {
-  const Record& record = message.record;
-  const Ticket ticket{record.ticket};
-  switch (record.kind) {
-    case RecordKind::kReady:
-      return owner_.tell(event::WorkerReady{id_, record.ticket, foreign_version(record.value)});
-    case RecordKind::kBusy: {
-      const bool checked = receipts_++ % UnreadDatagrams::kCheckEach == 0;
-      return owner_.tell(
-          event::WorkerBusy{id_, ticket, checked ? services_.unread.of(channel_) : std::nullopt});
-    }
-    case RecordKind::kIdle: return owner_.tell(event::WorkerIdle{id_, ticket});
-    case RecordKind::kRefused:
-      return owner_.tell(event::WorkerRefused{id_, ticket, services_.unread.of(channel_)});
-    case RecordKind::kProgress: return owner_.tell(event::WorkerProgress{id_, ticket});
-    case RecordKind::kNote: note_ = escape_to_ascii(message.text, kMaxNoteLength); return;
-    case RecordKind::kPong: return owner_.tell(event::WorkerPong{id_});
-    case RecordKind::kPark: return owner_.tell(event::WorkerParked{id_, ticket});
-    case RecordKind::kLoad: return owner_.tell(event::WorkerLoad{id_, record.value});
-    case RecordKind::kLeave: return owner_.tell(event::WorkerLeaves{id_});
-    case RecordKind::kConnection:
-    case RecordKind::kYield:
-    case RecordKind::kPing:
-    case RecordKind::kDrain:
-    case RecordKind::kFork:
-      return violated("a record " + std::string(to_string(record.kind)) +
-                      ", which only the supervisor may send");
-  }
+  dialect_->hear(datagram.bytes(), introduces);
 }
 
 void WorkerProcess::hear_introduction() {
@@ -347,7 +311,7 @@ void WorkerProcess::step() {
       bury();
     } else {
       // If this fails, the worker is signalled when its deadline passes.
-      if (std::exchange(drain_due_, false)) (void)send(Record{.kind = RecordKind::kDrain});
+      if (std::exchange(drain_due_, false)) dialect_->drain();
       // A debugger may hold back an end that the pidfd has told.
       if (pidfd_.valid() && !exit_watcher_.active()) exit_watcher_.pause();
       if (std::exchange(channel_end_untold_, false)) owner_.tell(event::ChannelClosed{id_});

@@ -1,8 +1,8 @@
-// One worker as the kernel knows it: pid, pidfd, channel. Receives its records and tells them as events;
-// decides nothing. Its row in the core's table has the same id. The pool creates and owns it. Over 120 lines,
-// for its life, its channel and its output begin and end together.
-// Death is told by the pidfd, never by the channel, which a grandchild may hold open. At death the channel is
-// read to its end first: the worker's last records decide which of its connections were begun.
+// One worker as the kernel knows it: pid, pidfd, channel. Receives what it sends, which its Dialect tells as
+// events; decides nothing. Its row in the core's table has the same id. The pool creates and owns it. Over
+// 120 lines, for its life, its channel and its output begin and end together. Death is told by the pidfd,
+// never by the channel, which a grandchild may hold open. At death the channel is read to its end first: the
+// worker's last records decide which of its connections were begun.
 #pragma once
 
 #include <sys/types.h>
@@ -22,13 +22,14 @@
 #include "supervisor/state/worker_state.h"
 #include "supervisor/system/oom_counter.h"
 #include "supervisor/workers/child_table.h"
+#include "supervisor/workers/dialect.h"
 #include "supervisor/workers/spawner_link.h"
 #include "supervisor/workers/unread_datagrams.h"
 #include "supervisor/workers/worker_output.h"
 
 namespace prefork {
 
-class WorkerProcess final : private SharedTurns::Member {
+class WorkerProcess final : private SharedTurns::Member, private Dialect::Listener {
  public:
   /// Event sink. The WorkerProcess must outlive each call.
   class Owner {
@@ -59,7 +60,8 @@ class WorkerProcess final : private SharedTurns::Member {
   /// One that exists already, at an upgrade in place.
   WorkerProcess(const Services& services, Owner& owner, const WorkerProcessState& state);
   [[nodiscard]] WorkerProcessState state() const;
-  ~WorkerProcess();  ///< kills a process that still runs, which must not outlive its channel unnoticed
+  ~WorkerProcess()
+      override;  ///< kills a process that still runs, which must not outlive its channel unnoticed
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
@@ -74,8 +76,8 @@ class WorkerProcess final : private SharedTurns::Member {
   /// Why its program did not run, in words; for the death record.
   void set_start_error(std::string error) { start_error_ = std::move(error); }
 
-  [[nodiscard]] SendStatus send(const Record& record) { return channel_.send(record); }
-  [[nodiscard]] SendStatus send(const Record& record, const Fd& attached);
+  /// How it is asked for something. Not for drain().
+  [[nodiscard]] Dialect& dialect() { return *dialect_; }
   /// Tells it to leave: soon, for many may have to leave at once.
   void drain();
   /// Before the pid is known the signal waits, and is sent as soon as there is a process.
@@ -99,6 +101,7 @@ class WorkerProcess final : private SharedTurns::Member {
     kOver,          ///< WorkerExited has been told
   };
 
+  [[nodiscard]] std::unique_ptr<Dialect> make_dialect();
   [[nodiscard]] static Life life_in(const WorkerProcessState& state);
   void on_readable();
   void on_exit();
@@ -110,14 +113,16 @@ class WorkerProcess final : private SharedTurns::Member {
   Got receive_one();
   void handle_datagram(bool descriptors);
   [[nodiscard]] bool discard_descriptors();  ///< they are closed outside the loop: a close may wait
-  void handle(const Message& message);
   void learn_identity();
   /// The pidfd of the sender of the first datagram, if that may be this worker.
   Fd identify(pid_t sender);
   /// Of a forked worker that has not introduced itself: closes its channel, which ends the process.
   void disown();
   void close_channel();
-  void violated(const std::string& what);
+  // Dialect::Listener
+  void tell(const Event& event) override { owner_.tell(event); }
+  void violated(const std::string& what) override;
+  void noted(std::string note) override { note_ = std::move(note); }
   void channel_ended();
   void send_to_process(action::SignalWorker::Signal signal);
   void end(Exit exit);
@@ -127,6 +132,7 @@ class WorkerProcess final : private SharedTurns::Member {
   WorkerId id_;
   WorkerId from_;
   Channel channel_;
+  std::unique_ptr<Dialect> dialect_;
   Fd pidfd_;
   pid_t pid_ = 0;
   ChildTable::Entry child_;  ///< from started() until its end
@@ -136,7 +142,6 @@ class WorkerProcess final : private SharedTurns::Member {
   bool waits_ = false;     ///< for its turn, or has it
   bool channel_end_untold_ = false;
   bool drain_due_ = false;
-  unsigned receipts_ = 0;                                       ///< Busy records so far
   std::optional<action::SignalWorker::Signal> pending_signal_;  ///< in kRequested
   std::string start_error_;
   std::string note_;

@@ -1,0 +1,28 @@
+// The native protocol (docs/protocol.md): a datagram of records each. Templates speak it, too. A connection
+// is begun when the worker says Busy.
+#pragma once
+
+#include "proto/record.h"
+#include "supervisor/workers/dialect.h"
+
+namespace prefork {
+
+class NativeDialect final : public Dialect {
+ public:
+  explicit NativeDialect(const Worker& worker) : Dialect(worker) {}
+
+  [[nodiscard]] SendStatus send(const action::Dispatch& dispatch, const Fd& socket) override;
+  [[nodiscard]] SendStatus ping() override { return say(RecordKind::kPing); }
+  void yield() override { (void)say(RecordKind::kYield); }
+  [[nodiscard]] SendStatus fork(const Fd& channel) override;
+  void drain() override { (void)say(RecordKind::kDrain); }
+  void hear(std::span<const std::byte> bytes, bool introduces) override;
+
+ private:
+  [[nodiscard]] SendStatus say(RecordKind kind) { return worker().channel.send(Record{.kind = kind}); }
+  void handle(const Message& message);
+
+  unsigned receipts_ = 0;  ///< Busy records so far
+};
+
+}  // namespace prefork
