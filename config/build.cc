@@ -13,6 +13,7 @@
 #include "config/listen_reader.h"
 #include "config/machine_check.h"
 #include "config/max_workers.h"
+#include "config/protocol_reader.h"
 #include "config/relative_path.h"
 #include "config/resource_limits.h"
 #include "config/schema_words.h"
@@ -181,6 +182,7 @@ PoolConfig build_pool(const Document& object, const std::string& name, const std
   read_choice(object, "output", pool.output);
   read_integer(object, "output_line_max", pool.output_line_max);
   pool.process = read_process(object, pointer, surroundings.machine, problems);
+  read_protocol(object, pool, pointer, problems);
   check_workers(object, pool, pointer, problems);
   check_restart(object, pool, pointer, problems);
   if (surroundings.machine != nullptr)

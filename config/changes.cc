@@ -82,12 +82,17 @@ struct PoolKey {
 
 using Pool = PoolConfig;
 using Process = ProcessConfig;
+using Speech = ProtocolConfig;
 
-/// Every key of a pool, except `listen`, which compare_listeners() compares, and `protocol`, which has only
-/// one value.
+/// Every key of a pool, except `listen`, which compare_listeners() compares.
 constexpr PoolKey kPoolKeys[] = {
     {"command", Effect::kWorkersReplaced, other_program},
     {"start", Effect::kWorkersReplaced, unequal<&Pool::start>},
+    {"protocol", Effect::kWorkersReplaced, unequal<&Pool::protocol, &Speech::name>},
+    {"drain", Effect::kWorkersReplaced, unequal<&Pool::protocol, &Speech::drain>},
+    {"drain_signal", Effect::kWorkersReplaced, unequal<&Pool::protocol, &Speech::drain_signal>},
+    {"listen_fds", Effect::kWorkersReplaced, unequal<&Pool::protocol, &Speech::listen_fds>},
+    {"idle_value", Effect::kWorkersReplaced, unequal<&Pool::protocol, &Speech::idle_value>},
     {"workers", Effect::kSize, other_number},
     {"workers.max", Effect::kSize, other_maximum},
     {"workers.min", Effect::kSize, unequal_elastic<&ElasticConfig::min>},

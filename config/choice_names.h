@@ -26,6 +26,27 @@ inline constexpr auto kChoiceNames<StartForm> = std::to_array<ChoiceName<StartFo
     {"fork", StartForm::kFork},
 });
 template <>
+inline constexpr auto kChoiceNames<Protocol> = std::to_array<ChoiceName<Protocol>>({
+    {"native", Protocol::kNative},
+    {"accept", Protocol::kAccept},
+    {"classic", Protocol::kClassic},
+});
+template <>
+inline constexpr auto kChoiceNames<DrainStart> = std::to_array<ChoiceName<DrainStart>>({
+    {"idle", DrainStart::kIdle},
+    {"now", DrainStart::kNow},
+});
+template <>
+inline constexpr auto kChoiceNames<DrainSignal> = std::to_array<ChoiceName<DrainSignal>>({
+    {"TERM", DrainSignal::kTerminate},
+    {"QUIT", DrainSignal::kQuit},
+    {"INT", DrainSignal::kInterrupt},
+    {"USR1", DrainSignal::kUser1},
+    {"USR2", DrainSignal::kUser2},
+    {"HUP", DrainSignal::kHangUp},
+    {"WINCH", DrainSignal::kWindow},
+});
+template <>
 inline constexpr auto kChoiceNames<Prefer> = std::to_array<ChoiceName<Prefer>>({
     {"longest-idle", Prefer::kLongestIdle},
     {"warmest", Prefer::kWarmest},

@@ -12,6 +12,7 @@
 #include "config/listen_address.h"
 #include "config/policy_config.h"
 #include "config/process_config.h"
+#include "config/protocol_config.h"
 #include "supervisor/core/choices.h"
 
 namespace prefork {
@@ -28,6 +29,7 @@ struct PoolConfig {
   std::string executable;            ///< the absolute path of the program that command[0] names
   PinnedProgram pinned = {};         ///< what `executable` and `directory` led to
   StartForm start = StartForm::kExec;
+  ProtocolConfig protocol = {};
   unsigned workers = 1;
   std::optional<ElasticConfig> elastic = {};
   unsigned connections_per_worker = 1;

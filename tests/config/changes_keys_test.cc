@@ -54,6 +54,11 @@ json samples() {
     "listen.reuse_port": true,
     "command": ["true", "x"],
     "start": "fork",
+    "protocol": "classic",
+    "drain": "now",
+    "drain_signal": "QUIT",
+    "listen_fds": true,
+    "idle_value": -1,
     "workers": 5,
     "workers.max": 9,
     "workers.min": 2,
@@ -118,6 +123,8 @@ json samples() {
 
 json base_for(const std::string& key) {
   json base = json::parse(R"({"command": ["true"], "workers": 4, "user": "nobody"})");
+  if (key == "drain" || key == "drain_signal" || key == "listen_fds") base["protocol"] = "accept";
+  if (key == "idle_value") base["protocol"] = "classic";
   if (key.starts_with("workers.")) base["workers"] = {{"max", 8}};
   if (key.starts_with("listen")) base["listen"] = {{"address", "unix:/tmp/a.sock"}};
   if (!key.starts_with("listen") || key == "listen.reuse_port")

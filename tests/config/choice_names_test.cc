@@ -58,6 +58,7 @@ Config with(const std::vector<std::string>& path, const json& value) {
   json members = value;
   for (auto name = path.rbegin(); name != path.rend(); ++name) members = json{{*name, members}};
   members.update({{"listen", "127.0.0.1:0"}, {"command", {"true"}}, {"workers", 1}});
+  if (path.back().starts_with("drain")) members["protocol"] = "accept";
   Config config = parsed(members.dump());
   config.text.clear();
   return config;
@@ -67,7 +68,7 @@ TEST_SUITE_BEGIN("choice names");
 
 TEST_CASE("each text that the schema offers is read as a value of its own") {
   const std::vector<Choice> choices = choices_of_the_schema();
-  CHECK(choices.size() == 12);
+  CHECK(choices.size() == 15);
   for (const Choice& choice : choices) {
     CAPTURE(choice.path.back());
     std::vector<Config> read;
@@ -84,9 +85,10 @@ TEST_CASE("the tables have the texts of the schema, and no others") {
   std::multiset<Texts> offered;
   for (const Choice& choice : choices_of_the_schema()) offered.insert(choice.texts);
   const std::multiset<Texts> tables = {
-      texts_of<StartForm>(),     texts_of<Prefer>(),     texts_of<Hold>(),      texts_of<QueueOrder>(),
-      texts_of<QueueFairness>(), texts_of<HalfClosed>(), texts_of<QueueFull>(), texts_of<KillSignal>(),
-      texts_of<Scheduling>(),    texts_of<Output>(),     texts_of<LogLevel>(),  texts_of<LogFormat>()};
+      texts_of<StartForm>(),     texts_of<Prefer>(),     texts_of<Hold>(),        texts_of<QueueOrder>(),
+      texts_of<QueueFairness>(), texts_of<HalfClosed>(), texts_of<QueueFull>(),   texts_of<KillSignal>(),
+      texts_of<Protocol>(),      texts_of<DrainStart>(), texts_of<DrainSignal>(), texts_of<Scheduling>(),
+      texts_of<Output>(),        texts_of<LogLevel>(),   texts_of<LogFormat>()};
   CHECK(offered == tables);
 }
 

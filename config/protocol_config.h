@@ -1,0 +1,42 @@
+// How workers get their connections: the key `protocol` and the keys that belong to one protocol only. Part
+// of PoolConfig (config/config.h); docs/configuration.md explains the keys.
+#pragma once
+
+#include <csignal>
+#include <cstdint>
+#include <optional>
+
+namespace prefork {
+
+enum class Protocol {
+  kNative,   ///< the program speaks docs/protocol.md
+  kAccept,   ///< any server: a preloaded library speaks for it
+  kClassic,  ///< descriptors over a stream socket, an int for each that is done
+};
+
+/// When a program with the protocol accept gets its drain signal.
+enum class DrainStart {
+  kIdle,  ///< when it has no connection left
+  kNow,   ///< at once: the signal makes it finish its connections
+};
+
+enum class DrainSignal : int {
+  kTerminate = SIGTERM,
+  kQuit = SIGQUIT,
+  kInterrupt = SIGINT,
+  kUser1 = SIGUSR1,
+  kUser2 = SIGUSR2,
+  kHangUp = SIGHUP,
+  kWindow = SIGWINCH,
+};
+
+struct ProtocolConfig {
+  Protocol name = Protocol::kNative;
+  DrainStart drain = DrainStart::kIdle;                ///< kAccept
+  DrainSignal drain_signal = DrainSignal::kTerminate;  ///< kAccept
+  bool listen_fds = false;                             ///< kAccept: listeners as systemd passes them
+  std::optional<std::int32_t> idle_value = {};         ///< kClassic: the int that means done; not set: any
+  bool operator==(const ProtocolConfig&) const = default;
+};
+
+}  // namespace prefork

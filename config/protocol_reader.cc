@@ -1,0 +1,75 @@
+#include "config/protocol_reader.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "config/json_access.h"
+#include "config/schema_words.h"
+
+namespace prefork {
+namespace {
+
+struct OwnKey {
+  const char* key;
+  Protocol protocol;
+  std::string_view name;
+};
+
+/// The keys that one protocol only has.
+constexpr OwnKey kOwnKeys[] = {
+    {"drain", Protocol::kAccept, "accept"},
+    {"drain_signal", Protocol::kAccept, "accept"},
+    {"listen_fds", Protocol::kAccept, "accept"},
+    {"idle_value", Protocol::kClassic, "classic"},
+};
+
+void read_idle_value(const Document& object, std::optional<std::int32_t>& into) {
+  using Limits = std::numeric_limits<std::int32_t>;
+  const Document* value = find_key(object, "idle_value");
+  if (value == nullptr || !value->is_number_integer()) return;
+  into = static_cast<std::int32_t>(
+      std::clamp(value->get<std::int64_t>(), std::int64_t{Limits::min()}, std::int64_t{Limits::max()}));
+}
+
+void check_own_keys(const Document& object, const PoolConfig& pool, const std::string& pointer,
+                    Problems& problems) {
+  for (const OwnKey& own : kOwnKeys) {
+    const Document* value = find_key(object, own.key);
+    if (value == nullptr || pool.protocol.name == own.protocol) continue;
+    problems.add(child_pointer(pointer, own.key),
+                 value_text(*value) + " is not allowed without \"protocol\": " + in_quotes(own.name) +
+                     "; add that, or remove this");
+  }
+}
+
+/// The preloaded library lives in a program that knows nothing of the supervisor.
+void check_accept(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
+  if (pool.protocol.name != Protocol::kAccept) return;
+  if (pool.start == StartForm::kFork) {
+    problems.add(
+        child_pointer(pointer, "start"),
+        "\"fork\" is not allowed with \"protocol\": \"accept\": only a program with the worker library "
+        "can be a template; remove this");
+  }
+  if (pool.keep_alive.park) {
+    problems.add(child_pointer(child_pointer(pointer, "keep_alive"), "park"),
+                 "true is not allowed with \"protocol\": \"accept\": only a program that knows the worker "
+                 "protocol can give back a connection between two requests; remove this");
+  }
+}
+
+}  // namespace
+
+void read_protocol(const Document& object, PoolConfig& pool, const std::string& pointer, Problems& problems) {
+  read_choice(object, "protocol", pool.protocol.name);
+  read_choice(object, "drain", pool.protocol.drain);
+  read_choice(object, "drain_signal", pool.protocol.drain_signal);
+  read_value(object, "listen_fds", pool.protocol.listen_fds);
+  read_idle_value(object, pool.protocol.idle_value);
+  check_own_keys(object, pool, pointer, problems);
+  check_accept(pool, pointer, problems);
+}
+
+}  // namespace prefork
