@@ -69,8 +69,8 @@ class Dispatcher {
   std::optional<What> progress(const WorkerRow& row, Ticket ticket, Instant now);
 
   /// The worker is dead: connections that it had not begun go to other workers, the others are inspected or
-  /// lost.
-  Held take_back(WorkerRow& row, Instant now, Actions& out);
+  /// lost. `received_none`: as in event::WorkerExited.
+  Held take_back(WorkerRow& row, bool received_none, Instant now, Actions& out);
   /// The worker takes nothing more: connections that it has not begun go to other workers. They do not count
   /// as connections that came back from it. False: there are none.
   bool give_back(WorkerRow& row, Instant now, Actions& out);

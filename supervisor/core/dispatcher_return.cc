@@ -5,14 +5,16 @@
 
 namespace prefork {
 
-Dispatcher::Held Dispatcher::take_back(WorkerRow& row, Instant now, Actions& out) {
+Dispatcher::Held Dispatcher::take_back(WorkerRow& row, bool received_none, Instant now, Actions& out) {
   Held held;
   if (row.may_keep) std::erase(keepers_, row.id);
   while (ConnectionRow* connection = connections_.first_held(row.id)) {
-    const bool begun = connection->state == ConnectionState::kBusy;
+    const bool never_had = received_none && connection->copy_held && !connection->dismissed;
+    const bool begun = connection->state == ConnectionState::kBusy && !never_had;
     workers_.release(row);
     connections_.unassign(*connection);
-    const bool first_time = remember(*connection, row.id);
+    // What the worker has never had cannot be what killed it, so this does not count as coming back.
+    const bool first_time = !never_had && remember(*connection, row.id);
     if (begun) ++held.begun;
     if (!begun) {
       ++(come_back(*connection, first_time, now, out) ? held.unbegun : held.closed);

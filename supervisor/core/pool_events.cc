@@ -168,7 +168,7 @@ void Pool::on(const event::ChannelClosed& event, Instant now, Actions& /*out*/) 
 void Pool::on(const event::WorkerExited& event, Instant now, Actions& out) {
   WorkerRow* row = workers_.find(event.worker);
   if (row == nullptr) return;
-  const Dispatcher::Held held = dispatcher_.take_back(*row, now, out);
+  const Dispatcher::Held held = dispatcher_.take_back(*row, event.received_none, now, out);
   lifecycle_.exited(*row, event, held, now, out);
 }
 
