@@ -59,9 +59,9 @@ bool other_spare(const PoolConfig& a, const PoolConfig& b) {
          !(follows_min(*a.elastic) && follows_min(*b.elastic));
 }
 
-/// keep_alive.park sets `hold` without the key in the file.
+/// keep_alive.park and `protocol` set `hold` without the key in the file.
 bool other_hold(const PoolConfig& a, const PoolConfig& b) {
-  return a.hold != b.hold && a.keep_alive.park == b.keep_alive.park;
+  return a.hold != b.hold && a.keep_alive.park == b.keep_alive.park && a.protocol.name == b.protocol.name;
 }
 
 /// What is behind a name may change, too. Another group alone is not another user.

@@ -1,8 +1,10 @@
 #include "config/protocol_reader.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 #include "config/json_access.h"
@@ -60,6 +62,36 @@ void check_accept(const PoolConfig& pool, const std::string& pointer, Problems& 
   }
 }
 
+/// A textbook's worker has one connection at a time, and says only when it is done.
+void check_classic(const Document& object, const PoolConfig& pool, const std::string& pointer,
+                   Problems& problems) {
+  const auto refuse = [&](std::initializer_list<const char*> path, const char* why) {
+    std::string at = pointer;
+    const Document* value = &object;
+    for (const char* key : path) {
+      value = value->is_object() ? find_key(*value, key) : nullptr;
+      if (value == nullptr) return;
+      at = child_pointer(at, key);
+    }
+    problems.add(at, value_text(*value) + " is not allowed with \"protocol\": \"classic\": " + why);
+  };
+  if (pool.connections_per_worker > 1)
+    refuse({"connections_per_worker"}, "its workers have one connection at a time; remove this");
+  if (pool.keep_alive.park) {
+    refuse({"keep_alive", "park"},
+           "its workers cannot give back a connection between two requests; remove this");
+  }
+  if (pool.hold == Hold::kReceipt) {  // or the default
+    refuse({"hold"},
+           "its workers send no receipt, so the supervisor keeps its copy until the connection is "
+           "done; remove this");
+  }
+  refuse({"health", "receipt_timeout"},
+         "its workers send no receipt; health.busy_timeout limits a connection");
+  for (const char* key : {"ping_interval", "ping_timeout"})
+    refuse({"health", key}, "its workers cannot answer a ping; remove this");
+}
+
 }  // namespace
 
 void read_protocol(const Document& object, PoolConfig& pool, const std::string& pointer, Problems& problems) {
@@ -70,6 +102,9 @@ void read_protocol(const Document& object, PoolConfig& pool, const std::string& 
   read_idle_value(object, pool.protocol.idle_value);
   check_own_keys(object, pool, pointer, problems);
   check_accept(pool, pointer, problems);
+  if (pool.protocol.name != Protocol::kClassic) return;
+  check_classic(object, pool, pointer, problems);
+  pool.hold = Hold::kDone;
 }
 
 }  // namespace prefork

@@ -45,6 +45,38 @@ TEST_CASE("FAULTS 270: a server that knows nothing of the supervisor can neither
       mistakes(pool_with(R"("protocol": "accept", "keep_alive": {"park": false}, "start": "exec")")).empty());
 }
 
+TEST_CASE("FAULTS 217: what the classic protocol does not have is refused, with one reason for each key") {
+  const auto refusal = [](const std::string& key, const std::string& value, const std::string& why) {
+    return "pool.json: " + key + ": " + value + R"( is not allowed with "protocol": "classic": )" + why;
+  };
+  const auto refused = [](const std::string& members) {
+    return refused_with(R"("protocol": "classic", )" + members);
+  };
+  CHECK(refused(R"("connections_per_worker": 2)") ==
+        refusal("/connections_per_worker", "2", "its workers have one connection at a time; remove this"));
+  CHECK(refused(R"("keep_alive": {"park": true})") ==
+        refusal("/keep_alive/park", "true",
+                "its workers cannot give back a connection between two requests; remove this"));
+  CHECK(refused(R"("hold": "receipt")") ==
+        refusal("/hold", R"("receipt")",
+                "its workers send no receipt, so the supervisor keeps its copy until the connection is done; "
+                "remove this"));
+  CHECK(refused(R"("health": {"receipt_timeout": "1s"})") ==
+        refusal("/health/receipt_timeout", R"("1s")",
+                "its workers send no receipt; health.busy_timeout limits a connection"));
+  for (const std::string key : {"ping_interval", "ping_timeout"}) {
+    CHECK(refused(R"("health": {")" + key + R"(": "1s"})") ==
+          refusal("/health/" + key, R"("1s")", "its workers cannot answer a ping; remove this"));
+  }
+}
+
+TEST_CASE("the classic protocol keeps the supervisor's copy until a connection is done") {
+  CHECK(parsed(pool_with(R"("protocol": "classic")")).pools[0].hold == Hold::kDone);
+  CHECK(parsed(pool_with(R"("protocol": "classic", "hold": "done", "connections_per_worker": 1)"))
+            .pools[0]
+            .hold == Hold::kDone);
+}
+
 TEST_SUITE_END();
 
 }  // namespace
