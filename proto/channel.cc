@@ -104,9 +104,12 @@ void Datagram::adopt_control(msghdr& header) {
   descriptors_lost_ = (header.msg_flags & MSG_CTRUNC) != 0;
 }
 
-Result<std::pair<Channel, Channel>> Channel::make_pair(int send_buffer) {
+Result<std::pair<Channel, Channel>> Channel::make_pair(int send_buffer, int type) {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return system_error("socketpair");
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) < 0) return system_error("socketpair");
+  const int on = 1;
+  // A byte that the peer of a stream sends as urgent data comes in its place among the others.
+  if (type == SOCK_STREAM) (void)::setsockopt(ends[0], SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
   std::pair<Channel, Channel> both(Channel{Fd(ends[0])}, Channel{Fd(ends[1])});
   if (send_buffer > 0 &&
       ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer)) < 0) {
@@ -137,6 +140,15 @@ SendStatus Channel::send(std::span<const Record> records) {
 }
 
 SendStatus Channel::send(std::span<const std::byte> bytes) { return send_bytes(bytes, -1); }
+
+SendStatus Channel::send(std::span<const std::byte> bytes, const Fd& attached) {
+  return attached.valid() ? send_bytes(bytes, attached.get()) : SendStatus::kInvalid;
+}
+
+void Channel::end_sending() {
+  // Fails when the peer is gone: then it needs no end.
+  (void)::shutdown(end_.get(), SHUT_WR);
+}
 
 SendStatus Channel::send_bytes(std::span<const std::byte> bytes, int attached) {
   return send_passing(end_.get(), bytes, attached, MSG_DONTWAIT) >= 0 ? SendStatus::kSent
@@ -174,6 +186,7 @@ ReceiveStatus Channel::receive_with(int flags, Datagram& datagram) {
     const ssize_t size = ::recvmsg(end_.get(), &header, flags | MSG_CMSG_CLOEXEC);
     if (size < 0) {
       // The kernel reports ECONNRESET once, before the dead peer's last records: it is not the end.
+      if (errno == ECONNRESET) left_unread_ = true;
       if (errno == EINTR || errno == ECONNRESET) continue;
       return receive_status(errno);
     }

@@ -1,5 +1,6 @@
 // One end of the channel between supervisor and worker: a SOCK_SEQPACKET socket that carries datagrams of
-// records and attached descriptors. The only caller of sendmsg() and recvmsg() on it. Knows framing and
+// records and attached descriptors, or a SOCK_STREAM socket that carries bytes and descriptors; then a
+// Datagram is what one call has received. The only caller of sendmsg() and recvmsg() on it. Knows framing and
 // descriptor ownership, not meanings. Blocks only in wait_and_receive().
 #pragma once
 
@@ -80,7 +81,7 @@ class Channel {
 
   /// Both ends of a new channel, close-on-exec. `send_buffer` is SO_SNDBUF in bytes of the first end, which
   /// bounds what a peer that does not read can make the kernel hold; 0 keeps the system's default.
-  static Result<std::pair<Channel, Channel>> make_pair(int send_buffer = 0);
+  static Result<std::pair<Channel, Channel>> make_pair(int send_buffer = 0, int type = SOCK_SEQPACKET);
 
   [[nodiscard]] int descriptor() const { return end_.get(); }
   [[nodiscard]] bool open() const { return end_.valid(); }
@@ -96,6 +97,11 @@ class Channel {
   /// it.
   [[nodiscard]] SendStatus send(std::span<const Record> records);
   [[nodiscard]] SendStatus send(std::span<const std::byte> bytes);
+  /// Bytes of a stream with a descriptor, of which the receiver gets a copy. They are few: all are sent or
+  /// none.
+  [[nodiscard]] SendStatus send(std::span<const std::byte> bytes, const Fd& attached);
+  /// Tells the peer that nothing more is sent: it receives what was sent, and then the end.
+  void end_sending();
 
   /// Receives one datagram. ECONNRESET is not the end: records that the dead peer sent before are still
   /// delivered.
@@ -104,6 +110,10 @@ class Channel {
   /// that serve one connection at a time. A signal does not end it; shutdown(SHUT_RD) in the signal's handler
   /// does.
   [[nodiscard]] ReceiveStatus wait_and_receive(Datagram& datagram);
+
+  /// receive() has learned from the kernel that the last holder of the other end closed it before it had
+  /// received all that was sent to it (ECONNRESET).
+  [[nodiscard]] bool left_unread() const { return left_unread_; }
 
   /// Makes the peer's attempts to attach descriptors fail with EPERM, where the kernel can (SO_PASSRIGHTS,
   /// Linux 6.16). Elsewhere they still arrive.
@@ -116,6 +126,7 @@ class Channel {
   ReceiveStatus receive_with(int flags, Datagram& datagram);
 
   Fd end_;
+  bool left_unread_ = false;
 };
 
 }  // namespace prefork

@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "proto/digits.h"
@@ -18,7 +17,7 @@
 namespace prefork::worker {
 namespace {
 
-Result<Fd> channel_of_environment() {
+Result<Fd> find_channel() {
   const char* named = std::getenv(kChannelVariable);
   if (named == nullptr) {
     return Error{std::string(kChannelVariable) +
@@ -41,22 +40,21 @@ unsigned slots_of_environment(unsigned limit) {
   return std::clamp(static_cast<unsigned>(slots), 1U, std::max(limit, 1U));
 }
 
-bool is_template() {
-  const char* set = std::getenv(kTemplateVariable);
-  return set != nullptr && std::string_view(set) == "1";
-}
-
 }  // namespace
 
+std::optional<Channel> channel_of_environment() {
+  Result<Fd> end = find_channel();
+  if (end) return Channel(std::move(end).value());
+  (void)std::fprintf(stderr, "%s\n", end.error().message().c_str());
+  return std::nullopt;
+}
+
 Attached attach(unsigned limit) {
-  Result<Fd> end = channel_of_environment();
-  if (!end) {
-    (void)std::fprintf(stderr, "%s\n", end.error().message().c_str());
-    return {.session = nullptr, .exit_code = 2};
-  }
+  std::optional<Channel> found = channel_of_environment();
+  if (!found) return {.session = nullptr, .exit_code = 2};
   (void)std::signal(SIGPIPE, SIG_IGN);
 
-  Channel channel(std::move(end).value());
+  Channel channel(std::move(*found));
   if (is_template()) {
     TemplateEnd outcome = run_template(std::move(channel));
     if (!outcome.worker) return {.session = nullptr, .exit_code = outcome.exit_code};

@@ -3,10 +3,15 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "worker/session.h"
 
 namespace prefork::worker {
+
+/// Takes ownership of the channel that SUPERVISOR_CHANNEL names. Without a usable one it writes a message to
+/// stderr and returns nothing.
+[[nodiscard]] std::optional<Channel> channel_of_environment();
 
 struct Attached {
   std::unique_ptr<Session> session;  ///< null: this process serves nothing; main() returns `exit_code`

@@ -1,16 +1,20 @@
 #include "worker/template.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace prefork::worker {
@@ -55,6 +59,16 @@ Side fork_twice() {
   while (::waitpid(intermediate, nullptr, 0) < 0 && errno == EINTR) {
   }
   return Side::kTemplate;
+}
+
+/// The kernel adds this process's pid to what it sends, so the supervisor can signal it if the application
+/// hangs.
+void introduce(Channel& channel) {
+  int type = SOCK_SEQPACKET;
+  socklen_t size = sizeof(type);
+  (void)::getsockopt(channel.descriptor(), SOL_SOCKET, SO_TYPE, &type, &size);
+  constexpr std::byte kByte{};
+  (void)(type == SOCK_STREAM ? channel.send(std::span(&kByte, 1)) : channel.send(encode_note("forked")));
 }
 
 /// Removes what a worker must not inherit from its template: descriptors for other workers, and the variable
@@ -135,8 +149,7 @@ void Template::fork_worker() {
   if (!worker.open()) return;
   if (fork_twice() == Side::kTemplate) return;
   channel_.close();
-  // The kernel adds this process's pid to the Note, so the supervisor can signal it if the application hangs.
-  (void)worker.send(encode_note("forked"));
+  introduce(worker);
   become_worker(worker, datagram_);
   end_.worker = std::move(worker);
 }
@@ -148,6 +161,11 @@ Next Template::leave(const std::string& why) {
 }
 
 }  // namespace
+
+bool is_template() {
+  const char* set = std::getenv(kTemplateVariable);
+  return set != nullptr && std::string_view(set) == "1";
+}
 
 TemplateEnd run_template(Channel channel) { return Template(std::move(channel)).run(); }
 

@@ -100,6 +100,11 @@ Launch to_launch(const PoolConfig& config, WorkerRole role) {
     launch.environment.back() += value;
   }
   add_account(config, launch);
+  if (config.protocol.name == Protocol::kClassic && role == WorkerRole::kWorker) {
+    launch.wire = Wire::kClassic;
+    launch.idle_value = config.protocol.idle_value;
+    return launch;
+  }
   launch.environment.push_back(std::string(kChannelVariable) + "=" + std::to_string(kChannelDescriptor));
   launch.environment.push_back(std::string(kSlotsVariable) + "=" +
                                std::to_string(config.connections_per_worker));

@@ -8,7 +8,7 @@ namespace prefork {
 namespace {
 
 /// The size of a channel's send buffer: holds what can be in flight to one worker, and little more. The
-/// kernel accounts 768 bytes for a datagram, and doubles the number that it is given.
+/// kernel accounts 768 bytes for a message, and doubles the number that it is given.
 int send_buffer_for(std::uint32_t slots) { return static_cast<int>((slots + 4) * 768 / 2); }
 
 /// How many workers a template may be asked for before it has read of the first.
@@ -47,7 +47,9 @@ bool PoolWorkers::start_from(const Launches& launches, Generation generation) co
 
 void PoolWorkers::perform(const action::StartWorker& action) {
   const bool forks = action.role == WorkerRole::kTemplate;
-  auto ends = Channel::make_pair(send_buffer_for(forks ? kForksInFlight : parts_.core.settings().slots));
+  const Launch& launched = launches_.of(action.generation, action.role);
+  auto ends = Channel::make_pair(send_buffer_for(forks ? kForksInFlight : parts_.core.settings().slots),
+                                 launched.wire == Wire::kClassic ? SOCK_STREAM : SOCK_SEQPACKET);
   if (ends) {
     if (auto own = shared_.client_descriptors.check_own(ends.value().first.descriptor()); !own)
       ends = own.error();
@@ -58,9 +60,9 @@ void PoolWorkers::perform(const action::StartWorker& action) {
     return tell(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 0}});
   }
   auto [ours, theirs] = std::move(ends).value();
-  WorkerProcess& process = parts_.processes.add(
-      std::make_unique<WorkerProcess>(parts_.process_services, static_cast<WorkerProcess::Owner&>(*this),
-                                      action.worker, std::move(ours), action.from));
+  WorkerProcess& process = parts_.processes.add(std::make_unique<WorkerProcess>(
+      parts_.process_services, static_cast<WorkerProcess::Owner&>(*this), action.worker, std::move(ours),
+      action.from, DialectState{.wire = launched.wire, .idle_value = launched.idle_value}));
   if (action.from) return forks_.add(action.worker, action.from, theirs.release());
   launch(action, process, theirs.release());
 }

@@ -58,12 +58,18 @@ void reset_signals() {
   (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-/// 0 is /dev/null, 1 and 2 the output, 3 the channel, and nothing else survives the exec. False: see errno.
+/// 0 is /dev/null, 1 and 2 the output, 3 the channel, and nothing else survives the exec. A classic worker
+/// has the channel at 0. False: see errno.
 bool set_descriptors(const ChildPlan& plan) {
+  const bool classic = plan.launch->wire == Wire::kClassic;
   const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (null < 0 || ::dup2(null, STDIN_FILENO) < 0) return false;
+  if (null < 0 || ::dup2(classic ? plan.channel : null, STDIN_FILENO) < 0) return false;
   if (plan.output >= 0) {
     if (::dup2(plan.output, STDOUT_FILENO) < 0 || ::dup2(plan.output, STDERR_FILENO) < 0) return false;
+  }
+  if (classic) {
+    set_close_on_exec_from(kChannelDescriptor);
+    return true;
   }
   if (plan.channel == kChannelDescriptor) {
     if (::fcntl(plan.channel, F_SETFD, 0) < 0) return false;

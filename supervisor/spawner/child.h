@@ -12,7 +12,7 @@ struct ChildPlan {
   const Launch* launch = nullptr;
   char* const* argv = nullptr;
   char* const* environment = nullptr;
-  int channel = -1;  ///< becomes descriptor 3
+  int channel = -1;  ///< becomes descriptor 3, or 0 of a classic worker
   int output = -1;   ///< becomes descriptors 1 and 2; -1: they stay as they are
   int report = -1;   ///< the spawner's end of its socket: a failure is reported there
 };

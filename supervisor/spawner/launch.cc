@@ -116,6 +116,18 @@ LaunchPin read_pin(Reader& reader) {
   return pin;
 }
 
+void write_wire(Writer& writer, const Launch& launch) {
+  writer.number(static_cast<std::uint64_t>(launch.wire));
+  writer.optional(launch.idle_value);
+}
+
+bool read_wire(Reader& reader, Launch& launch) {
+  if (reader.number() != static_cast<std::uint64_t>(Wire::kClassic)) return false;
+  launch.wire = Wire::kClassic;
+  launch.idle_value = reader.optional<std::int32_t>();
+  return true;
+}
+
 void write(Writer& writer, const LaunchLimit& limit) {
   writer.number(static_cast<std::uint64_t>(limit.resource));
   writer.text(limit.name);
@@ -219,6 +231,7 @@ std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch
   writer.number(launch.oom_score_is_default ? 1 : 0);
   writer.number(launch.captured ? 1 : 0);
   if (format != kUnpinnedLaunchFormat) write(writer, launch.pin, format);
+  if (launch.wire != Wire::kNative) write_wire(writer, launch);
   return writer.take();
 }
 
@@ -242,6 +255,7 @@ std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes) {
   request.launch.oom_score_is_default = reader.number() != 0;
   request.launch.captured = reader.number() != 0;
   if (!reader.complete()) request.launch.pin = read_pin(reader);
+  if (!reader.complete() && !read_wire(reader, request.launch)) return std::nullopt;
   if (!reader.complete()) return std::nullopt;
   return request;
 }
@@ -264,6 +278,10 @@ std::string describe_failure(const LaunchReply& reply, const Launch& launch) {
   // The kernel checks RLIMIT_NPROC at exec, and reports it as EAGAIN.
   if (reply.step == LaunchStep::kExec && reply.error == EAGAIN)
     text += " (the user has as many processes as its limit nproc allows)";
+  if (reply.step == LaunchStep::kRequest && reply.error == EPROTO)
+    text +=
+        " (the spawner is of an earlier version and does not know what this pool wants: restart the "
+        "supervisor)";
   return text;
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proto/wire.h"
 #include "supervisor/spawner/launch_reply.h"
 
 namespace prefork {
@@ -46,7 +47,8 @@ struct LaunchPin {
   bool operator==(const LaunchPin&) const = default;
 };
 
-/// The format of requests and answers: raised by one with each change of them.
+/// The format of requests and answers: raised by one with each change of them. A request for a worker that is
+/// not native has a part more, which a spawner of an earlier version does not know: it refuses the request.
 inline constexpr std::uint32_t kLaunchFormat = 5;
 /// The formats before: without the device and the inode of the directory, and without Launch::pin.
 inline constexpr std::uint32_t kPathLaunchFormat = 4, kUnpinnedLaunchFormat = 3;
@@ -69,7 +71,9 @@ struct Launch {
   bool batch_is_default = false;      ///< where the kernel denies it, the worker starts without
   bool oom_score_is_default = false;  ///< the same of oom_score_adj
   LaunchPin pin = {};                 ///< the paths to use, as long as they exist
-  bool captured = false;  ///< its standard output and error are the descriptor attached after the channel
+  bool captured = false;      ///< its standard output and error are the descriptor attached after the channel
+  Wire wire = Wire::kNative;  ///< says where the worker finds its channel
+  std::optional<std::int32_t> idle_value = {};  ///< kClassic; not for the spawner
   bool operator==(const Launch&) const = default;
 };
 

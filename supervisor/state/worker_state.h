@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "proto/wire.h"
 #include "supervisor/core/action.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/state/carried.h"
@@ -27,6 +28,25 @@ struct OutputState {
   }
 };
 
+/// What a worker speaks, and where its conversation is.
+struct DialectState {
+  Wire wire = Wire::kNative;
+  // kClassic:
+  std::optional<std::int32_t> idle_value = {};  ///< the int that means done; not set: any
+  Ticket ticket = {};                           ///< of the connection that it has
+  std::uint32_t size = 0;                       ///< how many bytes of an int have come
+  std::int32_t begun = 0;                       ///< these bytes
+  bool left_unread = false;                     ///< its channel has ended before it had received all
+  bool broken = false;                          ///< it has sent what it may not
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("wire", self.wire), visit("idle_value", self.idle_value), visit("ticket", self.ticket);
+    visit("size", self.size), visit("begun", self.begun), visit("left_unread", self.left_unread);
+    visit("broken", self.broken);
+  }
+};
+
 struct WorkerProcessState {
   WorkerId id;
   WorkerId from;  ///< the template that forks it
@@ -39,6 +59,7 @@ struct WorkerProcessState {
   std::optional<action::SignalWorker::Signal> pending_signal;
   std::string start_error, note;
   OutputState output;  ///< no pipe: the output is not captured
+  DialectState dialect;
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
@@ -48,7 +69,7 @@ struct WorkerProcessState {
     visit("violated", self.violated), visit("kill_sent", self.kill_sent), visit("silent", self.silent);
     visit("drain_due", self.drain_due), visit("pending_signal", self.pending_signal);
     visit("start_error", self.start_error), visit("note", self.note);
-    visit("output", self.output);
+    visit("output", self.output), visit("dialect", self.dialect);
   }
 };
 

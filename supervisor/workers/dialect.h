@@ -11,6 +11,7 @@
 #include "supervisor/core/action.h"
 #include "supervisor/core/event.h"
 #include "supervisor/core/ids.h"
+#include "supervisor/state/worker_state.h"
 #include "supervisor/workers/unread_datagrams.h"
 
 namespace prefork {
@@ -39,6 +40,8 @@ class Dialect {
   Dialect(const Dialect&) = delete;
   Dialect& operator=(const Dialect&) = delete;
 
+  /// The worker exists: its process runs, or is about to run its program.
+  virtual void begin() = 0;
   /// Sends the connection; the caller keeps `socket`.
   [[nodiscard]] virtual SendStatus send(const action::Dispatch& dispatch, const Fd& socket) = 0;
   /// Asks for an event::WorkerPong.
@@ -53,6 +56,13 @@ class Dialect {
   /// Takes what has been received. `introduces`: it is the first of a worker that a template has forked, and
   /// carries the credentials of its sender.
   virtual void hear(std::span<const std::byte> bytes, bool introduces) = 0;
+
+  /// Each worker says something before it is given anything: silence may mean that it speaks something else.
+  [[nodiscard]] virtual bool speaks_first() const = 0;
+  /// At its end: the kernel says that it has received none of the connections that it holds.
+  [[nodiscard]] virtual bool received_none() const = 0;
+  /// For an upgrade in place.
+  [[nodiscard]] virtual DialectState state() const = 0;
 
  protected:
   [[nodiscard]] const Worker& worker() const { return worker_; }

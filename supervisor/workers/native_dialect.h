@@ -11,12 +11,16 @@ class NativeDialect final : public Dialect {
  public:
   explicit NativeDialect(const Worker& worker) : Dialect(worker) {}
 
+  void begin() override {}  // it says Ready
   [[nodiscard]] SendStatus send(const action::Dispatch& dispatch, const Fd& socket) override;
   [[nodiscard]] SendStatus ping() override { return say(RecordKind::kPing); }
   void yield() override { (void)say(RecordKind::kYield); }
   [[nodiscard]] SendStatus fork(const Fd& channel) override;
   void drain() override { (void)say(RecordKind::kDrain); }
   void hear(std::span<const std::byte> bytes, bool introduces) override;
+  [[nodiscard]] bool speaks_first() const override { return true; }
+  [[nodiscard]] bool received_none() const override { return false; }  // the receipts tell more
+  [[nodiscard]] DialectState state() const override { return {}; }
 
  private:
   [[nodiscard]] SendStatus say(RecordKind kind) { return worker().channel.send(Record{.kind = kind}); }

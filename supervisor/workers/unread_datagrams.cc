@@ -33,4 +33,6 @@ std::optional<std::uint32_t> UnreadDatagrams::of(const Channel& channel) const {
   return static_cast<std::uint32_t>(memory_in_use(channel) / cost_);
 }
 
+bool UnreadDatagrams::any(const Channel& channel) { return memory_in_use(channel) > 0; }
+
 }  // namespace prefork

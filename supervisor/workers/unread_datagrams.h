@@ -18,6 +18,8 @@ class UnreadDatagrams {
   UnreadDatagrams();
   /// Never too many; nothing where the kernel does not tell.
   [[nodiscard]] std::optional<std::uint32_t> of(const Channel& channel) const;
+  /// Anything that was sent on this channel has not been received; on a stream, too.
+  [[nodiscard]] static bool any(const Channel& channel);
 
  private:
   int cost_ = 0;  ///< of a datagram of one record; 0: unknown

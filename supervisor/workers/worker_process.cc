@@ -11,6 +11,7 @@
 #include "supervisor/system/clock.h"
 #include "supervisor/system/signal_child.h"
 #include "supervisor/system/socket.h"
+#include "supervisor/workers/classic_dialect.h"
 #include "supervisor/workers/native_dialect.h"
 
 namespace prefork {
@@ -37,13 +38,13 @@ Exit reap(const Fd& pidfd) {
 }  // namespace
 
 WorkerProcess::WorkerProcess(const Services& services, Owner& owner, WorkerId id, Channel channel,
-                             WorkerId from)
+                             WorkerId from, const DialectState& dialect)
     : services_(services),
       owner_(owner),
       id_(id),
       from_(from),
       channel_(std::move(channel)),
-      dialect_(make_dialect()),
+      dialect_(make_dialect(dialect)),
       life_(from ? Life::kUnidentified : Life::kRequested),
       channel_watcher_(services.loop),
       exit_watcher_(services.loop) {
@@ -61,7 +62,7 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const Worke
       id_(state.id),
       from_(state.from),
       channel_(Fd(static_cast<int>(state.channel))),
-      dialect_(make_dialect()),
+      dialect_(make_dialect(state.dialect)),
       pidfd_(static_cast<int>(state.pidfd)),
       pid_(static_cast<pid_t>(state.pid)),
       life_(life_in(state)),
@@ -85,9 +86,10 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const Worke
                                              services.output_line_max, state.output);
 }
 
-std::unique_ptr<Dialect> WorkerProcess::make_dialect() {
-  return std::make_unique<NativeDialect>(
-      Dialect::Worker{id_, channel_, services_.unread, static_cast<Dialect::Listener&>(*this)});
+std::unique_ptr<Dialect> WorkerProcess::make_dialect(const DialectState& state) {
+  const Dialect::Worker self{id_, channel_, services_.unread, static_cast<Dialect::Listener&>(*this)};
+  if (state.wire == Wire::kClassic) return std::make_unique<ClassicDialect>(self, state);
+  return std::make_unique<NativeDialect>(self);
 }
 
 WorkerProcess::Life WorkerProcess::life_in(const WorkerProcessState& state) {
@@ -113,6 +115,7 @@ WorkerProcessState WorkerProcess::state() const {
   state.start_error = start_error_;
   state.note = note_;
   if (output_) state.output = output_->state();
+  state.dialect = dialect_->state();
   return state;
 }
 
@@ -129,6 +132,11 @@ WorkerProcess::~WorkerProcess() {
 }
 
 void WorkerProcess::started(pid_t pid, Fd pidfd) {
+  is_running(pid, std::move(pidfd));
+  if (life_ == Life::kRunning) dialect_->begin();
+}
+
+void WorkerProcess::is_running(pid_t pid, Fd pidfd) {
   pid_ = pid;
   child_ = services_.children.add(pid);
   pidfd_ = std::move(pidfd);
@@ -223,8 +231,9 @@ void WorkerProcess::learn_identity() {
   (void)channel_.identify_sender(false);
   Fd pidfd = identify(*sender);
   if (!pidfd.valid()) return;
-  started(*sender, std::move(pidfd));
+  is_running(*sender, std::move(pidfd));
   owner_.tell(event::WorkerIntroduced{id_});
+  if (life_ == Life::kRunning) dialect_->begin();
 }
 
 Fd WorkerProcess::identify(pid_t sender) {
@@ -337,7 +346,8 @@ void WorkerProcess::end(Exit exit) {
   life_ = Life::kOver;
   child_ = {};
   channel_watcher_.stop();
-  owner_.tell(event::WorkerExited{id_, exit, silent_, start_error_});
+  owner_.tell(event::WorkerExited{id_, exit, silent_ && dialect_->speaks_first(), start_error_,
+                                  dialect_->received_none()});
 }
 
 }  // namespace prefork

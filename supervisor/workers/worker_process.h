@@ -55,8 +55,9 @@ class WorkerProcess final : private SharedTurns::Member, private Dialect::Listen
   };
 
   /// `from`: the template that forks it; its first datagram names its process. Without one started() or
-  /// not_started() follows.
-  WorkerProcess(const Services& services, Owner& owner, WorkerId id, Channel channel, WorkerId from);
+  /// not_started() follows. `dialect`: what it speaks.
+  WorkerProcess(const Services& services, Owner& owner, WorkerId id, Channel channel, WorkerId from,
+                const DialectState& dialect = {});
   /// One that exists already, at an upgrade in place.
   WorkerProcess(const Services& services, Owner& owner, const WorkerProcessState& state);
   [[nodiscard]] WorkerProcessState state() const;
@@ -101,7 +102,8 @@ class WorkerProcess final : private SharedTurns::Member, private Dialect::Listen
     kOver,          ///< WorkerExited has been told
   };
 
-  [[nodiscard]] std::unique_ptr<Dialect> make_dialect();
+  [[nodiscard]] std::unique_ptr<Dialect> make_dialect(const DialectState& state);
+  void is_running(pid_t pid, Fd pidfd);
   [[nodiscard]] static Life life_in(const WorkerProcessState& state);
   void on_readable();
   void on_exit();

@@ -97,6 +97,11 @@ TEST_CASE("a warm supervisor allocates nothing for a connection that is queued a
   check_nothing_is_allocated({.workers = 2}, come_and_go);
 }
 
+TEST_CASE("a warm supervisor allocates nothing for a connection of the classic protocol") {
+  check_nothing_is_allocated(
+      {.command = {"classic-worker", "echo"}, .workers = 2, .more = R"("protocol": "classic")"}, come_and_go);
+}
+
 TEST_CASE("a warm supervisor allocates nothing for a connection that is waited for, parked and counted") {
   check_nothing_is_allocated(
       {.command = {"supervisor-worker", "http"},

@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 namespace prefork {
 namespace {
@@ -53,6 +56,22 @@ TEST_CASE(
   other = without_pin(pinned());
   other.argv = {"app", "--more"};
   CHECK_FALSE(same_start(pinned(), other));
+}
+
+TEST_CASE(
+    "FAULTS 156: only a request for a worker that is not native has a part that earlier versions do not "
+    "know") {
+  Launch launch = pinned();
+  const std::size_t native = encode_request({1, 2}, launch).size();
+  launch.wire = Wire::kClassic;
+  for (const std::optional<std::int32_t> idle_value : {std::optional<std::int32_t>(), std::optional(-7)}) {
+    launch.idle_value = idle_value;
+    std::vector<std::byte> request = encode_request({1, 2}, launch);
+    CHECK(request.size() > native);
+    CHECK(decode_request(request).value().launch == launch);
+    request[native] = std::byte{9};  // of a later version
+    CHECK_FALSE(decode_request(request).has_value());
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "proto/wire.h"
 #include "tests/support/gate.h"
 #include "worker/template.h"
 
@@ -16,15 +17,33 @@ namespace {
 
 int channel_number() {
   const char* number = std::getenv(kChannelVariable);
-  return number == nullptr ? -1 : std::atoi(number);  // NOLINT(cert-err34-c): 0 and -1 are no channel either
+  // NOLINTNEXTLINE(cert-err34-c): -1 is no channel either
+  return number == nullptr ? kClassicDescriptor : std::atoi(number);
 }
 
 }  // namespace
 
 Conversation::Conversation() : channel_(Fd(channel_number())) {}
 
+bool Conversation::classic() const {
+  int type = 0;
+  socklen_t size = sizeof(type);
+  return ::getsockopt(channel_.descriptor(), SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+void Conversation::say_int(int value, const Fd& attached) {
+  const auto bytes = std::as_bytes(std::span(&value, 1));
+  const SendStatus status = attached.valid() ? channel_.send(bytes, attached) : channel_.send(bytes);
+  if (attached.valid() && status != SendStatus::kSent) leave_mark("send-fd-refused");
+}
+
 void Conversation::say(const Record& record) {
   if (record.kind == RecordKind::kReady) ready_ = true;
+  if (classic()) {
+    if (record.kind == RecordKind::kIdle) say_int(0);
+    if (record.kind == RecordKind::kProgress) say_int(1);
+    return;
+  }
   (void)channel_.send(record);  // whether the supervisor listens is for the test to see
 }
 
@@ -33,6 +52,7 @@ void Conversation::say_bytes(const std::vector<std::byte>& bytes) {
 }
 
 void Conversation::say_with_descriptor(const Record& record, const Fd& attached) {
+  if (classic()) return say_int(0, attached);
   // Where the kernel forbids it, say so: the test looks at what follows.
   if (channel_.send(record, attached) != SendStatus::kSent) leave_mark("send-fd-refused");
 }
@@ -40,6 +60,7 @@ void Conversation::say_with_descriptor(const Record& record, const Fd& attached)
 void Conversation::receive_connection() {
   for (;;) {
     if (channel_.wait_and_receive(datagram_) != ReceiveStatus::kDatagram) std::exit(0);
+    if (classic()) return take_client(0);
     DatagramReader reader(datagram_.bytes());
     while (const auto message = reader.next()) {
       if (is_connection(message->record)) return;
@@ -49,9 +70,9 @@ void Conversation::receive_connection() {
 
 void Conversation::peek_at_connection() {
   std::array<std::byte, kRecordSize> bytes{};
-  if (::recv(channel_.descriptor(), bytes.data(), bytes.size(), MSG_PEEK) !=
-      static_cast<ssize_t>(kRecordSize))
-    std::exit(0);
+  const ssize_t size = ::recv(channel_.descriptor(), bytes.data(), bytes.size(), MSG_PEEK);
+  if (size > 0 && classic()) return;
+  if (size != static_cast<ssize_t>(kRecordSize)) std::exit(0);
   DatagramReader reader(bytes);
   if (const auto message = reader.next()) ticket_ = message->record.ticket;
 }
@@ -71,10 +92,14 @@ bool Conversation::is_connection(const Record& record) {
   if (record.kind == RecordKind::kPing) say(Record{.kind = RecordKind::kPong});
   if (record.kind == RecordKind::kDrain) std::exit(0);
   if (record.kind != RecordKind::kConnection) return false;
+  take_client(record.ticket);
+  return true;
+}
+
+void Conversation::take_client(std::uint64_t ticket) {
   if (client_.valid()) former_clients_.push_back(std::move(client_));
   client_ = datagram_.take_descriptor();
-  ticket_ = record.ticket;
-  return true;
+  ticket_ = ticket;
 }
 
 void Conversation::serve() {

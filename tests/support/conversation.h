@@ -1,5 +1,6 @@
 // A scripted worker's side of the native protocol. Unlike the worker library it also sends records that break
-// the protocol. One process uses it for its whole life.
+// the protocol. One process uses it for its whole life. With a stream for its channel it speaks the classic
+// protocol: Idle is the int 0, Progress the int 1, and other records are nothing.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +21,7 @@ class Conversation {
   void say(const Record& record);
   /// Sends a record of this kind for the current connection.
   void say(RecordKind kind) { say(Record{.kind = kind, .ticket = ticket_}); }
-  /// Sends arbitrary bytes as one datagram.
+  /// Sends arbitrary bytes as one datagram, or in a stream.
   void say_bytes(const std::vector<std::byte>& bytes);
   void say_with_descriptor(const Record& record, const Fd& attached);
 
@@ -52,6 +53,9 @@ class Conversation {
   [[nodiscard]] int client() const { return client_.get(); }
 
  private:
+  [[nodiscard]] bool classic() const;
+  void say_int(int value, const Fd& attached = Fd());
+  void take_client(std::uint64_t ticket);
   /// Acts on the record; true if it is a connection.
   bool is_connection(const Record& record);
 
