@@ -144,14 +144,17 @@ class Programs:
     def __init__(self, build):
         self.supervisor = os.path.join(build, "supervisor", "supervisor")
         self.worker = os.path.join(build, "worker", "supervisor-worker")
+        self.classic_worker = os.path.join(build, "tests", "support", "classic-worker")
         self.client = os.path.join(build, "tests", "bench", "bench-client")
         self.many_workers = os.path.join(build, "tests", "bench", "bench-many-workers")
         self.upgrade_state = os.path.join(build, "tests", "bench", "bench-upgrade-state")
 
-    def supervised(self, service, workers, cpus=None):
-        """The supervisor with a pool of the bundled worker."""
+    def supervised(self, service, workers, cpus=None, classic=False):
+        """The supervisor with a pool of the bundled worker, or of the textbook's."""
         with tempfile.NamedTemporaryFile("w", prefix="bench-", suffix=".json") as pool:
-            json.dump({"listen": "127.0.0.1:0", "command": [self.worker, service], "workers": workers}, pool)
+            worker, protocol = (self.classic_worker, "classic") if classic else (self.worker, "native")
+            keys = {"listen": "127.0.0.1:0", "command": [worker, service], "workers": workers, "protocol": protocol}
+            json.dump(keys, pool)
             pool.flush()
             # When it listens, it has read the file: the file may go.
             return Server([self.supervisor, "-c", pool.name], cpus)
