@@ -88,7 +88,7 @@ struct ChannelClosed {
 struct WorkerExited {
   WorkerId worker;
   Exit exit;
-  bool silent = false;           ///< its channel has brought nothing, though workers speak first
+  bool silent = false;  ///< its channel has brought nothing, though workers speak first
   /// The kernel says that it has received none of the connections that it holds. Set where no receipt tells.
   bool received_none = false;
   std::string start_error = {};  ///< why its program did not run

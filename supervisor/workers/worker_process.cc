@@ -346,8 +346,8 @@ void WorkerProcess::end(Exit exit) {
   life_ = Life::kOver;
   child_ = {};
   channel_watcher_.stop();
-  owner_.tell(event::WorkerExited{id_, exit, silent_ && dialect_->speaks_first(), start_error_,
-                                  dialect_->received_none()});
+  const bool silent = silent_ && dialect_->speaks_first();
+  owner_.tell(event::WorkerExited{id_, exit, silent, dialect_->received_none(), start_error_});
 }
 
 }  // namespace prefork
