@@ -8,6 +8,7 @@ namespace prefork {
 PoolAnswers answers_in(const PoolConfig& pool) {
   PoolAnswers answers{pool.name,    pool.executable,      pool.process.identity,
                       pool.workers, pool.process.account, pool.pinned};
+  answers.musl = pool.protocol.musl;
   for (const ListenAddress& address : pool.listen) answers.listen.push_back(address.answers);
   return answers;
 }
@@ -29,6 +30,7 @@ void put_answers(const MachineAnswers& answers, Config& config) {
     pool.process.account = known->account;
     pool.workers = known->workers;
     pool.pinned = known->pinned;
+    pool.protocol.musl = known->musl;
     // An earlier version has carried none.
     for (std::size_t i = 0; i < std::min(pool.listen.size(), known->listen.size()); ++i)
       pool.listen[i].answers = known->listen[i];

@@ -20,12 +20,13 @@ struct PoolAnswers {
   Account account = {};
   PinnedProgram pinned = {};
   std::vector<ListenAnswers> listen = {};  ///< of each listener, in the order of the text
+  bool musl = false;                       ///< protocol accept: the program uses that C library
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("name", self.name), visit("executable", self.executable), visit("identity", self.identity);
     visit("workers", self.workers), visit("account", self.account);
-    visit("pinned", self.pinned), visit("listen", self.listen);
+    visit("pinned", self.pinned), visit("listen", self.listen), visit("musl", self.musl);
   }
 };
 

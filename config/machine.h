@@ -15,12 +15,14 @@ namespace prefork {
 
 /// The directories in which to find a program whose name has no slash.
 struct CommandSearch {
-  std::string path;           ///< as in $PATH
-  std::string own_directory;  ///< beside the supervisor's own executable; searched last
+  std::string path;            ///< as in $PATH
+  std::string own_directory;   ///< beside the supervisor's own executable; searched last
+  std::string libraries = {};  ///< where the accept library must be; empty: not looked for
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("path", self.path), visit("own_directory", self.own_directory);
+    visit("libraries", self.libraries);
   }
 };
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "config/accept_check.h"
 #include "config/identity.h"
 #include "config/listen_address.h"
 #include "config/program.h"
@@ -137,6 +138,7 @@ void check_command(PoolConfig& pool, const std::string& pointer, const std::stri
       problems.add(at_program, found.error().what + as_elements(pool.command.front()));
     }
   }
+  check_accept_program(pool, pointer, machine, problems);
   check_size(pool, pointer, problems);
 }
 

@@ -35,7 +35,8 @@ struct ProtocolConfig {
   DrainStart drain = DrainStart::kIdle;                ///< kAccept
   DrainSignal drain_signal = DrainSignal::kTerminate;  ///< kAccept
   bool listen_fds = false;                             ///< kAccept: listeners as systemd passes them
-  std::optional<std::int32_t> idle_value = {};         ///< kClassic: the int that means done; not set: any
+  bool musl = false;  ///< kAccept: the program uses musl; the machine has answered it
+  std::optional<std::int32_t> idle_value = {};  ///< kClassic: the int that means done; not set: any
   bool operator==(const ProtocolConfig&) const = default;
 };
 

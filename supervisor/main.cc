@@ -23,6 +23,7 @@
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/log_sink.h"
 #include "supervisor/spawner/spawner.h"
+#include "supervisor/system/accept_library.h"
 #include "supervisor/system/descriptor_limits.h"
 #include "supervisor/system/own_process.h"
 #include "supervisor/system/program_path.h"
@@ -34,7 +35,7 @@ using namespace prefork;
 
 CommandSearch command_search() {
   const char* path = std::getenv("PATH");
-  return CommandSearch{path == nullptr ? "" : path, own_directory()};
+  return CommandSearch{path == nullptr ? "" : path, own_directory(), accept_library_directory()};
 }
 
 /// Before anything is served: this may wait.

@@ -1,7 +1,11 @@
 // The key `protocol`, and which keys go together with which protocol.
 #include <doctest/doctest.h>
 
+#include <variant>
+
+#include "tests/config/elf_text.h"
 #include "tests/config/parse.h"
+#include "tests/config/temp_directory.h"
 
 namespace prefork {
 namespace {
@@ -75,6 +79,47 @@ TEST_CASE("the classic protocol keeps the supervisor's copy until a connection i
   CHECK(parsed(pool_with(R"("protocol": "classic", "hold": "done", "connections_per_worker": 1)"))
             .pools[0]
             .hold == Hold::kDone);
+}
+
+/// Checked with a directory of libraries.
+std::vector<std::string> mistakes_with(const std::string& libraries, const std::string& members) {
+  CommandSearch search = system_programs();
+  search.libraries = libraries;
+  const auto read = parse_config(pool_with(members), "pool.json", search);
+  std::vector<std::string> lines;
+  if (const auto* problems = std::get_if<ConfigProblems>(&read)) {
+    for (const ConfigProblem& one : *problems) lines.push_back(one.message());
+  }
+  return lines;
+}
+
+TEST_CASE("FAULTS 271: a program that no library can be preloaded into is refused with the reason") {
+  const TempDirectory directory;
+  const std::string plain = directory.file("static", elf_text(""), 0755);
+  const std::string script = directory.file("script", "#!" + plain + "\n", 0755);
+  const auto refused = [](const std::string& program) {
+    return mistake(R"({"listen": "127.0.0.1:0", "protocol": "accept", "command": [")" + program + "\"]}");
+  };
+  const std::string why =
+      R"( cannot be used with "protocol": "accept": it is statically linked, and no library can be preloaded )"
+      R"(into it; use a dynamically linked build of it, or one that speaks the worker protocol )"
+      R"(("protocol": "native"))";
+  CHECK(refused(plain) == "pool.json: /command/0: \"" + plain + "\"" + why);
+  CHECK(refused(script) == "pool.json: /command/0: \"" + script + "\": " + plain + why);
+  CHECK(mistakes(R"({"listen": "127.0.0.1:0", "command": [")" + plain + "\"]}").empty());
+}
+
+TEST_CASE("FAULTS 273: a supervisor without its accept library refuses pools that need it") {
+  const TempDirectory directory;
+  const std::string accept = R"("protocol": "accept")";
+  CHECK(mistakes_with(directory.path(), accept) ==
+        std::vector<std::string>{"pool.json: /protocol: \"accept\" needs the library \"" +
+                                 directory.at("libprefork-accept.so") +
+                                 "\": No such file or directory; install the supervisor completely"});
+  (void)directory.file("libprefork-accept.so", "");
+  CHECK(mistakes_with(directory.path(), accept).empty());
+  CHECK(mistakes_with(directory.path(), "\"workers\": 1").empty());
+  CHECK(mistakes_with("/no such", accept).front().find("has a space or a colon") != std::string::npos);
 }
 
 TEST_SUITE_END();

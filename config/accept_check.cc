@@ -1,0 +1,66 @@
+#include "config/accept_check.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+#include "config/accept_library.h"
+#include "config/program_kind.h"
+#include "config/schema_words.h"
+
+namespace prefork {
+namespace {
+
+ProgramKind kind_of(const PoolConfig& pool, const std::string& path) {
+  const auto own_path = pool.environment.find("PATH");
+  return kind_of_program(pool.executable, pool.command,
+                         {pool.directory, own_path == pool.environment.end() ? path : own_path->second});
+}
+
+void check_library(bool musl, const ProgramKind& program, const std::string& pointer,
+                   const std::string& directory, Problems& problems) {
+  const std::string path = directory + '/' + std::string(musl ? kAcceptLibraryForMusl : kAcceptLibrary);
+  if (path.find_first_of(" :") != std::string::npos) {
+    problems.add(pointer,
+                 "\"accept\" is not possible here: the path of the accept library, " + path_in_quotes(path) +
+                     ", has a space or a colon, which LD_PRELOAD cannot have; install the supervisor "
+                     "elsewhere");
+  } else if (::access(path.c_str(), R_OK) != 0) {
+    const std::error_code why(errno, std::system_category());
+    problems.add(pointer,
+                 "\"accept\" needs the library " + path_in_quotes(path) + ": " + why.message() +
+                     (musl ? "; " + path_in_quotes(program.file) +
+                                 " is linked with musl: use a build for glibc, or install that library"
+                           : "; install the supervisor completely"));
+  }
+}
+
+}  // namespace
+
+void check_accept_program(PoolConfig& pool, const std::string& pointer, const Machine& machine,
+                          Problems& problems) {
+  if (pool.protocol.name != Protocol::kAccept || pool.executable.empty()) return;
+  const std::string at_program = child_pointer(child_pointer(pointer, "command"), 0);
+  const std::string named = path_in_quotes(pool.command.front());
+  machine.about_to_ask(at_program, "the files of the program " + named);
+  const ProgramKind program = kind_of(pool, machine.search().path);
+  pool.protocol.musl = program.kind == ProgramKind::Kind::kMusl;
+  if (const std::string why = why_not_preloaded(program); !why.empty()) {
+    const bool leads_elsewhere = program.file != pool.command.front();
+    problems.add(at_program, named + (leads_elsewhere ? ": " + json_escaped(program.file) : "") +
+                                 " cannot be used with \"protocol\": \"accept\": it " + why);
+  } else if (!machine.search().libraries.empty()) {
+    check_library(pool.protocol.musl, program, child_pointer(pointer, "protocol"), machine.search().libraries,
+                  problems);
+  }
+}
+
+void look_again_at_accept_program(PoolConfig& pool) {
+  if (pool.protocol.name != Protocol::kAccept) return;
+  const char* path = std::getenv("PATH");
+  pool.protocol.musl = kind_of(pool, path == nullptr ? "" : path).kind == ProgramKind::Kind::kMusl;
+}
+
+}  // namespace prefork
