@@ -2,6 +2,7 @@
 // protocol accept (worker/accept): the library's file, and the variables of its environment.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace prefork {
@@ -12,6 +13,7 @@ inline constexpr std::string_view kAcceptLibraryForMusl = "libprefork-accept-mus
 inline constexpr std::string_view kPreloadVariable = "LD_PRELOAD";
 /// Where the pool listens: `INDEX=ADDRESS`, separated by commas. INDEX as in Connection.
 inline constexpr std::string_view kListenVariable = "SUPERVISOR_LISTEN";
+inline constexpr std::size_t kMostAcceptAddresses = 64;
 /// `idle` or `now`: when the program gets the signal, whose number is the second variable's value.
 inline constexpr std::string_view kDrainVariable = "SUPERVISOR_DRAIN";
 inline constexpr std::string_view kDrainSignalVariable = "SUPERVISOR_DRAIN_SIGNAL";

@@ -22,6 +22,7 @@ bool unequal(const Owner& a, const Owner& b) {
 /// The same path may lead to another file. What is not known differs from nothing.
 bool other_program(const PoolConfig& a, const PoolConfig& b) {
   if (a.command != b.command || a.executable != b.executable) return true;
+  if (a.protocol.musl != b.protocol.musl) return true;  // a script, whose interpreter is another one now
   const auto file = [](const PinnedProgram& one) {
     return std::tie(one.executable, one.device, one.inode, one.size, one.modified);
   };
@@ -152,6 +153,8 @@ struct Key {
   Differ<Owner> differ;
 };
 
+constexpr std::string_view kHostAddresses = "addresses of the host";
+
 /// The attributes of a listener, which may differ at the same place.
 constexpr Key<ListenAddress> kListenerKeys[] = {
     {"backlog", unequal<&ListenAddress::backlog>},
@@ -159,10 +162,8 @@ constexpr Key<ListenAddress> kListenerKeys[] = {
     {"owner", unequal<&ListenAddress::owner>},
     {"group", unequal<&ListenAddress::group>},
     {"reuse_port", unequal<&ListenAddress::reuse_port>},
-    {"addresses of the host",
-     [](const ListenAddress& before, const ListenAddress& after) {
-       return before.answers.hosts != after.answers.hosts;
-     }},
+    {kHostAddresses, [](const ListenAddress& before,
+                        const ListenAddress& after) { return before.answers.hosts != after.answers.hosts; }},
 };
 
 constexpr Key<FileKeys> kFileKeys[] = {
@@ -219,6 +220,15 @@ ListenerChanges compare_listeners(const std::vector<ListenAddress>& before,
   return changes;
 }
 
+/// Not only in attributes of the same sockets.
+bool listens_elsewhere(const ListenerChanges& changes) {
+  const auto has_moved = [](const ListenerChanges::Changed& one) {
+    return std::find(one.attributes.begin(), one.attributes.end(), kHostAddresses) != one.attributes.end();
+  };
+  return !changes.added.empty() || !changes.removed.empty() ||
+         std::any_of(changes.changed.begin(), changes.changed.end(), has_moved);
+}
+
 }  // namespace
 
 PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool) {
@@ -232,6 +242,9 @@ PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool) {
     }
   }
   changes.listeners = compare_listeners(old_pool.listen, new_pool.listen);
+  // The library in a worker takes the place of the sockets that it was told of when the worker started.
+  if (new_pool.protocol.name == Protocol::kAccept && listens_elsewhere(changes.listeners))
+    changes.workers_replaced.insert(changes.workers_replaced.begin(), "listen");
   return changes;
 }
 

@@ -1,12 +1,14 @@
 #include "config/protocol_reader.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <initializer_list>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
+#include "config/accept_library.h"
 #include "config/json_access.h"
 #include "config/schema_words.h"
 
@@ -54,6 +56,15 @@ void check_accept(const PoolConfig& pool, const std::string& pointer, Problems& 
         child_pointer(pointer, "start"),
         "\"fork\" is not allowed with \"protocol\": \"accept\": only a program with the worker library "
         "can be a template; remove this");
+  }
+  std::size_t addresses = 0;
+  for (const ListenAddress& address : pool.listen)
+    addresses += std::max<std::size_t>(1, address.answers.hosts.size());
+  if (addresses > kMostAcceptAddresses) {
+    problems.add(child_pointer(pointer, "listen"),
+                 std::to_string(addresses) +
+                     " addresses are not allowed with \"protocol\": \"accept\": at most " +
+                     std::to_string(kMostAcceptAddresses) + "; make two pools of it");
   }
   if (pool.keep_alive.park) {
     problems.add(child_pointer(child_pointer(pointer, "keep_alive"), "park"),

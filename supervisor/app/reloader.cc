@@ -129,7 +129,7 @@ void Reloader::apply_pool(const PoolConfig& config, Milliseconds stop_timeout,
     return;
   }
   PoolChanges differences = compare(present->config(), config);
-  const auto effect = present->effect_of(config, !differences.workers_replaced.empty());
+  const auto effect = present->effect_of(config, sockets, !differences.workers_replaced.empty());
   if (effect == PoolRunner::Reload::kAlreadyRun) differences.already_run.swap(differences.workers_replaced);
   // The number of the file replaces one that was set while the supervisor ran.
   if (differences.size.empty() && present->limit() != config.workers)

@@ -65,6 +65,8 @@ class Listener {
   void count_from(std::uint64_t accepted) { accepted_ = accepted; }
   [[nodiscard]] ListenSocket& socket() { return socket_; }
   [[nodiscard]] const ListenSocket& socket() const { return socket_; }
+  /// What the owner, and a worker, are told of a connection's origin.
+  [[nodiscard]] ListenerIndex index() const { return index_; }
   [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
   /// Accepting, but out of descriptors or memory at the moment.
   [[nodiscard]] bool paused() const { return paused_; }

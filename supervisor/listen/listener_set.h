@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/listen_address.h"
+#include "supervisor/listen/bound_address.h"
 #include "supervisor/listen/listen_socket.h"
 #include "supervisor/listen/listener.h"
 #include "supervisor/loop/log.h"
@@ -23,16 +24,31 @@ namespace prefork {
 [[nodiscard]] std::optional<ListenSocket> adopt_socket(const std::vector<ListenAddress>& addresses,
                                                        const ListenerState& state, std::size_t position);
 
+/// A listener as a worker knows it.
+struct ListenTarget {
+  ListenerIndex index = 0;
+  BoundAddress address;
+};
+
 class ListenerSet {
  public:
   using Listeners = std::vector<std::unique_ptr<Listener>>;
+  /// The index of a listener.
+  enum class Numbering {
+    kByConfiguration,  ///< its place in the configuration
+    kStable,           ///< its own; a socket keeps it, whatever is before it: workers have been told
+  };
 
   ListenerSet(const Loop& loop, Log& log, const ClientDescriptors& clients, Listener::Owner& owner)
       : loop_(loop), log_(log), clients_(clients), owner_(owner) {}
 
   /// `sockets` in the order of the configuration. The listeners until now drain. A new listener at the
   /// address of an old one continues its count.
-  void replace(std::vector<ListenSocket> sockets);
+  void replace(std::vector<ListenSocket> sockets, Numbering numbering = Numbering::kByConfiguration);
+  /// What the listeners are after replace() with these.
+  [[nodiscard]] std::vector<ListenTarget> targets_after(const std::vector<ListenSocket>& sockets,
+                                                        Numbering numbering) const;
+  [[nodiscard]] std::vector<ListenTarget> targets() const;
   void set_accepting(bool accepting);
   /// Stops new connections and drains the backlogs, also those of listeners that drain already.
   bool drain_backlogs();
@@ -55,7 +71,11 @@ class ListenerSet {
 
  private:
   /// Adds a listener at the end of `listeners`.
-  Listener& add_to(Listeners& listeners, ListenSocket socket);
+  Listener& add_to(Listeners& listeners, ListenSocket socket, ListenerIndex index);
+  /// The listener that each of the sockets continues; null: none.
+  [[nodiscard]] std::vector<const Listener*> continued_by(const std::vector<ListenSocket>& sockets) const;
+  [[nodiscard]] std::vector<ListenerIndex> indices_of(const std::vector<ListenSocket>& sockets,
+                                                      Numbering numbering) const;
 
   const Loop& loop_;
   Log& log_;

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "supervisor/pool/accept_environment.h"
+
 namespace prefork {
 namespace {
 
@@ -27,9 +29,10 @@ void LaunchTable::adopt(const std::vector<LaunchState>& states, const Launches& 
   for (const LaunchState& state : states) {
     auto worker = decode_request(std::as_bytes(std::span(state.worker)));
     auto fork_template = decode_request(std::as_bytes(std::span(state.fork_template)));
-    launches_[state.generation] = worker && fork_template
-                                      ? Launches{std::move(worker->launch), std::move(fork_template->launch)}
-                                      : configured;
+    const bool known = worker && fork_template;
+    if (known) use_own_accept_library(worker->launch);
+    launches_[state.generation] =
+        known ? Launches{std::move(worker->launch), std::move(fork_template->launch)} : configured;
   }
 }
 

@@ -34,7 +34,7 @@ class LaunchTable {
   // For an upgrade in place.
   [[nodiscard]] std::vector<LaunchState> state() const;
   /// `configured` replaces a launch that another version has written in another form: the two are the same
-  /// unless a rollout is under way.
+  /// unless a rollout is under way. New processes get the accept library of this program.
   void adopt(const std::vector<LaunchState>& states, const Launches& configured);
 
  private:

@@ -3,6 +3,7 @@
 #include <utility>
 #include <variant>
 
+#include "config/accept_check.h"
 #include "config/program.h"
 #include "supervisor/pool/pool_settings.h"
 #include "supervisor/pool/pool_status.h"
@@ -16,6 +17,12 @@ Error not_understood(const PoolConfig& config, const std::string& what, const st
   return Error{"pool " + config.name + ": " + what + wrong};
 }
 
+/// The library of an accept pool is told of the listeners when its worker starts: their numbers must last.
+ListenerSet::Numbering numbering(const PoolConfig& config) {
+  return config.protocol.name == Protocol::kAccept ? ListenerSet::Numbering::kStable
+                                                   : ListenerSet::Numbering::kByConfiguration;
+}
+
 /// For the random part of delays, where it need not be unpredictable. A random device can be missing.
 std::uint32_t seed_of_now() { return static_cast<std::uint32_t>(current_time().time_since_epoch().count()); }
 
@@ -24,8 +31,9 @@ std::uint32_t seed_of_now() { return static_cast<std::uint32_t>(current_time().t
 PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Milliseconds stop_timeout,
                        std::vector<ListenSocket> sockets)
     : PoolRunner(shared, std::move(config), stop_timeout, shared.spawner.next_key()) {
-  workers_.add_generation(pool_.lifecycle().rollout().generation(), to_launches(config_));
-  listeners_.replace(std::move(sockets));
+  listeners_.replace(std::move(sockets), numbering(config_));
+  workers_.add_generation(pool_.lifecycle().rollout().generation(),
+                          to_launches(config_, listeners_.targets()));
   pump_.tell(event::DeadlinePassed{});
 }
 
@@ -50,12 +58,14 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
   before_sleep_.start(Callback::to<&PoolRunner::on_before_sleep>(*this));
 }
 
-PoolRunner::Reload PoolRunner::effect_of(const PoolConfig& config, bool changed) const {
+PoolRunner::Reload PoolRunner::effect_of(const PoolConfig& config, const std::vector<ListenSocket>& sockets,
+                                         bool changed) const {
   const Rollout& rollout = pool_.lifecycle().rollout();
   const bool differs =
       rollout_.old_one_serves() || (rollout.trial() && changed);  // what serves, from config()
   if (differs && rollout.start() == config.start &&
-      workers_.start_from(to_launches(config), rollout.generation())) {
+      workers_.start_from(to_launches(config, listeners_.targets_after(sockets, numbering(config))),
+                          rollout.generation())) {
     return changed ? Reload::kAlreadyRun : Reload::kStay;
   }
   if (changed) return Reload::kReplaced;
@@ -70,8 +80,11 @@ void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::
   clients_.set_replies(config_.queue.reject_with, config_.crash_reply);
   rollout_.configured();
   const bool replace = workers == Reload::kReplaced || workers == Reload::kTriedAgain;
-  if (replace) workers_.add_generation(pool_.lifecycle().rollout().next_generation(), to_launches(config_));
-  listeners_.replace(std::move(sockets));
+  if (replace) {
+    workers_.add_generation(pool_.lifecycle().rollout().next_generation(),
+                            to_launches(config_, listeners_.targets_after(sockets, numbering(config_))));
+  }
+  listeners_.replace(std::move(sockets), numbering(config_));
   const Workers kept = workers == Reload::kAlreadyRun ? Workers::kTrialEnds : Workers::kStay;
   pump_.tell(
       event::SettingsChanged{to_settings(config_, stop_timeout_), replace ? Workers::kReplaced : kept});
@@ -79,7 +92,9 @@ void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::
 
 void PoolRunner::restart() {
   config_.pinned = pin_program(config_.executable, config_.directory);
-  workers_.add_generation(pool_.lifecycle().rollout().next_generation(), to_launches(config_));
+  look_again_at_accept_program(config_);
+  workers_.add_generation(pool_.lifecycle().rollout().next_generation(),
+                          to_launches(config_, listeners_.targets()));
   PoolSettings settings = to_settings(config_, stop_timeout_);
   settings.workers = limit();  // a size that the operator has set stays
   pump_.tell(event::SettingsChanged{settings, event::SettingsChanged::Workers::kReplaced});
@@ -177,7 +192,7 @@ Result<void> PoolRunner::adopt(const PoolState& state) {
   rollout_.adopt(state.rollout, state.rollout_failed, pool_.lifecycle());
   listeners_.adopt(config_.listen, state.listeners);
   listeners_.set_accepting(pool_.accepting());
-  workers_.adopt(state, to_launches(config_));
+  workers_.adopt(state, to_launches(config_, listeners_.targets()));
   return {};
 }
 

@@ -45,8 +45,10 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner, 
     kTriedAgain,  ///< the same; the keys are those of the last rollout, which failed
     kAlreadyRun,  ///< those that serve were started from these keys: a rollout that is under way ends
   };
-  /// `changed`: keys that workers are started from differ from those in config().
-  [[nodiscard]] Reload effect_of(const PoolConfig& config, bool changed) const;
+  /// `sockets` as `config` lists them. `changed`: keys that workers are started from differ from those in
+  /// config().
+  [[nodiscard]] Reload effect_of(const PoolConfig& config, const std::vector<ListenSocket>& sockets,
+                                 bool changed) const;
   /// `sockets` as `config` lists them.
   void reconfigure(PoolConfig config, Milliseconds stop_timeout, std::vector<ListenSocket> sockets,
                    Reload workers);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proto/record.h"
+#include "supervisor/pool/accept_environment.h"
 #include "supervisor/system/oom_score.h"
 
 namespace prefork {
@@ -48,8 +49,8 @@ PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
   return settings;
 }
 
-Launches to_launches(const PoolConfig& config) {
-  return {to_launch(config, WorkerRole::kWorker), to_launch(config, WorkerRole::kTemplate)};
+Launches to_launches(const PoolConfig& config, const std::vector<ListenTarget>& targets) {
+  return {to_launch(config, targets, WorkerRole::kWorker), to_launch(config, targets, WorkerRole::kTemplate)};
 }
 
 namespace {
@@ -83,7 +84,7 @@ void add_account(const PoolConfig& config, Launch& launch) {
 
 }  // namespace
 
-Launch to_launch(const PoolConfig& config, WorkerRole role) {
+Launch to_launch(const PoolConfig& config, const std::vector<ListenTarget>& targets, WorkerRole role) {
   Launch launch;
   set_process(config.process, launch);
   launch.executable = config.executable;
@@ -108,6 +109,7 @@ Launch to_launch(const PoolConfig& config, WorkerRole role) {
   launch.environment.push_back(std::string(kChannelVariable) + "=" + std::to_string(kChannelDescriptor));
   launch.environment.push_back(std::string(kSlotsVariable) + "=" +
                                std::to_string(config.connections_per_worker));
+  if (config.protocol.name == Protocol::kAccept) add_accept_environment(config, targets, launch);
   if (role == WorkerRole::kTemplate) launch.environment.push_back(std::string(kTemplateVariable) + "=1");
   return launch;
 }

@@ -1,9 +1,12 @@
 // Translates a pool's configuration into the core's settings and into what its processes are started from.
 #pragma once
 
+#include <vector>
+
 #include "config/config.h"
 #include "supervisor/core/settings.h"
 #include "supervisor/core/worker_row.h"
+#include "supervisor/listen/listener_set.h"
 #include "supervisor/spawner/launch.h"
 
 namespace prefork {
@@ -17,7 +20,9 @@ struct Launches {
     return role == WorkerRole::kTemplate ? fork_template : worker;
   }
 };
-[[nodiscard]] Launches to_launches(const PoolConfig& config);
-[[nodiscard]] Launch to_launch(const PoolConfig& config, WorkerRole role);
+/// `targets`: where the pool listens.
+[[nodiscard]] Launches to_launches(const PoolConfig& config, const std::vector<ListenTarget>& targets);
+[[nodiscard]] Launch to_launch(const PoolConfig& config, const std::vector<ListenTarget>& targets,
+                               WorkerRole role);
 
 }  // namespace prefork

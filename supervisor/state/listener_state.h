@@ -21,12 +21,13 @@ struct ListenerState {
   /// The listener's index in the configuration. Not set by earlier versions, which have one socket for each,
   /// in that order.
   std::optional<std::uint32_t> entry = {};
+  std::optional<std::uint32_t> index = {};  ///< what workers are told; not set: the entry
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("socket", self.socket), visit("file", self.file), visit("accepted", self.accepted);
     visit("unmoved", self.waiting);  // the name earlier versions use
-    visit("entry", self.entry);
+    visit("entry", self.entry), visit("index", self.index);
   }
 };
 

@@ -35,6 +35,21 @@ TEST_CASE("a program and a directory that are not known differ from nothing") {
   CHECK_FALSE(after([](PoolConfig& p) { p.pinned = {}; }).any());
 }
 
+TEST_CASE("other addresses replace the workers of an accept pool, and no others") {
+  PoolConfig before = pool();
+  PoolConfig after = pool();
+  after.listen.push_back(address("127.0.0.1:81"));
+  CHECK(compare(before, after).workers_replaced.empty());
+  before.protocol.name = after.protocol.name = Protocol::kAccept;
+  CHECK(compare(before, after).workers_replaced == Keys{"listen"});
+  CHECK(compare(after, before).workers_replaced == Keys{"listen"});
+  after = before;
+  after.listen[0].backlog = 7;
+  CHECK(compare(before, after).workers_replaced.empty());
+  after.listen[0].answers.hosts = {"127.0.0.2"};
+  CHECK(compare(before, after).workers_replaced == Keys{"listen"});
+}
+
 TEST_CASE("equal pools differ in nothing") {
   const PoolChanges changes = compare(pool(), pool());
   CHECK_FALSE(changes.any());

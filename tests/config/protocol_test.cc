@@ -45,6 +45,12 @@ TEST_CASE("FAULTS 270: a server that knows nothing of the supervisor can neither
   CHECK(refused_with(R"("protocol": "accept", "keep_alive": {"park": true})") ==
         R"(pool.json: /keep_alive/park: true is not allowed with "protocol": "accept": only a program that )"
         "knows the worker protocol can give back a connection between two requests; remove this");
+  std::string many = "\"unix:@0\"";
+  for (int i = 1; i < 65; ++i) many += ", \"unix:@" + std::to_string(i) + "\"";
+  CHECK(
+      mistake(R"({"protocol": "accept", "command": ["true"], "listen": [)" + many + "]}") ==
+      "pool.json: /listen: 65 addresses are not allowed with \"protocol\": \"accept\": at most 64; make two "
+      "pools of it");
   CHECK(
       mistakes(pool_with(R"("protocol": "accept", "keep_alive": {"park": false}, "start": "exec")")).empty());
 }

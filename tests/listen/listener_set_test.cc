@@ -74,6 +74,47 @@ TEST_CASE(
   CHECK(one.accepted() == 1);
 }
 
+/// The numbers of the listeners after a reload to these addresses.
+std::vector<ListenerIndex> numbers_after(ListenerSet& set, const std::vector<std::string>& addresses) {
+  constexpr auto kStable = ListenerSet::Numbering::kStable;
+  const auto open = [&] {
+    std::vector<ListenSocket> sockets;
+    for (const std::string& text : addresses) {
+      const ListenAddress address = parse_listen_address(text).value();
+      const ListenSocket* running = nullptr;
+      for (const auto& one : set.configured()) {
+        if (one->socket().address() == address) running = &one->socket();
+      }
+      auto opened = running == nullptr ? ListenSocket::open(address) : running->share(address);
+      REQUIRE(opened.ok());
+      opened.value().set_entry(static_cast<ListenerIndex>(sockets.size()));
+      sockets.push_back(std::move(opened).value());
+    }
+    return sockets;
+  };
+  std::vector<ListenSocket> sockets = open();
+  const std::vector<ListenTarget> planned = set.targets_after(sockets, kStable);
+  set.replace(std::move(sockets), kStable);
+  std::vector<ListenerIndex> numbers;
+  for (const ListenTarget& target : set.targets()) numbers.push_back(target.index);
+  REQUIRE(planned.size() == numbers.size());
+  for (std::size_t i = 0; i < planned.size(); ++i) CHECK(planned[i].index == numbers[i]);
+  return numbers;
+}
+
+TEST_CASE(
+    "FAULTS 274: a listener keeps the number that workers were told, whatever is before it in the file") {
+  using Numbers = std::vector<ListenerIndex>;
+  OneListener one("unix:@numbers-a");
+  ListenerSet& set = one.set();
+  CHECK(numbers_after(set, {"unix:@numbers-a", "unix:@numbers-b", "unix:@numbers-c"}) == Numbers{0, 1, 2});
+  CHECK(numbers_after(set, {"unix:@numbers-c", "unix:@numbers-b"}) == Numbers{2, 1});
+  CHECK(numbers_after(set, {"unix:@numbers-d", "unix:@numbers-b", "unix:@numbers-c"}) == Numbers{0, 1, 2});
+  const std::vector<ListenerState> carried = set.state();
+  CHECK(carried.back().index == 2);
+  CHECK(carried.back().entry == 2);
+}
+
 TEST_CASE("a drain that ends early accepts the connections that are established by then") {
   OneListener one("127.0.0.1:0");
   const Fd client = begin_handshake(one.name());

@@ -3,8 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
 #include <utility>
 #include <vector>
+
+#include "supervisor/system/accept_library.h"
 
 namespace prefork {
 namespace {
@@ -56,6 +59,29 @@ TEST_CASE("the table comes back from its state as it was") {
     for (const WorkerRole role : {WorkerRole::kWorker, WorkerRole::kTemplate})
       CHECK(copy.of(generation, role) == table.of(generation, role));
   }
+}
+
+TEST_CASE("FAULTS 275: after an upgrade in place new processes get the accept library of the new program") {
+  LaunchTable table;
+  Launches old = launches("/bin/old");
+  old.worker.environment = {"A=LD_PRELOAD=/old/libprefork-accept.so",
+                            "LD_PRELOAD=/old/libprefork-accept.so:/own.so", "B=1"};
+  table.add(3, old);
+  old.worker.environment = {"LD_PRELOAD=/old/libprefork-accept-musl.so"};
+  table.add(4, old);
+  old.worker.environment = {"LD_PRELOAD=/old/other.so:/old/libprefork-accept.so"};
+  table.add(5, old);
+  LaunchTable copy;
+  copy.adopt(table.state(), old);
+  const auto environment = [&](Generation generation) {
+    return copy.of(generation, WorkerRole::kWorker).environment;
+  };
+  using Entries = std::vector<std::string>;
+  const std::string ours = accept_library_directory();
+  CHECK(environment(3) == Entries{"A=LD_PRELOAD=/old/libprefork-accept.so",
+                                  "LD_PRELOAD=" + ours + "/libprefork-accept.so:/own.so", "B=1"});
+  CHECK(environment(4) == Entries{"LD_PRELOAD=" + ours + "/libprefork-accept-musl.so"});
+  CHECK(environment(5) == Entries{"LD_PRELOAD=/old/other.so:/old/libprefork-accept.so"});
 }
 
 TEST_CASE("a launch in a form of another version is replaced by the configured one") {

@@ -20,7 +20,7 @@ PoolConfig pool_of_user() {
 
 std::vector<std::string> entries_of(const PoolConfig& config, WorkerRole role, const std::string& name) {
   std::vector<std::string> found;
-  for (const std::string& entry : to_launch(config, role).environment) {
+  for (const std::string& entry : to_launch(config, {}, role).environment) {
     if (entry.starts_with(name + '=')) found.push_back(entry);
   }
   return found;

@@ -1,0 +1,24 @@
+// The environment by which a program with the protocol accept is put behind the supervisor: the preloaded
+// library, and what the library must know. to_launch() adds it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "supervisor/listen/listener_set.h"
+#include "supervisor/spawner/launch.h"
+
+namespace prefork {
+
+void add_accept_environment(const PoolConfig& config, const std::vector<ListenTarget>& targets,
+                            Launch& launch);
+
+/// The supervisor that has made `launch` may have had its library elsewhere, and its file may be gone.
+void use_own_accept_library(Launch& launch);
+
+/// The addresses in the environment of a launch, "127.0.0.1:8080, unix:/run/x.sock"; nothing when the
+/// protocol is not accept.
+[[nodiscard]] std::string accept_addresses(const Launch& launch);
+
+}  // namespace prefork
