@@ -60,15 +60,6 @@ std::string_view cause_of_signal(int signal) {
   }
 }
 
-/// It ended by itself, closed its channel, or its time to start was over, without a sign that it knows the
-/// protocol.
-bool may_not_speak_the_protocol(const DeathRecord& record) {
-  const Exit::Kind kind = record.exit.kind;
-  if (!record.silent || (kind != Exit::Kind::kExited && kind != Exit::Kind::kSignaled)) return false;
-  return record.reason == StopReason::kStartTimeout || record.reason == StopReason::kChannelClosed ||
-         (record.reason == StopReason::kNone && kind == Exit::Kind::kExited);
-}
-
 }  // namespace
 
 std::string describe(const Exit& exit) {
@@ -86,7 +77,7 @@ std::string describe(const Exit& exit) {
   return "?";
 }
 
-std::string describe(const DeathRecord& record) {
+std::string describe(const DeathRecord& record, const ListenWords& words) {
   const bool ran = record.start_error.empty();
   std::string text = ran ? describe(record.exit) : record.start_error;
   if (record.reason == StopReason::kFailedTrial) {
@@ -111,15 +102,7 @@ std::string describe(const DeathRecord& record) {
   if (record.held_closed > 0)
     text += fmt::format("; {} it had not begun {} closed", connections(record.held_closed),
                         record.held_closed == 1 ? "is" : "are");
-  if (ran && may_not_speak_the_protocol(record)) {
-    // A status other than 0 tells of a failure of its own, most often while it loads the application.
-    const bool failed = record.exit.kind == Exit::Kind::kExited && record.exit.value != 0;
-    text += failed
-                ? "; it sent nothing over its channel: it failed before that, or it is no program that "
-                  "speaks the worker protocol (docs/protocol.md)"
-                : "; it sent nothing over its channel: the command must be a program that speaks the worker "
-                  "protocol, for example with the worker library (docs/protocol.md)";
-  }
+  if (ran) text += describe_clue(record, words);
   return text;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "supervisor/control/operations.h"
+#include "supervisor/control/start_clue_words.h"
 #include "supervisor/core/action.h"
 #include "supervisor/core/worker_row.h"
 
@@ -13,8 +14,8 @@ namespace prefork {
 
 /// "killed by signal 9 (SIGKILL)", "exited with status 1", "could not be started".
 [[nodiscard]] std::string describe(const Exit& exit);
-/// One line about a death, without the worker's name.
-[[nodiscard]] std::string describe(const DeathRecord& record);
+/// One line about a death, without the worker's name. `words`: for a program that is a server itself.
+[[nodiscard]] std::string describe(const DeathRecord& record, const ListenWords& words = {});
 /// `["/srv/app","--port","1"]`, as the file has it; a long one is cut.
 [[nodiscard]] std::string describe_command(const std::vector<std::string>& command);
 /// "Busy for ticket 17, which it does not hold".

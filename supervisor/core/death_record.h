@@ -53,6 +53,17 @@ struct Violation {
   }
 };
 
+/// What the parts around the core have seen of a worker that does not suit its pool. See
+/// control/start_clue_words for what each tells a person.
+enum class StartClue {
+  kNone,
+  kNeverListened,     ///< protocol accept: at no address of the pool, and at no other
+  kListensElsewhere,  ///< protocol accept: only at other addresses
+  kWentToBackground,  ///< protocol accept: its process ended, a child of it goes on
+  kNotReached,        ///< protocol accept: an address was in use, as if no library were in the program
+  kAddressInUse,      ///< another protocol: an address was in use
+};
+
 struct DeathRecord {
   WorkerId worker;
   WorkerRole role = WorkerRole::kWorker;
@@ -62,7 +73,8 @@ struct DeathRecord {
   bool was_ready = false;
   bool killed_by_us = false;  ///< a signal that the supervisor had sent ended it
   bool silent = false;        ///< its channel has brought nothing
-  Duration age{};             ///< from its start
+  StartClue clue = StartClue::kNone;
+  Duration age{};  ///< from its start
   std::uint64_t served = 0;
   std::uint64_t refused = 0;
   std::uint32_t held_begun = 0;    ///< connections it had begun and not finished
@@ -82,7 +94,7 @@ struct DeathRecord {
     visit("held_begun", self.held_begun), visit("held_unbegun", self.held_unbegun),
         visit("refused", self.refused);
     visit("held_closed", self.held_closed), visit("silent", self.silent);
-    visit("violation", self.violation), visit("start_error", self.start_error);
+    visit("violation", self.violation), visit("start_error", self.start_error), visit("clue", self.clue);
   }
 };
 

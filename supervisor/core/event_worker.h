@@ -92,6 +92,7 @@ struct WorkerExited {
   /// The kernel says that it has received none of the connections that it holds. Set where no receipt tells.
   bool received_none = false;
   std::string start_error = {};  ///< why its program did not run
+  StartClue clue = StartClue::kNone;
 };
 
 }  // namespace prefork::event

@@ -283,6 +283,7 @@ void Lifecycle::exited(WorkerRow& row, const event::WorkerExited& event, const D
   record.generation = row.generation;
   record.exit = event.exit;
   record.silent = event.silent;
+  record.clue = event.clue;
   record.reason = reason_of_end(row, event.exit, held);
   record.was_ready = row.was_ready;
   record.killed_by_us = ended_by_us(row, event.exit);

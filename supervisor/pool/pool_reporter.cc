@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "supervisor/control/describe.h"
+#include "supervisor/pool/start_clue.h"
 
 namespace prefork {
 
@@ -25,7 +26,7 @@ void PoolReporter::report(const action::ReportReady& report) const {
 
 void PoolReporter::report(const action::ReportDeath& report) const {
   const DeathRecord& record = report.record;
-  const std::string text = describe(record);
+  const std::string text = describe_death(record);
   const LogSubject name = name_of(record.worker, record.role);
   if (record.is_failure()) {
     log_.warn("{} died: {}", name, text);
@@ -61,7 +62,7 @@ void PoolReporter::report(const action::ReportViolation& report) const {
 
 void PoolReporter::report(const action::ReportRollout& report) const {
   using Stage = action::ReportRollout::Stage;
-  const std::string why = report.death ? describe(*report.death) : "";
+  const std::string why = report.death ? describe_death(*report.death) : "";
   events_.publish(control_event::RolloutStaged{pool_, report.stage, report.generation, why});
   switch (report.stage) {
     case Stage::kTrial:
@@ -145,6 +146,10 @@ void PoolReporter::report(const action::Stopped& report) const {
 
 void PoolReporter::cannot_send(Ticket ticket) const {
   log_.error("{}: connection {} cannot be sent to a worker and is closed", about_, ticket.sequence());
+}
+
+std::string PoolReporter::describe_death(const DeathRecord& record) const {
+  return describe(record, listen_words(sources_.processes.find(record.worker)));
 }
 
 LogSubject PoolReporter::name_of(WorkerId id) const {

@@ -52,6 +52,8 @@ class PoolReporter {
  private:
   /// For a worker that the core has forgotten.
   [[nodiscard]] LogSubject name_of(WorkerId id, WorkerRole role) const;
+  /// With where it listened, while its process is known.
+  [[nodiscard]] std::string describe_death(const DeathRecord& record) const;
 
   std::string pool_;
   LogSubject about_;  ///< the pool

@@ -1,7 +1,10 @@
 #include "supervisor/pool/pool_workers.h"
 
 #include <utility>
+#include <variant>
 
+#include "supervisor/pool/accept_environment.h"
+#include "supervisor/pool/start_clue.h"
 #include "supervisor/system/process_memory.h"
 
 namespace prefork {
@@ -67,8 +70,19 @@ void PoolWorkers::perform(const action::StartWorker& action) {
   launch(action, process, theirs.release());
 }
 
+void PoolWorkers::tell(const Event& event) {
+  const auto* exited = std::get_if<event::WorkerExited>(&event);
+  if (exited == nullptr) return parts_.events.tell(event);
+  event::WorkerExited known = *exited;
+  const WorkerRow* row = parts_.core.workers().find(known.worker);
+  const WorkerProcess* process = parts_.processes.find(known.worker);
+  if (row != nullptr && process != nullptr) known.clue = start_clue(*row, known, *process);
+  parts_.events.tell(known);
+}
+
 void PoolWorkers::launch(const action::StartWorker& action, WorkerProcess& process, Fd channel) {
   const Launch& launch = launches_.of(action.generation, action.role);
+  process.listen_notes().expect(accept_addresses(launch));
   Fd theirs;
   if (launch.captured) {
     auto pipe = WorkerOutput::make_pipe();
@@ -199,8 +213,12 @@ void PoolWorkers::write_state(PoolState& state) const {
 void PoolWorkers::adopt(const PoolState& state, const Launches& configured) {
   launches_.adopt(state.launches, configured);
   for (const WorkerProcessState& worker : state.workers) {
-    parts_.processes.add(std::make_unique<WorkerProcess>(parts_.process_services,
-                                                         static_cast<WorkerProcess::Owner&>(*this), worker));
+    WorkerProcess& process = parts_.processes.add(std::make_unique<WorkerProcess>(
+        parts_.process_services, static_cast<WorkerProcess::Owner&>(*this), worker));
+    if (const WorkerRow* row = parts_.core.workers().find(worker.id)) {
+      process.listen_notes().expect(accept_addresses(launches_.of(row->generation, row->role)));
+      process.listen_notes().heard(process.note());
+    }
   }
   outputs_.adopt(state.outputs);
   forks_.adopt(state.forks);

@@ -71,7 +71,7 @@ class PoolWorkers final : private WorkerProcess::Owner, private StartRequester, 
 
  private:
   // WorkerProcess::Owner
-  void tell(const Event& event) override { parts_.events.tell(event); }
+  void tell(const Event& event) override;
   void has_process(const WorkerProcess& worker) override { parts_.reporter.has_process(worker); }
   // StartRequester
   void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;

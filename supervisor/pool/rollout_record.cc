@@ -1,6 +1,7 @@
 #include "supervisor/pool/rollout_record.h"
 
 #include "supervisor/control/describe.h"
+#include "supervisor/pool/start_clue.h"
 
 namespace prefork {
 namespace {
@@ -38,7 +39,7 @@ void RolloutRecord::note(const action::ReportRollout& report, const ProcessTable
   old_one_serves_ = report.stage == Stage::kFailed;
   if (!report.death) return;
   const WorkerProcess* process = processes.find(report.death->worker);
-  verdict_.text = describe(*report.death);
+  verdict_.text = describe(*report.death, listen_words(process));
   if (process != nullptr && process->output() != nullptr) verdict_.output = process->output()->last_lines();
 }
 

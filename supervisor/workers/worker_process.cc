@@ -296,6 +296,7 @@ WorkerProcess::Got WorkerProcess::read_last_records() {
   Got got = Got::kSome;
   for (int i = 0; i < kDatagramsAtDeath && channel_watcher_.active() && got == Got::kSome; ++i)
     got = receive_one();
+  channel_is_held_ = got == Got::kNothing && channel_watcher_.active();  // else it has ended
   if (got != Got::kTryLater) channel_watcher_.stop();
   return got;
 }
@@ -335,6 +336,9 @@ void WorkerProcess::bury() {
   if (read_last_records() == Got::kTryLater) return exit_watcher_.pause();
   exit_watcher_.stop();
   if (output_) output_->finish();
+  // A server's children hold its connections, and outlive it where it could not end them itself. The number
+  // is not given to another group while the process is not reaped.
+  if (life_ == Life::kKilled && !listen_notes_.expected().empty()) (void)::kill(-pid_, SIGKILL);
   Exit exit = reap(pidfd_);
   const bool killed = exit.kind == Exit::Kind::kSignaled && exit.value == SIGKILL;
   if (killed && life_ != Life::kKilled && services_.oom.take_kill(current_time()))

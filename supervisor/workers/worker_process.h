@@ -23,6 +23,7 @@
 #include "supervisor/system/oom_counter.h"
 #include "supervisor/workers/child_table.h"
 #include "supervisor/workers/dialect.h"
+#include "supervisor/workers/listen_notes.h"
 #include "supervisor/workers/spawner_link.h"
 #include "supervisor/workers/unread_datagrams.h"
 #include "supervisor/workers/worker_output.h"
@@ -88,6 +89,11 @@ class WorkerProcess final : private SharedTurns::Member, private Dialect::Listen
   [[nodiscard]] pid_t pid() const { return pid_; }  ///< 0 while unknown
   [[nodiscard]] bool awaits_identity() const { return life_ == Life::kUnidentified; }
   [[nodiscard]] const std::string& note() const { return note_; }  ///< what it is doing; printable
+  /// For the protocol accept.
+  [[nodiscard]] ListenNotes& listen_notes() { return listen_notes_; }
+  [[nodiscard]] const ListenNotes& listen_notes() const { return listen_notes_; }
+  /// Its process has ended, and another one has its end of the channel.
+  [[nodiscard]] bool channel_is_held() const { return channel_is_held_; }
   /// Handles the datagram by which a forked worker introduces itself, if it has come.
   void hear_introduction();
   /// Tells when a signal has stopped or continued the process since it was last asked.
@@ -124,7 +130,10 @@ class WorkerProcess final : private SharedTurns::Member, private Dialect::Listen
   // Dialect::Listener
   void tell(const Event& event) override { owner_.tell(event); }
   void violated(const std::string& what) override;
-  void noted(std::string note) override { note_ = std::move(note); }
+  void noted(std::string note) override {
+    note_ = std::move(note);
+    listen_notes_.heard(note_);
+  }
   void channel_ended();
   void send_to_process(action::SignalWorker::Signal signal);
   void end(Exit exit);
@@ -147,6 +156,8 @@ class WorkerProcess final : private SharedTurns::Member, private Dialect::Listen
   std::optional<action::SignalWorker::Signal> pending_signal_;  ///< in kRequested
   std::string start_error_;
   std::string note_;
+  ListenNotes listen_notes_;
+  bool channel_is_held_ = false;
   std::unique_ptr<WorkerOutput> output_;  ///< null: its output is not captured
   ReadWatcher channel_watcher_;           ///< until the channel ends
   ReadWatcher exit_watcher_;

@@ -1,0 +1,63 @@
+#include "supervisor/control/start_clue_words.h"
+
+namespace prefork {
+namespace {
+
+/// It ended by itself, closed its channel, or its time to start was over, without a sign that it knows the
+/// protocol.
+bool may_not_speak_the_protocol(const DeathRecord& record) {
+  const Exit::Kind kind = record.exit.kind;
+  if (!record.silent || (kind != Exit::Kind::kExited && kind != Exit::Kind::kSignaled)) return false;
+  return record.reason == StopReason::kStartTimeout || record.reason == StopReason::kChannelClosed ||
+         (record.reason == StopReason::kNone && kind == Exit::Kind::kExited);
+}
+
+std::string without_a_clue(const DeathRecord& record) {
+  if (!may_not_speak_the_protocol(record)) return "";
+  const std::string accept = "; an ordinary server needs \"protocol\": \"accept\"";
+  // A status other than 0 tells of a failure of its own, most often while it loads the application.
+  const bool failed = record.exit.kind == Exit::Kind::kExited && record.exit.value != 0;
+  if (failed) {
+    return "; it sent nothing over its channel: it failed before that, or it is no program that speaks the "
+           "worker protocol (docs/protocol.md)" +
+           accept;
+  }
+  return "; it sent nothing over its channel: the command must be a program that speaks the worker protocol, "
+         "for "
+         "example with the worker library (docs/protocol.md)" +
+         accept;
+}
+
+std::string never_listened(const ListenWords& words) {
+  return "; it never listened at an address of the pool" +
+         (words.pool.empty() ? "" : " (" + words.pool + ")");
+}
+
+}  // namespace
+
+std::string describe_clue(const DeathRecord& record, const ListenWords& words) {
+  switch (record.clue) {
+    case StartClue::kNone: return without_a_clue(record);
+    case StartClue::kNeverListened:
+      return never_listened(words) +
+             (record.silent ? "; a program that speaks the worker protocol needs \"protocol\": \"native\""
+                            : "");
+    case StartClue::kListensElsewhere:
+      return never_listened(words) + "; it listens at " +
+             (words.program.empty() ? "another address" : words.program);
+    case StartClue::kWentToBackground:
+      return "; it went to the background: its process ended, and a child of it goes on with the channel; "
+             "run it "
+             "in the foreground (most servers have an option for that)";
+    case StartClue::kAddressInUse:
+      return "; its output tells of an address that is in use: the supervisor listens there, and an ordinary "
+             "server needs \"protocol\": \"accept\"";
+    case StartClue::kNotReached:
+      return "; its output tells of an address that is in use: the accept library does not reach it, as a "
+             "static "
+             "program or one that calls the kernel itself, or it uses the address of another pool";
+  }
+  return "";
+}
+
+}  // namespace prefork

@@ -1,0 +1,36 @@
+// What a worker with the protocol accept has told of its program's listening: each Note "listens at ADDRESS"
+// is of an address that is none of the pool's. Bounded, for a worker may send any number of Notes.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace prefork {
+
+class ListenNotes {
+ public:
+  static constexpr std::size_t kMost = 4;
+  static constexpr const char* kBegin = "listens at ";
+
+  /// The protocol is accept, and the pool listens there: "127.0.0.1:8080, unix:/run/x.sock".
+  void expect(std::string addresses) { expected_ = std::move(addresses); }
+  [[nodiscard]] const std::string& expected() const { return expected_; }  ///< empty: another protocol
+
+  /// A Note, printable.
+  void heard(const std::string& note) {
+    if (expected_.empty() || heard_.size() == kMost || !note.starts_with(kBegin)) return;
+    std::string address = note.substr(std::string(kBegin).size());
+    if (std::find(heard_.begin(), heard_.end(), address) == heard_.end())
+      heard_.push_back(std::move(address));
+  }
+  [[nodiscard]] const std::vector<std::string>& heard() const { return heard_; }
+
+ private:
+  std::string expected_;
+  std::vector<std::string> heard_;
+};
+
+}  // namespace prefork
