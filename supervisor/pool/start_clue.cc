@@ -41,7 +41,7 @@ StartClue clue_of_server(const WorkerRow& row, const Exit& exit, const WorkerPro
 }  // namespace
 
 StartClue start_clue(const WorkerRow& row, const event::WorkerExited& exited, const WorkerProcess& process) {
-  if (!process.start_error().empty()) return StartClue::kNone;
+  if (!exited.start_error.empty()) return StartClue::kNone;
   if (!process.listen_notes().expected().empty()) return clue_of_server(row, exited.exit, process);
   const bool left = row.reason == StopReason::kNone && exited.exit.kind == Exit::Kind::kExited;
   const bool in_use = exited.silent && left && output_tells_of_address_in_use(process);

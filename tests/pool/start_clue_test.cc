@@ -15,7 +15,7 @@ std::string words_of(StartClue clue, const ListenWords& words = {}, bool silent 
   record.exit = Exit{Exit::Kind::kExited, 1};
   record.silent = silent;
   record.clue = clue;
-  const std::string text = describe(record, "", words);
+  const std::string text = describe(record, words);
   return text.substr(text.find("served 0") + 8);
 }
 
