@@ -103,7 +103,8 @@ class Lifecycle {
   [[nodiscard]] std::uint64_t killed_at_stop() const { return killed_at_stop_; }
   [[nodiscard]] const char* broken_invariant() const;
 
-  /// After visit_state() has read a state.
+  /// Before and after visit_state() reads a state.
+  void before_restore() { rollout_.before_restore(); }
   void restored() { rollout_.restored(serves()); }
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {

@@ -61,7 +61,7 @@ void Rollout::not_started(const DeathRecord& death, Actions& out) {
 }
 
 void Rollout::restored(bool serves) {
-  if (debut_ == Debut::kUntried && !proof_due_ && (serves || trial_)) debut_ = Debut::kOver;
+  if (debut_ == Debut::kNotNoted) debut_ = serves || trial_ ? Debut::kOver : Debut::kUntried;
 }
 
 Trial Rollout::judge(Instant now) {

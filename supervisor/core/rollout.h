@@ -74,7 +74,9 @@ class Rollout {
   /// Reports the generations of which no worker is left and none will be started.
   void forget_unused(Actions& out);
 
-  /// A state was read. `serves`, see Lifecycle, is the proof where an earlier version has noted none.
+  /// A state will be read, perhaps one of an earlier version, which does not note everything.
+  void before_restore() { debut_ = Debut::kNotNoted; }
+  /// It was read. `serves`, see Lifecycle, is the proof where an earlier version has noted none.
   void restored(bool serves);
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
@@ -98,9 +100,10 @@ class Rollout {
   using Stage = action::ReportRollout::Stage;
   /// Of generation_.
   enum class Debut {
-    kOver,     ///< it has stood its trial, or a worker of it has been of use
-    kUntried,  ///< it has begun without a trial
-    kFails,    ///< and its workers die before they are of use
+    kOver,      ///< it has stood its trial, or a worker of it has been of use
+    kUntried,   ///< it has begun without a trial
+    kFails,     ///< and its workers die before they are of use
+    kNotNoted,  ///< between before_restore() and restored()
   };
   std::optional<Generation> succeed(Generation next, StartForm start);
 

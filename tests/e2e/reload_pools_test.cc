@@ -170,7 +170,7 @@ TEST_CASE("FAULTS 61: a size or a queue that the limit of descriptors does not a
   REQUIRE(refused.list("mistakes").size() == 1);
   const std::string mistake = refused.list("mistakes").front();
   CHECK_MESSAGE(mistake.find("/workers: 1000 is not allowed: ") != std::string::npos, mistake);
-  CHECK_MESSAGE(mistake.find("the limit is 2000") != std::string::npos, mistake);
+  CHECK_MESSAGE(mistake.find("raise the limit of 2000") != std::string::npos, mistake);
   supervisor.rewrite_config(PoolText{.more = R"("queue": {"max": 5000})"});
   supervisor.signal(SIGHUP);
   CHECK_FALSE(supervisor.wait_for_event("reload").flag("applied"));
