@@ -11,9 +11,11 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// The header of the running program: this program is for the processor that it runs on.
+// NOLINTNEXTLINE(readability-identifier-naming): the linker defines it.
 extern "C" const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 namespace prefork {
@@ -87,6 +89,16 @@ std::string loader_at(const Fd& file, const Segment& segment) {
   return path;
 }
 
+bool has_go_note(const Fd& file, const std::vector<Segment>& segments) {
+  std::size_t looked_at = 0;
+  for (const Segment& segment : segments) {
+    if (segment.p_type != PT_NOTE || ++looked_at > kMostNoteSegments) continue;
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(segment.p_filesz, kMostNoteBytes));
+    if (has_go_note(bytes_at(file, segment.p_offset, size))) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 ElfFile read_elf(const Fd& file) {
@@ -97,19 +109,13 @@ ElfFile read_elf(const Fd& file) {
   std::memcpy(&header, begin.data(), sizeof(header));
   const std::vector<Segment> segments = segments_of(file, header);
   if (segments.empty() || (header.e_type != ET_EXEC && header.e_type != ET_DYN)) return {};
-  ElfFile found{ElfFile::Kind::kStatic, "", false};
-  std::size_t notes = 0;
-  for (const Segment& segment : segments) {
-    if (segment.p_type == PT_INTERP && found.kind == ElfFile::Kind::kStatic) {
-      found.loader = loader_at(file, segment);
-      if (found.loader.empty()) return {};
-      found.kind = ElfFile::Kind::kDynamic;
-    }
-    if (segment.p_type != PT_NOTE || ++notes > kMostNoteSegments) continue;
-    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(segment.p_filesz, kMostNoteBytes));
-    found.is_go = found.is_go || has_go_note(bytes_at(file, segment.p_offset, size));
-  }
-  return found;
+  const auto names_loader = [](const Segment& one) { return one.p_type == PT_INTERP; };
+  const auto named = std::find_if(segments.begin(), segments.end(), names_loader);
+  const bool is_go = has_go_note(file, segments);
+  if (named == segments.end()) return {ElfFile::Kind::kStatic, "", is_go};
+  std::string loader = loader_at(file, *named);
+  if (loader.empty()) return {};
+  return {ElfFile::Kind::kDynamic, std::move(loader), is_go};
 }
 
 }  // namespace prefork

@@ -95,10 +95,11 @@ std::vector<std::string> after_shell(const std::vector<std::string>& argv) {
   return starts_plainly ? words : std::vector<std::string>();
 }
 
-/// A file that is open for reading, if it is a regular one.
+/// A file that is open for reading, if it is a regular one. Opening a device may already do something.
 Fd open_regular(const std::string& path) {
-  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return Fd();
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.valid() && (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode))) file.reset();
   return file;
 }

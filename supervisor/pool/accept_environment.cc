@@ -58,6 +58,7 @@ void add_accept_environment(const PoolConfig& config, const std::vector<ListenTa
                             Launch& launch) {
   add_preload(config, launch);
   std::vector<std::string> items;
+  items.reserve(targets.size());
   for (const ListenTarget& target : targets)
     items.push_back(std::to_string(target.index) + '=' + target.address.text);
   launch.environment.push_back(variable(kListenVariable, joined(items, ",")));

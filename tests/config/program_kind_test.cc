@@ -108,7 +108,7 @@ TEST_CASE("FAULTS 272: interpreters in a circle, pipes and missing files end the
   CHECK(programs.kind({"pipe"}) == Kind::kUnknown);
   (void)programs.add("to-pipe", "#!" + programs.at("pipe") + "\n");
   CHECK(programs.kind({"to-pipe"}) == Kind::kUnknown);
-  for (const std::string text : {"#!", "#! \t \n", "#!\n", "#!/no/such/file\n"}) {
+  for (const std::string text : {"#!", "#! \t \n", "#!\n", "#!/no/such/file\n", "#!/dev/zero\n", "#!/\n"}) {
     (void)programs.add("odd", text);
     CHECK(programs.kind({"odd"}) == Kind::kUnknown);
   }
