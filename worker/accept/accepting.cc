@@ -1,0 +1,152 @@
+#include "worker/accept/accepting.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/single_threaded.h>
+
+#include <atomic>
+#include <cerrno>
+
+#include "worker/accept/channel.h"
+#include "worker/accept/connections.h"
+#include "worker/accept/context.h"
+#include "worker/accept/drain.h"
+#include "worker/accept/fork_gate.h"
+#include "worker/accept/listener.h"
+#include "worker/accept/next_function.h"
+#include "worker/accept/ready.h"
+#include "worker/accept/result.h"
+
+namespace prefork::accept {
+namespace {
+
+/// What reading the channel once has brought, other than a connection (0 or more) or an error (-errno).
+constexpr int kOtherRecords = -10'001;
+constexpr int kChannelEnd = -10'002;
+constexpr int kForOtherListener = -10'003;
+
+constexpr long kPauseForOther = 1'000'000;
+constexpr long kPauseAtEnd = 20'000'000;
+
+bool non_blocking(int fd) { return (raw::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0; }
+
+int take_records(Datagram& datagram, const Listener& listener) {
+  int taken = kOtherRecords;
+  bool drain = false;
+  for (std::size_t i = 0; i < datagram.records(); ++i) {
+    const WireRecord& record = datagram.record(i);
+    if (record.kind == static_cast<std::uint16_t>(Record::kConnection)) {
+      const int fd = datagram.next_descriptor();
+      if (fd < 0 ||
+          taken >= 0) {  // no descriptor was left for it; or a second one, which the program did not ask for
+        if (fd >= 0) (void)raw::close(fd);
+        (void)tell(Record::kRefused, record.ticket);
+      } else if (begin_connection(fd, record.ticket, listener)) {
+        taken = fd;
+      }
+    } else if (record.kind == static_cast<std::uint16_t>(Record::kPing)) {
+      (void)tell(Record::kPong);
+    } else if (record.kind == static_cast<std::uint16_t>(Record::kDrain)) {
+      drain = true;
+    }
+  }
+  for (int fd = datagram.next_descriptor(); fd >= 0; fd = datagram.next_descriptor()) (void)raw::close(fd);
+  if (drain) on_drain();
+  return taken;
+}
+
+/// Whether the next record is a connection of another listener of this process.
+bool others_turn(int fd, const Listener& listener) {
+  WireRecord next;
+  const long size =
+      raw::call(SYS_recvfrom, fd, &next, sizeof(next), MSG_PEEK | MSG_DONTWAIT, nullptr, nullptr);
+  return size == sizeof(next) && next.kind == static_cast<std::uint16_t>(Record::kConnection) &&
+         !takes(listener, next.value);
+}
+
+int receive(int fd, const Listener& listener, int flags, bool may_wait) {
+  Datagram datagram;
+  if (!may_wait && several_listeners() && others_turn(fd, listener)) return kForOtherListener;
+  const int receive_flags =
+      ((flags & SOCK_CLOEXEC) != 0 ? MSG_CMSG_CLOEXEC : 0) | (may_wait ? 0 : MSG_DONTWAIT);
+  const long size = datagram.receive(fd, receive_flags, may_wait);
+  if (size == 0) return kChannelEnd;
+  if (size < 0) return size == -ECONNRESET ? kOtherRecords : static_cast<int>(size);
+  return take_records(datagram, listener);
+}
+
+/// A process that is alone and has one thread may wait in recvmsg() itself. Otherwise a fork() could copy the
+/// new descriptor before the table knows it, and a process that is killed in recvmsg() could take a wake-up
+/// with it.
+bool alone() { return __libc_single_threaded != 0 && !context.tree->shared() && !several_listeners(); }
+
+int receive_once(int fd, const Listener& listener, int flags) {
+  if (alone()) return receive(fd, listener, flags, true);
+  const InsideGate gate;
+  return receive(fd, listener, flags, false);
+}
+
+/// Waits until there is something to read; -EINTR after a signal, -EINVAL after shutdown() of the listener.
+int wait_for_record(int fd, const Listener& listener) {
+  pollfd either[] = {{fd, POLLIN, 0}, {context.wake, POLLIN, 0}};
+  if (listener.shut) return -EINVAL;
+  if (::poll(either, 2, -1) < 0) return -errno;
+  return listener.shut ? -EINVAL : 0;
+}
+
+/// The end stays readable: neither the program's loop nor this one shall spin. A blocking accept() returns
+/// EINTR when the program has been told to end: it has a flag to look at.
+int at_channel_end(int fd) {
+  on_channel_end();
+  if (raw::sleep_ns(kPauseAtEnd) == -EINTR) return -EINTR;
+  return non_blocking(fd) ? -EAGAIN : 0;
+}
+
+void finish_accepting(int fd, Listener& listener, sockaddr* address, socklen_t* length, int flags) {
+  if ((flags & SOCK_NONBLOCK) != 0) (void)raw::fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+  listener.options.repeat(fd, listener.aside, listener.domain);
+  if (address == nullptr || length == nullptr) return;
+  Address peer;
+  peer.length = sizeof(sockaddr_un);
+  if (raw::call(SYS_getpeername, fd, &peer.any, &peer.length) < 0) {  // the client has gone
+    peer = Address();
+    peer.any.sa_family = static_cast<sa_family_t>(listener.domain);
+    peer.length = listener.name.length;
+  }
+  as_family(peer, listener.domain);
+  give(peer, address, length);
+}
+
+/// After a turn without a connection: 0 to try again, else the error for the program.
+int after_turn(int fd, const Listener& listener, int result) {
+  switch (result) {
+    case kOtherRecords: return context.tree->finishing && !non_blocking(fd) ? -EINTR : 0;
+    case kChannelEnd: return at_channel_end(fd);
+    case kForOtherListener:
+      if (non_blocking(fd)) return -EAGAIN;
+      return raw::sleep_ns(kPauseForOther) == -EINTR ? -EINTR : 0;
+    case -EAGAIN: return non_blocking(fd) ? -EAGAIN : wait_for_record(fd, listener);
+    default: return result;
+  }
+}
+
+}  // namespace
+
+int accept_connection(int fd, Listener& listener, sockaddr* address, socklen_t* length, int flags) {
+  if (!in_own_process()) return fail(EBADF);
+  if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0 || !listener.listening || listener.shut)
+    return fail(EINVAL);
+  say_ready();
+  at_wait();
+  for (;;) {
+    const int result = receive_once(fd, listener, flags);
+    if (result >= 0) {
+      finish_accepting(result, listener, address, length, flags);
+      return result;
+    }
+    const int error = after_turn(fd, listener, result);
+    if (error < 0) return fail(-error);
+  }
+}
+
+}  // namespace prefork::accept

@@ -1,0 +1,65 @@
+#include "worker/accept/inherited_options.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "worker/accept/raw.h"
+
+namespace prefork::accept {
+namespace {
+
+struct Name {
+  int level, name;
+};
+constexpr Name kHandedOn[] = {
+    {SOL_SOCKET, SO_KEEPALIVE},       {SOL_SOCKET, SO_LINGER},    {SOL_SOCKET, SO_SNDBUF},
+    {SOL_SOCKET, SO_RCVBUF},          {SOL_SOCKET, SO_PRIORITY},  {SOL_SOCKET, SO_RCVTIMEO},
+    {SOL_SOCKET, SO_SNDTIMEO},        {IPPROTO_TCP, TCP_NODELAY}, {IPPROTO_TCP, TCP_KEEPIDLE},
+    {IPPROTO_TCP, TCP_KEEPINTVL},     {IPPROTO_TCP, TCP_KEEPCNT}, {IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
+};
+
+}  // namespace
+
+void InheritedOptions::clear() {
+  known_ = false;
+  count_ = 0;
+}
+
+void InheritedOptions::learn(int aside, int domain) {
+  const long fresh = raw::call(SYS_socket, domain, SOCK_STREAM | SOCK_CLOEXEC);
+  if (fresh < 0) return;
+  std::size_t count = 0;
+  for (const Name& name : kHandedOn) {
+    if (name.level == IPPROTO_TCP && domain == AF_UNIX) continue;
+    Option option{name.level, name.name, sizeof(option.value), {}};
+    char usual[sizeof(option.value)] = {};
+    socklen_t size = sizeof(usual);
+    if (raw::call(SYS_getsockopt, aside, name.level, name.name, option.value, &option.size) < 0) continue;
+    if (raw::call(SYS_getsockopt, fresh, name.level, name.name, usual, &size) < 0) continue;
+    if (std::memcmp(option.value, usual, sizeof(usual)) == 0 || count == kMax) continue;
+    if (name.level == SOL_SOCKET && (name.name == SO_SNDBUF || name.name == SO_RCVBUF)) {
+      int doubled = 0;  // by the kernel, for its own overhead
+      std::memcpy(&doubled, option.value, sizeof(doubled));
+      doubled /= 2;
+      std::memcpy(option.value, &doubled, sizeof(doubled));
+    }
+    options_[count++] = option;
+  }
+  (void)raw::close(static_cast<int>(fresh));
+  count_ = count;
+}
+
+void InheritedOptions::repeat(int connection, int aside, int domain) {
+  if (!known_.load(std::memory_order_relaxed) && !known_.exchange(true)) learn(aside, domain);
+  const std::size_t count = count_.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Option& option = options_[i];
+    (void)raw::call(SYS_setsockopt, connection, option.level, option.name, option.value, option.size);
+  }
+}
+
+}  // namespace prefork::accept

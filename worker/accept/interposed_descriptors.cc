@@ -1,0 +1,164 @@
+// Closing and copying descriptors.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdarg>
+#include <cstdio>
+
+#include "worker/accept/connections.h"
+#include "worker/accept/context.h"
+#include "worker/accept/descriptor_table.h"
+#include "worker/accept/fork_gate.h"
+#include "worker/accept/interposed.h"
+#include "worker/accept/next_function.h"
+#include "worker/accept/result.h"
+
+namespace prefork::accept {
+namespace {
+
+constinit NextFunction<int(int)> next_close("close");
+constinit NextFunction<int(int)> next_dup("dup");
+constinit NextFunction<int(int, int)> next_dup2("dup2");
+constinit NextFunction<int(int, int, int)> next_dup3("dup3");
+constinit NextFunction<int(int, int, ...)> next_fcntl("fcntl");
+constinit NextFunction<int(FILE*)> next_fclose("fclose");
+
+bool ours(Entry entry) {
+  return entry.kind != Kind::kNone && entry.kind != Kind::kPrivate && in_own_process();
+}
+
+/// `make` makes a copy of `from`; the table learns of it in the same step.
+template <typename Make>
+int copy(int from, Make make) {
+  if (!ours(table.look(from))) return make();
+  const InsideGate gate;
+  const int to = make();
+  if (to >= 0) copied(from, to);
+  return to;
+}
+
+template <typename Make>
+int copy_over(int from, int to, Make make) {
+  const Entry target = table.look(to);
+  if (target.kind == Kind::kPrivate) return fail(EBUSY);
+  if (from == to || (!ours(target) && !ours(table.look(from)))) return make();
+  const InsideGate gate;
+  if (raw::fcntl(from, F_GETFD) < 0) return make();  // fails, and `to` stays as it is
+  const Entry before = before_close(to);
+  const int result = make();
+  if (result >= 0) copied(from, to);
+  closed(before);
+  return result;
+}
+
+/// The next number from `first` on that must stay open; INT_MAX when there is none.
+int next_private(unsigned first) {
+  for (int fd = static_cast<int>(std::min(first, static_cast<unsigned>(INT_MAX))); fd < table.end(); ++fd) {
+    if (table.look(fd).kind == Kind::kPrivate) return fd;
+  }
+  return INT_MAX;
+}
+
+/// close_range() around what is private.
+int close_between(unsigned first, unsigned last, int flags) {
+  while (first <= last) {
+    const int kept = next_private(first);
+    const unsigned end = static_cast<unsigned>(kept) > last ? last : static_cast<unsigned>(kept) - 1;
+    if (first != static_cast<unsigned>(kept)) {
+      const long result = raw::call(SYS_close_range, first, end, flags);
+      if (result < 0) return int_result_of(result);
+    }
+    if (static_cast<unsigned>(kept) >= last) return 0;
+    first = static_cast<unsigned>(kept) + 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int interposed_close(int fd) {
+  const Entry entry = table.look(fd);
+  if (__builtin_expect(entry.kind == Kind::kNone, 1)) return next_close(fd);
+  if (entry.kind == Kind::kPrivate) return fail(EBADF);
+  if (!in_own_process()) return next_close(fd);
+  const InsideGate gate;
+  const Entry gone = before_close(fd);
+  const int result = int_result_of(raw::close(fd));
+  closed(gone);
+  return result;
+}
+
+PREFORK_INTERPOSE(int, __close, int fd);
+int interposed___close(int fd) { return interposed_close(fd); }
+
+PREFORK_INTERPOSE(int, fclose, FILE* file);
+int interposed_fclose(FILE* file) {
+  const int fd = file == nullptr ? -1 : fileno(file);
+  if (!ours(table.look(fd))) return next_fclose(file);
+  (void)std::fflush(file);
+  const InsideGate gate;
+  const Entry gone = before_close(fd);
+  const int result = next_fclose(file);
+  closed(gone);
+  return result;
+}
+
+int interposed_dup(int fd) {
+  return copy(fd, [fd] { return next_dup(fd); });
+}
+
+int interposed_dup2(int from, int to) {
+  return copy_over(from, to, [from, to] { return next_dup2(from, to); });
+}
+
+PREFORK_INTERPOSE(int, __dup2, int from, int to);
+int interposed___dup2(int from, int to) { return interposed_dup2(from, to); }
+
+int interposed_dup3(int from, int to, int flags) {
+  return copy_over(from, to, [from, to, flags] { return next_dup3(from, to, flags); });
+}
+
+int control_descriptor(int fd, int command, long argument) {
+  if (command != F_DUPFD && command != F_DUPFD_CLOEXEC) return next_fcntl(fd, command, argument);
+  return copy(fd, [fd, command, argument] { return next_fcntl(fd, command, argument); });
+}
+
+PREFORK_INTERPOSE(int, fcntl, int fd, int command, ...);
+int interposed_fcntl(int fd, int command, ...) {
+  va_list more;
+  va_start(more, command);
+  const long argument = va_arg(more, long);
+  va_end(more);
+  return control_descriptor(fd, command, argument);
+}
+
+PREFORK_INTERPOSE(int, fcntl64, int fd, int command, ...);
+int interposed_fcntl64(int fd, int command, ...) {
+  va_list more;
+  va_start(more, command);
+  const long argument = va_arg(more, long);
+  va_end(more);
+  return control_descriptor(fd, command, argument);
+}
+
+int interposed_close_range(unsigned first, unsigned last, int flags) {
+  if (first > last) return fail(EINVAL);
+  constexpr int kOnlyMarks = 4;  // CLOSE_RANGE_CLOEXEC
+  const int end = static_cast<int>(std::min(last, static_cast<unsigned>(INT_MAX - 1))) + 1;
+  if ((flags & kOnlyMarks) == 0 && active() && in_own_process()) {
+    for (int fd = static_cast<int>(std::min(first, static_cast<unsigned>(INT_MAX)));
+         fd < std::min(end, table.end()); ++fd) {
+      if (ours(table.look(fd))) (void)interposed_close(fd);
+    }
+  }
+  return close_between(first, last, flags);
+}
+
+PREFORK_INTERPOSE(void, closefrom, int first);
+void interposed_closefrom(int first) {
+  (void)interposed_close_range(static_cast<unsigned>(std::max(first, 0)), ~0U, 0);
+}
+
+}  // namespace prefork::accept

@@ -1,0 +1,117 @@
+// fork(), exec() and the end of a process.
+#include <sys/types.h>
+
+#include <cstdarg>
+#include <cstddef>
+
+#include "worker/accept/exec.h"
+#include "worker/accept/next_function.h"
+#include "worker/accept/processes.h"
+#include "worker/accept/raw.h"
+#include "worker/accept/result.h"
+
+extern "C" char** environ;
+
+namespace prefork::accept {
+namespace {
+
+using Strings = char* const*;
+
+constinit NextFunction<int(const char*, Strings, Strings)> next_execve("execve");
+constinit NextFunction<int(const char*, Strings, Strings)> next_execvpe("execvpe");
+constinit NextFunction<int(int, Strings, Strings)> next_fexecve("fexecve");
+constinit NextFunction<int(int, const char*, Strings, Strings, int)> next_execveat("execveat");
+
+int run(const char* file, Strings arguments, Strings environment) {
+  const BeforeExec before(file);
+  return next_execve(file, arguments, environment);
+}
+
+int run_from_path(const char* file, Strings arguments, Strings environment) {
+  const BeforeExec before(nullptr);
+  return next_execvpe(file, arguments, environment);
+}
+
+std::size_t count_of(va_list arguments) {
+  std::size_t count = 1;
+  while (va_arg(arguments, char*) != nullptr) ++count;
+  return count;
+}
+
+void copy_arguments(char* first, va_list arguments, char** out) {
+  *out = first;
+  while (*out != nullptr) *++out = va_arg(arguments, char*);
+}
+
+}  // namespace
+
+PREFORK_INTERPOSE(pid_t, fork, void);
+pid_t interposed_fork(void) { return fork_tracked(); }
+PREFORK_INTERPOSE(pid_t, __fork, void);
+pid_t interposed___fork(void) { return fork_tracked(); }
+
+PREFORK_INTERPOSE(int, execve, const char* file, Strings arguments, Strings environment);
+int interposed_execve(const char* file, Strings arguments, Strings environment) {
+  return run(file, arguments, environment);
+}
+PREFORK_INTERPOSE(int, execv, const char* file, Strings arguments);
+int interposed_execv(const char* file, Strings arguments) { return run(file, arguments, environ); }
+PREFORK_INTERPOSE(int, execvp, const char* file, Strings arguments);
+int interposed_execvp(const char* file, Strings arguments) { return run_from_path(file, arguments, environ); }
+PREFORK_INTERPOSE(int, execvpe, const char* file, Strings arguments, Strings environment);
+int interposed_execvpe(const char* file, Strings arguments, Strings environment) {
+  return run_from_path(file, arguments, environment);
+}
+PREFORK_INTERPOSE(int, fexecve, int fd, Strings arguments, Strings environment);
+int interposed_fexecve(int fd, Strings arguments, Strings environment) {
+  const BeforeExec before(nullptr);
+  return next_fexecve(fd, arguments, environment);
+}
+PREFORK_INTERPOSE(int, execveat, int directory, const char* file, Strings arguments, Strings environment,
+                  int flags);
+int interposed_execveat(int directory, const char* file, Strings arguments, Strings environment, int flags) {
+  const BeforeExec before(file != nullptr && *file != 0 ? file : nullptr, directory);
+  return next_execveat(directory, file, arguments, environment, flags);
+}
+
+/// The arguments of execl() and its like, as an array in the caller's frame.
+#define PREFORK_COLLECT(first, last, after)                                              \
+  va_list list;                                                                          \
+  va_start(list, last);                                                                  \
+  const std::size_t count = count_of(list);                                              \
+  va_end(list);                                                                          \
+  char** arguments = static_cast<char**>(__builtin_alloca((count + 1) * sizeof(char*))); \
+  va_start(list, last);                                                                  \
+  copy_arguments(const_cast<char*>(first), list, arguments);                             \
+  after;                                                                                 \
+  va_end(list)
+
+PREFORK_INTERPOSE(int, execl, const char* file, const char* first, ...);
+int interposed_execl(const char* file, const char* first, ...) {
+  PREFORK_COLLECT(first, first, );
+  return run(file, arguments, environ);
+}
+PREFORK_INTERPOSE(int, execlp, const char* file, const char* first, ...);
+int interposed_execlp(const char* file, const char* first, ...) {
+  PREFORK_COLLECT(first, first, );
+  return run_from_path(file, arguments, environ);
+}
+PREFORK_INTERPOSE(int, execle, const char* file, const char* first, ...);
+int interposed_execle(const char* file, const char* first, ...) {
+  Strings environment = nullptr;
+  PREFORK_COLLECT(first, first, environment = va_arg(list, Strings));
+  return run(file, arguments, environment);
+}
+
+PREFORK_INTERPOSE(void, _exit, int status);
+void interposed__exit(int status) {
+  before_exit();
+  raw::exit(status);
+}
+PREFORK_INTERPOSE(void, _Exit, int status);
+void interposed__Exit(int status) {
+  before_exit();
+  raw::exit(status);
+}
+
+}  // namespace prefork::accept

@@ -1,0 +1,102 @@
+#include "worker/accept/processes.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/single_threaded.h>
+
+#include "worker/accept/attendant.h"
+#include "worker/accept/connections.h"
+#include "worker/accept/context.h"
+#include "worker/accept/descriptor_table.h"
+#include "worker/accept/drain.h"
+#include "worker/accept/fork_gate.h"
+#include "worker/accept/listener.h"
+#include "worker/accept/next_function.h"
+#include "worker/accept/result.h"
+
+namespace prefork::accept {
+namespace {
+
+constinit NextFunction<pid_t()> next_fork("fork");
+
+void inherit(std::uint32_t parent, std::uint32_t child) {
+  context.tree->listeners_more(child, context.tree->process(parent).listeners);
+  context.tree->each_held(parent,
+                          [child](std::uint32_t connection) { context.tree->hold(child, connection); });
+}
+
+/// A child of a program's main thread ends with it, unless it changes its user: a killed master leaves no
+/// process.
+void end_with_parent(int parent) {
+  (void)raw::call(SYS_prctl, PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+  if (raw::call(SYS_getppid) != parent) (void)raw::call(SYS_kill, raw::process_id(), SIGTERM);
+}
+
+void become_child(std::uint32_t process, int parent, bool main_thread) {
+  ClosedGate::reset_in_child();
+  const int pid = raw::process_id();
+  context.pid = pid;
+  context.process = process;
+  if (process != kNoRow) {
+    context.tree->process(process).pid = pid;
+    context.tree->each_held(process, [](std::uint32_t connection) { watches_of(connection).forget(); });
+  }
+  for (Listener& listener : listeners) {
+    if (listener.descriptors > 0) listener.watches.forget();
+  }
+  forget_attendant();
+  if (main_thread && context.tree->owner == parent) end_with_parent(parent);
+}
+
+}  // namespace
+
+pid_t fork_tracked() {
+  if (!active() || !in_own_process()) return next_fork();
+  const int parent = context.pid;
+  const bool main_thread = raw::thread_id() == parent;
+  std::uint32_t child = kNoRow;
+  pid_t pid = 0;
+  {
+    ClosedGate gate;
+    if (tracked()) child = context.tree->new_process(context.process);
+    if (child != kNoRow) inherit(context.process, child);
+    pid = next_fork();
+    if (pid == 0) become_child(child, parent, main_thread);
+  }
+  if (pid == 0 || child == kNoRow) return pid;
+  const KeepErrno keep;
+  if (pid < 0) {
+    process_gone(child, -1);
+  } else {
+    context.tree->process(child).pid = pid;
+    if (context.tree->owner != 0) attend_child(pid, child);
+  }
+  return pid;
+}
+
+void process_gone(std::uint32_t process, pid_t pid) {
+  Tree& tree = *context.tree;
+  int expected = pid;
+  if (!tree.process(process).pid.compare_exchange_strong(expected, -1)) return;
+  tree.each_held(process, [&tree, process](std::uint32_t connection) {
+    connection_ended(tree.let_go(process, connection));
+  });
+  const bool last = tree.listeners_less(process, tree.process(process).listeners);
+  tree.free_process(process);
+  if (last) leave();
+}
+
+void before_exit() {
+  if (!active() || !in_own_process() || context.process == 0 || !tracked()) return;
+  // Another thread could be given a number that is closed here, while a third one still writes to it.
+  if (__libc_single_threaded == 0) return;
+  const KeepErrno keep;
+  for (int fd = 0; fd < table.end(); ++fd) {
+    if (table.look(fd).kind != Kind::kConnection) continue;
+    const Entry entry = before_close(fd);
+    (void)raw::close(fd);
+    closed(entry);
+  }
+}
+
+}  // namespace prefork::accept

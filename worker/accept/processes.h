@@ -1,0 +1,18 @@
+// fork() and the end of the worker's processes: which of them hold a connection afterwards.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+namespace prefork::accept {
+
+/// fork() of a process with a place in the tree.
+pid_t fork_tracked();
+/// A child is dead: what it held is let go. Its row may be another process's by now; then nothing happens.
+void process_gone(std::uint32_t process, pid_t pid);
+
+/// Before the process ends by itself.
+void before_exit();
+
+}  // namespace prefork::accept
