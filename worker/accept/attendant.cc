@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "worker/accept/drain.h"
 #include "worker/accept/private_descriptors.h"
 #include "worker/accept/processes.h"
+#include "worker/accept/quiet.h"
 #include "worker/accept/raw.h"
 #include "worker/accept/watches.h"
 
@@ -24,6 +26,9 @@ enum class State { kNone, kStarting, kRuns };
 
 constinit std::atomic<State> state{State::kNone};
 constinit std::atomic<int> epoll{-1};
+constinit std::atomic<int> nudge{-1};  ///< eventfd: the thread looks whether the worker drains
+
+constexpr int kLookAgain = 50;  // ms
 
 static_assert(kMaxProcesses <= 1 << 12 && kMaxDescriptors <= 1 << 20);
 
@@ -35,19 +40,39 @@ epoll_event watch_of(int pidfd, std::uint32_t process, pid_t pid) {
   return watch;
 }
 
+void watch_fd(int fd, std::uint32_t process, pid_t pid) {
+  if (fd < 0) return;
+  epoll_event watch = watch_of(fd, process, pid);
+  (void)raw::call(SYS_epoll_ctl, epoll.load(), kEpollAdd, fd, &watch);
+}
+
 void on_event(std::uint64_t data) {
   const int fd = static_cast<int>(data & 0xfffff);
   if (fd == drain_event()) return on_drain_event();
+  if (fd == nudge) {
+    std::uint64_t count = 0;
+    (void)raw::call(SYS_read, fd, &count, sizeof(count));
+    return;
+  }
   // Children may have a copy of the pidfd, so that closing it would not end the watch.
   (void)raw::call(SYS_epoll_ctl, epoll.load(), kEpollDelete, fd, nullptr);
   close_private(fd);
   process_gone(static_cast<std::uint32_t>(data >> 20) & 0xfff, static_cast<pid_t>(data >> 32));
 }
 
+/// Whether connections of this process are to be ended when they are quiet.
+bool ends_connections() {
+  const Tree& tree = *context.tree;
+  return (tree.draining || tree.ended) && !tree.finishing && tracked() && tree.holds_any(context.process);
+}
+
 void* attend(void*) {
   for (;;) {
     epoll_event events[16];
-    const long count = raw::call(SYS_epoll_pwait, epoll.load(), events, 16, -1, nullptr, 8);
+    const bool look = ends_connections();
+    if (look) end_quiet_connections();
+    const long count =
+        raw::call(SYS_epoll_pwait, epoll.load(), events, 16, look ? kLookAgain : -1, nullptr, 8);
     if (count < 0 && count != -EINTR) return nullptr;
     for (long i = 0; i < count; ++i) on_event(events[i].data.u64);
   }
@@ -70,14 +95,13 @@ bool start_thread() {
   return started;
 }
 
-bool start() {
+bool start_attendant() {
   State none = State::kNone;
   if (!state.compare_exchange_strong(none, State::kStarting)) return state == State::kRuns;
   epoll = make_private(static_cast<int>(raw::call(SYS_epoll_create1, EPOLL_CLOEXEC)));
-  if (drain_event() >= 0) {
-    epoll_event watch = watch_of(drain_event(), 0, 0);
-    (void)raw::call(SYS_epoll_ctl, epoll.load(), kEpollAdd, drain_event(), &watch);
-  }
+  nudge = make_private(static_cast<int>(raw::call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK)));
+  watch_fd(nudge, 0, 0);
+  if (context.tree->owner == context.pid) watch_fd(drain_event(), 0, 0);
   const bool runs = epoll >= 0 && start_thread();
   state = runs ? State::kRuns : State::kNone;
   return runs;
@@ -86,18 +110,25 @@ bool start() {
 }  // namespace
 
 void attend_child(pid_t pid, std::uint32_t process) {
-  if (!start()) return;
+  if (!start_attendant()) return;
   const long opened = raw::call(SYS_pidfd_open, pid, 0);
   if (opened == -ESRCH) return process_gone(process, pid);
   const int pidfd = make_private(static_cast<int>(opened), Private::kChildWatch);
-  if (pidfd < 0) return;
-  epoll_event watch = watch_of(pidfd, process, pid);
-  (void)raw::call(SYS_epoll_ctl, epoll.load(), kEpollAdd, pidfd, &watch);
+  watch_fd(pidfd, process, pid);
 }
+
+void attend_drain() {
+  if (!ends_connections() || !start_attendant()) return;
+  const std::uint64_t one = 1;
+  (void)raw::call(SYS_write, nudge.load(), &one, sizeof(one));
+}
+
+bool attended() { return state == State::kRuns; }
 
 void forget_attendant() {
   state = State::kNone;
   close_private(epoll.exchange(-1));
+  close_private(nudge.exchange(-1));
   for (int fd = 0; fd < table.end(); ++fd) {
     const Entry entry = table.look(fd);
     if (entry.kind == Kind::kPrivate && entry.index == static_cast<std::uint32_t>(Private::kChildWatch)) {

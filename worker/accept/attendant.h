@@ -11,6 +11,10 @@ namespace prefork::accept {
 
 /// Watches a child; its row in the tree is freed when it is dead.
 void attend_child(pid_t pid, std::uint32_t process);
+/// While the worker drains: connections of this process that are quiet are ended.
+void attend_drain();
+/// Whether the thread runs.
+[[nodiscard]] bool attended();
 /// In a child of fork(): the thread is the parent's.
 void forget_attendant();
 

@@ -98,6 +98,7 @@ void hold_again() {
 void connection_ended(std::uint64_t ticket) {
   if (ticket == 0) return;
   (void)tell(Record::kIdle, ticket);
+  if (context.tree->left) return give_back();
   if (context.tree->open() == 0 && (context.tree->draining || context.tree->ended)) finish_soon();
 }
 

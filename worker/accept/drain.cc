@@ -1,11 +1,14 @@
 #include "worker/accept/drain.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <time.h>
 
-#include <atomic>
 #include <cerrno>
+#include <cstdint>
 
+#include "worker/accept/attendant.h"
 #include "worker/accept/channel.h"
 #include "worker/accept/context.h"
 #include "worker/accept/raw.h"
@@ -17,7 +20,8 @@ namespace {
 constinit int event = -1;
 
 constexpr long kTimeToLog = 100'000'000;
-constexpr long kPauseAtEnd = 20'000'000;
+/// The supervisor answers Leave with Drain at once; close() does not wait longer for it.
+constexpr long kTimeForDrain = 50'000'000;
 /// What the owner is told.
 constexpr std::uint64_t kNow = 1;
 constexpr std::uint64_t kSoon = 1U << 16;
@@ -40,7 +44,8 @@ void end_program() {
   (void)raw::call(SYS_kill, raw::process_id(), context.settings.drain_signal);
 }
 
-/// The signal, when the program has had time to log. By a timer of the kernel: no thread is needed.
+/// The signal, when the program has had time to log, where the attendant could not be started: by the
+/// kernel's timer.
 void end_program_later() {
   sigevent notify{};
   notify.sigev_notify = SIGEV_SIGNAL;
@@ -65,14 +70,8 @@ void finish(bool soon) {
   if (tree.owner != context.pid && !owner_lives()) return end_orphan();
   if (tree.finishing.exchange(true)) return;
   const KeepErrno keep;
-  if (tree.owner == context.pid) {
-    if (soon) {
-      end_program_later();
-    } else {
-      end_program();
-    }
-    return;
-  }
+  if (tree.owner == context.pid && !soon) return end_program();
+  if (tree.owner == context.pid && !attended()) return end_program_later();
   const std::uint64_t order = soon ? kSoon : kNow;
   (void)raw::call(SYS_write, event, &order, sizeof(order));
 }
@@ -80,8 +79,26 @@ void finish(bool soon) {
 /// `now` needs a handler: without one the signal would end what is in progress.
 bool at_once() { return context.settings.drain_now && has_handler(); }
 
+/// While connections are in progress the attendant ends those that are kept for a further request.
 void finish_if_due() {
-  if (context.tree->open() == 0 || at_once()) finish(false);
+  if (context.tree->left) return;  // the program ends by itself
+  if (context.tree->open() == 0 || at_once()) return finish(false);
+  attend_drain();
+}
+
+/// Closes what has come, and returns whether that was all for now.
+bool give_back_some() {
+  Datagram datagram;
+  const long size = datagram.receive(context.channel, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, false);
+  if (size == 0) context.tree->ended = true;
+  if (size <= 0) return size != -ECONNRESET && size != -EINTR;
+  for (int fd = datagram.next_descriptor(); fd >= 0; fd = datagram.next_descriptor()) (void)raw::close(fd);
+  for (std::size_t i = 0; i < datagram.records(); ++i) {
+    const std::uint16_t kind = datagram.record(i).kind;
+    if (kind == static_cast<std::uint16_t>(Record::kPing)) (void)tell(Record::kPong);
+    if (kind == static_cast<std::uint16_t>(Record::kDrain)) context.tree->draining = true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -96,7 +113,9 @@ void on_channel_end() {
   finish_if_due();
 }
 
-void finish_soon() { finish(true); }
+void finish_soon() {
+  if (!context.tree->left) finish(true);
+}
 
 void at_wait() {
   if (context.tree->draining || context.tree->ended) finish_if_due();
@@ -107,6 +126,15 @@ void leave() {
   if (!tree.ready || tree.draining || tree.ended || tree.left.exchange(true)) return;
   const KeepErrno keep;
   (void)tell(Record::kLeave);
+  give_back();
+  pollfd drain{context.channel, POLLIN, 0};
+  const timespec most{0, kTimeForDrain};
+  while (!tree.draining && !tree.ended && raw::call(SYS_ppoll, &drain, 1, &most, nullptr, 0) > 0) give_back();
+}
+
+void give_back() {
+  while (!context.tree->draining && !context.tree->ended && !give_back_some()) {
+  }
 }
 
 void make_drain_event(int (*make)()) {

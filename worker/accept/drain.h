@@ -14,13 +14,16 @@ void finish_soon();
 /// The program waits for a connection that cannot come: what is due is done.
 void at_wait();
 
-/// The last listener of the worker was closed.
+/// The last listener of the worker was closed. What the supervisor has sent and the program has not begun is
+/// closed unused, until Drain comes or, should that take long, at the end of each connection.
 void leave();
+/// After Leave: closes what has come.
+void give_back();
 
-/// The descriptor through which the owner is told, in processes that may not signal it.
+/// The eventfd through which the owner's attendant is told, by processes that may not signal the owner, too.
 void make_drain_event(int (*make)());
 [[nodiscard]] int drain_event();
-/// The owner's own thread was told through it.
+/// In the attendant of the owner.
 void on_drain_event();
 
 }  // namespace prefork::accept

@@ -1,7 +1,8 @@
 #include "worker/accept/inherited_options.h"
 
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+
 #include <sys/socket.h>
 
 #include <cstring>

@@ -18,12 +18,12 @@
 namespace prefork::accept {
 namespace {
 
-constinit NextFunction<int(int)> next_close("close");
-constinit NextFunction<int(int)> next_dup("dup");
-constinit NextFunction<int(int, int)> next_dup2("dup2");
-constinit NextFunction<int(int, int, int)> next_dup3("dup3");
-constinit NextFunction<int(int, int, ...)> next_fcntl("fcntl");
-constinit NextFunction<int(FILE*)> next_fclose("fclose");
+PREFORK_NEXT(close, int(int));
+PREFORK_NEXT(dup, int(int));
+PREFORK_NEXT(dup2, int(int, int));
+PREFORK_NEXT(dup3, int(int, int, int));
+PREFORK_NEXT(fcntl, int(int, int, ...));
+PREFORK_NEXT(fclose, int(FILE*));
 
 bool ours(Entry entry) {
   return entry.kind != Kind::kNone && entry.kind != Kind::kPrivate && in_own_process();

@@ -17,10 +17,10 @@ namespace {
 
 using Strings = char* const*;
 
-constinit NextFunction<int(const char*, Strings, Strings)> next_execve("execve");
-constinit NextFunction<int(const char*, Strings, Strings)> next_execvpe("execvpe");
-constinit NextFunction<int(int, Strings, Strings)> next_fexecve("fexecve");
-constinit NextFunction<int(int, const char*, Strings, Strings, int)> next_execveat("execveat");
+PREFORK_NEXT(execve, int(const char*, Strings, Strings));
+PREFORK_NEXT(execvpe, int(const char*, Strings, Strings));
+PREFORK_NEXT(fexecve, int(int, Strings, Strings));
+PREFORK_NEXT(execveat, int(int, const char*, Strings, Strings, int));
 
 int run(const char* file, Strings arguments, Strings environment) {
   const BeforeExec before(file);

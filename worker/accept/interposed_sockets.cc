@@ -13,15 +13,15 @@
 namespace prefork::accept {
 namespace {
 
-constinit NextFunction<int(int, const sockaddr*, socklen_t)> next_bind("bind");
-constinit NextFunction<int(int, int)> next_listen("listen");
-constinit NextFunction<int(int, sockaddr*, socklen_t*)> next_accept("accept");
-constinit NextFunction<int(int, sockaddr*, socklen_t*, int)> next_accept4("accept4");
-constinit NextFunction<int(int, sockaddr*, socklen_t*)> next_getsockname("getsockname");
-constinit NextFunction<int(int, sockaddr*, socklen_t*)> next_getpeername("getpeername");
-constinit NextFunction<int(int, int, int, void*, socklen_t*)> next_getsockopt("getsockopt");
-constinit NextFunction<int(int, int, int, const void*, socklen_t)> next_setsockopt("setsockopt");
-constinit NextFunction<int(int, int)> next_shutdown("shutdown");
+PREFORK_NEXT(bind, int(int, const sockaddr*, socklen_t));
+PREFORK_NEXT(listen, int(int, int));
+PREFORK_NEXT(accept, int(int, sockaddr*, socklen_t*));
+PREFORK_NEXT(accept4, int(int, sockaddr*, socklen_t*, int));
+PREFORK_NEXT(getsockname, int(int, sockaddr*, socklen_t*));
+PREFORK_NEXT(getpeername, int(int, sockaddr*, socklen_t*));
+PREFORK_NEXT(getsockopt, int(int, int, int, void*, socklen_t*));
+PREFORK_NEXT(setsockopt, int(int, int, int, const void*, socklen_t));
+PREFORK_NEXT(shutdown, int(int, int));
 
 /// What a connection answers about its addresses, in the family that the program takes it for.
 int name_of_connection(std::uint32_t connection, long number, int fd, sockaddr* address, socklen_t* length) {

@@ -17,7 +17,7 @@
 namespace prefork::accept {
 namespace {
 
-constinit NextFunction<long(long, ...)> next_syscall("syscall");
+PREFORK_NEXT(syscall, long(long, ...));
 
 template <typename T>
 T pointer(long word) {

@@ -18,12 +18,11 @@
 namespace prefork::accept {
 namespace {
 
-constinit NextFunction<int(int, int, int, epoll_event*)> next_epoll_ctl("epoll_ctl");
-constinit NextFunction<int(pollfd*, nfds_t, int)> next_poll("poll");
-constinit NextFunction<int(pollfd*, nfds_t, const timespec*, const sigset_t*)> next_ppoll("ppoll");
-constinit NextFunction<int(int, fd_set*, fd_set*, fd_set*, timeval*)> next_select("select");
-constinit NextFunction<int(int, fd_set*, fd_set*, fd_set*, const timespec*, const sigset_t*)> next_pselect(
-    "pselect");
+PREFORK_NEXT(epoll_ctl, int(int, int, int, epoll_event*));
+PREFORK_NEXT(poll, int(pollfd*, nfds_t, int));
+PREFORK_NEXT(ppoll, int(pollfd*, nfds_t, const timespec*, const sigset_t*));
+PREFORK_NEXT(select, int(int, fd_set*, fd_set*, fd_set*, timeval*));
+PREFORK_NEXT(pselect, int(int, fd_set*, fd_set*, fd_set*, const timespec*, const sigset_t*));
 
 /// Whether a wait can mean something: before Ready, and while the worker ends.
 bool matters() {

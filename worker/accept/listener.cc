@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "worker/accept/channel.h"
@@ -12,6 +13,7 @@
 #include "worker/accept/fork_gate.h"
 #include "worker/accept/private_descriptors.h"
 #include "worker/accept/ready.h"
+#include "worker/accept/socket_file.h"
 
 namespace prefork::accept {
 
@@ -30,7 +32,8 @@ std::uint64_t covered_by(const Address& name, bool v6_only) {
   Match best = Match::kNone;
   std::uint64_t covers = 0;
   for (std::size_t i = 0; i < context.settings.addresses; ++i) {
-    const Match here = match(name, v6_only, context.settings.address[i].address);
+    const Address& pool = context.settings.address[i].address;
+    const Match here = same_socket_file(name, pool) ? Match::kSame : match(name, v6_only, pool);
     if (here == Match::kNone || here < best) continue;
     if (here > best) covers = 0;
     best = here;
@@ -129,7 +132,10 @@ void make_listener(int fd, const Address& name) {
 
 void start_listening(Listener& listener) {
   listener.listening = true;
-  context.tree->owner = context.pid.load();
+  int owner = context.tree->owner;
+  if (owner == 0 || raw::call(SYS_kill, owner, 0) == -ESRCH) {
+    context.tree->owner.compare_exchange_strong(owner, context.pid);
+  }
   if (listener.awaited) say_ready();
 }
 

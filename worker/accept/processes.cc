@@ -17,7 +17,7 @@
 namespace prefork::accept {
 namespace {
 
-constinit NextFunction<pid_t()> next_fork("fork");
+PREFORK_NEXT(fork, pid_t());
 
 void inherit(std::uint32_t parent, std::uint32_t child) {
   context.tree->listeners_more(child, context.tree->process(parent).listeners);
@@ -46,6 +46,16 @@ void become_child(std::uint32_t process, int parent, bool main_thread) {
   }
   forget_attendant();
   if (main_thread && context.tree->owner == parent) end_with_parent(parent);
+}
+
+/// The children of a dead process were watched by it.
+void adopt_children(std::uint32_t dead) {
+  for (std::uint32_t child = 0; child < kMaxProcesses; ++child) {
+    TreeProcess& row = context.tree->process(child);
+    std::uint32_t parent = dead;
+    const int pid = row.pid;
+    if (pid > 0 && row.parent.compare_exchange_strong(parent, context.process)) attend_child(pid, child);
+  }
 }
 
 }  // namespace
@@ -82,6 +92,7 @@ void process_gone(std::uint32_t process, pid_t pid) {
     connection_ended(tree.let_go(process, connection));
   });
   const bool last = tree.listeners_less(process, tree.process(process).listeners);
+  adopt_children(process);
   tree.free_process(process);
   if (last) leave();
 }

@@ -1,6 +1,5 @@
 // The start and the end of the library in a process: it becomes active where the environment names a channel
 // that is one. Only here is anything allocated.
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 
@@ -19,8 +18,6 @@ namespace prefork::accept {
 
 constinit DescriptorTable table;
 constinit Context context;
-
-void* find_next(const char* name) { return dlsym(RTLD_NEXT, name); }
 
 namespace {
 
@@ -67,6 +64,7 @@ void make_inherited_listeners() {
 }
 
 __attribute__((constructor)) void start() {
+  find_next_functions();
   read_settings(variable, context.settings);
   if (!is_channel(context.settings.channel)) return;
   context.pid = raw::process_id();
