@@ -19,7 +19,7 @@ namespace {
 constexpr unsigned long kKept = 16;
 
 unsigned slots() {
-  const struct { unsigned long current, most; } limit{};
+  struct { unsigned long current, most; } limit{};
   (void)raw::call(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &limit);
   const unsigned long room = limit.current > kKept ? limit.current - kKept : 1;
   return static_cast<unsigned>(std::min({static_cast<unsigned long>(context.settings.slots), room,
