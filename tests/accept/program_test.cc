@@ -47,8 +47,9 @@ void serve_together(Hosted& program, std::size_t count) {
 }
 
 void serve_and_drain(Setup setup) {
-  CAPTURE(setup.command.front());
-  const bool one_at_a_time = setup.command.front() == c_program("loop");
+  const std::string name = setup.command.front();
+  CAPTURE(name);
+  const bool one_at_a_time = name == c_program("loop");
   Hosted program(std::move(setup));
   program.expect(RecordKind::kReady, 8);
   for (int i = 0; i < 5; ++i) serve_one(program);
