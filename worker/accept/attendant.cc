@@ -29,6 +29,8 @@ constinit std::atomic<int> epoll{-1};
 constinit std::atomic<int> nudge{-1};  ///< eventfd: the thread looks whether the worker drains
 
 constexpr int kLookAgain = 50;  // ms
+constexpr long kPause = 50'000;
+constexpr int kMostPauses = 20'000;  // 1 s
 
 static_assert(kMaxProcesses <= 1 << 12 && kMaxDescriptors <= 1 << 20);
 
@@ -97,7 +99,11 @@ bool start_thread() {
 
 bool start_attendant() {
   State none = State::kNone;
-  if (!state.compare_exchange_strong(none, State::kStarting)) return state == State::kRuns;
+  if (!state.compare_exchange_strong(none, State::kStarting)) {
+    // Another thread is about to: without the wait this child would have no watch.
+    for (int i = 0; i < kMostPauses && state == State::kStarting; ++i) (void)raw::sleep_ns(kPause);
+    return state == State::kRuns;
+  }
   epoll = make_private(static_cast<int>(raw::call(SYS_epoll_create1, EPOLL_CLOEXEC)));
   nudge = make_private(static_cast<int>(raw::call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK)));
   watch_fd(nudge, 0, 0);
