@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <filesystem>
 #include <string>
 
 #include "tests/accept/hosted.h"
@@ -83,25 +83,29 @@ TEST_CASE("FAULTS 254: the options of the listener are those of each connection"
   program.expect_now(RecordKind::kIdle, ticket);
 }
 
-TEST_CASE("FAULTS 254: the program has a file of its own at the path of a unix socket") {
+TEST_CASE(
+    "FAULTS 254: a program that removes the file of its unix socket before it binds does not remove the "
+    "pool's") {
   Hosted program({.listen = {"unix:TEST_DIRECTORY/pool.sock"}});
   const std::string path = program.directory().at("pool.sock");
-  const std::string own = program.directory().at("own.sock");
-  // As a supervisor does, whose socket is elsewhere when the program binds.
-  REQUIRE(::rename(path.c_str(), own.c_str()) == 0);
-  const int listener = program.number("socket unix nonblock");
-  REQUIRE(program.call(on(listener, "bind", "unix:" + path)) == "0");
-  CHECK(::access(path.c_str(), F_OK) == 0);
-  REQUIRE(program.call(on(listener, "listen")) == "0");
-  REQUIRE(program.call(on(listener, "poll", "0")) == "0");
-  program.expect_now(RecordKind::kReady, 8);
-  CHECK(program.call(on(listener, "getsockname")) == "0 unix:" + path);
+  const std::string other = program.directory().write("other", "");
+  CHECK(program.call("unlink " + other) == "0");
+  CHECK(::access(other.c_str(), F_OK) != 0);
+  const std::filesystem::path directory(program.directory().path());
+  CHECK(program.call("unlink " + (directory / ".." / directory.filename() / "pool.sock").string()) == "0");
   CHECK(program.call("unlink " + path) == "0");
-  REQUIRE(::rename(own.c_str(), path.c_str()) == 0);
+  CHECK(::access(path.c_str(), F_OK) == 0);
+  const int listener = program.ready();
+  CHECK(program.call(on(listener, "getsockname")) == "0 unix:" + path);
   const std::uint64_t ticket = program.dispatch();
   const int connection = program.accepts(listener, ticket);
+  CHECK(program.call(on(connection, "getsockname")) == "0 unix:" + path);
   REQUIRE(program.call(on(connection, "close")) == "0");
   program.expect_now(RecordKind::kIdle, ticket);
+  CHECK(program.call(on(listener, "close")) == "0");
+  program.expect_now(RecordKind::kLeave);
+  CHECK(program.call("unlink " + path) == "0");  // as programs do at their end
+  CHECK(::access(path.c_str(), F_OK) == 0);
 }
 
 TEST_CASE("a program keeps the sockets that it has at other addresses") {
