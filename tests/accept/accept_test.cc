@@ -194,6 +194,34 @@ TEST_CASE("FAULTS 255: of several listeners each gets its own connections") {
   finish(program, connection, ticket);
 }
 
+TEST_CASE("a listener is made non-blocking, and blocking again") {
+  Hosted program;
+  const int listener = program.ready("");
+  REQUIRE(program.call(with("setfl", listener, "1")) == "0");
+  CHECK(program.call(with("getfl", listener)) == "2048");
+  CHECK(program.call(with("accept", listener)) == "-1 EAGAIN");
+  REQUIRE(program.call(with("setfl", listener, "0")) == "0");
+  program.begin(with("accept", listener));
+  program.await_sleep();
+  CHECK(!program.answered());
+  const std::uint64_t ticket = program.dispatch();
+  const std::string accepted = program.answer();
+  program.expect_now(RecordKind::kBusy, ticket);
+  finish(program, std::stoi(accepted), ticket);
+}
+
+TEST_CASE("shutdown() of a listener ends an accept() that blocks, in a thread as well") {
+  Hosted program;
+  const int listener = program.listens();
+  REQUIRE(program.call("thread 0") == "0");
+  program.begin(with("accept", listener), 1);
+  program.expect(RecordKind::kReady, 8);
+  CHECK(!program.answered(1));
+  CHECK(program.call(with("shutdown", listener)) == "0");
+  CHECK(program.answer(1) == "-1 EINVAL");
+  CHECK(program.call(with("accept", listener)) == "-1 EINVAL");
+}
+
 TEST_CASE("FAULTS 255: a connection of one listener does not block those of another") {
   Hosted program({.listen = {"127.0.0.1:0", "127.0.0.1:0"}});
   const int first = program.listens("nonblock", 0);

@@ -138,6 +138,53 @@ TEST_CASE("with drain now the signal comes at once, and the connections go on") 
   CHECK(program.call("caught") == "1");
 }
 
+TEST_CASE(
+    "while a program drains, a connection that is kept for a further request ends, and one in progress does "
+    "not") {
+  Hosted program;
+  REQUIRE(program.call("signal 15 handler") == "0");
+  const int listener = program.ready();
+  const std::uint64_t kept = program.dispatch();
+  const int answered = program.accepts(listener, kept);
+  const std::uint64_t begun = program.dispatch();
+  const int unanswered = program.accepts(listener, begun);
+  for (const auto& [ticket, connection] : {std::pair{kept, answered}, std::pair{begun, unanswered}}) {
+    program.client(ticket).send("a");
+    CHECK(program.call(with("read", connection, "5")) == "1 a");
+  }
+  CHECK(program.call(with("write", answered, "answer")) == "6");
+  CHECK(program.client(kept).receive(6) == "answer");
+  program.say(RecordKind::kDrain);
+  CHECK(program.call(with("accept", listener)) == "-1 EAGAIN");
+  CHECK(program.call(with("read", answered, "5")) == "0");
+  CHECK(program.call(with("close", answered)) == "0");
+  program.expect_now(RecordKind::kIdle, kept);
+  // The other one waits for its answer as long as it takes.
+  CHECK(program.call(with("poll", unanswered, "400")) == "0");
+  CHECK(program.call("caught") == "0");
+  CHECK(program.call(with("close", unanswered)) == "0");
+  program.expect_now(RecordKind::kIdle, begun);
+  eventually("the signal comes", [&] { return program.call("caught") == "1"; });
+}
+
+TEST_CASE("a program that has left gets no signal at Drain: it ends by itself") {
+  Hosted program;
+  REQUIRE(program.call("signal 15 handler") == "0");
+  const int listener = program.ready();
+  const std::uint64_t ticket = program.dispatch();
+  const int connection = program.accepts(listener, ticket);
+  program.begin(with("close", listener));
+  program.expect(RecordKind::kLeave);
+  program.say(RecordKind::kDrain);
+  CHECK(program.answer() == "0");
+  CHECK(program.call(with("close", connection)) == "0");
+  program.expect_now(RecordKind::kIdle, ticket);
+  pass(150);
+  CHECK(program.call("caught") == "0");
+  program.begin("exit 5");
+  CHECK(program.await_exit() == 5);
+}
+
 TEST_CASE("a connection that comes before Drain in the channel is served") {
   Hosted program;
   REQUIRE(program.call("signal 15 handler") == "0");
@@ -182,7 +229,7 @@ TEST_CASE("FAULTS 261: a program whose supervisor has gone serves what it has fi
 
 TEST_CASE("FAULTS 261: the end of the channel, which stays readable, does not make a program spin") {
   Hosted program;
-  REQUIRE(program.call("signal 15 ignore") == "0");
+  REQUIRE(program.call("signal 15 handler") == "0");
   const int listener = program.ready();
   program.close_channel();
   const double before = cpu_of(program.pid());
