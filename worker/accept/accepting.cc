@@ -103,7 +103,8 @@ int at_channel_end(int fd) {
 }
 
 void finish_accepting(int fd, Listener& listener, sockaddr* address, socklen_t* length, int flags) {
-  if ((flags & SOCK_NONBLOCK) != 0) (void)raw::fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+  // What an earlier worker has set belongs to the socket, and came with it.
+  (void)raw::fcntl(fd, F_SETFL, O_RDWR | ((flags & SOCK_NONBLOCK) != 0 ? O_NONBLOCK : 0));
   listener.options.repeat(fd, listener.aside, listener.domain);
   if (address == nullptr || length == nullptr) return;
   Address peer;

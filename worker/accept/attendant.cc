@@ -29,8 +29,8 @@ constinit std::atomic<int> epoll{-1};
 constinit std::atomic<int> nudge{-1};  ///< eventfd: the thread looks whether the worker drains
 
 constexpr int kLookAgain = 50;  // ms
-constexpr long kPause = 50'000;
-constexpr int kMostPauses = 20'000;  // 1 s
+constexpr long kStartPause = 50'000;
+constexpr int kMostStartPauses = 20'000;  // 1 s
 
 static_assert(kMaxProcesses <= 1 << 12 && kMaxDescriptors <= 1 << 20);
 
@@ -101,7 +101,7 @@ bool start_attendant() {
   State none = State::kNone;
   if (!state.compare_exchange_strong(none, State::kStarting)) {
     // Another thread is about to: without the wait this child would have no watch.
-    for (int i = 0; i < kMostPauses && state == State::kStarting; ++i) (void)raw::sleep_ns(kPause);
+    for (int i = 0; i < kMostStartPauses && state == State::kStarting; ++i) (void)raw::sleep_ns(kStartPause);
     return state == State::kRuns;
   }
   epoll = make_private(static_cast<int>(raw::call(SYS_epoll_create1, EPOLL_CLOEXEC)));

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
 #include <cstdarg>
+#include <cstdint>
 #include <cstdio>
 
 #include "worker/accept/connections.h"
@@ -53,25 +53,23 @@ int copy_over(int from, int to, Make make) {
   return result;
 }
 
-/// The next number from `first` on that must stay open; INT_MAX when there is none.
-int next_private(unsigned first) {
-  for (int fd = static_cast<int>(std::min(first, static_cast<unsigned>(INT_MAX))); fd < table.end(); ++fd) {
-    if (table.look(fd).kind == Kind::kPrivate) return fd;
+/// The next number from `first` to `last` that must stay open; beyond `last` when there is none.
+std::uint64_t next_private(std::uint64_t first, std::uint64_t last) {
+  for (std::uint64_t fd = first; fd <= last && fd < static_cast<std::uint64_t>(table.end()); ++fd) {
+    if (table.look(static_cast<int>(fd)).kind == Kind::kPrivate) return fd;
   }
-  return INT_MAX;
+  return last + 1;
 }
 
 /// close_range() around what is private.
-int close_between(unsigned first, unsigned last, int flags) {
+int close_between(std::uint64_t first, std::uint64_t last, int flags) {
   while (first <= last) {
-    const int kept = next_private(first);
-    const unsigned end = static_cast<unsigned>(kept) > last ? last : static_cast<unsigned>(kept) - 1;
-    if (first != static_cast<unsigned>(kept)) {
-      const long result = raw::call(SYS_close_range, first, end, flags);
+    const std::uint64_t kept = next_private(first, last);
+    if (first < kept) {
+      const long result = raw::call(SYS_close_range, first, kept - 1, flags);
       if (result < 0) return int_result_of(result);
     }
-    if (static_cast<unsigned>(kept) >= last) return 0;
-    first = static_cast<unsigned>(kept) + 1;
+    first = kept + 1;
   }
   return 0;
 }
@@ -146,11 +144,10 @@ int interposed_fcntl64(int fd, int command, ...) {
 int interposed_close_range(unsigned first, unsigned last, int flags) {
   if (first > last) return fail(EINVAL);
   constexpr int kOnlyMarks = 4;  // CLOSE_RANGE_CLOEXEC
-  const int end = static_cast<int>(std::min(last, static_cast<unsigned>(INT_MAX - 1))) + 1;
   if ((flags & kOnlyMarks) == 0 && active() && in_own_process()) {
-    for (int fd = static_cast<int>(std::min(first, static_cast<unsigned>(INT_MAX)));
-         fd < std::min(end, table.end()); ++fd) {
-      if (ours(table.look(fd))) (void)interposed_close(fd);
+    for (int fd = 0; fd < table.end(); ++fd) {
+      const unsigned number = static_cast<unsigned>(fd);
+      if (number >= first && number <= last && ours(table.look(fd))) (void)interposed_close(fd);
     }
   }
   return close_between(first, last, flags);

@@ -4,6 +4,7 @@
 #include <cstdarg>
 #include <cstddef>
 
+#include "worker/accept/context.h"
 #include "worker/accept/exec.h"
 #include "worker/accept/next_function.h"
 #include "worker/accept/processes.h"
@@ -19,6 +20,7 @@ using Strings = char* const*;
 
 PREFORK_NEXT(execve, int(const char*, Strings, Strings));
 PREFORK_NEXT(execvpe, int(const char*, Strings, Strings));
+PREFORK_NEXT(daemon, int(int, int));
 PREFORK_NEXT(fexecve, int(int, Strings, Strings));
 PREFORK_NEXT(execveat, int(int, const char*, Strings, Strings, int));
 
@@ -101,6 +103,14 @@ int interposed_execle(const char* file, const char* first, ...) {
   Strings environment = nullptr;
   PREFORK_COLLECT(first, first, environment = va_arg(list, Strings));
   return run(file, arguments, environment);
+}
+
+// The supervisor knows the first process of a worker only.
+PREFORK_INTERPOSE(int, daemon, int keep_directory, int keep_streams);
+int interposed_daemon(int keep_directory, int keep_streams) {
+  if (!active()) return next_daemon(keep_directory, keep_streams);
+  note_background();
+  return fail(ENOTSUP);
 }
 
 PREFORK_INTERPOSE(void, _exit, int status);

@@ -45,6 +45,7 @@ int give_number(int number, void* value, socklen_t* size) {
 
 PREFORK_INTERPOSE(int, bind, int fd, const sockaddr* address, socklen_t length);
 int interposed_bind(int fd, const sockaddr* address, socklen_t length) {
+  if (listener_of(fd) != nullptr) return fail(EINVAL);  // bound already
   if (active() && address != nullptr && length >= sizeof(sa_family_t) && in_own_process() &&
       become_listener(fd, Address(address, length))) {
     return 0;

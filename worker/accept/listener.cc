@@ -58,7 +58,7 @@ bool put_channel(int fd, long status_flags, long descriptor_flags) {
   return true;
 }
 
-bool fill_row(std::uint32_t index, int fd, int aside, int domain, const Address& name, std::uint64_t covers) {
+void fill_row(std::uint32_t index, int fd, int aside, int domain, const Address& name, std::uint64_t covers) {
   Listener& row = listeners[index];
   row.listening = row.awaited = row.shut = false;
   row.domain = domain;
@@ -67,10 +67,8 @@ bool fill_row(std::uint32_t index, int fd, int aside, int domain, const Address&
   row.name = name;
   row.options.clear();
   row.watches.forget();
-  attach();
   table.exchange(fd, {Kind::kListener, index});
   if (tracked()) context.tree->listeners_more(context.process, 1);
-  return true;
 }
 
 }  // namespace
@@ -113,7 +111,9 @@ bool become_listener(int fd, const Address& name) {
     if (index != kNoRow) listeners[index].descriptors = 0;
     return false;
   }
-  return fill_row(index, fd, aside, domain, name, covers);
+  fill_row(index, fd, aside, domain, name, covers);
+  attach();
+  return true;
 }
 
 void make_listener(int fd, const Address& name) {

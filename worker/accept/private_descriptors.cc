@@ -14,7 +14,9 @@ namespace {
 /// Near 1,024 even where more is allowed: a process with a high number has a large table, which each fork()
 /// copies.
 long first_private() {
-  struct { unsigned long current, most; } limit{};
+  struct {
+    unsigned long current, most;
+  } limit{};
   (void)raw::call(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &limit);
   const long numbers = static_cast<long>(std::min(limit.current, 1024UL));
   return numbers - numbers / 16;

@@ -5,6 +5,7 @@
 #include <sys/single_threaded.h>
 
 #include "worker/accept/attendant.h"
+#include "worker/accept/channel.h"
 #include "worker/accept/connections.h"
 #include "worker/accept/context.h"
 #include "worker/accept/descriptor_table.h"
@@ -60,6 +61,12 @@ void adopt_children(std::uint32_t dead) {
 
 }  // namespace
 
+void note_background() {
+  if (!active() || context.tree->draining || context.tree->ended || context.tree->finishing) return;
+  constexpr char kText[] = "goes to the background; a worker stays in the foreground";
+  tell_note(kText, sizeof(kText) - 1);
+}
+
 pid_t fork_tracked() {
   if (!active() || !in_own_process()) return next_fork();
   const int parent = context.pid;
@@ -98,7 +105,8 @@ void process_gone(std::uint32_t process, pid_t pid) {
 }
 
 void before_exit() {
-  if (!active() || !in_own_process() || context.process == 0 || !tracked()) return;
+  if (!active() || !in_own_process() || !tracked()) return;
+  if (context.process == 0 && context.tree->listeners() > 0 && context.tree->shared()) note_background();
   // Another thread could be given a number that is closed here, while a third one still writes to it.
   if (__libc_single_threaded == 0) return;
   const KeepErrno keep;

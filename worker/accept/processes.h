@@ -12,6 +12,8 @@ pid_t fork_tracked();
 /// A child is dead: what it held is let go. Its row may be another process's by now; then nothing happens.
 void process_gone(std::uint32_t process, pid_t pid);
 
+/// Tells the supervisor that the program leaves its first process while another one serves.
+void note_background();
 /// Before the process ends by itself.
 void before_exit();
 

@@ -19,7 +19,9 @@ namespace {
 constexpr unsigned long kKept = 16;
 
 unsigned slots() {
-  struct { unsigned long current, most; } limit{};
+  struct {
+    unsigned long current, most;
+  } limit{};
   (void)raw::call(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &limit);
   const unsigned long room = limit.current > kKept ? limit.current - kKept : 1;
   return static_cast<unsigned>(std::min({static_cast<unsigned long>(context.settings.slots), room,
@@ -41,6 +43,7 @@ void attach() {
 void say_ready() {
   bool no = false;
   if (context.tree->ready.load(std::memory_order_relaxed)) return;
+  attach();
   if (!context.tree->ready.compare_exchange_strong(no, true)) return;
   const KeepErrno keep;
   (void)tell(Record::kReady, slots(), 1);
