@@ -3,8 +3,8 @@
 // must not touch it (see in_own_process). Looking costs one load.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <type_traits>
 
 namespace prefork::accept {
 
@@ -19,21 +19,24 @@ struct Entry {
 /// Beyond these numbers nothing is ours; the kernel's usual limit.
 inline constexpr int kMaxDescriptors = 1 << 20;
 
+/// Plain members with atomic operations: zeros are the beginning, and a compiler does not walk through a
+/// million constructors.
 class DescriptorTable {
  public:
   [[nodiscard]] Entry look(int fd) const {
     if (static_cast<unsigned>(fd) >= kMaxDescriptors) return {};
-    return unpacked(entries_[fd].load(std::memory_order_relaxed));
+    return unpacked(__atomic_load_n(&entries_[fd], __ATOMIC_RELAXED));
   }
   /// Sets the entry of a number below kMaxDescriptors; returns what was there.
   Entry exchange(int fd, Entry entry) {
-    int end = end_.load(std::memory_order_relaxed);
-    while (fd >= end && !end_.compare_exchange_weak(end, fd + 1)) {
+    int known = end();
+    while (fd >= known &&
+           !__atomic_compare_exchange_n(&end_, &known, fd + 1, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
     }
-    return unpacked(entries_[fd].exchange(packed(entry)));
+    return unpacked(__atomic_exchange_n(&entries_[fd], packed(entry), __ATOMIC_SEQ_CST));
   }
   /// No number from this one on is ours.
-  [[nodiscard]] int end() const { return end_.load(std::memory_order_relaxed); }
+  [[nodiscard]] int end() const { return __atomic_load_n(&end_, __ATOMIC_RELAXED); }
 
  private:
   static std::uint32_t packed(Entry entry) {
@@ -41,10 +44,11 @@ class DescriptorTable {
   }
   static Entry unpacked(std::uint32_t bits) { return {static_cast<Kind>(bits >> 30), bits & 0x3fffffff}; }
 
-  std::atomic<std::uint32_t> entries_[kMaxDescriptors];
-  std::atomic<int> end_;
+  std::uint32_t entries_[kMaxDescriptors];
+  int end_;
 };
 
-extern constinit DescriptorTable table;
+static_assert(std::is_trivially_default_constructible_v<DescriptorTable>);
+extern DescriptorTable table;
 
 }  // namespace prefork::accept

@@ -16,7 +16,7 @@
 
 namespace prefork::accept {
 
-constinit DescriptorTable table;
+DescriptorTable table;
 constinit Context context;
 
 namespace {
