@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/single_threaded.h>
 
 #include <atomic>
 #include <cerrno>
@@ -16,6 +15,7 @@
 #include "worker/accept/next_function.h"
 #include "worker/accept/ready.h"
 #include "worker/accept/result.h"
+#include "worker/accept/threads.h"
 
 namespace prefork::accept {
 namespace {
@@ -78,7 +78,7 @@ int receive(int fd, const Listener& listener, int flags, bool may_wait) {
 /// A process that is alone and has one thread may wait in recvmsg() itself. Otherwise a fork() could copy the
 /// new descriptor before the table knows it, and a process that is killed in recvmsg() could take a wake-up
 /// with it.
-bool alone() { return __libc_single_threaded != 0 && !context.tree->shared() && !several_listeners(); }
+bool alone() { return single_threaded() && !context.tree->shared() && !several_listeners(); }
 
 int receive_once(int fd, const Listener& listener, int flags) {
   if (alone()) return receive(fd, listener, flags, true);

@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/single_threaded.h>
 
 #include "worker/accept/attendant.h"
 #include "worker/accept/channel.h"
@@ -14,6 +13,7 @@
 #include "worker/accept/listener.h"
 #include "worker/accept/next_function.h"
 #include "worker/accept/result.h"
+#include "worker/accept/threads.h"
 
 namespace prefork::accept {
 namespace {
@@ -108,7 +108,7 @@ void before_exit() {
   if (!active() || !in_own_process() || !tracked()) return;
   if (context.process == 0 && context.tree->listeners() > 0 && context.tree->shared()) note_background();
   // Another thread could be given a number that is closed here, while a third one still writes to it.
-  if (__libc_single_threaded == 0) return;
+  if (!single_threaded()) return;
   const KeepErrno keep;
   for (int fd = 0; fd < table.end(); ++fd) {
     if (table.look(fd).kind != Kind::kConnection) continue;
