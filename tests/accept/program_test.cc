@@ -116,6 +116,22 @@ TEST_CASE("FAULTS 265: the same when it forks by itself and its parent exits") {
   CHECK(told);
 }
 
+TEST_CASE("FAULTS 265: the same when the child that is left listens") {
+  Hosted program;
+  const pid_t child = program.number("fork 0");
+  program.begin("exit 0");
+  CHECK(program.await_exit() == 0);
+  const Arrival note = program.next();
+  CHECK(note.text.find("background") != std::string::npos);
+  const std::string socket = program.call("socket v4", 1);
+  CHECK(program.call("bind " + socket + ' ' + program.pool().address(), 1) == "0");
+  CHECK(program.call("listen " + socket, 1) == "0");
+  program.begin("accept " + socket, 1);
+  program.expect(RecordKind::kReady, 8);
+  program.close_channel();  // as the supervisor does when the worker is dead
+  eventually("the child is gone", [&] { return !is_alive(child); });
+}
+
 TEST_CASE("FAULTS 266: a set-user-id program runs without the library, and nothing is said for it") {
   if (::geteuid() != 0) return;
   const TestDirectory directory;
