@@ -284,6 +284,26 @@ TEST_CASE("the slots offered are at most what the limit of descriptors allows") 
   CHECK(ready.record.ticket < 128);
 }
 
+TEST_CASE(
+    "FAULTS 263: a program with few descriptors from its start has room for its own and those of the "
+    "library") {
+  Hosted program({.in_child = [] {
+    const rlimit limit{.rlim_cur = 32, .rlim_max = 32};
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  }});
+  const int listener = program.listens("nonblock");
+  CHECK(program.call(with("poll", listener, "0")) == "0");
+  CHECK(program.next().record.kind == RecordKind::kReady);
+  for (int i = 0; i < 40; ++i) {
+    const std::uint64_t ticket = program.dispatch();
+    finish(program, program.accepts(listener, ticket), ticket);
+  }
+  REQUIRE(program.number("fill") > 5);
+  const std::uint64_t ticket = program.dispatch();
+  CHECK(program.call(with("accept", listener)) == "-1 EAGAIN");
+  program.expect_now(RecordKind::kRefused, ticket);
+}
+
 TEST_CASE("FAULTS 251: io_uring is not there for a program that would accept with it") {
   Hosted program;
   CHECK(program.call("io-uring") == "-1 ENOSYS");

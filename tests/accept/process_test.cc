@@ -274,6 +274,49 @@ TEST_CASE("an exec ends the connections whose descriptors are close-on-exec") {
   CHECK(it.program.number("getpid", 1) > 0);
 }
 
+TEST_CASE(
+    "a child that puts the connection at two other numbers and executes a program, as inetd does, ends it "
+    "once") {
+  Forking it;
+  it.fork();
+  CHECK(it.close(0) == "0");
+  CHECK(it.program.call(with("dup2", it.connection, "50"), 1) == "50");
+  CHECK(it.program.call(with("dup2", it.connection, "51"), 1) == "51");
+  CHECK(it.close(1) == "0");
+  CHECK(it.program.quiet());
+  it.program.begin("exec", 1);
+  CHECK(it.program.number("getpid", 1) > 0);
+  it.program.client(it.ticket).send("a");
+  CHECK(it.program.call("read 50 5", 1) == "1 a");
+  CHECK(it.program.call("write 51 answer", 1) == "6");
+  CHECK(it.program.client(it.ticket).receive(6) == "answer");
+  CHECK(it.program.call("close 50", 1) == "0");
+  CHECK(it.program.quiet());
+  it.program.begin("_exit 0", 1);
+  it.program.expect(RecordKind::kIdle, it.ticket);
+  CHECK(it.program.quiet());
+}
+
+TEST_CASE("FAULTS 264: the listener of a child is one, and its end says Leave") {
+  for (const std::string end : {"close", "_exit", "kill"}) {
+    CAPTURE(end);
+    Hosted program;
+    const int listener = program.ready("");
+    const pid_t child = program.number("fork 0");
+    CHECK(program.call(with("close", listener)) == "0");
+    CHECK(program.quiet());
+    const std::uint64_t ticket = program.dispatch();
+    const int connection = program.accepts(listener, ticket, 1);
+    CHECK(program.call(with("close", connection), 1) == "0");
+    program.expect_now(RecordKind::kIdle, ticket);
+    if (end == "close") program.begin(with("close", listener), 1);
+    if (end == "_exit") program.begin("_exit 0", 1);
+    if (end == "kill") REQUIRE(::kill(child, SIGKILL) == 0);
+    program.expect(RecordKind::kLeave);
+    program.say(RecordKind::kDrain);
+  }
+}
+
 TEST_CASE("a program that executes itself before it listens is served") {
   Hosted program;
   program.begin("exec");
