@@ -11,13 +11,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
-#include <iterator>
-#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -53,14 +50,15 @@ int moved_up(int descriptor) { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, 300);
 
 }  // namespace
 
-Hosted::Hosted(Setup setup) : slots_(setup.slots), prints_(setup.prints), keeps_copies_(setup.keeps_copies) {
+std::string remote_program() { return c_program("remote"); }
+std::string c_program(const std::string& name) { return std::string(ACCEPT_PROGRAMS) + "/accept-" + name; }
+std::string accept_library() { return ACCEPT_LIBRARY; }
+
+Hosted::Hosted(Setup setup)
+    : SupervisorSide(setup.listen, setup.keeps_copies), slots_(setup.slots), prints_(setup.prints) {
   // What the program leaves behind comes to the test, which ends it.
   REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
-  for (const std::string& address : setup.listen)
-    pools_.push_back(std::make_unique<PoolSocket>(replaced(address, "TEST_DIRECTORY", directory_.path())));
-  auto ends = Channel::make_pair();
-  REQUIRE(ends.ok());
-  channel_ = std::move(ends.value().first);
+  const Fd channel = take_program_end();
   std::vector<Fd> theirs;
   for (int i = 0; i <= kHelpers; ++i) {
     int pair[2];
@@ -71,7 +69,7 @@ Hosted::Hosted(Setup setup) : slots_(setup.slots), prints_(setup.prints), keeps_
   output_.reset(::memfd_create("output", MFD_CLOEXEC));
   pid_ = ::fork();
   REQUIRE(pid_ >= 0);
-  if (pid_ == 0) become_program(setup, ends.value().second.descriptor(), theirs);
+  if (pid_ == 0) become_program(setup, channel.get(), theirs);
 }
 
 void Hosted::become_program(const Setup& setup, int channel, const std::vector<Fd>& controls) const {
@@ -98,19 +96,16 @@ void Hosted::become_program(const Setup& setup, int channel, const std::vector<F
 }
 
 std::vector<std::string> Hosted::environment_of(const Setup& setup) const {
-  std::string addresses;
-  for (std::size_t i = 0; i < pools_.size(); ++i)
-    addresses += (i == 0 ? "" : ",") + std::to_string(i) + '=' + pools_[i]->address();
   const char* path = std::getenv("PATH");
   std::vector<std::string> all = setup.environment;  // getenv() finds the first
   const std::vector<std::string> usual = {
       "LD_PRELOAD=" + accept_library(),
       std::string(kChannelVariable) + "=3",
       kSlotsVariable + ("=" + std::to_string(setup.slots)),
-      "SUPERVISOR_LISTEN=" + addresses,
+      "SUPERVISOR_LISTEN=" + addresses(),
       "SUPERVISOR_DRAIN=" + setup.drain,
       "SUPERVISOR_DRAIN_SIGNAL=" + std::to_string(setup.drain_signal),
-      "TEST_DIRECTORY=" + directory_.path(),
+      "TEST_DIRECTORY=" + directory().path(),
       std::string("PATH=") + (path == nullptr ? "/usr/bin:/bin" : path),
   };
   all.insert(all.end(), usual.begin(), usual.end());
@@ -119,16 +114,9 @@ std::vector<std::string> Hosted::environment_of(const Setup& setup) const {
 
 Hosted::~Hosted() {
   const bool passed = std::uncaught_exceptions() == 0;
-  if (passed && check_ledger_) {
-    while (channel_.open() && is_readable(channel_.descriptor(), std::chrono::milliseconds(0)))
-      read_channel();
-    for (const auto& [ticket, last] : ledger_) {
-      const bool answered = last == RecordKind::kIdle || last == RecordKind::kRefused;
-      CHECK_MESSAGE(answered, "the last record of connection ", ticket, " is ", to_string(last));
-    }
-  }
+  if (passed) check_ledger();
   if (passed && !prints_) CHECK(output() == "");
-  channel_.close();
+  close_channel();
   if (!ended_) (void)::kill(pid_, SIGKILL);
   const bool gone = holds_within(kPatience, [&] {
     for (const pid_t left : processes()) (void)::kill(left, SIGKILL);
@@ -146,7 +134,9 @@ std::string Hosted::output() const {
   return content.str();
 }
 
-std::vector<pid_t> Hosted::processes() const { return processes_with("TEST_DIRECTORY=" + directory_.path()); }
+std::vector<pid_t> Hosted::processes() const {
+  return processes_with("TEST_DIRECTORY=" + directory().path());
+}
 
 void Hosted::begin(const std::string& words, int helper) {
   const Fd& control = helpers_.at(static_cast<std::size_t>(helper));
@@ -200,53 +190,17 @@ int Hosted::ready(const std::string& flags) {
   return listener;
 }
 
-std::uint64_t Hosted::dispatch(std::size_t index, const std::string& to) {
-  const std::uint64_t ticket = ++last_ticket_;
-  clients_[ticket] = std::make_unique<Client>(to.empty() ? pool(index).address() : to);
-  Fd socket = pool(index).accept();
-  ledger_[ticket] = RecordKind::kConnection;
-  const Record record{
-      .kind = RecordKind::kConnection, .value = static_cast<std::uint32_t>(index), .ticket = ticket};
-  REQUIRE(channel_.send(record, socket) == SendStatus::kSent);
-  if (keeps_copies_) copies_[ticket] = std::move(socket);
-  return ticket;
+int Hosted::accepts(int listener, std::uint64_t ticket, int helper) {
+  const int connection = number("accept " + std::to_string(listener), helper);
+  expect_now(RecordKind::kBusy, ticket);
+  return connection;
 }
 
-void Hosted::say(RecordKind kind) { REQUIRE(channel_.send({.kind = kind}) == SendStatus::kSent); }
-
-void Hosted::read_channel() {
-  const auto datagram = std::make_unique<Datagram>();
-  const ReceiveStatus status = channel_.receive(*datagram);
-  if (status == ReceiveStatus::kEnd) {
-    arrived_.push_back({.record = {}, .text = "", .end = true});
-    channel_.close();
-    return;
-  }
-  REQUIRE(status == ReceiveStatus::kDatagram);
-  CHECK(datagram->descriptors() == 0);
-  DatagramReader reader(datagram->bytes());
-  while (const std::optional<Message> message = reader.next()) {
-    enter(message->record);
-    arrived_.push_back({.record = message->record, .text = std::string(message->text)});
-  }
-  REQUIRE(reader.malformed() == "");
-}
-
-void Hosted::enter(const Record& record) {
-  const auto found = ledger_.find(record.ticket);
-  if (record.kind == RecordKind::kBusy || record.kind == RecordKind::kRefused) {
-    REQUIRE_MESSAGE(found != ledger_.end(), to_string(record.kind), " for an unknown connection ",
-                    record.ticket);
-    CHECK_MESSAGE(found->second == RecordKind::kConnection, to_string(record.kind), " after ",
-                  to_string(found->second));
-    found->second = record.kind;
-  }
-  if (record.kind == RecordKind::kIdle) {
-    REQUIRE_MESSAGE(found != ledger_.end(), "Idle for an unknown connection ", record.ticket);
-    CHECK_MESSAGE(found->second == RecordKind::kBusy, "Idle after ", to_string(found->second));
-    found->second = record.kind;
-    copies_.erase(record.ticket);
-  }
+int Hosted::await_exit() {
+  int status = 0;
+  eventually("the program ends", [&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; });
+  ended_ = true;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 }  // namespace prefork::test

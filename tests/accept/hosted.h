@@ -1,6 +1,6 @@
-// The supervisor's side for one program that runs with the accept library: the environment, the channel, real
-// connections, and a ledger of the records that come back. The destructor ends the program and all that it
-// has started, and fails the test if a connection was not answered, or if the library has printed something.
+// A program that runs with the accept library, for a test that plays its supervisor: see supervisor_side.h.
+// The destructor ends the program and all that it has started, and fails the test if a connection was not
+// answered, or if the library has printed something.
 #pragma once
 
 #include <sys/types.h>
@@ -8,19 +8,12 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "proto/channel.h"
 #include "proto/fd.h"
-#include "proto/record.h"
-#include "tests/accept/pool_socket.h"
-#include "tests/support/client.h"
-#include "tests/support/test_directory.h"
+#include "tests/accept/supervisor_side.h"
 
 namespace prefork::test {
 
@@ -40,14 +33,7 @@ struct Setup {
   bool prints = false;                        ///< the program prints: its output is not checked
 };
 
-/// A record that the program has sent, or the end of its channel.
-struct Arrival {
-  Record record;
-  std::string text;  ///< of a Note
-  bool end = false;
-};
-
-class Hosted {
+class Hosted : public SupervisorSide {
  public:
   explicit Hosted(Setup setup = {});
   Hosted(const Hosted&) = delete;
@@ -55,8 +41,6 @@ class Hosted {
   ~Hosted();
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] const PoolSocket& pool(std::size_t index = 0) const { return *pools_.at(index); }
-  [[nodiscard]] const TestDirectory& directory() const { return directory_; }
   /// All that the program and the library have printed.
   [[nodiscard]] std::string output() const;
 
@@ -76,54 +60,23 @@ class Hosted {
   /// listens(), and the wait that makes the program ready.
   int ready(const std::string& flags = "nonblock");
 
-  /// Connects a client to the pool, or `to` another name of its address, and sends the connection to the
-  /// program; returns its ticket.
-  std::uint64_t dispatch(std::size_t index = 0, const std::string& to = "");
-  [[nodiscard]] std::uint64_t last_ticket() const { return last_ticket_; }
-  [[nodiscard]] Client& client(std::uint64_t ticket) { return *clients_.at(ticket); }
-  void say(RecordKind kind);
-  void close_channel() { channel_.close(); }
-
-  /// The next record, which must be this one. Waits for it.
-  void expect(RecordKind kind, std::uint64_t ticket = 0);
-  /// The same for a record that has to be there already.
-  void expect_now(RecordKind kind, std::uint64_t ticket = 0);
-  /// Waits for whatever comes next.
-  [[nodiscard]] Arrival next();
-  /// Whether the program has sent nothing.
-  [[nodiscard]] bool quiet();
-  [[nodiscard]] bool
-  at_end();  ///< waits; whether the program's side of the channel is closed in all its processes
   /// Makes the remote program accept this connection at `listener`; returns its descriptor.
   int accepts(int listener, std::uint64_t ticket, int helper = 0);
 
   /// The exit status, or minus the number of the signal.
   int await_exit();
   [[nodiscard]] std::vector<pid_t> processes() const;
-  void allow_unanswered() { check_ledger_ = false; }
 
  private:
   [[noreturn]] void become_program(const Setup& setup, int channel, const std::vector<Fd>& controls) const;
   [[nodiscard]] std::vector<std::string> environment_of(const Setup& setup) const;
-  void read_channel();
-  void enter(const Record& record);
 
-  TestDirectory directory_;
-  std::vector<std::unique_ptr<PoolSocket>> pools_;
-  Channel channel_;
   std::vector<Fd> helpers_;
   Fd output_;
   pid_t pid_ = -1;
   unsigned slots_;
   bool prints_;
-  bool keeps_copies_;
-  bool check_ledger_ = true;
   bool ended_ = false;
-  std::uint64_t last_ticket_ = 0;
-  std::map<std::uint64_t, std::unique_ptr<Client>> clients_;
-  std::map<std::uint64_t, Fd> copies_;
-  std::map<std::uint64_t, RecordKind> ledger_;  ///< the last record of each connection
-  std::deque<Arrival> arrived_;
 };
 
 }  // namespace prefork::test

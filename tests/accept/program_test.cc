@@ -99,7 +99,7 @@ TEST_CASE("FAULTS 265: a program that goes to the background is told not to, and
   CHECK(note.text.find("background") != std::string::npos);
   (void)program.await_exit();
   eventually("no process is left", [&] { return program.processes().empty(); });
-  CHECK(program.at_end());
+  CHECK(program.next().end);
 }
 
 TEST_CASE("FAULTS 265: the same when it forks by itself and its parent exits") {
@@ -143,7 +143,7 @@ TEST_CASE("FAULTS 266: a set-user-id program runs without the library, and nothi
   Hosted program({.command = {copy, "PORT", "127.0.0.1"}, .prints = true});
   CHECK(program.await_exit() == 1);
   CHECK(program.output() == "loop: Address already in use\n");
-  CHECK(program.at_end());
+  CHECK(program.next().end);
 }
 
 TEST_CASE("without a channel the library does nothing") {

@@ -35,6 +35,7 @@ class Ledger {
     const std::uint64_t ticket = program_.dispatch();
     program_.client(ticket).send("x");
     open_.insert(ticket);
+    last_ = ticket;
   }
   /// Waits for the next record. Hosted checks that it fits the connection.
   RecordKind next() {
@@ -45,11 +46,14 @@ class Ledger {
     if (kind == RecordKind::kIdle) CHECK(open_.erase(arrival.record.ticket) == 1);
     return kind;
   }
+  /// The tickets of all connections so far are those from 1 to this.
+  [[nodiscard]] std::uint64_t dispatched() const { return last_; }
   [[nodiscard]] std::size_t open() const { return open_.size(); }
 
  private:
   Hosted& program_;
   std::set<std::uint64_t> open_;
+  std::uint64_t last_ = 0;
 };
 
 void run_stress(const std::string& name, const std::vector<std::string>& environment,
@@ -107,11 +111,11 @@ TEST_CASE("FAULTS 259: children of a prefork master are killed at random: no con
     if (!children.empty()) (void)::kill(children[random() % children.size()].pid, SIGKILL);
     while (!program.quiet()) (void)ledger.next();
     // A client that has its answer ends; those of killed children have the end of their connection.
-    for (std::uint64_t ticket = 1; ticket <= program.last_ticket(); ++ticket) {
+    for (std::uint64_t ticket = 1; ticket <= ledger.dispatched(); ++ticket) {
       if (!program.client(ticket).silent()) program.client(ticket).close();
     }
   }
-  for (std::uint64_t ticket = 1; ticket <= program.last_ticket(); ++ticket) program.client(ticket).close();
+  for (std::uint64_t ticket = 1; ticket <= ledger.dispatched(); ++ticket) program.client(ticket).close();
   while (ledger.open() > 0) (void)ledger.next();
   CHECK(program.quiet());
 }
