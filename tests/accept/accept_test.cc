@@ -1,5 +1,6 @@
 // When a program gets a connection, and when it is ready for one.
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -100,18 +101,19 @@ TEST_CASE("the flags of a connection are those of the call, not of the listener"
   }
 }
 
-TEST_CASE("a connection that was made non-blocking in an earlier worker blocks again in accept()") {
+TEST_CASE(
+    "a connection that an earlier worker has made non-blocking blocks, unless accept4() is told otherwise") {
   Hosted program;
   const int listener = program.ready();
-  const std::uint64_t ticket = program.dispatch();
-  const int first = program.number(with("accept4", listener, "2048"));
-  program.expect_now(RecordKind::kBusy, ticket);
-  REQUIRE(program.call(with("getfl", first)) == "2048");
-  finish(program, first, ticket);
-  const std::uint64_t next = program.dispatch();
-  const int second = program.accepts(listener, next);
-  CHECK(program.call(with("getfl", second)) == "0");
-  finish(program, second, next);
+  const std::uint64_t first = program.dispatch(0, "", O_NONBLOCK);
+  const int blocks = program.accepts(listener, first);
+  CHECK(program.call(with("getfl", blocks)) == "0");
+  finish(program, blocks, first);
+  const std::uint64_t second = program.dispatch(0, "", O_NONBLOCK);
+  const int does_not = program.number(with("accept4", listener, "2048"));
+  program.expect_now(RecordKind::kBusy, second);
+  CHECK(program.call(with("getfl", does_not)) == "2048");
+  finish(program, does_not, second);
 }
 
 TEST_CASE("FAULTS 256: a blocking accept waits, and fails only with EINTR after a signal") {

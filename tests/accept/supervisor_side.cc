@@ -1,6 +1,7 @@
 #include "tests/accept/supervisor_side.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <poll.h>
 
 #include <chrono>
@@ -43,10 +44,11 @@ std::string SupervisorSide::addresses() const {
   return text;
 }
 
-std::uint64_t SupervisorSide::dispatch(std::size_t index, const std::string& to) {
+std::uint64_t SupervisorSide::dispatch(std::size_t index, const std::string& to, int flags) {
   const std::uint64_t ticket = clients_.size() + 1;
   clients_[ticket] = std::make_unique<Client>(to.empty() ? pool(index).address() : to);
   Fd socket = pool(index).accept();
+  REQUIRE(::fcntl(socket.get(), F_SETFL, O_RDWR | flags) == 0);
   ledger_[ticket] = RecordKind::kConnection;
   const Record record{
       .kind = RecordKind::kConnection, .value = static_cast<std::uint32_t>(index), .ticket = ticket};

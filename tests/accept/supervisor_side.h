@@ -40,8 +40,8 @@ class SupervisorSide {
   [[nodiscard]] std::string addresses() const;
 
   /// Connects a client to the pool, or `to` another name of its address, and sends the connection to the
-  /// program; returns its ticket, which is one more than that of the one before.
-  std::uint64_t dispatch(std::size_t index = 0, const std::string& to = "");
+  /// program, with these status flags on its socket; returns its ticket, which is one more than that before.
+  std::uint64_t dispatch(std::size_t index = 0, const std::string& to = "", int flags = 0);
   [[nodiscard]] Client& client(std::uint64_t ticket) { return *clients_.at(ticket); }
   void say(RecordKind kind);
   void close_channel() { channel_.close(); }
