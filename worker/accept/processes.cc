@@ -106,7 +106,8 @@ void process_gone(std::uint32_t process, pid_t pid) {
 
 void before_exit() {
   if (!active() || !in_own_process() || !tracked()) return;
-  if (context.process == 0 && context.tree->listeners() > 0 && context.tree->shared()) note_background();
+  const bool may_serve = context.tree->listeners() > 0 || !context.tree->ready;
+  if (context.process == 0 && may_serve && context.tree->shared()) note_background();
   // Another thread could be given a number that is closed here, while a third one still writes to it.
   if (!single_threaded()) return;
   const KeepErrno keep;
