@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 
 #include "worker/accept/channel.h"
 #include "worker/accept/connections.h"
@@ -30,20 +31,27 @@ constexpr long kPauseAtEnd = 20'000'000;
 
 bool non_blocking(int fd) { return (raw::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0; }
 
+/// The connection's descriptor for the program, or -1. `enough`: the program has got one by this call
+/// already.
+int take_connection(int fd, std::uint64_t ticket, const Listener& listener, bool enough) {
+  if (context.tree->left) {  // it is another worker's already
+    if (fd >= 0) (void)raw::close(fd);
+    return -1;
+  }
+  if (fd >= 0 && !enough) return begin_connection(fd, ticket, listener) ? fd : -1;
+  if (fd >= 0) (void)raw::close(fd);  // without it no descriptor was left
+  (void)tell(Record::kRefused, ticket);
+  return -1;
+}
+
 int take_records(Datagram& datagram, const Listener& listener) {
-  int taken = kOtherRecords;
+  int taken = -1;
   bool drain = false;
   for (std::size_t i = 0; i < datagram.records(); ++i) {
     const WireRecord& record = datagram.record(i);
     if (record.kind == static_cast<std::uint16_t>(Record::kConnection)) {
-      const int fd = datagram.next_descriptor();
-      if (fd < 0 ||
-          taken >= 0) {  // no descriptor was left for it; or a second one, which the program did not ask for
-        if (fd >= 0) (void)raw::close(fd);
-        (void)tell(Record::kRefused, record.ticket);
-      } else if (begin_connection(fd, record.ticket, listener)) {
-        taken = fd;
-      }
+      const int fd = take_connection(datagram.next_descriptor(), record.ticket, listener, taken >= 0);
+      if (fd >= 0) taken = fd;
     } else if (record.kind == static_cast<std::uint16_t>(Record::kPing)) {
       (void)tell(Record::kPong);
     } else if (record.kind == static_cast<std::uint16_t>(Record::kDrain)) {
@@ -52,7 +60,7 @@ int take_records(Datagram& datagram, const Listener& listener) {
   }
   for (int fd = datagram.next_descriptor(); fd >= 0; fd = datagram.next_descriptor()) (void)raw::close(fd);
   if (drain) on_drain();
-  return taken;
+  return taken >= 0 ? taken : kOtherRecords;
 }
 
 /// Whether the next record is a connection of another listener of this process.

@@ -18,27 +18,31 @@ int hex_digit(char c) {
   return -1;
 }
 
+/// The byte at `at`, which may be written as %XX; moves on behind it.
+bool read_byte(const char* text, std::size_t length, std::size_t& at, char& out) {
+  out = text[at++];
+  if (out != '%') return true;
+  if (at + 1 >= length) return false;
+  const int high = hex_digit(text[at]);
+  const int low = hex_digit(text[at + 1]);
+  out = static_cast<char>(high * 16 + low);
+  at += 2;
+  return high >= 0 && low >= 0;
+}
+
 bool read_unix(const char* text, std::size_t length, Address& out) {
-  out.local.sun_family = AF_UNIX;
+  char(&path)[sizeof(out.local.sun_path)] = out.local.sun_path;
+  const bool abstract = text[0] == '@';
   std::size_t size = 0;
-  for (std::size_t i = 0; i < length; ++i) {
-    if (size == sizeof(out.local.sun_path)) return false;
-    char byte = text[i];
-    if (byte == '%') {
-      if (i + 2 >= length) return false;
-      const int high = hex_digit(text[i + 1]);
-      const int low = hex_digit(text[i + 2]);
-      if (high < 0 || low < 0) return false;
-      byte = static_cast<char>(high * 16 + low);
-      i += 2;
-    } else if (i == 0 && byte == '@') {
-      byte = 0;
-    }
-    out.local.sun_path[size++] = byte;
+  out.local.sun_family = AF_UNIX;
+  for (std::size_t at = 0; at < length;) {
+    if (size == sizeof(path) || !read_byte(text, length, at, path[size++])) return false;
   }
-  if (size == 0) return false;
-  if (out.local.sun_path[0] != 0) {
-    if (size == sizeof(out.local.sun_path)) return false;
+  if (abstract) {
+    path[0] = 0;
+  } else if (size == sizeof(path)) {
+    return false;
+  } else {
     ++size;  // the ending zero
   }
   out.length = static_cast<socklen_t>(kPathOffset + size);
@@ -108,6 +112,18 @@ Address unmapped(const Address& address) {
   return plain;
 }
 
+bool internet(const Address& address) { return address.family() == AF_INET || address.family() == AF_INET6; }
+
+Match match_host(const Address& bound, bool v6_only, const Address& pool) {
+  if (bound.family() == pool.family()) {
+    if (same_host(bound, pool)) return Match::kSame;
+    return wildcard(bound) || wildcard(pool) ? Match::kWildcard : Match::kNone;
+  }
+  // Of two families: [::] takes IPv4, too, unless the program has said otherwise.
+  const bool takes_both = bound.family() == AF_INET6 ? wildcard(bound) && !v6_only : wildcard(pool);
+  return takes_both ? Match::kOtherFamily : Match::kNone;
+}
+
 }  // namespace
 
 Address::Address(const sockaddr* given, socklen_t size) : Address() {
@@ -170,17 +186,9 @@ Match match(const Address& bound, bool v6_only, const Address& pool) {
   if (bound.family() == AF_UNIX || pool.family() == AF_UNIX) {
     return bound.family() == pool.family() && same_path(bound, pool) ? Match::kSame : Match::kNone;
   }
-  const bool internet = bound.family() == AF_INET || bound.family() == AF_INET6;
-  if (!internet || port_of(bound) == 0 || port_of(bound) != port_of(pool)) return Match::kNone;
-  const Address mine = unmapped(bound);
-  const Address theirs = unmapped(pool);
-  if (mine.family() == theirs.family()) {
-    if (same_host(mine, theirs)) return Match::kSame;
-    return wildcard(mine) || wildcard(theirs) ? Match::kWildcard : Match::kNone;
-  }
-  // Of two families: [::] takes IPv4, too, unless the program has said otherwise.
-  if (mine.family() == AF_INET6) return wildcard(mine) && !v6_only ? Match::kOtherFamily : Match::kNone;
-  return wildcard(theirs) ? Match::kOtherFamily : Match::kNone;
+  if (!internet(bound) || !internet(pool)) return Match::kNone;
+  if (port_of(bound) == 0 || port_of(bound) != port_of(pool)) return Match::kNone;
+  return match_host(unmapped(bound), v6_only, unmapped(pool));
 }
 
 void as_family(Address& address, int family) {

@@ -77,7 +77,8 @@ void finish(bool soon) {
 }
 
 /// `now` needs a handler: without one the signal would end what is in progress.
-bool at_once() { return context.settings.drain_now && has_handler(); }
+/// Only the owner knows whether it has one: see on_drain_event().
+bool at_once() { return context.settings.drain_now && (context.tree->owner != context.pid || has_handler()); }
 
 /// While connections are in progress the attendant ends those that are kept for a further request.
 void finish_if_due() {
@@ -147,7 +148,11 @@ void on_drain_event() {
   std::uint64_t order = 0;
   if (raw::call(SYS_read, event, &order, sizeof(order)) < 0) return;
   if (order >= kSoon) (void)raw::sleep_ns(kTimeToLog);
-  end_program();
+  if (context.tree->open() > 0 && !has_handler()) {
+    context.tree->finishing = false;  // when the last connection has ended
+  } else {
+    end_program();
+  }
 }
 
 }  // namespace prefork::accept

@@ -30,18 +30,25 @@ void InheritedOptions::clear() {
   count_ = 0;
 }
 
+bool InheritedOptions::differs(int aside, int fresh, Option& option) {
+  char usual[sizeof(option.value)] = {};
+  socklen_t size = sizeof(usual);
+  option.size = sizeof(option.value);
+  return raw::call(SYS_getsockopt, aside, option.level, option.name, option.value, &option.size) == 0 &&
+         raw::call(SYS_getsockopt, fresh, option.level, option.name, usual, &size) == 0 &&
+         std::memcmp(option.value, usual, sizeof(usual)) != 0;
+}
+
 void InheritedOptions::learn(int aside, int domain) {
-  const long fresh = raw::call(SYS_socket, domain, SOCK_STREAM | SOCK_CLOEXEC);
+  const int fresh = static_cast<int>(raw::call(SYS_socket, domain, SOCK_STREAM | SOCK_CLOEXEC));
   if (fresh < 0) return;
   std::size_t count = 0;
   for (const Name& name : kHandedOn) {
     if (name.level == IPPROTO_TCP && domain == AF_UNIX) continue;
-    Option option{name.level, name.name, sizeof(option.value), {}};
-    char usual[sizeof(option.value)] = {};
-    socklen_t size = sizeof(usual);
-    if (raw::call(SYS_getsockopt, aside, name.level, name.name, option.value, &option.size) < 0) continue;
-    if (raw::call(SYS_getsockopt, fresh, name.level, name.name, usual, &size) < 0) continue;
-    if (std::memcmp(option.value, usual, sizeof(usual)) == 0 || count == kMax) continue;
+    Option option;
+    option.level = name.level;
+    option.name = name.name;
+    if (count == kMax || !differs(aside, fresh, option)) continue;
     if (name.level == SOL_SOCKET && (name.name == SO_SNDBUF || name.name == SO_RCVBUF)) {
       int doubled = 0;  // by the kernel, for its own overhead
       std::memcpy(&doubled, option.value, sizeof(doubled));
@@ -50,7 +57,7 @@ void InheritedOptions::learn(int aside, int domain) {
     }
     options_[count++] = option;
   }
-  (void)raw::close(static_cast<int>(fresh));
+  (void)raw::close(fresh);
   count_ = count;
 }
 

@@ -26,6 +26,7 @@ class InheritedOptions {
     alignas(8) char value[16] = {};
   };
 
+  static bool differs(int aside, int fresh, Option& option);
   void learn(int aside, int domain);
 
   std::atomic<bool> known_;

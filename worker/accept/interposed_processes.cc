@@ -34,17 +34,6 @@ int run_from_path(const char* file, Strings arguments, Strings environment) {
   return next_execvpe(file, arguments, environment);
 }
 
-std::size_t count_of(va_list arguments) {
-  std::size_t count = 1;
-  while (va_arg(arguments, char*) != nullptr) ++count;
-  return count;
-}
-
-void copy_arguments(char* first, va_list arguments, char** out) {
-  *out = first;
-  while (*out != nullptr) *++out = va_arg(arguments, char*);
-}
-
 }  // namespace
 
 PREFORK_INTERPOSE(pid_t, fork, void);
@@ -77,31 +66,33 @@ int interposed_execveat(int directory, const char* file, Strings arguments, Stri
 }
 
 /// The arguments of execl() and its like, as an array in the caller's frame.
-#define PREFORK_COLLECT(first, last, after)                                              \
+#define PREFORK_COLLECT(first, after)                                                    \
   va_list list;                                                                          \
-  va_start(list, last);                                                                  \
-  const std::size_t count = count_of(list);                                              \
+  std::size_t count = 1;                                                                 \
+  va_start(list, first);                                                                 \
+  for (const char* next = first; next != nullptr; next = va_arg(list, char*)) ++count;   \
   va_end(list);                                                                          \
-  char** arguments = static_cast<char**>(__builtin_alloca((count + 1) * sizeof(char*))); \
-  va_start(list, last);                                                                  \
-  copy_arguments(const_cast<char*>(first), list, arguments);                             \
+  char** arguments = static_cast<char**>(__builtin_alloca(count * sizeof(char*)));       \
+  arguments[0] = const_cast<char*>(first);                                               \
+  va_start(list, first);                                                                 \
+  for (char** last = arguments; *last != nullptr; ++last) last[1] = va_arg(list, char*); \
   after;                                                                                 \
   va_end(list)
 
 PREFORK_INTERPOSE(int, execl, const char* file, const char* first, ...);
 int interposed_execl(const char* file, const char* first, ...) {
-  PREFORK_COLLECT(first, first, );
+  PREFORK_COLLECT(first, );
   return run(file, arguments, environ);
 }
 PREFORK_INTERPOSE(int, execlp, const char* file, const char* first, ...);
 int interposed_execlp(const char* file, const char* first, ...) {
-  PREFORK_COLLECT(first, first, );
+  PREFORK_COLLECT(first, );
   return run_from_path(file, arguments, environ);
 }
 PREFORK_INTERPOSE(int, execle, const char* file, const char* first, ...);
 int interposed_execle(const char* file, const char* first, ...) {
   Strings environment = nullptr;
-  PREFORK_COLLECT(first, first, environment = va_arg(list, Strings));
+  PREFORK_COLLECT(first, environment = va_arg(list, Strings));
   return run(file, arguments, environment);
 }
 

@@ -21,7 +21,7 @@ PREFORK_NEXT(syscall, long(long, ...));
 
 template <typename T>
 T pointer(long word) {
-  return reinterpret_cast<T>(word);
+  return reinterpret_cast<T>(word);  // NOLINT(performance-no-int-to-ptr)
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ namespace prefork::accept {
 inline constexpr int kEpollAdd = 1;
 inline constexpr int kEpollDelete = 2;
 
-/// The watches of one connection or listener. Beyond `size` epolls one is not known.
-template <std::size_t size>
+/// The watches of one connection or listener. Beyond `Size` epolls one is not known.
+template <std::size_t Size>
 class Watches {
  public:
   /// After a successful epoll_ctl().
@@ -51,7 +51,7 @@ class Watches {
     return false;
   }
 
-  std::atomic<std::uint64_t> watches_[size] = {};
+  std::atomic<std::uint64_t> watches_[Size] = {};
 };
 
 }  // namespace prefork::accept
