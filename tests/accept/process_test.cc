@@ -317,6 +317,26 @@ TEST_CASE("FAULTS 264: the listener of a child is one, and its end says Leave") 
   }
 }
 
+TEST_CASE("an exec that fails leaves the listener and the connections as they were") {
+  for (const std::string exec :
+       {"exec-of /nonexistent", "exec-of /etc/passwd", "exec-of /", "execp-of nonexistent-program"}) {
+    CAPTURE(exec);
+    Forking it;
+    REQUIRE(it.program.call(with("setfd", it.connection, "1")) == "0");
+    REQUIRE(it.program.call(with("setfd", it.listener, "1")) == "0");
+    CHECK(it.program.call(exec).starts_with("-1 "));
+    CHECK(it.program.quiet());
+    it.program.client(it.ticket).send("a");
+    CHECK(it.program.call(with("read", it.connection, "5")) == "1 a");
+    CHECK(it.close(0) == "0");
+    it.idle();
+    const std::uint64_t next = it.program.dispatch();
+    const int connection = it.program.accepts(it.listener, next);
+    CHECK(it.program.call(with("close", connection)) == "0");
+    it.program.expect_now(RecordKind::kIdle, next);
+  }
+}
+
 TEST_CASE("a program that executes itself before it listens is served") {
   Hosted program;
   program.begin("exec");

@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <climits>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 
 #include "worker/accept/connections.h"
@@ -15,10 +18,33 @@
 
 namespace prefork::accept {
 
-BeforeExec::BeforeExec(const char* program, int directory) {
-  if (!active() || !in_own_process() || !tracked()) return;
-  // Programs try the folders of PATH one after the other.
-  if (program != nullptr && raw::call(SYS_faccessat, directory, program, X_OK) < 0) return;
+bool may_run(const char* file, int directory) {
+  struct stat about {};
+  return file != nullptr && raw::call(SYS_faccessat, directory, file, X_OK) == 0 &&
+         raw::call(raw::kStatAt, directory, file, &about, 0) == 0 && S_ISREG(about.st_mode);
+}
+
+bool may_run_from_path(const char* name) {
+  if (name == nullptr || std::strchr(name, '/') != nullptr) return may_run(name);
+  const char* folders = getenv("PATH");
+  if (folders == nullptr) folders = "/bin:/usr/bin";
+  const std::size_t size = std::strlen(name) + 1;
+  for (;; ++folders) {
+    char path[PATH_MAX];
+    const std::size_t length = std::strcspn(folders, ":");
+    if (length + 1 + size <= sizeof(path)) {
+      std::memcpy(path, folders, length);
+      path[length] = '/';
+      std::memcpy(path + length + 1, name, size);
+      if (may_run(length == 0 ? name : path)) return true;  // an empty folder is the current one
+    }
+    folders += length;
+    if (*folders == 0) return false;
+  }
+}
+
+BeforeExec::BeforeExec(bool runs) {
+  if (!runs || !active() || !in_own_process() || !tracked()) return;
   const KeepErrno keep;
   let_go();
   if (context.process != 0) (void)raw::call(SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);

@@ -4,10 +4,16 @@
 
 namespace prefork::accept {
 
+/// Whether exec() can be expected to run this file, relative to `directory`: what has been let go cannot be
+/// taken back. Programs try the folders of PATH one after the other.
+[[nodiscard]] bool may_run(const char* file, int directory = -100 /* AT_FDCWD */);
+/// The same for a name that is looked for in PATH.
+[[nodiscard]] bool may_run_from_path(const char* name);
+
 class BeforeExec {
  public:
-  /// `program`: the file that will be run, relative to `directory`; null when it is not known.
-  explicit BeforeExec(const char* program, int directory = -100 /* AT_FDCWD */);
+  /// Does nothing where the exec() cannot be expected to succeed.
+  explicit BeforeExec(bool runs);
   /// exec() has failed: the process holds what it held.
   ~BeforeExec();
   BeforeExec(const BeforeExec&) = delete;

@@ -25,12 +25,12 @@ PREFORK_NEXT(fexecve, int(int, Strings, Strings));
 PREFORK_NEXT(execveat, int(int, const char*, Strings, Strings, int));
 
 int run(const char* file, Strings arguments, Strings environment) {
-  const BeforeExec before(file);
+  const BeforeExec before(may_run(file));
   return next_execve(file, arguments, environment);
 }
 
 int run_from_path(const char* file, Strings arguments, Strings environment) {
-  const BeforeExec before(nullptr);
+  const BeforeExec before(may_run_from_path(file));
   return next_execvpe(file, arguments, environment);
 }
 
@@ -55,13 +55,13 @@ int interposed_execvpe(const char* file, Strings arguments, Strings environment)
 }
 PREFORK_INTERPOSE(int, fexecve, int fd, Strings arguments, Strings environment);
 int interposed_fexecve(int fd, Strings arguments, Strings environment) {
-  const BeforeExec before(nullptr);
+  const BeforeExec before(true);
   return next_fexecve(fd, arguments, environment);
 }
 PREFORK_INTERPOSE(int, execveat, int directory, const char* file, Strings arguments, Strings environment,
                   int flags);
 int interposed_execveat(int directory, const char* file, Strings arguments, Strings environment, int flags) {
-  const BeforeExec before(file != nullptr && *file != 0 ? file : nullptr, directory);
+  const BeforeExec before(file == nullptr || *file == 0 || may_run(file, directory));
   return next_execveat(directory, file, arguments, environment, flags);
 }
 

@@ -56,6 +56,13 @@ long call(long number, A a = {}, B b = {}, C c = {}, D d = {}, E e = {}, F f = {
   return six(number, word(a), word(b), word(c), word(d), word(e), word(f));
 }
 
+/// stat() of a path relative to a directory; it fills the C library's `struct stat`.
+#ifdef SYS_newfstatat
+inline constexpr long kStatAt = SYS_newfstatat;
+#else
+inline constexpr long kStatAt = SYS_fstatat;
+#endif
+
 inline int process_id() { return static_cast<int>(call(SYS_getpid)); }
 inline int thread_id() { return static_cast<int>(call(SYS_gettid)); }
 inline long close(int fd) { return call(SYS_close, fd); }

@@ -22,20 +22,14 @@ const char* path_of(const Address& address, char (&out)[sizeof(sockaddr_un::sun_
   return out;
 }
 
-#ifdef SYS_newfstatat
-constexpr long kStatAt = SYS_newfstatat;
-#else
-constexpr long kStatAt = SYS_fstatat;
-#endif
-
 bool same_file(int directory, const char* path, const Address& pool) {
   char room[sizeof(sockaddr_un::sun_path) + 1];
   const char* socket = path_of(pool, room);
   if (std::strcmp(path, socket) == 0) return true;
   struct stat one {};
   struct stat other {};
-  return raw::call(kStatAt, directory, path, &one, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(one.st_mode) &&
-         raw::call(kStatAt, AT_FDCWD, socket, &other, AT_SYMLINK_NOFOLLOW) == 0 &&
+  return raw::call(raw::kStatAt, directory, path, &one, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(one.st_mode) &&
+         raw::call(raw::kStatAt, AT_FDCWD, socket, &other, AT_SYMLINK_NOFOLLOW) == 0 &&
          one.st_ino == other.st_ino && one.st_dev == other.st_dev;
 }
 

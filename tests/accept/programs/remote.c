@@ -104,6 +104,8 @@ static long call_about_processes(int control, char** word) {
   if (strcmp(word[0], "vfork") == 0) return start_by_vfork((int)a);
   if (strcmp(word[0], "spawn") == 0) return start_by_spawn();
   if (strcmp(word[0], "exec") == 0) return become(control);
+  if (strcmp(word[0], "exec-of") == 0) return execl(word[1], word[1], (char*)NULL);
+  if (strcmp(word[0], "execp-of") == 0) return execlp(word[1], word[1], (char*)NULL);
   if (strcmp(word[0], "wait") == 0) return wait(NULL);
   if (strcmp(word[0], "getpid") == 0) return getpid();
   if (strcmp(word[0], "signal") == 0) return set_signal((int)a, word[2]);
