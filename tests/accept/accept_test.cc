@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstddef>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,6 +24,12 @@ std::string with(const std::string& call, int descriptor, const std::string& mor
 void finish(Hosted& program, int connection, std::uint64_t ticket) {
   REQUIRE(program.call(with("close", connection)) == "0");
   program.expect_now(RecordKind::kIdle, ticket);
+}
+
+std::ptrdiff_t living_children(const Hosted& program) {
+  const std::vector<ProcessStat> children = children_of(program.pid());
+  return std::count_if(children.begin(), children.end(),
+                       [](const ProcessStat& child) { return child.state != 'Z'; });
 }
 
 }  // namespace
@@ -151,6 +159,31 @@ TEST_CASE("FAULTS 256: a signal whose handler restarts calls does not end a bloc
   CHECK(accepted.find("127.0.0.1") != std::string::npos);
   program.expect_now(RecordKind::kBusy, ticket);
   CHECK(program.call("caught") == "1");
+  finish(program, std::stoi(accepted), ticket);
+}
+
+TEST_CASE(
+    "FAULTS 256: the same in a program of several processes, as in the books: SIGCHLD does not end "
+    "accept()") {
+  Hosted program;
+  const int listener = program.listens();
+  REQUIRE(program.call("signal 17 restart") == "0");
+  for (int i = 0; i < 3; ++i) REQUIRE(program.number("fork " + std::to_string(i)) > 0);
+  program.begin(with("accept", listener));
+  program.expect(RecordKind::kReady, 8);
+  for (int i = 1; i <= 3; ++i) {
+    program.say(RecordKind::kPing);
+    program.expect(RecordKind::kPong);
+    program.await_sleep();
+    program.begin("_exit 0", i);
+    eventually("the child has ended", [&] { return living_children(program) == 3 - i; });
+    CHECK(!program.answered());
+  }
+  const std::uint64_t ticket = program.dispatch();
+  const std::string accepted = program.answer();
+  CHECK(accepted.find("127.0.0.1") != std::string::npos);
+  program.expect_now(RecordKind::kBusy, ticket);
+  CHECK(program.number("caught") > 0);
   finish(program, std::stoi(accepted), ticket);
 }
 

@@ -10,6 +10,7 @@
 #include "worker/accept/channel.h"
 #include "worker/accept/connections.h"
 #include "worker/accept/context.h"
+#include "worker/accept/disposition.h"
 #include "worker/accept/drain.h"
 #include "worker/accept/fork_gate.h"
 #include "worker/accept/listener.h"
@@ -94,11 +95,23 @@ int receive_once(int fd, const Listener& listener, int flags) {
   return receive(fd, listener, flags, false);
 }
 
+/// Whether the kernel's accept() would go on after the signal that has just come. Which one it was is not
+/// known, so all handlers have to say so; the C library's own signals do not count.
+bool goes_on_after_signal() {
+  if (context.tree->finishing) return false;  // the program has a flag to look at
+  for (int number = 1; number <= 64; ++number) {
+    if (number == 32 || number == 33) continue;
+    const Disposition disposition(number);
+    if (disposition.handled() && !disposition.restarts()) return false;
+  }
+  return true;
+}
+
 /// Waits until there is something to read; -EINTR after a signal, -EINVAL after shutdown() of the listener.
 int wait_for_record(int fd, const Listener& listener) {
   pollfd either[] = {{fd, POLLIN, 0}, {context.wake, POLLIN, 0}};
   if (listener.shut) return -EINVAL;
-  if (::poll(either, 2, -1) < 0) return -errno;
+  if (::poll(either, 2, -1) < 0 && (errno != EINTR || !goes_on_after_signal())) return -errno;
   return listener.shut ? -EINVAL : 0;
 }
 

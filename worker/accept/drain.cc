@@ -11,6 +11,7 @@
 #include "worker/accept/attendant.h"
 #include "worker/accept/channel.h"
 #include "worker/accept/context.h"
+#include "worker/accept/disposition.h"
 #include "worker/accept/raw.h"
 #include "worker/accept/result.h"
 
@@ -27,16 +28,7 @@ constexpr std::uint64_t kNow = 1;
 constexpr std::uint64_t kSoon = 1U << 16;
 
 /// Whether the program has a handler for the signal of its drain.
-bool has_handler() {
-  struct {
-    void (*handler)(int);
-    unsigned long flags;
-    void (*restorer)();
-    unsigned long mask;
-  } action{};
-  (void)raw::call(SYS_rt_sigaction, context.settings.drain_signal, nullptr, &action, sizeof(action.mask));
-  return action.handler != SIG_DFL && action.handler != SIG_IGN;
-}
+bool has_handler() { return Disposition(context.settings.drain_signal).handled(); }
 
 /// In the owner. A program without a handler ends here, with status 0.
 void end_program() {
