@@ -271,6 +271,30 @@ TEST_CASE("FAULTS 255: a connection of one listener does not block those of anot
   finish(program, served, a);
 }
 
+TEST_CASE("FAULTS 255: two threads that block in accept() of two listeners get each their own") {
+  Hosted program({.listen = {"127.0.0.1:0", "127.0.0.1:0"}});
+  const int first = program.listens("", 0);
+  const int second = program.listens("", 1);
+  for (int i = 0; i < 2; ++i) REQUIRE(program.call("thread " + std::to_string(i)) == "0");
+  program.begin(with("accept", first), 1);
+  program.begin(with("accept", second), 2);
+  program.expect(RecordKind::kReady, 8);
+  const std::uint64_t of_second = program.dispatch(1);
+  const int second_connection = std::stoi(program.answer(2));
+  program.expect_now(RecordKind::kBusy, of_second);
+  CHECK(!program.answered(1));
+  const std::uint64_t waits = program.dispatch(1);
+  const std::uint64_t of_first = program.dispatch(0);
+  CHECK(!program.answered(1));
+  const int third = program.number(with("accept", second), 2);
+  program.expect(RecordKind::kBusy, waits);
+  const int first_connection = std::stoi(program.answer(1));
+  program.expect(RecordKind::kBusy, of_first);
+  finish(program, first_connection, of_first);
+  finish(program, second_connection, of_second);
+  finish(program, third, waits);
+}
+
 TEST_CASE("a connection of an address that the program does not listen at goes to a listener that it has") {
   Hosted program({.listen = {"127.0.0.1:0", "127.0.0.1:0"}});
   const int only = program.ready();
