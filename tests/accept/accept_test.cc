@@ -363,6 +363,15 @@ TEST_CASE(
   program.expect_now(RecordKind::kRefused, ticket);
 }
 
+TEST_CASE("a connection may get the number 1") {
+  Hosted program;
+  const int listener = program.ready();
+  REQUIRE(program.call("close 1") == "0");
+  const std::uint64_t ticket = program.dispatch();
+  CHECK(program.accepts(listener, ticket) == 1);
+  finish(program, 1, ticket);
+}
+
 TEST_CASE("FAULTS 251: io_uring is not there for a program that would accept with it") {
   Hosted program;
   CHECK(program.call("io-uring") == "-1 ENOSYS");

@@ -138,6 +138,21 @@ TEST_CASE("with drain now the signal comes at once, and the connections go on") 
   CHECK(program.call("caught") == "1");
 }
 
+TEST_CASE("with drain now a program without a handler ends when it is idle") {
+  Hosted program({.drain = "now"});
+  const int listener = program.ready();
+  const std::uint64_t ticket = program.dispatch();
+  const int connection = program.accepts(listener, ticket);
+  program.say(RecordKind::kDrain);
+  CHECK(program.call(with("accept", listener)) == "-1 EAGAIN");
+  program.client(ticket).send("a");
+  CHECK(program.call(with("read", connection, "5")) == "1 a");
+  CHECK(is_alive(program.pid()));
+  program.begin(with("close", connection));
+  program.expect(RecordKind::kIdle, ticket);
+  CHECK(ended_quietly(program.await_exit()));
+}
+
 TEST_CASE(
     "while a program drains, a connection that is kept for a further request ends, and one in progress does "
     "not") {
