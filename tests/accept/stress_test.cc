@@ -82,6 +82,29 @@ void run_stress(const std::string& name, const std::vector<std::string>& environ
   CHECK(program.output() == "");
 }
 
+void kill_children_at_random(const std::vector<std::string>& command) {
+  const unsigned seed = seed_of_run();
+  MESSAGE("seed ", seed);
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  Hosted program({.command = command, .slots = kSlots});
+  program.expect(RecordKind::kReady, kSlots);
+  Ledger ledger(program);
+  for (int i = 0; i < 200; ++i) {
+    while (ledger.open() < kSlots / 2) ledger.dispatch();
+    const std::vector<ProcessStat> children = children_of(program.pid());
+    if (!children.empty()) (void)::kill(children[random() % children.size()].pid, SIGKILL);
+    while (!program.quiet()) (void)ledger.next();
+    // A client that has its answer ends; those of killed children have the end of their connection.
+    for (std::uint64_t ticket = 1; ticket <= ledger.dispatched(); ++ticket) {
+      if (!program.client(ticket).silent()) program.client(ticket).close();
+    }
+  }
+  for (std::uint64_t ticket = 1; ticket <= ledger.dispatched(); ++ticket) program.client(ticket).close();
+  while (ledger.open() > 0) (void)ledger.next();
+  CHECK(program.quiet());
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -98,26 +121,12 @@ TEST_CASE("FAULTS 267: the same in a program with ThreadSanitizer") {
 }
 
 TEST_CASE("FAULTS 259: children of a prefork master are killed at random: no connection is forgotten") {
-  const unsigned seed = seed_of_run();
-  MESSAGE("seed ", seed);
-  CAPTURE(seed);
-  std::mt19937 random(seed);
-  Hosted program({.command = {c_program("prefork"), "PORT", "6"}, .slots = kSlots});
-  program.expect(RecordKind::kReady, kSlots);
-  Ledger ledger(program);
-  for (int i = 0; i < 200; ++i) {
-    while (ledger.open() < kSlots / 2) ledger.dispatch();
-    const std::vector<ProcessStat> children = children_of(program.pid());
-    if (!children.empty()) (void)::kill(children[random() % children.size()].pid, SIGKILL);
-    while (!program.quiet()) (void)ledger.next();
-    // A client that has its answer ends; those of killed children have the end of their connection.
-    for (std::uint64_t ticket = 1; ticket <= ledger.dispatched(); ++ticket) {
-      if (!program.client(ticket).silent()) program.client(ticket).close();
-    }
-  }
-  for (std::uint64_t ticket = 1; ticket <= ledger.dispatched(); ++ticket) program.client(ticket).close();
-  while (ledger.open() > 0) (void)ledger.next();
-  CHECK(program.quiet());
+  kill_children_at_random({c_program("prefork"), "PORT", "6"});
+}
+
+TEST_CASE("FAULTS 258: children of a forking server are killed at random: no connection is forgotten") {
+  kill_children_at_random({c_program("fork"), "PORT"});
+  kill_children_at_random({c_program("fork"), "PORT", "ignore"});
 }
 
 }  // namespace prefork::test

@@ -1,4 +1,4 @@
-/* Ten threads that accept: `threads PORT`. A static object of the C library's exit list closes what is left. */
+/* Ten threads that accept at an IPv6 socket that takes IPv4, too: `threads PORT`. */
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
