@@ -73,6 +73,10 @@ class PoolWorkers final : private WorkerProcess::Owner, private StartRequester, 
   // WorkerProcess::Owner
   void tell(const Event& event) override;
   void has_process(const WorkerProcess& worker) override { parts_.reporter.has_process(worker); }
+  [[nodiscard]] bool is_serving(const WorkerProcess& worker) const override {
+    const WorkerRow* row = parts_.core.workers().find(worker.id());
+    return row != nullptr && row->load > 0;
+  }
   // StartRequester
   void started(std::uint64_t worker, pid_t pid, Fd pidfd) override;
   void not_started(std::uint64_t worker, const LaunchReply& reply) override;

@@ -336,14 +336,23 @@ void WorkerProcess::bury() {
   if (read_last_records() == Got::kTryLater) return exit_watcher_.pause();
   exit_watcher_.stop();
   if (output_) output_->finish();
-  // A server's children hold its connections, and outlive it where it could not end them itself. The number
-  // is not given to another group while the process is not reaped.
-  if (life_ == Life::kKilled && !listen_notes_.expected().empty()) (void)::kill(-pid_, SIGKILL);
+  end_children();
   Exit exit = reap(pidfd_);
   const bool killed = exit.kind == Exit::Kind::kSignaled && exit.value == SIGKILL;
   if (killed && life_ != Life::kKilled && services_.oom.take_kill(current_time()))
     exit.kind = Exit::Kind::kOutOfMemory;
   end(exit);
+}
+
+/// A server that is killed cannot end its children, and one that leaves may forget them. Its process group is
+/// meant by the number: no other group gets it while the process is not reaped.
+void WorkerProcess::end_children() {
+  if (listen_notes_.expected().empty()) return;
+  if (life_ == Life::kKilled) {
+    (void)::kill(-pid_, SIGKILL);
+  } else if (!owner_.is_serving(*this)) {
+    (void)::kill(-pid_, SIGTERM);
+  }
 }
 
 void WorkerProcess::end(Exit exit) {

@@ -38,6 +38,8 @@ class WorkerProcess final : private SharedTurns::Member, private Dialect::Listen
     virtual ~Owner() = default;
     virtual void tell(const Event& event) = 0;
     virtual void has_process(const WorkerProcess& worker) = 0;  ///< its pid is known now
+    /// It has begun a connection that it has not finished.
+    [[nodiscard]] virtual bool is_serving(const WorkerProcess& /*worker*/) const { return false; }
   };
   /// What the workers of one pool share. Outlives them.
   struct Services {
@@ -116,6 +118,7 @@ class WorkerProcess final : private SharedTurns::Member, private Dialect::Listen
   void take_turn();
   void step() override;  ///< of SharedTurns: its process has ended, or its channel, or it has to leave
   void bury();
+  void end_children();
   enum class Got { kSome, kNothing, kTryLater };  ///< kTryLater: memory is short
   [[nodiscard]] Got read_last_records();
   Got receive_one();
