@@ -19,25 +19,26 @@ ProgramKind kind_of(const PoolConfig& pool, const std::string& path) {
                          {pool.directory, own_path == pool.environment.end() ? path : own_path->second});
 }
 
-void check_library(bool musl, const ProgramKind& program, const std::string& pointer,
-                   const std::string& directory, Problems& problems) {
-  const std::string path = directory + '/' + std::string(musl ? kAcceptLibraryForMusl : kAcceptLibrary);
-  if (path.find_first_of(" :") != std::string::npos) {
-    problems.add(pointer,
-                 "\"accept\" is not possible here: the path of the accept library, " + path_in_quotes(path) +
-                     ", has a space or a colon, which LD_PRELOAD cannot have; install the supervisor "
-                     "elsewhere");
-  } else if (::access(path.c_str(), R_OK) != 0) {
-    const std::error_code why(errno, std::system_category());
-    problems.add(pointer,
-                 "\"accept\" needs the library " + path_in_quotes(path) + ": " + why.message() +
-                     (musl ? "; " + path_in_quotes(program.file) +
-                                 " is linked with musl: use a build for glibc, or install that library"
-                           : "; install the supervisor completely"));
-  }
+}  // namespace
+
+std::string accept_library_of(const PoolConfig& pool, const std::string& directory) {
+  return directory + '/' + std::string(pool.protocol.musl ? kAcceptLibraryForMusl : kAcceptLibrary);
 }
 
-}  // namespace
+std::string accept_library_fault(const PoolConfig& pool, const std::string& directory) {
+  if (pool.protocol.name != Protocol::kAccept) return "";
+  const std::string path = accept_library_of(pool, directory);
+  if (path.find_first_of(" :") != std::string::npos) {
+    return "\"accept\" is not possible here: the path of the accept library, " + path_in_quotes(path) +
+           ", has a space or a colon, which LD_PRELOAD cannot have; install the supervisor elsewhere";
+  }
+  if (::access(path.c_str(), R_OK) == 0) return "";
+  const std::error_code why(errno, std::system_category());
+  return "\"accept\" needs the library " + path_in_quotes(path) + ": " + why.message() +
+         (pool.protocol.musl
+              ? "; the program is linked with musl: use a build for glibc, or install that library"
+              : "; install the supervisor completely");
+}
 
 void check_accept_program(PoolConfig& pool, const std::string& pointer, const Machine& machine,
                           Problems& problems) {
@@ -52,8 +53,8 @@ void check_accept_program(PoolConfig& pool, const std::string& pointer, const Ma
     problems.add(at_program, named + (leads_elsewhere ? ": " + json_escaped(program.file) : "") +
                                  " cannot be used with \"protocol\": \"accept\": it " + why);
   } else if (!machine.search().libraries.empty()) {
-    check_library(pool.protocol.musl, program, child_pointer(pointer, "protocol"), machine.search().libraries,
-                  problems);
+    const std::string fault = accept_library_fault(pool, machine.search().libraries);
+    if (!fault.empty()) problems.add(child_pointer(pointer, "protocol"), fault);
   }
 }
 

@@ -14,6 +14,11 @@ namespace prefork {
 void check_accept_program(PoolConfig& pool, const std::string& pointer, const Machine& machine,
                           Problems& problems);
 
+/// The file of the library that the pool's program needs.
+[[nodiscard]] std::string accept_library_of(const PoolConfig& pool, const std::string& directory);
+/// Why that cannot be preloaded, or ""; for each pool with the protocol accept.
+[[nodiscard]] std::string accept_library_fault(const PoolConfig& pool, const std::string& directory);
+
 /// Of a pool whose program has been replaced since: which library it needs now.
 void look_again_at_accept_program(PoolConfig& pool);
 

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "config/accept_check.h"
 #include "config/key_place.h"
 #include "config/permission_bits.h"
 #include "config/program.h"
@@ -90,7 +91,7 @@ std::string place(const Config& config, const PoolConfig& pool, const std::strin
 }  // namespace
 
 std::vector<std::string> start_faults(const Config& config, const PoolConfig& pool, const std::string& file,
-                                      const Identity* by_modes) {
+                                      const std::string& libraries, const Identity* by_modes) {
   const Ask ask = by_modes == nullptr ? Ask(denied_to_this_user) : [&](const std::string& path, int mode) {
     return denied_by_modes(*by_modes, path, mode);
   };
@@ -102,6 +103,11 @@ std::vector<std::string> start_faults(const Config& config, const PoolConfig& po
     faults.push_back(place(config, pool, file, key) + user + what + path_in_quotes(path) + ": " + why);
   };
   if (const auto why = closed_program(ask, pool.executable)) add("command", "run ", pool.executable, *why);
+  if (pool.protocol.name == Protocol::kAccept) {
+    const std::string library = accept_library_of(pool, libraries);
+    if (const auto why = closed(ask, library, R_OK, "let the user read it (chmod o+r)"))
+      add("protocol", "load ", library, *why);
+  }
   if (pool.directory.empty()) return faults;
   if (const auto why = closed_directory(ask, pool.directory))
     add("directory", "run in ", pool.directory, *why);

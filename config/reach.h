@@ -10,11 +10,12 @@
 
 namespace prefork {
 
-/// Why the user cannot run the pool's program in the pool's directory. One line each, with file and place.
-/// `by_modes`: null is the user of the present process. Any other user is refused only what modes deny for
-/// sure: a file system that has access control lists must say that there is none.
+/// Why the user cannot run the pool's program in the pool's directory, or cannot read the accept library in
+/// `libraries`. One line each, with file and place. `by_modes`: null is the user of the present process. Any
+/// other user is refused only what modes deny for sure: a file system that has access control lists must say
+/// that there is none.
 [[nodiscard]] std::vector<std::string> start_faults(const Config& config, const PoolConfig& pool,
-                                                    const std::string& file,
+                                                    const std::string& file, const std::string& libraries,
                                                     const Identity* by_modes = nullptr);
 /// Why this user, which the supervisor becomes, cannot read the file again and check what it names: then a
 /// reload is refused. And why it cannot open the log file again.

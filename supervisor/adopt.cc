@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "config/accept_check.h"
 #include "config/privileges.h"
 #include "config/relative_path.h"
 #include "supervisor/commands/command_line.h"
@@ -56,6 +57,15 @@ Result<void> check_spawner(const Adoption& adoption) {
   return {};
 }
 
+/// Refuses when new workers of a pool could not be started.
+Result<void> check_accept_library(const Config& config, const std::string& directory) {
+  for (const PoolConfig& pool : config.pools) {
+    if (const std::string fault = accept_library_fault(pool, directory); !fault.empty())
+      return Error{"pool " + pool.name + ": " + fault};
+  }
+  return {};
+}
+
 }  // namespace
 
 int adopt_check(int descriptor, const CommandSearch& search) {
@@ -65,6 +75,8 @@ int adopt_check(int descriptor, const CommandSearch& search) {
     return print_error(fine.error().message()), kNo;
   if (auto startable = check_spawner(adoption.value()); !startable)
     return print_error(startable.error().message()), kNo;
+  if (auto found = check_accept_library(adoption.value().configs.running, search.libraries); !found)
+    return print_error(found.error().message()), kNo;
   (void)std::printf("%s%s %s\n", std::string(UpgradeCheck::kYes).c_str(), "supervisor", kVersion);
   return kFine;
 }

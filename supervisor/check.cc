@@ -83,7 +83,7 @@ int check_file(const std::string& file, const CommandSearch& search, CommandOutp
   (void)raise_descriptor_limit();
   if (auto fits = check_descriptor_budget(*config, descriptor_limit()); !fits)
     return print_mistakes({file + ": " + fits.error().message()});
-  StartAnswers answers = ask_at_start(*config, file);
+  StartAnswers answers = ask_at_start(*config, file, search.libraries);
   if (!answers.mistakes.empty()) return print_mistakes(answers.mistakes);
   Lines warnings = std::move(answers.warnings);
   append(warnings, bind_faults(*config, file));

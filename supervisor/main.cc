@@ -60,7 +60,7 @@ int run(const std::string& file, const std::string& program) {
 
   const auto config = load_or_print(file, command_search());
   if (!config) return kUsageOrConfig;
-  const StartAnswers answers = ask_at_start(*config, file);
+  const StartAnswers answers = ask_at_start(*config, file, command_search().libraries);
   if (!answers.mistakes.empty()) return print_mistakes(answers.mistakes);
 
   Log log(STDERR_FILENO);

@@ -66,7 +66,7 @@ ConfigAnswer read_config(const ConfigRequest& request, const Machine::Speak& spe
   }
   Config& config = std::get<Config>(loaded);
   machine.about_to_ask("", "programs, directories and the log file, for the users that need them");
-  PoolReach reach = pool_reach(config, request.file, how);
+  PoolReach reach = pool_reach(config, request.file, request.search.libraries, how);
   answer.mistakes = std::move(reach.mistakes);
   for (std::string& fault : limit_faults(config, request.file, {request.as_root, request.higher_limits}))
     answer.mistakes.push_back(std::move(fault));

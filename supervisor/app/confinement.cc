@@ -24,13 +24,14 @@ Identity own_identity(const Config& config, const std::string& config_file) {
   return identity_without_account(config_file, config);
 }
 
-StartAnswers ask_at_start(const Config& config, const std::string& config_file) {
+StartAnswers ask_at_start(const Config& config, const std::string& config_file,
+                          const std::string& libraries) {
   StartAnswers answers;
   const auto warn = [&answers](std::vector<std::string> lines) {
     std::move(lines.begin(), lines.end(), std::back_inserter(answers.warnings));
   };
   const bool as_root = can_change_user(0);
-  PoolReach reach = pool_reach(config, config_file, AskForUser::kInChild);
+  PoolReach reach = pool_reach(config, config_file, libraries, AskForUser::kInChild);
   answers.mistakes = std::move(reach.mistakes);
   for (std::string& fault : limit_faults(config, config_file, rights_of(0)))
     answers.mistakes.push_back(std::move(fault));

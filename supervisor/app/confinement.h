@@ -24,7 +24,8 @@ struct StartAnswers {
   std::vector<std::string> warnings;
   Identity become = {};  ///< the supervisor's identity if it gives up root
 };
-[[nodiscard]] StartAnswers ask_at_start(const Config& config, const std::string& config_file);
+[[nodiscard]] StartAnswers ask_at_start(const Config& config, const std::string& config_file,
+                                        const std::string& libraries);
 
 /// Gives up root if no pool needs it and none runs. `at_start`: null at a reload. After an error a part of
 /// the privileges may be given up.

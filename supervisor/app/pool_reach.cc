@@ -15,19 +15,22 @@ namespace prefork {
 namespace {
 
 Result<std::vector<std::string>> faults_of(const Config& config, const PoolConfig& pool,
-                                           const std::string& file, AskForUser how) {
+                                           const std::string& file, const std::string& libraries,
+                                           AskForUser how) {
   const auto& identity = pool.process.identity;
-  if (!identity || identity->uid == ::geteuid()) return start_faults(config, pool, file);
-  if (how == AskForUser::kByModes || !can_change_user(0)) return start_faults(config, pool, file, &*identity);
-  return lines_as(*identity, [&] { return start_faults(config, pool, file); });
+  if (!identity || identity->uid == ::geteuid()) return start_faults(config, pool, file, libraries);
+  if (how == AskForUser::kByModes || !can_change_user(0))
+    return start_faults(config, pool, file, libraries, &*identity);
+  return lines_as(*identity, [&] { return start_faults(config, pool, file, libraries); });
 }
 
 }  // namespace
 
-PoolReach pool_reach(const Config& config, const std::string& file, AskForUser how) {
+PoolReach pool_reach(const Config& config, const std::string& file, const std::string& libraries,
+                     AskForUser how) {
   PoolReach reach;
   for (const PoolConfig& pool : config.pools) {
-    auto faults = faults_of(config, pool, file, how);
+    auto faults = faults_of(config, pool, file, libraries, how);
     if (faults) {
       std::vector<std::string> found = std::move(faults).value();
       std::move(found.begin(), found.end(), std::back_inserter(reach.mistakes));

@@ -9,7 +9,7 @@
 
 namespace prefork {
 
-/// What the user of each pool cannot reach of its program and its directory.
+/// What the user of each pool cannot reach of its program, its directory and the accept library.
 struct PoolReach {
   std::vector<std::string> mistakes;
   std::vector<std::string> warnings;  ///< that it is not known
@@ -20,6 +20,8 @@ enum class AskForUser {
   kInChild,  ///< in a child process, and waits for it
   kByModes,
 };
-[[nodiscard]] PoolReach pool_reach(const Config& config, const std::string& file, AskForUser how);
+/// `libraries`: see CommandSearch.
+[[nodiscard]] PoolReach pool_reach(const Config& config, const std::string& file,
+                                   const std::string& libraries, AskForUser how);
 
 }  // namespace prefork

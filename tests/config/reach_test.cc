@@ -65,7 +65,8 @@ struct Place {
     REQUIRE(::chmod(directory.at(name).c_str(), mode) == 0);
   }
   [[nodiscard]] std::string start() const {
-    return as_stranger([this] { return start_faults(config, config.pools.front(), "pool.json"); });
+    return as_stranger(
+        [this] { return start_faults(config, config.pools.front(), "pool.json", directory.at("lib")); });
   }
   [[nodiscard]] std::string reload() const {
     return as_stranger([this] { return reload_faults(config, file); });
@@ -99,6 +100,20 @@ TEST_CASE(
   CHECK(place.start().starts_with("pool.json: /directory: "));
 }
 
+TEST_CASE("FAULTS 148: so is the accept library, for a pool that needs it") {
+  if (::geteuid() != 0) return;
+  Place place;
+  std::filesystem::create_directories(place.directory.at("lib"));
+  place.open("lib", 0755);
+  const std::string library = place.directory.file("lib/libprefork-accept.so", "", 0600);
+  CHECK(place.start().empty());
+  place.config.pools.front().protocol.name = Protocol::kAccept;
+  CHECK(place.start() == "pool.json: /protocol: the pool's user \"4711\" cannot load \"" + library +
+                             "\": " + library + ": Permission denied; let the user read it (chmod o+r)");
+  place.open("lib/libprefork-accept.so", 0644);
+  CHECK(place.start().empty());
+}
+
 TEST_CASE("FAULTS 148: so is the interpreter of a script") {
   if (::geteuid() != 0) return;
   const Place place;
@@ -116,7 +131,8 @@ TEST_CASE("FAULTS 184: modes tell the same for a user that the process cannot be
   const Identity stranger{4711, 4711, {4712}};
   const auto faults = [&](const Identity& user) {
     std::string text;
-    for (const std::string& line : start_faults(place.config, place.config.pools.front(), "pool.json", &user))
+    for (const std::string& line :
+         start_faults(place.config, place.config.pools.front(), "pool.json", "", &user))
       text += line + '\n';
     return text;
   };
@@ -146,7 +162,7 @@ TEST_CASE("FAULTS 184: what a list adds to the modes is not known, and refuses n
                  0) < 0)
     return;  // this file system has no lists
   const Identity stranger{4711, 4711, {}};
-  CHECK(start_faults(place.config, place.config.pools.front(), "pool.json", &stranger).empty());
+  CHECK(start_faults(place.config, place.config.pools.front(), "pool.json", "", &stranger).empty());
 }
 
 TEST_CASE("FAULTS 149: a file, a program or a way to a directory that a reload cannot read is named") {

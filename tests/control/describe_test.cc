@@ -137,10 +137,10 @@ TEST_CASE("a worker that sent nothing before it ended may not speak the protocol
   CHECK_FALSE(has_hint());
   record.start_error.clear();
   record.exit.value = 1;
-  CHECK(
-      describe(record).ends_with("; it sent nothing over its channel: it failed before that, or it is no "
-                                 "program that speaks the worker protocol (docs/protocol.md); an ordinary server needs "
-                       "\"protocol\": \"accept\""));
+  CHECK(describe(record).ends_with(
+      "; it sent nothing over its channel: it failed before that, or it is no "
+      "program that speaks the worker protocol (docs/protocol.md); an ordinary server needs "
+      "\"protocol\": \"accept\""));
   record.exit = Exit{Exit::Kind::kSignaled, SIGSEGV};
   CHECK_FALSE(has_hint());
   record.exit = Exit{Exit::Kind::kSignaled, SIGKILL};

@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -102,6 +105,33 @@ TEST_CASE(
   const std::string line = supervisor.wait_for_log("rollout failed");
   CHECK(line.find("; it listens at 127.0.0.1:") != std::string::npos);
   CHECK(ask(supervisor.address(), "x").ends_with(" x"));
+}
+
+TEST_CASE(
+    "FAULTS 275: a new program is refused without its accept library; with it later servers get that one") {
+  const Program program;
+  const auto supervisor = start(program, server("", 1).text());
+  supervisor->wait_for_idle(1);
+  const std::string directory = program.path().substr(0, program.path().rfind('/'));
+  std::filesystem::create_directory(directory + "/bin");
+  (void)program.use_copy("bin/supervisor");
+  supervisor->signal(SIGUSR2);
+  const std::string refusal = supervisor->wait_for_event("upgrade_refused").text("text");
+  const std::string begin = "\"accept\" needs the library \"";
+  const std::size_t at = refusal.find(begin);
+  REQUIRE_MESSAGE(at != std::string::npos, refusal);
+  const std::string library = refusal.substr(at + begin.size(), refusal.rfind('"') - at - begin.size());
+  REQUIRE(library.starts_with(directory + "/lib"));
+  std::filesystem::create_directories(std::filesystem::path(library).parent_path());
+  std::filesystem::copy_file(ACCEPT_LIBRARY, library);
+  supervisor->upgrade();
+  const pid_t before = server_of(ask(supervisor->address(), "x"));
+  REQUIRE(::kill(before, SIGKILL) == 0);
+  const pid_t after = server_of(ask(supervisor->address(), "x"));
+  CHECK(after != before);
+  std::ifstream environment("/proc/" + std::to_string(after) + "/environ");
+  const std::string text(std::istreambuf_iterator<char>(environment), {});
+  CHECK(text.find("LD_PRELOAD=" + library) != std::string::npos);
 }
 
 TEST_CASE("FAULTS 278: a program that never listens is told apart from one that is slow") {
