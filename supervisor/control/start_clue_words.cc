@@ -53,9 +53,10 @@ std::string describe_clue(const DeathRecord& record, const ListenWords& words) {
       return "; its output tells of an address that is in use: the supervisor listens there, and an ordinary "
              "server needs \"protocol\": \"accept\"";
     case StartClue::kNotReached:
-      return "; its output tells of an address that is in use: the accept library does not reach it, as a "
-             "static "
-             "program or one that calls the kernel itself, or it uses the address of another pool";
+      return never_listened(words) +
+             "; its output tells of an address that is in use: it wants another one, or the accept library "
+             "does "
+             "not reach it, as a program that is static or calls the kernel itself";
   }
   return "";
 }
