@@ -49,6 +49,13 @@ TEST_CASE("an ordinary server serves behind the supervisor, and its connections 
   CHECK(supervisor.stop() == 0);
 }
 
+TEST_CASE("a server that is started by scripts for bash, which has a setenv() of its own, serves") {
+  PoolText pool = server("", 1);
+  pool.command = {"bash", "-c", "x=1; exec bash -c 'y=2; exec ordinary-server'"};
+  SupervisorUnderTest supervisor(pool);
+  CHECK(ask(supervisor.address(), "x").ends_with(" x"));
+}
+
 TEST_CASE("an ordinary server in Python serves behind the supervisor") {
   PoolText pool = server();
   pool.command = {"/usr/bin/python3", "-c",

@@ -2,8 +2,10 @@
 // that is one. Only here is anything allocated.
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "worker/accept/channel.h"
 #include "worker/accept/context.h"
@@ -34,9 +36,21 @@ void write_number(int number, char* out) {
   *out = 0;
 }
 
+/// In the place where the variable stands, for which the supervisor has put it there. bash brings its own
+/// setenv(), whose variables are lost when bash then reads the environment that it was started with.
 void set_variable(const char* name, int number) {
-  char text[12];
+  char text[12] = {};
   write_number(number, text);
+  const std::size_t length = std::strlen(name);
+  for (char** one = environ; one != nullptr && *one != nullptr; ++one) {
+    if (std::strncmp(*one, name, length) != 0 || (*one)[length] != '=') continue;
+    char* entry = static_cast<char*>(std::malloc(length + sizeof(text) + 2));
+    if (entry == nullptr) return;
+    std::memcpy(entry, *one, length + 1);
+    std::memcpy(entry + length + 1, text, sizeof(text));
+    *one = entry;
+    return;
+  }
   (void)setenv(name, text, 1);
 }
 
