@@ -66,7 +66,12 @@ void add_accept_environment(const PoolConfig& config, const std::vector<ListenTa
   launch.environment.push_back(variable(kDrainVariable, protocol.drain == DrainStart::kNow ? "now" : "idle"));
   launch.environment.push_back(
       variable(kDrainSignalVariable, std::to_string(static_cast<int>(protocol.drain_signal))));
-  if (protocol.listen_fds) launch.environment.push_back(variable(kListenFdsVariable, "1"));
+  if (protocol.listen_fds) {
+    launch.environment.push_back(variable(kListenFdsVariable, "1"));
+    // The library puts its numbers in the places of these: a shell has read them by then.
+    launch.environment.push_back(variable("LISTEN_FDS", "0"));
+    launch.environment.push_back(variable("LISTEN_PID", "0"));
+  }
   add_port_and_host(config, targets, launch);
 }
 

@@ -47,6 +47,8 @@ TEST_CASE("the library is told where the pool listens, and how the program ends"
   CHECK(value_of("SUPERVISOR_DRAIN", config) == "now");
   CHECK(value_of("SUPERVISOR_DRAIN_SIGNAL", config) == std::to_string(SIGWINCH));
   CHECK(value_of("SUPERVISOR_LISTEN_FDS", config) == "1");
+  CHECK(value_of("LISTEN_PID", config) == "0");  // the library sets them
+  CHECK(value_of("LISTEN_FDS", config) == "0");
   CHECK(accept_addresses(to_launch(config, kOneTcp, WorkerRole::kWorker)) == "127.0.0.1:8080, unix:@x%2C");
 }
 
