@@ -58,9 +58,13 @@ std::variant<Config, ConfigProblems> load_config(const std::string& file, const 
 }
 
 std::variant<Config, ConfigProblems> parse_config(std::string_view text, const std::string& file,
-                                                  const CommandSearch& search) {
-  const Machine machine(search);
+                                                  const Machine& machine) {
   return accepted(without_exceptions(file, [&] { return parse(text, file, &machine, /*ask_schema=*/true); }));
+}
+
+std::variant<Config, ConfigProblems> parse_config(std::string_view text, const std::string& file,
+                                                  const CommandSearch& search) {
+  return parse_config(text, file, Machine(search));
 }
 
 ConfigInForce read_in_force(const TextInForce& in_force, const std::string& file,

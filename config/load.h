@@ -36,6 +36,9 @@ inline constexpr std::string_view kNotLoaded = "cannot be loaded: ";
 /// The same for a text; `file` is for the messages.
 [[nodiscard]] std::variant<Config, ConfigProblems> parse_config(std::string_view text,
                                                                 const std::string& file,
+                                                                const Machine& machine);
+[[nodiscard]] std::variant<Config, ConfigProblems> parse_config(std::string_view text,
+                                                                const std::string& file,
                                                                 const CommandSearch& search);
 
 /// A text that is in force already, for a program that takes over.

@@ -100,7 +100,8 @@ int adopt(int descriptor, const std::string& program, const CommandSearch& searc
   for (const std::string& mistake : adoption.value().configs.mistakes)
     log.error("the configuration in force has a mistake, and is in force all the same: {}", mistake);
   const rlimit descriptors{state.descriptors_soft, state.descriptors_hard};
-  Supervisor supervisor({{absolute_path(state.config_file), search, ActivatedSockets::adopt(state.activated)},
+  Supervisor supervisor({{absolute_path(state.config_file), search, ActivatedSockets::adopt(state.activated),
+                          state.config_given},
                          descriptors,
                          program},
                         log, SpawnerLink::process_of(state.spawner));

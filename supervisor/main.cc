@@ -48,7 +48,28 @@ Result<void> open_log_file(const Config& config, Log& log) {
   return {};
 }
 
-int run(const std::string& file, const std::string& program) {
+/// The configuration of `supervisor run`, or nothing: its mistakes are printed, each with its option.
+std::optional<Config> parse_or_print(const std::string& text, const std::string& file) {
+  auto parsed = parse_config(text, file, command_search());
+  const auto* problems = std::get_if<ConfigProblems>(&parsed);
+  if (problems == nullptr) return std::get<Config>(std::move(parsed));
+  for (const ConfigProblem& problem : *problems) {
+    const std::string place = place_on_command_line(problem.pointer);
+    print_error("run: " + (place.empty() ? "" : place + ": ") + problem.what);
+  }
+  return std::nullopt;
+}
+
+int print_configuration(const RunLine& line) {
+  const std::string text = configuration_of(line, "");
+  if (!parse_or_print(text, absolute_path(kCommandLine))) return kUsageOrConfig;
+  CommandOutput output;
+  output.print(text);
+  return output.finish(kFine);
+}
+
+/// `given`: the text of the configuration, when there is no file.
+int run(const std::string& file, const std::optional<std::string>& given, const std::string& program) {
   ActivatedSockets activated = ActivatedSockets::take();
   normalize_process();
   hold_only_requests();
@@ -58,7 +79,7 @@ int run(const std::string& file, const std::string& program) {
   if (!spawner) return print_error(spawner.error().message()), kUsageOrConfig;
   (void)raise_descriptor_limit();
 
-  const auto config = load_or_print(file, command_search());
+  const auto config = given ? parse_or_print(*given, file) : load_or_print(file, command_search());
   if (!config) return kUsageOrConfig;
   const StartAnswers answers = ask_at_start(*config, file, command_search().libraries);
   if (!answers.mistakes.empty()) return print_mistakes(answers.mistakes);
@@ -69,8 +90,9 @@ int run(const std::string& file, const std::string& program) {
   if (auto opened = open_log_file(*config, log); !opened)
     return print_error(file + ": /log/file: " + opened.error().message()), kUsageOrConfig;
   log.info("supervisor {} starts, pid {}, configuration {}", kVersion, getpid(), file);
-  Supervisor supervisor({{file, command_search(), std::move(activated)}, original, program}, log,
-                        std::move(spawner).value());
+  Supervisor supervisor(
+      {{file, command_search(), std::move(activated), given.has_value()}, original, program}, log,
+      std::move(spawner).value());
   unblock_signals();  // the handlers stand
   if (auto started = supervisor.start(*config, answers); !started) {
     log.error("{}", started.error().message());
@@ -78,6 +100,15 @@ int run(const std::string& file, const std::string& program) {
     return 1;
   }
   return run_until_stopped(supervisor, log);
+}
+
+/// The control socket of a supervisor without a file: in the directory that the system gives this user for
+/// sockets. Empty: there is none.
+std::string default_control() {
+  const char* own = std::getenv("XDG_RUNTIME_DIR");
+  const std::string directory = own != nullptr && *own != '\0' ? own : ::geteuid() == 0 ? "/run" : "";
+  if (directory.empty() || ::access(directory.c_str(), W_OK) != 0) return "";
+  return directory + "/supervisor-" + std::to_string(::getpid());
 }
 
 int print_schema(CommandOutput& output) {
@@ -102,7 +133,12 @@ int main(int argc, char** argv) {
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   const auto& line = std::get<CommandLine>(parsed);
   switch (line.command) {
-    case CommandLine::Command::kRun: return run(absolute_path(line.config_file), program_path(argv[0]));
+    case CommandLine::Command::kRun:
+      return run(absolute_path(line.config_file), std::nullopt, program_path(argv[0]));
+    case CommandLine::Command::kRunGiven:
+      if (line.run.print) return print_configuration(line.run);
+      return run(absolute_path(kCommandLine), configuration_of(line.run, default_control()),
+                 program_path(argv[0]));
     case CommandLine::Command::kAdopt: return adopt(line.descriptor, program_path(argv[0]), command_search());
     case CommandLine::Command::kAdoptCheck: return adopt_check(line.descriptor, command_search());
     case CommandLine::Command::kReadConfig: return answer_config_request();

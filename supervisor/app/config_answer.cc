@@ -58,7 +58,8 @@ ConfigAnswer read_config(const ConfigRequest& request, const Machine::Speak& spe
   Machine machine(request.search);
   machine.has_in_force(known.config, request.ask_known);
   machine.speak_before_asking(speak);
-  auto loaded = load_config(request.file, machine);
+  auto loaded = request.given ? parse_config(request.text_in_force, request.file, machine)
+                              : load_config(request.file, machine);
   ConfigAnswer answer;
   if (const auto* problems = std::get_if<ConfigProblems>(&loaded)) {
     for (const ConfigProblem& problem : *problems) answer.mistakes.push_back(problem.message());

@@ -20,6 +20,8 @@ namespace prefork {
 struct ConfigRequest {
   pid_t supervisor = 0;  ///< whose child answers; 0: an earlier version has not noted it
   std::string file;
+  bool given =
+      false;  ///< there is no file: the text in force is looked at again, on the machine as it is now
   CommandSearch search;
   bool as_root = false;       ///< for warnings: workers can run as any user
   bool higher_limits = true;  ///< workers can have limits above the hard ones of this process
@@ -29,7 +31,8 @@ struct ConfigRequest {
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
-    visit("supervisor", self.supervisor), visit("file", self.file), visit("search", self.search);
+    visit("supervisor", self.supervisor), visit("file", self.file), visit("given", self.given);
+    visit("search", self.search);
     visit("as_root", self.as_root), visit("higher_limits", self.higher_limits);
     visit("ask_known", self.ask_known);
     visit("text_in_force", self.text_in_force), visit("answers_in_force", self.answers_in_force);

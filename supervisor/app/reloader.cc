@@ -43,6 +43,7 @@ Result<void> Reloader::start(const Config& config, const StartAnswers& answers) 
 ConfigRequest Reloader::request() const {
   ConfigRequest request;
   request.file = source_.file;
+  request.given = source_.given;
   request.search = source_.search;
   const StarterRights rights = rights_of(parts_.spawner.pid());
   request.as_root = rights.any_user;
@@ -221,6 +222,7 @@ void Reloader::report_pool(Changes& changes, const std::string& pool, const std:
 
 void Reloader::write_state(SupervisorState& state) const {
   state.config_file = source_.file;
+  state.config_given = source_.given;
   state.activated = source_.activated.state();
   state.running.config_text = text_;
   state.reload = last_;

@@ -33,6 +33,7 @@ class Reloader {
     std::string file;
     CommandSearch search;
     ActivatedSockets activated = {};
+    bool given = false;  ///< there is no file: the configuration was given at the start
   };
   /// The parts of the supervisor that a configuration changes.
   struct Parts {

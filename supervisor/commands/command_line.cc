@@ -1,12 +1,14 @@
 #include "supervisor/commands/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <map>
 #include <optional>
 #include <sstream>
+#include <string_view>
 #include <vector>
 
 #include "proto/digits.h"
@@ -23,6 +25,8 @@ constexpr const char* kDescription =
     "Keeps a pool of worker processes, accepts connections for them and hands each open socket to the least\n"
     "busy worker.\n\n"
     "  supervisor -c pool.json             runs in the foreground\n"
+    "  supervisor run --listen :8080 --workers 4 -- node server.js\n"
+    "                                      the same without a file\n"
     "  supervisor status -c pool.json      prints the status of the supervisor that runs with this file";
 
 /// The positional arguments of scale.
@@ -38,6 +42,14 @@ std::string client_exit_status(const std::string& yes, const std::string& no) {
   return exit_status(yes, no.empty() ? "no answer" : no + "; no answer", "usage or configuration") +
          "\n  3  no supervisor listens at the control socket";
 }
+
+constexpr const char* kRunFooter =
+    "The program and its arguments come after --. It may be any server: it listens at the address as it\n"
+    "always does, and gets PORT and HOST in its environment. Signals are those of \"supervisor --help\".\n\n"
+    "Exit status:\n"
+    "  0  everything was finished\n"
+    "  1  failure: an address in use; connections cut at the stop\n"
+    "  2  usage";
 
 constexpr const char* kFooter =
     "The commands from status on use the control socket of a running supervisor. Name the configuration\n"
@@ -57,12 +69,15 @@ constexpr const char* kFooter =
 
 /// What to say in place of a word that is no command here. "": nothing special.
 std::string meant_by(const std::string& word) {
-  static const std::map<std::string, std::string> meant{
-      {"start", "supervisor -c FILE"},      {"run", "supervisor -c FILE"},
-      {"test", "supervisor check -c FILE"}, {"configtest", "supervisor check -c FILE"},
-      {"help", "supervisor --help"},        {"version", "supervisor --version"},
-      {"reopen", "supervisor reload"},      {"shutdown", "supervisor stop"},
-      {"quit", "supervisor stop"},          {"kill", "supervisor stop"}};
+  static const std::map<std::string, std::string> meant{{"start", "supervisor -c FILE"},
+                                                        {"test", "supervisor check -c FILE"},
+                                                        {"configtest", "supervisor check -c FILE"},
+                                                        {"help", "supervisor --help"},
+                                                        {"version", "supervisor --version"},
+                                                        {"reopen", "supervisor reload"},
+                                                        {"shutdown", "supervisor stop"},
+                                                        {"quit", "supervisor stop"},
+                                                        {"kill", "supervisor stop"}};
   const auto found = meant.find(word);
   return found == meant.end() ? "" : found->second;
 }
@@ -95,6 +110,7 @@ class Parser {
     read_config_ = app_.add_flag("--read-config")->group("");
     adopt_check_ = app_.add_option("--adopt-check", line_.descriptor)->group("");
     app_.require_subcommand(0, 1);
+    add_run();
     add_file_commands();
     add_queries();
     add_controls();
@@ -103,7 +119,7 @@ class Parser {
 
   std::variant<CommandLine, int> parse(int argc, char** argv) {
     try {
-      app_.parse(argc, argv);
+      app_.parse(take_program(argc, argv), argv);
     } catch (const CLI::ParseError& error) {
       return report(error);
     }
@@ -123,6 +139,11 @@ class Parser {
     if (!(interval_ >= 0.1 && interval_ <= 3600))
       return print_error("top: --interval must be from 0.1 to 3600 seconds"), kUsageOrConfig;
     line_.interval = std::chrono::milliseconds(std::lround(interval_ * 1000));
+    if (line_.command == Command::kRunGiven && line_.run.command.empty())
+      return print_error(
+                 "run: name the program after --: supervisor run --listen :8080 -- node server.js "
+                 "(supervisor run --help tells more)"),
+             kUsageOrConfig;
     const bool needs_file = line_.command == Command::kRun || line_.command == Command::kCheck;
     if (needs_file && line_.config_file.empty())
       return print_error("no configuration named: say -c FILE (supervisor --help tells more)"),
@@ -131,6 +152,17 @@ class Parser {
   }
 
  private:
+  /// Of `run`: what follows the first "--" is the program, whatever it looks like. Returns the number of
+  /// arguments before.
+  int take_program(int argc, char** argv) {
+    const std::string_view separator = "--";
+    char** const end = argv + argc;
+    if (argc < 2 || std::string_view("run") != argv[1]) return argc;
+    char** const found = std::find(argv, end, separator);
+    if (found != end) line_.run.command.assign(found + 1, end);
+    return static_cast<int>(found - argv);
+  }
+
   /// Prints the help, or the mistake.
   int report(const CLI::ParseError& error) const {
     if (error.get_exit_code() != 0) {
@@ -177,6 +209,25 @@ class Parser {
   void add_wait(CLI::App* command) {
     command->add_flag("--wait", line_.wait,
                       "return when the new workers have taken over, or have not: with the reason");
+  }
+
+  void add_run() {
+    CLI::App* run =
+        add("run", Command::kRunGiven, "Run a program with the keys of the command line: no file is needed.");
+    run->add_option("--listen", line_.run.listen, "where clients connect; may be repeated")
+        ->type_name("ADDRESS")
+        ->expected(1)
+        ->take_all()
+        ->required();
+    for (const RunKey& key : run_keys())
+      run->add_option(option_for(key.name), line_.run.keys[key.name], key.help)->type_name(key.value);
+    run->add_option("--environment,--env", line_.run.environment,
+                    "a variable for the program; may be repeated")
+        ->type_name("NAME=VALUE")
+        ->expected(1)
+        ->take_all();
+    run->add_flag("--print", line_.run.print, "print the configuration that the options stand for, and exit");
+    run->footer(kRunFooter);
   }
 
   void add_file_commands() {

@@ -6,6 +6,8 @@
 #include <string>
 #include <variant>
 
+#include "supervisor/commands/run_line.h"
+
 namespace prefork {
 
 /// The exit statuses of every command.
@@ -18,6 +20,7 @@ inline constexpr int kNotRunning = 3;  ///< no supervisor listens at the control
 struct CommandLine {
   enum class Command {
     kRun,
+    kRunGiven,  ///< runs with the configuration that the command line gives
     kCheck,
     kSchema,
     kAdopt,       ///< replaces the program that has started it: an upgrade in place
@@ -41,6 +44,7 @@ struct CommandLine {
   std::string control;                       ///< path of the control socket; empty: from the configuration
   std::string pool;                          ///< empty: not named
   std::size_t workers = 0;                   ///< kScale
+  RunLine run;                               ///< kRunGiven
   int descriptor = -1;                       ///< kAdopt, kAdoptCheck: of the state
   bool json = false;                         ///< kStatus, kEvents
   bool quick = false;                        ///< kStop

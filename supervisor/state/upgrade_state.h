@@ -27,7 +27,8 @@ struct SupervisorState {
   std::string version;  ///< of the program that wrote the state
   std::int64_t pid = 0;
   std::string config_file;
-  Carried config_lock = Carried::kNone;                      ///< of an earlier version: to be closed
+  bool config_given = false;             ///< there is no file: the text was given at the start
+  Carried config_lock = Carried::kNone;  ///< of an earlier version: to be closed
   std::uint64_t descriptors_soft = 0, descriptors_hard = 0;  ///< RLIMIT_NOFILE of workers
   Instant started_at, last_status, written_at;
   bool status_due = false;
@@ -51,6 +52,7 @@ struct SupervisorState {
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("version", self.version), visit("pid", self.pid), visit("config_file", self.config_file);
+    visit("config_given", self.config_given);
     visit("config_lock", self.config_lock), visit("descriptors_soft", self.descriptors_soft);
     visit("descriptors_hard", self.descriptors_hard), visit("started_at", self.started_at);
     visit("last_status", self.last_status), visit("written_at", self.written_at);

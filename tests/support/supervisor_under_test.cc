@@ -85,8 +85,10 @@ void SupervisorUnderTest::become_supervisor(const Options& options, int log) con
   for (const std::string& assignment : options.environment)
     (void)::putenv(const_cast<char*>(assignment.c_str()));
   std::vector<std::string> command = options.before;
-  command.insert(command.end(),
-                 {options.program.empty() ? built_program() : options.program, "-c", config_file_});
+  command.push_back(options.program.empty() ? built_program() : options.program);
+  const std::vector<std::string> with_file{"-c", config_file_};
+  const std::vector<std::string>& rest = options.arguments.empty() ? with_file : options.arguments;
+  command.insert(command.end(), rest.begin(), rest.end());
   const std::vector<char*> argv = pointers(command);
   if (options.in_child) options.in_child();
   (void)::execvp(argv[0], argv.data());

@@ -34,9 +34,10 @@ class SupervisorUnderTest {
     std::vector<std::string> environment = {};  ///< NAME=value, in addition to the test's own
     std::size_t handed_over = 0;                ///< sockets of socket activation; the supervisor keeps them
     std::string program = {};                   ///< the program to run; empty: built_program()
-    std::string control = {};              ///< the path of the control socket; empty: that of kWithControl
-    bool subscribe = true;                 ///< to events, at the start; false: at the first request
-    std::vector<std::string> before = {};  ///< a program in front of the command line, as {"strace", "-f"}
+    std::string control = {};                 ///< the path of the control socket; empty: that of kWithControl
+    bool subscribe = true;                    ///< to events, at the start; false: at the first request
+    std::vector<std::string> arguments = {};  ///< in place of "-c" and the file
+    std::vector<std::string> before = {};     ///< a program in front of the command line, as {"strace", "-f"}
   };
 
   explicit SupervisorUnderTest(const PoolText& pool);

@@ -1,0 +1,99 @@
+#include "supervisor/commands/run_line.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "proto/digits.h"
+
+namespace prefork {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The bundled worker gets connections by the native protocol; another program listens for itself.
+std::string protocol_of(const std::vector<std::string>& command) {
+  const bool bundled =
+      !command.empty() && std::filesystem::path(command.front()).filename() == "supervisor-worker";
+  return bundled ? "native" : "accept";
+}
+
+/// A number as a number and true and false as such: the file would have them like this.
+Json value_of(const std::string& text) {
+  if (const auto number = parse_digits<std::uint64_t>(text)) return *number;
+  if (text == "true" || text == "false") return text == "true";
+  return text;
+}
+
+/// Sets "log.level" in the object `log`.
+void set(Json& file, std::string_view key, Json value) {
+  const std::size_t dot = key.find('.');
+  if (dot == std::string_view::npos) {
+    file[std::string(key)] = std::move(value);
+  } else {
+    file[std::string(key.substr(0, dot))][std::string(key.substr(dot + 1))] = std::move(value);
+  }
+}
+
+Json environment_of(const std::vector<std::string>& variables) {
+  Json environment = Json::object();
+  for (const std::string& variable : variables) {
+    const std::size_t end = variable.find('=');
+    environment[variable.substr(0, end)] = end == std::string::npos ? "" : variable.substr(end + 1);
+  }
+  return environment;
+}
+
+}  // namespace
+
+const std::vector<RunKey>& run_keys() {
+  static const std::vector<RunKey> keys{
+      {"name", "NAME", "name of the pool, in the log"},
+      {"protocol", "PROTOCOL", "how the program gets connections; found by itself when left out"},
+      {"workers", "N", "number of workers"},
+      {"connections_per_worker", "N", "connections that a worker has at a time"},
+      {"drain", "idle|now", "when a worker gets the signal to finish"},
+      {"drain_signal", "NAME", "the signal that makes the program finish: TERM, QUIT, INT, ..."},
+      {"directory", "PATH", "where the program runs"},
+      {"user", "NAME", "the user that the program runs as"},
+      {"group", "NAME", "the group that the program runs as"},
+      {"stop_timeout", "TIME", "how long connections may last at the stop, such as 30s"},
+      {"control", "PATH", "the control socket, for status and the other commands"},
+      {"log.level", "LEVEL", "debug, info, warning or error"},
+      {"log.format", "FORMAT", "text or json"},
+      {"log.file", "PATH", "where the log is written; standard error when left out"},
+  };
+  return keys;
+}
+
+std::string option_for(std::string_view key) {
+  std::string option = "--" + std::string(key);
+  std::replace_if(
+      option.begin(), option.end(), [](char c) { return c == '_' || c == '.' || c == '/'; }, '-');
+  return option;
+}
+
+std::string configuration_of(const RunLine& line, const std::string& control) {
+  Json file = Json::object();
+  file["listen"] = line.listen.size() == 1 ? Json(line.listen.front()) : Json(line.listen);
+  file["command"] = line.command;
+  file["protocol"] = protocol_of(line.command);
+  for (const RunKey& key : run_keys()) {
+    const auto given = line.keys.find(key.name);
+    if (given != line.keys.end() && !given->second.empty()) set(file, key.name, value_of(given->second));
+  }
+  if (!line.environment.empty()) file["environment"] = environment_of(line.environment);
+  if (!control.empty() && !file.contains("control")) file["control"] = control;
+  return file.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string place_on_command_line(std::string_view pointer) {
+  if (pointer.empty()) return "";
+  std::string_view key = pointer.substr(1);
+  const auto is_option = [&](const RunKey& one) { return option_for(one.name) == option_for(key); };
+  if (std::any_of(run_keys().begin(), run_keys().end(), is_option)) return option_for(key);
+  key = key.substr(0, key.find('/'));
+  return key == "command" ? "the program" : option_for(key);
+}
+
+}  // namespace prefork

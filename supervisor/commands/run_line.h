@@ -1,0 +1,41 @@
+// `supervisor run`: the common keys of a pool as options of the command line. configuration_of() is the file
+// that they stand for. Values are passed on as they were written: the configuration's own check judges them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prefork {
+
+/// Stands for the file's path where a configuration has none: in messages and in the status.
+inline constexpr const char* kCommandLine = "command line";
+
+struct RunLine {
+  std::vector<std::string> listen;
+  std::map<std::string, std::string> keys;  ///< "workers" → "4", "log.level" → "debug"; "" if not given
+  std::vector<std::string> environment;     ///< NAME=VALUE
+  std::vector<std::string> command;
+  bool print = false;  ///< print the configuration instead of running it
+};
+
+/// A key that `supervisor run` has as an option. "log.level" is the key `level` of `log`, and the option
+/// --log-level.
+struct RunKey {
+  const char* name;
+  const char* value;  ///< what the help calls its value
+  const char* help;
+};
+[[nodiscard]] const std::vector<RunKey>& run_keys();
+/// "--connections-per-worker" for "connections_per_worker".
+[[nodiscard]] std::string option_for(std::string_view key);
+
+/// The configuration, as JSON. `control`: used when the line names no control socket; empty: none. A pool
+/// without a given protocol accepts for itself, unless its program is the bundled worker.
+[[nodiscard]] std::string configuration_of(const RunLine& line, const std::string& control);
+
+/// Where a mistake at this JSON pointer was written: "/log/level" is at "--log-level", "" nowhere.
+[[nodiscard]] std::string place_on_command_line(std::string_view pointer);
+
+}  // namespace prefork

@@ -1,0 +1,56 @@
+// The configuration that the options of `supervisor run` stand for.
+#include "supervisor/commands/run_line.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+using namespace prefork;
+
+TEST_CASE("the options of run are keys of a pool; what is not given is left out") {
+  RunLine line;
+  line.listen = {":8080"};
+  line.command = {"node", "server.js", "--workers"};
+  line.keys = {{"workers", "4"}, {"log.level", "debug"}, {"log.format", "json"}, {"user", ""}};
+  line.environment = {"MODE=a=b", "EMPTY="};
+  const auto file = nlohmann::json::parse(configuration_of(line, ""));
+  CHECK(file == nlohmann::json::parse(R"({
+    "listen": ":8080", "command": ["node", "server.js", "--workers"], "protocol": "accept", "workers": 4,
+    "log": {"level": "debug", "format": "json"}, "environment": {"MODE": "a=b", "EMPTY": ""}})"));
+}
+
+TEST_CASE("run chooses the protocol by the program, unless it is given") {
+  RunLine line;
+  line.listen = {":1", "unix:/run/a"};
+  line.command = {"/opt/supervisor-worker", "http"};
+  CHECK(nlohmann::json::parse(configuration_of(line, ""))["protocol"] == "native");
+  CHECK(nlohmann::json::parse(configuration_of(line, ""))["listen"].size() == 2);
+  line.keys["protocol"] = "classic";
+  CHECK(nlohmann::json::parse(configuration_of(line, ""))["protocol"] == "classic");
+}
+
+TEST_CASE("the control socket that is given goes before the usual one") {
+  RunLine line;
+  line.listen = {":1"};
+  line.command = {"x"};
+  CHECK(nlohmann::json::parse(configuration_of(line, "/run/usual"))["control"] == "/run/usual");
+  line.keys["control"] = "/run/mine";
+  CHECK(nlohmann::json::parse(configuration_of(line, "/run/usual"))["control"] == "/run/mine");
+}
+
+TEST_CASE("bytes that are no UTF-8 become a configuration all the same") {
+  RunLine line;
+  line.listen = {"\xff"};
+  line.command = {"\xfe"};
+  CHECK(nlohmann::json::parse(configuration_of(line, ""))["listen"] == "\xef\xbf\xbd");
+}
+
+TEST_CASE("a mistake is at the option that gave it") {
+  CHECK(place_on_command_line("/workers") == "--workers");
+  CHECK(place_on_command_line("/connections_per_worker") == "--connections-per-worker");
+  CHECK(place_on_command_line("/log/level") == "--log-level");
+  CHECK(place_on_command_line("/listen/1") == "--listen");
+  CHECK(place_on_command_line("/environment/A") == "--environment");
+  CHECK(place_on_command_line("/command/0") == "the program");
+  CHECK(place_on_command_line("").empty());
+}
