@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-LISTENING = re.compile(r"[Ll]istening (?:on|at:) (?:http://)?(127\.0\.0\.1:\d+)")
+LISTENING = re.compile(r"(?:[Ll]istening|running) (?:on|at:) (?:http://)?(127\.0\.0\.1:\d+)")
 
 
 class BenchError(Exception):
