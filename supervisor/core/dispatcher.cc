@@ -18,11 +18,10 @@ Duration park_timeout(const PoolSettings& settings) {
   return settings.keep_alive.value_or(PoolSettings::KeepAlive()).idle_timeout;
 }
 
-/// The connection is still in the worker's channel, which keeps the order. A record that could not be sent is
-/// counted in `datagrams` and never unread: then the answer is milder, never stricter.
-bool has_not_received(const WorkerRow& worker, const ConnectionRow& connection,
-                      std::optional<std::uint32_t> unread) {
-  return unread && connection.datagram != 0 && connection.datagram + *unread > worker.datagrams;
+/// Its socket may have to be prepared before it is sent, so connections that are dispatched later may be sent
+/// before it.
+bool may_be_late(const action::Dispatch& dispatch) {
+  return dispatch.came_back || dispatch.answered || dispatch.look_first;
 }
 
 }  // namespace
@@ -106,7 +105,7 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
     action.park_at_once = !worker_may_keep();
     if (!action.park_at_once && !std::exchange(worker.may_keep, true)) keepers_.push_back(worker.id);
   }
-  connection.datagram = ++worker.datagrams;
+  connection.datagram = may_be_late(action) ? 0 : ++worker.datagrams;
   out.push_back(action);
   if (connection.redispatches > 0 && !connection.came_back_from(worker.id)) {
     out.push_back(action::ReportRedispatched{worker.id, connection.ticket, connection.redispatches});
@@ -158,11 +157,22 @@ void Dispatcher::forget_datagram(WorkerRow& row, const ConnectionRow& connection
   if (connection.datagram == 0) return;
   --row.datagrams;
   // Those that were ordered together with it and behind it.
-  for (ConnectionRow* later = connections_.last_held(row.id);
-       later != nullptr && later->datagram > connection.datagram;
+  for (ConnectionRow* later = connections_.last_held(row.id); later != nullptr && later != &connection;
        later = connections_.previous_held(*later)) {
-    --later->datagram;
+    if (later->datagram != 0) --later->datagram;
   }
+}
+
+bool Dispatcher::has_not_received(const WorkerRow& worker, const ConnectionRow& connection, Unread unread) {
+  const auto behind = [&](std::uint64_t others) {
+    return connection.datagram + *unread > worker.datagrams + others;
+  };
+  if (!unread || connection.datagram == 0 || !behind(0)) return false;
+  std::uint64_t late = 0;  // not begun, so perhaps unread, and sent at any time
+  connections_.for_each_held(worker.id, [&](const ConnectionRow& held) {
+    if (held.datagram == 0 && held.state == ConnectionState::kDispatched) ++late;
+  });
+  return behind(late);
 }
 
 ConnectionRow* Dispatcher::find_held(const WorkerRow& row, Ticket ticket) {

@@ -113,6 +113,10 @@ class Dispatcher {
   /// The connection if this worker holds it; null otherwise.
   ConnectionRow* find_held(const WorkerRow& row, Ticket ticket);
   /// The connection was not sent.
+  /// The connection is still in the worker's channel, which keeps the order. A record that could not be sent
+  /// is counted in `datagrams` and never unread: then the answer is milder, never stricter.
+  [[nodiscard]] bool has_not_received(const WorkerRow& worker, const ConnectionRow& connection,
+                                      Unread unread);
   void forget_datagram(WorkerRow& row, const ConnectionRow& connection);
   /// Into the queue. Turns a connection away when the queue is too long.
   void enqueue(ConnectionRow& row, Instant now, Actions& out);

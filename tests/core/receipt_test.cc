@@ -399,6 +399,26 @@ TEST_CASE("FAULTS 120: connections that could not be sent hide no connection tha
   CHECK(d.killed(worker));
 }
 
+TEST_CASE("FAULTS 208: a connection that came back may be sent after those that were dispatched later") {
+  PoolDriver d(holding(kReceipt, 2, 4));
+  d.ready_all(4);
+  const Ticket came_back = d.accept();
+  const WorkerId dead = d.holder(came_back);
+  d.exit(dead, PoolDriver::kKilled);
+  const WorkerId worker = d.holder(came_back);
+  REQUIRE(worker != dead);
+  const Ticket second = d.accept();
+  const Ticket third = d.accept();
+  d.handle(event::WorkerBusy{worker, second, 1});  // the third, or the one that came back
+  d.handle(event::WorkerBusy{worker, third, 1});   // the one that came back
+  CHECK_FALSE(d.killed(worker));
+  SUBCASE("nothing is unread once it is begun") { d.busy(came_back); }
+  SUBCASE("a worker that claims what is unread is found out all the same") {
+    d.handle(event::WorkerBusy{worker, d.accept(), 2});
+    CHECK(d.killed(worker));
+  }
+}
+
 TEST_CASE("a worker that is busy is not asked for another receipt") {
   PoolDriver d(holding(kReceipt));
   d.ready_all();

@@ -68,6 +68,7 @@ class World {
     std::uint64_t served = 0, refused = 0;
     std::vector<Ticket> sent;     ///< the datagrams for it; no ticket: not a connection
     std::size_t received = 0;     ///< of these
+    std::vector<Ticket> late;     ///< dispatched, but their sockets are still being prepared
     std::map<Ticket, bool> hand;  ///< what it has received and not finished; true: begun
   };
   struct Connection {
@@ -76,6 +77,7 @@ class World {
     bool dismissed = false;
     bool watched = false;  ///< a ClientSeen is awaited for it
     bool in_lobby = false;
+    bool may_be_late = false;      ///< its socket may have to be prepared before it is sent
     bool may_park = false;         ///< its worker was allowed to park it
     bool at_work = false;          ///< its worker has sent Progress
     bool answered = false;         ///< was parked before

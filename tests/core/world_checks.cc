@@ -198,7 +198,9 @@ void World::carry_out(const action::Dispatch& action) {
     return;
   }
   p.hand[action.ticket] = false;
-  p.sent.push_back(action.ticket);
+  const bool may_be_late = action.came_back || action.answered || action.look_first;
+  connection(action.ticket).may_be_late = may_be_late;
+  (may_be_late && draws_.one_in(2) ? p.late : p.sent).push_back(action.ticket);
   connection(action.ticket).at_work = false;
 }
 

@@ -141,13 +141,13 @@ def _(port, directory):
     return [tool("gunicorn"), "-w1", "--chdir", str(APPS), "wsgi_app:app"]
 
 
-@program("uvicorn", "python3-uvicorn", slots=8, drain="now")
+@program("uvicorn", "python3-uvicorn", slots=8)
 def _(port, directory):
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--app-dir", str(APPS)]
     return [python("uvicorn"), "-m", "uvicorn", *arguments, "asgi_app:app"]
 
 
-@program("uvicorn --fd", "python3-uvicorn", slots=8, drain="now", keys={"listen_fds": True})
+@program("uvicorn --fd", "python3-uvicorn", slots=8, keys={"listen_fds": True})
 def _(port, directory):
     return [python("uvicorn"), "-m", "uvicorn", "--fd", "3", "--no-access-log", "--app-dir", str(APPS), "asgi_app:app"]
 
@@ -198,7 +198,7 @@ def _(port, directory):
 # --- Ruby
 
 
-@program("WEBrick", "ruby ruby-webrick", slots=4, drain="now", ci=True)
+@program("WEBrick", "ruby ruby-webrick", slots=4, ci=True)
 def _(port, directory):
     return [tool("ruby"), str(APPS / "webrick.rb"), str(port)]
 
@@ -292,7 +292,8 @@ def nginx(port, directory, head):
     return [tool("nginx"), "-p", str(directory), *arguments]
 
 
-@program("nginx, master off", "nginx-light", slots=32, drain="now", signal="QUIT", ci=True)
+# Without a master it knows no graceful end.
+@program("nginx, master off", "nginx-light", slots=32, ci=True)
 def _(port, directory):
     return nginx(port, directory, "master_process off; worker_processes 1;")
 
