@@ -128,8 +128,8 @@ class Trial:
         with Load(self.program, self.port).going_on() as load:
             for number in range(WORKERS):
                 load.go_on_for(self.program.requests // 20)
-                self.kill_a_worker(number)
-                self.wait_until("the worker is replaced", lambda: self.pool()["ready"] == WORKERS)
+                killed = self.kill_a_worker(number)
+                self.wait_until("the worker is replaced", lambda: self.is_replaced(killed))
         after = self.pool()["counters"]
         lost = after["lost"] - before["lost"]
         if len(load.failures) > lost:
@@ -141,6 +141,11 @@ class Trial:
         pid = workers[number % len(workers)]["pid"]
         if pid in self.processes():
             os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def is_replaced(self, pid):
+        pool = self.pool()
+        return pool["ready"] == WORKERS and all(worker["pid"] != pid for worker in pool["workers"])
 
     def stops(self):
         answer = self.ask("stop")
