@@ -20,6 +20,7 @@
 #include "proto/descriptors_from.h"
 #include "proto/record.h"
 #include "supervisor/spawner/launch.h"
+#include "worker/notify/start.h"
 
 namespace prefork {
 namespace {
@@ -207,6 +208,11 @@ void become_worker(const ChildPlan& plan) {
   // After set_identity(): the user needs permission to enter the directory.
   enter_directory(plan, report);
   const char* program = choose_program(plan, report);
+  // After everything else: the notifier must not get calls of this process but those of the program.
+  if (plan.launch->notified) {
+    const int error = notify::start_notifier(kChannelDescriptor, plan.environment);
+    if (error != 0) fail(plan, report, LaunchStep::kNotifier, error);
+  }
   // ETXTBSY: the program's file is being written. Tries again for a tenth of a second.
   for (int attempt = 0; attempt < 10; ++attempt) {
     (void)::execve(program, plan.argv, plan.environment);

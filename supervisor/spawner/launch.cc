@@ -119,12 +119,15 @@ LaunchPin read_pin(Reader& reader) {
 void write_wire(Writer& writer, const Launch& launch) {
   writer.number(static_cast<std::uint64_t>(launch.wire));
   writer.optional(launch.idle_value);
+  writer.number(launch.notified ? 1 : 0);
 }
 
 bool read_wire(Reader& reader, Launch& launch) {
-  if (reader.number() != static_cast<std::uint64_t>(Wire::kClassic)) return false;
-  launch.wire = Wire::kClassic;
+  const std::uint64_t wire = reader.number();
+  if (wire > static_cast<std::uint64_t>(Wire::kClassic)) return false;
+  launch.wire = static_cast<Wire>(wire);
   launch.idle_value = reader.optional<std::int32_t>();
+  launch.notified = reader.number() != 0;
   return true;
 }
 
@@ -163,6 +166,7 @@ std::string_view to_string(LaunchStep step) {
     case LaunchStep::kDirectory: return "change to directory";
     case LaunchStep::kOtherDirectory: return "find the same directory at";
     case LaunchStep::kOtherFile: return "find the same program at";
+    case LaunchStep::kNotifier: return "start the notifier of protocol accept-notify";
     case LaunchStep::kExec: return "exec";
   }
   return "start";
@@ -189,7 +193,8 @@ std::string object_of(const LaunchReply& reply, const Launch& launch) {
     case LaunchStep::kSession:
     case LaunchStep::kScheduling:
     case LaunchStep::kDescriptors:
-    case LaunchStep::kNoNewPrivileges: return "";
+    case LaunchStep::kNoNewPrivileges:
+    case LaunchStep::kNotifier: return "";
   }
   return "";
 }
@@ -231,7 +236,7 @@ std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch
   writer.number(launch.oom_score_is_default ? 1 : 0);
   writer.number(launch.captured ? 1 : 0);
   if (format != kUnpinnedLaunchFormat) write(writer, launch.pin, format);
-  if (launch.wire != Wire::kNative) write_wire(writer, launch);
+  if (launch.wire != Wire::kNative || launch.notified) write_wire(writer, launch);
   return writer.take();
 }
 

@@ -48,7 +48,8 @@ struct LaunchPin {
 };
 
 /// The format of requests and answers: raised by one with each change of them. A request for a worker that is
-/// not native has a part more, which a spawner of an earlier version does not know: it refuses the request.
+/// not native, or has a notifier, has a part more, which a spawner of an earlier version does not know: it
+/// refuses the request.
 inline constexpr std::uint32_t kLaunchFormat = 5;
 /// The formats before: without the device and the inode of the directory, and without Launch::pin.
 inline constexpr std::uint32_t kPathLaunchFormat = 4, kUnpinnedLaunchFormat = 3;
@@ -74,6 +75,7 @@ struct Launch {
   bool captured = false;      ///< its standard output and error are the descriptor attached after the channel
   Wire wire = Wire::kNative;  ///< says where the worker finds its channel
   std::optional<std::int32_t> idle_value = {};  ///< kClassic; not for the spawner
+  bool notified = false;  ///< with a notifier, which speaks for the program (worker/notify)
   bool operator==(const Launch&) const = default;
 };
 

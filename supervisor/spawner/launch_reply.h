@@ -34,6 +34,7 @@ enum class LaunchStep : std::int32_t {
   kExec,
   kOtherFile,       ///< only with `went_on`: the program is not the file that Launch::pin names
   kOtherDirectory,  ///< the same of the directory
+  kNotifier,
 };
 
 /// The spawner's answer, with the process's pidfd attached when there is a process. A process that fails
