@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "config/accept_library.h"
+#include "config/kernel_notify.h"
 #include "config/program_kind.h"
 #include "config/schema_words.h"
 
@@ -42,17 +43,22 @@ std::string accept_library_fault(const PoolConfig& pool, const std::string& dire
 
 void check_accept_program(PoolConfig& pool, const std::string& pointer, const Machine& machine,
                           Problems& problems) {
-  if (pool.protocol.name != Protocol::kAccept || pool.executable.empty()) return;
+  if (!pool.protocol.accepts() || pool.executable.empty()) return;
+  const bool notified = pool.protocol.name == Protocol::kAcceptNotify;
+  const std::string protocol = notified ? "\"accept-notify\"" : "\"accept\"";
+  if (const std::string why = notified ? why_kernel_cannot_notify() : ""; !why.empty())
+    problems.add(child_pointer(pointer, "protocol"), protocol + " is not possible here: " + why);
   const std::string at_program = child_pointer(child_pointer(pointer, "command"), 0);
   const std::string named = path_in_quotes(pool.command.front());
   machine.about_to_ask(at_program, "the files of the program " + named);
   const ProgramKind program = kind_of(pool, machine.search().path);
   pool.protocol.musl = program.kind == ProgramKind::Kind::kMusl;
-  if (const std::string why = why_not_preloaded(program); !why.empty()) {
+  if (const std::string why = notified ? why_not_notified(program) : why_not_preloaded(program);
+      !why.empty()) {
     const bool leads_elsewhere = program.file != pool.command.front();
     problems.add(at_program, named + (leads_elsewhere ? ": " + json_escaped(program.file) : "") +
-                                 " cannot be used with \"protocol\": \"accept\": it " + why);
-  } else if (!machine.search().libraries.empty()) {
+                                 " cannot be used with \"protocol\": " + protocol + ": it " + why);
+  } else if (!notified && !machine.search().libraries.empty()) {
     const std::string fault = accept_library_fault(pool, machine.search().libraries);
     if (!fault.empty()) problems.add(child_pointer(pointer, "protocol"), fault);
   }

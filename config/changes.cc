@@ -243,7 +243,7 @@ PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool) {
   }
   changes.listeners = compare_listeners(old_pool.listen, new_pool.listen);
   // The library in a worker takes the place of the sockets that it was told of when the worker started.
-  if (new_pool.protocol.name == Protocol::kAccept && listens_elsewhere(changes.listeners))
+  if (new_pool.protocol.accepts() && listens_elsewhere(changes.listeners))
     changes.workers_replaced.insert(changes.workers_replaced.begin(), "listen");
   return changes;
 }

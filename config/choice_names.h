@@ -29,6 +29,7 @@ template <>
 inline constexpr auto kChoiceNames<Protocol> = std::to_array<ChoiceName<Protocol>>({
     {"native", Protocol::kNative},
     {"accept", Protocol::kAccept},
+    {"accept-notify", Protocol::kAcceptNotify},
     {"classic", Protocol::kClassic},
 });
 template <>

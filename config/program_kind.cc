@@ -203,13 +203,12 @@ std::string why_not_preloaded(const ProgramKind& program) {
     case Kind::kGlibc:
     case Kind::kMusl: return "";
     case Kind::kStatic:
-      return "is statically linked, and no library can be preloaded into it; use a dynamically linked build "
-             "of "
-             "it" +
+      return "is statically linked, and no library can be preloaded into it; use \"protocol\": "
+             "\"accept-notify\", a dynamically linked build of it" +
              native;
     case Kind::kGo:
       return "is a Go program, which calls the kernel without the C library, so a preloaded library sees "
-             "nothing of it; use another server" +
+             "nothing of it; use \"protocol\": \"accept-notify\"" +
              native;
     case Kind::kSetId:
       return "has a set-user-ID or set-group-ID bit, and a worker gets no rights from its program's file; "
@@ -228,6 +227,31 @@ std::string why_not_preloaded(const ProgramKind& program) {
              ", whose C library there is no accept library for; use a build for glibc" + native;
   }
   return "";
+}
+
+std::string why_not_notified(const ProgramKind& program) {
+  switch (program.kind) {
+    case Kind::kUnknown:
+    case Kind::kGlibc:
+    case Kind::kMusl:
+    case Kind::kOtherLoader:
+    case Kind::kStatic:
+    case Kind::kGo: return "";
+    case Kind::kSetId: return why_not_preloaded(program);
+    case Kind::kCapabilities:
+      return "has file capabilities, and a worker gets no rights from its program's file; use a copy without "
+             "them (setcap -r): the supervisor opens the ports";
+    case Kind::kOtherMachine:
+      return "is for other processors or another word size than the supervisor, and the kernel does not "
+             "report "
+             "its calls; use a build for this one";
+  }
+  return "";
+}
+
+Protocol protocol_for(const ProgramKind& program) {
+  const bool notified = program.kind == Kind::kStatic || program.kind == Kind::kGo;
+  return notified ? Protocol::kAcceptNotify : Protocol::kAccept;
 }
 
 }  // namespace prefork

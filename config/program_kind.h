@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/machine.h"
+#include "config/protocol_config.h"
 
 namespace prefork {
 
@@ -39,5 +40,10 @@ struct CommandPlace {
 
 /// Why the accept library cannot be preloaded into it, and the way out; empty: it can, or that is not known.
 [[nodiscard]] std::string why_not_preloaded(const ProgramKind& program);
+/// The same for the protocol accept-notify.
+[[nodiscard]] std::string why_not_notified(const ProgramKind& program);
+
+/// The protocol of a server of this kind that knows nothing of the supervisor.
+[[nodiscard]] Protocol protocol_for(const ProgramKind& program);
 
 }  // namespace prefork

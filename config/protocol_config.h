@@ -9,9 +9,10 @@
 namespace prefork {
 
 enum class Protocol {
-  kNative,   ///< the program speaks docs/protocol.md
-  kAccept,   ///< any server: a preloaded library speaks for it
-  kClassic,  ///< descriptors over a stream socket, an int for each that is done
+  kNative,        ///< the program speaks docs/protocol.md
+  kAccept,        ///< any server: a preloaded library speaks for it
+  kAcceptNotify,  ///< any server: a process beside it speaks for it, and the kernel reports its calls
+  kClassic,       ///< descriptors over a stream socket, an int for each that is done
 };
 
 /// When a program with the protocol accept gets its drain signal.
@@ -37,6 +38,8 @@ struct ProtocolConfig {
   bool listen_fds = false;                             ///< kAccept: listeners as systemd passes them
   bool musl = false;  ///< kAccept: the program uses musl; the machine has answered it
   std::optional<std::int32_t> idle_value = {};  ///< kClassic: the int that means done; not set: any
+  /// The program accepts at a socket of its own, and something else speaks for it.
+  [[nodiscard]] bool accepts() const { return name == Protocol::kAccept || name == Protocol::kAcceptNotify; }
   bool operator==(const ProtocolConfig&) const = default;
 };
 

@@ -41,35 +41,49 @@ void check_own_keys(const Document& object, const PoolConfig& pool, const std::s
                     Problems& problems) {
   for (const OwnKey& own : kOwnKeys) {
     const Document* value = find_key(object, own.key);
-    if (value == nullptr || pool.protocol.name == own.protocol) continue;
+    const bool drains = std::string_view(own.key).starts_with("drain");
+    if (value == nullptr || pool.protocol.name == own.protocol || (drains && pool.protocol.accepts()))
+      continue;
     problems.add(child_pointer(pointer, own.key),
                  value_text(*value) + " is not allowed without \"protocol\": " + in_quotes(own.name) +
                      "; add that, or remove this");
   }
 }
 
-/// The preloaded library lives in a program that knows nothing of the supervisor.
+/// A program removes the file of its socket before it binds it: that would be the supervisor's.
+void check_notify_addresses(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
+  for (const ListenAddress& address : pool.listen) {
+    if (pool.protocol.name != Protocol::kAcceptNotify || address.kind != ListenAddress::Kind::kUnixPath)
+      continue;
+    problems.add(child_pointer(pointer, "listen"),
+                 in_quotes(json_escaped(address.text())) +
+                     " is not allowed with \"protocol\": \"accept-notify\": the program would remove the "
+                     "supervisor's socket before it binds its own; use a TCP address, or unix:@NAME");
+  }
+}
+
+/// Such a program knows nothing of the supervisor.
 void check_accept(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
-  if (pool.protocol.name != Protocol::kAccept) return;
+  if (!pool.protocol.accepts()) return;
+  const std::string name = pool.protocol.name == Protocol::kAccept ? "\"accept\"" : "\"accept-notify\"";
   if (pool.start == StartForm::kFork) {
-    problems.add(
-        child_pointer(pointer, "start"),
-        "\"fork\" is not allowed with \"protocol\": \"accept\": only a program with the worker library "
-        "can be a template; remove this");
+    problems.add(child_pointer(pointer, "start"),
+                 "\"fork\" is not allowed with \"protocol\": " + name +
+                     ": only a program with the worker library can be a template; remove this");
   }
   std::size_t addresses = 0;
   for (const ListenAddress& address : pool.listen)
     addresses += std::max<std::size_t>(1, address.answers.hosts.size());
   if (addresses > kMostAcceptAddresses) {
     problems.add(child_pointer(pointer, "listen"),
-                 std::to_string(addresses) +
-                     " addresses are not allowed with \"protocol\": \"accept\": at most " +
-                     std::to_string(kMostAcceptAddresses) + "; make two pools of it");
+                 std::to_string(addresses) + " addresses are not allowed with \"protocol\": " + name +
+                     ": at most " + std::to_string(kMostAcceptAddresses) + "; make two pools of it");
   }
   if (pool.keep_alive.park) {
     problems.add(child_pointer(child_pointer(pointer, "keep_alive"), "park"),
-                 "true is not allowed with \"protocol\": \"accept\": only a program that knows the worker "
-                 "protocol can give back a connection between two requests; remove this");
+                 "true is not allowed with \"protocol\": " + name +
+                     ": only a program that knows the worker protocol can give back a connection between two "
+                     "requests; remove this");
   }
 }
 
@@ -113,6 +127,7 @@ void read_protocol(const Document& object, PoolConfig& pool, const std::string& 
   read_idle_value(object, pool.protocol.idle_value);
   check_own_keys(object, pool, pointer, problems);
   check_accept(pool, pointer, problems);
+  check_notify_addresses(pool, pointer, problems);
   if (pool.protocol.name != Protocol::kClassic) return;
   check_classic(object, pool, pointer, problems);
   pool.hold = Hold::kDone;

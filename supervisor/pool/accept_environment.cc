@@ -56,7 +56,7 @@ void add_port_and_host(const PoolConfig& config, const std::vector<ListenTarget>
 
 void add_accept_environment(const PoolConfig& config, const std::vector<ListenTarget>& targets,
                             Launch& launch) {
-  add_preload(config, launch);
+  if (config.protocol.name == Protocol::kAccept) add_preload(config, launch);
   std::vector<std::string> items;
   items.reserve(targets.size());
   for (const ListenTarget& target : targets)

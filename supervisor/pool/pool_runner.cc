@@ -19,8 +19,8 @@ Error not_understood(const PoolConfig& config, const std::string& what, const st
 
 /// The library of an accept pool is told of the listeners when its worker starts: their numbers must last.
 ListenerSet::Numbering numbering(const PoolConfig& config) {
-  return config.protocol.name == Protocol::kAccept ? ListenerSet::Numbering::kStable
-                                                   : ListenerSet::Numbering::kByConfiguration;
+  return config.protocol.accepts() ? ListenerSet::Numbering::kStable
+                                   : ListenerSet::Numbering::kByConfiguration;
 }
 
 /// For the random part of delays, where it need not be unpredictable. A random device can be missing.

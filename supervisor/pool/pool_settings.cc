@@ -95,6 +95,7 @@ Launch to_launch(const PoolConfig& config, const std::vector<ListenTarget>& targ
                 pinned.size,       pinned.modified,  pinned.directory_device, pinned.directory_inode};
   launch.batch = config.scheduling.value_or(Scheduling::kBatch) == Scheduling::kBatch;
   launch.batch_is_default = !config.scheduling;
+  launch.notified = config.protocol.name == Protocol::kAcceptNotify;
   launch.captured = config.output == Output::kPrefix;
   for (const auto& [name, value] : config.environment) {
     launch.environment.push_back(name + '=');
@@ -109,7 +110,7 @@ Launch to_launch(const PoolConfig& config, const std::vector<ListenTarget>& targ
   launch.environment.push_back(std::string(kChannelVariable) + "=" + std::to_string(kChannelDescriptor));
   launch.environment.push_back(std::string(kSlotsVariable) + "=" +
                                std::to_string(config.connections_per_worker));
-  if (config.protocol.name == Protocol::kAccept) add_accept_environment(config, targets, launch);
+  if (config.protocol.accepts()) add_accept_environment(config, targets, launch);
   if (role == WorkerRole::kTemplate) launch.environment.push_back(std::string(kTemplateVariable) + "=1");
   return launch;
 }

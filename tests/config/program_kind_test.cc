@@ -120,8 +120,19 @@ TEST_CASE("each reason has a way out") {
   for (const Kind kind : {Kind::kOtherLoader, Kind::kStatic, Kind::kGo, Kind::kSetId, Kind::kCapabilities,
                           Kind::kOtherMachine}) {
     const std::string why = why_not_preloaded({kind, "/x", "/loader"});
-    CHECK(why.find("; use a") != std::string::npos);
+    CHECK(why.find("; use ") != std::string::npos);
   }
+}
+
+TEST_CASE("a server that no library can be preloaded into has the protocol accept-notify") {
+  for (const Kind kind : {Kind::kStatic, Kind::kGo}) {
+    CHECK(protocol_for({kind, "/x"}) == Protocol::kAcceptNotify);
+    CHECK(why_not_notified({kind, "/x"}).empty());
+  }
+  for (const Kind kind : {Kind::kUnknown, Kind::kGlibc, Kind::kMusl})
+    CHECK(protocol_for({kind, "/x"}) == Protocol::kAccept);
+  for (const Kind kind : {Kind::kSetId, Kind::kCapabilities, Kind::kOtherMachine})
+    CHECK(why_not_notified({kind, "/x"}).find("; use a") != std::string::npos);
 }
 
 TEST_SUITE_END();

@@ -3,6 +3,7 @@
 
 #include <variant>
 
+#include "config/kernel_notify.h"
 #include "tests/config/elf_text.h"
 #include "tests/config/parse.h"
 #include "tests/config/temp_directory.h"
@@ -108,11 +109,34 @@ TEST_CASE("FAULTS 271: a program that no library can be preloaded into is refuse
   };
   const std::string why =
       R"( cannot be used with "protocol": "accept": it is statically linked, and no library can be preloaded )"
-      R"(into it; use a dynamically linked build of it, or one that speaks the worker protocol )"
-      R"(("protocol": "native"))";
+      R"(into it; use "protocol": "accept-notify", a dynamically linked build of it, or one that speaks the )"
+      R"(worker protocol ("protocol": "native"))";
   CHECK(refused(plain) == "pool.json: /command/0: \"" + plain + "\"" + why);
   CHECK(refused(script) == "pool.json: /command/0: \"" + script + "\": " + plain + why);
   CHECK(mistakes(R"({"listen": "127.0.0.1:0", "command": [")" + plain + "\"]}").empty());
+}
+
+TEST_CASE("FAULTS 307: a kernel that cannot report system calls is found by its release") {
+  for (const char* good : {"5.14.0", "5.14.0-70.el9", "6.1.0-25-amd64", "10.0"})
+    CHECK(release_can_notify(good));
+  for (const char* bad : {"5.13.19", "4.19.0", "", "x"}) CHECK(!release_can_notify(bad));
+}
+
+TEST_CASE("the protocol accept-notify takes static programs, and refuses what it cannot serve") {
+  const TempDirectory directory;
+  const std::string plain = directory.file("static", elf_text(""), 0755);
+  const auto mistakes_of = [&](const std::string& members) {
+    return mistakes(R"({"protocol": "accept-notify", "command": [")" + plain + "\"], " + members + "}");
+  };
+  CHECK(mistakes_of(R"("listen": "127.0.0.1:0", "drain": "now", "drain_signal": "QUIT")").empty());
+  CHECK(mistakes_of(R"("listen": "unix:@x")").empty());
+  CHECK(mistakes_of(R"("listen": "unix:/run/x.sock")").front().find("use a TCP address, or unix:@NAME") !=
+        std::string::npos);
+  CHECK(
+      mistakes_of(R"("listen": "127.0.0.1:0", "listen_fds": true)").front().find("is not allowed without") !=
+      std::string::npos);
+  CHECK(mistakes_of(R"("listen": "127.0.0.1:0", "start": "fork")").front().find("\"accept-notify\"") !=
+        std::string::npos);
 }
 
 TEST_CASE("FAULTS 273: a supervisor without its accept library refuses pools that need it") {

@@ -52,6 +52,16 @@ TEST_CASE("the library is told where the pool listens, and how the program ends"
   CHECK(accept_addresses(to_launch(config, kOneTcp, WorkerRole::kWorker)) == "127.0.0.1:8080, unix:@x%2C");
 }
 
+TEST_CASE("a program with a notifier is told the same, and gets no library") {
+  PoolConfig config = server();
+  CHECK_FALSE(to_launch(config, kOneTcp, WorkerRole::kWorker).notified);
+  config.protocol.name = Protocol::kAcceptNotify;
+  CHECK(to_launch(config, kOneTcp, WorkerRole::kWorker).notified);
+  CHECK(value_of("SUPERVISOR_LISTEN", config) == "3=127.0.0.1:8080,5=unix:@x%2C");
+  CHECK(value_of("PORT", config) == "8080");
+  CHECK(value_of("LD_PRELOAD", config) == "-");
+}
+
 TEST_CASE("a program of another protocol gets none of it") {
   for (const std::string name : {"SUPERVISOR_LISTEN", "SUPERVISOR_DRAIN", "LD_PRELOAD", "PORT", "HOST"})
     CHECK(value_of(name, PoolConfig()) == "-");
