@@ -134,7 +134,8 @@ Connection Notifier::sort_in(Datagram& datagram, Listener* listener) {
   while (const auto message = reader.next()) {
     const Record& record = message->record;
     if (record.kind == RecordKind::kPing) tell(RecordKind::kPong);
-    if (record.kind == RecordKind::kDrain) drain_.begin(connections());
+    // A program that has left ends by itself; a signal would make that a crash.
+    if (record.kind == RecordKind::kDrain && !left_) drain_.begin(connections());
     if (record.kind != RecordKind::kConnection) continue;
     Connection next{datagram.take_descriptor(), record.ticket, false};
     if (left_) continue;  // the supervisor has given it to another worker already
