@@ -61,7 +61,7 @@ std::optional<Config> parse_or_print(const std::string& text, const std::string&
 }
 
 int print_configuration(const RunLine& line) {
-  const std::string text = configuration_of(line, "");
+  const std::string text = configuration_of(line, "", command_search());
   if (!parse_or_print(text, absolute_path(kCommandLine))) return kUsageOrConfig;
   CommandOutput output;
   output.print(text);
@@ -137,7 +137,7 @@ int main(int argc, char** argv) {
       return run(absolute_path(line.config_file), std::nullopt, program_path(argv[0]));
     case CommandLine::Command::kRunGiven:
       if (line.run.print) return print_configuration(line.run);
-      return run(absolute_path(kCommandLine), configuration_of(line.run, default_control()),
+      return run(absolute_path(kCommandLine), configuration_of(line.run, default_control(), command_search()),
                  program_path(argv[0]));
     case CommandLine::Command::kAdopt: return adopt(line.descriptor, program_path(argv[0]), command_search());
     case CommandLine::Command::kAdoptCheck: return adopt_check(line.descriptor, command_search());

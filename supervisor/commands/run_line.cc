@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "config/program.h"
+#include "config/program_kind.h"
 #include "proto/digits.h"
 
 namespace prefork {
@@ -11,11 +13,18 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// The bundled worker gets connections by the native protocol; another program listens for itself.
-std::string protocol_of(const std::vector<std::string>& command) {
-  const bool bundled =
-      !command.empty() && std::filesystem::path(command.front()).filename() == "supervisor-worker";
-  return bundled ? "native" : "accept";
+/// The bundled worker gets connections by the native protocol; another program listens for itself. What
+/// cannot be found or read is refused later, with the reason.
+std::string protocol_of(const RunLine& line, const CommandSearch& search) {
+  const std::string& name = line.command.front();
+  if (std::filesystem::path(name).filename() == "supervisor-worker") return "native";
+  const auto directory = line.keys.find("directory");
+  const std::string where = directory == line.keys.end() ? "" : directory->second;
+  const auto program = find_program(name, where, search);
+  if (!program) return "accept";
+  const bool notified = protocol_for(kind_of_program(program.value(), line.command, {where, search.path})) ==
+                        Protocol::kAcceptNotify;
+  return notified ? "accept-notify" : "accept";
 }
 
 /// A number as a number and true and false as such: the file would have them like this.
@@ -73,11 +82,11 @@ std::string option_for(std::string_view key) {
   return option;
 }
 
-std::string configuration_of(const RunLine& line, const std::string& control) {
+std::string configuration_of(const RunLine& line, const std::string& control, const CommandSearch& search) {
   Json file = Json::object();
   file["listen"] = line.listen.size() == 1 ? Json(line.listen.front()) : Json(line.listen);
   file["command"] = line.command;
-  file["protocol"] = protocol_of(line.command);
+  file["protocol"] = protocol_of(line, search);
   for (const RunKey& key : run_keys()) {
     const auto given = line.keys.find(key.name);
     if (given != line.keys.end() && !given->second.empty()) set(file, key.name, value_of(given->second));

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "config/machine.h"
+
 namespace prefork {
 
 /// Stands for the file's path where a configuration has none: in messages and in the status.
@@ -31,9 +33,10 @@ struct RunKey {
 /// "--connections-per-worker" for "connections_per_worker".
 [[nodiscard]] std::string option_for(std::string_view key);
 
-/// The configuration, as JSON. `control`: used when the line names no control socket; empty: none. A pool
-/// without a given protocol accepts for itself, unless its program is the bundled worker.
-[[nodiscard]] std::string configuration_of(const RunLine& line, const std::string& control);
+/// The configuration, as JSON. `control`: used when the line names no control socket; empty: none. Without a
+/// given protocol the program, which `search` finds, accepts for itself, unless it is the bundled worker.
+[[nodiscard]] std::string configuration_of(const RunLine& line, const std::string& control,
+                                           const CommandSearch& search);
 
 /// Where a mistake at this JSON pointer was written: "/log/level" is at "--log-level", "" nowhere.
 [[nodiscard]] std::string place_on_command_line(std::string_view pointer);

@@ -2,10 +2,15 @@
 #include "supervisor/commands/run_line.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
 
+#include "tests/config/elf_text.h"
+#include "tests/support/test_directory.h"
+
 using namespace prefork;
+using prefork::test::TestDirectory;
 
 TEST_CASE("the options of run are keys of a pool; what is not given is left out") {
   RunLine line;
@@ -13,7 +18,7 @@ TEST_CASE("the options of run are keys of a pool; what is not given is left out"
   line.command = {"node", "server.js", "--workers"};
   line.keys = {{"workers", "4"}, {"log.level", "debug"}, {"log.format", "json"}, {"user", ""}};
   line.environment = {"MODE=a=b", "EMPTY="};
-  const auto file = nlohmann::json::parse(configuration_of(line, ""));
+  const auto file = nlohmann::json::parse(configuration_of(line, "", {}));
   CHECK(file == nlohmann::json::parse(R"({
     "listen": ":8080", "command": ["node", "server.js", "--workers"], "protocol": "accept", "workers": 4,
     "log": {"level": "debug", "format": "json"}, "environment": {"MODE": "a=b", "EMPTY": ""}})"));
@@ -23,26 +28,39 @@ TEST_CASE("run chooses the protocol by the program, unless it is given") {
   RunLine line;
   line.listen = {":1", "unix:/run/a"};
   line.command = {"/opt/supervisor-worker", "http"};
-  CHECK(nlohmann::json::parse(configuration_of(line, ""))["protocol"] == "native");
-  CHECK(nlohmann::json::parse(configuration_of(line, ""))["listen"].size() == 2);
+  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "native");
+  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["listen"].size() == 2);
   line.keys["protocol"] = "classic";
-  CHECK(nlohmann::json::parse(configuration_of(line, ""))["protocol"] == "classic");
+  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "classic");
+}
+
+TEST_CASE(
+    "run chooses the protocol by the file of the program: one without a dynamic loader is served by a "
+    "notifier") {
+  RunLine line;
+  line.listen = {":1"};
+  const TestDirectory directory;
+  line.command = {directory.write("static", elf_text(""))};
+  REQUIRE(::chmod(line.command.front().c_str(), 0755) == 0);
+  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "accept-notify");
+  line.command = {"/bin/sh"};
+  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "accept");
 }
 
 TEST_CASE("the control socket that is given goes before the usual one") {
   RunLine line;
   line.listen = {":1"};
   line.command = {"x"};
-  CHECK(nlohmann::json::parse(configuration_of(line, "/run/usual"))["control"] == "/run/usual");
+  CHECK(nlohmann::json::parse(configuration_of(line, "/run/usual", {}))["control"] == "/run/usual");
   line.keys["control"] = "/run/mine";
-  CHECK(nlohmann::json::parse(configuration_of(line, "/run/usual"))["control"] == "/run/mine");
+  CHECK(nlohmann::json::parse(configuration_of(line, "/run/usual", {}))["control"] == "/run/mine");
 }
 
 TEST_CASE("bytes that are no UTF-8 become a configuration all the same") {
   RunLine line;
   line.listen = {"\xff"};
   line.command = {"\xfe"};
-  CHECK(nlohmann::json::parse(configuration_of(line, ""))["listen"] == "\xef\xbf\xbd");
+  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["listen"] == "\xef\xbf\xbd");
 }
 
 TEST_CASE("a mistake is at the option that gave it") {
