@@ -29,6 +29,7 @@ class Trial:
         self.mark = f"{os.getpid()}.{port}"
         self.log = self.directory / "log"
         self.config = self.directory / "pool.json"
+        self.workers = set()  # the pids that the status has named: some programs overwrite their environment
         self.control = ["--control", str(self.directory / "control")]
 
     def run(self):
@@ -73,7 +74,9 @@ class Trial:
         answer = self.ask("status", "--json")
         if answer.returncode:
             raise Broken(f"status: {answer.stderr.strip()}")
-        return json.loads(answer.stdout)["pools"][0]
+        pool = json.loads(answer.stdout)["pools"][0]
+        self.workers |= {worker["pid"] for worker in pool["workers"] if worker["pid"] > 0}
+        return pool
 
     def wait_until(self, what, condition, seconds=60):
         deadline = time.monotonic() + seconds
@@ -139,8 +142,10 @@ class Trial:
     def kill_a_worker(self, number):
         workers = [worker for worker in self.pool()["workers"] if worker["pid"] > 0]
         pid = workers[number % len(workers)]["pid"]
-        if pid in self.processes():
+        try:
             os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has just ended by itself
         return pid
 
     def is_replaced(self, pid):
@@ -166,7 +171,9 @@ class Trial:
         mark = f"{ENVIRONMENT_MARK}={self.mark}".encode()
         found = []
         for entry in os.listdir("/proc"):
-            if entry.isdigit():
+            if entry.isdigit() and int(entry) in self.workers:
+                found.append(int(entry))
+            elif entry.isdigit():
                 try:
                     environment = pathlib.Path("/proc", entry, "environ").read_bytes().split(b"\0")
                 except OSError:
