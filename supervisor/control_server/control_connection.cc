@@ -48,11 +48,12 @@ void ControlConnection::answer_next() {
   const bool more = answer_->add_next(answered_);
   if (!more) {
     answer_.reset();
+    answered_ += std::exchange(held_events_, {});
+    latest_answer_ = answered_.size();
     send(std::exchange(answered_, {}));
     if (const auto since = std::exchange(replay_since_, std::nullopt)) {
       history_.for_each_since(*since, [this](const std::string& event) { send(event); });
     }
-    send(std::exchange(held_events_, {}));
   }
   go_on();
 }
@@ -75,7 +76,7 @@ void ControlConnection::reload_ended(std::uint64_t round, const ReloadVerdict& v
 }
 
 void ControlConnection::send_event(std::string_view line) {
-  if (!answer_) return send(line);
+  if (!answer_) return send(line, kMaxOutput + latest_answer_);
   if (held_events_.size() >= kMaxOutput) return close();
   held_events_.append(line);
 }
@@ -92,9 +93,9 @@ std::uint64_t ControlConnection::subscribe(std::optional<std::uint64_t> since) {
   return history_.last();
 }
 
-void ControlConnection::send(std::string_view text) {
+void ControlConnection::send(std::string_view text, std::size_t max) {
   if (over()) return;
-  if (output_.size() >= kMaxOutput) return close();  // the client does not read
+  if (output_.size() >= max) return close();  // the client does not read
   output_.append(text);
   flush();
 }

@@ -21,7 +21,8 @@ namespace prefork {
 
 class ControlConnection final : private Caller, private SharedTurns::Member {
  public:
-  /// Maximum unsent output: with so much waiting, the next line closes the connection.
+  /// Maximum unsent output: with so much waiting, the next line closes the connection. An answer may be
+  /// longer, and events that follow it do not count its bytes: the client has had no time to read them.
   static constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
 
   /// `turns`: those of all clients.
@@ -57,7 +58,8 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
   /// iteration of the loop at least.
   void go_on();
   void refuse_long_line();
-  void send(std::string_view text);
+  /// `max`: see kMaxOutput.
+  void send(std::string_view text, std::size_t max = kMaxOutput);
   void flush();
   /// Reads no more requests, and closes when everything has been sent.
   void finish();
@@ -72,9 +74,10 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
   Operations& operations_;
   const EventHistory& history_;
   RequestLines input_;
-  std::optional<Answer> answer_;  ///< what is left of it to be made
-  std::string answered_;          ///< its pieces so far
-  std::string held_events_;       ///< come after it
+  std::optional<Answer> answer_;   ///< what is left of it to be made
+  std::string answered_;           ///< its pieces so far
+  std::string held_events_;        ///< come after it
+  std::size_t latest_answer_ = 0;  ///< its size
   std::string output_;
   bool subscribed_ = false;
   bool finishing_ = false;

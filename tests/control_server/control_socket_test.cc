@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "supervisor/control_server/control_connection.h"
 #include "supervisor/system/clock.h"
 #include "tests/app/parts.h"
 #include "tests/support/eventually.h"
@@ -38,14 +40,18 @@ class SlowStatus final : public NoOperations {
 /// A supervisor whose status is made in many pieces.
 class LongStatus final : public NoOperations {
  public:
+  explicit LongStatus(std::size_t workers) : workers_(workers) {}
   [[nodiscard]] SupervisorStatus status() const override {
     asked = true;
     SupervisorStatus status;
     status.pools.emplace_back();
-    status.pools.back().workers.resize(kWorkersAtATime * 20);
+    status.pools.back().workers.resize(workers_);
     return status;
   }
   mutable bool asked = false;
+
+ private:
+  std::size_t workers_;
 };
 
 ListenAddress abstract_address() {
@@ -58,7 +64,7 @@ ListenAddress abstract_address() {
 TEST_CASE("FAULTS 158: an event that comes while a status is made follows it: its figures are older") {
   Loop loop;
   Log log{2};
-  LongStatus operations;
+  LongStatus operations(kWorkersAtATime * 20);
   ControlSocket control(loop, log, operations);
   auto listening = ListenSocket::open(abstract_address());
   REQUIRE(listening.ok());
@@ -80,6 +86,42 @@ TEST_CASE("FAULTS 158: an event that comes while a status is made follows it: it
     return at("pool_recovered") != std::string::npos && at("\"id\":2") != std::string::npos;
   });
   CHECK(at("\"id\":2") < at("pool_recovered"));
+}
+
+TEST_CASE("FAULTS 220: a client gets a status of many MiB, and the events that come meanwhile") {
+  constexpr std::size_t kMany = 3 * ControlConnection::kMaxOutput;
+  Loop loop;
+  Log log{2};
+  LongStatus operations(20000);
+  ControlSocket control(loop, log, operations);
+  auto listening = ListenSocket::open(abstract_address());
+  REQUIRE(listening.ok());
+  const Fd client = connect_to(listening.value());
+  std::string end = "\n";
+  SUBCASE("with events") {
+    send_all(client, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"subscribe\"}\n");
+    end = "\"pool_recovered\",\"pool\":\"late\"}}\n";
+  }
+  SUBCASE("alone") {}
+  send_all(client, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"status\"}\n");
+  control.listen(std::move(listening).value());
+  while (!operations.asked) loop.run_once();
+  control.publish(control_event::PoolRecovered{"web"});
+
+  std::string text;
+  bool closed = false;
+  bool late = false;
+  std::vector<char> some(ControlConnection::kMaxOutput);
+  eventually("all has come", [&] {
+    loop.run_once();
+    const ssize_t got = ::recv(client.get(), some.data(), some.size(), MSG_DONTWAIT);
+    closed = got == 0;
+    if (got > 0) text.append(some.data(), static_cast<std::size_t>(got));
+    const bool answered = text.size() > some.size() / 10;  // the rest waits for the client to read
+    if (answered && !std::exchange(late, true)) control.publish(control_event::PoolRecovered{"late"});
+    return closed || (text.size() > kMany && text.ends_with(end));
+  });
+  CHECK_FALSE(closed);
 }
 
 TEST_CASE("FAULTS 161: the answers for many clients of the control socket are made in turn") {
