@@ -108,6 +108,18 @@ TEST_CASE(
   CHECK(::access(path.c_str(), F_OK) == 0);
 }
 
+TEST_CASE(
+    "FAULTS 290: a program that removes the file of its unix socket by another path, when the supervisor has "
+    "removed it, does not fail") {
+  Hosted program({.listen = {"unix:TEST_DIRECTORY/pool.sock"}});
+  const std::filesystem::path directory(program.directory().path());
+  REQUIRE(::unlink(program.directory().at("pool.sock").c_str()) == 0);
+  const std::string detour = (directory / ".." / directory.filename()).string();
+  CHECK(program.call("unlink " + detour + "/pool.sock") == "0");
+  CHECK(program.call("unlink " + detour + "/pool.sock2") != "0");
+  CHECK(program.call("unlink " + detour + "/../pool.sock") != "0");
+}
+
 TEST_CASE("a program keeps the sockets that it has at other addresses") {
   Hosted program;
   const int other = program.number("socket v4 nonblock");
