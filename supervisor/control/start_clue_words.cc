@@ -33,15 +33,22 @@ std::string never_listened(const ListenWords& words) {
          (words.pool.empty() ? "" : " (" + words.pool + ")");
 }
 
+/// A failure of its own tells nothing of the protocol: most often the application does not load.
+std::string without_listening(const DeathRecord& record, const ListenWords& words) {
+  if (record.exit.kind == Exit::Kind::kExited && record.reason == StopReason::kNone) {
+    return never_listened(words) + (record.exit.value == 0 ? "; it ended by itself: a server goes on running"
+                                                           : "; it failed by itself: look at its output");
+  }
+  return never_listened(words) +
+         (record.silent ? "; a program that speaks the worker protocol needs \"protocol\": \"native\"" : "");
+}
+
 }  // namespace
 
 std::string describe_clue(const DeathRecord& record, const ListenWords& words) {
   switch (record.clue) {
     case StartClue::kNone: return without_a_clue(record);
-    case StartClue::kNeverListened:
-      return never_listened(words) +
-             (record.silent ? "; a program that speaks the worker protocol needs \"protocol\": \"native\""
-                            : "");
+    case StartClue::kNeverListened: return without_listening(record, words);
     case StartClue::kListensElsewhere:
       return never_listened(words) + "; it listens at " +
              (words.program.empty() ? "another address" : words.program);

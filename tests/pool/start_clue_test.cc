@@ -26,9 +26,24 @@ TEST_CASE("a server that listened elsewhere is told from one that never listened
         "[::]:9001");
   CHECK(words_of(StartClue::kListensElsewhere, {}, false) ==
         "; it never listened at an address of the pool; it listens at another address");
-  CHECK(words_of(StartClue::kNeverListened, {"127.0.0.1:8080", ""}) ==
-        "; it never listened at an address of the pool (127.0.0.1:8080); a program that speaks the worker "
-        "protocol needs \"protocol\": \"native\"");
+}
+
+TEST_CASE("FAULTS 291: a server that ends before it listens is told apart from one that goes on without") {
+  const auto words = [](Exit exit, StopReason reason) {
+    DeathRecord record;
+    record.exit = exit;
+    record.reason = reason;
+    record.silent = true;
+    record.clue = StartClue::kNeverListened;
+    return describe(record, {"127.0.0.1:8080", ""});
+  };
+  CHECK(words({Exit::Kind::kExited, 3}, StopReason::kNone)
+            .ends_with("of the pool (127.0.0.1:8080); it failed by itself: look at its output"));
+  CHECK(words({Exit::Kind::kExited, 0}, StopReason::kNone)
+            .ends_with("of the pool (127.0.0.1:8080); it ended by itself: a server goes on running"));
+  CHECK(words({Exit::Kind::kSignaled, 9}, StopReason::kStartTimeout)
+            .ends_with("of the pool (127.0.0.1:8080); a program that speaks the worker protocol needs "
+                       "\"protocol\": \"native\""));
 }
 
 TEST_CASE("an ordinary server without the protocol accept is told which protocol it needs") {
