@@ -1,5 +1,6 @@
 #include "worker/accept/quiet.h"
 
+#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
@@ -28,11 +29,15 @@ bool quiet(int fd) {
 
 void end_quiet_connections() {
   for (int fd = 0; fd < table.end(); ++fd) {
-    if (table.look(fd).kind != Kind::kConnection) continue;
+    if (table.look(fd).kind != Kind::kConnection || !quiet(fd)) continue;
+    // Other threads may close it and open something else at its number: a copy stays what it is.
     const InsideGate gate;
-    if (table.look(fd).kind == Kind::kConnection && quiet(fd)) {
-      (void)raw::call(SYS_shutdown, fd, int{SHUT_RD});
+    const int copy = static_cast<int>(raw::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    if (copy < 0) continue;
+    if (table.look(fd).kind == Kind::kConnection && quiet(copy)) {
+      (void)raw::call(SYS_shutdown, copy, int{SHUT_RD});
     }
+    (void)raw::close(copy);
   }
 }
 
