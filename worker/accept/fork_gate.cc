@@ -36,18 +36,19 @@ InsideGate::~InsideGate() { --inside; }
 ClosedGate::ClosedGate() {
   set_signals(~0UL, &signals_);
   const int self = raw::thread_id();
-  int open = 0;
-  for (int i = 0; i < kMostPauses && !forking.compare_exchange_strong(open, self); ++i, open = 0) {
-    (void)raw::sleep_ns(kPause);
+  for (int i = 0; i < kMostPauses && !closed_; ++i) {
+    int open = 0;
+    closed_ = forking.compare_exchange_strong(open, self);
+    if (!closed_) (void)raw::sleep_ns(kPause);
   }
   for (int i = 0; i < kMostPauses && inside.load() > 0; ++i) (void)raw::sleep_ns(kPause);
 }
 
 ClosedGate::~ClosedGate() {
-  forking = 0;
+  if (closed_) forking = 0;
   set_signals(signals_, nullptr);
 }
 
-void ClosedGate::reset_in_child() { inside = 0; }
+void ClosedGate::reset_in_child() { inside = forking = 0; }
 
 }  // namespace prefork::accept

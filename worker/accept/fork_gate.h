@@ -27,6 +27,7 @@ class ClosedGate {
 
  private:
   unsigned long signals_ = 0;
+  bool closed_ = false;  ///< not when another thread took too long
 };
 
 }  // namespace prefork::accept
