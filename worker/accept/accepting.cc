@@ -107,12 +107,12 @@ bool goes_on_after_signal() {
   return true;
 }
 
-/// Waits until there is something to read; -EINTR after a signal, -EINVAL after shutdown() of the listener.
+/// Waits until there is something to read; -EINTR after a signal, -EINVAL after shutdown() of the listener by
+/// any process of the worker.
 int wait_for_record(int fd, const Listener& listener) {
-  pollfd either[] = {{fd, POLLIN, 0}, {context.wake, POLLIN, 0}};
-  if (listener.shut) return -EINVAL;
-  if (::poll(either, 2, -1) < 0 && (errno != EINTR || !goes_on_after_signal())) return -errno;
-  return listener.shut ? -EINVAL : 0;
+  pollfd either[] = {{fd, POLLIN, 0}, {listener.wake, POLLIN, 0}};
+  if (::poll(either, 2, -1) < 0) return errno != EINTR || !goes_on_after_signal() ? -errno : 0;
+  return either[1].revents != 0 ? -EINVAL : 0;
 }
 
 /// The end stays readable: neither the program's loop nor this one shall spin. A blocking accept() returns

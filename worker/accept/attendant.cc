@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -105,7 +104,7 @@ bool start_attendant() {
     return state == State::kRuns;
   }
   epoll = make_private(static_cast<int>(raw::call(SYS_epoll_create1, EPOLL_CLOEXEC)));
-  nudge = make_private(static_cast<int>(raw::call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK)));
+  nudge = new_event();
   watch_fd(nudge, 0, 0);
   if (context.tree->owner == context.pid) watch_fd(drain_event(), 0, 0);
   const bool runs = epoll >= 0 && start_thread();

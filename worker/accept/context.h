@@ -14,7 +14,6 @@ struct Context {
   Tree* tree = nullptr;  ///< null: this process is no worker, and the library passes everything on
   Settings settings;
   int channel = -1;
-  int wake = -1;  ///< eventfd: becomes readable when a listener is shut down
   std::atomic<int> pid = 0;
   std::uint32_t process = 0;  ///< row of the tree
 };

@@ -63,6 +63,7 @@ void fill_row(std::uint32_t index, int fd, int aside, int domain, const Address&
   row.listening = row.awaited = row.shut = false;
   row.domain = domain;
   row.aside = aside;
+  row.wake = new_event();
   row.covers = covers;
   row.name = name;
   row.options.clear();
@@ -142,13 +143,18 @@ void start_listening(Listener& listener) {
 void shut(Listener& listener) {
   listener.shut = true;
   const std::uint64_t one = 1;
-  if (context.wake >= 0) (void)raw::call(SYS_write, context.wake, &one, sizeof(one));
+  (void)raw::call(SYS_write, listener.wake, &one, sizeof(one));
 }
 
 void drop_listener(std::uint32_t index) {
   Listener& listener = listeners[index];
   const bool last_of_tree = tracked() && context.tree->listeners_less(context.process, 1);
-  if (listener.descriptors.fetch_sub(1) == 1) close_private(listener.aside);
+  const int aside = listener.aside;
+  const int wake = listener.wake;
+  if (listener.descriptors.fetch_sub(1) == 1) {  // from here on the row is another thread's
+    close_private(aside);
+    close_private(wake);
+  }
   if (last_of_tree) leave();
 }
 

@@ -20,6 +20,7 @@ struct Listener {
   std::atomic<bool> shut;     ///< by shutdown()
   int domain = 0;
   int aside = 0;
+  int wake = -1;  ///< eventfd: becomes readable when a process shuts it down
   std::uint64_t covers =
       0;         ///< pool addresses (bit: place in Settings::address) that its connections came to
   Address name;  ///< as the program bound it

@@ -1,6 +1,7 @@
 #include "worker/accept/private_descriptors.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -41,6 +42,10 @@ int private_copy(int fd) {
   long high = raw::fcntl(fd, F_DUPFD_CLOEXEC, first_private());
   if (high < 0) high = raw::fcntl(fd, F_DUPFD_CLOEXEC, 3);
   return high < 0 ? -1 : claim(static_cast<int>(high), Private::kLasting);
+}
+
+int new_event() {
+  return make_private(static_cast<int>(raw::call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK)));
 }
 
 void close_private(int fd) {

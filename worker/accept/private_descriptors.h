@@ -13,6 +13,8 @@ enum class Private : std::uint32_t { kLasting, kChildWatch };
 int make_private(int fd, Private what = Private::kLasting);
 /// The same for a copy; `fd` stays. -1 without a free number.
 int private_copy(int fd);
+/// An eventfd of the library.
+int new_event();
 void close_private(int fd);
 
 }  // namespace prefork::accept

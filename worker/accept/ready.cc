@@ -1,7 +1,6 @@
 #include "worker/accept/ready.h"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -28,15 +27,10 @@ unsigned slots() {
                                          static_cast<unsigned long>(kMaxConnections)}));
 }
 
-int new_event() {
-  return make_private(static_cast<int>(raw::call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK)));
-}
-
 }  // namespace
 
 void attach() {
   (void)raw::fcntl(context.channel, F_SETFD, FD_CLOEXEC);
-  if (context.wake < 0) context.wake = new_event();
   make_drain_event(new_event);
 }
 

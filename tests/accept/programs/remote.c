@@ -108,6 +108,7 @@ static long call_about_processes(int control, char** word) {
   if (strcmp(word[0], "execp-of") == 0) return execlp(word[1], word[1], (char*)NULL);
   if (strcmp(word[0], "wait") == 0) return wait(NULL);
   if (strcmp(word[0], "getpid") == 0) return getpid();
+  if (strcmp(word[0], "gettid") == 0) return gettid();
   if (strcmp(word[0], "signal") == 0) return set_signal((int)a, word[2]);
   if (strcmp(word[0], "caught") == 0) return caught;
   if (strcmp(word[0], "nofile") == 0) return limit_descriptors((rlim_t)a);

@@ -1,0 +1,47 @@
+// What becomes of processes that end or are too many, and of listeners that are shut down.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <string>
+
+#include "tests/accept/hosted.h"
+
+namespace prefork::test {
+namespace {
+
+std::string about(const std::string& call, int descriptor, const std::string& more = "") {
+  return call + ' ' + std::to_string(descriptor) + (more.empty() ? "" : ' ' + more);
+}
+
+}  // namespace
+
+TEST_CASE("FAULTS 227: the end of one listener keeps no thread busy that waits at another") {
+  Hosted program;
+  const int first = program.listens();
+  const int second = program.listens();
+  CHECK(program.number("thread 0") == 0);
+  const pid_t thread = program.number("gettid", 1);
+  program.begin(about("accept", second), 1);
+  program.expect(RecordKind::kReady, 8);
+  CHECK(program.call(about("shutdown", first)) == "0");
+  program.await_sleep(thread);
+  CHECK(program.call(about("close", first)) == "0");
+  const std::uint64_t ticket = program.dispatch();
+  program.expect(RecordKind::kBusy, ticket);
+  const int connection = std::stoi(program.answer(1));
+  CHECK(program.call(about("close", connection)) == "0");
+  program.expect_now(RecordKind::kIdle, ticket);
+}
+
+TEST_CASE("FAULTS 227: shutdown() of a listener ends the accept() of other processes, too") {
+  Hosted program;
+  const int listener = program.listens();
+  const pid_t child = program.number("fork 0");
+  program.begin(about("accept", listener), 1);
+  program.expect(RecordKind::kReady, 8);
+  program.await_sleep(child);
+  CHECK(program.call(about("shutdown", listener)) == "0");
+  CHECK(program.answer(1) == "-1 EINVAL");
+}
+
+}  // namespace prefork::test
