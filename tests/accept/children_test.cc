@@ -15,6 +15,21 @@ std::string about(const std::string& call, int descriptor, const std::string& mo
 
 }  // namespace
 
+TEST_CASE("FAULTS 226: a process beyond those that the library counts closes what it has inherited") {
+  Hosted program;
+  CHECK(program.call("fork-many 1023") == "1023");
+  const int listener = program.ready();
+  const std::uint64_t ticket = program.dispatch();
+  const int connection = program.accepts(listener, ticket);
+  CHECK(program.number("fork 0") > 0);
+  CHECK(program.call(about("close", connection), 1) == "0");
+  CHECK(program.call(about("close", listener), 1) == "0");
+  CHECK(program.number("getpid", 1) > 0);
+  CHECK(program.quiet());
+  CHECK(program.call(about("close", connection)) == "0");
+  program.expect_now(RecordKind::kIdle, ticket);
+}
+
 TEST_CASE("FAULTS 227: the end of one listener keeps no thread busy that waits at another") {
   Hosted program;
   const int first = program.listens();

@@ -20,7 +20,7 @@ struct Row {
 constinit Row rows[kMaxConnections];
 
 void let_go(std::uint32_t connection) {
-  if (rows[connection].descriptors.fetch_sub(1) != 1) return;
+  if (rows[connection].descriptors.fetch_sub(1) != 1 || !tracked()) return;
   connection_ended(context.tree->let_go(context.process, connection));
 }
 

@@ -66,6 +66,17 @@ static long start_child(int control) {
   _exit(0);
 }
 
+static long start_idle_children(long count) {
+  for (long i = 0; i < count; ++i) {
+    pid_t child = fork();
+    if (child < 0) return -1;
+    if (child > 0) continue;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) pause();
+  }
+  return count;
+}
+
 /* The child closes the descriptor, if it gets one, in memory that it shares with its parent. */
 static long start_by_vfork(int closes) {
   pid_t child = vfork();
@@ -101,6 +112,7 @@ static long call_about_processes(int control, char** word) {
   long a = word[1] != NULL ? atol(word[1]) : 0;
   if (strcmp(word[0], "thread") == 0) return start_thread(FIRST_HELPER + (int)a);
   if (strcmp(word[0], "fork") == 0) return start_child(FIRST_HELPER + (int)a);
+  if (strcmp(word[0], "fork-many") == 0) return start_idle_children(a);
   if (strcmp(word[0], "vfork") == 0) return start_by_vfork((int)a);
   if (strcmp(word[0], "spawn") == 0) return start_by_spawn();
   if (strcmp(word[0], "exec") == 0) return become(control);
