@@ -15,6 +15,19 @@ std::string about(const std::string& call, int descriptor, const std::string& mo
 
 }  // namespace
 
+TEST_CASE("FAULTS 225: what stdio holds for a connection is written before exit() closes it") {
+  Hosted program;
+  const int listener = program.ready();
+  const std::uint64_t ticket = program.dispatch();
+  const int connection = program.accepts(listener, ticket);
+  CHECK(program.number("fork 0") > 0);
+  CHECK(program.call(about("close", connection)) == "0");
+  CHECK(program.call(about("print", connection, "answer"), 1) == "0");
+  program.begin("exit 0", 1);
+  program.expect(RecordKind::kIdle, ticket);
+  CHECK(program.client(ticket).receive(6) == "answer");
+}
+
 TEST_CASE("FAULTS 226: a process beyond those that the library counts closes what it has inherited") {
   Hosted program;
   CHECK(program.call("fork-many 1023") == "1023");

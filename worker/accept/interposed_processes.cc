@@ -106,12 +106,12 @@ int interposed_daemon(int keep_directory, int keep_streams) {
 
 PREFORK_INTERPOSE(void, _exit, int status);
 void interposed__exit(int status) {
-  before_exit();
+  before_exit(false);
   raw::exit(status);
 }
 PREFORK_INTERPOSE(void, _Exit, int status);
 void interposed__Exit(int status) {
-  before_exit();
+  before_exit(false);
   raw::exit(status);
 }
 

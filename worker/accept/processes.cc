@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include <cstdio>
+
 #include "worker/accept/attendant.h"
 #include "worker/accept/channel.h"
 #include "worker/accept/connections.h"
@@ -104,13 +106,14 @@ void process_gone(std::uint32_t process, pid_t pid) {
   if (last) leave();
 }
 
-void before_exit() {
+void before_exit(bool buffered) {
   if (!active() || !in_own_process() || !tracked()) return;
   const bool may_serve = context.tree->listeners() > 0 || !context.tree->ready;
   if (context.process == 0 && may_serve && context.tree->shared()) note_background();
   // Another thread could be given a number that is closed here, while a third one still writes to it.
   if (!single_threaded()) return;
   const KeepErrno keep;
+  if (buffered && context.tree->holds_any(context.process)) (void)std::fflush(nullptr);
   for (int fd = 0; fd < table.end(); ++fd) {
     if (table.look(fd).kind != Kind::kConnection) continue;
     const Entry entry = before_close(fd);

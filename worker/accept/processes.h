@@ -14,7 +14,7 @@ void process_gone(std::uint32_t process, pid_t pid);
 
 /// Tells the supervisor that the program leaves its first process while another one serves.
 void note_background();
-/// Before the process ends by itself.
-void before_exit();
+/// Before the process ends by itself. `buffered`: the C library still has to write what stdio holds.
+void before_exit(bool buffered);
 
 }  // namespace prefork::accept

@@ -89,7 +89,8 @@ __attribute__((constructor)) void start() {
   if (context.settings.listen_fds && context.settings.addresses > 0) make_inherited_listeners();
 }
 
-__attribute__((destructor)) void end() { before_exit(); }
+/// exit() calls it before stdio writes what it still has.
+__attribute__((destructor)) void end() { before_exit(true); }
 
 }  // namespace
 }  // namespace prefork::accept
