@@ -72,4 +72,28 @@ TEST_CASE("FAULTS 227: shutdown() of a listener ends the accept() of other proce
   CHECK(program.answer(1) == "-1 EINVAL");
 }
 
+TEST_CASE("FAULTS 228: a server that was forked before it listened is killed: its connection is given back") {
+  Hosted program;
+  const pid_t child = program.number("fork 0");
+  const int listener = program.number("socket v4", 1);
+  REQUIRE(program.call(about("bind", listener, program.pool().address()), 1) == "0");
+  REQUIRE(program.call(about("listen", listener), 1) == "0");
+  program.begin(about("accept", listener), 1);
+  program.expect(RecordKind::kReady, 8);
+  const std::uint64_t ticket = program.dispatch();
+  program.expect(RecordKind::kBusy, ticket);
+  (void)program.answer(1);
+  REQUIRE(::kill(child, SIGKILL) == 0);
+  CHECK(program.number("wait") == child);
+  CHECK(program.number("fork 1") > 0);  // its master starts another
+  program.expect(RecordKind::kIdle, ticket);
+  program.expect(RecordKind::kLeave);
+}
+
+TEST_CASE("FAULTS 228: a script that forks and fails has not gone to the background") {
+  Hosted program({.command = {"sh", "-c", "(exit 0); (exit 0); exit 3"}});
+  CHECK(program.await_exit() == 3);
+  CHECK(program.next().end);
+}
+
 }  // namespace prefork::test

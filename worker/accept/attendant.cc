@@ -41,10 +41,9 @@ epoll_event watch_of(int pidfd, std::uint32_t process, pid_t pid) {
   return watch;
 }
 
-void watch_fd(int fd, std::uint32_t process, pid_t pid) {
-  if (fd < 0) return;
+bool watch_fd(int fd, std::uint32_t process, pid_t pid) {
   epoll_event watch = watch_of(fd, process, pid);
-  (void)raw::call(SYS_epoll_ctl, epoll.load(), kEpollAdd, fd, &watch);
+  return fd >= 0 && raw::call(SYS_epoll_ctl, epoll.load(), kEpollAdd, fd, &watch) == 0;
 }
 
 void on_event(std::uint64_t data) {
@@ -105,8 +104,8 @@ bool start_attendant() {
   }
   epoll = make_private(static_cast<int>(raw::call(SYS_epoll_create1, EPOLL_CLOEXEC)));
   nudge = new_event();
-  watch_fd(nudge, 0, 0);
-  if (context.tree->owner == context.pid) watch_fd(drain_event(), 0, 0);
+  (void)watch_fd(nudge, 0, 0);
+  if (context.tree->owner == context.pid) (void)watch_fd(drain_event(), 0, 0);
   const bool runs = epoll >= 0 && start_thread();
   state = runs ? State::kRuns : State::kNone;
   return runs;
@@ -114,12 +113,12 @@ bool start_attendant() {
 
 }  // namespace
 
-void attend_child(pid_t pid, std::uint32_t process) {
-  if (!start_attendant()) return;
+bool attend_child(pid_t pid, std::uint32_t process) {
+  if (!start_attendant()) return false;
   const long opened = raw::call(SYS_pidfd_open, pid, 0);
-  if (opened == -ESRCH) return process_gone(process, pid);
-  const int pidfd = make_private(static_cast<int>(opened), Private::kChildWatch);
-  watch_fd(pidfd, process, pid);
+  if (opened == -ESRCH) process_gone(process, pid);
+  if (opened < 0) return opened == -ESRCH;
+  return watch_fd(make_private(static_cast<int>(opened), Private::kChildWatch), process, pid);
 }
 
 void attend_drain() {

@@ -9,8 +9,8 @@
 
 namespace prefork::accept {
 
-/// Watches a child; its row in the tree is freed when it is dead.
-void attend_child(pid_t pid, std::uint32_t process);
+/// Watches a child; its row in the tree is freed when it is dead. False: it is not watched.
+[[nodiscard]] bool attend_child(pid_t pid, std::uint32_t process);
 /// While the worker drains: connections of this process that are quiet are ended.
 void attend_drain();
 /// Whether the thread runs.

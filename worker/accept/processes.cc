@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include <atomic>
+#include <cerrno>
 #include <cstdio>
 
 #include "worker/accept/attendant.h"
@@ -21,6 +23,10 @@ namespace prefork::accept {
 namespace {
 
 PREFORK_NEXT(fork, pid_t());
+
+/// Whether there may be children that nothing watches: watching takes a thread, which a program that does not
+/// listen yet, such as a shell, is not given.
+constinit std::atomic<bool> unwatched{false};
 
 void inherit(std::uint32_t parent, std::uint32_t child) {
   context.tree->listeners_more(child, context.tree->process(parent).listeners);
@@ -48,7 +54,24 @@ void become_child(std::uint32_t process, int parent, bool main_thread) {
     if (listener.descriptors > 0) listener.watches.forget();
   }
   forget_attendant();
+  unwatched = false;
   if (main_thread && context.tree->owner == parent) end_with_parent(parent);
+}
+
+void forget_dead_children() {
+  if (!unwatched) return;
+  int left = context.tree->living();
+  for (std::uint32_t child = 0; child < kMaxProcesses && left > 0; ++child) {
+    const TreeProcess& row = context.tree->process(child);
+    const int pid = row.pid;
+    if (pid != 0) --left;
+    if (pid > 0 && row.parent == context.process && raw::call(SYS_kill, pid, 0) == -ESRCH)
+      process_gone(child, pid);
+  }
+}
+
+void watch(pid_t pid, std::uint32_t child) {
+  if (context.tree->owner == 0 || !attend_child(pid, child)) unwatched = true;
 }
 
 /// The children of a dead process were watched by it.
@@ -57,7 +80,7 @@ void adopt_children(std::uint32_t dead) {
     TreeProcess& row = context.tree->process(child);
     std::uint32_t parent = dead;
     const int pid = row.pid;
-    if (pid > 0 && row.parent.compare_exchange_strong(parent, context.process)) attend_child(pid, child);
+    if (pid > 0 && row.parent.compare_exchange_strong(parent, context.process)) watch(pid, child);
   }
 }
 
@@ -75,6 +98,7 @@ pid_t fork_tracked() {
   const bool main_thread = raw::thread_id() == parent;
   std::uint32_t child = kNoRow;
   pid_t pid = 0;
+  forget_dead_children();
   {
     ClosedGate gate;
     if (tracked()) child = context.tree->new_process(context.process);
@@ -88,7 +112,7 @@ pid_t fork_tracked() {
     process_gone(child, -1);
   } else {
     context.tree->process(child).pid = pid;
-    if (context.tree->owner != 0) attend_child(pid, child);
+    watch(pid, child);
   }
   return pid;
 }
@@ -109,7 +133,11 @@ void process_gone(std::uint32_t process, pid_t pid) {
 void before_exit(bool buffered) {
   if (!active() || !in_own_process() || !tracked()) return;
   const bool may_serve = context.tree->listeners() > 0 || !context.tree->ready;
-  if (context.process == 0 && may_serve && context.tree->shared()) note_background();
+  if (context.process == 0 && may_serve) {
+    const KeepErrno keep;
+    forget_dead_children();
+    if (context.tree->shared()) note_background();
+  }
   // Another thread could be given a number that is closed here, while a third one still writes to it.
   if (!single_threaded()) return;
   const KeepErrno keep;

@@ -62,8 +62,10 @@ class Tree {
   [[nodiscard]] TreeProcess& process(std::uint32_t index) { return processes_[index]; }
   [[nodiscard]] int open() const { return open_.load(); }
   [[nodiscard]] int listeners() const { return listeners_.load(); }
+  /// Processes that are not known to be dead.
+  [[nodiscard]] int living() const { return living_.load(std::memory_order_relaxed); }
   /// Whether more than one process of the worker lives.
-  [[nodiscard]] bool shared() const { return living_.load(std::memory_order_relaxed) > 1; }
+  [[nodiscard]] bool shared() const { return living() > 1; }
 
   std::atomic<bool> ready;      ///< Ready was sent
   std::atomic<bool> draining;   ///< Drain came
