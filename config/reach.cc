@@ -69,7 +69,7 @@ std::optional<std::string> closed_directory(const Ask& ask, const std::string& p
   return closed(ask, path, X_OK, "let the user enter it (chmod o+x)");
 }
 
-/// `by`: which user. A missing file is no fault where the directory is open: what renames it may create it.
+/// `by`: which user. A missing file is no fault where the user may create it.
 std::vector<std::string> closed_log_file(const Config& config, const std::string& file,
                                          const std::string& by) {
   if (config.log_file.empty()) return {};
@@ -77,7 +77,12 @@ std::vector<std::string> closed_log_file(const Config& config, const std::string
     const int error = denied_to_this_user(path, mode);
     return error == ENOENT ? 0 : error;
   };
-  const auto why = closed(writable, config.log_file, W_OK, "let the user write to it (chown)");
+  auto why = closed(writable, config.log_file, W_OK, "let the user write to it (chown)");
+  if (!why && ::access(config.log_file.c_str(), F_OK) != 0) {
+    const std::string directory = directory_of(config.log_file);
+    if (const int error = writable(directory, W_OK | X_OK); error != 0)
+      why = denied(directory, error, "create the file for the user (touch and chown), or let it write there");
+  }
   if (!why) return {};
   return {file + ": /log/file: " + path_in_quotes(config.log_file) + " cannot be opened again" + by + ": " +
           *why + "; until then lines go on to the file that is open, also after it was renamed"};

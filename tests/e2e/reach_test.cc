@@ -89,6 +89,31 @@ TEST_CASE("FAULTS 184: a reload refuses a program that the pool's user cannot ex
   CHECK(run_supervisor({"reload", "-c", supervisor.config_file()}).status == 0);
 }
 
+TEST_CASE(
+    "FAULTS 185: a log file that the later user cannot create is told before it exists, and when it is "
+    "gone") {
+  if (!is_root()) return;
+  const TestDirectory logs;
+  REQUIRE(::chmod(logs.path().c_str(), 0755) == 0);
+  const std::string log = logs.at("supervisor.log");
+  const std::string config = PoolText{.command = {"/bin/sleep", "60"},
+                                      .more = std::string(kUser) + R"(, "log": {"file": ")" + log + "\"}"}
+                                 .text();
+  const std::string closed = logs.path() +
+                             ": Permission denied; create the file for the user (touch and chown), "
+                             "or let it write there; until then lines go on to the file";
+  const TestDirectory elsewhere;
+  CHECK(contains(run_supervisor({"check", "-c", elsewhere.write("pool.json", config)}).errors, closed));
+  SupervisorUnderTest supervisor(config, {.await_start = false});
+  eventually("it has started", [&] { return text_in(log).find("listening on") != std::string::npos; });
+  let_all_read(supervisor);
+  CHECK(contains(text_in(log), closed));
+  REQUIRE(::unlink(log.c_str()) == 0);
+  const CommandResult reload = run_supervisor({"reload", "-c", supervisor.config_file()});
+  CHECK(reload.status == 0);
+  CHECK(contains(reload.errors, closed));
+}
+
 TEST_CASE("FAULTS 185: a log file that cannot be opened again is told by check, the start and each reload") {
   if (!is_root()) return;
   const TestDirectory logs;
