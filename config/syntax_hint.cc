@@ -54,11 +54,15 @@ std::string syntax_hint(std::string_view reason, std::string_view text, std::siz
       reason.starts_with("unexpected string literal; expected ']'"))
     return "; is a comma missing before it?";
   if (!reason.starts_with("invalid literal") || begin >= text.size()) return "";
+  if (text[begin] == '\xe2') return "; a string is written in straight double quotes";
   if (text[begin] == '\'') return "; a string is written in double quotes";
   if (text[begin] == '#') return "; a comment is written as // or /* */";
   if (text[begin] == '+') return "; a number is written in decimal digits only";
   const std::string word(word_at(text, begin));
   if (word.empty()) return "";
+  if (const std::size_t first = text.find_first_not_of(" \t\r\n"); first == begin || text[first] == '[')
+    return "; the file is one JSON object, such as {\"listen\": \":8080\", \"command\": [\"program\"]}";
+  if (begin > 0 && text[begin - 1] == '"') return "; is a double quote missing before it?";
   if (reason.find("expected string literal") != std::string_view::npos)
     return "; a key is written in double quotes: " + in_quotes(word);
   return hint_for_word(word);

@@ -55,6 +55,14 @@ TEST_CASE("FAULTS 39: habits of other languages are answered with what to write 
         "0");
   CHECK(mistake("{listen: 1}") ==
         R"(pool.json: line 1, column 2: invalid literal; a key is written in double quotes: "listen")");
+  CHECK(mistake("{\xe2\x80\x9clisten\xe2\x80\x9d: 1}")
+            .ends_with("; a string is written in straight double quotes"));
+  CHECK(mistake(R"({"listen": ":80, "command": []})") ==
+        "pool.json: line 1, column 19: invalid literal; is a double quote missing before it?");
+  const std::string object =
+      R"(; the file is one JSON object, such as {"listen": ":8080", "command": ["program"]})";
+  CHECK(mistake("listen: 80\n") == "pool.json: line 1, column 1: invalid literal" + object);
+  CHECK(mistake("[pool]\nlisten = 80\n") == "pool.json: line 1, column 2: invalid literal" + object);
   CHECK(mistake("# comment\n{}") ==
         "pool.json: line 1, column 1: invalid literal; a comment is written as // or /* */");
 }
