@@ -53,12 +53,13 @@ inline std::string value_mistake(const CLI::App& command, const CLI::ParseError&
 
 /// `kind`: what the subcommands of `app` are: "a command".
 inline std::string usage_mistake(const CLI::App& app, const CLI::ParseError& error, const std::string& kind) {
-  const std::string see_help = " (" + app.get_name() + " --help tells more)";
   std::vector<std::string> known;
   for (const CLI::App* one : app.get_subcommands(nullptr)) known.push_back(one->get_name());
   const auto used = app.get_subcommands();
   const CLI::App& command = used.empty() ? app : *used.front();
   const std::string name = used.empty() ? "" : command.get_name() + ": ";
+  const std::string see_help =
+      " (" + app.get_name() + (used.empty() ? "" : ' ' + command.get_name()) + " --help tells more)";
   const auto extra = command.remaining();
   if (extra.empty() && used.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr)
     return "say " + kind + ": " + joined(known) + see_help;

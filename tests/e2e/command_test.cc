@@ -50,7 +50,7 @@ TEST_CASE("nothing listens: status 3; no control socket or no file: status 2") {
   CHECK(nobody.status == 3);
   const std::string said = "supervisor: no supervisor listens at " + path + ": No such file or directory";
   CHECK(nobody.errors.starts_with(said + "; it is the \"control\" of " + file + ": "));
-  CHECK(run_supervisor({"status", "--control", path}).errors == said + "\n");
+  CHECK(run_supervisor({"status", "--control", path}).errors == said + "; start it, or correct the path\n");
   const std::string without = directory.write("without.json", "{}");
   const CommandResult unnamed = run_supervisor({"health", "-c", without});
   CHECK(unnamed.status == 2);
@@ -97,11 +97,12 @@ TEST_CASE("a word that is no command, or no option of one, is told with the near
   CHECK(mistake({"htpp"}).starts_with("supervisor: htpp is not a command; known are run, "));
   CHECK(mistake({"tpo"}).starts_with("supervisor: tpo is not a command; did you mean top?"));
   CHECK(mistake({"status", "--jsno"}) ==
-        "supervisor: status: --jsno is not an option; did you mean --json? (supervisor --help tells more)\n");
+        "supervisor: status: --jsno is not an option; did you mean --json? (supervisor status --help tells "
+        "more)\n");
   CHECK(mistake({"--confg", "pool.json"}) ==
         "supervisor: --confg is not an option; did you mean --config? (supervisor --help tells more)\n");
   CHECK(mistake({"status", "web"}) ==
-        "supervisor: status: web is not expected here (supervisor --help tells more)\n");
+        "supervisor: status: web is not expected here (supervisor status --help tells more)\n");
   CHECK(mistake({"check", "pool.json"}) ==
         "supervisor: pool.json is not expected here; a configuration is named with -c: -c pool.json\n");
   CHECK(mistake({"pool.json"}) ==
@@ -109,13 +110,13 @@ TEST_CASE("a word that is no command, or no option of one, is told with the near
   CHECK(mistake({"start"}) == "supervisor: start is not a command; say: supervisor -c FILE\n");
   CHECK(mistake({"help", "reload"}) == "supervisor: help is not a command; say: supervisor --help\n");
   CHECK(mistake({"status", "-c"}) ==
-        "supervisor: status: --config needs a value: --config FILE (supervisor --help tells more)\n");
+        "supervisor: status: --config needs a value: --config FILE (supervisor status --help tells more)\n");
   CHECK(mistake({"check", "-c", "a", "-c", "b"}) ==
-        "supervisor: check: --config stands here twice; remove one (supervisor --help tells more)\n");
+        "supervisor: check: --config stands here twice; remove one (supervisor check --help tells more)\n");
   CHECK(mistake({"top", "--interval", "x"}) ==
-        "supervisor: top: --interval: x is not a number (supervisor --help tells more)\n");
+        "supervisor: top: --interval: x is not a number (supervisor top --help tells more)\n");
   CHECK(mistake({"scale", "a", "b", "3"}) ==
-        "supervisor: scale: too many arguments; it takes [POOL] N (supervisor --help tells more)\n");
+        "supervisor: scale: too many arguments; it takes [POOL] N (supervisor scale --help tells more)\n");
   CHECK(mistake({"scale", "-c", "pool.json"}).starts_with("supervisor: scale: say how many workers"));
 }
 
