@@ -133,7 +133,7 @@ class Parser {
     if (line_.command == Command::kScale && !read_size()) {
       return print_error(
                  "scale: say how many workers, and of which pool if there are several: scale [POOL] N "
-                 "(supervisor --help tells more)"),
+                 "(supervisor scale --help tells more)"),
              kUsageOrConfig;
     }
     if (!(interval_ >= 0.1 && interval_ <= 3600))
@@ -224,6 +224,11 @@ class Parser {
     run->add_option("--environment,--env", line_.run.environment,
                     "a variable for the program; may be repeated")
         ->type_name("NAME=VALUE")
+        ->check([](const std::string& variable) {
+          return variable.find('=') == std::string::npos
+                     ? variable + " has no value; write " + variable + "=VALUE"
+                     : "";
+        })
         ->expected(1)
         ->take_all();
     run->add_flag("--print", line_.run.print, "print the configuration that the options stand for, and exit");

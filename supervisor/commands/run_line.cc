@@ -27,10 +27,14 @@ std::string protocol_of(const RunLine& line, const CommandSearch& search) {
   return notified ? "accept-notify" : "accept";
 }
 
-/// A number as a number and true and false as such: the file would have them like this.
+/// A number, true, false and an object as such: the file would have them like this.
 Json value_of(const std::string& text) {
   if (const auto number = parse_digits<std::uint64_t>(text)) return *number;
   if (text == "true" || text == "false") return text == "true";
+  if (text.starts_with('{')) {
+    if (Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false); object.is_object())
+      return object;
+  }
   return text;
 }
 
@@ -59,7 +63,7 @@ const std::vector<RunKey>& run_keys() {
   static const std::vector<RunKey> keys{
       {"name", "NAME", "name of the pool, in the log"},
       {"protocol", "PROTOCOL", "how the program gets connections; found by itself when left out"},
-      {"workers", "N", "number of workers"},
+      {"workers", "N", "number of workers, or '{\"min\": 2, \"max\": 16}'"},
       {"connections_per_worker", "N", "connections that a worker has at a time"},
       {"drain", "idle|now", "when a worker gets the signal to finish"},
       {"drain_signal", "NAME", "the signal that makes the program finish: TERM, QUIT, INT, ..."},

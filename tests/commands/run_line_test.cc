@@ -24,6 +24,16 @@ TEST_CASE("the options of run are keys of a pool; what is not given is left out"
     "log": {"level": "debug", "format": "json"}, "environment": {"MODE": "a=b", "EMPTY": ""}})"));
 }
 
+TEST_CASE("an object on the command line is an object of the file; half of one is text, which is refused") {
+  RunLine line;
+  line.listen = {":1"};
+  line.command = {"x"};
+  line.keys["workers"] = R"({"min": 2, "max": 16})";
+  CHECK(nlohmann::json::parse(configuration_of(line, ""))["workers"]["max"] == 16);
+  line.keys["workers"] = R"({"min": 2)";
+  CHECK(nlohmann::json::parse(configuration_of(line, ""))["workers"] == R"({"min": 2)");
+}
+
 TEST_CASE("run chooses the protocol by the program, unless it is given") {
   RunLine line;
   line.listen = {":1", "unix:/run/a"};

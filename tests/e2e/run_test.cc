@@ -86,5 +86,8 @@ TEST_CASE("each mistake of run is told with its option, and nothing starts") {
       contains(mistake({"--listen", ":1", "--log-level", "loud", "--", "sh"}), "run: --log-level: \"loud\""));
   CHECK(contains(mistake({"--listen", ":1", "--", "no-such-program"}),
                  "run: the program: \"no-such-program\""));
+  CHECK(
+      contains(mistake({"--listen", ":1", "--env", "MODE", "--", "sh"}),
+               "run: --environment: MODE has no value; write MODE=VALUE (supervisor run --help tells more)"));
   CHECK(contains(mistake({"--listen", ":1", "--wokers", "3", "--", "sh"}), "did you mean --workers?"));
 }
