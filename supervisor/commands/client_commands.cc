@@ -1,6 +1,7 @@
 #include "supervisor/commands/client_commands.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -273,9 +274,12 @@ int run_client_command(const CommandLine& line, CommandOutput& output) {
   auto client =
       ControlClient::connect(path, line.command == Command::kTop ? kTopPatience : ControlClient::kPatience);
   if (!client) {
-    if (!ControlClient::none_listens(client.error())) return print_refusal(client.error().message());
+    const bool denied = client.error().code.value() == EACCES;
+    if (!ControlClient::none_listens(client.error()))
+      return print_refusal(client.error().message() +
+                           (denied ? "; only root and the supervisor's own user may connect" : ""));
     print_error("no supervisor listens at " + client.error().message() +
-                (line.control.empty() ? where_else(line.config_file) : ""));
+                (line.control.empty() ? where_else(line.config_file) : "; start it, or correct the path"));
     return kNotRunning;
   }
   try {
