@@ -106,10 +106,7 @@ void Supervisor::write_log() {
   if (!log_.write_pending()) log_timer_.start(kLogRetry, Callback::to<&Supervisor::write_log>(*this));
 }
 
-void Supervisor::on_hup() {
-  log_.sink().reopen();
-  if (!stopping()) (void)reloads_.request();
-}
+void Supervisor::on_hup() { (void)reload(); }
 
 void Supervisor::on_usr1() {
   log_.sink().reopen();
@@ -118,7 +115,10 @@ void Supervisor::on_usr1() {
 
 Result<std::uint64_t> Supervisor::reload() {
   log_.sink().reopen();
-  if (stopping()) return Error{"the supervisor is stopping"};
+  if (stopping()) {
+    log_.warn("reload refused: the supervisor is stopping");
+    return Error{"the supervisor is stopping"};
+  }
   return reloads_.request();
 }
 

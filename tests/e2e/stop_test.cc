@@ -37,6 +37,8 @@ TEST_CASE("FAULTS 46: SIGTERM under load: what is busy finishes, what waits is s
   SUBCASE("with SIGTERM") { supervisor.signal(SIGTERM); }
   SUBCASE("with SIGQUIT") { supervisor.signal(SIGQUIT); }
   wait_until_it_stops(supervisor);
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_log("reload refused: the supervisor is stopping");
   supervisor.gates().open_for_good("go");
   for (Client& client : clients) {
     CHECK(client.receive() == "done");
