@@ -71,7 +71,10 @@ Result<void> RolloutWait::begin() {
 int RolloutWait::wait(const std::string& pool) {
   auto status = ask();
   if (status) choose(status.value(), pool);
-  if (status && awaited_.empty()) output_.print_line("no rollout has begun: there is nothing to wait for");
+  if (status && awaited_.empty())
+    output_.print_line(
+        "no rollout has begun: there is nothing to wait for; what the program itself loads is not looked at: "
+        "after a change of it use supervisor restart --wait");
   while (status && !awaited_.empty()) {
     settle(status.value());
     if (!awaited_.empty()) status = next_status();

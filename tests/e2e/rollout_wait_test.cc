@@ -193,8 +193,10 @@ TEST_CASE("a reload that begins no rollout returns at once, and so does a pool t
   supervisor.wait_for_event("rollout", where("stage", "serves"));
   const CommandResult unchanged = command(supervisor, {"reload", "--wait"});
   CHECK(unchanged.status == 0);
-  CHECK(unchanged.output ==
-        "pool main: reloaded, unchanged\nno rollout has begun: there is nothing to wait for\n");
+  CHECK(
+      unchanged.output ==
+      "pool main: reloaded, unchanged\nno rollout has begun: there is nothing to wait for; what the program "
+      "itself loads is not looked at: after a change of it use supervisor restart --wait\n");
   REQUIRE(command(supervisor, {"scale", "0"}).status == 0);
   supervisor.wait_for_pool("no worker is left", [](const PoolTable& now) { return now.workers.empty(); });
   const CommandResult empty = command(supervisor, {"restart", "--wait"});
