@@ -14,7 +14,7 @@ std::string_view to_string(WorkerStatus status) {
 
 std::string_view to_string(StopReason reason) {
   switch (reason) {
-    case StopReason::kNone: return "ended by itself";
+    case StopReason::kNone: return "not ended by the supervisor";
     case StopReason::kResize: return "pool made smaller";
     case StopReason::kReload: return "replaced by a reload";
     case StopReason::kRecycle: return "recycled";
