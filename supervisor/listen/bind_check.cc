@@ -97,7 +97,9 @@ std::optional<BindFault> path_fault(const std::string& path) {
 std::string directory_fault(const std::string& path, int error) {
   const std::string fault = path.substr(0, path.rfind('/') + 1) + ": " + reason(error);
   if (error == ENOENT) return fault + "; create the directory, for nothing else does";
-  if (error == EACCES || error == EROFS) return fault + "; this user may not create a file there";
+  if (error == EACCES || error == EROFS)
+    return fault +
+           "; this user may not create a file there: let it write to the directory, or choose another";
   return fault;
 }
 
