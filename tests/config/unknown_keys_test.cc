@@ -79,6 +79,12 @@ TEST_CASE("FAULTS 39: a name that other programs give to a key suggests the key"
         R"(pool.json: /listen/port: the key "port" is not known here; did you mean "address"?)");
   CHECK(suggested("xyzzy") == "\"supervisor schema\" prints all keys");
   CHECK(suggested("max_requests") == "did you mean /recycle/connections?");
+  CHECK(suggested("loglevel") == "did you mean /log/level?");
+  CHECK(suggested("logfile") == "did you mean /log/file?");
+  CHECK(suggested("drain_timeout") == R"(did you mean "stop_timeout"?)");
+  CHECK(suggested("nofile") == R"(did you mean "limits"?)");
+  CHECK(mistake_in(R"("environment": ["A=1"])")
+            .ends_with(R"(it must be an object of strings, such as {"TZ": "UTC"})"));
   CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"]}}, "env": {}})") ==
         R"(pool.json: /env: the key "env" is not known here; did you mean /pools/NAME/environment?)");
 }
