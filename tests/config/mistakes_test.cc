@@ -124,9 +124,10 @@ TEST_CASE("FAULTS 39: a missing key is named with its allowed values") {
 }
 
 TEST_CASE("FAULTS 39: the message about a value of the wrong type names the right type") {
-  CHECK(mistake("[]") == "pool.json: [] is not allowed; it must be an object");
-  CHECK(mistake("\"pool\"") == R"(pool.json: "pool" is not allowed; it must be an object)");
-  CHECK(mistake("null") == "pool.json: null is not allowed; it must be an object");
+  const std::string object = R"(an object, such as {"listen": ":8080", "command": ["program"]})";
+  CHECK(mistake("[]") == "pool.json: [] is not allowed; it must be " + object);
+  CHECK(mistake("\"pool\"") == "pool.json: \"pool\" is not allowed; it must be " + object);
+  CHECK(mistake("null") == "pool.json: null is not allowed; it must be " + object);
   CHECK(
       mistake_in(R"("queue": 5)") ==
       "pool.json: /queue: 5 is not allowed; it must be an object of fairness, full, half_closed, max, order, "
