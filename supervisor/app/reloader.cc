@@ -1,6 +1,7 @@
 #include "supervisor/app/reloader.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -185,7 +186,11 @@ Result<std::optional<Fd>> Reloader::open_log_file(const Config& config) const {
   if (config.log_file == log.path()) return std::optional<Fd>();
   if (config.log_file.empty()) return std::optional<Fd>(Fd());
   auto file = log.open_file(config.log_file, std::chrono::steady_clock::now() + kLogPatience);
-  if (!file) return Error{source_.file + ": /log/file: " + file.error().message()};
+  if (!file) {
+    const bool denied = file.error().code.value() == EACCES;
+    return Error{source_.file + ": /log/file: " + file.error().message() +
+                 (denied ? "; let this user write there, or choose another place" : "")};
+  }
   return std::optional<Fd>(std::move(file).value());
 }
 

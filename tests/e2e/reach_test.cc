@@ -112,6 +112,13 @@ TEST_CASE(
   const CommandResult reload = run_supervisor({"reload", "-c", supervisor.config_file()});
   CHECK(reload.status == 0);
   CHECK(contains(reload.errors, closed));
+  std::string other = config;
+  other.replace(other.find("supervisor.log"), 14, "other.log");
+  supervisor.rewrite_config(other);
+  let_all_read(supervisor);
+  const CommandResult refused = run_supervisor({"reload", "-c", supervisor.config_file()});
+  CHECK(refused.status == 1);
+  CHECK(contains(refused.errors, ": Permission denied; let this user write there, or choose another place"));
 }
 
 TEST_CASE("FAULTS 185: a log file that cannot be opened again is told by check, the start and each reload") {
