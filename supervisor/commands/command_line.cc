@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/schema_words.h"
 #include "proto/digits.h"
 #include "proto/usage_mistake.h"
 #include "supervisor/commands/command_output.h"
@@ -143,6 +144,9 @@ class Parser {
       return print_error(
                  "run: name the program after --: supervisor run --listen :8080 -- node server.js "
                  "(supervisor run --help tells more)"),
+             kUsageOrConfig;
+    if (const auto wrong = not_utf8(line_.run))
+      return print_error("run: " + in_quotes(*wrong) + " is not UTF-8, as all texts of a configuration are"),
              kUsageOrConfig;
     const bool needs_file = line_.command == Command::kRun || line_.command == Command::kCheck;
     if (needs_file && line_.config_file.empty())

@@ -48,6 +48,15 @@ void set(Json& file, std::string_view key, Json value) {
   }
 }
 
+bool is_utf8(const std::string& text) {
+  try {
+    (void)Json(text).dump();
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
+}
+
 Json environment_of(const std::vector<std::string>& variables) {
   Json environment = Json::object();
   for (const std::string& variable : variables) {
@@ -61,20 +70,20 @@ Json environment_of(const std::vector<std::string>& variables) {
 
 const std::vector<RunKey>& run_keys() {
   static const std::vector<RunKey> keys{
-      {"name", "NAME", "name of the pool, in the log"},
+      {"name", "NAME", "name of the pool, in the log", true},
       {"protocol", "PROTOCOL", "how the program gets connections; found by itself when left out"},
       {"workers", "N", "number of workers, or '{\"min\": 2, \"max\": 16}'"},
       {"connections_per_worker", "N", "connections that a worker has at a time"},
       {"drain", "idle|now", "when a worker gets the signal to finish"},
       {"drain_signal", "NAME", "the signal that makes the program finish: TERM, QUIT, INT, ..."},
-      {"directory", "PATH", "where the program runs"},
+      {"directory", "PATH", "where the program runs", true},
       {"user", "NAME", "the user that the program runs as"},
       {"group", "NAME", "the group that the program runs as"},
       {"stop_timeout", "TIME", "how long connections may last at the stop, such as 30s"},
-      {"control", "PATH", "the control socket, for status and the other commands"},
+      {"control", "PATH", "the control socket, for status and the other commands", true},
       {"log.level", "LEVEL", "debug, info, warning or error"},
       {"log.format", "FORMAT", "text or json"},
-      {"log.file", "PATH", "where the log is written; standard error when left out"},
+      {"log.file", "PATH", "where the log is written; standard error when left out", true},
   };
   return keys;
 }
@@ -86,6 +95,16 @@ std::string option_for(std::string_view key) {
   return option;
 }
 
+std::optional<std::string> not_utf8(const RunLine& line) {
+  std::vector<std::string> texts = line.listen;
+  texts.insert(texts.end(), line.environment.begin(), line.environment.end());
+  texts.insert(texts.end(), line.command.begin(), line.command.end());
+  for (const auto& [name, value] : line.keys) texts.push_back(value);
+  const auto wrong =
+      std::find_if(texts.begin(), texts.end(), [](const std::string& text) { return !is_utf8(text); });
+  return wrong == texts.end() ? std::nullopt : std::optional(*wrong);
+}
+
 std::string configuration_of(const RunLine& line, const std::string& control, const CommandSearch& search) {
   Json file = Json::object();
   file["listen"] = line.listen.size() == 1 ? Json(line.listen.front()) : Json(line.listen);
@@ -93,7 +112,8 @@ std::string configuration_of(const RunLine& line, const std::string& control, co
   file["protocol"] = protocol_of(line, search);
   for (const RunKey& key : run_keys()) {
     const auto given = line.keys.find(key.name);
-    if (given != line.keys.end() && !given->second.empty()) set(file, key.name, value_of(given->second));
+    if (given == line.keys.end() || given->second.empty()) continue;
+    set(file, key.name, key.is_text ? Json(given->second) : value_of(given->second));
   }
   if (!line.environment.empty()) file["environment"] = environment_of(line.environment);
   if (!control.empty() && !file.contains("control")) file["control"] = control;

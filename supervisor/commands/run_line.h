@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,10 +29,14 @@ struct RunKey {
   const char* name;
   const char* value;  ///< what the help calls its value
   const char* help;
+  bool is_text = false;  ///< "7" and "true" are texts, too
 };
 [[nodiscard]] const std::vector<RunKey>& run_keys();
 /// "--connections-per-worker" for "connections_per_worker".
 [[nodiscard]] std::string option_for(std::string_view key);
+
+/// The first text that is not UTF-8, as a configuration has to be; nothing if all are.
+[[nodiscard]] std::optional<std::string> not_utf8(const RunLine& line);
 
 /// The configuration, as JSON. `control`: used when the line names no control socket; empty: none. Without a
 /// given protocol the program, which `search` finds, accepts for itself, unless it is the bundled worker.

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
 
 #include "tests/config/elf_text.h"
 #include "tests/support/test_directory.h"
@@ -29,9 +31,9 @@ TEST_CASE("an object on the command line is an object of the file; half of one i
   line.listen = {":1"};
   line.command = {"x"};
   line.keys["workers"] = R"({"min": 2, "max": 16})";
-  CHECK(nlohmann::json::parse(configuration_of(line, ""))["workers"]["max"] == 16);
+  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["workers"]["max"] == 16);
   line.keys["workers"] = R"({"min": 2)";
-  CHECK(nlohmann::json::parse(configuration_of(line, ""))["workers"] == R"({"min": 2)");
+  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["workers"] == R"({"min": 2)");
 }
 
 TEST_CASE("run chooses the protocol by the program, unless it is given") {
@@ -66,11 +68,36 @@ TEST_CASE("the control socket that is given goes before the usual one") {
   CHECK(nlohmann::json::parse(configuration_of(line, "/run/usual", {}))["control"] == "/run/mine");
 }
 
-TEST_CASE("bytes that are no UTF-8 become a configuration all the same") {
+TEST_CASE("FAULTS 281: each text of run that is not UTF-8 is found") {
   RunLine line;
-  line.listen = {"\xff"};
-  line.command = {"\xfe"};
-  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["listen"] == "\xef\xbf\xbd");
+  line.listen = {":1"};
+  line.command = {"server", "gr\xc3\xbc\xc3\x9f"};
+  line.environment = {"A=\xe2\x82\xac"};
+  line.keys = {{"name", "web"}};
+  CHECK_FALSE(not_utf8(line));
+  const auto found_in = [&](std::string& place) {
+    const std::string before = std::exchange(place, "\xfe");
+    const bool found = not_utf8(line) == "\xfe";
+    place = before;
+    return found;
+  };
+  CHECK(found_in(line.listen[0]));
+  CHECK(found_in(line.command[1]));
+  CHECK(found_in(line.environment[0]));
+  CHECK(found_in(line.keys["name"]));
+}
+
+TEST_CASE("names and paths of run are texts, also when they look like numbers") {
+  RunLine line;
+  line.listen = {":1"};
+  line.command = {"x"};
+  line.keys = {{"name", "7"}, {"directory", "8"}, {"log.file", "true"}, {"control", "9"}, {"user", "10"}};
+  const auto file = nlohmann::json::parse(configuration_of(line, "", {}));
+  CHECK(file["name"] == "7");
+  CHECK(file["directory"] == "8");
+  CHECK(file["log"]["file"] == "true");
+  CHECK(file["control"] == "9");
+  CHECK(file["user"] == 10);
 }
 
 TEST_CASE("a mistake is at the option that gave it") {

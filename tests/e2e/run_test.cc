@@ -70,7 +70,7 @@ TEST_CASE("run --print prints the file that the options stand for") {
   CHECK(run_supervisor({"check", "-c", directory.write("pool.json", printed.output)}).status == 0);
 }
 
-TEST_CASE("each mistake of run is told with its option, and nothing starts") {
+TEST_CASE("FAULTS 281: each mistake of run is told with its option, and nothing starts") {
   const auto mistake = [](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "run");
     const CommandResult result = run_supervisor(arguments);
