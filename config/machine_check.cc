@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <sstream>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "config/accept_check.h"
+#include "config/accept_library.h"
 #include "config/identity.h"
 #include "config/listen_address.h"
 #include "config/program.h"
@@ -46,12 +49,23 @@ std::string as_elements(const std::string& program) {
   return "; each argument is an element of its own: [" + joined(elements) + "]";
 }
 
+/// The LD_PRELOAD of the supervisor that workers with the accept library get behind it.
+std::size_t preloaded_bytes(const PoolConfig& pool) {
+  const std::string name(kPreloadVariable);
+  const char* inherited = std::getenv(name.c_str());
+  const bool used = pool.protocol.name == Protocol::kAccept && !pool.environment.contains(name);
+  return used && inherited != nullptr ? std::strlen(inherited) : 0;
+}
+
 void check_size(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
   std::size_t bytes = pool.executable.size() + pool.directory.size();
   for (const std::string& argument : pool.command) bytes += argument.size() + 1;
   for (const auto& [name, value] : pool.environment) bytes += name.size() + value.size() + 2;
+  const std::size_t preloaded = preloaded_bytes(pool);
+  bytes += preloaded;
   if (bytes <= kMaxStartBytes) return;
-  problems.add(pointer, "command and environment have " + std::to_string(bytes) +
+  const std::string with = preloaded == 0 ? "" : ", with the LD_PRELOAD of the supervisor's own environment,";
+  problems.add(pointer, "command and environment" + with + " have " + std::to_string(bytes) +
                             " bytes together; at most " + std::to_string(kMaxStartBytes) + " are allowed");
 }
 

@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <string>
+
 #include "tests/config/parse.h"
 #include "tests/config/temp_directory.h"
 
@@ -165,6 +168,21 @@ TEST_CASE("command and environment fit the message that starts a worker") {
   CHECK(mistakes(pool_with(R"("environment": {"A": ")" + value + "\"}")).empty());
   CHECK(mistake(pool_with(R"("environment": {"A": ")" + value + "\", \"B\": \"" + value + "\"}")) ==
         "pool.json: command and environment have 122024 bytes together; at most 61440 are allowed");
+}
+
+TEST_CASE("FAULTS 282: a long LD_PRELOAD of the supervisor counts where workers get it") {
+  const std::string accepting = R"("protocol": "accept")";
+  REQUIRE(::setenv("LD_PRELOAD", std::string(61'440, ':').c_str(), 1) == 0);
+  const auto refused = mistakes(pool_with(accepting));
+  const auto not_used = mistakes(pool_with(accepting + R"(, "environment": {"LD_PRELOAD": ""})"));
+  const auto native = mistakes(pool_with(R"("protocol": "native")"));
+  REQUIRE(::unsetenv("LD_PRELOAD") == 0);
+  REQUIRE(refused.size() == 1);
+  CHECK(
+      refused[0].starts_with("pool.json: command and environment, with the LD_PRELOAD of the supervisor's "
+                             "own environment, have 614"));
+  CHECK(not_used.empty());
+  CHECK(native.empty());
 }
 
 TEST_SUITE_END();
