@@ -105,7 +105,40 @@ void kill_children_at_random(const std::vector<std::string>& command) {
   CHECK(program.quiet());
 }
 
+/// Connections of two listeners to a program that asks both without a wait. Returns how many it refused.
+std::size_t serve_two_listeners(const std::string& processes, std::size_t connections) {
+  Hosted program({.command = {c_program("two"), processes},
+                  .listen = {"127.0.0.1:0", "127.0.0.1:0"},
+                  .environment = {"SUPERVISOR_LISTEN_FDS=1"}});
+  program.expect(RecordKind::kReady, 8);
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < connections; ++i) {
+    const std::size_t index = i / 2 % 2;
+    const std::uint64_t ticket = program.dispatch(index);
+    const Arrival first = program.next();
+    REQUIRE(!first.end);
+    if (first.record.kind == RecordKind::kRefused) {
+      ++refused;
+      continue;
+    }
+    REQUIRE(first.record.kind == RecordKind::kBusy);
+    CHECK(program.client(ticket).receive(1) == std::to_string(index));
+    program.expect(RecordKind::kIdle, ticket);
+  }
+  CHECK(program.quiet());
+  return refused;
+}
+
 }  // namespace
+
+TEST_CASE("FAULTS 283: a connection that comes while the other listener is asked waits for its own") {
+  CHECK(serve_two_listeners("1", 400) == 0);
+}
+
+TEST_CASE(
+    "FAULTS 283: the same in several processes: it may be refused, but never comes by the wrong listener") {
+  (void)serve_two_listeners("3", 400);
+}
 
 TEST_CASE(
     "FAULTS 267: threads, copies, forks and kills at random: each connection is begun once and idle once") {

@@ -34,14 +34,16 @@ bool non_blocking(int fd) { return (raw::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0; 
 
 /// The connection's descriptor for the program, or -1. `enough`: the program has got one by this call
 /// already.
-int take_connection(int fd, std::uint64_t ticket, const Listener& listener, bool enough) {
+int take_connection(int fd, const WireRecord& record, const Listener& listener, bool enough) {
   if (context.tree->left) {  // it is another worker's already
     if (fd >= 0) (void)raw::close(fd);
     return -1;
   }
-  if (fd >= 0 && !enough) return begin_connection(fd, ticket, listener) ? fd : -1;
+  // Of another listener it can be only when another process or thread has taken the one that look() saw.
+  const bool wanted = !enough && takes(listener, record.value);
+  if (fd >= 0 && wanted) return begin_connection(fd, record.ticket, listener) ? fd : -1;
   if (fd >= 0) (void)raw::close(fd);  // without it no descriptor was left
-  (void)tell(Record::kRefused, ticket);
+  (void)tell(Record::kRefused, record.ticket);
   return -1;
 }
 
@@ -51,7 +53,7 @@ int take_records(Datagram& datagram, const Listener& listener) {
   for (std::size_t i = 0; i < datagram.records(); ++i) {
     const WireRecord& record = datagram.record(i);
     if (record.kind == static_cast<std::uint16_t>(Record::kConnection)) {
-      const int fd = take_connection(datagram.next_descriptor(), record.ticket, listener, taken >= 0);
+      const int fd = take_connection(datagram.next_descriptor(), record, listener, taken >= 0);
       if (fd >= 0) taken = fd;
     } else if (record.kind == static_cast<std::uint16_t>(Record::kPing)) {
       (void)tell(Record::kPong);
@@ -64,18 +66,24 @@ int take_records(Datagram& datagram, const Listener& listener) {
   return taken >= 0 ? taken : kOtherRecords;
 }
 
-/// Whether the next record is a connection of another listener of this process.
-bool others_turn(int fd, const Listener& listener) {
+/// What reading the channel for this listener would bring: kForOtherListener when a connection of another one
+/// of this process comes next, -errno when nothing can be read, else 0.
+int look(int fd, const Listener& listener) {
   WireRecord next;
   const long size =
       raw::call(SYS_recvfrom, fd, &next, sizeof(next), MSG_PEEK | MSG_DONTWAIT, nullptr, nullptr);
-  return size == sizeof(next) && next.kind == static_cast<std::uint16_t>(Record::kConnection) &&
-         !takes(listener, next.value);
+  if (size < 0) return size == -ECONNRESET ? kOtherRecords : static_cast<int>(size);
+  const bool connection =
+      size == sizeof(next) && next.kind == static_cast<std::uint16_t>(Record::kConnection);
+  return connection && !takes(listener, next.value) ? kForOtherListener : 0;
 }
 
 int receive(int fd, const Listener& listener, int flags, bool may_wait) {
   Datagram datagram;
-  if (!may_wait && several_listeners() && others_turn(fd, listener)) return kForOtherListener;
+  if (!may_wait && several_listeners()) {
+    // Also when there is nothing yet: what came after the look could be of another listener.
+    if (const int other = look(fd, listener); other < 0) return other;
+  }
   const int receive_flags =
       ((flags & SOCK_CLOEXEC) != 0 ? MSG_CMSG_CLOEXEC : 0) | (may_wait ? 0 : MSG_DONTWAIT);
   const long size = datagram.receive(fd, receive_flags, may_wait);
