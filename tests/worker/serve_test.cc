@@ -109,7 +109,7 @@ TEST_CASE("FAULTS 25: a worker that is out of descriptors refuses, says why, and
 TEST_CASE("a worker that is started without a supervisor says what is missing") {
   Process worker({supervisor_worker(), "echo"}, {});
   CHECK(worker.await_exit() == 2);
-  CHECK(read_to_end(worker.errors()).find("SUPERVISOR_CHANNEL is not set") != std::string::npos);
+  CHECK(read_to_end(worker.errors()).find("say --listen HOST:PORT") != std::string::npos);
 }
 
 TEST_CASE("the channel may have any descriptor number") {

@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <string>
 
+#include "proto/record.h"
 #include "proto/usage_mistake.h"
 #include "worker/program/echo.h"
 #include "worker/program/http.h"
@@ -115,6 +117,12 @@ int run(int argc, char** argv) {
   (void)std::signal(SIGPIPE, SIG_IGN);
   if (!invocation.listen.address.empty()) {
     return prefork::worker::listen_and_serve(invocation.listen, invocation.service);
+  }
+  if (std::getenv(prefork::kChannelVariable) == nullptr) {
+    std::cerr << "supervisor-worker: no supervisor has started this program, and it has no address: say "
+                 "--listen HOST:PORT, or "
+                 "name it as the command of a pool\n";
+    return 2;
   }
   return prefork::worker::serve(
       [&](Connection& connection) {
