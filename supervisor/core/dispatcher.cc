@@ -18,11 +18,9 @@ Duration park_timeout(const PoolSettings& settings) {
   return settings.keep_alive.value_or(PoolSettings::KeepAlive()).idle_timeout;
 }
 
-/// Its socket may have to be prepared before it is sent, so connections that are dispatched later may be sent
-/// before it.
-bool may_be_late(const action::Dispatch& dispatch) {
-  return dispatch.came_back || dispatch.answered || dispatch.look_first;
-}
+/// A worker has had its socket, which may have to be prepared before it is sent: connections that are
+/// dispatched later may be sent before it.
+bool may_be_late(const action::Dispatch& dispatch) { return dispatch.came_back || dispatch.answered; }
 
 }  // namespace
 

@@ -198,7 +198,7 @@ void World::carry_out(const action::Dispatch& action) {
     return;
   }
   p.hand[action.ticket] = false;
-  const bool may_be_late = action.came_back || action.answered || action.look_first;
+  const bool may_be_late = action.came_back || action.answered;
   connection(action.ticket).may_be_late = may_be_late;
   (may_be_late && draws_.one_in(2) ? p.late : p.sent).push_back(action.ticket);
   connection(action.ticket).at_work = false;
