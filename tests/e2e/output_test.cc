@@ -42,7 +42,7 @@ class SmallCgroup {
     }
     std::error_code error;
     usable_ = !path_.empty() && std::filesystem::create_directory(path_, error) &&
-              write_to(path_ + "/memory.limit_in_bytes", "128M");
+              write_to(path_ + "/memory.limit_in_bytes", "512M");  // a sanitized supervisor has 100 MB itself
   }
   SmallCgroup(const SmallCgroup&) = delete;
   SmallCgroup& operator=(const SmallCgroup&) = delete;
@@ -151,7 +151,7 @@ TEST_CASE("FAULTS 63: a worker that the kernel kills for want of memory is told 
       PoolText{
           .command =
               {"sh", "-c",
-               "if mkdir TEST_DIRECTORY/once 2>/dev/null; then exec python3 -c 'x = bytearray(200 << 20)'; "
+               "if mkdir TEST_DIRECTORY/once 2>/dev/null; then exec python3 -c 'x = bytearray(800 << 20)'; "
                "fi; exec supervisor-worker echo"}}
           .text(),
       {.in_child = [&cgroup] { cgroup.enter(); }});
