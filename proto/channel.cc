@@ -186,7 +186,7 @@ ReceiveStatus Channel::receive_with(int flags, Datagram& datagram) {
     const ssize_t size = ::recvmsg(end_.get(), &header, flags | MSG_CMSG_CLOEXEC);
     if (size < 0) {
       // The kernel reports ECONNRESET once, before the dead peer's last records: it is not the end.
-      if (errno == ECONNRESET) left_unread_ = true;
+      left_unread_ = left_unread_ || errno == ECONNRESET;
       if (errno == EINTR || errno == ECONNRESET) continue;
       return receive_status(errno);
     }

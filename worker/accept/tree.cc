@@ -15,8 +15,8 @@ Tree* Tree::create() {
   const long at =
       raw::call(SYS_mmap, nullptr, sizeof(Tree), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
   if (at < 0 && at > -4096) return nullptr;
-  Tree* tree = reinterpret_cast<Tree*>(
-      at);  // NOLINT(performance-no-int-to-ptr): of zeros, the beginning of each member
+  // Of zeros, the beginning of each member.
+  Tree* tree = reinterpret_cast<Tree*>(at);  // NOLINT(performance-no-int-to-ptr): a system call returns it
   tree->processes_[0].pid = raw::process_id();
   tree->processes_[0].parent = kNoRow;
   tree->living_ = 1;

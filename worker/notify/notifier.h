@@ -56,6 +56,7 @@ class Notifier {
   void serve_waiting();
   [[nodiscard]] Connection take(Listener& listener);
   /// A connection that has come for that listener; others are kept.
+  void obey(RecordKind kind);  ///< Ping or Drain
   [[nodiscard]] Connection sort_in(Datagram& datagram, Listener* listener);
   /// Reads what the supervisor says to a program that accepts nothing now.
   void hear();

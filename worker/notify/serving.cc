@@ -128,15 +128,21 @@ Connection Notifier::take(Listener& listener) {
   return found;
 }
 
+void Notifier::obey(RecordKind kind) {
+  if (kind == RecordKind::kPing) tell(RecordKind::kPong);
+  // A program that has left ends by itself; a signal would make that a crash.
+  if (kind == RecordKind::kDrain && !left_) drain_.begin(connections());
+}
+
 Connection Notifier::sort_in(Datagram& datagram, Listener* listener) {
   Connection wanted;
   DatagramReader reader(datagram.bytes());
   while (const auto message = reader.next()) {
     const Record& record = message->record;
-    if (record.kind == RecordKind::kPing) tell(RecordKind::kPong);
-    // A program that has left ends by itself; a signal would make that a crash.
-    if (record.kind == RecordKind::kDrain && !left_) drain_.begin(connections());
-    if (record.kind != RecordKind::kConnection) continue;
+    if (record.kind != RecordKind::kConnection) {
+      obey(record.kind);
+      continue;
+    }
     Connection next{datagram.take_descriptor(), record.ticket, false};
     if (left_) continue;  // the supervisor has given it to another worker already
     Listener* own = listeners_.with_index(record.value);
