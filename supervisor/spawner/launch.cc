@@ -283,10 +283,11 @@ std::string describe_failure(const LaunchReply& reply, const Launch& launch) {
   // The kernel checks RLIMIT_NPROC at exec, and reports it as EAGAIN.
   if (reply.step == LaunchStep::kExec && reply.error == EAGAIN)
     text += " (the user has as many processes as its limit nproc allows)";
-  if (reply.step == LaunchStep::kRequest && reply.error == EPROTO)
+  if (reply.step == LaunchStep::kRequest && reply.error == EPROTO) {
     text +=
         " (the spawner is of an earlier version and does not know what this pool wants: restart the "
         "supervisor)";
+  }
   return text;
 }
 
