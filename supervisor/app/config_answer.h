@@ -20,8 +20,8 @@ namespace prefork {
 struct ConfigRequest {
   pid_t supervisor = 0;  ///< whose child answers; 0: an earlier version has not noted it
   std::string file;
-  bool given =
-      false;  ///< there is no file: the text in force is looked at again, on the machine as it is now
+  /// There is no file: the text in force is looked at again, on the machine as it is now.
+  bool given = false;
   CommandSearch search;
   bool as_root = false;       ///< for warnings: workers can run as any user
   bool higher_limits = true;  ///< workers can have limits above the hard ones of this process

@@ -19,12 +19,7 @@ using namespace prefork::test;
 namespace {
 
 PoolText server(const std::string& how = "", unsigned workers = 2, const std::string& more = "") {
-  PoolText pool;
-  pool.command = {"ordinary-server"};
-  if (!how.empty()) pool.command.push_back(how);
-  pool.workers = workers;
-  pool.more = R"("protocol": "accept")" + (more.empty() ? "" : ", " + more);
-  return pool;
+  return server_pool("ordinary-server", "accept", how, workers, more);
 }
 
 const std::string kSoon = R"("health": {"start_timeout": "300ms"})";

@@ -24,12 +24,7 @@ using namespace prefork::test;
 namespace {
 
 PoolText server(const std::string& how = "", unsigned workers = 2, const std::string& more = "") {
-  PoolText pool;
-  pool.command = {"static-server"};
-  if (!how.empty()) pool.command.push_back(how);
-  pool.workers = workers;
-  pool.more = R"("protocol": "accept-notify")" + (more.empty() ? "" : ", " + more);
-  return pool;
+  return server_pool("static-server", "accept-notify", how, workers, more);
 }
 
 pid_t server_of(const std::string& answer) {

@@ -27,6 +27,16 @@ std::string pools_text(const std::vector<std::pair<std::string, PoolText>>& pool
   return "{\"pools\": {" + text + "}, " + kWithControl + (more.empty() ? "" : ", " + more) + "}\n";
 }
 
+PoolText server_pool(const std::string& program, const std::string& protocol, const std::string& how,
+                     unsigned workers, const std::string& more) {
+  PoolText pool;
+  pool.command = {program};
+  if (!how.empty()) pool.command.push_back(how);
+  pool.workers = workers;
+  pool.more = R"("protocol": ")" + protocol + '"' + (more.empty() ? "" : ", " + more);
+  return pool;
+}
+
 std::vector<std::string> scripted(std::vector<std::string> steps) {
   steps.insert(steps.begin(), "scripted-worker");
   return steps;

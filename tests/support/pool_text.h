@@ -30,6 +30,11 @@ struct PoolText {
 /// SupervisorUnderTest::control().
 inline constexpr const char* kWithControl = R"("control": "TEST_DIRECTORY/control.sock")";
 
+/// A pool of a server that listens for itself: `program`, with `how` as its argument unless that is empty.
+/// `protocol`: accept or accept-notify.
+[[nodiscard]] PoolText server_pool(const std::string& program, const std::string& protocol,
+                                   const std::string& how, unsigned workers, const std::string& more);
+
 /// A scripted worker's command.
 [[nodiscard]] std::vector<std::string> scripted(std::vector<std::string> steps);
 
