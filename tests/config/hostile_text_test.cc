@@ -2,6 +2,12 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <cstddef>
+#include <new>
+#include <string>
+#include <string_view>
+#include <variant>
+
 #include "tests/config/parse.h"
 #include "tests/support/in_a_child.h"
 #include "tests/support/sanitized.h"
@@ -133,12 +139,23 @@ TEST_CASE("FAULTS 39: the numbers of values and elements and the length of keys 
   CHECK(mistake(pool_with("\"name\": \"" + digits + "\"")).starts_with("pool.json: /name: \"111"));
 }
 
+/// From now on the allocator has one piece of 64 KiB and smaller ones, whatever was freed before. False on
+/// an error.
+bool leave_little_memory() {
+  constexpr std::size_t kPiece = 64UL * 1024;
+  void* const little = ::operator new(kPiece);
+  const rlimit none{};
+  if (::setrlimit(RLIMIT_AS, &none) != 0) return false;
+  while (::operator new(kPiece, std::nothrow) != nullptr) continue;
+  ::operator delete(little);
+  return true;
+}
+
 TEST_CASE("FAULTS 73: a file for which there is not enough memory is refused") {
   if (test::kSanitized) return;  // its allocator ends the program instead
   const std::string text = pool_with(R"("crash_reply": ")" + repeated("x", 1'000'000) + "\"");
   CHECK(test::in_a_child([&text] {
-    const rlimit none{};
-    if (::setrlimit(RLIMIT_AS, &none) != 0) return false;
+    if (!leave_little_memory()) return false;
     const auto loaded = parse_config(text, "pool.json", {});
     const auto* problems = std::get_if<ConfigProblems>(&loaded);
     return problems != nullptr &&
