@@ -44,6 +44,10 @@ HttpCommand::HttpCommand(CLI::App& app)
   command_->add_option("--grace", grace_, "Seconds that what is under way at the end may take [--timeout]");
   command_->add_option("--sources", options_.sources, "Connect from so many addresses, from 127.0.0.2 on")
       ->capture_default_str();
+  command_
+      ->add_option("--ideal-servers", options_.ideal_servers,
+                   "With --phase: report as ideal_short what so many servers behind one queue would do")
+      ->capture_default_str();
   command_->add_option("--seed", options_.seed, "Same seed, same arrivals")->capture_default_str();
   command_->add_option("--phase", phases_, "So many requests a second for so long; may be repeated")
       ->type_name("RATE:SECONDS");

@@ -104,16 +104,35 @@ HttpReport HttpLoad::run_open(const std::vector<Phase>& phases) {
         continue;
       }
       const std::size_t client = choose_client();
-      give(client, {.kind = choose_kind(), .phase = phase, .due = next});
+      const Ask ask{.kind = choose_kind(), .phase = phase, .due = next};
+      asked_.push_back(ask);
+      arrivals_.push_back({.due = next, .service = service_of(ask.kind), .client = client});
+      give(client, ask);
       next += in_ticks(Seconds(gap(random_)));
     }
   }
   finish_all();
+  if (options_.ideal_servers > 0) add_ideal();
   return end_report();
+}
+
+void HttpLoad::add_ideal() {
+  const std::vector<Clock::duration> latencies = ideal_latencies(arrivals_, options_.ideal_servers);
+  for (std::size_t i = 0; i < latencies.size(); ++i) {
+    if (asked_[i].kind != kShort) continue;
+    report_.phases[asked_[i].phase].ideal_short_ones.add(
+        {.kind = kShort, .outcome = Outcome::kAnswered, .latency = latencies[i]});
+  }
+}
+
+Clock::duration HttpLoad::service_of(Kind kind) const {
+  return std::chrono::milliseconds(kind == kLong ? options_.long_ms : options_.short_ms);
 }
 
 void HttpLoad::begin_report(const std::vector<Seconds>& durations) {
   report_ = {};
+  asked_.clear();
+  arrivals_.clear();
   done_.clear();
   for (std::size_t i = 0; options_.clients == 0 && i < clients_.size(); ++i) done_.push_back(i);
   for (const Seconds duration : durations) report_.phases.push_back({.duration = duration});

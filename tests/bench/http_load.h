@@ -16,6 +16,7 @@
 #include "proto/fd.h"
 #include "proto/result.h"
 #include "tests/bench/http_client.h"
+#include "tests/bench/ideal_queue.h"
 #include "tests/bench/load.h"
 #include "tests/bench/tally.h"
 
@@ -34,6 +35,7 @@ struct HttpOptions {
   Seconds grace{30};
   unsigned sources = 0;  ///< so many addresses from 127.0.0.2 on; 0: the one that the kernel chooses
   unsigned seed = 1;
+  std::size_t ideal_servers = 0;  ///< open only: tells what so many servers behind one queue would do; 0: not
 };
 
 /// So many requests a second for so long.
@@ -48,7 +50,8 @@ struct PhaseReport {
   Tally all = {};
   Tally short_ones = {};
   Tally long_ones = {};
-  Tally prompt = {};  ///< those of the short ones whose client was free when they were due
+  Tally prompt = {};            ///< those of the short ones whose client was free when they were due
+  Tally ideal_short_ones = {};  ///< the short ones, with HttpOptions::ideal_servers
 };
 
 struct HttpReport {
@@ -95,8 +98,10 @@ class HttpLoad {
   HttpLoad(Fd epoll, const HttpOptions& options);
   void add_client();
   std::size_t choose_client();
+  [[nodiscard]] Clock::duration service_of(Kind kind) const;
   Kind choose_kind() { return is_long_(random_) ? kLong : kShort; }
 
+  void add_ideal();
   void begin_report(const std::vector<Seconds>& durations);
   HttpReport end_report();
   void give(std::size_t client, Ask ask);
@@ -121,6 +126,8 @@ class HttpLoad {
   std::mt19937_64 random_;
   std::bernoulli_distribution is_long_;
   HttpReport report_;
+  std::vector<Ask> asked_;         ///< all of an open load, in their order
+  std::vector<Arrival> arrivals_;  ///< the same, for the ideal queue
   std::size_t connections_before_ = 0;
 };
 

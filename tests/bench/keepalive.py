@@ -104,6 +104,11 @@ def short_p99(report):
     return report["phases"][0]["short"]["waited_p99_ms"]
 
 
+def ideal_p99(report):
+    """Of the same arrivals at as many servers behind one queue: what no dispatcher can beat (--ideal-servers)."""
+    return report["phases"][0]["ideal_short"]["p99_ms"]
+
+
 def prompt_p99(report):
     return report["phases"][0]["prompt"]["waited_p99_ms"]
 

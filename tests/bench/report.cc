@@ -53,6 +53,7 @@ Json to_json(const HttpReport& report) {
         {"short", to_json(phase.short_ones)},
         {"long", to_json(phase.long_ones)},
         {"prompt", to_json(phase.prompt)},
+        {"ideal_short", to_json(phase.ideal_short_ones)},
     });
   }
   return Json{

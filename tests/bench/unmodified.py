@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from contextlib import ExitStack
 
-from keepalive import RATE, RIVALS, WORKERS, Pool, measured, note_errors, ratio_line, short_p99
+from keepalive import RATE, RIVALS, WORKERS, Pool, ideal_p99, measured, note_errors, ratio_line, short_p99
 from servers import Server
 from table import Rounds, per_second
 
@@ -136,7 +136,7 @@ def unmodified(programs, table, count, seconds):
         f"100 ms, each on a new connection; p99 of the short ones against the program's own {WORKERS} workers"
     )
     table.line("", "supervisor", "own workers")
-    load = ["--clients", "64", "--phase", f"{RATE}:{seconds}", "--grace", "1", "--fresh"]
+    load = ["--clients", "0", "--phase", f"{RATE}:{seconds}", "--grace", "1", "--fresh", "--ideal-servers", str(WORKERS)]
     installed = pairs()
     rounds = {}
     for name, (alone, rival, _) in installed.items():
@@ -150,6 +150,8 @@ def unmodified(programs, table, count, seconds):
     for name, (_, _, limit) in installed.items():
         ratio_line(table, rounds[name], name, "accept", "rival", short_p99, " ms", f"{name}'s tail", round(limit, 3))
         note_errors(table, rounds[name], ("accept",))
+        ideal = rounds[name].median("rival", ideal_p99)
+        table.line("  one ideal queue, same arrivals", f"{ideal:.1f} ms", "", f"{ideal / rounds[name].median('rival', short_p99):.2f}")
     if "Node" in installed:
         what = "Node, against native workers"
         ratio_line(table, rounds["Node"], what, "accept", "native", short_p99, " ms", what, 1.2)
