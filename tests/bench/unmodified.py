@@ -93,8 +93,9 @@ def node():
     return shutil.which("node") or shutil.which("nodejs")
 
 
-def has_uvicorn():
-    found = subprocess.run(["/usr/bin/python3", "-c", "import uvicorn"], stderr=subprocess.DEVNULL, check=False)
+def has_python(module):
+    """Whether Debian's Python has the module."""
+    found = subprocess.run(["/usr/bin/python3", "-c", f"import {module}"], stderr=subprocess.DEVNULL, check=False)
     return found.returncode == 0
 
 
@@ -115,7 +116,7 @@ def pairs():
             [node(), str(RIVALS / "node_cluster.js"), str(WORKERS)],
             1 / 3,
         )
-    if has_uvicorn():
+    if has_python("uvicorn"):
         found["uvicorn"] = (
             lambda port: [*UVICORN, "--port", str(port)],
             [*UVICORN, "--port", str(free_port()), "--workers", str(WORKERS)],
