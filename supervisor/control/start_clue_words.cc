@@ -52,6 +52,11 @@ std::string describe_clue(const DeathRecord& record, const ListenWords& words) {
     case StartClue::kListensElsewhere:
       return never_listened(words) + "; it listens at " +
              (words.program.empty() ? "another address" : words.program);
+    case StartClue::kAskedForIoUring:
+      return never_listened(words) +
+             "; it asked for io_uring, which is refused because connections cannot be given to it that way: "
+             "let it use "
+             "epoll";
     case StartClue::kWentToBackground:
       return "; it went to the background: its process ended, and a child of it goes on with the channel; "
              "run it "

@@ -59,6 +59,7 @@ enum class StartClue {
   kNone,
   kNeverListened,     ///< protocol accept: at no address of the pool, and at no other
   kListensElsewhere,  ///< protocol accept: only at other addresses
+  kAskedForIoUring,   ///< protocol accept: at none; it asked for io_uring, with which it may want to accept
   kWentToBackground,  ///< protocol accept: its process ended, a child of it goes on
   kNotReached,        ///< protocol accept: an address was in use, as if no library were in the program
   kAddressInUse,      ///< another protocol: an address was in use

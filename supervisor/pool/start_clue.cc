@@ -35,6 +35,7 @@ StartClue clue_of_server(const WorkerRow& row, const Exit& exit, const WorkerPro
     return StartClue::kWentToBackground;
   if (row.was_ready || !had_its_time(row, exit)) return StartClue::kNone;
   if (!process.listen_notes().heard().empty()) return StartClue::kListensElsewhere;
+  if (process.listen_notes().asked_for_io_uring()) return StartClue::kAskedForIoUring;
   return output_tells_of_address_in_use(process) ? StartClue::kNotReached : StartClue::kNeverListened;
 }
 

@@ -375,6 +375,9 @@ TEST_CASE("a connection may get the number 1") {
 TEST_CASE("FAULTS 251: io_uring is not there for a program that would accept with it") {
   Hosted program;
   CHECK(program.call("io-uring") == "-1 ENOSYS");
+  const Arrival note = program.next();
+  CHECK(note.record.kind == RecordKind::kNote);
+  CHECK(note.text.starts_with("asked for io_uring, which is refused"));
   CHECK(program.ready() >= 0);
 }
 

@@ -142,6 +142,12 @@ TEST_CASE("FAULTS 278: a program that never listens is told apart from one that 
                           "); a program that speaks the worker protocol needs \"protocol\": \"native\"");
 }
 
+TEST_CASE("FAULTS 251: a program that wants to accept with io_uring is told that this is not supported") {
+  SupervisorUnderTest supervisor(server("io_uring", 1, kSoon));
+  supervisor.wait_for_log("it never listened at an address of the pool (" + supervisor.address() +
+                          "); it asked for io_uring, which is refused");
+}
+
 TEST_CASE("FAULTS 279: a server that goes to the background is told to stay in the foreground") {
   SupervisorUnderTest supervisor(server("background", 1));
   supervisor.wait_for_log("it went to the background: its process ended");

@@ -49,6 +49,7 @@ TEST_CASE("FAULTS 291: a server that ends before it listens is told apart from o
 TEST_CASE("an ordinary server without the protocol accept is told which protocol it needs") {
   CHECK(words_of(StartClue::kAddressInUse).ends_with("an ordinary server needs \"protocol\": \"accept\""));
   CHECK(words_of(StartClue::kNone).ends_with("an ordinary server needs \"protocol\": \"accept\""));
+  CHECK(words_of(StartClue::kAskedForIoUring).ends_with("let it use epoll"));
   CHECK(words_of(StartClue::kWentToBackground).find("run it in the foreground") != std::string::npos);
   CHECK(words_of(StartClue::kNotReached).find("the accept library does not reach it, as") !=
         std::string::npos);

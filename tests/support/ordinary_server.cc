@@ -1,10 +1,11 @@
 // A server that knows nothing of the supervisor: it listens where HOST and PORT tell, and answers each
 // client's first bytes with its pid and those bytes. A word tells how it differs from that: elsewhere,
-// background, children, forgets, never.
+// background, children, forgets, io_uring, never.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -57,6 +58,10 @@ int main(int argc, char** argv) {
   const std::string_view how = argc > 1 ? argv[1] : "";
   const char* host = std::getenv("HOST");
   const char* port = std::getenv("PORT");
+  if (how == "io_uring") {
+    std::array<char, 120> parameters{};
+    if (::syscall(SYS_io_uring_setup, 4, parameters.data()) < 0) ::pause();
+  }
   if (how == "never") ::pause();
   if (how == "background" && ::fork() != 0) return 0;
   if (how == "children" || how == "forgets") make_child(how == "children");

@@ -5,6 +5,7 @@
 
 #include <cstdarg>
 
+#include "worker/accept/channel.h"
 #include "worker/accept/context.h"
 #include "worker/accept/interposed.h"
 #include "worker/accept/next_function.h"
@@ -22,6 +23,14 @@ PREFORK_NEXT(syscall, long(long, ...));
 template <typename T>
 T pointer(long word) {
   return reinterpret_cast<T>(word);  // NOLINT(performance-no-int-to-ptr)
+}
+
+/// A ring would accept and close past the library.
+long refuse_io_uring() {
+  constexpr char kText[] = "asked for io_uring, which is refused; accepts another way, or not at all";
+  if (!context.tree->ready.load(std::memory_order_relaxed) && in_own_process())
+    tell_note(kText, sizeof(kText) - 1);
+  return fail(ENOSYS);
 }
 
 }  // namespace
@@ -56,7 +65,7 @@ long interposed_syscall(long number, ...) {
       return interposed_close_range(static_cast<unsigned>(a), static_cast<unsigned>(b), static_cast<int>(c));
     case SYS_epoll_ctl:
       return interposed_epoll_ctl(fd, static_cast<int>(b), static_cast<int>(c), pointer<epoll_event*>(d));
-    case SYS_io_uring_setup: return fail(ENOSYS);  // a ring would accept and close past the library
+    case SYS_io_uring_setup: return refuse_io_uring();
     default: return next_syscall(number, a, b, c, d, e, f);
   }
 }
