@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "export.h"
+
 namespace prefork {
 
 class Fd {
@@ -25,7 +27,7 @@ class Fd {
   /// Gives up ownership of the descriptor without closing it.
   [[nodiscard]] int release() { return std::exchange(descriptor_, -1); }
   /// Closes the descriptor, if there is one, and takes ownership of `descriptor`.
-  void reset(int descriptor = -1);
+  PREFORK_API void reset(int descriptor = -1);
 
  private:
   int descriptor_ = -1;

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,6 +42,19 @@ unsigned slots_of_environment(unsigned limit) {
   return std::clamp(static_cast<unsigned>(slots), 1U, std::max(limit, 1U));
 }
 
+/// Calls `start`; false after an exception.
+bool has_started(const std::function<void()>& start) {
+  try {
+    start();
+    return true;
+  } catch (const std::exception& error) {
+    (void)std::fprintf(stderr, "worker %d: start: %s\n", static_cast<int>(::getpid()), error.what());
+  } catch (...) {
+    (void)std::fprintf(stderr, "worker %d: start: unknown exception\n", static_cast<int>(::getpid()));
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<Channel> channel_of_environment() {
@@ -49,7 +64,7 @@ std::optional<Channel> channel_of_environment() {
   return std::nullopt;
 }
 
-Attached attach(unsigned limit) {
+Attached attach(unsigned limit, const std::function<void()>& start) {
   std::optional<Channel> found = channel_of_environment();
   if (!found) return {.session = nullptr, .exit_code = 2};
   (void)std::signal(SIGPIPE, SIG_IGN);
@@ -60,6 +75,7 @@ Attached attach(unsigned limit) {
     if (!outcome.worker) return {.session = nullptr, .exit_code = outcome.exit_code};
     channel = std::move(*outcome.worker);
   }
+  if (start && !has_started(start)) return {.session = nullptr, .exit_code = 1};
   auto session = std::make_unique<Session>(std::move(channel));
   session->ready(slots_of_environment(limit));
   return {.session = std::move(session), .exit_code = 0};

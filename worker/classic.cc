@@ -6,11 +6,12 @@
 #include <cstdlib>
 #include <utility>
 
+#include "proto/export.h"
 #include "proto/wire.h"
 #include "worker/attach.h"
 #include "worker/template.h"
 
-void prefork_fork_workers() {
+PREFORK_API void prefork_fork_workers() {
   using namespace prefork;          // NOLINT(google-build-using-namespace)
   using namespace prefork::worker;  // NOLINT(google-build-using-namespace)
   if (!is_template()) return;

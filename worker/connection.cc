@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/record.h"
 #include "worker/session.h"
 
 namespace prefork::worker {
@@ -42,6 +43,8 @@ Connection& Connection::operator=(Connection&& other) noexcept {
   last_sign_ = other.last_sign_;
   return *this;
 }
+
+Connection::~Connection() { finish(); }
 
 void Connection::note(std::string_view text) {
   if (session_ != nullptr) session_->note(text);

@@ -9,21 +9,25 @@
 #include <cstdint>
 #include <string_view>
 
-#include "proto/fd.h"
-#include "proto/record.h"
+#include "../proto/export.h"
+#include "../proto/fd.h"
+
+namespace prefork {
+struct Record;
+}
 
 namespace prefork::worker {
 
 class Session;
 
-class Connection {
+class PREFORK_API Connection {
  public:
   Connection(Session& session, Fd socket, const Record& record);
   Connection(Connection&& other) noexcept;
   Connection& operator=(Connection&& other) noexcept;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
-  ~Connection() { finish(); }
+  ~Connection();
 
   /// The client's socket, blocking, as the supervisor accepted it. The Connection keeps ownership: only
   /// finish() closes it. A program that watches it with epoll must remove it (EPOLL_CTL_DEL) before: the

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "proto/result.h"
-#include "worker/export.h"
+#include "../proto/export.h"
+#include "../proto/result.h"
 
 namespace prefork::worker {
 

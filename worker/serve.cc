@@ -56,7 +56,7 @@ void run(const Handler& handler, Connection& connection) {
 }  // namespace
 
 int serve(const Handler& handler, const ServeOptions& options) {
-  const Attached attached = attach(1);
+  const Attached attached = attach(1, options.start);
   if (!attached.session) return attached.exit_code;
   Session& session = *attached.session;
   const StopOnTerm term(session);

@@ -11,7 +11,8 @@
 
 #include <functional>
 
-#include "worker/connection.h"
+#include "../proto/export.h"
+#include "connection.h"
 
 namespace prefork::worker {
 
@@ -23,6 +24,10 @@ struct ServeOptions {
   /// The worker leaves by itself after this many connections; 0: never. Another is started in its place then.
   /// With the pool's `recycle.connections` the successor is ready before.
   unsigned leave_after = 0;
+  /// Called in each worker before it is ready, under `start: fork` after the fork: for what a worker must not
+  /// share with others, such as connections to databases, random numbers and threads. After an exception,
+  /// which is logged to stderr, the worker exits with status 1.
+  std::function<void()> start = {};
 };
 
 /// Serves connections until the supervisor drains this worker or ends, or SIGTERM comes; always finishes the
@@ -30,7 +35,7 @@ struct ServeOptions {
 /// a new worker may not have (out of descriptors, a malformed record). Reasons go to stderr.
 ///
 /// Ignores SIGPIPE. Handles SIGTERM during the call, unless the program has a handler of its own. Under
-/// `start: fork` the call also runs the template: see attach(). One call at a time in a process.
-[[nodiscard]] int serve(const Handler& handler, const ServeOptions& options = {});
+/// `start: fork` the call also runs the template: see Slots::open(). One call at a time in a process.
+[[nodiscard]] PREFORK_API int serve(const Handler& handler, const ServeOptions& options = {});
 
 }  // namespace prefork::worker

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "proto/channel.h"
+#include "proto/record.h"
 #include "worker/connection.h"
 
 namespace prefork::worker {

@@ -4,9 +4,10 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
-#include <cstdlib>
+#include <stdexcept>
 #include <string>
 
+#include "tests/worker/channel_environment.h"
 #include "tests/worker/hosted_worker.h"
 
 namespace prefork::test {
@@ -14,26 +15,11 @@ namespace {
 
 using worker::Slots;
 
-/// The supervisor's variables for a worker, in the environment of this process.
-class Environment {
- public:
-  Environment(const std::string& channel, const char* slots) {
-    REQUIRE(::setenv(kChannelVariable, channel.c_str(), 1) == 0);
-    if (slots != nullptr) REQUIRE(::setenv(kSlotsVariable, slots, 1) == 0);
-  }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-  ~Environment() {
-    (void)::unsetenv(kChannelVariable);
-    (void)::unsetenv(kSlotsVariable);
-  }
-};
-
 /// The slots that Ready offers when the pool gives `given` and the program can serve `limit`.
 std::uint64_t offered(const char* given, unsigned limit) {
   auto ends = Channel::make_pair();
   Channel host = std::move(ends.value().first);
-  const Environment environment(std::to_string(ends.value().second.release().release()), given);
+  const ChannelEnvironment environment(std::to_string(ends.value().second.release().release()), given);
   auto [slots, exit_code] = Slots::open(limit);
   REQUIRE(slots.has_value());
   CHECK(exit_code == 0);
@@ -41,7 +27,7 @@ std::uint64_t offered(const char* given, unsigned limit) {
 }
 
 int exit_code_with(const std::string& channel) {
-  const Environment environment(channel, nullptr);
+  const ChannelEnvironment environment(channel, nullptr);
   auto [slots, exit_code] = Slots::open(1);
   CHECK_FALSE(slots.has_value());
   return exit_code;
@@ -59,11 +45,40 @@ TEST_CASE("the channel is found at any descriptor number, and does not survive e
   auto ends = Channel::make_pair();
   const int number = ::fcntl(ends.value().second.descriptor(), F_DUPFD, 100);
   REQUIRE(number >= 100);
-  const Environment environment(std::to_string(number), nullptr);
+  const ChannelEnvironment environment(std::to_string(number), nullptr);
   const auto [slots, exit_code] = Slots::open(1);
   REQUIRE(slots.has_value());
   CHECK(slots->descriptor() == number);
   CHECK((::fcntl(number, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+TEST_CASE("what a worker needs for itself is made before it is ready") {
+  auto ends = Channel::make_pair();
+  Channel host = std::move(ends.value().first);
+  const ChannelEnvironment environment(std::to_string(ends.value().second.release().release()), "4");
+  bool ready_first = true;
+  const auto [slots, exit_code] = Slots::open(4, [&] {
+    Datagram datagram;
+    ready_first = host.receive(datagram) != ReceiveStatus::kEmpty;
+  });
+  REQUIRE(slots.has_value());
+  CHECK_FALSE(ready_first);
+  CHECK(await_record(host).kind == RecordKind::kReady);
+}
+
+TEST_CASE("FAULTS 322: a worker that cannot start is never ready, and exits with 1") {
+  for (const bool of_the_library : {true, false}) {
+    auto ends = Channel::make_pair();
+    Channel host = std::move(ends.value().first);
+    const ChannelEnvironment environment(std::to_string(ends.value().second.release().release()), "4");
+    const auto [slots, exit_code] = Slots::open(4, [&] {
+      if (of_the_library) throw std::runtime_error("no database");
+      throw 1;
+    });
+    CHECK_FALSE(slots.has_value());
+    CHECK(exit_code == 1);
+    CHECK(await_end(host));
+  }
 }
 
 TEST_CASE("without a usable channel there is nothing to serve") {
@@ -81,7 +96,7 @@ TEST_CASE("without a usable channel there is nothing to serve") {
 TEST_CASE("an event loop may end when the last connection is finished") {
   auto ends = Channel::make_pair();
   Host host(std::move(ends.value().first));
-  const Environment environment(std::to_string(ends.value().second.release().release()), "2");
+  const ChannelEnvironment environment(std::to_string(ends.value().second.release().release()), "2");
   auto [slots, exit_code] = Slots::open(2);
   REQUIRE(slots.has_value());
   const Client client = host.dispatch(1);
@@ -101,7 +116,7 @@ TEST_CASE(
     "connection") {
   auto ends = Channel::make_pair();
   Host host(std::move(ends.value().first));
-  const Environment environment(std::to_string(ends.value().second.release().release()), "2");
+  const ChannelEnvironment environment(std::to_string(ends.value().second.release().release()), "2");
   auto [slots, exit_code] = Slots::open(2);
   REQUIRE(slots.has_value());
   const Client client = host.dispatch(1);
@@ -124,7 +139,7 @@ TEST_CASE(
 TEST_CASE("an event loop that has to leave parks the connections that it keeps, and is finished") {
   auto ends = Channel::make_pair();
   Host host(std::move(ends.value().first));
-  const Environment environment(std::to_string(ends.value().second.release().release()), "2");
+  const ChannelEnvironment environment(std::to_string(ends.value().second.release().release()), "2");
   auto [slots, exit_code] = Slots::open(2);
   REQUIRE(slots.has_value());
   CHECK(host.await().kind == RecordKind::kReady);
