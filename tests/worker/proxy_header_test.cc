@@ -175,7 +175,7 @@ TEST_CASE("FAULTS 320: malformed lines of version 1 are refused") {
   check_refused("PROXY TCP4 1.2.3.4 1.2.3.4 1 1");
   check_refused("PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r");
   check_refused("PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\nGET");
-  check_refused(std::string("PROXY TCP4 1.2.3.4\0.5 1.2.3.4 1 1\r\n", 36));
+  check_refused(std::string("PROXY TCP4 1.2.3.4\0.5 1.2.3.4 1 1\r\n", 35));
   check_refused(std::string("PROXY TCP4 1.2.3.4 1.2.3.4 1\0 1\r\n", 33));
 }
 
