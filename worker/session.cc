@@ -141,6 +141,10 @@ std::optional<Connection> Session::begin(const Record& record) {
     return std::nullopt;
   }
   descriptors_lost_ = 0;
+  if (willing_ && !willing_()) {
+    if (!left_) refuse(record);
+    return std::nullopt;
+  }
   // A connection that may be kept after its answer tells that no connection waits any more.
   if ((record.flags & kMayPark) != 0 && (record.flags & kParkAtOnce) == 0) yielding_ = false;
   // Without its receipt the supervisor takes the connection for not begun, so this worker must not touch it.

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "proto/channel.h"
@@ -25,6 +26,10 @@ class Session {
 
   /// Sends Ready: this worker serves up to `slots` connections at a time, at least 1.
   void ready(unsigned slots);
+
+  /// Has `willing` called before each Busy. False: the connection is refused, or if the call has used
+  /// leave(), it goes back with all that this worker has not begun.
+  void ask_before_busy(std::function<bool()> willing) { willing_ = std::move(willing); }
 
   /// The next connection, begun: its receipt has been sent. Nothing when there is none now (Wait::kNo), or
   /// when this worker has to leave or has left (then draining() or finished() is true). The Connection must
@@ -51,6 +56,8 @@ class Session {
   /// Sends this worker's load, from 0 to 1000 thousandths of its capacity: among workers with equally many
   /// connections the supervisor prefers the one that reports the least.
   void report_load(unsigned thousandths);
+  /// The number of connections that this worker has offered to serve at a time.
+  [[nodiscard]] unsigned slots() const { return slots_; }
   /// The number of connections begun and neither finished nor parked.
   [[nodiscard]] unsigned open_connections() const { return open_; }
   /// The exit code for main(), once draining: 0, or 1 when the worker leaves after an error.
@@ -86,6 +93,7 @@ class Session {
   Channel channel_;
   Datagram datagram_;
   std::optional<DatagramReader> reader_;  ///< borrows datagram_
+  std::function<bool()> willing_;
   unsigned slots_ = 0;
   unsigned open_ = 0;
   unsigned descriptors_lost_ = 0;  ///< connections in a row that came without their descriptor

@@ -1,17 +1,22 @@
 // The bundled worker: services to try supervisor out with, to measure it, and to read as examples of the
 // library.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "proto/record.h"
 #include "proto/usage_mistake.h"
 #include "worker/program/echo.h"
 #include "worker/program/http.h"
+#include "worker/program/inetd/inetd.h"
 #include "worker/program/line.h"
 #include "worker/program/listen.h"
 #include "worker/program/service.h"
@@ -22,7 +27,9 @@ namespace {
 using prefork::worker::Connection;
 using prefork::worker::Host;
 using prefork::worker::HttpOptions;
+using prefork::worker::InetdOptions;
 using prefork::worker::ListenOptions;
+using prefork::worker::ProgramErrors;
 using prefork::worker::ServeOptions;
 using prefork::worker::Service;
 
@@ -30,6 +37,7 @@ constexpr const char* kAbout =
     R"(A worker for supervisor: serves the connections that the supervisor hands to it.
 
 In a pool's configuration:  "command": ["supervisor-worker", "http"]
+                            "command": ["supervisor-worker", "inetd", "--", "git", "daemon", "--inetd"]
 Without a supervisor:       supervisor-worker http --listen 127.0.0.1:8080 --workers 4)";
 
 /// The client of a connection that a supervisor has passed to this worker.
@@ -51,6 +59,7 @@ struct Invocation {
   ListenOptions listen;
   ServeOptions serve;
   HttpOptions http;
+  InetdOptions inetd;
 };
 
 void add_service(CLI::App& app, Invocation& invocation, const std::string& name, const std::string& about,
@@ -97,10 +106,54 @@ void add_services(CLI::App& app, Invocation& invocation) {
       ->check(CLI::Range(0.0, 3600.0));
 }
 
+void add_inetd(CLI::App& app, InetdOptions& options) {
+  CLI::App* command = app.add_subcommand(
+      "inetd",
+      "Run a program for each connection, as its standard input and output: inetd -- PROGRAM ARGUMENTS");
+  command->footer(
+      "The program has the environment of ucspi-tcp (PROTO, TCPREMOTEIP, TCPREMOTEPORT, TCPLOCALIP,\n"
+      "TCPLOCALPORT; TCP6... for IPv6; UNIXREMOTEUID... for unix sockets). A connection ends when its "
+      "program\n"
+      "has ended. The pool's connections_per_worker says how many programs one worker runs at a time.");
+  static const std::map<std::string, ProgramErrors> kErrors{{"log", ProgramErrors::kLog},
+                                                            {"connection", ProgramErrors::kConnection},
+                                                            {"null", ProgramErrors::kNull}};
+  command
+      ->add_option_function<std::string>(
+          "--stderr", [&options](const std::string& where) { options.errors = kErrors.at(where); },
+          "Where its standard error goes: log (that of this worker), connection (to the client, as inetd "
+          "does), null [log]")
+      ->type_name("WHERE")
+      ->check(CLI::IsMember(std::vector<std::string>{"log", "connection", "null"}).description(""));
+  command
+      ->add_option("--spare", options.spare,
+                   "Processes that are started already and wait for a connection [one for each slot]")
+      ->type_name("N")
+      ->check(CLI::Range(0, 10000).description(""));
+  command->add_flag("--log-all", options.log_all,
+                    "A line in the log for each program that ends, not only for those that fail");
+}
+
+/// What follows the first "--" of `inetd` is the program, whatever it looks like. The number of arguments
+/// before it.
+int take_program(int argc, char** argv, InetdOptions& options) {
+  char** const end = argv + argc;
+  if (argc < 2 || std::string_view("inetd") != argv[1]) return argc;
+  char** const found = std::find(argv, end, std::string_view("--"));
+  if (found != end) options.command.assign(found + 1, end);
+  return static_cast<int>(found - argv);
+}
+
 /// Prints the help, or the mistake; returns the exit status.
 int report(const CLI::App& app, const CLI::ParseError& outcome) {
   if (outcome.get_exit_code() == 0) return app.exit(outcome);
   std::cerr << "supervisor-worker: " << prefork::usage_mistake(app, outcome, "a service") << '\n';
+  return 2;
+}
+
+int run_inetd(const InetdOptions& options) {
+  if (!options.command.empty()) return prefork::worker::inetd(options);
+  std::cerr << "supervisor-worker: inetd: say which program: inetd -- PROGRAM ARGUMENTS\n";
   return 2;
 }
 
@@ -109,6 +162,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Invocation invocation;
   add_services(app, invocation);
+  add_inetd(app, invocation.inetd);
+  argc = take_program(argc, argv, invocation.inetd);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& outcome) {
@@ -118,6 +173,7 @@ int run(int argc, char** argv) {
   if (!invocation.listen.address.empty()) {
     return prefork::worker::listen_and_serve(invocation.listen, invocation.service);
   }
+  if (app.got_subcommand("inetd")) return run_inetd(invocation.inetd);
   if (std::getenv(prefork::kChannelVariable) == nullptr) {
     std::cerr << "supervisor-worker: no supervisor has started this program, and it has no address: say "
                  "--listen HOST:PORT, or "
