@@ -1,0 +1,35 @@
+"""The module in a program that listens by itself: what the supervisor hears of each connection."""
+import unittest
+
+import counted
+from http_client import Client
+from parent import COPY_KEPT, Parent
+
+
+class Ends(unittest.TestCase):
+    def test_an_unmodified_server_is_greeted_and_its_connections_end(self):
+        with Parent("hello.js", flags=COPY_KEPT) as parent:
+            port = parent.port()
+            hello = [m for m in parent.messages if m.get("act") == "hello"]
+            self.assertEqual(len(hello), 1)
+            self.assertLess(parent.messages.index(hello[0]), [m.get("act") for m in parent.messages].index("queryServer"))
+            with Client(port) as client:
+                self.assertEqual(client.request("/a")[2], b"hello /a\n")
+                self.assertEqual(client.request("/b")[2], b"hello /b\n")
+                self.assertEqual(parent.only().state, "busy")
+            parent.wait(lambda: parent.only().state == "idle")
+            with Client(port) as client:
+                self.assertIn("connection: close", client.request("/c", head="Connection: close\r\n")[1])
+                self.assertTrue(client.ended())
+            parent.wait(lambda: parent.only(1).state == "idle")
+            self.assertEqual(parent.violations, [])
+
+    def test_ping_is_answered_from_the_event_loop(self):
+        with Parent("hello.js") as parent:
+            parent.port()
+            parent.ask("ping")
+            parent.wait(lambda: parent.count("pong") == 1)
+
+
+if __name__ == "__main__":
+    counted.main()

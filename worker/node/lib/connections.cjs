@@ -1,0 +1,96 @@
+'use strict';
+// The connections that the supervisor has sent. Each one is followed by its handle, the object below a socket, and
+// its end is the handle's close(): a socket that was destroyed, refused by its server or parked ends there, too.
+
+const channel = require('./channel.cjs');
+
+const MAY_PARK = 1;
+const PARK_AT_ONCE = 2;
+const LAST_REQUEST = 4;
+
+class Connection {
+  constructor(facts, handle) {
+    this.ticket = facts.ticket;
+    this.flags = facts.flags || 0;
+    this.listener = facts.listener || 0;
+    this.acceptedNs = facts.accepted_ns;
+    this.waitUs = facts.wait_us || 0;
+    this.memo = facts.memo === undefined ? null : Buffer.from(facts.memo, 'base64');
+    this.handle = handle;
+    this.begun = false;  // the supervisor has the receipt
+    this.closed = false;
+    this.parking = false;  // its close() is to park it
+  }
+
+  get mayPark() {
+    return (this.flags & MAY_PARK) !== 0;
+  }
+  get parkAtOnce() {
+    return (this.flags & PARK_AT_ONCE) !== 0;
+  }
+  get lastRequest() {
+    return (this.flags & LAST_REQUEST) !== 0;
+  }
+}
+
+const byHandle = new WeakMap();
+const open = new Set();
+
+/** Follows `handle` to its end. begin() must come next. */
+function follow(facts, handle) {
+  const connection = new Connection(facts, handle);
+  byHandle.set(handle, connection);
+  const { close, reset } = handle;
+  handle.close = function (callback) {
+    const result = close.call(this, callback);  // the descriptor is closed when this returns
+    closed(connection);
+    return result;
+  };
+  if (reset) {
+    handle.reset = function (callback) {
+      const error = reset.call(this, callback);
+      if (!error) closed(connection);
+      return error;
+    };
+  }
+  return connection;
+}
+
+/** The supervisor has the receipt. It may be over already: a server can drop a connection at once. */
+function begin(connection) {
+  connection.begun = true;
+  open.add(connection);
+  if (connection.closed) end(connection);
+}
+
+function closed(connection) {
+  if (connection.closed) return;
+  connection.closed = true;
+  if (connection.begun) end(connection);
+}
+
+function end(connection) {
+  open.delete(connection);
+  if (!connection.parking) {
+    channel.tell('idle', { ticket: connection.ticket });
+  } else if (connection.memo === null) {
+    channel.tell('park', { ticket: connection.ticket });
+  } else {
+    channel.tell('park', { ticket: connection.ticket, memo: connection.memo.toString('base64') });
+  }
+}
+
+const bySocket = new WeakMap();
+
+/** The connection of a net.Socket, a TLSSocket, or of the socket of an HTTP request. Undefined when it is none of ours. */
+function ofSocket(socket) {
+  const known = bySocket.get(socket);
+  if (known) return known;
+  let handle = socket._handle;
+  while (handle && !byHandle.has(handle)) handle = handle._parent;  // a TLS handle stands on that of the connection
+  const connection = handle && byHandle.get(handle);
+  if (connection) bySocket.set(socket, connection);  // a closed socket has no handle
+  return connection;
+}
+
+module.exports = { follow, begin, ofSocket, open };
