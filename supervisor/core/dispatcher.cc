@@ -84,6 +84,7 @@ ConnectionTable::Order Dispatcher::order(Instant now) {
 void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Instant now, Actions& out) {
   if (worker.load == 0) worker.since = now;
   workers_.reserve(worker);
+  if (settings_.one_unreceived) workers_.set_awaits_receipt(worker, true);
   const Duration waited = now - connection.asked_at;
   ++counters_.dispatched;
   if (!std::exchange(connection.sent, true)) counters_.waits.add(waited, now);
@@ -134,6 +135,7 @@ void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& 
   ConnectionRow* connection = find_held(row, event.ticket);
   if (connection == nullptr) return;
   forget_datagram(row, *connection);
+  workers_.set_awaits_receipt(row, false);
   workers_.release(row);
   connections_.unassign(*connection);
   switch (event.cause) {
@@ -185,6 +187,7 @@ std::optional<Dispatcher::What> Dispatcher::busy(WorkerRow& row, Ticket ticket, 
   if (connection->state != ConnectionState::kDispatched) return What::kWrongState;
   if (has_not_received(row, *connection, unread)) return What::kNotReceived;
   connections_.begin(*connection, now);
+  workers_.set_awaits_receipt(row, false);
   ++counters_.begun;
   if (settings_.hold == Hold::kReceipt && !connection->may_park) {
     connection->copy_held = false;
@@ -215,6 +218,7 @@ std::optional<Dispatcher::What> Dispatcher::refused(WorkerRow& row, Ticket ticke
   if (connection->state != ConnectionState::kDispatched) return What::kWrongState;
   if (has_not_received(row, *connection, unread)) return What::kNotReceived;
   ++row.refused;
+  workers_.set_awaits_receipt(row, false);
   workers_.release(row);
   connections_.unassign(*connection);
   (void)come_back(*connection, remember(*connection, row.id), now,

@@ -34,6 +34,7 @@ bool Dispatcher::give_back(WorkerRow& row, Instant now, Actions& out) {
     ConnectionRow& connection = *next;
     next = connections_.next_held(connection);
     if (connection.state != ConnectionState::kDispatched) continue;
+    workers_.set_awaits_receipt(row, false);
     workers_.release(row);
     connections_.unassign(connection);
     connection.given_back = true;

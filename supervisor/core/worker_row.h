@@ -32,6 +32,7 @@ struct WorkerRow {
       deadline;           ///< of the present status; when it has passed, the next harder step follows
   bool paused = false;    ///< ready, but gets nothing until its deadline: it refused, or does not read
   bool may_keep = false;  ///< may keep a connection for its next request, and has not been asked to park it
+  bool awaits_receipt = false;  ///< gets nothing until it begins or refuses its last (one_unreceived)
   std::uint32_t reported_load = 0;  ///< what it reports of itself, in thousandths
   bool stopped = false;             ///< by SIGSTOP or the like; gets nothing until it is continued
   bool kill_sent = false;
@@ -62,13 +63,13 @@ struct WorkerRow {
     visit("lineage", self.lineage), visit("may_keep", self.may_keep);
     visit("reported_load", self.reported_load), visit("refused", self.refused);
     visit("datagrams", self.datagrams), visit("signalled", self.signalled);
-    visit("violation", self.violation);
+    visit("violation", self.violation), visit("awaits_receipt", self.awaits_receipt);
   }
 
   /// It can take a connection now.
   [[nodiscard]] bool dispatchable() const {
     return status == WorkerStatus::kReady && role == WorkerRole::kWorker && !paused && !stopped &&
-           load < slots;
+           !awaits_receipt && load < slots;
   }
   /// It is of this generation, which serves, and is not being replaced.
   [[nodiscard]] bool serves(Generation serving) const { return generation == serving && !retiring; }

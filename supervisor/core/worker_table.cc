@@ -88,6 +88,11 @@ void WorkerTable::set_stopped(WorkerRow& row, bool stopped) {
   update_place(row);
 }
 
+void WorkerTable::set_awaits_receipt(WorkerRow& row, bool awaits) {
+  row.awaits_receipt = awaits;
+  update_place(row);
+}
+
 void WorkerTable::set_reported_load(WorkerRow& row, std::uint32_t load) {
   row.reported_load = std::min(load, kMaxReportedLoad);
   update_place(row);

@@ -74,6 +74,7 @@ class WorkerTable {
   void set_slots(WorkerRow& row, std::uint32_t slots);
   void set_paused(WorkerRow& row, bool paused);
   void set_stopped(WorkerRow& row, bool stopped);
+  void set_awaits_receipt(WorkerRow& row, bool awaits);
   /// In thousandths; more than 1000 counts as 1000.
   void set_reported_load(WorkerRow& row, std::uint32_t load);
   void set_deadline(WorkerRow& row, std::optional<Instant> deadline);

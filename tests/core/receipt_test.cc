@@ -36,6 +36,30 @@ TEST_CASE("the receipt closes the supervisor's copy, unless the pool holds it un
   CHECK(done.ended(ticket) == How::kClose);
 }
 
+TEST_CASE("with one_unreceived a worker gets the next connection when it has begun or refused the last") {
+  PoolSettings settings = holding(kReceipt, 1, 3);
+  settings.one_unreceived = true;
+  PoolDriver d(settings);
+  d.ready_all();
+  const Ticket first = d.accept();
+  const Ticket second = d.accept();
+  const Ticket third = d.accept();
+  CHECK(d.holder(first));
+  CHECK_FALSE(d.holder(second));
+  SUBCASE("begun") { d.busy(first); }
+  SUBCASE("not sent") {
+    d.handle(event::DispatchFailed{d.holder(first), first, event::DispatchFailed::Cause::kBadConnection});
+  }
+  CHECK(d.holder(second));
+  CHECK_FALSE(d.holder(third));
+  d.refuse(second);
+  d.pass(Dispatcher::kPause);
+  CHECK(d.holder(second));
+  CHECK_FALSE(d.holder(third));
+  d.busy(second);
+  CHECK(d.holder(third));
+}
+
 TEST_CASE("FAULTS 2: a connection whose worker dies before the receipt goes to another worker at once") {
   for (const auto hold : {kReceipt, kDone}) {
     PoolDriver d(holding(hold));

@@ -69,6 +69,7 @@ class World {
     std::vector<Ticket> sent;     ///< the datagrams for it; no ticket: not a connection
     std::size_t received = 0;     ///< of these
     std::vector<Ticket> late;     ///< dispatched, but their sockets are still being prepared
+    Ticket unreceived;            ///< its last one, if it must begin or refuse that first
     std::map<Ticket, bool> hand;  ///< what it has received and not finished; true: begun
   };
   struct Connection {
