@@ -5,7 +5,7 @@ import socket
 class Client:
     def __init__(self, port, timeout=20):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
-        self.buffer = b""
+        self.buffer = bytearray()
 
     def __enter__(self):
         return self
@@ -29,7 +29,7 @@ class Client:
         """(status, head in small letters, body) of the next answer. EOFError when the connection ends before it."""
         while b"\r\n\r\n" not in self.buffer:
             if not self._more():
-                raise EOFError(self.buffer)
+                raise EOFError(bytes(self.buffer))
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         head = head.decode().lower()
         status = int(head.split()[1])
@@ -44,7 +44,8 @@ class Client:
         while len(self.buffer) < length:
             if not self._more():
                 raise EOFError
-        body, self.buffer = self.buffer[:length], self.buffer[length:]
+        body = bytes(self.buffer[:length])
+        del self.buffer[:length]
         return body
 
     def _chunks(self):

@@ -40,7 +40,7 @@ class Parent:
         self.watch_parked = watch_parked
         self.messages = []  # the worker's, but not Node's acknowledgements
         self.connections = {}
-        self.changed = threading.Condition()
+        self.changed = threading.Condition(threading.RLock())
         self.violations = []
         self.left = False
         self.ended = False
@@ -108,8 +108,9 @@ class Parent:
     def count(self, act):
         return sum(m.get("act") == act for m in self.messages)
 
-    def only(self, ticket_index=0):
-        return list(self.connections.values())[ticket_index]
+    def only(self, index=0):
+        self.wait(lambda: len(self.connections) > index, what="connection")
+        return list(self.connections.values())[index]
 
     def send(self, message):
         with self._line:

@@ -3,6 +3,7 @@
 // never sees one, whatever listeners it has.
 
 const CMD = 'PREFORK';
+const ACTS = ['ping', 'yield', 'drain'];
 
 // The program may replace process.send and process.emit later, as some process managers do.
 const send = process.send;
@@ -16,11 +17,11 @@ function tell(act, fields) {
 }
 
 /**
- * Runs `deliver`, in which cluster answers the connection `seq`, and returns the answer: true when it was accepted.
- * Undefined when cluster did not answer.
+ * Runs `deliver`, in which cluster answers the connection `seq` and then gives it to its server. Calls `accepted` after
+ * that, also where the program's own handler throws. Does not call it when cluster has refused and closed the connection.
  */
-function watchAnswer(seq, deliver) {
-  let answer;
+function watchAnswer(seq, deliver, accepted) {
+  let answer = false;
   const before = process.send;
   function watching(message, ...rest) {
     if (message && message.ack === seq) {
@@ -34,13 +35,19 @@ function watchAnswer(seq, deliver) {
     deliver();
   } finally {
     if (process.send === watching) process.send = before;
+    if (answer) accepted();
   }
-  return answer;
+}
+
+/** Gives a message of cluster's to this process, as if the supervisor had sent it. */
+function deliver(message) {
+  emit.call(process, 'internalMessage', message);
 }
 
 /**
  * Calls `handlers.connection(message, handle, deliver)` for each connection that the supervisor sends, and
  * `handlers[act](message)` for its other messages. The program gets a connection when `deliver()` is called.
+ * Calls `handlers.end()` when the channel has ended, before the program's own listeners.
  */
 function listen(handlers) {
   function hooked(event, message, handle) {
@@ -49,9 +56,10 @@ function listen(handlers) {
       return true;
     }
     if ((event === 'message' || event === 'internalMessage') && isOurs(message)) {
-      if (Object.hasOwn(handlers, message.act)) handlers[message.act](message);
+      if (ACTS.includes(message.act)) handlers[message.act]();
       return true;
     }
+    if (event === 'disconnect') handlers.end();
     return Reflect.apply(emit, this, arguments);
   }
   Object.defineProperty(process, 'emit', { value: hooked, writable: true, configurable: true });
@@ -61,4 +69,4 @@ function isOurs(message) {
   return message !== null && typeof message === 'object' && (message.cmd === CMD || message.cmd === `NODE_${CMD}`);
 }
 
-module.exports = { tell, listen, watchAnswer };
+module.exports = { tell, listen, watchAnswer, deliver };

@@ -13,15 +13,23 @@ class Connection {
     this.ticket = facts.ticket;
     this.flags = facts.flags || 0;
     this.listener = facts.listener || 0;
-    this.acceptedNs = facts.accepted_ns;
+    this.acceptedNs = facts.accepted_ns || 0;
     this.waitUs = facts.wait_us || 0;
     this.memo = facts.memo === undefined ? null : Buffer.from(facts.memo, 'base64');
     this.handle = handle;
+    this.server = null;  // the HTTP server that has got a request on it, and the socket of the request
+    this.socket = null;
+    this.unanswered = 0;  // requests
+    this.lastSign = performance.now();
     this.begun = false;  // the supervisor has the receipt
     this.closed = false;
     this.parking = false;  // its close() is to park it
   }
 
+  /** The accept as a Date; the supervisor tells it in the time that process.hrtime has. */
+  get acceptedAt() {
+    return new Date(Date.now() - Number(process.hrtime.bigint() - BigInt(this.acceptedNs)) / 1e6);
+  }
   get mayPark() {
     return (this.flags & MAY_PARK) !== 0;
   }
@@ -40,6 +48,7 @@ const open = new Set();
 function follow(facts, handle) {
   const connection = new Connection(facts, handle);
   byHandle.set(handle, connection);
+  handle.setBlocking(false);  // the supervisor's sockets block; libuv takes those that it receives as they are
   const { close, reset } = handle;
   handle.close = function (callback) {
     const result = close.call(this, callback);  // the descriptor is closed when this returns

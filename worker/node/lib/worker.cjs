@@ -4,18 +4,33 @@
 const { version } = require('../package.json');
 const channel = require('./channel.cjs');
 const connections = require('./connections.cjs');
+const drain = require('./drain.cjs');
+const keeping = require('./keeping.cjs');
+const load = require('./load.cjs');
+const program = require('./program.cjs');
 
 function receive(message, handle, deliver) {
+  if (drain.hasLeft()) {
+    handle.close();  // it belongs to another worker already: no receipt
+    return;
+  }
   const connection = connections.follow(message.prefork, handle);
-  const accepted = channel.watchAnswer(message.seq, deliver);
-  if (accepted) connections.begin(connection);  // else cluster has refused and closed it
+  keeping.onConnection(connection);
+  load.onConnection();
+  channel.watchAnswer(message.seq, deliver, () => connections.begin(connection));
 }
 
 function start() {
   channel.listen({
     connection: receive,
+    end: drain.onEnd,
     ping: () => channel.tell('pong'),
+    yield: keeping.parkAll,
+    drain: drain.drain,
   });
+  keeping.start();
+  drain.start();
+  program.offer();
   channel.tell('hello', { version });
 }
 

@@ -1,0 +1,71 @@
+'use strict';
+// A server with something of everything. LISTEN: a path or a port.
+const http = require('node:http');
+const prefork = require('../../../worker/node');
+
+const routes = {
+  '/hello': (request, response) => response.end('hello\n'),
+  '/later': (request, response) => setTimeout(() => response.end('later\n'), 100),
+  '/block': (request, response) => {
+    const end = Date.now() + Number(request.headers['x-ms']);
+    while (Date.now() < end);
+    response.end('blocked\n');
+  },
+  '/unread': (request, response) => response.end('unread\n'),
+  '/upload': (request, response) => {
+    let size = 0;
+    request.on('data', (data) => (size += data.length));
+    request.on('end', () => response.end(`${size}\n`));
+  },
+  '/download': (request, response) => {
+    const block = Buffer.alloc(1 << 16, 'x');
+    let left = Number(request.headers['x-bytes']);
+    const write = () => {
+      while (left > 0) {
+        const data = block.subarray(0, Math.min(left, block.length));
+        left -= data.length;
+        if (!response.write(data)) return response.once('drain', write);
+      }
+      response.end();
+    };
+    write();
+  },
+  '/memo': (request, response) => {
+    const { memo, ticket } = prefork.connectionOf(request);
+    const count = memo === null ? 0 : Number(memo);
+    prefork.setMemo(request, String(count + 1));
+    response.end(JSON.stringify({ count, ticket }));
+  },
+  '/facts': (request, response) => {
+    const facts = prefork.connectionOf(request);
+    response.end(JSON.stringify({ ...facts, age: Date.now() - facts.acceptedAt, peer: request.socket.remoteAddress }));
+  },
+  '/leave': (request, response) => {
+    prefork.leave();
+    response.end('leaving\n');
+  },
+  '/say': (request, response) => {
+    prefork.note(request.headers['x-text']);
+    prefork.progress(request);
+    prefork.reportLoad(2000);
+    response.end();
+  },
+  '/memory': (request, response) => {
+    global.gc();
+    response.end(String(process.memoryUsage().heapUsed));
+  },
+  '/open': (request, response) => server.getConnections((error, count) => response.end(String(count))),
+};
+
+const server = http.createServer((request, response) => {
+  const route = routes[request.url];
+  if (route) return route(request, response);
+  response.statusCode = 404;
+  response.end();
+});
+server.on('upgrade', (request, socket, head) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+  socket.write(head);
+  socket.pipe(socket);
+});
+server.listen(8080);
