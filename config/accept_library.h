@@ -10,7 +10,11 @@ namespace prefork {
 inline constexpr std::string_view kAcceptLibrary = "libprefork-accept.so";
 inline constexpr std::string_view kAcceptLibraryForMusl = "libprefork-accept-musl.so";
 
+/// Of the directory beside that of the libraries: what protocol node loads into Node programs.
+inline constexpr std::string_view kNodeModule = "prefork-worker/preload.cjs";
+
 inline constexpr std::string_view kPreloadVariable = "LD_PRELOAD";
+inline constexpr std::string_view kNodeOptionsVariable = "NODE_OPTIONS";
 /// Where the pool listens: `INDEX=ADDRESS`, separated by commas. INDEX as in Connection.
 inline constexpr std::string_view kListenVariable = "SUPERVISOR_LISTEN";
 inline constexpr std::size_t kMostAcceptAddresses = 64;

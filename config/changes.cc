@@ -242,8 +242,8 @@ PoolChanges compare(const PoolConfig& old_pool, const PoolConfig& new_pool) {
     }
   }
   changes.listeners = compare_listeners(old_pool.listen, new_pool.listen);
-  // The library in a worker takes the place of the sockets that it was told of when the worker started.
-  if (new_pool.protocol.accepts() && listens_elsewhere(changes.listeners))
+  // Such a program serves the addresses that were known when the worker started.
+  if (new_pool.protocol.asks_for_addresses() && listens_elsewhere(changes.listeners))
     changes.workers_replaced.insert(changes.workers_replaced.begin(), "listen");
   return changes;
 }

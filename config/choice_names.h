@@ -30,6 +30,7 @@ inline constexpr auto kChoiceNames<Protocol> = std::to_array<ChoiceName<Protocol
     {"native", Protocol::kNative},
     {"accept", Protocol::kAccept},
     {"accept-notify", Protocol::kAcceptNotify},
+    {"node", Protocol::kNode},
     {"classic", Protocol::kClassic},
 });
 template <>

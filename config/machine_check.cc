@@ -19,6 +19,7 @@
 #include "config/accept_library.h"
 #include "config/identity.h"
 #include "config/listen_address.h"
+#include "config/node_check.h"
 #include "config/program.h"
 #include "config/schema_words.h"
 #include "proto/joined.h"
@@ -49,22 +50,23 @@ std::string as_elements(const std::string& program) {
   return "; each argument is an element of its own: [" + joined(elements) + "]";
 }
 
-/// The LD_PRELOAD of the supervisor that workers with the accept library get behind it.
-std::size_t preloaded_bytes(const PoolConfig& pool) {
-  const std::string name(kPreloadVariable);
-  const char* inherited = std::getenv(name.c_str());
-  const bool used = pool.protocol.name == Protocol::kAccept && !pool.environment.contains(name);
-  return used && inherited != nullptr ? std::strlen(inherited) : 0;
+/// The variable of the supervisor's own environment that workers get behind what is preloaded; or "".
+std::string inherited_variable(const PoolConfig& pool) {
+  std::string name;
+  if (pool.protocol.name == Protocol::kAccept) name = kPreloadVariable;
+  if (pool.protocol.name == Protocol::kNode) name = kNodeOptionsVariable;
+  return name.empty() || pool.environment.contains(name) || std::getenv(name.c_str()) == nullptr ? "" : name;
 }
 
 void check_size(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
   std::size_t bytes = pool.executable.size() + pool.directory.size();
   for (const std::string& argument : pool.command) bytes += argument.size() + 1;
   for (const auto& [name, value] : pool.environment) bytes += name.size() + value.size() + 2;
-  const std::size_t preloaded = preloaded_bytes(pool);
-  bytes += preloaded;
+  const std::string inherited = inherited_variable(pool);
+  if (!inherited.empty()) bytes += std::strlen(std::getenv(inherited.c_str()));
   if (bytes <= kMaxStartBytes) return;
-  const std::string with = preloaded == 0 ? "" : ", with the LD_PRELOAD of the supervisor's own environment,";
+  const std::string with =
+      inherited.empty() ? "" : ", with the " + inherited + " of the supervisor's own environment,";
   problems.add(pointer, "command and environment" + with + " have " + std::to_string(bytes) +
                             " bytes together; at most " + std::to_string(kMaxStartBytes) + " are allowed");
 }
@@ -153,6 +155,7 @@ void check_command(PoolConfig& pool, const std::string& pointer, const std::stri
     }
   }
   check_accept_program(pool, pointer, machine, problems);
+  check_node_module(pool, pointer, machine, problems);
   check_size(pool, pointer, problems);
 }
 

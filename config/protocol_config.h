@@ -12,6 +12,7 @@ enum class Protocol {
   kNative,        ///< the program speaks docs/protocol.md
   kAccept,        ///< any server: a preloaded library speaks for it
   kAcceptNotify,  ///< any server: a process beside it speaks for it, and the kernel reports its calls
+  kNode,          ///< a Node program: what Node speaks with the workers of its cluster, and a module
   kClassic,       ///< descriptors over a stream socket, an int for each that is done
 };
 
@@ -40,6 +41,8 @@ struct ProtocolConfig {
   std::optional<std::int32_t> idle_value = {};  ///< kClassic: the int that means done; not set: any
   /// The program accepts at a socket of its own, and something else speaks for it.
   [[nodiscard]] bool accepts() const { return name == Protocol::kAccept || name == Protocol::kAcceptNotify; }
+  /// The program names the address that it serves: its workers are told of the pool's when they start.
+  [[nodiscard]] bool asks_for_addresses() const { return accepts() || name == Protocol::kNode; }
   bool operator==(const ProtocolConfig&) const = default;
 };
 

@@ -1,6 +1,7 @@
 #include "config/protocol_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <initializer_list>
 #include <limits>
@@ -9,6 +10,7 @@
 #include <string_view>
 
 #include "config/accept_library.h"
+#include "config/choice_names.h"
 #include "config/json_access.h"
 #include "config/schema_words.h"
 
@@ -62,10 +64,30 @@ void check_notify_addresses(const PoolConfig& pool, const std::string& pointer, 
   }
 }
 
+std::string name_of(Protocol protocol) {
+  for (const auto& choice : kChoiceNames<Protocol>) {
+    if (choice.value == protocol) return in_quotes(choice.text);
+  }
+  return "";
+}
+
+/// They are Node programs themselves: they would be the worker, in place of the program that they start.
+void check_node_program(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
+  constexpr std::array<std::string_view, 4> kStarters = {"npm", "npx", "pnpm", "yarn"};
+  if (pool.protocol.name != Protocol::kNode || pool.command.empty()) return;
+  const std::string& program = pool.command.front();
+  const std::string_view name = std::string_view(program).substr(program.rfind('/') + 1);
+  if (std::find(kStarters.begin(), kStarters.end(), name) == kStarters.end()) return;
+  problems.add(child_pointer(child_pointer(pointer, "command"), 0),
+               path_in_quotes(program) +
+                   " is not allowed with \"protocol\": \"node\": it would be the worker itself, and not the "
+                   "program that it starts; name node and the file, such as [\"node\", \"server.js\"]");
+}
+
 /// Such a program knows nothing of the supervisor.
 void check_accept(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
-  if (!pool.protocol.accepts()) return;
-  const std::string name = pool.protocol.name == Protocol::kAccept ? "\"accept\"" : "\"accept-notify\"";
+  if (!pool.protocol.asks_for_addresses()) return;
+  const std::string name = name_of(pool.protocol.name);
   if (pool.start == StartForm::kFork) {
     problems.add(child_pointer(pointer, "start"),
                  "\"fork\" is not allowed with \"protocol\": " + name +
@@ -79,7 +101,7 @@ void check_accept(const PoolConfig& pool, const std::string& pointer, Problems& 
                  std::to_string(addresses) + " addresses are not allowed with \"protocol\": " + name +
                      ": at most " + std::to_string(kMostAcceptAddresses) + "; make two pools of it");
   }
-  if (pool.keep_alive.park) {
+  if (pool.keep_alive.park && pool.protocol.accepts()) {
     problems.add(child_pointer(child_pointer(pointer, "keep_alive"), "park"),
                  "true is not allowed with \"protocol\": " + name +
                      ": only a program that knows the worker protocol can give back a connection between two "
@@ -127,6 +149,7 @@ void read_protocol(const Document& object, PoolConfig& pool, const std::string& 
   read_idle_value(object, pool.protocol.idle_value);
   check_own_keys(object, pool, pointer, problems);
   check_accept(pool, pointer, problems);
+  check_node_program(pool, pointer, problems);
   check_notify_addresses(pool, pointer, problems);
   if (pool.protocol.name != Protocol::kClassic) return;
   check_classic(object, pool, pointer, problems);

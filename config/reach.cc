@@ -12,6 +12,7 @@
 
 #include "config/accept_check.h"
 #include "config/key_place.h"
+#include "config/node_check.h"
 #include "config/permission_bits.h"
 #include "config/program.h"
 #include "config/relative_path.h"
@@ -112,6 +113,11 @@ std::vector<std::string> start_faults(const Config& config, const PoolConfig& po
     const std::string library = accept_library_of(pool, libraries);
     if (const auto why = closed(ask, library, R_OK, "let the user read it (chmod o+r)"))
       add("protocol", "load ", library, *why);
+  }
+  if (pool.protocol.name == Protocol::kNode) {
+    const std::string module = node_module_of(libraries);
+    if (const auto why = closed(ask, module, R_OK, "let the user read it (chmod o+r)"))
+      add("protocol", "load ", module, *why);
   }
   if (pool.directory.empty()) return faults;
   if (const auto why = closed_directory(ask, pool.directory))

@@ -8,6 +8,7 @@ namespace prefork {
 enum class Wire : std::uint8_t {
   kNative,   ///< the records of docs/protocol.md; the channel is kChannelDescriptor
   kClassic,  ///< descriptors down, ints up (docs/classic.md); the channel is descriptor 0
+  kNode,     ///< lines of JSON, as between a Node cluster and its workers; the channel is kChannelDescriptor
 };
 
 /// The descriptor at which a classic worker finds its channel.

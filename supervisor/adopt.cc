@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/accept_check.h"
+#include "config/node_check.h"
 #include "config/privileges.h"
 #include "config/relative_path.h"
 #include "supervisor/commands/command_line.h"
@@ -60,8 +61,10 @@ Result<void> check_spawner(const Adoption& adoption) {
 /// Refuses when new workers of a pool could not be started.
 Result<void> check_accept_library(const Config& config, const std::string& directory) {
   for (const PoolConfig& pool : config.pools) {
-    if (const std::string fault = accept_library_fault(pool, directory); !fault.empty())
-      return Error{"pool " + pool.name + ": " + fault};
+    for (const std::string& fault :
+         {accept_library_fault(pool, directory), node_module_fault(pool, directory)}) {
+      if (!fault.empty()) return Error{"pool " + pool.name + ": " + fault};
+    }
   }
   return {};
 }

@@ -32,7 +32,7 @@ struct WorkerRow {
       deadline;           ///< of the present status; when it has passed, the next harder step follows
   bool paused = false;    ///< ready, but gets nothing until its deadline: it refused, or does not read
   bool may_keep = false;  ///< may keep a connection for its next request, and has not been asked to park it
-  bool awaits_receipt = false;  ///< gets nothing until it begins or refuses its last (one_unreceived)
+  bool awaits_receipt = false;      ///< gets nothing until it begins or refuses its last (one_unreceived)
   std::uint32_t reported_load = 0;  ///< what it reports of itself, in thousandths
   bool stopped = false;             ///< by SIGSTOP or the like; gets nothing until it is continued
   bool kill_sent = false;

@@ -54,14 +54,20 @@ void add_port_and_host(const PoolConfig& config, const std::vector<ListenTarget>
 
 }  // namespace
 
-void add_accept_environment(const PoolConfig& config, const std::vector<ListenTarget>& targets,
-                            Launch& launch) {
-  if (config.protocol.name == Protocol::kAccept) add_preload(config, launch);
+void add_listen_addresses(const PoolConfig& config, const std::vector<ListenTarget>& targets,
+                          Launch& launch) {
   std::vector<std::string> items;
   items.reserve(targets.size());
   for (const ListenTarget& target : targets)
     items.push_back(std::to_string(target.index) + '=' + target.address.text);
   launch.environment.push_back(variable(kListenVariable, joined(items, ",")));
+  add_port_and_host(config, targets, launch);
+}
+
+void add_accept_environment(const PoolConfig& config, const std::vector<ListenTarget>& targets,
+                            Launch& launch) {
+  if (config.protocol.name == Protocol::kAccept) add_preload(config, launch);
+  add_listen_addresses(config, targets, launch);
   const ProtocolConfig& protocol = config.protocol;
   launch.environment.push_back(variable(kDrainVariable, protocol.drain == DrainStart::kNow ? "now" : "idle"));
   launch.environment.push_back(
@@ -72,7 +78,6 @@ void add_accept_environment(const PoolConfig& config, const std::vector<ListenTa
     launch.environment.push_back(variable("LISTEN_FDS", "0"));
     launch.environment.push_back(variable("LISTEN_PID", "0"));
   }
-  add_port_and_host(config, targets, launch);
 }
 
 void use_own_accept_library(Launch& launch) {
@@ -87,20 +92,24 @@ void use_own_accept_library(Launch& launch) {
   }
 }
 
-std::string accept_addresses(const Launch& launch) {
+std::string listen_list(const Launch& launch) {
   const std::string begin = variable(kListenVariable, "");
   for (const std::string& entry : launch.environment) {
-    if (!entry.starts_with(begin)) continue;
-    std::vector<std::string_view> addresses;
-    std::string_view rest = std::string_view(entry).substr(begin.size());
-    while (!rest.empty()) {
-      const std::string_view item = rest.substr(0, rest.find(','));
-      addresses.push_back(item.substr(item.find('=') + 1));
-      rest.remove_prefix(std::min(item.size() + 1, rest.size()));
-    }
-    return joined(addresses);
+    if (entry.starts_with(begin)) return entry.substr(begin.size());
   }
   return "";
+}
+
+std::string accept_addresses(const Launch& launch) {
+  const std::string list = listen_list(launch);
+  std::vector<std::string_view> addresses;
+  std::string_view rest = list;
+  while (!rest.empty()) {
+    const std::string_view item = rest.substr(0, rest.find(','));
+    addresses.push_back(item.substr(item.find('=') + 1));
+    rest.remove_prefix(std::min(item.size() + 1, rest.size()));
+  }
+  return joined(addresses);
 }
 
 }  // namespace prefork

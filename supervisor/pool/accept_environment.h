@@ -1,5 +1,5 @@
 // The environment by which a program with the protocol accept is put behind the supervisor: the preloaded
-// library, and what the library must know. to_launch() adds it.
+// library, and what the library must know. to_launch() adds it. pool/node_environment is the same for Node.
 #pragma once
 
 #include <string>
@@ -14,11 +14,16 @@ namespace prefork {
 void add_accept_environment(const PoolConfig& config, const std::vector<ListenTarget>& targets,
                             Launch& launch);
 
+/// Where the pool listens, as SUPERVISOR_LISTEN, HOST and PORT.
+void add_listen_addresses(const PoolConfig& config, const std::vector<ListenTarget>& targets, Launch& launch);
+
 /// The supervisor that has made `launch` may have had its library elsewhere, and its file may be gone.
 void use_own_accept_library(Launch& launch);
 
-/// The addresses in the environment of a launch, "127.0.0.1:8080, unix:/run/x.sock"; nothing when the
-/// protocol is not accept.
+/// SUPERVISOR_LISTEN in the environment of a launch, "0=127.0.0.1:8080,1=unix:/run/x.sock"; empty: it has
+/// none.
+[[nodiscard]] std::string listen_list(const Launch& launch);
+/// The addresses in that, "127.0.0.1:8080, unix:/run/x.sock".
 [[nodiscard]] std::string accept_addresses(const Launch& launch);
 
 }  // namespace prefork

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "supervisor/pool/accept_environment.h"
+#include "supervisor/pool/node_environment.h"
 
 namespace prefork {
 namespace {
@@ -30,7 +31,10 @@ void LaunchTable::adopt(const std::vector<LaunchState>& states, const Launches& 
     auto worker = decode_request(std::as_bytes(std::span(state.worker)));
     auto fork_template = decode_request(std::as_bytes(std::span(state.fork_template)));
     const bool known = worker && fork_template;
-    if (known) use_own_accept_library(worker->launch);
+    if (known) {
+      use_own_accept_library(worker->launch);
+      use_own_node_module(worker->launch);
+    }
     launches_[state.generation] =
         known ? Launches{std::move(worker->launch), std::move(fork_template->launch)} : configured;
   }

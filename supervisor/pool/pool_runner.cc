@@ -17,10 +17,10 @@ Error not_understood(const PoolConfig& config, const std::string& what, const st
   return Error{"pool " + config.name + ": " + what + wrong};
 }
 
-/// The library of an accept pool is told of the listeners when its worker starts: their numbers must last.
+/// The worker is told of the listeners when it starts: their numbers must last.
 ListenerSet::Numbering numbering(const PoolConfig& config) {
-  return config.protocol.accepts() ? ListenerSet::Numbering::kStable
-                                   : ListenerSet::Numbering::kByConfiguration;
+  return config.protocol.asks_for_addresses() ? ListenerSet::Numbering::kStable
+                                              : ListenerSet::Numbering::kByConfiguration;
 }
 
 /// For the random part of delays, where it need not be unpredictable. A random device can be missing.

@@ -5,6 +5,7 @@
 
 #include "proto/record.h"
 #include "supervisor/pool/accept_environment.h"
+#include "supervisor/pool/node_environment.h"
 #include "supervisor/system/oom_score.h"
 
 namespace prefork {
@@ -14,6 +15,7 @@ PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
   settings.workers = config.workers;
   settings.slots = config.connections_per_worker;
   settings.start = config.start;
+  settings.one_unreceived = config.protocol.name == Protocol::kNode;
   settings.prefer = config.prefer;
   settings.hold = config.hold;
   settings.queue_max = config.queue.max;
@@ -107,9 +109,14 @@ Launch to_launch(const PoolConfig& config, const std::vector<ListenTarget>& targ
     launch.idle_value = config.protocol.idle_value;
     return launch;
   }
-  launch.environment.push_back(std::string(kChannelVariable) + "=" + std::to_string(kChannelDescriptor));
   launch.environment.push_back(std::string(kSlotsVariable) + "=" +
                                std::to_string(config.connections_per_worker));
+  if (config.protocol.name == Protocol::kNode) {
+    launch.wire = Wire::kNode;
+    add_node_environment(config, targets, launch);
+    return launch;
+  }
+  launch.environment.push_back(std::string(kChannelVariable) + "=" + std::to_string(kChannelDescriptor));
   if (config.protocol.accepts()) add_accept_environment(config, targets, launch);
   if (role == WorkerRole::kTemplate) launch.environment.push_back(std::string(kTemplateVariable) + "=1");
   return launch;

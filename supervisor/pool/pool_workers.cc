@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "supervisor/pool/accept_environment.h"
+#include "supervisor/pool/node_environment.h"
 #include "supervisor/pool/start_clue.h"
 #include "supervisor/system/process_memory.h"
 
@@ -13,6 +14,10 @@ namespace {
 /// The size of a channel's send buffer: holds what can be in flight to one worker, and little more. The
 /// kernel accounts 768 bytes for a message, and doubles the number that it is given.
 int send_buffer_for(std::uint32_t slots) { return static_cast<int>((slots + 4) * 768 / 2); }
+
+/// The same for Node, which takes one connection at a time: lines of a kilobyte at most, which must be sent
+/// whole, and answers to as many questions as it may ask at once.
+constexpr int kNodeSendBuffer = 64 * 1024;
 
 /// How many workers a template may be asked for before it has read of the first.
 constexpr std::uint32_t kForksInFlight = 16;
@@ -51,8 +56,10 @@ bool PoolWorkers::start_from(const Launches& launches, Generation generation) co
 void PoolWorkers::perform(const action::StartWorker& action) {
   const bool forks = action.role == WorkerRole::kTemplate;
   const Launch& launched = launches_.of(action.generation, action.role);
-  auto ends = Channel::make_pair(send_buffer_for(forks ? kForksInFlight : parts_.core.settings().slots),
-                                 launched.wire == Wire::kClassic ? SOCK_STREAM : SOCK_SEQPACKET);
+  const int buffer = launched.wire == Wire::kNode
+                         ? kNodeSendBuffer
+                         : send_buffer_for(forks ? kForksInFlight : parts_.core.settings().slots);
+  auto ends = Channel::make_pair(buffer, launched.wire == Wire::kNative ? SOCK_SEQPACKET : SOCK_STREAM);
   if (ends) {
     if (auto own = shared_.client_descriptors.check_own(ends.value().first.descriptor()); !own)
       ends = own.error();
@@ -63,9 +70,11 @@ void PoolWorkers::perform(const action::StartWorker& action) {
     return tell(event::WorkerExited{action.worker, Exit{Exit::Kind::kNotStarted, 0}});
   }
   auto [ours, theirs] = std::move(ends).value();
-  WorkerProcess& process = parts_.processes.add(std::make_unique<WorkerProcess>(
-      parts_.process_services, static_cast<WorkerProcess::Owner&>(*this), action.worker, std::move(ours),
-      action.from, DialectState{.wire = launched.wire, .idle_value = launched.idle_value}));
+  DialectState dialect{.wire = launched.wire, .idle_value = launched.idle_value};
+  if (launched.wire == Wire::kNode) dialect.node.listen = listen_list(launched);
+  WorkerProcess& process = parts_.processes.add(
+      std::make_unique<WorkerProcess>(parts_.process_services, static_cast<WorkerProcess::Owner&>(*this),
+                                      action.worker, std::move(ours), action.from, dialect));
   if (action.from) return forks_.add(action.worker, action.from, theirs.release());
   launch(action, process, theirs.release());
 }
@@ -98,8 +107,12 @@ void PoolWorkers::launch(const action::StartWorker& action, WorkerProcess& proce
         std::move(pipe.value().ours), action.role == WorkerRole::kTemplate));
     theirs = std::move(pipe.value().theirs);
   }
-  shared_.spawner.launch(LaunchKey{spawner_key_, action.worker.value}, launch, std::move(channel),
-                         std::move(theirs));
+  const LaunchKey key{spawner_key_, action.worker.value};
+  if (launch.wire == Wire::kNode) {
+    shared_.spawner.launch(key, as_node_worker(launch, action.worker), std::move(channel), std::move(theirs));
+  } else {
+    shared_.spawner.launch(key, launch, std::move(channel), std::move(theirs));
+  }
 }
 
 SendStatus PoolWorkers::send_fork(WorkerId from, const Fd& channel) {

@@ -124,7 +124,7 @@ void write_wire(Writer& writer, const Launch& launch) {
 
 bool read_wire(Reader& reader, Launch& launch) {
   const std::uint64_t wire = reader.number();
-  if (wire > static_cast<std::uint64_t>(Wire::kClassic)) return false;
+  if (wire > static_cast<std::uint64_t>(Wire::kNode)) return false;
   launch.wire = static_cast<Wire>(wire);
   launch.idle_value = reader.optional<std::int32_t>();
   launch.notified = reader.number() != 0;

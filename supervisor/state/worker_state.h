@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "proto/wire.h"
 #include "supervisor/core/action.h"
@@ -28,6 +29,39 @@ struct OutputState {
   }
 };
 
+/// A server of a Node worker: its program listens at this listener of the pool.
+struct NodeServerState {
+  ListenerIndex listener = 0;
+  std::uint64_t number = 0;  ///< in its key
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("listener", self.listener), visit("number", self.number);
+  }
+};
+
+/// The conversation with a Node worker.
+struct NodeState {
+  std::string listen = {};    ///< the addresses of the pool, as in SUPERVISOR_LISTEN
+  std::string line = {};      ///< the beginning of a line whose end has not come
+  bool skips = false;         ///< that line is too long, and its rest is skipped
+  bool has_module = false;    ///< the module has said hello
+  bool ready = false;         ///< it has been told to be ready
+  bool handle_sent = false;   ///< Node has not acknowledged the last descriptor
+  std::uint64_t numbers = 0;  ///< of connections and servers, so far
+  std::uint64_t seq = 0;      ///< of the connection that it has neither accepted nor refused
+  Ticket ticket = {};         ///< of that one
+  std::vector<NodeServerState> servers = {};
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("listen", self.listen), visit("line", self.line), visit("skips", self.skips);
+    visit("has_module", self.has_module), visit("ready", self.ready);
+    visit("handle_sent", self.handle_sent), visit("numbers", self.numbers), visit("seq", self.seq);
+    visit("ticket", self.ticket), visit("servers", self.servers);
+  }
+};
+
 /// What a worker speaks, and where its conversation is.
 struct DialectState {
   Wire wire = Wire::kNative;
@@ -38,12 +72,13 @@ struct DialectState {
   std::int32_t begun = 0;                       ///< these bytes
   bool left_unread = false;                     ///< its channel has ended before it had received all
   bool broken = false;                          ///< it has sent what it may not
+  NodeState node = {};                          ///< kNode
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("wire", self.wire), visit("idle_value", self.idle_value), visit("ticket", self.ticket);
     visit("size", self.size), visit("begun", self.begun), visit("left_unread", self.left_unread);
-    visit("broken", self.broken);
+    visit("broken", self.broken), visit("node", self.node);
   }
 };
 

@@ -6,7 +6,8 @@
 
 namespace prefork {
 
-/// The directory. Asked for anew at each use: a new program of an upgrade in place has another one.
+/// The directory; beside it is that of the module for Node programs. Asked for anew at each use: a new
+/// program of an upgrade in place has another one.
 [[nodiscard]] std::string accept_library_directory();
 
 }  // namespace prefork

@@ -13,6 +13,7 @@
 #include "supervisor/system/socket.h"
 #include "supervisor/workers/classic_dialect.h"
 #include "supervisor/workers/native_dialect.h"
+#include "supervisor/workers/node_dialect.h"
 
 namespace prefork {
 namespace {
@@ -89,6 +90,7 @@ WorkerProcess::WorkerProcess(const Services& services, Owner& owner, const Worke
 std::unique_ptr<Dialect> WorkerProcess::make_dialect(const DialectState& state) {
   const Dialect::Worker self{id_, channel_, services_.unread, static_cast<Dialect::Listener&>(*this)};
   if (state.wire == Wire::kClassic) return std::make_unique<ClassicDialect>(self, state);
+  if (state.wire == Wire::kNode) return std::make_unique<NodeDialect>(self, state);
   return std::make_unique<NativeDialect>(self);
 }
 

@@ -1,0 +1,252 @@
+#include "supervisor/workers/node_dialect.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+#include "proto/record.h"
+#include "supervisor/loop/escape.h"
+#include "supervisor/workers/node_address.h"
+
+namespace prefork {
+namespace {
+
+constexpr std::string_view kCluster = "NODE_CLUSTER";
+constexpr std::string_view kModule = "PREFORK";
+
+/// A worker takes as many connections as the pool gives: Node has no limit of its own.
+constexpr std::uint64_t kMostOffered = UINT32_MAX;
+
+std::string excerpt(std::string_view text) { return '"' + escape_to_ascii(text, 60) + '"'; }
+
+std::string quoted_number(std::uint64_t value) { return '"' + std::to_string(value) + '"'; }
+
+/// "LISTENER.NUMBER": each server of a worker has its own.
+std::string key_of(const NodeServerState& server) {
+  return std::to_string(server.listener) + '.' + std::to_string(server.number);
+}
+
+std::optional<Ticket> ticket_of(const NodeMessage& message) {
+  const std::string& text = message.ticket;
+  Ticket ticket;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ticket.value);
+  if (error != std::errc() || end != text.data() + text.size() || !ticket) return std::nullopt;
+  return ticket;
+}
+
+/// Ticket keys of TLS, which Node writes as hexadecimal digits; all else is none of ours.
+std::string echo(const std::string& data) {
+  constexpr std::size_t kMost = 512;
+  const bool plain = data.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return data.empty() || data.size() > kMost || !plain ? "null" : '"' + data + '"';
+}
+
+std::string connection_line(const action::Dispatch& action, const std::string& key, std::uint64_t seq) {
+  const auto wait = std::chrono::duration_cast<std::chrono::microseconds>(action.waited).count();
+  const int flags = (action.may_park ? kMayPark : 0) | (action.park_at_once ? kParkAtOnce : 0) |
+                    (action.last ? kLastRequest : 0);
+  std::string line =
+      R"({"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_CLUSTER","act":"newconn","key":")";
+  line += key + R"(","seq":)" + std::to_string(seq);
+  line += R"(,"prefork":{"ticket":)" + quoted_number(action.ticket.value);
+  line += R"(,"flags":)" + std::to_string(flags) + R"(,"listener":)" + std::to_string(action.listener);
+  line += R"(,"accepted_ns":)" +
+          quoted_number(static_cast<std::uint64_t>(action.accepted_at.time_since_epoch().count()));
+  line += R"(,"wait_us":)" + std::to_string(std::clamp<std::int64_t>(wait, 0, UINT32_MAX)) + "}}}";
+  return line;
+}
+
+}  // namespace
+
+NodeDialect::NodeDialect(const Worker& worker, const DialectState& state)
+    : Dialect(worker), node_(state.node), broken_(state.broken) {}
+
+SendStatus NodeDialect::send(const action::Dispatch& dispatch, const Fd& socket) {
+  if (node_.handle_sent || node_.ticket || node_.servers.empty()) return SendStatus::kFull;
+  if (!socket.valid()) return SendStatus::kInvalid;
+  const auto& servers = node_.servers;
+  const auto own = std::find_if(servers.begin(), servers.end(), [&](const NodeServerState& server) {
+    return server.listener == dispatch.listener;
+  });
+  const NodeServerState& server = own == servers.end() ? servers.front() : *own;
+  // libuv takes a socket that comes over a channel as it is, and must never wait in it.
+  (void)::fcntl(socket.get(), F_SETFL, O_RDWR | O_NONBLOCK);
+  const std::uint64_t seq = node_.numbers + 1;
+  const std::string line = connection_line(dispatch, key_of(server), seq) + '\n';
+  const SendStatus status = worker().channel.send(std::as_bytes(std::span(line)), socket);
+  if (status != SendStatus::kSent) return status;
+  node_.numbers = node_.seq = seq;
+  node_.ticket = dispatch.ticket;
+  node_.handle_sent = true;
+  return status;
+}
+
+SendStatus NodeDialect::send_line(std::string_view line) {
+  const std::string whole = std::string(line) + '\n';
+  return worker().channel.send(std::as_bytes(std::span(whole)));
+}
+
+SendStatus NodeDialect::wish(std::string_view act) {
+  return send_line(R"({"cmd":"PREFORK","act":")" + std::string(act) + "\"}");
+}
+
+void NodeDialect::hear(std::span<const std::byte> bytes, bool /*introduces*/) {
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  while (!text.empty() && !broken_) {
+    const std::size_t end = text.find('\n');
+    const std::string_view part = text.substr(0, end);
+    if (node_.line.size() + part.size() > kMaxNodeLine) node_.skips = true;
+    if (node_.skips) {
+      node_.line.clear();
+    } else {
+      node_.line += part;
+    }
+    if (end == std::string_view::npos) return;
+    text.remove_prefix(end + 1);
+    if (!std::exchange(node_.skips, false)) take_line(node_.line);
+    node_.line.clear();
+  }
+}
+
+void NodeDialect::take_line(std::string_view line) {
+  const auto message = parse_node_line(line);
+  if (!message) return break_off("the line " + excerpt(line) + ", which is not JSON");
+  handle(*message);
+}
+
+void NodeDialect::handle(const NodeMessage& message) {
+  if (message.cmd == kCluster) return handle_cluster(message);
+  if (message.cmd == kModule) return handle_module(message);
+  if (message.cmd == "NODE_HANDLE_ACK") return descriptor_taken(true);
+  if (message.cmd == "NODE_HANDLE_NACK") return descriptor_taken(false);
+  // Anything else the application has sent, which has no parent that would hear it.
+}
+
+void NodeDialect::descriptor_taken(bool taken) {
+  if (!std::exchange(node_.handle_sent, false)) {
+    return break_off(std::string(taken ? "NODE_HANDLE_ACK" : "NODE_HANDLE_NACK") +
+                     " though it was sent no connection");
+  }
+  if (!taken) tell(event::WorkerRefused{worker().id, std::exchange(node_.ticket, Ticket{})});
+}
+
+void NodeDialect::handle_cluster(const NodeMessage& message) {
+  if (message.ack) return answered(message);
+  if (message.act == "queryServer") return query(message);
+  if (message.act == "listening") return listens(message);
+  if (message.act == "close") return closes(message);
+  if (message.act == "exitedAfterDisconnect") {
+    if (message.seq) reply(*message.seq, "");
+    return leave();
+  }
+  // "online", and what later versions of Node tell.
+}
+
+void NodeDialect::answered(const NodeMessage& message) {
+  const bool known = node_.ticket && !node_.handle_sent && *message.ack >= 0 &&
+                     static_cast<std::uint64_t>(*message.ack) == node_.seq;
+  if (!known || !message.accepted) {
+    return break_off("an answer to the connection " + std::to_string(*message.ack) +
+                     (known ? " without \"accepted\"" : ", which it does not have"));
+  }
+  const Ticket ticket = std::exchange(node_.ticket, Ticket{});
+  if (*message.accepted) return tell(event::WorkerBusy{worker().id, ticket});
+  tell(event::WorkerRefused{worker().id, ticket});
+}
+
+void NodeDialect::query(const NodeMessage& message) {
+  if (!message.seq) return break_off("queryServer without \"seq\"");
+  if (!node_.has_module) {
+    return break_off(
+        "queryServer before the module prefork-worker said hello: the command clears NODE_OPTIONS, or its "
+        "Node "
+        "is older than 18");
+  }
+  const NodeAddress address(message);
+  const auto target = address.find_in(node_.listen);
+  if (!target || node_.servers.size() == kMostServers) {
+    // The module lets the program listen there by itself.
+    if (!address.text().empty()) worker().listener.noted("listens at " + escape_to_ascii(address.text()));
+    return reply(*message.seq, R"(,"errno":)" + std::to_string(-EADDRNOTAVAIL) + R"(,"key":"","data":null)");
+  }
+  const NodeServerState server{target->listener, ++node_.numbers};
+  node_.servers.push_back(server);
+  reply(*message.seq,
+        R"(,"errno":0,"key":")" + key_of(server) + R"(","data":)" + echo(message.data) + target->sockname);
+}
+
+void NodeDialect::listens(const NodeMessage& message) {
+  if (node_.ready || node_.servers.empty() || !NodeAddress(message).find_in(node_.listen)) return;
+  node_.ready = true;
+  tell(event::WorkerReady{worker().id, kMostOffered});
+}
+
+void NodeDialect::closes(const NodeMessage& message) {
+  const std::size_t closed = std::erase_if(
+      node_.servers, [&](const NodeServerState& server) { return key_of(server) == message.key; });
+  if (closed > 0 && node_.servers.empty()) leave();
+}
+
+void NodeDialect::leave() {
+  if (node_.ready) tell(event::WorkerLeaves{worker().id});
+}
+
+void NodeDialect::handle_module(const NodeMessage& message) {
+  if (message.act == "hello") {
+    node_.has_module = true;
+  } else if (message.act == "note") {
+    worker().listener.noted(escape_to_ascii(message.text, kMaxNoteLength));
+  } else if (message.act == "pong") {
+    tell(event::WorkerPong{worker().id});
+  } else if (message.act == "load") {
+    constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
+    tell(event::WorkerLoad{worker().id, static_cast<std::uint32_t>(
+                                            std::clamp<std::int64_t>(message.value.value_or(0), 0, kMost))});
+  } else if (message.act == "leave") {
+    tell(event::WorkerLeaves{worker().id});
+  } else {
+    handle_module_about_connection(message);
+  }
+}
+
+void NodeDialect::handle_module_about_connection(const NodeMessage& message) {
+  const WorkerId id = worker().id;
+  const auto ticket = ticket_of(message);
+  const bool known = message.act == "idle" || message.act == "park" || message.act == "progress";
+  if (!known || !ticket) {
+    return break_off("PREFORK with the act " + excerpt(message.act) +
+                     (known ? ", without a ticket" : ", which is unknown"));
+  }
+  if (message.act == "idle") return tell(event::WorkerIdle{id, *ticket});
+  if (message.act == "park") return tell(event::WorkerParked{id, *ticket});
+  tell(event::WorkerProgress{id, *ticket});
+}
+
+void NodeDialect::reply(std::int64_t seq, std::string_view members) {
+  const SendStatus status =
+      send_line(R"({"cmd":"NODE_CLUSTER","ack":)" + std::to_string(seq) + std::string(members) + '}');
+  // It waits for the answer for ever.
+  if (status == SendStatus::kFull) return break_off("more questions than it reads answers");
+  if (status == SendStatus::kNoResources || status == SendStatus::kInvalid)
+    break_off("a question that cannot be answered: memory is short");
+}
+
+void NodeDialect::break_off(const std::string& what) {
+  broken_ = true;
+  worker().listener.violated(what);
+}
+
+DialectState NodeDialect::state() const {
+  DialectState state;
+  state.wire = Wire::kNode;
+  state.broken = broken_;
+  state.node = node_;
+  return state;
+}
+
+}  // namespace prefork
