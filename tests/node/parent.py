@@ -119,6 +119,10 @@ class Parent:
     def ask(self, act):
         self.send({"cmd": "PREFORK", "act": act})
 
+    def end_channel(self):
+        """As when the supervisor has died."""
+        self._channel.shutdown(socket.SHUT_RDWR)
+
     def exit_status(self, timeout=20):
         return self.process.wait(timeout)
 
@@ -198,7 +202,7 @@ class Parent:
         self._keys[listener.fileno()] = key
         self._poll.register(listener.fileno(), select.EPOLLIN)
         port = message["port"] if message["port"] > 0 else listener.getsockname()[1]  # Node takes another one for EADDRINUSE
-        self.send({"cmd": "NODE_CLUSTER", "ack": message["seq"], "errno": 0, "key": key, "data": None,
+        self.send({"cmd": "NODE_CLUSTER", "ack": message["seq"], "errno": 0, "key": key, "data": message.get("data"),
                    "sockname": {"address": "127.0.0.1", "family": "IPv4", "port": port}})
 
     def _receipt(self, message):

@@ -5,7 +5,10 @@ const prefork = require('../../../worker/node');
 
 const routes = {
   '/hello': (request, response) => response.end('hello\n'),
-  '/later': (request, response) => setTimeout(() => response.end('later\n'), 100),
+  '/later': (request, response) => {
+    prefork.note('later');  // the request has been read
+    setTimeout(() => response.end('later\n'), 100);
+  },
   '/block': (request, response) => {
     const end = Date.now() + Number(request.headers['x-ms']);
     while (Date.now() < end);

@@ -1,0 +1,157 @@
+"""The end of a worker: Drain, Leave, SIGTERM, the end of the channel."""
+import signal
+import socket
+import unittest
+
+import counted
+from http_client import Client
+from parent import COPY_KEPT, MAY_PARK, Parent
+
+LATER = b"GET /later HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+class Drained(unittest.TestCase):
+    def test_an_idle_worker_ends_at_once_with_status_0(self):
+        for program in ("hello.js", "app.js"):
+            with Parent(program) as parent:
+                parent.port()
+                parent.ask("drain")
+                self.assertEqual(parent.exit_status(), 0)
+
+    def test_a_request_under_way_is_answered_and_its_connection_parked(self):
+        with Parent("app.js", watch_parked=False) as parent:
+            with Client(parent.port()) as client:
+                client.send(LATER)
+                parent.wait(lambda: parent.count("note") == 1)
+                parent.ask("drain")
+                status, head, body = client.answer()
+                self.assertEqual((status, body), (200, b"later\n"))
+                self.assertNotIn("connection: close", head)
+                self.assertEqual(parent.exit_status(), 0)
+                parent.wait(lambda: parent.only().state == "parked")
+            self.assertEqual(parent.violations, [])
+
+    def test_an_answer_ends_its_connection_where_it_may_not_be_parked(self):
+        with Parent("app.js", flags=COPY_KEPT) as parent:
+            with Client(parent.port()) as client:
+                client.request("/hello")
+                client.send(LATER)
+                parent.wait(lambda: parent.count("note") == 1)
+                with Client(parent.port()) as other:
+                    other.request("/hello")
+                    parent.ask("drain")
+                    self.assertTrue(other.ended())  # it was idle
+                self.assertEqual(client.answer()[2], b"later\n")
+                self.assertTrue(client.ended())
+            self.assertEqual(parent.exit_status(), 0)
+            self.assertEqual([each.state for each in parent.connections.values()], ["idle", "idle"])
+
+    def test_a_request_that_begins_after_the_drain_says_that_it_is_the_last(self):
+        with Parent("app.js", flags=COPY_KEPT) as parent:
+            with Client(parent.port()) as client:
+                client.send(LATER + LATER[:10])  # half a request keeps the connection
+                parent.wait(lambda: parent.count("note") == 1)
+                parent.ask("drain")
+                self.assertNotIn("connection: close", client.answer()[1])
+                client.send(LATER[10:])
+                self.assertIn("connection: close", client.answer()[1])
+                self.assertTrue(client.ended())
+            self.assertEqual(parent.exit_status(), 0)
+
+    def test_what_is_kept_for_a_next_request_is_parked(self):
+        with Parent("app.js", flags=MAY_PARK | COPY_KEPT, watch_parked=False) as parent:
+            with Client(parent.port()) as client:
+                client.request("/hello")
+                parent.ask("drain")
+                self.assertEqual(parent.exit_status(), 0)
+                self.assertEqual(parent.only().state, "parked")
+
+    def test_a_program_with_timers_ends_too(self):
+        with Parent("timers.js") as parent:
+            parent.port()
+            parent.ask("drain")
+            self.assertEqual(parent.exit_status(), 0)
+
+    def test_a_program_that_tidies_up_on_a_signal_gets_it_at_the_end(self):
+        for name in ("SIGINT", "SIGTERM"):
+            with Parent("timers.js", environment={"TIDY": name}, watch_parked=False) as parent:
+                with Client(parent.port()) as client:
+                    client.send(LATER)
+                    parent.wait(lambda: parent.only().state == "busy")
+                    parent.ask("drain")
+                    self.assertEqual(client.answer()[2], b"hello\n")
+                    self.assertEqual(parent.exit_status(), 0)
+                    parent.wait(lambda: "tidied up" in parent.output)
+
+    def test_a_connection_on_its_way_is_refused(self):
+        with Parent("app.js", flags=COPY_KEPT) as parent:
+            with Client(parent.port()) as client:
+                client.send(LATER)
+                parent.wait(lambda: parent.count("note") == 1)
+                parent.ask("drain")
+                with Client(parent.port()):
+                    parent.wait(lambda: parent.only(1).state == "refused")
+                self.assertEqual(client.answer()[2], b"later\n")
+            self.assertEqual(parent.exit_status(), 0)
+
+
+class Left(unittest.TestCase):
+    def leaves(self, act):
+        with Parent("app.js", watch_parked=False) as parent:
+            with Client(parent.port()) as client:
+                client.send(LATER)
+                parent.wait(lambda: parent.count("note") == 1)
+                act(parent)
+                parent.wait(lambda: parent.count("leave") == 1)
+                with Client(parent.port()) as other:  # it was on its way: nothing is said of it, and nothing done
+                    other.send(LATER)
+                    self.assertEqual(parent.only(1).state, "sent")
+                    self.assertEqual(client.answer()[2], b"later\n")
+                    parent.ask("drain")
+                    self.assertEqual(parent.exit_status(), 0)
+                    self.assertEqual(parent.only(1).state, "sent")
+                    self.assertEqual(parent.only(1).copy.recv(100, socket.MSG_DONTWAIT), LATER)
+            self.assertEqual(parent.violations, [])
+
+    def test_sigterm_makes_a_worker_leave(self):
+        self.leaves(lambda parent: parent.process.send_signal(signal.SIGTERM))
+
+    def test_a_program_may_leave(self):
+        with Parent("app.js", watch_parked=False) as parent:
+            with Client(parent.port()) as client:
+                self.assertEqual(client.request("/leave")[2], b"leaving\n")
+                parent.wait(lambda: parent.count("leave") == 1)
+                parent.ask("drain")
+                self.assertEqual(parent.exit_status(), 0)
+                self.assertEqual(parent.only().state, "parked")
+
+    def test_the_own_handler_of_the_program_goes_before(self):
+        with Parent("timers.js", environment={"TIDY": "SIGTERM"}) as parent:
+            parent.port()
+            parent.process.send_signal(signal.SIGTERM)
+            self.assertEqual(parent.exit_status(), 0)
+            parent.wait(lambda: "tidied up" in parent.output)
+            self.assertEqual(parent.count("leave"), 0)
+
+
+class ChannelEnded(unittest.TestCase):
+    def test_what_is_under_way_is_answered(self):
+        with Parent("app.js", flags=COPY_KEPT) as parent:
+            with Client(parent.port()) as client:
+                client.send(LATER)
+                parent.wait(lambda: parent.count("note") == 1)
+                parent.end_channel()
+                status, head, body = client.answer()
+                self.assertEqual((status, body), (200, b"later\n"))
+                self.assertEqual(parent.exit_status(), 0)
+
+    def test_an_idle_worker_ends(self):
+        for program in ("app.js", "timers.js"):
+            with Parent(program) as parent:
+                parent.port()
+                parent.end_channel()
+                self.assertEqual(parent.exit_status(), 0)
+
+
+if __name__ == "__main__":
+    counted.main()
