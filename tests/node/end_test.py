@@ -116,6 +116,13 @@ class Left(unittest.TestCase):
     def test_sigterm_makes_a_worker_leave(self):
         self.leaves(lambda parent: parent.process.send_signal(signal.SIGTERM))
 
+    def test_sigterm_ends_a_program_that_does_not_listen_yet(self):
+        with Parent("loading.js") as parent:
+            parent.wait(lambda: "loading" in parent.output)
+            parent.process.send_signal(signal.SIGTERM)
+            self.assertEqual(parent.exit_status(), -signal.SIGTERM)
+            self.assertEqual(parent.count("leave"), 0)
+
     def test_a_program_may_leave(self):
         with Parent("app.js", watch_parked=False) as parent:
             with Client(parent.port()) as client:

@@ -13,7 +13,7 @@ import time
 SOURCE = pathlib.Path(os.environ.get("SOURCE_ROOT") or pathlib.Path(__file__).resolve().parents[2])
 PRELOAD = SOURCE / "worker/node/preload.cjs"
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
-NODE = "/usr/bin/node"
+NODE = os.environ.get("NODE_TEST_NODE", "/usr/bin/node")
 
 MAY_PARK = 1
 PARK_AT_ONCE = 2

@@ -164,7 +164,7 @@ class Many(unittest.TestCase):
             self.assertEqual(parent.violations, [])
 
     def test_nothing_grows_with_the_number_of_parks(self):
-        with Parent("app.js", flags=AT_ONCE, environment={"NODE_OPTIONS": "--expose-gc"}) as parent:
+        with Parent("app.js", flags=AT_ONCE) as parent:
             with Client(parent.port()) as client:
                 client.request("/hello")
 

@@ -1,7 +1,6 @@
 """Programs of other kinds: TLS, HTTP/2, sockets, ES modules, programs that start children."""
 import contextlib
 import json
-import os
 import shutil
 import socket
 import ssl
@@ -11,7 +10,7 @@ import unittest
 
 import counted
 from http_client import Client
-from parent import COPY_KEPT, MAY_PARK, NODE, PARK_AT_ONCE, PRELOAD, PROGRAMS, SOURCE, Parent
+from parent import COPY_KEPT, MAY_PARK, NODE, PARK_AT_ONCE, PRELOAD, SOURCE, Parent
 
 AT_ONCE = MAY_PARK | PARK_AT_ONCE | COPY_KEPT
 
@@ -120,6 +119,14 @@ class Others(unittest.TestCase):
             self.assertEqual(json.loads(client.request()[2]), {"underSupervisor": True, "known": True, "kept": True})
             parent.wait(lambda: parent.only().parks == 1)
 
+    def test_typescript_by_the_loader_of_the_runtime(self):
+        strips = subprocess.run([NODE, "-p", "process.features.typescript"], capture_output=True, check=True).stdout.strip()
+        if strips != b"strip":
+            self.skipTest("this Node does not load TypeScript")
+        with Parent("typed.ts", flags=AT_ONCE) as parent, Client(parent.port()) as client:
+            self.assertEqual(client.request()[2], b"true\n")
+            parent.wait(lambda: parent.only().parks == 1)
+
     def test_children_of_the_program_are_not_workers_of_the_supervisor(self):
         with Parent("children.js", environment={"NODE_OPTIONS": "--no-deprecation"}) as parent, Client(parent.port()) as client:
             client.request()
@@ -161,11 +168,6 @@ class Others(unittest.TestCase):
             client.socket.close()
             parent.wait(lambda: [m["value"] for m in parent.messages if m.get("act") == "load"][-1] == 0)
             self.assertGreater(max(m["value"] for m in parent.messages if m.get("act") == "load"), 500)
-
-    def test_the_types_are_right(self):
-        compiler = shutil.which("tsc") or shutil.which("tsc", path=os.environ.get("NODE_TEST_MODULES", "") + "/.bin")
-        if not compiler:
-            self.skipTest("tsc is not installed")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 'use strict';
-// A server with something of everything. LISTEN: a path or a port.
+// A server with something of everything.
 const http = require('node:http');
+const v8 = require('node:v8');
+const vm = require('node:vm');
 const prefork = require('../../../worker/node');
 
 const routes = {
@@ -54,7 +56,8 @@ const routes = {
     response.end();
   },
   '/memory': (request, response) => {
-    global.gc();
+    v8.setFlagsFromString('--expose-gc');  // Node 18 does not allow it in NODE_OPTIONS
+    vm.runInNewContext('gc')();
     response.end(String(process.memoryUsage().heapUsed));
   },
   '/open': (request, response) => server.getConnections((error, count) => response.end(String(count))),

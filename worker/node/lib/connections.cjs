@@ -48,7 +48,7 @@ const open = new Set();
 function follow(facts, handle) {
   const connection = new Connection(facts, handle);
   byHandle.set(handle, connection);
-  handle.setBlocking(false);  // the supervisor's sockets block; libuv takes those that it receives as they are
+  handle.setBlocking?.(false);  // the supervisor's sockets block; libuv takes those that it receives as they are
   const { close, reset } = handle;
   handle.close = function (callback) {
     const result = close.call(this, callback);  // the descriptor is closed when this returns

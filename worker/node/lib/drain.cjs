@@ -11,9 +11,15 @@ let left = false;
 let draining = false;
 let over = false;
 
+/** Leave is not allowed before the supervisor has taken this worker for ready. */
+function isReady() {
+  return cluster.worker.state === 'listening';
+}
+
 /** This worker takes nothing more. The supervisor answers with Drain. */
 function leave() {
   if (left || draining) return;
+  if (!isReady()) return drain();
   left = true;
   channel.tell('leave');
 }
@@ -54,7 +60,9 @@ function endProgram() {
 function onSigterm() {
   if (process.listenerCount('SIGTERM') > 1) return;
   if (draining) process.exit();
-  leave();
+  if (isReady()) return leave();
+  process.removeListener('SIGTERM', onSigterm);
+  process.kill(process.pid, 'SIGTERM');
 }
 
 function start() {
