@@ -16,6 +16,7 @@ class Ends(unittest.TestCase):
             with Client(port) as client:
                 self.assertEqual(client.request("/a")[2], b"hello /a\n")
                 self.assertEqual(client.request("/b")[2], b"hello /b\n")
+                parent.sync()
                 self.assertEqual(parent.only().state, "busy")
             parent.wait(lambda: parent.only().state == "idle")
             with Client(port) as client:

@@ -119,6 +119,12 @@ class Parent:
     def ask(self, act):
         self.send({"cmd": "PREFORK", "act": act})
 
+    def sync(self):
+        """When this returns, what the worker had to say has come."""
+        pongs = self.count("pong")
+        self.ask("ping")
+        self.wait(lambda: self.count("pong") > pongs, what="pong")
+
     def end_channel(self):
         """As when the supervisor has died."""
         self._channel.shutdown(socket.SHUT_RDWR)

@@ -34,7 +34,9 @@ class Parked(unittest.TestCase):
         with served(self, flags=COPY_KEPT) as (parent, client):
             for _ in range(3):
                 client.request("/hello")
+            parent.sync()
             self.assertEqual(parent.count("park"), 0)
+            parent.sync()
             self.assertEqual(parent.only().state, "busy")
 
     def test_a_client_that_asks_again_at_once_is_not_parked(self):
@@ -42,6 +44,7 @@ class Parked(unittest.TestCase):
             for _ in range(200):
                 client.request("/hello")
             parent.wait(lambda: parent.only().state == "parked")
+            parent.sync()
             self.assertLess(parent.count("park"), 50)  # a busy machine may delay some
 
     def test_the_answer_to_head_is_over_with_its_head(self):
@@ -88,6 +91,7 @@ class NeverParked(unittest.TestCase):
                 parent.wait(lambda: parent.only(1).state == "parked")
                 other.request("/hello")
                 parent.wait(lambda: parent.only(1).parks == 2)
+            parent.sync()
             self.assertEqual((parent.only().state, parent.only().parks), ("busy", 0))
             client.send(rest)
             self.assertEqual(client.answer()[2], then)
@@ -128,6 +132,7 @@ class NeverParked(unittest.TestCase):
                     other.socket.close()
                 client.send(b"ping")
                 self.assertEqual(client._take(4), b"ping")
+            parent.sync()
             self.assertEqual((parent.only().state, parent.only().parks), ("busy", 1))
 
     def test_an_answer_that_is_not_sent(self):
@@ -136,6 +141,7 @@ class NeverParked(unittest.TestCase):
             with Client(parent.port()) as other:
                 other.request("/hello")
                 parent.wait(lambda: parent.only(1).state == "parked")
+            parent.sync()
             self.assertEqual(parent.only().state, "busy")
             self.assertEqual(len(client.answer()[2]), 30000000)
             parent.wait(lambda: parent.only().state == "parked")
@@ -179,7 +185,7 @@ class Many(unittest.TestCase):
                 parks(PARKS // 4)
                 before, open_before = parks(PARKS // 4), len(os.listdir(descriptors))
                 after, open_after = parks(PARKS // 2), len(os.listdir(descriptors))
-                self.assertLess(after - before, 60 * PARKS // 2 + 300000)  # an entry of a table is more
+                self.assertLess(after - before, 60 * PARKS // 2 + 1000000)  # what the compiler needs, and less than an entry of a table for each
                 self.assertLessEqual(open_after, open_before + 1)
             self.assertEqual(parent.violations, [])
 
