@@ -1,6 +1,7 @@
 """Plays the supervisor for one Node program: speaks Node's cluster protocol and the PREFORK messages, keeps a copy of
 each socket until its connection is over, and sends a parked connection again when the client has sent something."""
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -102,7 +103,7 @@ class Parent:
                                      f"states {[c.state for c in list(self.connections.values())[-10:]]}, {self.violations}")
 
     def port(self, index=0):
-        self.wait(lambda: sum(m.get("act") == "listening" for m in self.messages) > index, what="listening")
+        self.wait(lambda: sum(m.get("act") == "listening" and m["port"] == 8080 for m in self.messages) > index, what="listening")
         return self._listeners[index].getsockname()[1]
 
     def count(self, act):
@@ -202,14 +203,17 @@ class Parent:
             self._receipt(message)
 
     def _open(self, message):
+        if message["port"] != 8080:  # the port of the pool, as the programs see it
+            self.send({"cmd": "NODE_CLUSTER", "ack": message["seq"], "errno": -errno.EADDRNOTAVAIL, "key": "", "data": None})
+            return
         listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._listeners.append(listener)
         key = f"{message['address']}:{message['port']}:{len(self._listeners)}"
         self._keys[listener.fileno()] = key
         self._poll.register(listener.fileno(), select.EPOLLIN)
-        port = message["port"] if message["port"] > 0 else listener.getsockname()[1]  # Node takes another one for EADDRINUSE
+        # Node takes another port than its own for EADDRINUSE.
         self.send({"cmd": "NODE_CLUSTER", "ack": message["seq"], "errno": 0, "key": key, "data": message.get("data"),
-                   "sockname": {"address": "127.0.0.1", "family": "IPv4", "port": port}})
+                   "sockname": {"address": "127.0.0.1", "family": "IPv4", "port": message["port"]}})
 
     def _receipt(self, message):
         for connection in self.connections.values():

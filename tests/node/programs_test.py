@@ -132,6 +132,26 @@ class Others(unittest.TestCase):
             self.assertEqual(client.request()[2], b"true\n")
             parent.wait(lambda: parent.only().parks == 1)
 
+    def test_a_program_listens_by_itself_at_an_address_that_is_not_the_pools(self):
+        with tempfile.TemporaryDirectory() as directory:
+            with Parent("elsewhere.js", flags=AT_ONCE, environment={"OWN_PATH": f"{directory}/own"}) as parent:
+                with Client(parent.port()) as client:
+                    self.assertEqual(client.request()[2], b"hello\n")
+                own = json.loads(parent.output[0])
+                self.assertEqual(own["code"], "EADDRINUSE")
+                with Client(own["metrics"]) as client:
+                    self.assertEqual(client.request()[2], b"metrics\n")
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(f"{directory}/own")
+                    self.assertEqual(client.recv(100), b"file\n")
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                    client.settimeout(10)
+                    client.sendto(b"datagram", ("127.0.0.1", own["datagrams"]))
+                    self.assertEqual(client.recv(100), b"datagram")
+                self.assertFalse(any("udp" in str(message.get("addressType")) for message in parent.messages))
+                parent.ask("drain")
+                self.assertEqual(parent.exit_status(), 0)
+
     def test_children_of_the_program_are_not_workers_of_the_supervisor(self):
         with Parent("children.js", environment={"NODE_OPTIONS": "--no-deprecation"}) as parent, Client(parent.port()) as client:
             client.request()

@@ -4,6 +4,7 @@
 const cluster = require('node:cluster');
 const channel = require('./channel.cjs');
 const keeping = require('./keeping.cjs');
+const listening = require('./listening.cjs');
 
 const GRACE = 1000;  // ms that a program may go on when it has no connection and no server any more
 
@@ -11,15 +12,10 @@ let left = false;
 let draining = false;
 let over = false;
 
-/** Leave is not allowed before the supervisor has taken this worker for ready. */
-function isReady() {
-  return cluster.worker.state === 'listening';
-}
-
-/** This worker takes nothing more. The supervisor answers with Drain. */
+/** This worker takes nothing more. The supervisor answers with Drain. It allows a Leave of ready workers only. */
 function leave() {
   if (left || draining) return;
-  if (!isReady()) return drain();
+  if (!listening.isReady()) return drain();
   left = true;
   channel.tell('leave');
 }
@@ -60,7 +56,7 @@ function endProgram() {
 function onSigterm() {
   if (process.listenerCount('SIGTERM') > 1) return;
   if (draining) process.exit();
-  if (isReady()) return leave();
+  if (listening.isReady()) return leave();
   process.removeListener('SIGTERM', onSigterm);
   process.kill(process.pid, 'SIGTERM');
 }

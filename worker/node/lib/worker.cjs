@@ -6,6 +6,7 @@ const channel = require('./channel.cjs');
 const connections = require('./connections.cjs');
 const drain = require('./drain.cjs');
 const keeping = require('./keeping.cjs');
+const listening = require('./listening.cjs');
 const load = require('./load.cjs');
 const program = require('./program.cjs');
 
@@ -29,6 +30,7 @@ function start() {
     drain: drain.drain,
   });
   keeping.start();
+  listening.start();
   drain.start();
   program.offer();
   channel.tell('hello', { version });

@@ -1,0 +1,46 @@
+'use strict';
+// Where the program listens. At an address of the pool cluster gets the connections of the supervisor. At any other,
+// which the supervisor answers with EADDRNOTAVAIL, the program listens by itself, as it would alone.
+
+const cluster = require('node:cluster');
+const dgram = require('node:dgram');
+const { constants } = require('node:os');
+
+const IPV6_ONLY = 1;  // UV_TCP_IPV6ONLY, the flag of `ipv6Only`
+
+let ready = false;
+
+/** Whether a server of this program listens at an address of the pool: the supervisor takes this worker for ready. */
+function isReady() {
+  return ready;
+}
+
+/** What cluster was asked for, as options of listen(). Exclusive: not through cluster. */
+function byItself({ address, port, addressType, fd, flags, backlog }) {
+  const options = { exclusive: true, backlog };
+  if (addressType === -1) return { ...options, path: address };
+  if (typeof fd === 'number' && fd >= 0) return { ...options, fd };
+  return { ...options, port, host: address ?? undefined, ipv6Only: (flags & IPV6_ONLY) !== 0 };
+}
+
+function start() {
+  const getServer = cluster._getServer;
+  cluster._getServer = function (server, options, callback) {
+    return getServer.call(this, server, options, (error, handle, ...rest) => {
+      if (error === -constants.errno.EADDRNOTAVAIL) return server.listen(byItself(options));
+      if (!error) server.once('listening', () => (ready = true));
+      return callback(error, handle, ...rest);
+    });
+  };
+
+  // The supervisor has no datagrams.
+  const { bind } = dgram.Socket.prototype;
+  dgram.Socket.prototype.bind = function (port, address, ...rest) {
+    if (port !== null && typeof port === 'object') return bind.call(this, { ...port, exclusive: true }, address, ...rest);
+    if (typeof port === 'function') return bind.call(this, { exclusive: true }, port);
+    if (typeof address === 'function') return bind.call(this, { port, exclusive: true }, address);
+    return bind.call(this, { port, address, exclusive: true }, ...rest);
+  };
+}
+
+module.exports = { start, isReady };
