@@ -67,7 +67,7 @@ NodeDialect::NodeDialect(const Worker& worker, const DialectState& state)
     : Dialect(worker), node_(state.node), broken_(state.broken) {}
 
 SendStatus NodeDialect::send(const action::Dispatch& dispatch, const Fd& socket) {
-  if (node_.handle_sent || node_.ticket || node_.servers.empty()) return SendStatus::kFull;
+  if (node_.handle_sent || node_.ticket || node_.left || node_.servers.empty()) return SendStatus::kFull;
   if (!socket.valid()) return SendStatus::kInvalid;
   const auto& servers = node_.servers;
   const auto own = std::find_if(servers.begin(), servers.end(), [&](const NodeServerState& server) {
@@ -132,7 +132,7 @@ void NodeDialect::descriptor_taken(bool taken) {
     return break_off(std::string(taken ? "NODE_HANDLE_ACK" : "NODE_HANDLE_NACK") +
                      " though it was sent no connection");
   }
-  if (!taken) tell(event::WorkerRefused{worker().id, std::exchange(node_.ticket, Ticket{})});
+  if (!taken && node_.ticket) tell(event::WorkerRefused{worker().id, std::exchange(node_.ticket, Ticket{})});
 }
 
 void NodeDialect::handle_cluster(const NodeMessage& message) {
@@ -142,12 +142,14 @@ void NodeDialect::handle_cluster(const NodeMessage& message) {
   if (message.act == "close") return closes(message);
   if (message.act == "exitedAfterDisconnect") {
     if (message.seq) reply(*message.seq, "");
-    return leave();
+    if (node_.ready) leave();
   }
   // "online", and what later versions of Node tell.
 }
 
 void NodeDialect::answered(const NodeMessage& message) {
+  // It has left, and its answer to what it had not begun comes late.
+  if (node_.left && !node_.ticket && message.accepted == false) return;
   const bool known = node_.ticket && !node_.handle_sent && *message.ack >= 0 &&
                      static_cast<std::uint64_t>(*message.ack) == node_.seq;
   if (!known || !message.accepted) {
@@ -172,7 +174,8 @@ void NodeDialect::query(const NodeMessage& message) {
   if (!target || node_.servers.size() == kMostServers) {
     // The module lets the program listen there by itself.
     if (!address.text().empty()) worker().listener.noted("listens at " + escape_to_ascii(address.text()));
-    return reply(*message.seq, R"(,"errno":)" + std::to_string(-EADDRNOTAVAIL) + R"(,"key":"","data":null)");
+    return reply(*message.seq, R"(,"errno":)" + std::to_string(-EADDRNOTAVAIL) + R"(,"key":"","data":)" +
+                                   echo(message.data));
   }
   const NodeServerState server{target->listener, ++node_.numbers};
   node_.servers.push_back(server);
@@ -189,11 +192,14 @@ void NodeDialect::listens(const NodeMessage& message) {
 void NodeDialect::closes(const NodeMessage& message) {
   const std::size_t closed = std::erase_if(
       node_.servers, [&](const NodeServerState& server) { return key_of(server) == message.key; });
-  if (closed > 0 && node_.servers.empty()) leave();
+  if (closed > 0 && node_.servers.empty() && node_.ready) leave();
 }
 
 void NodeDialect::leave() {
-  if (node_.ready) tell(event::WorkerLeaves{worker().id});
+  // What it has not begun is given back.
+  node_.left = true;
+  node_.ticket = Ticket{};
+  tell(event::WorkerLeaves{worker().id});
 }
 
 void NodeDialect::handle_module(const NodeMessage& message) {
@@ -208,7 +214,7 @@ void NodeDialect::handle_module(const NodeMessage& message) {
     tell(event::WorkerLoad{worker().id, static_cast<std::uint32_t>(
                                             std::clamp<std::int64_t>(message.value.value_or(0), 0, kMost))});
   } else if (message.act == "leave") {
-    tell(event::WorkerLeaves{worker().id});
+    leave();
   } else {
     handle_module_about_connection(message);
   }
