@@ -214,7 +214,9 @@ void NodeDialect::handle_module(const NodeMessage& message) {
     tell(event::WorkerLoad{worker().id, static_cast<std::uint32_t>(
                                             std::clamp<std::int64_t>(message.value.value_or(0), 0, kMost))});
   } else if (message.act == "leave") {
-    leave();
+    // It may have a server of its own before it is ready: then there is nothing to give back.
+    if (node_.ready) return leave();
+    drain();
   } else {
     handle_module_about_connection(message);
   }
