@@ -56,7 +56,7 @@ class Parent:
         self._poll = select.epoll()
         self._poll.register(self._channel.fileno(), select.EPOLLIN)
         variables = dict(os.environ, NODE_CHANNEL_FD="3", NODE_CHANNEL_SERIALIZATION_MODE="json", NODE_UNIQUE_ID="7",
-                         SUPERVISOR_SLOTS="100", **(environment or {}))
+                         SUPERVISOR_SLOTS="100", PORT="8080", **(environment or {}))
         if preload:
             options = variables.get("NODE_OPTIONS", "")
             variables["NODE_OPTIONS"] = f'--require "{PRELOAD}" {options}'.strip()

@@ -74,4 +74,4 @@ server.on('upgrade', (request, socket, head) => {
   socket.write(head);
   socket.pipe(socket);
 });
-server.listen(8080);
+server.listen(process.env.PORT || 8080);

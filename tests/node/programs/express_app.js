@@ -9,4 +9,4 @@ app.get('/file', (request, response) => response.sendFile(__filename));
 app.get('/fails', () => {
   throw new Error('fails');
 });
-app.listen(8080);
+app.listen(process.env.PORT || 8080);

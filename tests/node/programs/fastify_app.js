@@ -7,4 +7,4 @@ app.get('/fails', async () => {
   throw new Error('fails');
 });
 app.addHook('onClose', async () => console.log('closed'));
-app.listen({ port: 8080, host: '::' });
+app.listen({ port: process.env.PORT || 8080, host: '::' });

@@ -6,4 +6,4 @@ http
     response.setHeader('X-Pid', process.pid);
     response.end(`hello ${request.url}\n`);
   })
-  .listen(8080);
+  .listen(process.env.PORT || 8080);

@@ -42,4 +42,4 @@ const kinds = {
   },
 };
 
-kinds[process.env.KIND]().listen(8080);
+kinds[process.env.KIND]().listen(process.env.PORT || 8080);

@@ -9,4 +9,4 @@ if (process.env.TIDY) {
     process.exit(0);
   });
 }
-http.createServer((request, response) => setTimeout(() => response.end('hello\n'), 50)).listen(8080);
+http.createServer((request, response) => setTimeout(() => response.end('hello\n'), 50)).listen(process.env.PORT || 8080);

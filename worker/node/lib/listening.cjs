@@ -4,6 +4,7 @@
 
 const cluster = require('node:cluster');
 const dgram = require('node:dgram');
+const net = require('node:net');
 const { constants } = require('node:os');
 
 const IPV6_ONLY = 1;  // UV_TCP_IPV6ONLY, the flag of `ipv6Only`
@@ -27,7 +28,7 @@ function start() {
   const getServer = cluster._getServer;
   cluster._getServer = function (server, options, callback) {
     return getServer.call(this, server, options, (error, handle, ...rest) => {
-      if (error === -constants.errno.EADDRNOTAVAIL) return server.listen(byItself(options));
+      if (error === -constants.errno.EADDRNOTAVAIL) return net.Server.prototype.listen.call(server, byItself(options));
       if (!error) server.once('listening', () => (ready = true));
       return callback(error, handle, ...rest);
     });
@@ -36,6 +37,7 @@ function start() {
   // The supervisor has no datagrams.
   const { bind } = dgram.Socket.prototype;
   dgram.Socket.prototype.bind = function (port, address, ...rest) {
+    if (typeof port?.recvStart === 'function') return bind.call(this, port, address, ...rest);  // a handle
     if (port !== null && typeof port === 'object') return bind.call(this, { ...port, exclusive: true }, address, ...rest);
     if (typeof port === 'function') return bind.call(this, { exclusive: true }, port);
     if (typeof address === 'function') return bind.call(this, { port, exclusive: true }, address);

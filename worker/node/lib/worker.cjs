@@ -8,7 +8,6 @@ const drain = require('./drain.cjs');
 const keeping = require('./keeping.cjs');
 const listening = require('./listening.cjs');
 const load = require('./load.cjs');
-const ownAddresses = require('./own_addresses.cjs');
 const program = require('./program.cjs');
 
 function receive(message, handle, deliver) {
@@ -33,7 +32,6 @@ function start() {
   keeping.start();
   listening.start();
   drain.start();
-  ownAddresses.start();
   program.offer();
   channel.tell('hello', { version });
 }
