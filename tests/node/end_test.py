@@ -114,9 +114,11 @@ class Left(unittest.TestCase):
             self.assertEqual(parent.violations, [])
 
     def test_sigterm_makes_a_worker_leave(self):
+        """FAULTS 382: SIGTERM during a request."""
         self.leaves(lambda parent: parent.process.send_signal(signal.SIGTERM))
 
     def test_sigterm_ends_a_program_that_does_not_listen_yet(self):
+        """FAULTS 382: SIGTERM before the program listens."""
         with Parent("loading.js") as parent:
             parent.wait(lambda: "loading" in parent.output)
             parent.process.send_signal(signal.SIGTERM)
@@ -143,6 +145,7 @@ class Left(unittest.TestCase):
 
 class ChannelEnded(unittest.TestCase):
     def test_what_is_under_way_is_answered(self):
+        """FAULTS 379: the channel ends during a request."""
         with Parent("app.js", flags=COPY_KEPT) as parent:
             with Client(parent.port()) as client:
                 client.send(LATER)
@@ -153,6 +156,7 @@ class ChannelEnded(unittest.TestCase):
                 self.assertEqual(parent.exit_status(), 0)
 
     def test_an_idle_worker_ends(self):
+        """FAULTS 379: the channel of an idle worker ends."""
         for program in ("app.js", "timers.js"):
             with Parent(program) as parent:
                 parent.port()

@@ -98,6 +98,7 @@ class NeverParked(unittest.TestCase):
             parent.wait(lambda: parent.only().state == "parked")
 
     def test_half_a_request_behind_an_answer(self):
+        """FAULTS 378: half a request."""
         one = b"GET /hello HTTP/1.1\r\nHost: test\r\n\r\n"
         for cut in (1, 5, 30, len(one) - 1):
             self.stays(one + one[:cut], [b"hello\n"], one[cut:], b"hello\n")
@@ -111,6 +112,7 @@ class NeverParked(unittest.TestCase):
         self.stays(head, [b"unread\n"], b"\r\nGET /hello HTTP/1.1\r\nHost: test\r\n\r\n", b"hello\n")
 
     def test_pipelined_requests_are_all_answered(self):
+        """FAULTS 378: pipelined requests."""
         with served(self, flags=AT_ONCE) as (parent, client):
             one, two = (f"GET /{path} HTTP/1.1\r\nHost: test\r\n\r\n".encode() for path in ("hello", "later"))
             client.send((one + two) * 20)
@@ -121,6 +123,7 @@ class NeverParked(unittest.TestCase):
             self.assertEqual(parent.only().parks, 1)
 
     def test_an_upgraded_connection(self):
+        """FAULTS 378: an upgraded connection."""
         with served(self, flags=AT_ONCE) as (parent, client):
             client.request("/hello")
             parent.wait(lambda: parent.only().parks == 1)
@@ -136,6 +139,7 @@ class NeverParked(unittest.TestCase):
             self.assertEqual((parent.only().state, parent.only().parks), ("busy", 1))
 
     def test_an_answer_that_is_not_sent(self):
+        """FAULTS 378: an answer on its way."""
         with served(self, flags=AT_ONCE) as (parent, client):
             client.send(b"GET /download HTTP/1.1\r\nHost: test\r\nX-Bytes: 30000000\r\n\r\n")
             with Client(parent.port()) as other:

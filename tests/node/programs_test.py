@@ -39,6 +39,7 @@ class Sockets(unittest.TestCase):
             self.assertEqual(parent.count("park"), 0)
 
     def test_each_way_to_end_a_socket_is_an_end(self):
+        """FAULTS 376: sockets that are destroyed or reset, and a server that closes."""
         for kind in ("destroys", "resets", "closes"):
             with serving(self, kind) as (parent, port):
                 with connected(port) as client, contextlib.suppress(ConnectionResetError):
@@ -47,6 +48,7 @@ class Sockets(unittest.TestCase):
                 parent.wait(lambda: parent.only().state == "idle")
 
     def test_a_socket_whose_handler_throws_is_followed_to_its_end(self):
+        """FAULTS 376: a handler that throws."""
         with serving(self, "throws") as (parent, port), connected(port) as client:
             parent.wait(lambda: "thrown" in parent.output)
             parent.sync()
@@ -55,6 +57,7 @@ class Sockets(unittest.TestCase):
             parent.wait(lambda: parent.only().state == "idle")
 
     def test_a_server_that_is_full_refuses(self):
+        """FAULTS 376: a server with maxConnections."""
         with serving(self, "full") as (parent, port), connected(port) as first, connected(port):
             parent.wait(lambda: parent.only(1).state == "refused")
             parent.sync()
@@ -133,6 +136,7 @@ class Others(unittest.TestCase):
             parent.wait(lambda: parent.only().parks == 1)
 
     def test_a_program_listens_by_itself_at_an_address_that_is_not_the_pools(self):
+        """FAULTS 381: other addresses, a unix path and datagrams."""
         with tempfile.TemporaryDirectory() as directory:
             with Parent("elsewhere.js", flags=AT_ONCE, environment={"OWN_PATH": f"{directory}/own"}) as parent:
                 with Client(parent.port()) as client:
@@ -153,6 +157,7 @@ class Others(unittest.TestCase):
                 self.assertEqual(parent.exit_status(), 0)
 
     def test_children_of_the_program_are_not_workers_of_the_supervisor(self):
+        """FAULTS 377: children of a Node program."""
         with Parent("children.js", environment={"NODE_OPTIONS": "--no-deprecation"}) as parent, Client(parent.port()) as client:
             client.request()
             said = [json.loads(line) for line in parent.output if line.startswith("{")]

@@ -28,7 +28,7 @@ function guard(socket) {
 
 const guarded = new WeakSet();
 
-function onRequest({ response, socket, server }) {
+function onRequest({ request, response, socket, server }) {
   if (!guarded.has(socket)) {
     guarded.add(socket);
     guard(socket);
@@ -40,7 +40,12 @@ function onRequest({ response, socket, server }) {
   connection.unanswered++;
   waiting.delete(connection);
   giveSign(connection);
-  if (connection.lastRequest || (leaving && !connection.mayPark)) response.shouldKeepAlive = false;
+  if (connection.lastRequest || (leaving && !connection.mayPark) || isFaulty(request)) response.shouldKeepAlive = false;
+}
+
+/** RFC 9112, 6.1: where such a request ends is not sure, and the connection must end with it. Node goes on. */
+function isFaulty({ httpVersion, headers }) {
+  return httpVersion === '1.0' && headers['transfer-encoding'] !== undefined;
 }
 
 /** The supervisor sees one busy period for all requests of a connection: without Progress they look like one that hangs. */
