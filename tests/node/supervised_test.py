@@ -13,20 +13,24 @@ import unittest
 
 import counted
 from http_client import Client
-from parent import NODE, PROGRAMS
+from parent import NODE, PROGRAMS, SOURCE
 
 SUPERVISOR = os.environ.get("SUPERVISOR", "")
+PACKAGES = SOURCE / ".cache/node/node_modules"
 CLIENTS = int(os.environ.get("NODE_TEST_CLIENTS", "100"))
 
 
 class Supervisor:
     def __init__(self, program="app.js", **keys):
         self.directory = tempfile.TemporaryDirectory()
-        self.path = pathlib.Path(self.directory.name)
+        self.path = pathlib.Path(self.directory.name).resolve()
         self.keys = {"listen": "127.0.0.1:0", "command": [NODE, str(PROGRAMS / program)], "protocol": "node", "control": str(self.path / "control"),
                      "workers": 2, "connections_per_worker": 8, "keep_alive": {"park": True}, **keys}
 
     def __enter__(self):
+        for file in (SOURCE / "docs/examples/express").glob("*.js"):  # the example runs in the directory of its file
+            (self.path / file.name).write_bytes(file.read_bytes())
+        (self.path / "node_modules").symlink_to(PACKAGES)
         self.configure()
         with open(self.path / "log", "wb") as log:
             self.process = subprocess.Popen([SUPERVISOR, "-c", str(self.path / "pool.json")], stdout=log, stderr=log)
@@ -152,6 +156,19 @@ class Supervised(unittest.TestCase):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
             self.assertEqual(len(tickets), 1)
+
+    @unittest.skipUnless((PACKAGES / "express").exists(), "script/node-packages has not been run")
+    def test_the_example_with_express(self):
+        example = SOURCE / "docs/examples/express"
+        keys = json.loads((example / "pool.json").read_text(encoding="utf-8"))
+        keys.update(listen="127.0.0.1:0", directory=".", command=[NODE, "server.js"])
+        with Supervisor(**keys) as supervisor:
+            with Client(supervisor.port()) as slow, Client(supervisor.port()) as client:
+                slow.send(b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n")
+                for _ in range(20):
+                    self.assertEqual(client.request()[0], 200)
+                self.assertEqual(slow.answer()[2], b"done\n")
+            self.assertEqual(supervisor.stop(), 0)
 
 
 if __name__ == "__main__":
