@@ -91,6 +91,18 @@ TEST_CASE("a request may come byte by byte") {
   CHECK(status_line(served.client.receive_to_end()) == "HTTP/1.1 200 OK");
 }
 
+TEST_CASE("what follows a request of doubtful length is not taken for a request") {
+  for (const std::string line :
+       {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked",
+        "POST / HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked", "GET / HTTP/1.1"}) {
+    const std::string answer = answer_to(line + "\r\n\r\n0\r\n\r\n" + kGetAndClose);
+    CAPTURE(answer);
+    CHECK(answer.find("\nHTTP/1.") == std::string::npos);
+    CHECK(answer.find("Hello") == std::string::npos);
+  }
+}
+
 TEST_CASE("HEAD is answered with a header only") {
   const std::string answer = answer_to("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(status_line(answer) == "HTTP/1.1 200 OK");

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <boost/beast/core/flat_static_buffer.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http.hpp>
 #include <optional>
 #include <string>
@@ -57,9 +58,6 @@ std::optional<std::chrono::milliseconds> wait_of(std::string_view query) {
 Response answer(const Request& request) {
   using protocol::status;
   const unsigned version = request.version();
-  if (version >= 11 && request.count(protocol::field::host) != 1) {
-    return page(status::bad_request, version, "A request of HTTP/1.1 names one Host.\n");
-  }
   if (request.method() != protocol::verb::get && request.method() != protocol::verb::head) {
     Response response = page(status::method_not_allowed, version, "Only GET and HEAD are answered here.\n");
     response.set(protocol::field::allow, "GET, HEAD");
@@ -72,6 +70,20 @@ Response answer(const Request& request) {
   if (!wait) return page(status::bad_request, version, "ms is a number from 0 to 60000.\n");
   std::this_thread::sleep_for(*wait);
   return page(status::ok, version, "Hello from worker " + std::to_string(::getpid()) + ".\n");
+}
+
+/// The answer to a request that another server could understand otherwise: what follows it must not be read.
+std::optional<Response> refusal(const Request& request) {
+  using protocol::status;
+  const unsigned version = request.version();
+  if (version >= 11 && request.count(protocol::field::host) != 1) {
+    return page(status::bad_request, version, "A request of HTTP/1.1 names one Host.\n");
+  }
+  const auto coding = request.find(protocol::field::transfer_encoding);
+  if (coding == request.end()) return {};
+  if (version < 11) return page(status::bad_request, version, "Transfer-Encoding is only for HTTP/1.1.\n");
+  if (beast::iequals(coding->value(), "chunked")) return {};
+  return page(status::not_implemented, version, "Only the transfer coding chunked is known.\n");
 }
 
 /// The answer to a request that cannot be read; nothing when the client has closed or was too slow.
@@ -110,6 +122,9 @@ class Conversation {
     parser.body_limit(kMaxBody);
     ErrorCode error;
     protocol::read_header(stream_, buffer_, parser, error);
+    if (!error) {
+      if (const std::optional<Response> refused = refusal(parser.get())) return close_with(*refused);
+    }
     if (!error && parser.get().count(protocol::field::expect) > 0) {
       return close_with(page(protocol::status::expectation_failed, 11,
                              "Send the body without waiting for 100 Continue.\n"));
