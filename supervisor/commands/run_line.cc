@@ -13,11 +13,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// The bundled worker gets connections by the native protocol; another program listens for itself. What
+/// Whether the program is python3 -m prefork_worker.wsgi or another module of that package.
+bool runs_python_worker(const std::vector<std::string>& command) {
+  const auto option = std::find(command.begin(), command.end(), "-m");
+  return option != command.end() && option + 1 != command.end() &&
+         (option + 1)->starts_with("prefork_worker.");
+}
+
+/// The bundled workers get connections by the native protocol; another program listens for itself. What
 /// cannot be found or read is refused later, with the reason.
 std::string protocol_of(const RunLine& line, const CommandSearch& search) {
   const std::string& name = line.command.front();
   if (std::filesystem::path(name).filename() == "supervisor-worker") return "native";
+  if (runs_python_worker(line.command)) return "native";
   const auto directory = line.keys.find("directory");
   const std::string where = directory == line.keys.end() ? "" : directory->second;
   const auto program = find_program(name, where, search);

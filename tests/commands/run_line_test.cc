@@ -42,6 +42,10 @@ TEST_CASE("run chooses the protocol by the program, unless it is given") {
   line.command = {"/opt/supervisor-worker", "http"};
   CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "native");
   CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["listen"].size() == 2);
+  line.command = {"/usr/bin/python3", "-m", "prefork_worker.wsgi", "app:app"};
+  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "native");
+  line.command = {"/usr/bin/python3", "-m", "http.server"};
+  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "accept");
   line.keys["protocol"] = "classic";
   CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "classic");
 }

@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -144,6 +145,9 @@ class Pool:
     def connect(self, timeout=20.0):
         return socket.create_connection(("127.0.0.1", self.port), timeout)
 
+    def http(self, timeout=20.0):
+        return Http(self.connect(timeout))
+
     def run(self, *words):
         return subprocess.run(
             [SUPERVISOR, *words, "--control", str(self.directory / "control")],
@@ -169,3 +173,73 @@ class Pool:
         if kind is not None:
             print(self.log()[-4000:], flush=True)
         self.close()
+
+
+APPS = str(pathlib.Path(__file__).resolve().parent / "apps")
+PARKING = {"wait_for_data": True, "keep_alive": {"park": True}}
+
+
+def wsgi(app, *options):
+    """A pool's command."""
+    return [sys.executable, "-m", "prefork_worker.wsgi", "--pythonpath", APPS, *options, app]
+
+
+def is_missing(module):
+    """Whether a package of Debian is not installed."""
+    try:
+        __import__(module)
+    except ModuleNotFoundError:
+        return True
+    return False
+
+
+class Http:
+    """One client that keeps its connection: raw requests, and answers whose ends are exact."""
+
+    def __init__(self, connected):
+        self.socket = connected
+        self.file = connected.makefile("rb")
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def send(self, target="/", *fields, method="GET", body=b"", version="1.1"):
+        lines = [f"{method} {target} HTTP/{version}", "Host: localhost", *fields]
+        if body and not any(field.lower().startswith("transfer-encoding") for field in fields):
+            lines.append(f"Content-Length: {len(body)}")
+        self.socket.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+    def answer(self, method="GET"):
+        """(status, fields, body); None at the end of the connection."""
+        line = self.file.readline()
+        if not line:
+            return None
+        fields = {}
+        for field in iter(self.file.readline, b"\r\n"):
+            name, _, value = field.decode("latin-1").partition(":")
+            fields[name.lower()] = value.strip()
+        status = int(line.split()[1])
+        if method == "HEAD" or status in (204, 304) or status < 200:
+            return status, fields, b""
+        if fields.get("transfer-encoding") == "chunked":
+            body = b""
+            while True:
+                size = int(self.file.readline(), 16)
+                body += self.file.read(size)
+                self.file.readline()
+                if size == 0:
+                    return status, fields, body
+        if "content-length" in fields:
+            return status, fields, self.file.read(int(fields["content-length"]))
+        return status, fields, self.file.read()
+
+    def ask(self, target="/", *fields, method="GET", **more):
+        self.send(target, *fields, method=method, **more)
+        return self.answer(method)

@@ -17,7 +17,7 @@ def channel_of_environment() -> socket.socket:
     if named is None:
         raise NotAWorker(
             f"{wire.CHANNEL_VARIABLE} is not set: this program is a worker, which the supervisor starts. "
-            "Run it with: supervisor run --listen 127.0.0.1:8000 -- COMMAND"
+            "Run it with: supervisor run --protocol native --listen 127.0.0.1:8000 -- COMMAND"
         )
     which = f"{wire.CHANNEL_VARIABLE}={named}"
     try:

@@ -87,6 +87,11 @@ class Connection:
         session.catch_up()
         return session.leaving
 
+    def leave(self) -> None:
+        """Session.leave(): this connection goes on, and no other comes."""
+        if self._session is not None:
+            self._session.leave()
+
     def note(self, text: str) -> None:
         """What this worker does, for the supervisor's status; dropped when the channel is full."""
         if self._session is not None:
