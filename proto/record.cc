@@ -1,9 +1,8 @@
 #include "proto/record.h"
 
-#include <algorithm>
-#include <bit>
-#include <cstring>
 #include <utility>
+
+#include "proto/text_record.h"
 
 namespace prefork {
 namespace {
@@ -81,6 +80,27 @@ void encode(const Record& record, std::span<std::byte, kRecordSize> out) {
   put(out, kZeroAt, std::uint32_t{0});
 }
 
+std::uint32_t text_length(const Record& record) {
+  switch (record.kind) {
+    case RecordKind::kNote:
+    case RecordKind::kPark: return record.value;
+    case RecordKind::kConnection: return static_cast<std::uint32_t>(record.flags >> kMemoLengthShift);
+    case RecordKind::kReady:
+    case RecordKind::kBusy:
+    case RecordKind::kRefused:
+    case RecordKind::kIdle:
+    case RecordKind::kProgress:
+    case RecordKind::kPing:
+    case RecordKind::kPong:
+    case RecordKind::kDrain:
+    case RecordKind::kFork:
+    case RecordKind::kLoad:
+    case RecordKind::kYield:
+    case RecordKind::kLeave: break;
+  }
+  return 0;
+}
+
 DatagramReader::DatagramReader(std::span<const std::byte> bytes) : rest_(bytes) {
   if (bytes.empty() || bytes.size() % kRecordSize != 0 || bytes.size() > kMaxDatagramSize) {
     (void)fail("a datagram of " + std::to_string(bytes.size()) + " bytes; allowed are 1 to 64 blocks of 32");
@@ -93,12 +113,14 @@ std::optional<Message> DatagramReader::fail(std::string reason) {
   return std::nullopt;
 }
 
-std::optional<std::string_view> DatagramReader::take_text(std::uint32_t length) {
-  const std::size_t padded = (std::size_t{length} + kRecordSize - 1) / kRecordSize * kRecordSize;
-  if (length == 0 || length > kMaxNoteLength || padded > rest_.size()) return std::nullopt;
-  const std::string_view text(reinterpret_cast<const char*>(rest_.data()), length);
+bool DatagramReader::take_text(Message& message) {
+  const std::uint32_t length = text_length(message.record);
+  const std::size_t padded = whole_blocks(length);
+  const bool empty_note = message.record.kind == RecordKind::kNote && length == 0;
+  if (empty_note || length > kMaxNoteLength || padded > rest_.size()) return false;
+  message.text = std::string_view(reinterpret_cast<const char*>(rest_.data()), length);
   rest_ = rest_.subspan(padded);
-  return text;
+  return true;
 }
 
 std::optional<Message> DatagramReader::next() {
@@ -117,25 +139,18 @@ std::optional<Message> DatagramReader::next() {
   message.record.wait_us = get<std::uint32_t>(block, kWaitAt);
   rest_ = rest_.subspan(kRecordSize);
 
-  if (message.record.kind == RecordKind::kNote) {
-    const auto text = take_text(message.record.value);
-    if (!text) {
-      return fail("a Note of length " + std::to_string(message.record.value) +
-                  "; allowed are 1 to 224, in blocks that follow in the same datagram");
-    }
-    message.text = *text;
+  if (!take_text(message)) {
+    const bool note = message.record.kind == RecordKind::kNote;
+    return fail("a " + std::string(to_string(message.record.kind)) + (note ? "" : " with a memo") +
+                " of length " + std::to_string(text_length(message.record)) + "; allowed are " +
+                (note ? "1" : "0") + " to 224, in blocks that follow in the same datagram");
   }
   return message;
 }
 
 std::vector<std::byte> encode_note(std::string_view text) {
-  text = text.substr(0, kMaxNoteLength);
-  const std::size_t blocks = 1 + (text.size() + kRecordSize - 1) / kRecordSize;
-  std::vector<std::byte> bytes(blocks * kRecordSize, std::byte{0});
-  encode(Record{.kind = RecordKind::kNote, .value = static_cast<std::uint32_t>(text.size())},
-         std::span(bytes).first<kRecordSize>());
-  std::copy_n(reinterpret_cast<const std::byte*>(text.data()), text.size(), bytes.begin() + kRecordSize);
-  return bytes;
+  const TextRecord note(Record{.kind = RecordKind::kNote}, text);
+  return {note.bytes().begin(), note.bytes().end()};
 }
 
 }  // namespace prefork

@@ -19,8 +19,9 @@ inline constexpr std::size_t kRecordSize = 32;
 /// A datagram holds 1 to 64 blocks of 32 bytes.
 inline constexpr std::size_t kMaxRecordsPerDatagram = 64;
 inline constexpr std::size_t kMaxDatagramSize = kRecordSize * kMaxRecordsPerDatagram;
-/// Longest text of a Note, in bytes: seven blocks.
+/// Longest text of a Note, and longest memo of a Park or a Connection, in bytes: seven blocks.
 inline constexpr std::size_t kMaxNoteLength = 7 * kRecordSize;
+inline constexpr std::size_t kMaxMemoLength = kMaxNoteLength;
 
 /// The descriptor at which a worker finds its channel, and the environment variable that names it.
 inline constexpr int kChannelDescriptor = 3;
@@ -38,7 +39,7 @@ enum class RecordKind : std::uint16_t {
   kBusy = 3,      ///< worker: begun. The receipt, sent before the socket is touched
   kRefused = 4,   ///< worker: no descriptor arrived, or it cannot take the connection
   kIdle = 5,      ///< worker: done, and closed
-  kPark = 6,      ///< worker: done, keep-alive
+  kPark = 6,      ///< worker: done, keep-alive; value = length of the memo in the blocks that follow
   kProgress = 7,  ///< worker: still working on this ticket
   kNote = 8,      ///< worker: value = length of the text in the blocks that follow
   kPing = 9,      ///< supervisor
@@ -52,10 +53,14 @@ enum class RecordKind : std::uint16_t {
 
 /// Flags of a Connection: the worker may send Park for it; it should do so right after its answer, because
 /// other connections wait; the pool is stopping, so the answer should tell the client that it is the last
-/// one.
+/// one; the supervisor keeps a copy of the socket until Idle; a PROXY header comes first. The upper eight
+/// bits are the length of the memo in the blocks that follow.
 inline constexpr std::uint16_t kMayPark = 1;
 inline constexpr std::uint16_t kParkAtOnce = 2;
 inline constexpr std::uint16_t kLastRequest = 4;
+inline constexpr std::uint16_t kCopyKept = 8;
+inline constexpr std::uint16_t kProxied = 16;
+inline constexpr unsigned kMemoLengthShift = 8;
 
 [[nodiscard]] std::string_view to_string(RecordKind kind);
 /// Whether the kind is one that only the supervisor sends.
@@ -77,7 +82,10 @@ struct Record {
 /// Writes the record's 32 bytes, little-endian.
 void encode(const Record& record, std::span<std::byte, kRecordSize> out);
 
-/// A record and, for a Note, its text: the worker's own bytes, neither trusted nor escaped.
+/// The number of bytes that follow the record as its text: of a Note, or the memo of a Park or a Connection.
+[[nodiscard]] std::uint32_t text_length(const Record& record);
+
+/// A record and its text, if it has one: a worker's own bytes, neither trusted nor escaped.
 struct Message {
   Record record;
   std::string_view text;
@@ -99,7 +107,7 @@ class DatagramReader {
 
  private:
   std::optional<Message> fail(std::string reason);
-  [[nodiscard]] std::optional<std::string_view> take_text(std::uint32_t length);
+  [[nodiscard]] bool take_text(Message& message);
 
   std::span<const std::byte> rest_;
   std::string malformed_;

@@ -4,13 +4,10 @@
 #include <array>
 
 #include "proto/record.h"
+#include "proto/text_record.h"
 
 namespace prefork::test {
 namespace {
-
-constexpr std::size_t whole_blocks(std::size_t size) {
-  return (size + kRecordSize - 1) / kRecordSize * kRecordSize;
-}
 
 /// What is wrong with one message that was read from the beginning of `rest`.
 std::string broken_message(const Message& message, std::span<const std::byte> rest) {
@@ -20,13 +17,13 @@ std::string broken_message(const Message& message, std::span<const std::byte> re
     return "a record is not what its bytes say";
   }
   const std::span<const std::byte> behind = rest.subspan(kRecordSize);
-  if (message.record.kind != RecordKind::kNote) return message.text.empty() ? "" : "a text without a Note";
-  if (message.text.size() != message.record.value || message.text.size() > kMaxNoteLength ||
+  if (message.record.kind == RecordKind::kNote && message.text.empty()) return "a Note without a text";
+  if (message.text.size() != text_length(message.record) || message.text.size() > kMaxNoteLength ||
       whole_blocks(message.text.size()) > behind.size()) {
-    return "a Note's text has another length than its record says, or more bytes than there are";
+    return "a text has another length than its record says, or more bytes than there are";
   }
-  if (reinterpret_cast<const std::byte*>(message.text.data()) != behind.data()) {
-    return "a Note's text is not in the blocks behind its record";
+  if (!message.text.empty() && reinterpret_cast<const std::byte*>(message.text.data()) != behind.data()) {
+    return "a text is not in the blocks behind its record";
   }
   return "";
 }

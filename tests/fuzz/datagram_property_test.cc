@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proto/record.h"
+#include "proto/text_record.h"
 
 namespace prefork {
 namespace {
@@ -25,16 +26,18 @@ class RandomBytes {
     for (std::byte& byte : result) byte = static_cast<std::byte>(random_() & 0xff);
     return result;
   }
-  /// A datagram as a worker might send it, notes among its records.
+  /// A datagram as it might be sent, notes and memos among its records.
   std::vector<std::byte> datagram() {
     std::vector<std::byte> result;
     while (result.size() < kMaxDatagramSize / 4 && below(8) != 0) {
       const auto kind = static_cast<RecordKind>(1 + below(12));
-      std::vector<std::byte> next = encode_note(std::string(1 + below(kMaxNoteLength), 'n'));
-      if (kind != RecordKind::kNote) {
-        next.resize(kRecordSize);
-        encode(Record{.kind = kind, .value = static_cast<std::uint32_t>(below(300)), .ticket = below(1000)},
-               std::span(next).first<kRecordSize>());
+      const Record record{
+          .kind = kind, .value = static_cast<std::uint32_t>(below(300)), .ticket = below(1000)};
+      std::vector<std::byte> next(kRecordSize);
+      encode(record, std::span(next).first<kRecordSize>());
+      if (kind == RecordKind::kNote || kind == RecordKind::kPark || kind == RecordKind::kConnection) {
+        const TextRecord with_text(record, std::string(1 + below(kMaxNoteLength), 'n'));
+        next.assign(with_text.bytes().begin(), with_text.bytes().end());
       }
       result.insert(result.end(), next.begin(), next.end());
     }

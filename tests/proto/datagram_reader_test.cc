@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proto/record.h"
+#include "proto/text_record.h"
 
 namespace prefork {
 namespace {
@@ -33,7 +34,7 @@ Reading read_all(const Bytes& bytes) {
   DatagramReader reader(bytes);
   while (const auto message = reader.next()) {
     reading.records.push_back(message->record);
-    if (message->record.kind == RecordKind::kNote) reading.texts.emplace_back(message->text);
+    if (!message->text.empty()) reading.texts.emplace_back(message->text);
   }
   CHECK_FALSE(reader.next());
   reading.malformed = reader.malformed();
@@ -132,6 +133,45 @@ TEST_CASE("FAULTS 15: a note that is empty, too long, or longer than its datagra
     CHECK(reading.records.empty());
     CHECK(reading.malformed == "a Note of length " + std::to_string(claim.length) +
                                    "; allowed are 1 to 224, in blocks that follow in the same datagram");
+  }
+}
+
+TEST_CASE("the memos of a Park and a Connection are read, and so are the records behind them") {
+  const std::string memo("\0\xff\x0b", 3);
+  for (const RecordKind kind : {RecordKind::kPark, RecordKind::kConnection}) {
+    CAPTURE(to_string(kind));
+    const TextRecord first(Record{.kind = kind, .ticket = 5}, memo);
+    Bytes bytes(first.bytes().begin(), first.bytes().end());
+    const Bytes behind = encoded({Record{.kind = kind, .ticket = 6}, Record{.kind = RecordKind::kIdle}});
+    bytes.insert(bytes.end(), behind.begin(), behind.end());
+    const Reading reading = read_all(bytes);
+    REQUIRE(reading.records.size() == 3);
+    CHECK(reading.records[1].ticket == 6);
+    CHECK(reading.texts == std::vector<std::string>{memo});
+    CHECK(reading.malformed.empty());
+  }
+}
+
+TEST_CASE("FAULTS 310: a memo that is too long, or longer than its datagram, is malformed") {
+  struct Claim {
+    std::uint32_t length;
+    std::size_t blocks_behind;
+  };
+  for (const Claim claim : {Claim{1, 0}, {33, 1}, {225, 8}, {224, 6}, {255, 63}, {0xffffffff, 63}}) {
+    CAPTURE(claim.length);
+    Bytes park = encoded({Record{.kind = RecordKind::kPark, .value = claim.length}});
+    park.resize(park.size() + claim.blocks_behind * kRecordSize);
+    const Reading reading = read_all(park);
+    CHECK(reading.records.empty());
+    CHECK(reading.malformed == "a Park with a memo of length " + std::to_string(claim.length) +
+                                   "; allowed are 0 to 224, in blocks that follow in the same datagram");
+    if (claim.length > 255) continue;
+    Bytes connection = encoded(
+        {Record{.kind = RecordKind::kConnection, .flags = static_cast<std::uint16_t>(claim.length << 8U)}});
+    connection.resize(park.size());
+    CHECK(read_all(connection).malformed ==
+          "a Connection with a memo of length " + std::to_string(claim.length) +
+              "; allowed are 0 to 224, in blocks that follow in the same datagram");
   }
 }
 

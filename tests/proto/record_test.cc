@@ -5,8 +5,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "proto/text_record.h"
 
 namespace prefork {
 namespace {
@@ -85,6 +88,36 @@ TEST_CASE("a note is a record with the length of the text in the blocks behind i
 
   CHECK(encode_note(std::string(32, 'x')).size() == 2 * kRecordSize);
   CHECK(encode_note(std::string(33, 'x')).size() == 3 * kRecordSize);
+}
+
+std::vector<unsigned> numbers(std::span<const std::byte> bytes) {
+  std::vector<unsigned> all;
+  for (const std::byte byte : bytes) all.push_back(std::to_integer<unsigned>(byte));
+  return all;
+}
+
+TEST_CASE("a Park has the length of its memo as value, and a Connection in the upper bits of its flags") {
+  const TextRecord park(Record{.kind = RecordKind::kPark, .ticket = 17}, "user=7");
+  std::vector<unsigned> expected = {6, 0, 0, 0, 6, 0, 0, 0, 17};
+  expected.resize(kRecordSize);
+  for (const char byte : {'u', 's', 'e', 'r', '=', '7'}) expected.push_back(static_cast<unsigned>(byte));
+  expected.resize(2 * kRecordSize);
+  CHECK(numbers(park.bytes()) == expected);
+
+  const TextRecord connection(
+      Record{.kind = RecordKind::kConnection, .flags = kMayPark | kCopyKept, .value = 3, .ticket = 17},
+      "user=7");
+  expected[0] = 2;
+  expected[2] = 9;
+  expected[3] = 6;
+  expected[4] = 3;
+  CHECK(numbers(connection.bytes()) == expected);
+}
+
+TEST_CASE("a record without a memo has one block, and one with the longest has eight") {
+  CHECK(TextRecord(Record{.kind = RecordKind::kPark}, "").bytes().size() == kRecordSize);
+  CHECK(TextRecord(Record{.kind = RecordKind::kPark}, std::string(224, 'x')).bytes().size() ==
+        8 * kRecordSize);
 }
 
 TEST_CASE("a note beyond the maximum length is cut") {
