@@ -53,7 +53,7 @@ TEST_CASE("with one_unreceived a worker gets the next connection when it has beg
   CHECK(d.holder(second));
   CHECK_FALSE(d.holder(third));
   d.refuse(second);
-  d.pass(Dispatcher::kPause);
+  d.advance(Dispatcher::kPause);
   CHECK(d.holder(second));
   CHECK_FALSE(d.holder(third));
   d.busy(second);
