@@ -123,6 +123,7 @@ std::string describe(const Violation& violation) {
     case What::kBadSlots:
       return fmt::format("Ready with {} slots; allowed is 1 and more for a worker, 0 for a template",
                          violation.value);
+    case What::kLongMemo: return fmt::format("Park with a memo of more than {} bytes", kMaxMemo);
     case What::kUnexpectedLeave: return "Leave before Ready, or from a template";
     case What::kUnexpectedPong: return "a Pong without a Ping";
     case What::kNotReady: return fmt::format("a record for ticket {} before Ready", violation.value);

@@ -3,6 +3,8 @@
 // action names a worker or a connection that is gone.
 #pragma once
 
+#include <string_view>
+
 #include "supervisor/core/ids.h"
 #include "supervisor/core/worker_state.h"
 
@@ -55,6 +57,10 @@ struct Dispatch {
   bool may_park = false;      ///< the worker may give it back between two requests
   bool last = false;          ///< the pool is being stopped: the client shall not expect another answer
   bool park_at_once = false;  ///< with may_park: the worker should not keep it for the next request
+  bool copy_kept = false;     ///< the supervisor keeps its copy of the socket until the worker is done
+  bool proxied = false;       ///< a PROXY header comes first: no worker has parked it
+  /// What the last Park left. The core keeps the bytes where they are until the ticket ends.
+  std::string_view memo = {};
 };
 /// Connections wait: ask the worker to park those that it keeps for their next requests.
 struct SendYield {

@@ -1,6 +1,8 @@
 // The parts of ConnectionTable that look at all of it: carrying it over into another program, and checking
 // it.
+#include <algorithm>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "supervisor/core/connection_table.h"
@@ -23,6 +25,10 @@ ConnectionContents ConnectionTable::contents() const {
   rows(came_back_, contents.came_back);
   rows(waiting_, contents.waiting);
   for (const SlotList& list : held_) rows(list, contents.held);
+  for (const Entry& entry : entries_) {
+    if (entry.row.ticket && entry.row.memo != 0)
+      contents.memos.push_back({entry.row.ticket, std::string(memo(entry.row))});
+  }
   tickets(receipts_, contents.receipts);
   tickets(active_, contents.active);
   contents.clients = clients_.order();
@@ -43,6 +49,10 @@ void ConnectionTable::fill(const ConnectionContents& contents) {
     ++begun_;
     if (row.may_park) ++parkable_;
   }
+  for (const KeptMemo& memo : contents.memos) {
+    ConnectionRow* row = find(memo.ticket);
+    if (row != nullptr && memo.bytes.size() <= kMaxMemo) set_memo(*row, memo.bytes);
+  }
   const auto await = [this](SlotList& list, const std::vector<Ticket>& tickets) {
     for (const Ticket ticket : tickets) {
       if (const ConnectionRow* row = find(ticket)) list.push_back(slot_of(*row), links(kAwaited));
@@ -56,7 +66,18 @@ void ConnectionTable::fill(const ConnectionContents& contents) {
 ConnectionRow& ConnectionTable::put(const ConnectionRow& row) {
   ConnectionRow& own = add(row.ticket, row.listener, row.accepted_at, row.client);
   own = row;
+  own.memo = 0;  // its bytes come by themselves
   return own;
+}
+
+const char* ConnectionTable::broken_memo() const {
+  const auto fits = [this](const Entry& entry) {
+    const std::size_t slot = static_cast<std::size_t>(&entry - entries_.data());
+    const bool kept = slot < memos_.size() && memos_[slot] != nullptr;
+    return entry.row.ticket ? entry.row.memo <= kMaxMemo && (kept || entry.row.memo == 0) : !kept;
+  };
+  const bool sound = memos_.size() <= entries_.size() && std::all_of(entries_.begin(), entries_.end(), fits);
+  return sound ? nullptr : "a memo is kept for no connection, or missing, or too long";
 }
 
 // One loop over everything is easier to read than its parts.
@@ -87,6 +108,7 @@ const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-f
       return "a connection's state does not fit its place in the lobby or the queue";
     }
   }
+  if (const char* broken = broken_memo()) return broken;
   if (parkable_ != parkable) return "the connections that may be parked are miscounted";
   if (begun_ != counts[static_cast<std::size_t>(ConnectionState::kBusy)])
     return "the begun connections are miscounted";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "supervisor/core/client_table.h"
@@ -36,10 +37,12 @@ struct ConnectionRow {
   bool may_park = false;          ///< its worker was allowed to park it
   bool evicted = false;           ///< leaves the lobby to make room
   Instant accepted_at;
-  Instant asked_at;   ///< when it wanted a worker: when it was accepted, or left the lobby
-  Instant begun_at;   ///< kBusy
-  bool sent = false;  ///< was dispatched at least once since asked_at, with any result
-  Instant since;      ///< start of the present state; kBusy: of the last sign of progress
+  Instant asked_at;       ///< when it wanted a worker: when it was accepted, or left the lobby
+  Instant begun_at;       ///< kBusy
+  bool sent = false;      ///< was dispatched at least once since asked_at, with any result
+  bool proxied = false;   ///< a PROXY header comes first on it
+  std::uint8_t memo = 0;  ///< length of the memo, which the table keeps
+  Instant since;          ///< start of the present state; kBusy: of the last sign of progress
   Instant queued_at;  ///< since when it has wanted a worker; a dispatch that failed does not interrupt this
   WorkerId worker;    ///< kDispatched, kBusy
   std::uint64_t datagram = 0;              ///< its number among those for its worker; 0: unknown
@@ -55,6 +58,7 @@ struct ConnectionRow {
     visit("evicted", self.evicted), visit("given_back", self.given_back);
     visit("asked_at", self.asked_at), visit("begun_at", self.begun_at);
     visit("accepted_at", self.accepted_at), visit("sent", self.sent), visit("since", self.since);
+    visit("proxied", self.proxied), visit("memo", self.memo);
     visit("queued_at", self.queued_at), visit("worker", self.worker);
     visit("came_from", self.came_from), visit("datagram", self.datagram);
   }
@@ -64,12 +68,24 @@ struct ConnectionRow {
   }
 };
 
+/// A connection's memo, for an upgrade in place.
+struct KeptMemo {
+  Ticket ticket;
+  std::string bytes;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("ticket", self.ticket), visit("bytes", self.bytes);
+  }
+};
+
 /// Everything that a ConnectionTable knows, each list in its order: the form in which a table is carried over
 /// into another program.
 struct ConnectionContents {
   std::vector<ConnectionRow> silent, parked;      ///< the lobby
   std::vector<ConnectionRow> came_back, waiting;  ///< the queue
   std::vector<ConnectionRow> held;                ///< dispatched to workers, or begun by them
+  std::vector<KeptMemo> memos;
   std::vector<Ticket> receipts, active;
   ClientTable::Order clients;
 
@@ -77,7 +93,7 @@ struct ConnectionContents {
   static void visit_state(Self& self, Visit&& visit) {
     visit("silent", self.silent), visit("parked", self.parked);
     visit("came_back", self.came_back), visit("waiting", self.waiting), visit("held", self.held);
-    visit("receipts", self.receipts), visit("active", self.active);
+    visit("memos", self.memos), visit("receipts", self.receipts), visit("active", self.active);
     visit("client_turns", self.clients.turns), visit("client_levels", self.clients.levels);
   }
 };

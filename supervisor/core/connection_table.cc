@@ -1,5 +1,6 @@
 #include "supervisor/core/connection_table.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -26,6 +27,7 @@ void ConnectionTable::remove(Ticket ticket) {
   forget_awaited(*row);
   leave_place(*row);
   clients_.remove_connection(entries_[ticket.slot()].client);
+  if (ticket.slot() < memos_.size()) memos_[ticket.slot()].reset();
   row->ticket = Ticket{};
   --size_;
 }
@@ -38,6 +40,21 @@ const ConnectionRow* ConnectionTable::find(Ticket ticket) const {
 
 ConnectionRow* ConnectionTable::find(Ticket ticket) {
   return const_cast<ConnectionRow*>(std::as_const(*this).find(ticket));
+}
+
+std::string_view ConnectionTable::memo(const ConnectionRow& row) const {
+  if (row.memo == 0) return {};
+  return {memos_[row.ticket.slot()]->data(), row.memo};
+}
+
+void ConnectionTable::set_memo(ConnectionRow& row, std::string_view memo) {
+  assert(memo.size() <= kMaxMemo);
+  row.memo = static_cast<std::uint8_t>(memo.size());
+  if (memo.empty()) return;
+  const std::size_t slot = row.ticket.slot();
+  if (slot >= memos_.size()) memos_.resize(slot + 1);
+  if (memos_[slot] == nullptr) memos_[slot] = std::make_unique<Memo>();
+  std::copy(memo.begin(), memo.end(), memos_[slot]->begin());
 }
 
 std::size_t ConnectionTable::connections_from(ClientAddress address) const {

@@ -8,8 +8,11 @@
 // consistent.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -29,6 +32,11 @@ class ConnectionTable {
   [[nodiscard]] const ConnectionRow* find(Ticket ticket) const;
   [[nodiscard]] ConnectionRow* find(Ticket ticket);
   [[nodiscard]] std::size_t size() const { return size_; }
+  /// What the last Park left for the next worker; empty when it left nothing. The bytes stay where they are
+  /// until the connection is removed.
+  [[nodiscard]] std::string_view memo(const ConnectionRow& row) const;
+  /// Replaces it; empty: there is none any more. At most kMaxMemo bytes.
+  void set_memo(ConnectionRow& row, std::string_view memo);
   [[nodiscard]] std::size_t connections_from(ClientAddress address) const;
   /// How many are kBusy, and how many of these may still be parked.
   [[nodiscard]] std::size_t begun() const { return begun_; }
@@ -138,8 +146,14 @@ class ConnectionTable {
   void leave_place(ConnectionRow& row);
   void forget_awaited(ConnectionRow& row);
   ConnectionRow& put(const ConnectionRow& row);
+  [[nodiscard]] const char* broken_memo() const;
+
+  using Memo = std::array<char, kMaxMemo>;
 
   std::vector<Entry> entries_;  ///< by ticket slot; ticket 0 marks a free one
+  /// By ticket slot; only as long as the last one that has had a memo needs. One without a memo has none, or
+  /// the place of its last one: what was to be sent with that may still be on its way.
+  std::vector<std::unique_ptr<Memo>> memos_;
   std::vector<SlotList> held_;  ///< by worker slot
   SlotList silent_;
   SlotList parked_;

@@ -42,6 +42,7 @@ struct Violation {
     kNotReceived,
     kUnexpectedLeave,
     kForbidden,  ///< what no worker may ever send: `text` says what it was
+    kLongMemo,
   };
   What what = What::kForbidden;
   std::uint64_t value = 0;  ///< the ticket, version or number of slots in question

@@ -27,6 +27,7 @@ bool may_be_late(const action::Dispatch& dispatch) { return dispatch.came_back |
 void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& out) {
   ++counters_.accepted;
   ConnectionRow& row = connections_.add(event.ticket, event.listener, now, event.client);
+  row.proxied = event.proxied;
   if (settings_.per_address != 0 && connections_.connections_from(event.client) > settings_.per_address) {
     end(event.ticket, action::End::How::kReject, counters_.rejected, out);
     return;
@@ -98,8 +99,11 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
                           .look_first = waited >= kLookAfter,
                           .serve_ended = settings_.half_closed == HalfClosed::kServe,
                           .may_park = settings_.keep_alive && lobby_open_,
-                          .last = !lobby_open_};
+                          .last = !lobby_open_,
+                          .proxied = connection.proxied && !connection.answered,
+                          .memo = connections_.memo(connection)};
   connection.may_park = action.may_park;
+  action.copy_kept = settings_.hold == Hold::kDone || action.may_park;
   if (action.may_park) {
     action.park_at_once = !worker_may_keep();
     if (!action.park_at_once && !std::exchange(worker.may_keep, true)) keepers_.push_back(worker.id);

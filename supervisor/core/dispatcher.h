@@ -64,7 +64,7 @@ class Dispatcher {
   using Unread = std::optional<std::uint32_t>;
   std::optional<What> busy(WorkerRow& row, Ticket ticket, Unread unread, Instant now, Actions& out);
   std::optional<What> idle(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
-  std::optional<What> parked(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
+  std::optional<What> parked(WorkerRow& row, const event::WorkerParked& event, Instant now, Actions& out);
   std::optional<What> refused(WorkerRow& row, Ticket ticket, Unread unread, Instant now, Actions& out);
   std::optional<What> progress(const WorkerRow& row, Ticket ticket, Instant now);
 

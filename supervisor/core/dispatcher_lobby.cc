@@ -17,11 +17,14 @@ void Dispatcher::leave_lobby(ConnectionRow& row, Actions& out) {
   out.push_back(action::Look{row.ticket});
 }
 
-std::optional<Dispatcher::What> Dispatcher::parked(WorkerRow& row, Ticket ticket, Instant now, Actions& out) {
+std::optional<Dispatcher::What> Dispatcher::parked(WorkerRow& row, const event::WorkerParked& event,
+                                                   Instant now, Actions& out) {
+  const Ticket ticket = event.ticket;
   ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return What::kUnknownTicket;
   if (connection->state != ConnectionState::kBusy) return What::kWrongState;
   if (!connection->may_park) return What::kMayNotPark;
+  if (event.memo.size() > kMaxMemo) return What::kLongMemo;
   finish(row, *connection, now);
   ++counters_.parked;
   connections_.unassign(*connection);
@@ -29,6 +32,7 @@ std::optional<Dispatcher::What> Dispatcher::parked(WorkerRow& row, Ticket ticket
     end(ticket, action::End::How::kClose, counters_.served, out);
     return std::nullopt;
   }
+  connections_.set_memo(*connection, event.memo);
   connection->answered = true;
   connection->sent = false;
   connection->redispatches = connection->kills = 0;

@@ -16,6 +16,7 @@ struct Accepted {
   Ticket ticket;
   ListenerIndex listener = 0;
   ClientAddress client = kNoAddress;  ///< connections are counted by this address
+  bool proxied = false;               ///< its listener speaks the PROXY protocol: a header comes first
 };
 
 /// A Dispatch action could not be carried out; nothing reached the worker.

@@ -35,6 +35,7 @@ struct WorkerIdle {
 struct WorkerParked {
   WorkerId worker;
   Ticket ticket;
+  std::string memo = {};  ///< any bytes, for the next worker that gets the connection; at most kMaxMemo
 };
 struct WorkerRefused {
   WorkerId worker;

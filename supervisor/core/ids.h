@@ -46,6 +46,9 @@ using ListenerIndex = std::uint32_t;
 using ClientAddress = std::uint64_t;
 inline constexpr ClientAddress kNoAddress = 0;
 
+/// The largest memo that a worker may leave for the next one when it parks a connection, in bytes.
+inline constexpr std::size_t kMaxMemo = 224;
+
 template <typename Id>
 class SlotAllocator {
  public:

@@ -12,8 +12,9 @@ namespace prefork {
 namespace {
 
 /// The size of a channel's send buffer: holds what can be in flight to one worker, and little more. The
-/// kernel accounts 768 bytes for a message, and doubles the number that it is given.
-int send_buffer_for(std::uint32_t slots) { return static_cast<int>((slots + 4) * 768 / 2); }
+/// kernel accounts 768 bytes for a record, 1280 for one with a long memo, and doubles the number that it is
+/// given.
+int send_buffer_for(std::uint32_t slots) { return static_cast<int>((slots + 4) * 1280 / 2); }
 
 /// The same for Node, which takes one connection at a time: lines of a kilobyte at most, which must be sent
 /// whole, and answers to as many questions as it may ask at once.

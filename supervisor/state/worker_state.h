@@ -74,12 +74,14 @@ struct DialectState {
   bool left_unread = false;                     ///< its channel has ended before it had received all
   bool broken = false;                          ///< it has sent what it may not
   NodeState node = {};                          ///< kNode
+  // kNative:
+  bool has_sent_memo = false;  ///< a datagram that it has not received may have a memo
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("wire", self.wire), visit("idle_value", self.idle_value), visit("ticket", self.ticket);
     visit("size", self.size), visit("begun", self.begun), visit("left_unread", self.left_unread);
-    visit("broken", self.broken), visit("node", self.node);
+    visit("broken", self.broken), visit("node", self.node), visit("has_sent_memo", self.has_sent_memo);
   }
 };
 

@@ -6,10 +6,13 @@
 #include <optional>
 #include <utility>
 
+#include "proto/text_record.h"
 #include "supervisor/loop/escape.h"
 
 namespace prefork {
 namespace {
+
+static_assert(kMaxMemo == kMaxMemoLength);
 
 std::optional<std::uint32_t> foreign_version(std::uint32_t version) {
   return version == kProtocolVersion ? std::nullopt : std::optional(version);
@@ -21,7 +24,8 @@ Record connection_record(const action::Dispatch& action) {
   record.kind = RecordKind::kConnection;
   record.flags =
       static_cast<std::uint16_t>((action.may_park ? kMayPark : 0) | (action.park_at_once ? kParkAtOnce : 0) |
-                                 (action.last ? kLastRequest : 0));
+                                 (action.last ? kLastRequest : 0) | (action.copy_kept ? kCopyKept : 0) |
+                                 (action.proxied ? kProxied : 0));
   record.value = action.listener;
   record.ticket = action.ticket.value;
   record.time_ns = static_cast<std::uint64_t>(action.accepted_at.time_since_epoch().count());
@@ -32,7 +36,22 @@ Record connection_record(const action::Dispatch& action) {
 }  // namespace
 
 SendStatus NativeDialect::send(const action::Dispatch& dispatch, const Fd& socket) {
-  return worker().channel.send(connection_record(dispatch), socket);
+  const Record record = connection_record(dispatch);
+  if (dispatch.memo.empty()) return worker().channel.send(record, socket);
+  has_sent_memo_ = true;
+  return worker().channel.send(TextRecord(record, dispatch.memo).bytes(), socket);
+}
+
+std::optional<std::uint32_t> NativeDialect::unread() {
+  if (has_sent_memo_ && !UnreadDatagrams::any(worker().channel)) has_sent_memo_ = false;
+  using Sizes = UnreadDatagrams::Sizes;
+  return worker().unread.of(worker().channel, has_sent_memo_ ? Sizes::kWithMemos : Sizes::kRecords);
+}
+
+DialectState NativeDialect::state() const {
+  DialectState state;
+  state.has_sent_memo = has_sent_memo_;
+  return state;
 }
 
 SendStatus NativeDialect::fork(const Fd& channel) {
@@ -57,16 +76,14 @@ void NativeDialect::handle(const Message& message) {
       return tell(event::WorkerReady{id, record.ticket, foreign_version(record.value)});
     case RecordKind::kBusy: {
       const bool checked = receipts_++ % UnreadDatagrams::kCheckEach == 0;
-      return tell(
-          event::WorkerBusy{id, ticket, checked ? worker().unread.of(worker().channel) : std::nullopt});
+      return tell(event::WorkerBusy{id, ticket, checked ? unread() : std::nullopt});
     }
     case RecordKind::kIdle: return tell(event::WorkerIdle{id, ticket});
-    case RecordKind::kRefused:
-      return tell(event::WorkerRefused{id, ticket, worker().unread.of(worker().channel)});
+    case RecordKind::kRefused: return tell(event::WorkerRefused{id, ticket, unread()});
     case RecordKind::kProgress: return tell(event::WorkerProgress{id, ticket});
     case RecordKind::kNote: return worker().listener.noted(escape_to_ascii(message.text, kMaxNoteLength));
     case RecordKind::kPong: return tell(event::WorkerPong{id});
-    case RecordKind::kPark: return tell(event::WorkerParked{id, ticket});
+    case RecordKind::kPark: return tell(event::WorkerParked{id, ticket, std::string(message.text)});
     case RecordKind::kLoad: return tell(event::WorkerLoad{id, record.value});
     case RecordKind::kLeave: return tell(event::WorkerLeaves{id});
     case RecordKind::kConnection:

@@ -2,6 +2,9 @@
 // is begun when the worker says Busy.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "proto/record.h"
 #include "supervisor/workers/dialect.h"
 
@@ -9,7 +12,8 @@ namespace prefork {
 
 class NativeDialect final : public Dialect {
  public:
-  explicit NativeDialect(const Worker& worker) : Dialect(worker) {}
+  NativeDialect(const Worker& worker, const DialectState& state)
+      : Dialect(worker), has_sent_memo_(state.has_sent_memo) {}
 
   void begin() override {}  // it says Ready
   [[nodiscard]] SendStatus send(const action::Dispatch& dispatch, const Fd& socket) override;
@@ -20,13 +24,15 @@ class NativeDialect final : public Dialect {
   void hear(std::span<const std::byte> bytes, bool introduces) override;
   [[nodiscard]] bool speaks_first() const override { return true; }
   [[nodiscard]] bool received_none() const override { return false; }  // the receipts tell more
-  [[nodiscard]] DialectState state() const override { return {}; }
+  [[nodiscard]] DialectState state() const override;
 
  private:
   [[nodiscard]] SendStatus say(RecordKind kind) { return worker().channel.send(Record{.kind = kind}); }
   void handle(const Message& message);
+  [[nodiscard]] std::optional<std::uint32_t> unread();
 
   unsigned receipts_ = 0;  ///< Busy records so far
+  bool has_sent_memo_;     ///< since the worker had received all, as far as was looked
 };
 
 }  // namespace prefork

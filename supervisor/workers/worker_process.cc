@@ -91,7 +91,7 @@ std::unique_ptr<Dialect> WorkerProcess::make_dialect(const DialectState& state) 
   const Dialect::Worker self{id_, channel_, services_.unread, static_cast<Dialect::Listener&>(*this)};
   if (state.wire == Wire::kClassic) return std::make_unique<ClassicDialect>(self, state);
   if (state.wire == Wire::kNode) return std::make_unique<NodeDialect>(self, state);
-  return std::make_unique<NativeDialect>(self);
+  return std::make_unique<NativeDialect>(self, state);
 }
 
 WorkerProcess::Life WorkerProcess::life_in(const WorkerProcessState& state) {

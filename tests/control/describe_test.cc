@@ -167,6 +167,7 @@ TEST_CASE("a violation is described with what was sent and what is allowed") {
   CHECK(text(What::kUnknownTicket, 17) == "a record for ticket 17, which it does not hold");
   CHECK(text(What::kNotReceived, 17) ==
         "Busy or Refused for ticket 17, which is still unread in its channel");
+  CHECK(text(What::kLongMemo, 17) == "Park with a memo of more than 224 bytes");
   CHECK(text(What::kMayNotPark, 17) ==
         "Park for ticket 17, whose Connection did not allow it (flag 1, keep_alive.park)");
   CHECK(text(What::kWrongState, 17) == "a record for ticket 17 that contradicts its earlier records");

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -92,7 +93,9 @@ class PoolDriver {
   }
   void busy(Ticket ticket) { handle(event::WorkerBusy{holder(ticket), ticket}); }
   void idle(Ticket ticket) { handle(event::WorkerIdle{holder(ticket), ticket}); }
-  void park(Ticket ticket) { handle(event::WorkerParked{holder(ticket), ticket}); }
+  void park(Ticket ticket, const std::string& memo = {}) {
+    handle(event::WorkerParked{holder(ticket), ticket, memo});
+  }
   void see(Ticket ticket, event::ClientSign sign) { handle(event::ClientSeen{ticket, sign}); }
   void refuse(Ticket ticket) { handle(event::WorkerRefused{holder(ticket), ticket}); }
   /// Accepts a connection, which a worker begins and finishes. Returns the worker.

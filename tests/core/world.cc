@@ -74,9 +74,9 @@ Ticket World::any_ticket() {
 void World::accept() {
   if (listeners_closed_ || open_.size() >= 100 || (!accepting_ && !draws_.one_in(8))) return;
   const Ticket ticket = tickets_.allocate();
-  open_[ticket];
+  open_[ticket].proxied = draws_.one_in(4);
   ++truth_.accepted;
-  tell(event::Accepted{ticket, 0, draws_.below(3)});
+  tell(event::Accepted{ticket, 0, draws_.below(3), connection(ticket).proxied});
 }
 
 Ticket World::any_watched() const {
@@ -94,6 +94,13 @@ void World::stir() {
   tell(event::ClientSeen{ticket, friendly_ ? event::ClientSign::kGone : signs[draws_.below(4)]});
 }
 
+std::string World::any_memo() {
+  const std::size_t lengths[] = {0, 0, 1, 32, kMaxMemo};
+  std::string memo(lengths[draws_.below(5)], '\0');
+  if (!memo.empty()) memo.front() = memo.back() = static_cast<char>(draws_.below(256));
+  return memo;
+}
+
 void World::park(WorkerId worker, Ticket ticket) {
   Connection& c = connection(ticket);
   process(worker).hand.erase(ticket);
@@ -105,7 +112,8 @@ void World::park(WorkerId worker, Ticket ticket) {
   c.kills = 0;
   ++truth_.parked;
   if (c.dismissed) ++truth_.served;
-  tell(event::WorkerParked{worker, ticket});
+  c.memo = any_memo();
+  tell(event::WorkerParked{worker, ticket, c.memo});
 }
 
 bool World::has_something_to_do(const Process& p) const {
@@ -246,8 +254,10 @@ void World::lie(WorkerId worker, Ticket ticket) {
   if (dispatched && draws_.one_in(2) && claim_unread(worker, ticket)) return;
   switch (draws_.below(5)) {
     case 4:
-      if (!begun) return tell(event::WorkerParked{worker, ticket});
-      return connection(ticket).may_park ? park(worker, ticket) : tell(event::WorkerParked{worker, ticket});
+      if (!begun || !connection(ticket).may_park)
+        return tell(event::WorkerParked{worker, ticket, any_memo()});
+      if (draws_.one_in(2)) return park(worker, ticket);
+      return tell(event::WorkerParked{worker, ticket, std::string(kMaxMemo + 1, 'x')});
     case 0: return dispatched ? work(worker, ticket) : tell(event::WorkerBusy{worker, ticket});
     case 1: return dispatched ? work(worker, ticket) : tell(event::WorkerRefused{worker, ticket});
     case 2: return begun ? work(worker, ticket) : tell(event::WorkerIdle{worker, ticket});

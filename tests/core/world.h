@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "supervisor/core/pool.h"
@@ -83,6 +84,8 @@ class World {
     bool at_work = false;          ///< its worker has sent Progress
     bool answered = false;         ///< was parked before
     bool given_back = false;       ///< a worker that left by itself had it
+    bool proxied = false;          ///< accepted where a PROXY header comes first
+    std::string memo;              ///< what the last Park left
     std::set<WorkerId> comebacks;  ///< the workers that it came back from
     WorkerId begun_by;
     int kills = 0;  ///< workers that died of it, begun and untouched
@@ -101,6 +104,7 @@ class World {
   /// A pool that says that it is settled must find nothing to do when it looks at all workers.
   void nothing_is_forgotten();
   void check_everything();
+  void memos_are_kept();
   void nothing_is_overdue();
   void is_not_overdue(const ConnectionRow& row);
   void carry_out(const action::StartWorker& action);
@@ -165,6 +169,7 @@ class World {
   [[nodiscard]] Ticket any_watched() const;
   WorkerId any_worker();
   Ticket any_ticket();
+  std::string any_memo();
 
   Draws& draws_;
   PoolSettings settings_;

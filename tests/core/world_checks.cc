@@ -43,6 +43,7 @@ void World::check_everything() {
   demand(c.rejected + c.expired + c.gave_up + c.discarded + c.served + c.lost + c.left + c.silent ==
              truth_.closed + truth_.cut + truth_.rejected,
          "the counters do not fit the connections that were ended");
+  memos_are_kept();
   if (stopped_) return;
   const auto next = pool_.next_deadline();
   const std::size_t queued = pool_.connections().queued();
@@ -55,6 +56,13 @@ void World::check_everything() {
                                             [](const auto& entry) { return entry.second.killed; });
   if (!stop_requested_ && pool_.lifecycle().scheduled() > 0 && !worker_will_exit) {
     demand(next.has_value(), "a worker is missing and no deadline runs");
+  }
+}
+
+void World::memos_are_kept() {
+  for (const auto& [ticket, c] : open_) {
+    const ConnectionRow& row = *pool_.connections().find(ticket);
+    demand(pool_.connections().memo(row) == c.memo, "a connection has another memo than its last Park left");
   }
 }
 
@@ -185,6 +193,10 @@ void World::carry_out(const action::Dispatch& action) {
   const Connection& c = connection(action.ticket);
   demand(action.came_back == (c.given_back || !c.comebacks.empty()),
          "a dispatch does not say whether a worker had the connection");
+  demand(action.memo == c.memo, "a dispatch without the memo that the last Park left");
+  demand(action.proxied == (c.proxied && !c.answered), "a PROXY header is expected where none comes, or not");
+  demand(action.copy_kept == (settings_.hold == Hold::kDone || action.may_park),
+         "a dispatch does not say whether the copy is kept");
   connection(action.ticket).may_park = action.may_park;
   connection(action.ticket).in_lobby = false;
   demand(connection(action.ticket).comebacks.size() <= Dispatcher::kMaxRedispatches,

@@ -36,6 +36,10 @@ void World::compare_copy(const Event& event, const Actions& actions) {
     demand(ended == nullptr || std::get<action::End>(of_copy[i]).ticket == ended->ticket,
            "a restored pool ends another connection");
   }
+  for (const auto& [ticket, c] : open_) {
+    const ConnectionRow* row = copy_->connections().find(ticket);
+    demand(row == nullptr || copy_->connections().memo(*row) == c.memo, "a restored pool has another memo");
+  }
   demand(copy_->next_deadline() == pool_.next_deadline(), "a restored pool has another deadline");
   constexpr std::uint64_t kLookInside = 8;  // comparing snapshots is slow
   if (events_ % kLookInside != 0) return;

@@ -6,7 +6,9 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
 
+#include "proto/text_record.h"
 #include "tests/proto/channel_pair.h"
 
 namespace prefork {
@@ -30,6 +32,25 @@ TEST_CASE("datagrams that were sent and not received are counted, with a descrip
     CHECK(Received(pair.worker).status == ReceiveStatus::kDatagram);
     CHECK(unread.of(pair.supervisor) == left);
   }
+}
+
+TEST_CASE("FAULTS 313: with memos, never more datagrams are counted than were not received") {
+  const UnreadDatagrams unread;
+  ChannelPair pair(/*send_buffer=*/100'000);
+  ChannelPair other;
+  const Fd attached = other.worker.release();
+  std::uint32_t sent = 0;
+  for (const std::size_t length : {0U, 1U, 32U, 33U, 64U, 100U, 128U, 129U, 192U, 193U, 224U}) {
+    const TextRecord record(Record{.kind = RecordKind::kConnection}, std::string(length, 'x'));
+    REQUIRE(pair.supervisor.send(record.bytes(), attached) == SendStatus::kSent);
+    ++sent;
+    CAPTURE(length);
+    CHECK(unread.of(pair.supervisor, UnreadDatagrams::Sizes::kWithMemos).value() <= sent);
+  }
+  CHECK(unread.of(pair.supervisor, UnreadDatagrams::Sizes::kWithMemos).value() > 0);
+  while (Received(pair.worker).status == ReceiveStatus::kDatagram) {
+  }
+  CHECK(unread.of(pair.supervisor, UnreadDatagrams::Sizes::kWithMemos) == 0);
 }
 
 TEST_CASE("FAULTS 120: a datagram that was only peeked at is not received") {
