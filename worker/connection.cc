@@ -10,14 +10,15 @@
 
 namespace prefork::worker {
 
-Connection::Connection(Session& session, Fd socket, const Record& record)
+Connection::Connection(Session& session, Fd socket, const Message& message)
     : session_(&session),
       socket_(std::move(socket)),
-      ticket_(record.ticket),
-      flags_(record.flags),
-      listener_(record.value),
-      accepted_(std::chrono::nanoseconds(record.time_ns)),
-      waited_(record.wait_us),
+      ticket_(message.record.ticket),
+      flags_(message.record.flags),
+      memo_(message.text.begin(), message.text.end()),
+      listener_(message.record.value),
+      accepted_(std::chrono::nanoseconds(message.record.time_ns)),
+      waited_(message.record.wait_us),
       last_sign_(std::chrono::steady_clock::now()) {}
 
 Connection::Connection(Connection&& other) noexcept
@@ -25,6 +26,7 @@ Connection::Connection(Connection&& other) noexcept
       socket_(std::move(other.socket_)),
       ticket_(other.ticket_),
       flags_(other.flags_),
+      memo_(std::move(other.memo_)),
       listener_(other.listener_),
       accepted_(other.accepted_),
       waited_(other.waited_),
@@ -37,6 +39,7 @@ Connection& Connection::operator=(Connection&& other) noexcept {
   socket_ = std::move(other.socket_);
   ticket_ = other.ticket_;
   flags_ = other.flags_;
+  memo_ = std::move(other.memo_);
   listener_ = other.listener_;
   accepted_ = other.accepted_;
   waited_ = other.waited_;
@@ -58,12 +61,12 @@ bool Connection::leaving() {
   return session_ == nullptr || (flags_ & kLastRequest) != 0 || session_->leaving();
 }
 
-bool Connection::next_request(std::chrono::milliseconds time) {
+bool Connection::next_request(std::chrono::milliseconds time, std::string_view memo) {
   if (session_ == nullptr) return false;
-  if (park_wanted()) return park(), false;
+  if (park_wanted()) return park(memo), false;
   if (!may_park()) return session_->await(socket_.get(), time, UntilWanted::kNo) && goes_on();
   if (session_->await(socket_.get(), std::min(time, kKeepFor), UntilWanted::kYes)) return goes_on();
-  park();
+  park(memo);
   return false;
 }
 
@@ -96,10 +99,10 @@ bool Connection::park_wanted() const {
          ((flags_ & kParkAtOnce) != 0 || session_->yielding() || session_->draining() || session_->left());
 }
 
-void Connection::park() {
-  if (!may_park()) return finish();
+void Connection::park(std::string_view memo) {
+  if (!may_park() || memo.size() > kMaxMemoLength) return finish();
   socket_.reset();  // not shut down: the supervisor's copy keeps the connection alive
-  std::exchange(session_, nullptr)->parked(ticket_);
+  std::exchange(session_, nullptr)->parked(ticket_, memo);
 }
 
 void Connection::finish() {

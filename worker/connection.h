@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "../proto/export.h"
 #include "../proto/fd.h"
@@ -22,7 +23,7 @@ class Session;
 
 class PREFORK_API Connection {
  public:
-  Connection(Session& session, Fd socket, const Record& record);
+  Connection(Session& session, Fd socket, const Message& message);
   Connection(Connection&& other) noexcept;
   Connection& operator=(Connection&& other) noexcept;
   Connection(const Connection&) = delete;
@@ -41,6 +42,15 @@ class PREFORK_API Connection {
   [[nodiscard]] std::chrono::steady_clock::time_point accepted() const { return accepted_; }
   /// How long it waited for a worker; at most 71 minutes are counted.
   [[nodiscard]] std::chrono::microseconds waited() const { return waited_; }
+
+  /// What the worker that parked this connection last has left for this one; empty when it left nothing.
+  /// Valid as long as this object, and after a move as long as the new one.
+  [[nodiscard]] std::string_view memo() const { return {memo_.data(), memo_.size()}; }
+  /// The supervisor keeps a copy of the socket until this worker is done with it.
+  [[nodiscard]] bool copy_kept() const { return (flags_ & kCopyKept) != 0; }
+  /// The listener speaks the PROXY protocol, and its header has to be read first. False for a connection that
+  /// a worker has parked: that worker has read it.
+  [[nodiscard]] bool proxied() const { return (flags_ & kProxied) != 0; }
 
   /// Sends a text for the supervisor's status: what this worker is doing. Any bytes; those after
   /// kMaxNoteLength (224) are cut. An empty note is not sent, and a note is dropped when the channel is full.
@@ -64,7 +74,9 @@ class PREFORK_API Connection {
   /// no other connection needs the worker: a client that sends its next request at once causes no cost. In a
   /// pool that does not park, the call waits even when this worker has to leave: see leaving(). For workers
   /// of one slot.
-  [[nodiscard]] bool next_request(std::chrono::milliseconds time);
+  ///
+  /// `memo`: as for park().
+  [[nodiscard]] bool next_request(std::chrono::milliseconds time, std::string_view memo = {});
   static constexpr std::chrono::milliseconds kKeepFor{10};
 
   /// In place of next_request(), for a handler that has answered a request and still has bytes of the client
@@ -80,7 +92,10 @@ class PREFORK_API Connection {
   /// Gives the connection back until the client sends more. Conditions: may_park(), every request that was
   /// read is answered, no later bytes are in a buffer, and no epoll watches the socket. Socket options that
   /// this worker has set stay set for the next worker. Without may_park() it does what finish() does.
-  void park();
+  ///
+  /// `memo`: any bytes for the worker that gets the next request, in place of the memo that there was; at
+  /// most kMaxMemoLength (224). A longer one cannot be carried: then it does what finish() does, too.
+  void park(std::string_view memo = {});
 
   /// shutdown(SHUT_WR), close, Idle. shutdown() comes first because close() alone does not end the connection
   /// for the client while the supervisor holds a copy of the socket. A second call does nothing.
@@ -97,6 +112,7 @@ class PREFORK_API Connection {
   Fd socket_;
   std::uint64_t ticket_;
   std::uint16_t flags_;
+  std::vector<char> memo_;  ///< not a string: its bytes stay where they are when it is moved
   unsigned listener_;
   std::chrono::steady_clock::time_point accepted_;
   std::chrono::microseconds waited_;

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "proto/text_record.h"
+
 namespace prefork::worker {
 namespace {
 
@@ -28,7 +30,7 @@ std::optional<Connection> Session::next(Wait wait) {
   for (;;) {
     if (stopped_ != 0) leave();
     while (const std::optional<Message> message = next_message()) {
-      if (auto connection = obey(message->record)) return connection;
+      if (auto connection = obey(*message)) return connection;
     }
     // After stop() the end of the channel comes at once.
     if (draining_ || (stopped_ == 0 && finished())) return std::nullopt;
@@ -47,9 +49,9 @@ std::optional<Message> Session::next_message() {
   return message;
 }
 
-std::optional<Connection> Session::obey(const Record& record) {
-  switch (record.kind) {
-    case RecordKind::kConnection: return begin(record);
+std::optional<Connection> Session::obey(const Message& message) {
+  switch (message.record.kind) {
+    case RecordKind::kConnection: return begin(message);
     case RecordKind::kPing: (void)send({.kind = RecordKind::kPong}); break;
     case RecordKind::kDrain: draining_ = true; break;
     case RecordKind::kYield: yielding_ = true; break;
@@ -92,7 +94,7 @@ bool Session::leaving() {
 void Session::catch_up() {
   do {
     // No slot is free: obeying a Connection refuses it.
-    while (const std::optional<Message> message = next_message()) (void)obey(message->record);
+    while (const std::optional<Message> message = next_message()) (void)obey(*message);
     if (!draining_) receive(Wait::kNo);
   } while (reader_.has_value());
 }
@@ -123,7 +125,8 @@ Session::Heard Session::listen(int socket, std::chrono::milliseconds time) {
   return ready == 0 ? Heard::kNothing : Heard::kOther;
 }
 
-std::optional<Connection> Session::begin(const Record& record) {
+std::optional<Connection> Session::begin(const Message& message) {
+  const Record& record = message.record;
   Fd socket = datagram_.take_descriptor();
   if (stopped_ != 0) leave();
   if (left_) return std::nullopt;  // another worker has it: the socket is closed, and nothing is said of it
@@ -150,7 +153,7 @@ std::optional<Connection> Session::begin(const Record& record) {
   // Without its receipt the supervisor takes the connection for not begun, so this worker must not touch it.
   if (!send({.kind = RecordKind::kBusy, .ticket = record.ticket})) return std::nullopt;
   ++open_;
-  return Connection(*this, std::move(socket), record);
+  return Connection(*this, std::move(socket), message);
 }
 
 void Session::refuse(const Record& record) {
@@ -168,10 +171,10 @@ void Session::served(std::uint64_t ticket) {
   (void)send({.kind = RecordKind::kIdle, .ticket = ticket});
 }
 
-void Session::parked(std::uint64_t ticket) {
+void Session::parked(std::uint64_t ticket, std::string_view memo) {
   if (stopped_ != 0) leave();
   --open_;
-  (void)send({.kind = RecordKind::kPark, .ticket = ticket});
+  (void)send({.kind = RecordKind::kPark, .ticket = ticket}, memo);
 }
 
 void Session::report_load(unsigned thousandths) {
@@ -184,9 +187,9 @@ void Session::note(std::string_view text) {
   if (!text.empty()) (void)channel_.send(encode_note(text));
 }
 
-bool Session::send(const Record& record) {
+bool Session::send(const Record& record, std::string_view text) {
   for (;;) {
-    switch (channel_.send(record)) {
+    switch (text.empty() ? channel_.send(record) : channel_.send(TextRecord(record, text).bytes())) {
       case SendStatus::kSent: return true;
       case SendStatus::kFull: {
         // Hundreds of records are unread: the supervisor is behind. It never waits for a worker, so this wait

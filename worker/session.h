@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string_view>
 
 #include "proto/channel.h"
 #include "proto/record.h"
@@ -72,15 +73,15 @@ class Session {
 
   void receive(Wait wait);
   [[nodiscard]] std::optional<Message> next_message();
-  [[nodiscard]] std::optional<Connection> obey(const Record& record);
+  [[nodiscard]] std::optional<Connection> obey(const Message& message);
   void fail(const char* why);
-  [[nodiscard]] std::optional<Connection> begin(const Record& record);
+  [[nodiscard]] std::optional<Connection> begin(const Message& message);
   void refuse(const Record& record);
   /// Waits while the channel is full. False when the supervisor has ended.
-  bool send(const Record& record);
+  bool send(const Record& record, std::string_view text = {});
   void note(std::string_view text);
   void served(std::uint64_t ticket);
-  void parked(std::uint64_t ticket);
+  void parked(std::uint64_t ticket, std::string_view memo);
   /// Whether to park a connection that this worker would otherwise keep.
   [[nodiscard]] bool wanted_back(bool has_request) const;
   enum class Heard { kNothing, kClient, kOther };

@@ -8,6 +8,8 @@
 
 #include <memory>
 
+#include "proto/text_record.h"
+
 namespace prefork::test {
 namespace {
 
@@ -83,16 +85,16 @@ Record await_record(Channel& channel) {
 
 bool await_end(Channel& channel) { return Arrived(channel).status == ReceiveStatus::kEnd; }
 
-Client Host::dispatch(std::uint64_t ticket, std::uint16_t flags) {
+Client Host::dispatch(std::uint64_t ticket, std::uint16_t flags, const std::string& memo) {
   auto [client, copy] = make_connection();
   copies_.push_back(std::move(copy));
-  dispatch_again(ticket, flags);
+  dispatch_again(ticket, flags, memo);
   return std::move(client);
 }
 
-void Host::dispatch_again(std::uint64_t ticket, std::uint16_t flags) {
-  const Record record{.kind = RecordKind::kConnection, .flags = flags, .ticket = ticket};
-  REQUIRE(channel_.send(record, copies_.back()) == SendStatus::kSent);
+void Host::dispatch_again(std::uint64_t ticket, std::uint16_t flags, const std::string& memo) {
+  const TextRecord record(Record{.kind = RecordKind::kConnection, .flags = flags, .ticket = ticket}, memo);
+  REQUIRE(channel_.send(record.bytes(), copies_.back()) == SendStatus::kSent);
 }
 
 void Host::say(RecordKind kind) { REQUIRE(channel_.send({.kind = kind}) == SendStatus::kSent); }

@@ -44,7 +44,7 @@ struct Arrived {
   explicit Arrived(Channel& channel);
   ReceiveStatus status;
   std::vector<Record> records;
-  std::string text;             ///< of a Note
+  std::string text;             ///< of a Note, or the memo of a Park
   std::optional<pid_t> sender;  ///< on a channel with identify_sender()
 };
 
@@ -60,9 +60,9 @@ class Host {
 
   [[nodiscard]] Channel& channel() { return channel_; }
   /// Sends a new connection with this ticket, and returns its client. The supervisor's copy stays open.
-  Client dispatch(std::uint64_t ticket, std::uint16_t flags = 0);
+  Client dispatch(std::uint64_t ticket, std::uint16_t flags = 0, const std::string& memo = {});
   /// Sends the connection dispatched last once more: it has been parked.
-  void dispatch_again(std::uint64_t ticket, std::uint16_t flags);
+  void dispatch_again(std::uint64_t ticket, std::uint16_t flags, const std::string& memo = {});
   void say(RecordKind kind);
   [[nodiscard]] Record await() { return await_record(channel_); }
   /// Closes the copy of the connection dispatched last.
