@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cctype>
+#include <chrono>
 #include <cstddef>
 #include <string>
 
@@ -30,6 +32,12 @@ std::string read_head(int socket, std::string& buffer) {
   }
 }
 
+/// Whether the head has a field that begins like this, in small letters.
+bool has_field(std::string head, const std::string& begin) {
+  for (char& letter : head) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  return head.find("\r\n" + begin) != std::string::npos;
+}
+
 bool send_all(int socket, const std::string& text) {
   for (std::size_t at = 0; at < text.size();) {
     const ssize_t sent = ::send(socket, text.data() + at, text.size() - at, MSG_NOSIGNAL);
@@ -50,12 +58,14 @@ void serve_client(prefork::worker::Connection& connection) {
   for (;;) {
     const std::string head = read_head(socket, buffer);
     if (head.empty()) return;
-    // This service reads no bodies: a request that is not a plain GET is the last one.
-    if (head.rfind("GET / HTTP/1.1\r\n", 0) != 0) {
+    // This service reads no bodies: a request with one is the last one.
+    if (head.rfind("GET / HTTP/1.1\r\n", 0) != 0 || has_field(head, "content-length") ||
+        has_field(head, "transfer-encoding")) {
       (void)send_all(socket, answer("404 Not Found", "not found\n", true));
       return;
     }
-    const bool last = buffer.empty() ? connection.leaving() : connection.must_end();
+    const bool last = has_field(head, "connection: close") ||
+                      (buffer.empty() ? connection.leaving() : connection.must_end());
     const std::string body = "hello from worker " + std::to_string(::getpid()) + ", queued for " +
                              std::to_string(connection.waited().count()) + " us\n";
     if (!send_all(socket, answer("200 OK", body, last)) || last) return;

@@ -176,7 +176,14 @@ class InstalledTest(unittest.TestCase):
                     length = int(re.search(rb": (\d+)", answers.readline() + answers.readline())[1])
                     self.assertEqual(answers.readline(), b"\r\n")
                     self.assertRegex(answers.read(length), rb"^hello from worker \d+, queued for \d+ us\n$")
-            self.assertIn(b"404", supervisor.ask(b"POST /x HTTP/1.1\r\n\r\n"))
+            for request in (
+                b"POST / HTTP/1.1\r\n\r\n",
+                b"GET / HTTP/1.1\r\ncontent-LENGTH: 9\r\n\r\nGET / HTT",
+                b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            ):
+                self.assertTrue(supervisor.ask(request).startswith(b"HTTP/1.1 404 "))
+            last = supervisor.ask(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n" * 2)
+            self.assertEqual(last.count(b"200 OK"), 1)
 
     def test_the_event_loop_in_cpp(self):
         program = self.installed.compile(CPP, SOURCE / "docs/examples/event_loop.cc", "prefork-worker")
