@@ -107,9 +107,46 @@ TEST_CASE("the records of a program in C: Note, Progress, Load, Park") {
 
   CHECK(prefork_connection_may_park(connection) == 1);
   CHECK(prefork_connection_park_wanted(connection) == 1);
-  prefork_connection_park(connection);
+  prefork_connection_park(connection, nullptr, 0);
   CHECK(worker.host().await() == Record{.kind = RecordKind::kPark, .ticket = 7});
   CHECK(client.silent());
+}
+
+TEST_CASE("a program in C leaves a memo when it parks, and finds it when the connection comes again") {
+  CWorker worker(2);
+  const std::uint16_t flags = kMayPark | kCopyKept;
+  const Client client = worker.host().dispatch(7, flags | kProxied);
+  prefork_connection* connection = worker.next();
+  REQUIRE(connection != nullptr);
+  std::size_t length = 1;
+  (void)prefork_connection_memo(connection, &length);
+  CHECK(length == 0);
+  CHECK(prefork_connection_proxied(connection) == 1);
+  CHECK(prefork_connection_copy_kept(connection) == 1);
+  CHECK(worker.host().await().kind == RecordKind::kBusy);
+  const std::string memo("192.0.2.7\0and more", 18);
+  prefork_connection_park(connection, memo.data(), memo.size());
+  CHECK(Arrived(worker.host().channel()).text == memo);
+
+  worker.host().dispatch_again(7, flags, memo);
+  connection = worker.next();
+  REQUIRE(connection != nullptr);
+  const void* const kept = prefork_connection_memo(connection, &length);
+  CHECK(std::string(static_cast<const char*>(kept), length) == memo);
+  CHECK(prefork_connection_proxied(connection) == 0);
+  prefork_connection_finish(connection);
+}
+
+TEST_CASE("a memo of a program in C that is too long ends the connection") {
+  CWorker worker(2);
+  Client client = worker.host().dispatch(7, kMayPark);
+  prefork_connection* const connection = worker.next();
+  REQUIRE(connection != nullptr);
+  CHECK(worker.host().await().kind == RecordKind::kBusy);
+  const std::string memo(225, 'm');
+  prefork_connection_park(connection, memo.data(), memo.size());
+  CHECK(worker.host().await() == Record{.kind = RecordKind::kIdle, .ticket = 7});
+  CHECK(client.receive_to_end().empty());
 }
 
 TEST_CASE("the times of a connection are those of the supervisor") {
@@ -182,8 +219,8 @@ void serve_for_test(prefork_connection* connection, void* context) {
   switch (++served.connections) {
     case 1: return;  // the library finishes it
     case 2: prefork_connection_finish(connection); return;
-    case 3: prefork_connection_park(connection); return;
-    case 4: CHECK(prefork_connection_next_request(connection, 10) == 0); return;
+    case 3: prefork_connection_park(connection, nullptr, 0); return;
+    case 4: CHECK(prefork_connection_next_request(connection, 10, nullptr, 0) == 0); return;
     default: throw std::string("a handler in C++");
   }
 }
