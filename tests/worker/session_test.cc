@@ -287,5 +287,23 @@ TEST_CASE("a worker leaves with exit code 1 when the supervisor breaks the proto
   CHECK(worker.session.exit_code() == 1);
 }
 
+TEST_CASE("a session that is not willing refuses before Busy, or gives all back if it leaves") {
+  TestSession worker;
+  bool leaves = false;
+  SUBCASE("it refuses") {}
+  SUBCASE("it leaves") { leaves = true; }
+  worker.session.ask_before_busy([&] {
+    if (leaves) worker.session.leave();
+    return false;
+  });
+  const Client client = worker.host.dispatch(1);
+  CHECK_FALSE(worker.session.next(worker::Wait::kNo).has_value());
+  CHECK(worker.host.await() ==
+        (leaves ? Record{.kind = RecordKind::kLeave} : Record{.kind = RecordKind::kRefused, .ticket = 1}));
+  CHECK(worker.session.left() == leaves);
+  CHECK(worker.session.open_connections() == 0);
+  CHECK(client.silent());
+}
+
 }  // namespace
 }  // namespace prefork::test

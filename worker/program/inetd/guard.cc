@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ namespace prefork::worker {
 namespace {
 
 [[noreturn]] void watch_over(std::span<std::atomic<pid_t>> groups, int worker_lives) {
+  (void)::prctl(PR_SET_NAME, "inetd-guard");
   (void)::setpgid(0, 0);  // a signal to the group of the worker is not for the guard
   (void)::dup2(worker_lives, STDIN_FILENO);
   close_descriptors_from(STDOUT_FILENO);

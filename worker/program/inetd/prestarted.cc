@@ -94,6 +94,7 @@ Result<Prestarted> Prestarted::start(const ProgramStart& program) {
   if (pid < 0) return system_error("fork");
   if (pid == 0) {
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)::prctl(PR_SET_NAME, "inetd-waiting");
     if (::getppid() != worker) ::_exit(0);
     (void)::setpgid(0, 0);
     reset_all_signals();
