@@ -194,6 +194,16 @@ class Parking(SessionCase):
         self.begin(18, flags=Flag.MAY_PARK)
         self.assertFalse(self.session.yielding)
 
+    def test_a_yield_that_comes_with_the_connection_is_obeyed(self):
+        client, served = socket.socketpair()
+        self.addCleanup(client.close)
+        records = [wire.Record(Kind.CONNECTION, Flag.MAY_PARK, ticket=3), wire.Record(Kind.YIELD)]
+        with served:
+            self.supervisor.send_bytes(b"".join(map(wire.encode, records)), [served])
+        connection = self.session.receive()
+        self.assertFalse(connection.next_request(60))
+        self.assertTrue(self.session.yielding)
+
     def test_a_pool_that_does_not_park_waits_for_the_client(self):
         client, connection = self.begin()
         self.assertFalse(connection.next_request(0.02))

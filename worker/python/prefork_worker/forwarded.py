@@ -47,12 +47,12 @@ def _original(hops: List[str], trust: Trust) -> Optional[str]:
 
 def apply(environ: Dict[str, Any], peer: Optional[Tuple[str, int]], trust: Trust) -> None:
     """Sets REMOTE_ADDR and wsgi.url_scheme. `peer`: the real one; None on a unix socket."""
-    if peer is not None and not trust.covers(peer[0]):
-        return
     scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").strip().lower()
+    hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    if not (scheme or hops) or (peer is not None and not trust.covers(peer[0])):
+        return
     if scheme in ("http", "https"):
         environ["wsgi.url_scheme"] = scheme
-    hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
     original = _original(hops, trust)
     if original is not None:
         environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = original

@@ -248,10 +248,13 @@ class Session:
     def wait_for(self, client: socket.socket, timeout: float, until_wanted: bool) -> bool:
         """Waits until `client` is readable. With `until_wanted` also until the supervisor wants it back. One slot."""
         deadline = time.monotonic() + timeout
+        self._obey_all()  # what came in one datagram with the connection
         while True:
-            readable = self._poll(client.fileno(), max(0.0, deadline - time.monotonic()))
+            ready = self._poll(client.fileno(), max(0.0, deadline - time.monotonic()))
+            readable = client.fileno() in ready
             # The supervisor first: a client that is always quicker must not keep a worker that others need.
-            self.catch_up()
+            if self.fileno() in ready:
+                self.catch_up()
             if until_wanted and (self.yielding or (self.leaving and not readable)):
                 return False
             if readable or time.monotonic() >= deadline:
@@ -286,8 +289,8 @@ class Session:
         self._descriptors = []
         self._channel.close()
 
-    def _poll(self, client: int, timeout: Optional[float]) -> bool:
-        """Waits for the client, the supervisor or a signal; whether the client is readable."""
+    def _poll(self, client: int, timeout: Optional[float]) -> List[int]:
+        """Waits for the client, the supervisor or a signal; those that are readable."""
         poll = select.poll()
         if client >= 0:
             poll.register(client, select.POLLIN)
@@ -298,7 +301,7 @@ class Session:
         ready = [descriptor for descriptor, _ in poll.poll(None if timeout is None else timeout * 1000)]
         if self._waker in ready:
             os.read(self._waker, 4096)
-        return client in ready
+        return ready
 
     def _read(self) -> bool:
         """Takes a datagram, if there is one."""

@@ -1,7 +1,7 @@
 """The records of the native protocol, version 1, and their 32 bytes on the wire (docs/protocol.md). Does no I/O."""
 
 import struct
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import Iterator, NamedTuple, Tuple
 
 VERSION = 1
@@ -36,8 +36,8 @@ class Kind(IntEnum):
     LEAVE = 15
 
 
-class Flag(IntFlag):
-    """Flags of a Connection. Bits 8 to 15 are the length of its memo."""
+class Flag:
+    """Flags of a Connection. Bits 8 to 15 are the length of its memo. Plain numbers: they are looked at often."""
 
     MAY_PARK = 1
     PARK_AT_ONCE = 2
