@@ -124,6 +124,19 @@ class Limits(Case):
                     self.assertEqual(client.ask(*arguments, **more)[0], status, arguments)
 
 
+    def test_a_body_that_cannot_be_stored_is_said_and_answered(self):
+        directory = self.directory() / "temporary"
+        directory.mkdir()
+        with Pool(wsgi("plain"), env={"TMPDIR": str(directory)}, **PARKING) as pool:
+            with pool.http() as client:
+                self.assertEqual(client.ask("/digest", method="POST", body=b"x" * 1000000)[0], 200)
+                directory.rmdir()
+                self.assertEqual(client.ask("/digest", method="POST", body=b"x" * 1000000)[0], 500)
+            eventually(lambda: "cannot be stored" in pool.log(), what="a line in the log")
+            with pool.http() as client:
+                self.assertEqual(client.ask()[0], 200)
+
+
 class AccessLog(Case):
     def test_lines_have_gunicorns_parts_and_the_time_in_the_queue(self):
         directory = self.directory()

@@ -3,7 +3,7 @@
 import socket
 from typing import NamedTuple, Optional, Tuple
 
-from .proxy_header import BadHeader, read_proxy_header
+from .proxy_header import read_proxy_header
 from .session import Connection
 
 _MARK = b"addresses "
@@ -24,15 +24,12 @@ class Addresses(NamedTuple):
 
     @staticmethod
     def of(connection: Connection, timeout: float) -> "Addresses":
-        """Raises OSError when the client is gone, or its PROXY header is wrong."""
+        """Raises OSError when the client is gone, and BadHeader."""
         if connection.memo.startswith(_MARK):
             host, port, local, local_port = connection.memo[len(_MARK) :].decode("ascii").split(" ")
             return Addresses((host, int(port)), (local, int(local_port)), connection.memo)
         if connection.proxied:
-            try:
-                header = read_proxy_header(connection.socket, timeout)
-            except BadHeader as error:
-                raise ConnectionError(str(error)) from None
+            header = read_proxy_header(connection.socket, timeout)
             if header.source is not None and header.destination is not None:
                 memo = _MARK + " ".join(map(str, header.source + header.destination)).encode("ascii")
                 return Addresses(header.source, header.destination, memo)

@@ -11,6 +11,7 @@ from .access_log import Answer
 from .addresses import Addresses
 from .client_stream import ClientStream, TooSlow
 from .http_head import BadRequest, Head, check, find_end
+from .proxy_header import BadHeader
 from .session import Connection
 from .waitress_glue import Server, Task, new_parser, raise_error
 from .wsgi_worker import Worker
@@ -97,6 +98,8 @@ class Conversation:
             self._server.server_name, self._server.effective_port = self._addresses.local
             while self._exchange() and self._next():
                 self._stream.begin()
+        except BadHeader as error:
+            print(f"connection {self._connection.ticket}: {error}", file=sys.stderr, flush=True)
         except (Gone, OSError):
             pass  # the client is gone
 
@@ -160,9 +163,17 @@ class Conversation:
         while not parser.completed:
             if not self._unread:
                 self._read_body_part()
-            self._unread = self._unread[parser.received(self._unread) :]
+            self._unread = self._unread[self._store(parser) :]
         raise_error(parser)
         return parser, head
+
+    def _store(self, parser: Any) -> int:
+        """Gives the parser a part of the body; how many bytes it has taken."""
+        try:
+            return int(parser.received(self._unread))
+        except OSError as error:
+            print(f"the body of a request cannot be stored: {error}", file=sys.stderr, flush=True)
+            raise BadRequest(500, "The body cannot be stored.") from None
 
     def _read_body_part(self) -> None:
         try:
