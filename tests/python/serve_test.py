@@ -152,13 +152,14 @@ class Supervised(unittest.TestCase):
             self.assertEqual(pool.pool()["counters"]["violations"], 0)
             self.assertEqual(pool.close(), 0)
 
-    def test_parked_connections_come_again(self):
+    def test_parked_connections_come_again_with_their_memos(self):
         with Pool(COMMAND, workers=2, wait_for_data=True, keep_alive={"park": True}) as pool:
             with pool.connect() as client:
-                for word in (b"one", b"two", b"three"):
+                for word, answer in ((b"one", b"ONE"), (b"memo", b"ONE"), (b"x" * 224, b"X" * 224), (b"memo", b"X" * 224)):
                     client.sendall(word)
-                    self.assertEqual(client.recv(10), word.upper())
-            eventually(lambda: pool.pool()["counters"]["parked"] >= 3, what="three parks")
+                    self.assertEqual(client.recv(1000), answer)
+            eventually(lambda: pool.pool()["counters"]["parked"] >= 4, what="four parks")
+            self.assertEqual(pool.pool()["counters"]["violations"], 0)
 
 
 if __name__ == "__main__":
