@@ -127,6 +127,7 @@ class LoopWorker:
 
     def __init__(self, session: Session, slots: int, *, leave_after: int = 0, report_load: bool = False) -> None:
         self.session = session
+        self.loop: Any = asyncio.get_running_loop()
         self.links: Set[Link] = set()
         self._slots = slots
         self._leave_after = leave_after
@@ -149,7 +150,6 @@ class LoopWorker:
 
     async def run(self) -> int:
         """Serves until this worker has ended its last connection; returns the exit status."""
-        self.loop: Any = asyncio.get_running_loop()
         self._over: "asyncio.Future[None]" = self.loop.create_future()
         term = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
         if term:
