@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional
 
 try:
     import uvicorn
-    from uvicorn.config import LOG_LEVELS, LOGGING_CONFIG
+    from uvicorn.config import LOG_LEVELS, LOGGING_CONFIG, WS_PROTOCOLS
 except ImportError:
     sys.exit("prefork_worker.asgi needs uvicorn: pip install uvicorn, or Debian's package python3-uvicorn")
 
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--lifespan", choices=["auto", "on", "off"], default="auto")
     add("--loop", choices=["auto", "asyncio", "uvloop"], default="auto")
     add("--http", choices=["auto", "h11", "httptools"], default="auto")
-    add("--ws", choices=["auto", "none", "websockets", "wsproto"], default="auto")
+    add("--ws", choices=list(WS_PROTOCOLS), default="auto")
     add("--ws-max-size", type=int, default=16 * 1024 * 1024, metavar="BYTES")
     add("--ws-ping-interval", type=float, default=20.0, metavar="SECONDS")
     add("--ws-ping-timeout", type=float, default=20.0, metavar="SECONDS")

@@ -12,13 +12,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from . import proxy_header
 from .event_loop import Link
 from .session import Connection
-from .strict_http import doubt_of_fields, doubt_of_head, head_of, strict_h11
+from .strict_http import doubt_of_fields, doubt_of_head, head_of, is_plain, strict_h11
 
 Address = Optional[Tuple[str, int]]
 
 CLOSE_HEADER = (b"connection", b"close")
 _REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _LONGEST_LOOK = 1.0
+_VERSIONS = {"1.0": b"1.0", "1.1": b"1.1", "1.2": b"1.2"}
 _MARK = b"addresses "  # as in addresses.py
 
 
@@ -99,10 +100,11 @@ class WorkerProtocol(asyncio.Protocol):
         if self.refused(data):
             return
         super().data_received(data)
-        self._look_for_upgrade()
-        # The body of a request that was answered before has come to its end.
-        if self.answers and self.timeout_keep_alive_task is None and not self.transport.is_closing() and self.idle():
-            self._keep()
+        cycle = self.cycle
+        if cycle is not None and cycle.response_complete and self.timeout_keep_alive_task is None:
+            # The body of a request that was answered before has come to its end.
+            if not self.transport.is_closing() and self.idle():
+                self._keep()
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         self.link.lost(exc)
@@ -115,7 +117,6 @@ class WorkerProtocol(asyncio.Protocol):
     def on_response_complete(self) -> None:
         self.answers += 1
         super().on_response_complete()  # type: ignore[misc]
-        self._look_for_upgrade()
         self._answered()
         if self.transport.is_closing():
             return
@@ -155,6 +156,14 @@ class WorkerProtocol(asyncio.Protocol):
             self.timeout_keep_alive_task.cancel()
         delay = self.timeout_keep_alive if seconds is None else seconds
         self.timeout_keep_alive_task = self.loop.call_later(delay, self.timeout_keep_alive_handler)
+
+    def handle_upgrade(self, *event: Any) -> None:
+        super().handle_upgrade(*event)  # type: ignore[misc]
+        self._look_for_upgrade()
+
+    def handle_websocket_upgrade(self, *event: Any) -> None:
+        super().handle_websocket_upgrade(*event)  # type: ignore[misc]
+        self._look_for_upgrade()
 
     def _look_for_upgrade(self) -> None:
         """After an upgrade another protocol has the transport: it is never parked, and its connection_lost() ends the link."""
@@ -201,6 +210,9 @@ class WorkerProtocol(asyncio.Protocol):
 
     def look_after(self, now: float, timeout: float) -> None:
         """Ends the connection if its client has done nothing for too long."""
+        self._look_for_upgrade()
+        if self.link.protocol is not self:
+            return
         written = self.transport.get_write_buffer_size()
         missing = not self.answering and self.head_missing()
         # A head has the time as a whole, a body and an answer from one movement to the next.
@@ -326,17 +338,17 @@ def httptools_protocol() -> Optional[Type[Any]]:
             else:
                 super().send_400_response(msg)
 
-        def handle_upgrade(self) -> None:
+        def handle_upgrade(self, *event: Any) -> None:
             if self.answering:
                 self._answer_no_more()
             else:
-                super().handle_upgrade()
+                super().handle_upgrade(*event)
 
-        def handle_websocket_upgrade(self) -> None:
+        def handle_websocket_upgrade(self, *event: Any) -> None:
             if self.answering:
                 self._answer_no_more()
             else:
-                super().handle_websocket_upgrade()
+                super().handle_websocket_upgrade(*event)
 
         def _answer_no_more(self) -> None:
             self.spoiled = True
@@ -345,7 +357,7 @@ def httptools_protocol() -> Optional[Type[Any]]:
 
         def refused(self, data: bytes) -> bool:
             # Of requests in one piece this sees the first one's head; the rest is for the parser alone.
-            if self.in_message and not self._head:
+            if not self._head and (self.in_message or is_plain(data)):
                 return False
             self._head += data
             head = head_of(self._head)
@@ -365,7 +377,7 @@ def httptools_protocol() -> Optional[Type[Any]]:
             super().on_message_begin()
 
         def on_headers_complete(self) -> None:
-            why = doubt_of_fields(self.headers, self.parser.get_http_version().encode())
+            why = doubt_of_fields(self.headers, _VERSIONS.get(self.parser.get_http_version(), b""))
             if why is not None:
                 raise ValueError(why)
             self.in_head = False

@@ -20,7 +20,8 @@ _MOST_RECORDS = wire.MAX_DATAGRAM // wire.BLOCK
 class ClientSocket(socket.socket):
     """Tells once that the event loop has let go of it: asyncio closes it; uvloop closes its descriptor, then detaches it."""
 
-    __slots__ = ("parked", "on_closed")
+    __slots__ = ("copied", "parked", "on_closed")
+    copied: bool
     parked: bool
     on_closed: Optional[Callable[[], None]]
 
@@ -32,7 +33,7 @@ class ClientSocket(socket.socket):
             pass  # the client is gone
 
     def close(self) -> None:
-        if not self.parked and self.fileno() >= 0:
+        if self.copied and not self.parked and self.fileno() >= 0:
             self.end()
         super().close()
         self._tell()
@@ -55,12 +56,15 @@ class Link:
         self.worker = worker
         self.connection = connection
         self.socket = ClientSocket(fileno=connection.socket.detach())
+        self.socket.copied = connection.copy_kept
         self.socket.parked = False
         self.socket.on_closed = self._closed
         self.socket.setblocking(False)
         connection.socket = self.socket
         #: What serves it: an event loop's protocol, for the worker that is built on this.
         self.protocol: Any = None
+        self.may_park = connection.may_park
+        self.park_at_once = self.may_park and connection.park_wanted
         self.seen = False
         self._memo = b""
 
@@ -69,12 +73,10 @@ class Link:
         return self.socket.on_closed is not None
 
     @property
-    def may_park(self) -> bool:
-        return self.connection.may_park
-
-    @property
     def park_wanted(self) -> bool:
-        return self.connection.park_wanted
+        """Park as soon as the request is answered: other connections wait, or this worker leaves."""
+        session = self.worker.session
+        return self.may_park and (self.park_at_once or session.yielding or session.leaving)
 
     @property
     def leaving(self) -> bool:
@@ -97,7 +99,7 @@ class Link:
         """For connection_lost(): the loop closes the socket next."""
         if error is not None:
             self.socket.parked = False
-        if not self.socket.parked and self.connection.copy_kept and self.socket.fileno() >= 0:
+        if self.socket.copied and not self.socket.parked and self.socket.fileno() >= 0:
             self.socket.end()  # uvloop closes past the socket object
 
     def watch(self, protocol: Any) -> None:

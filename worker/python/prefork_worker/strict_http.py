@@ -13,7 +13,13 @@ MAX_HEAD = 65536
 _HEAD_END = b"\r\n\r\n"
 # Control characters, and a CR or LF without the other.
 _DOUBTFUL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n)")
+_PLAIN = re.compile(rb"[!-~]+ [!-~]+ HTTP/1\.[01]\r\n(?:[!-9;-~]+:[\t -~\x80-\xff]*\r\n)+\r\n")
 _CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]{1,16}[ \t]*(?:;[\t -~\x80-\xff]*)?\r\n")
+
+
+def is_plain(data: bytes) -> bool:
+    """Whether `data` begins with a head of which there is no doubt. The quick way for almost all."""
+    return len(data) <= MAX_HEAD and _PLAIN.match(data) is not None
 
 
 def head_of(data: bytes) -> Optional[bytes]:
@@ -70,10 +76,12 @@ class StrictH11(h11.Connection):
         if self.their_state is h11.MUST_CLOSE:
             return h11.NEED_DATA  # what follows the last request is not looked at
         if self.their_state is h11.IDLE:
-            head = head_of(self.trailing_data[0])
-            why = doubt_of_head(head) if head is not None else None
-            if why is not None:
-                raise h11.RemoteProtocolError(why)
+            data = self.trailing_data[0]
+            if data and not is_plain(data):
+                head = head_of(data)
+                why = doubt_of_head(head) if head is not None else None
+                if why is not None:
+                    raise h11.RemoteProtocolError(why)
         try:
             event = super().next_event()
         except ValueError as error:
