@@ -17,7 +17,7 @@ except ImportError:
 
 # What Node's parser lets pass although it should not: the same without the supervisor.
 NODES_OWN = {"two spaces in the line", "two Hosts"}
-# Answered, and then the connection ends (RFC 9112, 6.1).
+# Answered, and then the module ends the connection (RFC 9112, 6.1).
 ENDED = {"coding in HTTP/1.0"}
 
 

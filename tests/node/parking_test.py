@@ -39,6 +39,27 @@ class Parked(unittest.TestCase):
             parent.sync()
             self.assertEqual(parent.only().state, "busy")
 
+    def test_a_connection_that_is_kept_stays_when_another_one_of_its_server_is_parked(self):
+        with served(self, flags=COPY_KEPT) as (parent, client):
+            client.request("/hello")
+            parent.flags = AT_ONCE
+            with Client(parent.port()) as other:
+                for number in range(1, 4):
+                    other.request("/hello")
+                    parent.wait(lambda: parent.only(1).parks == number)
+            client.request("/hello")
+            parent.sync()
+            self.assertEqual((parent.only().state, parent.only().parks), ("busy", 0))
+
+    def test_an_answer_that_ends_its_connection_is_an_end(self):
+        with Parent("app.js", flags=AT_ONCE) as parent:
+            for number in range(20):
+                with Client(parent.port()) as client:
+                    self.assertIn("connection: close", client.request("/hello", head="Connection: close\r\n")[1])
+                    self.assertTrue(client.ended())
+                parent.wait(lambda: parent.only(number).state == "idle")
+            self.assertEqual((parent.count("park"), parent.violations), (0, []))
+
     def test_a_client_that_asks_again_at_once_is_not_parked(self):
         with served(self) as (parent, client):
             for _ in range(200):

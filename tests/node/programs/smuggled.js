@@ -5,6 +5,10 @@ const http = require('node:http');
 http
   .createServer((request, response) => {
     request.resume();
-    request.on('end', () => response.end(`${request.method} ${request.url}\n`));
+    request.on('end', () => {
+      const answer = `${request.method} ${request.url}\n`;
+      response.setHeader('Content-Length', answer.length);  // else Node ends a connection of HTTP/1.0 by itself
+      response.end(answer);
+    });
   })
   .listen(process.env.PORT || 8080);

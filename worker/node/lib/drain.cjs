@@ -1,7 +1,6 @@
 'use strict';
 // The end of the worker: its servers close as after cluster's disconnect, and the program ends when nothing is left.
 
-const cluster = require('node:cluster');
 const channel = require('./channel.cjs');
 const keeping = require('./keeping.cjs');
 const listening = require('./listening.cjs');
@@ -40,7 +39,6 @@ function onEnd() {
     setTimeout(endProgram, GRACE).unref();
     return;
   }
-  cluster.worker.exitedAfterDisconnect = true;
   process.disconnect = onEnd;  // cluster calls it when all servers are closed, and there is nothing left to disconnect
   drain();
 }

@@ -6,7 +6,7 @@ const fs = require('node:fs');
 /** True in the process that the supervisor has started. Node has removed NODE_CHANNEL_FD and NODE_UNIQUE_ID by now. */
 function isWorker() {
   if (!process.channel || process.env.SUPERVISOR_SLOTS === undefined) return false;
-  return require('node:worker_threads').isMainThread && require('node:cluster').isWorker;
+  return require('node:cluster').isWorker;
 }
 
 /** In NODE_OPTIONS a path with spaces stands in double quotes, with a backslash before " and \. */

@@ -61,7 +61,7 @@ function onFinish({ socket }) {
   if (connection === undefined || connection.socket !== socket) return;
   connection.unanswered--;
   // Only a plain socket: the state of TLS is in this process.
-  if (!connection.mayPark || connection.unanswered > 0 || socket._handle !== connection.handle) return;
+  if (!connection.mayPark || socket._handle !== connection.handle) return;
   if (connection.parkAtOnce || wanted || leaving) {
     waiting.set(connection, 0);
     parkSoon();
