@@ -167,7 +167,8 @@ class Parent:
     def _dispatch(self, connection):
         connection.state = "sent"
         self._sequence += 1
-        facts = {"ticket": connection.ticket, "flags": self.flags, "listener": 0, "accepted_ns": str(time.monotonic_ns()), "wait_us": 25}
+        flags = self.flags & ~PROXIED if connection.parks else self.flags
+        facts = {"ticket": connection.ticket, "flags": flags, "listener": 0, "accepted_ns": str(time.monotonic_ns()), "wait_us": 25}
         if connection.memo is not None:
             facts["memo"] = connection.memo
         message = {"cmd": "NODE_HANDLE", "type": "net.Native",

@@ -1,11 +1,12 @@
 """Parking: which connections of an HTTP server go back to the supervisor between two requests, and which never."""
+import base64
 import contextlib
 import os
 import unittest
 
 import counted
 from http_client import Client
-from parent import COPY_KEPT, LAST_REQUEST, MAY_PARK, PARK_AT_ONCE, Parent
+from parent import COPY_KEPT, LAST_REQUEST, MAY_PARK, PARK_AT_ONCE, PROXIED, Parent
 
 CLIENTS = int(os.environ.get("NODE_TEST_CLIENTS", "100"))
 PARKS = int(os.environ.get("NODE_TEST_PARKS", "2000"))
@@ -97,6 +98,18 @@ class Parked(unittest.TestCase):
                 tickets.add(answer.split(b'"ticket":')[1])
                 parent.wait(lambda: parent.only().parks == number + 1)
             self.assertEqual(len(tickets), 1)
+
+
+    def test_the_longest_memo_and_the_longest_addresses(self):
+        header = b"PROXY TCP6 0000:0000:0000:0000:0000:ffff:111.111.111.111 2001:0db8:1111:1111:1111:1111:1111:1 65535 65535\r\n"
+        self.assertLessEqual(len(header), 107)
+        with served(self, flags=AT_ONCE | PROXIED) as (parent, client):
+            client.send(header)
+            self.assertEqual(client.request("/memo", head=f"X-Memo: {'m' * 121}\r\n")[2], b"RangeError")
+            self.assertEqual(client.request("/memo", head=f"X-Memo: {'m' * 120}\r\n")[2], b"kept")
+            parent.wait(lambda: parent.only().memo is not None)
+            self.assertLessEqual(len(base64.b64decode(parent.only().memo)), 224)
+            self.assertIn("m" * 120, client.request("/facts")[2].decode())
 
 
 class NeverParked(unittest.TestCase):

@@ -10,7 +10,7 @@ import unittest
 
 import counted
 from http_client import Client
-from parent import COPY_KEPT, MAY_PARK, NODE, PARK_AT_ONCE, PRELOAD, SOURCE, Parent
+from parent import COPY_KEPT, MAY_PARK, NODE, PARK_AT_ONCE, PRELOAD, PROXIED, SOURCE, Parent
 
 AT_ONCE = MAY_PARK | PARK_AT_ONCE | COPY_KEPT
 
@@ -95,6 +95,14 @@ class Encrypted(unittest.TestCase):
             self.assertEqual((parent.only().state, parent.count("park")), ("busy", 0))
             client.socket.close()
             parent.wait(lambda: parent.only().state == "idle")
+
+    def test_the_address_of_a_proxy_header_in_front_of_tls(self):
+        header = b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 443\r\n"
+        with Parent("servers.js", flags=AT_ONCE | PROXIED, environment={"KIND": "https", **self.files}) as parent, Client(parent.port()) as client:
+            client.send(header)
+            client.socket = self.context.wrap_socket(client.socket)
+            self.assertIn("x-peer: 1.2.3.4", client.request()[1])
+            self.assertIn("x-peer: 1.2.3.4", client.request()[1])
 
     def test_a_failed_handshake_is_an_end(self):
         with serving(self, "https", **self.files) as (parent, port), connected(port) as client:

@@ -29,7 +29,7 @@ export const underSupervisor: boolean;
 export function connectionOf(what: OnConnection): Connection | undefined;
 
 /**
- * Keeps up to 224 bytes with the connection: when it was parked and comes again, in whatever worker, they are its `memo`.
+ * Keeps up to 120 bytes with the connection: when it was parked and comes again, in whatever worker, they are its `memo`.
  * False when the supervisor has not sent the connection.
  */
 export function setMemo(what: OnConnection, memo: string | Uint8Array | null): boolean;

@@ -25,7 +25,7 @@ function connectionOf(what) {
 
 function setMemo(what, memo) {
   const bytes = memo === null ? null : Buffer.from(memo);
-  if (bytes !== null && bytes.length > 224) throw new RangeError(`a memo has at most 224 bytes, not ${bytes.length}`);
+  if (bytes !== null && bytes.length > 120) throw new RangeError(`a memo has at most 120 bytes, not ${bytes.length}`);
   const connection = found(what);
   if (connection) connection.memo = bytes !== null && bytes.length > 0 ? bytes : null;
   return connection !== undefined;

@@ -36,6 +36,15 @@ const routes = {
     write();
   },
   '/memo': (request, response) => {
+    const text = request.headers['x-memo'];
+    if (text !== undefined) {
+      try {
+        prefork.setMemo(request, text);
+        return response.end('kept');
+      } catch (error) {
+        return response.end(error.name);
+      }
+    }
     const { memo, ticket } = prefork.connectionOf(request);
     const count = memo === null ? 0 : Number(memo);
     prefork.setMemo(request, String(count + 1));
@@ -43,7 +52,7 @@ const routes = {
   },
   '/facts': (request, response) => {
     const facts = prefork.connectionOf(request);
-    response.end(JSON.stringify({ ...facts, age: Date.now() - facts.acceptedAt, peer: request.socket.remoteAddress }));
+    response.end(JSON.stringify({ ...facts, memo: facts.memo?.toString(), age: Date.now() - facts.acceptedAt, peer: request.socket.remoteAddress }));
   },
   '/leave': (request, response) => {
     prefork.leave();

@@ -7,6 +7,7 @@ const tls = () => ({ key: fs.readFileSync(process.env.KEY), cert: fs.readFileSyn
 
 function answer(request, response) {
   const { ticket } = prefork.connectionOf(request);
+  response.setHeader('X-Peer', request.socket.remoteAddress);
   response.end(`ticket ${ticket}\n`);
 }
 

@@ -3,10 +3,13 @@
 // its end is the handle's close(): a socket that was destroyed, refused by its server or parked ends there, too.
 
 const channel = require('./channel.cjs');
+const memo = require('./memo.cjs');
 
 const MAY_PARK = 1;
 const PARK_AT_ONCE = 2;
 const LAST_REQUEST = 4;
+const PROXIED = 16;
+const NOTHING = { addresses: null, own: null };
 
 class Connection {
   constructor(facts, handle) {
@@ -15,7 +18,10 @@ class Connection {
     this.listener = facts.listener || 0;
     this.acceptedNs = facts.accepted_ns || 0;
     this.waitUs = facts.wait_us || 0;
-    this.memo = facts.memo === undefined ? null : Buffer.from(facts.memo, 'base64');
+    const { addresses, own } = facts.memo ? memo.unpack(Buffer.from(facts.memo, 'base64')) : NOTHING;
+    this.memo = own;  // the program's
+    this.addresses = addresses;  // of a PROXY header
+    this.proxied = (this.flags & PROXIED) !== 0;  // the header is still to be read
     this.handle = handle;
     this.server = null;  // the HTTP server that has got a request on it, and the socket of the request
     this.socket = null;
@@ -80,13 +86,9 @@ function closed(connection) {
 
 function end(connection) {
   open.delete(connection);
-  if (!connection.parking) {
-    channel.tell('idle', { ticket: connection.ticket });
-  } else if (connection.memo === null) {
-    channel.tell('park', { ticket: connection.ticket });
-  } else {
-    channel.tell('park', { ticket: connection.ticket, memo: connection.memo.toString('base64') });
-  }
+  const { ticket, parking, addresses } = connection;
+  const kept = parking ? memo.pack(addresses, connection.memo) : null;
+  channel.tell(parking ? 'park' : 'idle', kept ? { ticket, memo: kept.toString('base64') } : { ticket });
 }
 
 const bySocket = new WeakMap();

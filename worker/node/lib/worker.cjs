@@ -9,6 +9,7 @@ const keeping = require('./keeping.cjs');
 const listening = require('./listening.cjs');
 const load = require('./load.cjs');
 const program = require('./program.cjs');
+const proxied = require('./proxied.cjs');
 
 function receive(message, handle, deliver) {
   if (drain.hasLeft()) {
@@ -16,6 +17,7 @@ function receive(message, handle, deliver) {
     return;
   }
   const connection = connections.follow(message.prefork, handle);
+  proxied.onConnection(connection);
   keeping.onConnection(connection);
   load.onConnection();
   channel.watchAnswer(message.seq, deliver, () => connections.begin(connection));
