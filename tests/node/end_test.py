@@ -134,6 +134,24 @@ class Left(unittest.TestCase):
                 self.assertEqual(parent.exit_status(), 0)
                 self.assertEqual(parent.only().state, "parked")
 
+    def test_a_program_may_leave_as_clusters_workers_do(self):
+        for drain in (True, False):
+            with Parent("app.js", flags=COPY_KEPT) as parent:
+                with Client(parent.port()) as client:
+                    client.send(b"GET /disconnect HTTP/1.1\r\nHost: test\r\n\r\n")
+                    parent.wait(lambda: parent.count("close") == 1)
+                    if drain:
+                        parent.ask("drain")
+                    self.assertEqual(client.answer()[2], b"disconnects\n")
+                    parent.wait(lambda: parent.only().state == "idle")
+                self.assertEqual((parent.exit_status(), parent.output), (0, []))
+
+    def test_a_program_may_end_its_channel(self):
+        with Parent("app.js", flags=COPY_KEPT) as parent:
+            with Client(parent.port()) as client:
+                self.assertEqual(client.request("/end-channel")[2], b"disconnected\n")
+            self.assertEqual((parent.exit_status(), parent.output), (0, []))
+
     def test_the_own_handler_of_the_program_goes_before(self):
         with Parent("timers.js", environment={"TIDY": "SIGTERM"}) as parent:
             parent.port()
@@ -144,6 +162,18 @@ class Left(unittest.TestCase):
 
 
 class ChannelEnded(unittest.TestCase):
+    def test_what_is_under_way_is_answered_when_the_channel_ends_during_a_drain(self):
+        """FAULTS 379: the channel ends during a drain, and the request takes long."""
+        with Parent("app.js", flags=COPY_KEPT) as parent:
+            with Client(parent.port()) as client:
+                client.send(LATER[:-2] + b"X-Ms: 1500\r\n\r\n")
+                parent.wait(lambda: parent.count("note") == 1)
+                parent.ask("drain")
+                parent.wait(lambda: parent.count("close") == 1)
+                parent.end_channel()
+                self.assertEqual(client.answer()[2], b"later\n")
+            self.assertEqual((parent.exit_status(), parent.output), (0, []))
+
     def test_what_is_under_way_is_answered(self):
         """FAULTS 379: the channel ends during a request."""
         with Parent("app.js", flags=COPY_KEPT) as parent:

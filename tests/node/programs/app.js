@@ -9,7 +9,7 @@ const routes = {
   '/hello': (request, response) => response.end('hello\n'),
   '/later': (request, response) => {
     prefork.note('later');  // the request has been read
-    setTimeout(() => response.end('later\n'), 100);
+    setTimeout(() => response.end('later\n'), Number(request.headers['x-ms'] ?? 100));
   },
   '/block': (request, response) => {
     const end = Date.now() + Number(request.headers['x-ms']);
@@ -57,6 +57,14 @@ const routes = {
   '/leave': (request, response) => {
     prefork.leave();
     response.end('leaving\n');
+  },
+  '/disconnect': (request, response) => {
+    require('node:cluster').worker.disconnect();
+    setTimeout(() => response.end('disconnects\n'), 1500);
+  },
+  '/end-channel': (request, response) => {
+    process.disconnect();
+    setTimeout(() => response.end('disconnected\n'), 100);
   },
   '/say': (request, response) => {
     prefork.note(request.headers['x-text']);

@@ -1,15 +1,18 @@
 'use strict';
 // The end of the worker: its servers close as after cluster's disconnect, and the program ends when nothing is left.
 
+const cluster = require('node:cluster');
 const channel = require('./channel.cjs');
+const connections = require('./connections.cjs');
 const keeping = require('./keeping.cjs');
 const listening = require('./listening.cjs');
 
+const endChannel = process.disconnect;
 const GRACE = 1000;  // ms that a program may go on when it has no connection and no server any more
 
 let left = false;
 let draining = false;
-let over = false;
+let ending = null;
 
 /** This worker takes nothing more. The supervisor answers with Drain. It allows a Leave of ready workers only. */
 function leave() {
@@ -23,28 +26,30 @@ function hasLeft() {
   return left;
 }
 
-/** Finishes the connections. The channel ends with the last one. */
+/**
+ * Finishes the connections. The channel ends with the last one. It may have ended before, when the supervisor is gone: cluster
+ * itself would cut what is under way then.
+ */
 function drain() {
   if (draining) return;
   draining = true;
   keeping.leave();
-  channel.deliver({ cmd: 'NODE_CLUSTER', act: 'disconnect' });
+  // A program that leaves as cluster's workers do is closing its servers already; a second time would end the channel.
+  if (!cluster.worker.exitedAfterDisconnect) channel.deliver({ cmd: 'NODE_CLUSTER', act: 'disconnect' });
 }
 
-/** The channel has ended: after a drain, or the supervisor is gone. Cluster itself would cut what is under way. */
-function onEnd() {
-  if (over) return;
-  if (draining) {
-    over = true;
-    setTimeout(endProgram, GRACE).unref();
-    return;
-  }
-  process.disconnect = onEnd;  // cluster calls it when all servers are closed, and there is nothing left to disconnect
-  drain();
+/** In place of process.disconnect, which cluster calls when all servers are closed, also where the channel has ended before. */
+function disconnect() {
+  if (process.connected) endChannel.call(process);
+  if (cluster.worker.exitedAfterDisconnect) ending ??= setTimeout(endProgram, GRACE).unref();
 }
 
 /** A program with timers does not end by itself. It may have something to tidy up: it is told as process managers do. */
 function endProgram() {
+  if (connections.open.size > 0) {
+    ending = setTimeout(endProgram, GRACE).unref();
+    return;
+  }
   const told = ['SIGINT', 'SIGTERM'].find((signal) => process.listeners(signal).some((each) => each !== onSigterm));
   if (told) process.emit(told, told);
   else process.exit();
@@ -60,7 +65,8 @@ function onSigterm() {
 }
 
 function start() {
+  process.disconnect = disconnect;
   process.on('SIGTERM', onSigterm);
 }
 
-module.exports = { start, leave, hasLeft, drain, onEnd };
+module.exports = { start, leave, hasLeft, drain };
