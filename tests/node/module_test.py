@@ -1,9 +1,11 @@
 """The module in a program that listens by itself: what the supervisor hears of each connection."""
+import json
+import re
 import unittest
 
 import counted
 from http_client import Client
-from parent import COPY_KEPT, Parent
+from parent import COPY_KEPT, SOURCE, Parent
 
 
 class Ends(unittest.TestCase):
@@ -30,6 +32,16 @@ class Ends(unittest.TestCase):
             parent.port()
             parent.ask("ping")
             parent.wait(lambda: parent.count("pong") == 1)
+
+
+class Package(unittest.TestCase):
+    def test_what_is_published_and_installed_is_the_whole_package(self):
+        package = SOURCE / "worker/node"
+        files = {str(path.relative_to(package)) for path in package.rglob("*") if path.is_file()} - {"meson.build"}
+        text = (package / "meson.build").read_text(encoding="utf-8")
+        self.assertEqual(set(re.findall(r"^  '(.+)',$", text, re.MULTILINE)), files)
+        published = set(json.loads((package / "package.json").read_text(encoding="utf-8"))["files"]) | {"package.json", "README.md"}
+        self.assertEqual({file for file in files if file.split("/")[0] not in published}, set())
 
 
 if __name__ == "__main__":

@@ -135,6 +135,13 @@ class Supervised(unittest.TestCase):
             self.assertEqual(failed, [])
             self.assertNotIn("died", supervisor.log())
 
+    def test_a_program_may_send_what_it_likes(self):
+        with Supervisor("sends.js", workers=1) as supervisor, Client(supervisor.port()) as client:
+            for _ in range(3):
+                self.assertEqual(client.request()[0], 200)
+            self.assertEqual(supervisor.stop(), 0)
+            self.assertNotIn("died", supervisor.log())
+
     def test_a_blocked_event_loop_is_noticed(self):
         """FAULTS 375: a Node program blocks its event loop without a connection."""
         with Supervisor("blocks.js", workers=1, health={"kill_timeout": "1s", "ping_interval": "200ms", "ping_timeout": "500ms"}) as supervisor:
