@@ -39,8 +39,21 @@ std::string without_listening(const DeathRecord& record, const ListenWords& word
     return never_listened(words) + (record.exit.value == 0 ? "; it ended by itself: a server goes on running"
                                                            : "; it failed by itself: look at its output");
   }
+  if (!record.silent) return never_listened(words);
   return never_listened(words) +
-         (record.silent ? "; a program that speaks the worker protocol needs \"protocol\": \"native\"" : "");
+         (words.of_node
+              ? "; it sent nothing over its channel: it is no Node program, or it starts Node in a process "
+                "of its own; name node and the file"
+              : "; a program that speaks the worker protocol needs \"protocol\": \"native\"");
+}
+
+std::string not_reached(const ListenWords& words) {
+  const std::string in_use =
+      never_listened(words) + "; its output tells of an address that is in use: it wants another one, or ";
+  return in_use + (words.of_node
+                       ? "it listens with \"exclusive\": true"
+                       : "the accept library does not reach it, as a program that is static or calls the "
+                         "kernel itself");
 }
 
 }  // namespace
@@ -64,11 +77,7 @@ std::string describe_clue(const DeathRecord& record, const ListenWords& words) {
     case StartClue::kAddressInUse:
       return "; its output tells of an address that is in use: the supervisor listens there, and an ordinary "
              "server needs \"protocol\": \"accept\"";
-    case StartClue::kNotReached:
-      return never_listened(words) +
-             "; its output tells of an address that is in use: it wants another one, or the accept library "
-             "does "
-             "not reach it, as a program that is static or calls the kernel itself";
+    case StartClue::kNotReached: return not_reached(words);
   }
   return "";
 }

@@ -10,8 +10,9 @@ namespace prefork {
 
 /// Lists of addresses; empty: not known.
 struct ListenWords {
-  std::string pool;     ///< where the pool listens
-  std::string program;  ///< where its program listened instead
+  std::string pool;      ///< where the pool listens
+  std::string program;   ///< where its program listened instead
+  bool of_node = false;  ///< the protocol is node
 };
 
 /// "; it never listened at an address of the pool (127.0.0.1:8080); it listens at 127.0.0.1:9000", or "".

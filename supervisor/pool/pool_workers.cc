@@ -92,7 +92,7 @@ void PoolWorkers::tell(const Event& event) {
 
 void PoolWorkers::launch(const action::StartWorker& action, WorkerProcess& process, Fd channel) {
   const Launch& launch = launches_.of(action.generation, action.role);
-  process.listen_notes().expect(accept_addresses(launch));
+  process.listen_notes().expect(accept_addresses(launch), launch.wire == Wire::kNode);
   Fd theirs;
   if (launch.captured) {
     auto pipe = WorkerOutput::make_pipe();
@@ -230,7 +230,8 @@ void PoolWorkers::adopt(const PoolState& state, const Launches& configured) {
     WorkerProcess& process = parts_.processes.add(std::make_unique<WorkerProcess>(
         parts_.process_services, static_cast<WorkerProcess::Owner&>(*this), worker));
     if (const WorkerRow* row = parts_.core.workers().find(worker.id)) {
-      process.listen_notes().expect(accept_addresses(launches_.of(row->generation, row->role)));
+      const Launch& launched = launches_.of(row->generation, row->role);
+      process.listen_notes().expect(accept_addresses(launched), launched.wire == Wire::kNode);
       process.listen_notes().heard(process.note());
     }
   }

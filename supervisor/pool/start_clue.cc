@@ -52,7 +52,7 @@ StartClue start_clue(const WorkerRow& row, const event::WorkerExited& exited, co
 ListenWords listen_words(const WorkerProcess* process) {
   if (process == nullptr) return {};
   const ListenNotes& notes = process->listen_notes();
-  return {notes.expected(), joined(notes.heard())};
+  return {notes.expected(), joined(notes.heard()), notes.of_node()};
 }
 
 }  // namespace prefork

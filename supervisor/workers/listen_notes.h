@@ -1,5 +1,5 @@
-// What a worker with the protocol accept has told of its program's listening: each Note "listens at ADDRESS"
-// is of an address that is none of the pool's, and another one is of a call that is refused. Bounded, for a
+// What a worker with the protocol accept or node has told of its program's listening: each Note "listens at
+// ADDRESS" is of an address that is none of the pool's, and another one is of a call that is refused. Bounded, for a
 // worker may send any number of Notes.
 #pragma once
 
@@ -17,8 +17,12 @@ class ListenNotes {
   static constexpr const char* kBegin = "listens at ";
   static constexpr const char* kIoUring = "asked for io_uring";
 
-  /// The protocol is accept, and the pool listens there: "127.0.0.1:8080, unix:/run/x.sock".
-  void expect(std::string addresses) { expected_ = std::move(addresses); }
+  /// The program names an address, and the pool listens there: "127.0.0.1:8080, unix:/run/x.sock".
+  void expect(std::string addresses, bool of_node = false) {
+    expected_ = std::move(addresses);
+    of_node_ = of_node;
+  }
+  [[nodiscard]] bool of_node() const { return of_node_; }                  ///< the protocol is node
   [[nodiscard]] const std::string& expected() const { return expected_; }  ///< empty: another protocol
 
   /// A Note, printable.
@@ -34,6 +38,7 @@ class ListenNotes {
 
  private:
   std::string expected_;
+  bool of_node_ = false;
   std::vector<std::string> heard_;
   bool asked_for_io_uring_ = false;
 };

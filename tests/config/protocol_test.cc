@@ -56,6 +56,23 @@ TEST_CASE("FAULTS 270: a server that knows nothing of the supervisor can neither
       mistakes(pool_with(R"("protocol": "accept", "keep_alive": {"park": false}, "start": "exec")")).empty());
 }
 
+TEST_CASE("FAULTS 270: a Node program cannot be a template, and is named itself; it can park") {
+  CHECK(parsed(pool_with(R"("protocol": "node", "keep_alive": {"park": true}, "connections_per_worker": 9)"))
+            .pools[0]
+            .protocol.name == Protocol::kNode);
+  CHECK(refused_with(R"("protocol": "node", "start": "fork")") ==
+        R"(pool.json: /start: "fork" is not allowed with "protocol": "node": only a program with the worker )"
+        "library can be a template; remove this");
+  CHECK(refused_with(R"("protocol": "node", "drain": "now")").find("not allowed") != std::string::npos);
+  for (const std::string starter : {"npm", "/usr/bin/npx", "yarn", "pnpm"}) {
+    CHECK(mistake(R"({"protocol": "node", "listen": "127.0.0.1:0", "command": [")" + starter +
+                  R"(", "start"]})")
+              .find("it would be the worker itself") != std::string::npos);
+  }
+  CHECK(parsed(R"({"protocol": "node", "listen": "127.0.0.1:0", "command": ["./npm-like"]})").pools.size() ==
+        1);
+}
+
 TEST_CASE("FAULTS 217: what the classic protocol does not have is refused, with one reason for each key") {
   const auto refusal = [](const std::string& key, const std::string& value, const std::string& why) {
     return "pool.json: " + key + ": " + value + R"( is not allowed with "protocol": "classic": )" + why;

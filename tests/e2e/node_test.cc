@@ -1,0 +1,404 @@
+// The protocol node: programs of Node as they are, and such that die or misbehave at every moment.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/e2e/deaths.h"
+#include "tests/e2e/http_client.h"
+#include "tests/e2e/load.h"
+#include "tests/support/client.h"
+#include "tests/support/eventually.h"
+#include "tests/support/log_lines.h"
+#include "tests/support/process_list.h"
+#include "tests/support/supervisor_under_test.h"
+#include "tests/support/test_directory.h"
+
+using namespace prefork::test;
+using prefork::StopReason;
+
+namespace {
+
+const std::string kNodeProgram = "/usr/bin/node";
+
+/// Says that the test is skipped, if it is.
+bool without_node() {
+  if (::access(kNodeProgram.c_str(), X_OK) == 0) return false;
+  MESSAGE("skipped: ", kNodeProgram, " is not installed");
+  return true;
+}
+
+/// A pool of deeds.js. The first worker does `deed`; later ones serve.
+PoolText node_pool(const std::string& deed, unsigned workers = 1, const std::string& more = "") {
+  PoolText pool;
+  pool.command = {kNodeProgram, std::string(SOURCE_ROOT) + "/tests/node/programs/deeds.js"};
+  if (!deed.empty()) pool.command.push_back(deed);
+  pool.workers = workers;
+  pool.more = R"("protocol": "node", "restart": {"backoff_min": "10ms"})" + more;
+  return pool;
+}
+
+/// A pool of one program, whose text is given. It finds its address in PORT, HOST or SUPERVISOR_LISTEN.
+class NodeText {
+ public:
+  explicit NodeText(const std::string& text, const std::string& name = "server.js")
+      : path_(directory_.at(name)) {
+    directory_.write(name, text);
+  }
+  [[nodiscard]] PoolText pool(unsigned workers = 1, const std::string& more = "") const {
+    PoolText pool = node_pool("", workers, more);
+    pool.command = {kNodeProgram, path_};
+    return pool;
+  }
+
+ private:
+  TestDirectory directory_;
+  std::string path_;
+};
+
+PoolTable wait_for_node_served(SupervisorUnderTest& supervisor, std::uint64_t count) {
+  return supervisor.wait_for_pool(std::to_string(count) + " are served",
+                                  [count](const PoolTable& pool) { return pool["served"] == count; });
+}
+
+bool contains_pid(const std::vector<pid_t>& pids, pid_t pid) {
+  return std::find(pids.begin(), pids.end(), pid) != pids.end();
+}
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("programs of Node serve unchanged: http and net, CommonJS and modules") {
+  if (without_node()) return;
+  std::string text;
+  std::string name = "server.js";
+  SUBCASE("http, CommonJS") {
+    text = "require('http').createServer((q, r) => r.end('hello')).listen(process.env.PORT);";
+  }
+  SUBCASE("http, a module") {
+    name = "server.mjs";
+    text =
+        "import http from 'node:http';\nawait null;\n"
+        "http.createServer((q, r) => r.end('hello')).listen({port: +process.env.PORT, host: "
+        "process.env.HOST});";
+  }
+  SUBCASE("net") {
+    text =
+        "require('net').createServer((s) => s.resume().end('HTTP/1.1 200 "
+        "OK\\r\\n\\r\\nhello')).listen(process.env.PORT);";
+  }
+  const NodeText program(text, name);
+  SupervisorUnderTest supervisor(program.pool(2));
+  supervisor.wait_for_idle(2);
+  for (int i = 0; i < 6; ++i) {
+    const std::string answer =
+        ask(supervisor.address(), "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    CHECK(answer.starts_with("HTTP/1.1 200 OK"));
+    CHECK(contains(answer, "hello"));
+  }
+  const PoolTable pool = wait_for_node_served(supervisor, 6);
+  CHECK(pool["violations"] == 0);
+  for (const WorkerText& worker : pool.workers) CHECK(worker.served > 0);
+  CHECK(supervisor.stop() == 0);
+  CHECK_FALSE(contains(supervisor.log(), "killed"));
+}
+
+TEST_CASE("a Node program may listen at several addresses of the pool, and at others of its own") {
+  if (without_node()) return;
+  const NodeText program(R"(
+    const net = require('net');
+    const path = process.env.SUPERVISOR_LISTEN.match(/unix:([^,]*)/)[1];
+    const port = process.env.PORT;
+    net.createServer((s) => s.end('tcp')).listen(port, '127.0.0.1');
+    net.createServer((s) => s.end('unix')).listen(path);
+    const own = net.createServer((s) => s.end('own')).listen(0, '127.0.0.1', () => console.log(`own 127.0.0.1:${own.address().port}!`));
+    process.send('ready');
+    process.send({ any: ['thing'] });
+  )");
+  PoolText pool = program.pool(1);
+  pool.listen.emplace_back("unix:TEST_DIRECTORY/sock");
+  SupervisorUnderTest supervisor(pool.text(), {.listeners = 2});
+  supervisor.wait_for_idle(1);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(ask(supervisor.address(), "") == "tcp");
+    CHECK(ask("unix:" + supervisor.directory().path() + "/sock", "") == "unix");
+  }
+  const std::string line = supervisor.wait_for_log("own 127.0.0.1:");
+  const std::size_t at = line.find("127.0.0.1:");
+  CHECK(ask(line.substr(at, line.find('!') - at), "") == "own");
+  CHECK(wait_for_node_served(supervisor, 6)["violations"] == 0);
+}
+
+TEST_CASE("a Node worker has Node's variables, a number of its own, and no other descriptor") {
+  if (without_node()) return;
+  const NodeText program(R"(
+    const cluster = require('cluster');
+    require('net').createServer((s) => s.end(`${cluster.isWorker} ${cluster.worker.id} ${process.env.NODE_APP_INSTANCE}`))
+      .listen(process.env.PORT);
+  )");
+  SupervisorUnderTest supervisor(program.pool(2));
+  supervisor.wait_for_idle(2);
+  std::vector<std::string> answers = {ask(supervisor.address(), ""), ask(supervisor.address(), "")};
+  std::sort(answers.begin(), answers.end());
+  CHECK(answers == std::vector<std::string>{"true 1 0", "true 2 1"});
+}
+
+TEST_CASE("a Node worker with several slots gets one connection at a time, and has several") {
+  if (without_node()) return;
+  const NodeText program(R"(
+    require('net').createServer((s) => s.on('data', () => s.end('done')).on('error', () => {})).listen(process.env.PORT);
+  )");
+  SupervisorUnderTest supervisor(program.pool(1, R"(, "connections_per_worker": 3)"));
+  supervisor.wait_for_idle(1);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 4; ++i) clients.push_back(std::make_unique<Client>(supervisor.address()));
+  supervisor.wait_for_pool("three are begun", [](const PoolTable& pool) { return pool["begun"] == 3; });
+  CHECK(supervisor.pool().workers.at(0).load == 3);
+  for (const auto& client : clients) {
+    client->send("x");
+    CHECK(client->receive() == "done");
+    client->close();
+  }
+  const PoolTable pool = wait_for_node_served(supervisor, 4);
+  CHECK(pool["redispatched"] == 0);
+}
+
+TEST_CASE("FAULTS 1: a Node worker that is killed while idle is replaced, and no client notices") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("", 2));
+  const PoolTable before = supervisor.wait_for_idle(2);
+  REQUIRE(::kill(before.workers.at(0).pid, SIGKILL) == 0);
+  for (int i = 0; i < 4; ++i) CHECK(ask(supervisor.address(), "still there?") == "still there?");
+  const PoolTable after = supervisor.wait_for_pool("it is replaced", [&](const PoolTable& pool) {
+    return pool.count("idle") == 2 && pool.pids() != before.pids();
+  });
+  CHECK(after["lost"] == 0);
+}
+
+TEST_CASE(
+    "FAULTS 2, 369: what a Node worker has not accepted goes to another, and so does what was not sent") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("hang", 1, R"(, "connections_per_worker": 3)"));
+  Client hung(supervisor.address());
+  const pid_t victim = supervisor.gates().wait_for_marks("hangs").at(0);
+  Client sent(supervisor.address());
+  Client waits(supervisor.address());
+  sent.send("sent");
+  waits.send("waits");
+  supervisor.wait_for_pool("one is on its way", [](const PoolTable& now) { return now["dispatched"] == 2; });
+  REQUIRE(::kill(victim, SIGKILL) == 0);
+  sent.finish();
+  waits.finish();
+  CHECK(sent.receive() == "sent");
+  CHECK(waits.receive() == "waits");
+  const PoolTable after = wait_for_node_served(supervisor, 2);
+  CHECK(after["lost"] == 1);  // the one that it served
+  CHECK(after["redispatched"] == 1);
+}
+
+TEST_CASE("FAULTS 3: what a Node worker has accepted and not touched goes to another with hold: done") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("begin and die", 1, R"(, "hold": "done")"));
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+  const PoolTable pool = wait_for_node_served(supervisor, 1);
+  CHECK(pool["redispatched"] == 1);
+  CHECK(pool["lost"] == 0);
+}
+
+TEST_CASE("FAULTS 4, 5: what a Node worker has read from or answered is lost with it, at once") {
+  if (without_node()) return;
+  std::string deed;
+  std::string heard;
+  SUBCASE("read") { deed = "read and die"; }
+  SUBCASE("answered") {
+    deed = "answer and die";
+    heard = "half";
+  }
+  SupervisorUnderTest supervisor(node_pool(deed, 1, R"(, "hold": "done")"));
+  Client client(supervisor.address());
+  client.send("hello");
+  CHECK(client.receive() == heard);
+  CHECK(client.end() != Client::End::kNone);
+  const PoolTable pool =
+      supervisor.wait_for_pool("one is lost", [](const PoolTable& now) { return now["lost"] == 1; });
+  CHECK(pool["redispatched"] == 0);
+}
+
+TEST_CASE("FAULTS 6: a Node worker that dies with its last line unread has finished its connection") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("end and die", 1, R"(, "hold": "done")"));
+  Client client(supervisor.address());
+  client.send("hello");
+  const pid_t victim = supervisor.gates().wait_for_marks("received").at(0);
+  supervisor.signal(SIGSTOP);
+  eventually("the supervisor stands still", [&] { return process_stat(supervisor.pid()).state == 'T'; });
+  supervisor.gates().open_for_good("go");
+  client.finish();
+  eventually("the worker is dead", [&] { return !is_alive(victim); });
+  supervisor.signal(SIGCONT);
+  CHECK(client.receive() == "");
+  const PoolTable pool = wait_for_node_served(supervisor, 1);
+  CHECK(pool["lost"] == 0);
+  CHECK(pool["redispatched"] == 0);
+}
+
+TEST_CASE("FAULTS 15, 16, 360: a Node worker that sends what Node would not send is killed and replaced") {
+  if (without_node()) return;
+  std::string deed;
+  std::string words;
+  SUBCASE("garbage") {
+    deed = "garbage";
+    words = R"(the line "\x01\x02garbage", which is not JSON)";
+  }
+  SUBCASE("a ticket that it does not have") {
+    deed = "unknown ticket";
+    words = "12345678";
+  }
+  SupervisorUnderTest supervisor(node_pool(deed));
+  CHECK(because(supervisor.wait_for_event("worker_died"), StopReason::kViolation));
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+  CHECK(contains(supervisor.wait_for_log(words), "worker 1 "));
+  CHECK(supervisor.pool()["violations"] == 1);
+}
+
+TEST_CASE("FAULTS 363: an application may send its parent whatever it likes, also a megabyte") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("long line"));
+  for (int i = 0; i < 3; ++i) CHECK(ask(supervisor.address(), "hello") == "hello");
+  CHECK(wait_for_node_served(supervisor, 3)["violations"] == 0);
+}
+
+TEST_CASE("FAULTS 19: a Node worker that floods its channel does not keep others from being served") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("flood", 2, R"(, "health": {"receipt_timeout": "500ms"})"));
+  supervisor.gates().wait_for_marks("floods");
+  supervisor.wait_for_pool("the other is ready",
+                           [](const PoolTable& pool) { return pool.count("idle") >= 1; });
+  for (int i = 0; i < 10; ++i) CHECK(ask(supervisor.address(), "hello") == "hello");
+}
+
+TEST_CASE("FAULTS 20: a Node worker that sends a descriptor gets none to the supervisor") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("descriptor"));
+  eventually("it was refused or punished", [&] {
+    return !supervisor.gates().marks("denied").empty() || supervisor.pool()["violations"] == 1;
+  });
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+}
+
+TEST_CASE("FAULTS 21, 23: a Node worker that closes its channel and ignores SIGTERM is ended and replaced") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("disconnect", 1, R"(, "health": {"kill_timeout": "50ms"})"));
+  const pid_t victim = supervisor.gates().wait_for_marks("closed").at(0);
+  const EventText died = death_of(supervisor, victim);
+  CHECK(by_signal(died, SIGKILL));
+  CHECK(because(died, StopReason::kChannelClosed));
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+}
+
+TEST_CASE("FAULTS 368: a Node worker that closes its server leaves, and is replaced") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("close the server", 1));
+  const pid_t before = supervisor.wait_for_idle(1).pids().at(0);
+  Client client(supervisor.address());
+  client.send("hello");
+  supervisor.wait_for_pool("it is dispatched", [](const PoolTable& now) { return now["dispatched"] >= 1; });
+  client.finish();
+  supervisor.gates().open_for_good("go");
+  CHECK(client.receive() == "hello");
+  const EventText died = death_of(supervisor, before);
+  CHECK_FALSE(because(died, StopReason::kViolation));
+  CHECK(supervisor.pool()["violations"] == 0);
+}
+
+TEST_CASE("FAULTS 364, 370: a program that is no Node, has no module, or listens nowhere is told apart") {
+  if (without_node()) return;
+  std::vector<std::string> command;
+  std::string words;
+  SUBCASE("NODE_OPTIONS is cleared") {
+    command = {"/usr/bin/env", "-u", "NODE_OPTIONS", kNodeProgram,
+               std::string(SOURCE_ROOT) + "/tests/node/programs/deeds.js"};
+    words = "the command clears NODE_OPTIONS";
+  }
+  SUBCASE("no Node") {
+    command = {"/bin/sleep", "1000"};
+    words = "no Node program";
+  }
+  SUBCASE("it listens elsewhere") {
+    command = {kNodeProgram, "-e", "require('net').createServer().listen(0x4321, '127.0.0.7')"};
+    words = "it listens at 127.0.0.7:17185";
+  }
+  PoolText pool = node_pool("", 1, R"(, "health": {"start_timeout": "1500ms"})");
+  pool.command = command;
+  SupervisorUnderTest supervisor(pool);
+  supervisor.wait_for_log(words);
+}
+
+TEST_CASE("FAULTS 371: an upgrade in place keeps Node workers, with connections and without") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("half a line", 2));
+  supervisor.wait_for_idle(2);
+  Client client(supervisor.address());
+  supervisor.wait_for_pool("it is begun", [](const PoolTable& pool) { return pool["begun"] == 1; });
+  const std::vector<pid_t> before = supervisor.pool().pids();
+  supervisor.upgrade();
+  CHECK(supervisor.pool().pids() == before);
+  client.send("x\n");
+  CHECK(client.receive().starts_with("OK "));
+  CHECK(supervisor.stop() == 0);
+}
+
+TEST_CASE("FAULTS 372: Node workers that are killed under load lose at most what they were serving") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("", 3, R"(, "connections_per_worker": 2, "hold": "done")"));
+  supervisor.wait_for_idle(3);
+  Load load(supervisor.address(), "S 0\n", 4);
+  constexpr std::uint64_t kKills = 8;
+  for (std::uint64_t i = 0; i < kKills; ++i) {
+    load.wait_for_answers(20);
+    const PoolTable now = supervisor.wait_for_pool(
+        "one is ready", [](const PoolTable& pool) { return pool.count("idle") > 0; });
+    for (const WorkerText& worker : now.workers) {
+      if (worker.state == "idle") {
+        (void)::kill(worker.pid, SIGKILL);
+        break;
+      }
+    }
+  }
+  load.wait_for_answers(20);
+  const Load::Tally tally = load.stop();
+  CHECK(tally.hung == 0);
+  CHECK(tally.refused == 0);
+  CHECK(tally.nothing <= 2 * kKills);
+  CHECK(supervisor.pool()["violations"] == 0);
+  CHECK(supervisor.pool()["lost"] == tally.nothing);
+}
+
+TEST_CASE("FAULTS 372: a rollout of Node workers under load loses no connection") {
+  if (without_node()) return;
+  const PoolText pool = node_pool("", 3, R"(, "connections_per_worker": 2, "hold": "done")");
+  SupervisorUnderTest supervisor(pool);
+  const std::vector<pid_t> before = supervisor.wait_for_idle(3).pids();
+  Load load(supervisor.address(), "S 0\n", 4);
+  load.wait_for_answers(50);
+  PoolText next = pool;
+  next.more += R"(, "environment": {"NEXT": "1"})";
+  supervisor.rewrite_config(next);
+  supervisor.signal(SIGHUP);
+  supervisor.wait_for_pool("all are replaced", [&](const PoolTable& now) {
+    const std::vector<pid_t> pids = now.pids();
+    return now.count("draining") == 0 && pids.size() == 3 &&
+           std::none_of(pids.begin(), pids.end(), [&](pid_t pid) { return contains_pid(before, pid); });
+  });
+  load.wait_for_answers(50);
+  const Load::Tally rolled = load.stop();
+  CHECK(rolled.flawless());
+  CHECK(supervisor.pool()["violations"] == 0);
+}
