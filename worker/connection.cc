@@ -92,6 +92,10 @@ bool Connection::give_sign() {
   return true;
 }
 
+bool Connection::copy_kept() const { return (flags_ & kCopyKept) != 0; }
+
+bool Connection::proxied() const { return (flags_ & kProxied) != 0; }
+
 bool Connection::may_park() const { return session_ != nullptr && (flags_ & kMayPark) != 0; }
 
 bool Connection::park_wanted() const {

@@ -1,8 +1,7 @@
 // One connection that this worker has begun. Owns the socket. The destructor (or finish()) sends the client
 // an end of file, closes the socket and tells the supervisor that the slot is free. park() gives the
 // connection back instead: the client notices nothing, and its next request goes to the worker that is least
-// busy then. Must not outlive its Session or Slots. Not for several threads: all calls come from the thread
-// of the Session.
+// busy then. Must not outlive its Session or Slots. All calls come from the thread of the Session.
 #pragma once
 
 #include <chrono>
@@ -14,7 +13,7 @@
 #include "../proto/fd.h"
 
 namespace prefork {
-struct Record;
+struct Message;
 }
 
 namespace prefork::worker {
@@ -47,13 +46,12 @@ class PREFORK_API Connection {
   /// Valid as long as this object, and after a move as long as the new one.
   [[nodiscard]] std::string_view memo() const { return {memo_.data(), memo_.size()}; }
   /// The supervisor keeps a copy of the socket until this worker is done with it.
-  [[nodiscard]] bool copy_kept() const { return (flags_ & kCopyKept) != 0; }
-  /// The listener speaks the PROXY protocol, and its header has to be read first. False for a connection that
-  /// a worker has parked: that worker has read it.
-  [[nodiscard]] bool proxied() const { return (flags_ & kProxied) != 0; }
+  [[nodiscard]] bool copy_kept() const;
+  /// A header of the PROXY protocol comes first (worker/proxy_header.h). False once a worker has parked it.
+  [[nodiscard]] bool proxied() const;
 
-  /// Sends a text for the supervisor's status: what this worker is doing. Any bytes; those after
-  /// kMaxNoteLength (224) are cut. An empty note is not sent, and a note is dropped when the channel is full.
+  /// Sends a text for the supervisor's status: what this worker is doing; any bytes, at most 224 of them. An
+  /// empty note is not sent, and a note is dropped when the channel is full.
   void note(std::string_view text);
   /// Tells the supervisor that work on this connection goes on: `busy_timeout` starts again.
   void progress();
@@ -94,7 +92,7 @@ class PREFORK_API Connection {
   /// this worker has set stay set for the next worker. Without may_park() it does what finish() does.
   ///
   /// `memo`: any bytes for the worker that gets the next request, in place of the memo that there was; at
-  /// most kMaxMemoLength (224). A longer one cannot be carried: then it does what finish() does, too.
+  /// most 224. A longer one cannot be carried: then it does what finish() does, too.
   void park(std::string_view memo = {});
 
   /// shutdown(SHUT_WR), close, Idle. shutdown() comes first because close() alone does not end the connection

@@ -42,7 +42,7 @@ SupervisorState sample() {
   worker.id = WorkerId::make(7, 0);
   worker.channel = Carried{8};
   worker.pending_signal = action::SignalWorker::Signal::kKill;
-  worker.dialect = {Wire::kClassic, -7, Ticket::make(1, 0), 3, -2, true, true, true};
+  worker.dialect = {Wire::kClassic, -7, Ticket::make(1, 0), 3, -2, true, true, {}, true};
   pool.workers.push_back(worker);
   pool.sockets.push_back({Ticket::make(1, 0), Carried{9}, true, /*watched=*/true, 1ULL << 40, 7});
   pool.sockets.push_back({Ticket::make(2, 1), Carried::kNone, true});
