@@ -66,8 +66,8 @@ TEST_CASE("FAULTS 39: the message about a choice lists the allowed values") {
   CHECK(mistake_in(R"("hold": 1)") ==
         R"(pool.json: /hold: 1 is not allowed; it must be one of "receipt", "done")");
   CHECK(
-      mistake_in(R"("protocol": "node")") ==
-      R"(pool.json: /protocol: "node" is not allowed; it must be one of "native", "accept", "accept-notify", "classic")");
+      mistake_in(R"("protocol": "python")") ==
+      R"(pool.json: /protocol: "python" is not allowed; it must be one of "native", "accept", "accept-notify", "node", "classic")");
   CHECK(
       mistake_in(R"("output": "inherited")") ==
       R"(pool.json: /output: "inherited" is not allowed; it must be one of "prefix", "inherit"; did you mean "inherit"?)");

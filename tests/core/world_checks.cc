@@ -1,6 +1,7 @@
 // What the model demands of each action and after each event.
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "tests/core/world.h"
 
