@@ -34,12 +34,20 @@ class Supervisor:
         self.configure()
         with open(self.path / "log", "wb") as log:
             self.process = subprocess.Popen([SUPERVISOR, "-c", str(self.path / "pool.json")], stdout=log, stderr=log)
-        self.wait(lambda: re.search(r"(all \d+ workers are|its worker is) ready", self.log()), "ready")
+        try:
+            self.wait(lambda: re.search(r"(all \d+ workers are|its worker is) ready", self.log()), "ready")
+        except AssertionError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.kill()
+            self.process.terminate()  # its workers end with it
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
         self.process.wait()
         self.directory.cleanup()
 
