@@ -48,7 +48,7 @@ void Dispatcher::enqueue(ConnectionRow& row, Instant now, Actions& out) {
 void Dispatcher::dispatch(Instant now, Actions& out) {
   if (paused_until_ && *paused_until_ <= now) paused_until_.reset();
   if (!paused_until_) hand_out(now, out);
-  if (connections_.queued() > 0) ask_to_park(out);
+  if (connections_.queued() > 0 && !workers_.room_after_receipt()) ask_to_park(out);
   counters_.queue_high = std::max<std::uint64_t>(counters_.queue_high, connections_.queued());
 }
 
@@ -119,7 +119,7 @@ bool Dispatcher::worker_may_keep() const {
   // While another worker is free no connection needs this worker's slot: it may keep the connection for a
   // moment. But an elastic pool must not start a worker because of connections that are only kept.
   if (settings_.elastic && workers_.idle() <= settings_.elastic->spare) return false;
-  return workers_.least_busy(settings_.prefer) != nullptr;
+  return workers_.least_busy(settings_.prefer) != nullptr || workers_.room_after_receipt();
 }
 
 void Dispatcher::ask_to_park(Actions& out) {

@@ -66,11 +66,13 @@ struct WorkerRow {
     visit("violation", self.violation), visit("awaits_receipt", self.awaits_receipt);
   }
 
-  /// It can take a connection now.
-  [[nodiscard]] bool dispatchable() const {
+  /// It can take a connection now, or after its next receipt.
+  [[nodiscard]] bool has_room() const {
     return status == WorkerStatus::kReady && role == WorkerRole::kWorker && !paused && !stopped &&
-           !awaits_receipt && load < slots;
+           load < slots;
   }
+  /// It can take a connection now.
+  [[nodiscard]] bool dispatchable() const { return has_room() && !awaits_receipt; }
   /// It is of this generation, which serves, and is not being replaced.
   [[nodiscard]] bool serves(Generation serving) const { return generation == serving && !retiring; }
   /// It is of the generation on trial, if there is one.

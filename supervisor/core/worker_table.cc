@@ -45,6 +45,7 @@ void WorkerTable::remove(WorkerId id) {
   assert(row != nullptr);
   set_deadline(*row, std::nullopt);
   leave(static_cast<std::uint32_t>(id.slot()));
+  count_awaited(static_cast<std::uint32_t>(id.slot()), false);
   if (is_starting(*row)) --starting_;
   row->id = WorkerId{};
   ids_.release(id);
@@ -128,10 +129,16 @@ WorkerRow* WorkerTable::overdue(Instant now) {
 
 void WorkerTable::update_place(const WorkerRow& row) {
   const auto slot = static_cast<std::uint32_t>(row.id.slot());
+  count_awaited(slot, row.has_room() && row.awaits_receipt);
   const std::uint32_t level = level_of(row);
   if (places_[slot].level == level) return;
   leave(slot);
   if (level != kNoLevel) join(slot, level);
+}
+
+void WorkerTable::count_awaited(std::uint32_t slot, bool awaited) {
+  if (std::exchange(places_[slot].awaited, awaited)) --awaited_;
+  if (awaited) ++awaited_;
 }
 
 void WorkerTable::join(std::uint32_t slot, std::uint32_t level) {

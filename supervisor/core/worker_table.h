@@ -39,6 +39,8 @@ class WorkerTable {
   [[nodiscard]] std::size_t size() const { return size_; }
   /// Number of workers that can take a connection and have none.
   [[nodiscard]] std::size_t idle() const { return idle_; }
+  /// Some worker can take a connection as soon as it has begun or refused the one that it has not received.
+  [[nodiscard]] bool room_after_receipt() const { return awaited_ > 0; }
   /// Number of workers, without templates, in status kStarting.
   [[nodiscard]] std::size_t starting() const { return starting_; }
   /// Calls `visit` with every row. It may change rows, but neither add nor remove any.
@@ -109,8 +111,10 @@ class WorkerTable {
   struct Place {
     SlotLinks links;
     std::uint32_t level = kNoLevel;  ///< the list that the row is in; kNoLevel: none
+    bool awaited = false;            ///< counted in awaited_
   };
   [[nodiscard]] static std::uint32_t level_of(const WorkerRow& row);
+  void count_awaited(std::uint32_t slot, bool awaited);
   void join(std::uint32_t slot, std::uint32_t level);
   void leave(std::uint32_t slot);
   /// Moves the row to the list where it belongs now.
@@ -127,6 +131,7 @@ class WorkerTable {
   std::set<std::pair<Instant, WorkerId>> deadlines_;
   std::size_t size_ = 0;
   std::size_t idle_ = 0;
+  std::size_t awaited_ = 0;  ///< rows that have room and await a receipt
   std::size_t starting_ = 0;
 };
 

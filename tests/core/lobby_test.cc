@@ -195,6 +195,28 @@ TEST_CASE(
   CHECK(d.pool.counters().evicted == 1);
 }
 
+TEST_CASE("a worker with free slots may keep its connections while a receipt of it is awaited") {
+  PoolSettings settings = parking();
+  settings.slots = 3;
+  settings.one_unreceived = true;
+  PoolDriver d(settings);
+  d.ready_all();
+  const Ticket first = d.accept();
+  CHECK_FALSE(d.last<action::Dispatch>().park_at_once);
+  const Ticket second = d.accept();
+  CHECK_FALSE(d.holder(second));  // waits for the receipt only
+  CHECK(d.count<action::SendYield>() == 0);
+  d.busy(first);
+  CHECK(d.holder(second));
+  CHECK_FALSE(d.last<action::Dispatch>().park_at_once);
+  d.busy(second);
+  const Ticket third = d.accept();
+  CHECK(d.last<action::Dispatch>().park_at_once);  // its last slot
+  d.busy(third);
+  d.accept();
+  CHECK(d.count<action::SendYield>() == 1);
+}
+
 TEST_CASE("an elastic pool keeps no connection with its last idle workers, so none is started for it") {
   PoolSettings settings = parking(4);
   settings.elastic = PoolSettings::Elastic{.min = 2, .spare = 1};
