@@ -54,6 +54,26 @@ TEST_CASE("a program is ready at its first wait for the listener, and not before
   }
 }
 
+TEST_CASE("FAULTS 314: a memo that another program has left is not taken for records") {
+  std::string memo(3 * kRecordSize, '\0');  // Drain, Drain, Connection
+  memo[0] = memo[kRecordSize] = static_cast<char>(RecordKind::kDrain);
+  memo[2 * kRecordSize] = static_cast<char>(RecordKind::kConnection);
+  Hosted program({.listen = {"127.0.0.1:0", "127.0.0.1:0"}});
+  const int first = program.listens("nonblock", 0);
+  const int second = program.listens("nonblock", 1);
+  CHECK(program.call(with("poll", first, "0")) == "0");
+  CHECK(program.call(with("poll", second, "0")) == "0");
+  program.expect_now(RecordKind::kReady, 8);
+  program.send_with_memo(memo);
+  const std::uint64_t ticket = program.dispatch(1);
+  CHECK(program.call(with("accept", first)) == "-1 EAGAIN");
+  finish(program, program.accepts(second, ticket), ticket);
+  program.send_with_memo("");
+  const std::uint64_t next = program.dispatch();
+  finish(program, program.accepts(first, next), next);
+  CHECK(program.quiet());
+}
+
 TEST_CASE("an accept that does not block, and an epoll, make a program ready, too") {
   Hosted accepts;
   const int listener = accepts.listens("nonblock");

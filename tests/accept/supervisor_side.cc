@@ -1,5 +1,7 @@
 #include "tests/accept/supervisor_side.h"
 
+#include "proto/text_record.h"
+
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -52,7 +54,7 @@ std::uint64_t SupervisorSide::dispatch(std::size_t index, const std::string& to,
   ledger_[ticket] = RecordKind::kConnection;
   const Record record{
       .kind = RecordKind::kConnection, .value = static_cast<std::uint32_t>(index), .ticket = ticket};
-  REQUIRE(channel_.send(record, socket) == SendStatus::kSent);
+  REQUIRE(channel_.send(TextRecord(record, memo_).bytes(), socket) == SendStatus::kSent);
   if (keeps_copies_) copies_[ticket] = std::move(socket);
   return ticket;
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proto/channel.h"
@@ -42,6 +43,8 @@ class SupervisorSide {
   /// Connects a client to the pool, or `to` another name of its address, and sends the connection to the
   /// program, with these status flags on its socket; returns its ticket, which is one more than that before.
   std::uint64_t dispatch(std::size_t index = 0, const std::string& to = "", int flags = 0);
+  /// Connections are sent with this memo from now on.
+  void send_with_memo(std::string memo) { memo_ = std::move(memo); }
   [[nodiscard]] Client& client(std::uint64_t ticket) { return *clients_.at(ticket); }
   void say(RecordKind kind);
   void close_channel() { channel_.close(); }
@@ -73,6 +76,7 @@ class SupervisorSide {
   Fd program_end_;
   bool keeps_copies_;
   bool check_ledger_ = true;
+  std::string memo_;
   std::map<std::uint64_t, std::unique_ptr<Client>> clients_;
   std::map<std::uint64_t, Fd> copies_;
   std::map<std::uint64_t, RecordKind> ledger_;  ///< the last record of each connection

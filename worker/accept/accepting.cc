@@ -50,7 +50,7 @@ int take_connection(int fd, const WireRecord& record, const Listener& listener, 
 int take_records(Datagram& datagram, const Listener& listener) {
   int taken = -1;
   bool drain = false;
-  for (std::size_t i = 0; i < datagram.records(); ++i) {
+  for (std::size_t i = 0; i < datagram.records(); i += Datagram::blocks(datagram.record(i))) {
     const WireRecord& record = datagram.record(i);
     if (record.kind == static_cast<std::uint16_t>(Record::kConnection)) {
       const int fd = take_connection(datagram.next_descriptor(), record, listener, taken >= 0);

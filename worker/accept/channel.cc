@@ -75,6 +75,12 @@ long Datagram::receive(int fd, int flags, bool cancellable) {
   return size;
 }
 
+std::size_t Datagram::blocks(const WireRecord& record) {
+  if (record.kind != static_cast<std::uint16_t>(Record::kConnection)) return 1;
+  const std::size_t memo = record.flags >> 8U;
+  return 1 + (memo + sizeof(WireRecord) - 1) / sizeof(WireRecord);
+}
+
 int Datagram::next_descriptor() {
   if (taken_ == descriptors_) return -1;
   int fd = -1;

@@ -48,8 +48,11 @@ class Datagram {
   /// recvmsg() with these flags: the kernel's result. `cancellable`: the call may wait, and is the C
   /// library's.
   long receive(int fd, int flags, bool cancellable);
+  /// In blocks: some are not records, but the memo of the record before them.
   [[nodiscard]] std::size_t records() const { return size_ / sizeof(WireRecord); }
   [[nodiscard]] const WireRecord& record(std::size_t i) const { return records_[i]; }
+  /// The number of blocks that the record and the memo behind it take.
+  [[nodiscard]] static std::size_t blocks(const WireRecord& record);
   /// The next descriptor that has come, -1: none (left).
   int next_descriptor();
 

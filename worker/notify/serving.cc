@@ -262,7 +262,7 @@ void Notifier::look_around() {
 void Notifier::hear() {
   // A connection stays where it is, unless the program has left: the supervisor may give it to another
   // worker.
-  std::array<std::byte, kRecordSize> bytes;
+  std::array<std::byte, kMaxDatagramSize> bytes;
   while (!channel_ended_) {
     const ssize_t size = ::recv(channel_.descriptor(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
     if (size < 0) return;
