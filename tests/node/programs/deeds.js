@@ -60,7 +60,6 @@ const onConnection = {
 
 const onListening = {
   garbage: () => fs.writeSync(CHANNEL, '\x01\x02garbage\n'),
-  'half a line': () => fs.writeSync(CHANNEL, '{"cmd":"PREFORK",'),
   'unknown ticket': () => fs.writeSync(CHANNEL, '{"cmd":"PREFORK","act":"idle","ticket":"12345678"}\n'),
   'long line': () => process.send('x'.repeat(1000000)),
   descriptor: () => {
