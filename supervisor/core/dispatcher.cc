@@ -85,7 +85,7 @@ ConnectionTable::Order Dispatcher::order(Instant now) {
 void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Instant now, Actions& out) {
   if (worker.load == 0) worker.since = now;
   workers_.reserve(worker);
-  if (settings_.one_unreceived) workers_.set_awaits_receipt(worker, true);
+  if (worker.one_unreceived) workers_.set_awaits_receipt(worker, true);
   const Duration waited = now - connection.asked_at;
   ++counters_.dispatched;
   if (!std::exchange(connection.sent, true)) counters_.waits.add(waited, now);

@@ -41,8 +41,7 @@ struct PoolSettings {
   };
   std::size_t workers = 1;  ///< with `elastic`: the largest number
   std::optional<Elastic> elastic;
-  std::uint32_t slots = 1;      ///< connections a worker may have at a time
-  bool one_unreceived = false;  ///< a worker gets the next connection when it has begun or refused the last
+  std::uint32_t slots = 1;  ///< connections a worker may have at a time
   StartForm start = StartForm::kExec;
   Prefer prefer = Prefer::kLongestIdle;
   Hold hold = Hold::kReceipt;

@@ -32,7 +32,8 @@ struct WorkerRow {
       deadline;           ///< of the present status; when it has passed, the next harder step follows
   bool paused = false;    ///< ready, but gets nothing until its deadline: it refused, or does not read
   bool may_keep = false;  ///< may keep a connection for its next request, and has not been asked to park it
-  bool awaits_receipt = false;      ///< gets nothing until it begins or refuses its last (one_unreceived)
+  bool one_unreceived = false;      ///< gets the next connection when it has begun or refused the last
+  bool awaits_receipt = false;      ///< one_unreceived: it has not begun or refused its last
   std::uint32_t reported_load = 0;  ///< what it reports of itself, in thousandths
   bool stopped = false;             ///< by SIGSTOP or the like; gets nothing until it is continued
   bool kill_sent = false;
@@ -64,6 +65,7 @@ struct WorkerRow {
     visit("reported_load", self.reported_load), visit("refused", self.refused);
     visit("datagrams", self.datagrams), visit("signalled", self.signalled);
     visit("violation", self.violation), visit("awaits_receipt", self.awaits_receipt);
+    visit("one_unreceived", self.one_unreceived);
   }
 
   /// It can take a connection now, or after its next receipt.

@@ -15,7 +15,6 @@ PoolSettings to_settings(const PoolConfig& config, Milliseconds stop_timeout) {
   settings.workers = config.workers;
   settings.slots = config.connections_per_worker;
   settings.start = config.start;
-  settings.one_unreceived = config.protocol.name == Protocol::kNode;
   settings.prefer = config.prefer;
   settings.hold = config.hold;
   settings.queue_max = config.queue.max;

@@ -1,6 +1,6 @@
 // What a worker with the protocol accept or node has told of its program's listening: each Note "listens at
-// ADDRESS" is of an address that is none of the pool's, and another one is of a call that is refused. Bounded, for a
-// worker may send any number of Notes.
+// ADDRESS" is of an address that is none of the pool's, and another one is of a call that is refused.
+// Bounded, for a worker may send any number of Notes.
 #pragma once
 
 #include <algorithm>

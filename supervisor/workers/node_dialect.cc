@@ -186,7 +186,7 @@ void NodeDialect::query(const NodeMessage& message) {
 void NodeDialect::listens(const NodeMessage& message) {
   if (node_.ready || node_.servers.empty() || !NodeAddress(message).find_in(node_.listen)) return;
   node_.ready = true;
-  tell(event::WorkerReady{worker().id, kMostOffered});
+  tell(event::WorkerReady{.worker = worker().id, .slots = kMostOffered, .one_unreceived = true});
 }
 
 void NodeDialect::closes(const NodeMessage& message) {

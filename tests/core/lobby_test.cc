@@ -198,9 +198,9 @@ TEST_CASE(
 TEST_CASE("a worker with free slots may keep its connections while a receipt of it is awaited") {
   PoolSettings settings = parking();
   settings.slots = 3;
-  settings.one_unreceived = true;
   PoolDriver d(settings);
-  d.ready_all();
+  d.one_unreceived = true;
+  d.ready_all(3);
   const Ticket first = d.accept();
   CHECK_FALSE(d.last<action::Dispatch>().park_at_once);
   const Ticket second = d.accept();

@@ -35,7 +35,9 @@ class PoolDriver {
   }
 
   // Workers.
-  void ready(WorkerId worker, std::uint64_t slots = 1) { handle(event::WorkerReady{worker, slots}); }
+  void ready(WorkerId worker, std::uint64_t slots = 1) {
+    handle(event::WorkerReady{.worker = worker, .slots = slots, .one_unreceived = one_unreceived});
+  }
   /// Every worker that is starting says Ready, and so does each that is started because of that.
   void ready_all(std::uint64_t slots = 1) {
     std::size_t next = 0;
@@ -170,6 +172,7 @@ class PoolDriver {
     return how;
   }
 
+  bool one_unreceived = false;  ///< what workers say of themselves with Ready
   Instant now;
   Pool pool;
   Actions actions;

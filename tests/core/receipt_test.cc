@@ -37,9 +37,8 @@ TEST_CASE("the receipt closes the supervisor's copy, unless the pool holds it un
 }
 
 TEST_CASE("with one_unreceived a worker gets the next connection when it has begun or refused the last") {
-  PoolSettings settings = holding(kReceipt, 1, 3);
-  settings.one_unreceived = true;
-  PoolDriver d(settings);
+  PoolDriver d(holding(kReceipt, 1, 3));
+  d.one_unreceived = true;
   d.ready_all(3);
   const Ticket first = d.accept();
   const Ticket second = d.accept();

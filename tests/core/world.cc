@@ -144,7 +144,8 @@ void World::begin(WorkerId worker) {
   p.ready = true;
   const std::uint64_t offered = p.role == WorkerRole::kTemplate ? 0 : 1 + draws_.below(4);
   p.slots = std::min<std::uint64_t>(offered, settings_.slots);
-  tell(event::WorkerReady{worker, offered});
+  p.one_unreceived = draws_.one_in(4);
+  tell(event::WorkerReady{.worker = worker, .slots = offered, .one_unreceived = p.one_unreceived});
 }
 
 void World::behave(WorkerId worker) {

@@ -67,9 +67,10 @@ class World {
     bool pinged = false;
     bool dead = false;
     std::uint64_t served = 0, refused = 0;
-    std::vector<Ticket> sent;     ///< the datagrams for it; no ticket: not a connection
-    std::size_t received = 0;     ///< of these
-    std::vector<Ticket> late;     ///< dispatched, but their sockets are still being prepared
+    std::vector<Ticket> sent;  ///< the datagrams for it; no ticket: not a connection
+    std::size_t received = 0;  ///< of these
+    std::vector<Ticket> late;  ///< dispatched, but their sockets are still being prepared
+    bool one_unreceived = false;
     Ticket unreceived;            ///< its last one, if it must begin or refuse that first
     std::map<Ticket, bool> hand;  ///< what it has received and not finished; true: begun
   };

@@ -212,7 +212,7 @@ void World::carry_out(const action::Dispatch& action) {
   }
   const auto last = p.hand.find(std::exchange(p.unreceived, Ticket{}));
   demand(last == p.hand.end() || last->second, "a dispatch to a worker that has not received its last one");
-  if (settings_.one_unreceived) p.unreceived = action.ticket;
+  if (p.one_unreceived) p.unreceived = action.ticket;
   p.hand[action.ticket] = false;
   const bool may_be_late = action.came_back || action.answered;
   connection(action.ticket).may_be_late = may_be_late;

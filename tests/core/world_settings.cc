@@ -43,7 +43,6 @@ PoolSettings random_settings(Draws& draws) {
   if (draws.one_in(3)) settings.first_byte_timeout = seconds(1 + draws.below(20));
   if (settings.hold == Hold::kDone && !draws.one_in(3))
     settings.keep_alive = PoolSettings::KeepAlive{seconds(1 + draws.below(20)), 1 + draws.below(8)};
-  settings.one_unreceived = draws.one_in(4);
   return settings;
 }
 

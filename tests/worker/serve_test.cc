@@ -142,7 +142,8 @@ TEST_CASE("a misspelled service is told with the nearest one") {
         std::string::npos);
   Process none({supervisor_worker()}, {});
   CHECK(none.await_exit() == 2);
-  CHECK(read_to_end(none.errors()).starts_with("supervisor-worker: say a service: echo, line, http ("));
+  CHECK(
+      read_to_end(none.errors()).starts_with("supervisor-worker: say a service: echo, line, http, inetd ("));
 }
 
 }  // namespace
