@@ -162,6 +162,7 @@ constexpr Key<ListenAddress> kListenerKeys[] = {
     {"owner", unequal<&ListenAddress::owner>},
     {"group", unequal<&ListenAddress::group>},
     {"reuse_port", unequal<&ListenAddress::reuse_port>},
+    {"proxy_protocol", unequal<&ListenAddress::proxy_protocol>},
     {kHostAddresses, [](const ListenAddress& before,
                         const ListenAddress& after) { return before.answers.hosts != after.answers.hosts; }},
 };

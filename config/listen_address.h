@@ -36,11 +36,12 @@ struct ListenAddress {
   std::string path;        ///< kUnixPath: the path; kUnixAbstract: the name without '@';
                            ///< kSystemd: the FileDescriptorName= of its .socket unit
   int backlog = 4096;      ///< maximum of connections in the kernel; it cuts this to net.core.somaxconn
-  std::optional<mode_t> mode;  ///< kUnixPath: permissions of the socket file
-  std::string owner;           ///< kUnixPath: user name or number; empty: unchanged
-  std::string group;           ///< kUnixPath: group name or number; empty: unchanged
-  bool reuse_port = false;     ///< kTcp: SO_REUSEPORT
-  ListenAnswers answers = {};  ///< for host, owner and group; opening a socket looks nothing up
+  std::optional<mode_t> mode;   ///< kUnixPath: permissions of the socket file
+  std::string owner;            ///< kUnixPath: user name or number; empty: unchanged
+  std::string group;            ///< kUnixPath: group name or number; empty: unchanged
+  bool reuse_port = false;      ///< kTcp: SO_REUSEPORT
+  bool proxy_protocol = false;  ///< each connection begins with a PROXY header, which its worker reads
+  ListenAnswers answers = {};   ///< for host, owner and group; opening a socket looks nothing up
 
   /// The form in the file: `127.0.0.1:8080`, `[::1]:8080`, `:8080`, `unix:/run/x.sock`, `unix:@x`,
   /// `systemd:x`.

@@ -63,6 +63,7 @@ void ListenReader::read_attributes(const Document& value, const std::string& poi
   read_account(value, "owner", address.owner);
   read_account(value, "group", address.group);
   read_value(value, "reuse_port", address.reuse_port);
+  read_value(value, "proxy_protocol", address.proxy_protocol);
   const std::string* mode = find_string(value, "mode");
   if (mode == nullptr || problems_.about(child_pointer(pointer, "mode"))) return;
   constexpr int kOctal = 8;

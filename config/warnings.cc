@@ -83,6 +83,17 @@ void check_addresses(const WrittenPool& pool, Problems& found) {
     if (pool.config.connections_per_address != 0)
       found.add(child_pointer(pool.pointer, "connections_per_address"), why);
     if (take_turns) found.add(fairness, why);
+    return;
+  }
+  const bool proxied = std::any_of(pool.config.listen.begin(), pool.config.listen.end(),
+                                   [](const ListenAddress& address) { return address.proxy_protocol; });
+  if (proxied) {
+    const std::string why =
+        "counts the addresses of proxies, not of clients: a listener has proxy_protocol, and only the worker "
+        "reads its header; remove it, and let the proxy do this";
+    if (pool.config.connections_per_address != 0)
+      found.add(child_pointer(pool.pointer, "connections_per_address"), why);
+    if (take_turns) found.add(fairness, why);
   } else if (take_turns && queue.full == QueueFull::kWait) {
     found.add(
         fairness,

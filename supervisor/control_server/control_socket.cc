@@ -53,7 +53,8 @@ void ControlSocket::adopt(const ControlState& state, const std::string& path) {
 
 std::string ControlSocket::path() const { return listener_ ? listener_->socket().address().path : ""; }
 
-void ControlSocket::accepted(Fd socket, ClientAddress /*client*/, ListenerIndex /*listener*/) {
+void ControlSocket::accepted(Fd socket, ClientAddress /*client*/, ListenerIndex /*listener*/,
+                             bool /*proxied*/) {
   const auto peer = peer_of(socket);
   if (!peer || (peer->uid != 0 && peer->uid != ::geteuid())) {
     const std::string user = peer ? "user " + std::to_string(peer->uid) : "an unknown user";

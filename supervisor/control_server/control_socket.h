@@ -47,7 +47,7 @@ class ControlSocket final : public EventSink, private Listener::Owner {
   static constexpr Duration kWarningInterval = std::chrono::seconds(10);
 
   // Listener::Owner
-  void accepted(Fd socket, ClientAddress client, ListenerIndex listener) override;
+  void accepted(Fd socket, ClientAddress client, ListenerIndex listener, bool proxied) override;
 
   void refuse(const Fd& socket, ControlError code, const std::string& why);
   void on_before_sleep();

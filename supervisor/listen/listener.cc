@@ -127,7 +127,7 @@ void Listener::hand_over(Client client) {
   ++accepted_;
   paused_ = false;
   failures_ = 0;
-  owner_.accepted(std::move(client.socket), client.address, index_);
+  owner_.accepted(std::move(client.socket), client.address, index_, socket_.address().proxy_protocol);
 }
 
 void Listener::pause(int error) {

@@ -33,8 +33,8 @@ class Listener {
   class Owner {
    public:
     virtual ~Owner() = default;
-    /// May call set_accepting(false). Must not destroy the listener.
-    virtual void accepted(Fd socket, ClientAddress client, ListenerIndex listener) = 0;
+    /// `proxied`: a PROXY header comes first. May call set_accepting(false). Must not destroy the listener.
+    virtual void accepted(Fd socket, ClientAddress client, ListenerIndex listener, bool proxied) = 0;
     /// No descriptor is free for the next connection; it waits in the backlog.
     virtual void out_of_descriptors() {}
   };

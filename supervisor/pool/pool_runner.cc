@@ -136,10 +136,10 @@ void PoolRunner::hear_introductions() {
   }
 }
 
-void PoolRunner::accepted(Fd socket, ClientAddress client, ListenerIndex listener) {
+void PoolRunner::accepted(Fd socket, ClientAddress client, ListenerIndex listener, bool proxied) {
   const bool may_wait = client == kNoAddress && may_hold_descriptors(socket);
   const Ticket ticket = clients_.add(std::move(socket), may_wait);
-  if (ticket) pump_.tell(event::Accepted{ticket, listener, client});
+  if (ticket) pump_.tell(event::Accepted{ticket, listener, client, proxied});
 }
 
 void PoolRunner::perform(const Action& action) {

@@ -107,7 +107,7 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner, 
   // EventPump::Performer
   void perform(const Action& action) override;
   // Listener::Owner
-  void accepted(Fd socket, ClientAddress client, ListenerIndex listener) override;
+  void accepted(Fd socket, ClientAddress client, ListenerIndex listener, bool proxied) override;
   void out_of_descriptors() override { shared_.out_of_descriptors(); }
 
   // ClientSockets::Owner

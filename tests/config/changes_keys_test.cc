@@ -52,6 +52,7 @@ json samples() {
     "listen.owner": "nobody",
     "listen.group": "daemon",
     "listen.reuse_port": true,
+    "listen.proxy_protocol": true,
     "command": ["true", "x"],
     "start": "fork",
     "protocol": "classic",

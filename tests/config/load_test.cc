@@ -51,7 +51,7 @@ TEST_CASE("every key reaches the configuration") {
     "log": {"level": "debug"},
     "stop_timeout": "1m",
     "listen": [":80", {"address": "unix:/run/shop.sock", "backlog": 7, "mode": "0660", "owner": "root", "group": "0"},
-               {"address": "[::0001]:81", "reuse_port": true}, "unix:@shop"],
+               {"address": "[::0001]:81", "reuse_port": true, "proxy_protocol": true}, "unix:@shop"],
     "command": ["/bin/true", "a b", ""],
     "start": "fork", "protocol": "native", "workers": 0, "connections_per_worker": 8,
     "prefer": "warmest", "hold": "done",
@@ -78,6 +78,7 @@ TEST_CASE("every key reaches the configuration") {
   expected.listen[1].group = "0";
   expected.listen[1].answers = {{}, 0, 0};
   expected.listen[2].reuse_port = true;
+  expected.listen[2].proxy_protocol = true;
   expected.command = {"/bin/true", "a b", ""};
   expected.executable = "/bin/true";
   expected.pinned = pin_program("/bin/true", "/");

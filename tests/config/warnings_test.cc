@@ -80,6 +80,19 @@ TEST_CASE("the target must be shorter than the queue's timeout") {
   CHECK(warned_in(R"("queue": {"timeout": "20ms"})").empty());
 }
 
+TEST_CASE("keys for client addresses see only the proxy at a listener with proxy_protocol") {
+  const std::string keys =
+      R"("connections_per_address": 9, "queue": {"fairness": "address", "full": "reject"})";
+  const std::string proxied = R"({"address": "127.0.0.1:80", "proxy_protocol": true})";
+  const Lines found = warned_on(proxied, keys);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].find("/connections_per_address: counts the addresses of proxies") != std::string::npos);
+  CHECK(found[1].find("/queue/fairness: counts the addresses of proxies") != std::string::npos);
+  CHECK(warned_on(R"([":81", )" + proxied + "]", keys).size() == 2);
+  CHECK(warned_on(R"({"address": "127.0.0.1:80", "proxy_protocol": false})", keys).empty());
+  CHECK(warned_on(proxied, R"("workers": 1)").empty());
+}
+
 TEST_CASE("keys for client addresses need a listener whose clients have addresses") {
   const std::string bounded =
       R"("connections_per_address": 9, "queue": {"fairness": "address", "full": "reject"})";

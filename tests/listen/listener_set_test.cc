@@ -11,6 +11,7 @@
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
 #include "tests/config/temp_directory.h"
+#include "tests/support/eventually.h"
 #include "tests/support/handshake.h"
 #include "tests/support/sockets.h"
 
@@ -33,7 +34,6 @@ class OneListener final : private Listener::Owner {
     sockets.push_back(std::move(socket).value());
     set_.replace(std::move(sockets));
     set_.set_accepting(true);
-    look_.start(Callback::to<&OneListener::look>(*this));
   }
 
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -41,10 +41,21 @@ class OneListener final : private Listener::Owner {
   [[nodiscard]] ListenSocket& socket() { return set_.configured().front()->socket(); }
   [[nodiscard]] ListenerSet& set() { return set_; }
   [[nodiscard]] std::size_t accepted() const { return accepted_.size(); }
-  void run_until_drained() { loop_.run(); }
+  [[nodiscard]] const std::vector<bool>& proxied() const { return proxied_; }
+  void run_until_accepted(std::size_t count) {
+    eventually("it has accepted them", [&] {
+      loop_.run_once();
+      return accepted_.size() == count;
+    });
+  }
+  void run_until_drained() {
+    look_.start(Callback::to<&OneListener::look>(*this));
+    loop_.run();
+  }
 
  private:
-  void accepted(Fd socket, ClientAddress /*client*/, ListenerIndex /*listener*/) override {
+  void accepted(Fd socket, ClientAddress /*client*/, ListenerIndex /*listener*/, bool proxied) override {
+    proxied_.push_back(proxied);
     accepted_.push_back(std::move(socket));
   }
   void look() {
@@ -57,6 +68,7 @@ class OneListener final : private Listener::Owner {
   ListenAddress address_;
   std::string name_;
   std::vector<Fd> accepted_;
+  std::vector<bool> proxied_;
   ListenerSet set_;
   BeforeSleepWatcher look_;
 };
@@ -72,6 +84,24 @@ TEST_CASE(
   send_all(client, "here");
   one.run_until_drained();
   CHECK(one.accepted() == 1);
+}
+
+TEST_CASE(
+    "FAULTS 315: a reload of proxy_protocol counts for what is accepted after it, the backlog included") {
+  OneListener one("unix:@proxied");
+  const Fd before = connect_to(one.socket());
+  one.run_until_accepted(1);
+  const Fd in_backlog = connect_to(one.socket());
+  ListenAddress address = one.address();
+  address.proxy_protocol = true;
+  auto shared = one.socket().share(address);
+  REQUIRE(shared.ok());
+  REQUIRE(shared.value().take_over(one.socket()).ok());
+  std::vector<ListenSocket> sockets;
+  sockets.push_back(std::move(shared).value());
+  one.set().replace(std::move(sockets));
+  one.run_until_accepted(2);
+  CHECK(one.proxied() == std::vector<bool>{false, true});
 }
 
 /// The numbers of the listeners after a reload to these addresses.
