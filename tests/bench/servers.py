@@ -1,4 +1,5 @@
 """The servers that script/bench measures, their CPU time and memory, and the load on them."""
+import contextlib
 import json
 import os
 import re
@@ -28,9 +29,19 @@ def parents():
 
 
 def cpu_seconds(pid):
-    """User and system CPU time of a single-threaded process, from the scheduler (nanoseconds)."""
-    with open(f"/proc/{pid}/schedstat", encoding="ascii") as stat:
-        return int(stat.read().split()[0]) / 1e9
+    """User and system CPU time of the threads of a process, from the scheduler (nanoseconds)."""
+    nanoseconds = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as stat:
+                nanoseconds += int(stat.read().split()[0])
+    return nanoseconds / 1e9
+
+
+def is_notifier(pid):
+    """The process beside a worker with the protocol accept-notify; its file is the supervisor's."""
+    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as name:
+        return name.read() == "notifier\n"
 
 
 class Server:
@@ -81,16 +92,17 @@ class Server:
             time.sleep(0.0005)
 
     def processes(self):
-        """Two lists of pids: the supervisor with its spawners, and the workers."""
+        """Two lists of pids: the supervisor with its spawners, and the workers with their notifiers."""
         own, workers = [], []
         tree, parent_of = [self.process.pid], parents()
         for pid in tree:
             tree += [child for child, parent in parent_of.items() if parent == pid]
             try:
                 program = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+                own_process = program == "supervisor" and not is_notifier(pid)
             except OSError:
                 continue
-            (own if program == "supervisor" else workers).append(pid)
+            (own if own_process else workers).append(pid)
         return own, workers
 
     def wait_until_quiet(self, workers):
@@ -147,6 +159,7 @@ class Programs:
         self.classic_worker = os.path.join(build, "tests", "support", "classic-worker")
         self.client = os.path.join(build, "tests", "bench", "bench-client")
         self.many_workers = os.path.join(build, "tests", "bench", "bench-many-workers")
+        self.static_echo = os.path.join(build, "tests", "bench", "static-echo")
         self.upgrade_state = os.path.join(build, "tests", "bench", "bench-upgrade-state")
 
     def supervised(self, service, workers, cpus=None, classic=False):
