@@ -160,6 +160,7 @@ class Programs:
         self.client = os.path.join(build, "tests", "bench", "bench-client")
         self.many_workers = os.path.join(build, "tests", "bench", "bench-many-workers")
         self.static_echo = os.path.join(build, "tests", "bench", "static-echo")
+        self.notified_calls = os.path.join(build, "tests", "bench", "bench-notified-calls")
         self.upgrade_state = os.path.join(build, "tests", "bench", "bench-upgrade-state")
 
     def supervised(self, service, workers, cpus=None, classic=False):
