@@ -56,6 +56,25 @@ struct InetdWorker : HostedWorker {
   [[nodiscard]] std::vector<ProcessStat> children() { return children_of(process().pid()); }
 };
 
+TEST_CASE(
+    "FAULTS 338: behind a proxy the program gets the addresses of the PROXY header, and no byte of it") {
+  InetdWorker worker(shell("echo $PROTO $TCPREMOTEIP $TCPREMOTEPORT $TCPLOCALPORT; cat"));
+  const std::string header = "PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n";
+  std::string expected = "TCP 192.0.2.7 4711 443\nhello";
+  SUBCASE("named") {}
+  SUBCASE("a client without a header is closed, and the log says why") { expected.clear(); }
+  Client client = worker.dispatch(7, kProxied);
+  CHECK(worker.await() == Record{.kind = RecordKind::kBusy, .ticket = 7});
+  client.send((expected.empty() ? "GET / HTTP/1.0\r\n\r\n" : header) + "hello");
+  client.shut_down();
+  CHECK(client.receive_to_end() == expected);
+  if (expected.empty()) {
+    CHECK_FALSE(worker.errors_until("a connection is closed: ").empty());
+    CHECK(worker.await().kind == RecordKind::kNote);  // its exit status
+  }
+  CHECK(worker.await() == Record{.kind = RecordKind::kIdle, .ticket = 7});
+}
+
 bool ends(pid_t pid) {
   eventually("a process has ended", [pid] { return !is_alive(pid); });
   return true;

@@ -135,7 +135,7 @@ class Inetd {
       Prestarted process = std::move(waiting_.back());
       waiting_.pop_back();
       const pid_t pid = process.pid();
-      if (process.give(connection.socket())) {
+      if (process.give(connection.socket(), connection.proxied())) {
         running_.emplace(pid, Running{std::move(process), std::move(connection)});
         return;
       }

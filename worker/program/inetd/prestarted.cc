@@ -6,21 +6,27 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <memory>
+#include <optional>
 #include <system_error>
 
 #include "proto/descriptors_from.h"
 #include "proto/record.h"
 #include "worker/program/inetd/ucspi.h"
+#include "worker/proxy_header.h"
 
 namespace prefork::worker {
 namespace {
 
 /// Above standard error.
 constexpr int kChannelOfChild = 3;
+/// How long a client may take for its PROXY header.
+constexpr std::chrono::seconds kHeaderTime{10};
 
 std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
   std::vector<char*> result;
@@ -71,12 +77,26 @@ void execute(const ProgramStart& program, const std::vector<std::string>& enviro
   }
 }
 
+/// Nothing: the client has sent no PROXY header, and stderr says so.
+std::optional<std::vector<std::string>> variables_of(int socket, bool proxied) {
+  if (!proxied) return ucspi_of(socket);
+  const Result<ProxyHeader> header = read_proxy_header(socket, kHeaderTime);
+  if (header) return header.value().local ? ucspi_of(socket) : ucspi_of(header.value());
+  (void)std::fprintf(stderr, "supervisor-worker: a connection is closed: %s\n",
+                     header.error().message().c_str());
+  return std::nullopt;
+}
+
 [[noreturn]] void wait_and_become(const ProgramStart& program, Channel channel) {
   std::vector<std::string> environment = environment_for_programs();
   const auto datagram = std::make_unique<Datagram>();
   if (channel.wait_and_receive(*datagram) != ReceiveStatus::kDatagram) ::_exit(0);
   const Fd socket = datagram->take_descriptor();
-  for (std::string& variable : ucspi_of(socket.get())) environment.push_back(std::move(variable));
+  const std::optional<Message> message = DatagramReader(datagram->bytes()).next();
+  const bool proxied = message && (message->record.flags & kProxied) != 0;
+  std::optional<std::vector<std::string>> variables = variables_of(socket.get(), proxied);
+  if (!variables) ::_exit(1);
+  for (std::string& variable : *variables) environment.push_back(std::move(variable));
   if (set_standard_descriptors(socket.get(), program.errors)) execute(program, environment);
   const int error = errno;
   (void)channel.send(Record{.kind = RecordKind::kRefused, .value = static_cast<std::uint32_t>(error)});
@@ -105,9 +125,10 @@ Result<Prestarted> Prestarted::start(const ProgramStart& program) {
   return Prestarted(pid, std::move(ends.value().first));
 }
 
-bool Prestarted::give(int socket) {
+bool Prestarted::give(int socket, bool proxied) {
   Fd borrowed(socket);
-  const SendStatus sent = channel_.send(Record{.kind = RecordKind::kConnection}, borrowed);
+  const std::uint16_t flags = proxied ? kProxied : 0;
+  const SendStatus sent = channel_.send(Record{.kind = RecordKind::kConnection, .flags = flags}, borrowed);
   (void)borrowed.release();
   return sent == SendStatus::kSent;
 }

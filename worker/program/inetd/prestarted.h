@@ -33,8 +33,9 @@ class Prestarted {
   [[nodiscard]] static Result<Prestarted> start(const ProgramStart& program);
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  /// Gives it a copy of the connection's socket. False: it is dead.
-  [[nodiscard]] bool give(int socket);
+  /// Gives it a copy of the connection's socket. `proxied`: a PROXY header has to be read first. False: it is
+  /// dead.
+  [[nodiscard]] bool give(int socket, bool proxied);
   /// When it has died: the error of its exec, in words; nothing if the program has been executed.
   [[nodiscard]] std::optional<std::string> exec_error();
 

@@ -23,6 +23,7 @@ struct Name {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
 
+  explicit Name(const ProxyEnd& end) : address(end.address), size(end.length) {}
   Name(int socket, GetName get) {
     if (get(socket, reinterpret_cast<sockaddr*>(&address), &size) < 0) address.ss_family = AF_UNSPEC;
   }
@@ -80,7 +81,7 @@ std::vector<std::string> tcp_environment(const Endpoint& local, const Endpoint& 
   return result;
 }
 
-std::vector<std::string> unix_environment(int socket, const Name& local) {
+std::vector<std::string> unix_environment(const Name& local) {
   std::vector<std::string> result{"PROTO=UNIX"};
   const auto address = local.as<sockaddr_un>();
   const std::size_t size =
@@ -90,15 +91,18 @@ std::vector<std::string> unix_environment(int socket, const Name& local) {
   if (abstract) path.front() = '@';
   path.resize(std::min(path.find('\0'), path.size()));
   if (!path.empty()) result.push_back("UNIXLOCALPATH=" + path);
+  return result;
+}
+
+void add_peer(std::vector<std::string>& result, int socket) {
   ucred peer{};
   socklen_t peer_size = sizeof(peer);
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) < 0) return result;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) < 0) return;
   result.push_back("UNIXREMOTEPID=" + std::to_string(peer.pid));
   for (const char* name : {"UNIXREMOTEUID=", "UNIXREMOTEEUID="})
     result.push_back(name + std::to_string(peer.uid));
   for (const char* name : {"UNIXREMOTEGID=", "UNIXREMOTEEGID="})
     result.push_back(name + std::to_string(peer.gid));
-  return result;
 }
 
 bool is_for_programs(std::string_view variable) {
@@ -113,8 +117,17 @@ bool is_for_programs(std::string_view variable) {
 
 std::vector<std::string> ucspi_of(int socket) {
   const Name local(socket, ::getsockname);
-  if (local.address.ss_family == AF_UNIX) return unix_environment(socket, local);
-  return tcp_environment(endpoint_of(local), endpoint_of(Name(socket, ::getpeername)));
+  if (local.address.ss_family != AF_UNIX)
+    return tcp_environment(endpoint_of(local), endpoint_of(Name(socket, ::getpeername)));
+  std::vector<std::string> result = unix_environment(local);
+  add_peer(result, socket);
+  return result;
+}
+
+std::vector<std::string> ucspi_of(const ProxyHeader& header) {
+  const Name local(header.destination);
+  if (local.address.ss_family == AF_UNIX) return unix_environment(local);
+  return tcp_environment(endpoint_of(local), endpoint_of(Name(header.source)));
 }
 
 std::vector<std::string> environment_for_programs() {

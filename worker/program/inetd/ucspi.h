@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "worker/proxy_header.h"
+
 namespace prefork::worker {
 
 /// NAME=value for the connection:
@@ -16,6 +18,8 @@ namespace prefork::worker {
 ///         called connect()
 /// What the kernel does not tell any more, because the client has reset the connection, is left out.
 [[nodiscard]] std::vector<std::string> ucspi_of(int socket);
+/// The same from a header of the PROXY protocol that is not local. Of unix sockets it tells no process.
+[[nodiscard]] std::vector<std::string> ucspi_of(const ProxyHeader& header);
 
 /// This process's environment without what belongs to the supervisor's channel, and without variables that
 /// describe another connection.
