@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
 #include "proto/channel.h"
+#include "proto/record.h"
 #include "supervisor/core/action.h"
 #include "supervisor/core/event.h"
 #include "supervisor/core/ids.h"
@@ -15,6 +17,14 @@
 #include "supervisor/workers/unread_datagrams.h"
 
 namespace prefork {
+
+/// The flags of a Connection in the worker protocol.
+[[nodiscard]] inline std::uint16_t connection_flags(const action::Dispatch& dispatch) {
+  return static_cast<std::uint16_t>((dispatch.may_park ? kMayPark : 0) |
+                                    (dispatch.park_at_once ? kParkAtOnce : 0) |
+                                    (dispatch.last ? kLastRequest : 0) |
+                                    (dispatch.copy_kept ? kCopyKept : 0) | (dispatch.proxied ? kProxied : 0));
+}
 
 class Dialect {
  public:

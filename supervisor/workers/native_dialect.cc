@@ -22,10 +22,7 @@ Record connection_record(const action::Dispatch& action) {
   const auto wait_us = std::chrono::duration_cast<std::chrono::microseconds>(action.waited).count();
   Record record;
   record.kind = RecordKind::kConnection;
-  record.flags =
-      static_cast<std::uint16_t>((action.may_park ? kMayPark : 0) | (action.park_at_once ? kParkAtOnce : 0) |
-                                 (action.last ? kLastRequest : 0) | (action.copy_kept ? kCopyKept : 0) |
-                                 (action.proxied ? kProxied : 0));
+  record.flags = connection_flags(action);
   record.value = action.listener;
   record.ticket = action.ticket.value;
   record.time_ns = static_cast<std::uint64_t>(action.accepted_at.time_since_epoch().count());

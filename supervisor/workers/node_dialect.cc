@@ -9,8 +9,8 @@
 #include <limits>
 #include <utility>
 
-#include "proto/record.h"
 #include "supervisor/loop/escape.h"
+#include "supervisor/workers/base64.h"
 #include "supervisor/workers/node_address.h"
 
 namespace prefork {
@@ -48,17 +48,17 @@ std::string echo(const std::string& data) {
 
 std::string connection_line(const action::Dispatch& action, const std::string& key, std::uint64_t seq) {
   const auto wait = std::chrono::duration_cast<std::chrono::microseconds>(action.waited).count();
-  const int flags = (action.may_park ? kMayPark : 0) | (action.park_at_once ? kParkAtOnce : 0) |
-                    (action.last ? kLastRequest : 0);
   std::string line =
       R"({"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_CLUSTER","act":"newconn","key":")";
   line += key + R"(","seq":)" + std::to_string(seq);
   line += R"(,"prefork":{"ticket":)" + quoted_number(action.ticket.value);
-  line += R"(,"flags":)" + std::to_string(flags) + R"(,"listener":)" + std::to_string(action.listener);
+  line += R"(,"flags":)" + std::to_string(connection_flags(action)) + R"(,"listener":)" +
+          std::to_string(action.listener);
   line += R"(,"accepted_ns":)" +
           quoted_number(static_cast<std::uint64_t>(action.accepted_at.time_since_epoch().count()));
-  line += R"(,"wait_us":)" + std::to_string(std::clamp<std::int64_t>(wait, 0, UINT32_MAX)) + "}}}";
-  return line;
+  line += R"(,"wait_us":)" + std::to_string(std::clamp<std::int64_t>(wait, 0, UINT32_MAX));
+  if (!action.memo.empty()) line += R"(,"memo":")" + to_base64(action.memo) + '"';
+  return line + "}}}";
 }
 
 }  // namespace
@@ -231,8 +231,18 @@ void NodeDialect::handle_module_about_connection(const NodeMessage& message) {
                      (known ? ", without a ticket" : ", which is unknown"));
   }
   if (message.act == "idle") return tell(event::WorkerIdle{id, *ticket});
-  if (message.act == "park") return tell(event::WorkerParked{id, *ticket});
+  if (message.act == "park") return parks(message, *ticket);
   tell(event::WorkerProgress{id, *ticket});
+}
+
+void NodeDialect::parks(const NodeMessage& message, Ticket ticket) {
+  auto memo = from_base64(message.memo);
+  if (!memo) return break_off("a memo that is not base64: " + excerpt(message.memo));
+  if (memo->size() > kMaxMemo) {
+    return break_off("a memo of " + std::to_string(memo->size()) + " bytes; at most " +
+                     std::to_string(kMaxMemo) + " are allowed");
+  }
+  tell(event::WorkerParked{worker().id, ticket, std::move(*memo)});
 }
 
 void NodeDialect::reply(std::int64_t seq, std::string_view members) {

@@ -42,6 +42,7 @@ class NodeDialect final : public Dialect {
   void handle_cluster(const NodeMessage& message);
   void handle_module(const NodeMessage& message);
   void handle_module_about_connection(const NodeMessage& message);
+  void parks(const NodeMessage& message, Ticket ticket);
   /// Node has taken the descriptor, or has had no room for it.
   void descriptor_taken(bool taken);
   void answered(const NodeMessage& message);

@@ -6,7 +6,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "supervisor/workers/base64.h"
 #include "tests/workers/node_spoken.h"
 
 namespace prefork {
@@ -110,6 +112,29 @@ TEST_CASE("FAULTS 360: an answer that does not fit the connection that Node was 
     node.line(answer);
     CHECK(node.violations().size() == 1);
     CHECK(node.tickets<event::WorkerBusy>().empty());
+  }
+}
+
+TEST_CASE("FAULTS 390: a memo has 224 bytes at most, as base64, and parks nothing otherwise") {
+  NodeSpoken longest;
+  longest.listen();
+  longest.line(R"({"cmd":"PREFORK","act":"park","ticket":"7","memo":")" + to_base64(std::string(224, 'x')) +
+               "\"}");
+  REQUIRE(longest.all_of<event::WorkerParked>().size() == 1);
+  CHECK(longest.all_of<event::WorkerParked>()[0].memo == std::string(224, 'x'));
+  const std::pair<std::string, std::string> memos[] = {
+      {to_base64(std::string(225, 'x')), "a memo of 225 bytes; at most 224 are allowed"},
+      {to_base64(std::string(6000, 'x')), "a memo of 6000 bytes; at most 224 are allowed"},
+      {"YQ", "a memo that is not base64: \"YQ\""},
+      {"Y\\u0000==", "a memo that is not base64: \"Y\\x00==\""},
+  };
+  for (const auto& [memo, words] : memos) {
+    CAPTURE(words);
+    NodeSpoken node;
+    node.listen();
+    node.line(R"({"cmd":"PREFORK","act":"park","ticket":"7","memo":")" + memo + "\"}");
+    CHECK(node.violations() == std::vector<std::string>{words});
+    CHECK(node.all_of<event::WorkerParked>().empty());
   }
 }
 

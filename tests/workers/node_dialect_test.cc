@@ -100,6 +100,38 @@ TEST_CASE("a connection is one message with its descriptor, begun when Node acce
   CHECK(node.violations().empty());
 }
 
+TEST_CASE("a connection has its flags, and the memo with which it was parked") {
+  const std::string bytes{"a\0\xff", 3};
+  NodeSpoken node;
+  node.listen();
+  for (const char* memo : {R"(,"memo":"YQD/")", "", R"(,"memo":"")"})
+    node.line(R"({"cmd":"PREFORK","act":"park","ticket":"7")" + std::string(memo) + '}');
+  std::vector<std::string> memos;
+  for (const auto& parked : node.all_of<event::WorkerParked>()) memos.push_back(parked.memo);
+  CHECK(memos == std::vector<std::string>{bytes, "", ""});
+  action::Dispatch dispatch;
+  dispatch.ticket = Ticket{7};
+  dispatch.memo = bytes;
+  dispatch.may_park = dispatch.park_at_once = dispatch.last = true;
+  SUBCASE("none is kept, and no header comes first") {
+    REQUIRE(node.send(dispatch) == SendStatus::kSent);
+    const std::string line = node.read();
+    CHECK(line.find(R"("flags":7,)") != std::string::npos);
+    CHECK(line.ends_with(R"(,"wait_us":0,"memo":"YQD/"}}})"
+                         "\n"));
+  }
+  SUBCASE("a copy of the socket is kept") {
+    dispatch.copy_kept = true;
+    REQUIRE(node.send(dispatch) == SendStatus::kSent);
+    CHECK(node.read().find(R"("flags":15,)") != std::string::npos);
+  }
+  SUBCASE("a PROXY header comes first") {
+    dispatch.proxied = true;
+    REQUIRE(node.send(dispatch) == SendStatus::kSent);
+    CHECK(node.read().find(R"("flags":23,)") != std::string::npos);
+  }
+}
+
 TEST_CASE("FAULTS 361: Node gets one descriptor at a time, the next one when it has answered") {
   NodeSpoken node;
   node.listen();

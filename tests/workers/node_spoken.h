@@ -53,6 +53,9 @@ class NodeSpoken final : private Dialect::Listener {
     dispatch.listener = listener;
     dispatch.accepted_at = Instant(std::chrono::nanoseconds(5));
     dispatch.waited = std::chrono::microseconds(3);
+    return send(dispatch);
+  }
+  [[nodiscard]] SendStatus send(const action::Dispatch& dispatch) {
     return dialect_->send(dispatch, client_);
   }
   /// The worker writes, and the supervisor receives all of it.
