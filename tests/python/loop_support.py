@@ -29,15 +29,22 @@ def asgi(*options, app="asgi_app:app"):
 
 
 class LoopSupervisor(Supervisor):
-    """Does not hear the signs that the loop gives each second."""
+    """Does not hear the signs that the loop gives each second. A datagram may have several records."""
+
+    def __init__(self):
+        super().__init__()
+        self._heard = []
 
     def hear(self):
-        while True:
+        while not self._heard:
             data = self.channel.recv(wire.MAX_DATAGRAM)
-            heard = [one for one in wire.messages(data) if one[0].kind != Kind.PROGRESS] if data else [(None, b"")]
-            if heard:
-                (only,) = heard
-                return only
+            if not data:
+                return None, b""
+            self._heard = [one for one in wire.messages(data) if one[0].kind != Kind.PROGRESS]
+        return self._heard.pop(0)
+
+    def silent(self):
+        return not self._heard and super().silent()
 
 
 def start_played(test, command, slots=3, **environment):

@@ -335,3 +335,57 @@ class Shortage(SessionCase):
                 self.supervisor.expect(self, Kind.BUSY)
                 self.supervisor.hear()
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+
+class Batches(SessionCase):
+    """What an event loop asks of a session."""
+
+    def setUp(self):
+        super().setUp()
+        self.session.slots = 8
+        self.waiting = []
+        self.session.flush_later = lambda: self.waiting.append(1)
+
+    def send(self, count):
+        clients = [self.supervisor.connection(ticket) for ticket in range(1, count + 1)]
+        for client in clients:
+            self.addCleanup(client.close)
+        return clients
+
+    def datagram(self):
+        return [(record.kind, record.ticket) for record, _ in wire.messages(self.supervisor.channel.recv(wire.MAX_DATAGRAM))]
+
+    def test_receipts_of_many_connections_are_one_datagram_and_so_are_their_ends(self):
+        self.send(3)
+        begun = self.session.receive_all()
+        self.assertEqual(self.datagram(), [(Kind.BUSY, 1), (Kind.BUSY, 2), (Kind.BUSY, 3)])
+        for connection in begun:
+            connection.finish()
+        self.assertTrue(self.supervisor.silent())
+        self.assertEqual(len(self.waiting), 1)
+        self.session.flush()
+        self.assertEqual(self.datagram(), [(Kind.IDLE, 1), (Kind.IDLE, 2), (Kind.IDLE, 3)])
+
+    def test_what_is_sent_at_once_does_not_overtake_an_end(self):
+        self.send(1)
+        self.session.receive_all()[0].finish()
+        self.session.leave()
+        self.datagram()
+        self.assertEqual(self.datagram(), [(Kind.IDLE, 1), (Kind.LEAVE, 0)])
+
+    def test_ends_that_wait_are_sent_before_the_channel_is_closed(self):
+        self.send(1)
+        self.session.receive_all()[0].finish()
+        self.session.close()
+        self.datagram()
+        self.assertEqual(self.datagram(), [(Kind.IDLE, 1)])
+
+    def test_without_their_receipt_connections_are_not_touched(self):
+        """FAULTS 395: the receipts of an event loop's connections cannot be sent; none of them is begun."""
+        clients = self.send(2)
+        self.supervisor.channel.close()
+        self.assertEqual(self.session.receive_all(), [])
+        self.assertEqual(self.session.open_connections, 0)
+        self.assertTrue(self.session.draining)
+        for client in clients:
+            self.assertEqual(client.recv(1), b"")  # no copy is left open

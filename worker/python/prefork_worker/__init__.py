@@ -9,9 +9,10 @@
 """
 
 from .attach import NotAWorker, attach
+from .connection import Connection
 from .proxy_header import BadHeader, ProxyHeader, read_proxy_header
 from .serving import serve
-from .session import Connection, Session
+from .session import Session
 
 __all__ = ["BadHeader", "Connection", "NotAWorker", "ProxyHeader", "Session", "attach", "read_proxy_header", "serve"]
 __version__ = "0.1.0"

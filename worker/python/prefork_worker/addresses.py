@@ -3,8 +3,8 @@
 import socket
 from typing import NamedTuple, Optional, Tuple
 
+from .connection import Connection
 from .proxy_header import read_proxy_header
-from .session import Connection
 
 _MARK = b"addresses "
 

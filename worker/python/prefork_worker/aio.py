@@ -14,9 +14,9 @@ import traceback
 from typing import Any, Awaitable, Callable, Coroutine, Optional, Set
 
 from .attach import NotAWorker, slots_of_environment
+from .connection import Connection as BaseConnection
 from .event_loop import Link, LoopWorker
 from .serving import start
-from .session import Connection as BaseConnection
 from .session import Session
 
 #: More connections than any pool gives: the pool's `connections_per_worker` counts.
@@ -155,7 +155,10 @@ class _Worker(LoopWorker):
         self._tasks: "Set[asyncio.Task[None]]" = set()
 
     def begin(self, link: Link) -> None:
-        task = self.loop.create_task(self._serve(link) if self._handler else self._hand_over(link))
+        if self._factory is not None:
+            self._hand_over(link, self._factory)
+            return
+        task = self.loop.create_task(self._serve(link))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -169,15 +172,15 @@ class _Worker(LoopWorker):
             if isinstance(link.protocol, _Protocol):
                 link.protocol.reader.wake()
 
-    async def _hand_over(self, link: Link) -> None:
-        assert self._factory is not None
+    def _hand_over(self, link: Link, factory: ProtocolFactory) -> None:
         try:
-            protocol = self._factory()
-            link.watch(protocol)
-            await self.loop.connect_accepted_socket(lambda: protocol, link.socket)
+            protocol = factory()
         except Exception:
             _complain(link)
             link.socket.close()
+            return
+        link.watch(protocol)
+        self.open(link, protocol, _complain)
 
     async def _serve(self, link: Link) -> None:
         assert self._handler is not None

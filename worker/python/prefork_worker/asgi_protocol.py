@@ -10,8 +10,8 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from . import proxy_header
+from .connection import Connection
 from .event_loop import Link
-from .session import Connection
 from .strict_http import doubt_of_fields, doubt_of_head, head_of, is_plain, strict_h11
 
 Address = Optional[Tuple[str, int]]

@@ -93,9 +93,7 @@ class AsgiWorker(LoopWorker):
     def begin(self, link: Link) -> None:
         protocol = self._class(**self._arguments)
         protocol.attach(link, _AccessLog(self._access_logger, link.connection.waited), self._answered)
-        task = self.loop.create_task(self._open(link, protocol))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.open(link, protocol, _not_begun)
 
     def yielded(self) -> None:
         for link in self.links:
@@ -108,13 +106,6 @@ class AsgiWorker(LoopWorker):
                 link.protocol.end_after_answer()
             else:
                 _end_websocket(link.protocol)
-
-    async def _open(self, link: Link, protocol: Any) -> None:
-        try:
-            await self.loop.connect_accepted_socket(lambda: protocol, link.socket)
-        except Exception as error:
-            logging.getLogger("uvicorn.error").error("A connection could not be begun: %r", error)
-            link.socket.close()
 
     def _answered(self) -> None:
         if self._max_requests and self._server.server_state.total_requests >= self._max_requests:
@@ -134,6 +125,10 @@ class AsgiWorker(LoopWorker):
         """A file of the program has changed. For another thread."""
         logging.getLogger("uvicorn.error").info("%s has changed: this worker leaves.", path)
         self.loop.call_soon_threadsafe(self.stop)
+
+
+def _not_begun(_: Link) -> None:
+    logging.getLogger("uvicorn.error").error("A connection could not be begun: %r", sys.exc_info()[1])
 
 
 def _end_websocket(protocol: Any) -> None:

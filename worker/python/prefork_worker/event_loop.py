@@ -3,14 +3,17 @@
 Knows no application protocol: aio.serve() and the ASGI worker are built on it. Works with asyncio's own loops and uvloop.
 """
 
+import _socket
 import asyncio
+import gc
 import select
 import signal
 import socket
 from typing import Any, Callable, Optional, Set
 
 from . import wire
-from .session import Connection, Session
+from .connection import Connection
+from .session import Session
 from .wire import Kind, Record
 
 _TICK = 1.0
@@ -21,6 +24,9 @@ class ClientSocket(socket.socket):
     """Tells once that the event loop has let go of it: asyncio closes it; uvloop closes its descriptor, then detaches it."""
 
     __slots__ = ("copied", "parked", "on_closed")
+    # Plain numbers: a loop asks for them once for each connection, and to look up the enumerations takes longer than to read.
+    family = _socket.socket.family  # type: ignore[assignment]
+    type = _socket.socket.type  # type: ignore[assignment]
     copied: bool
     parked: bool
     on_closed: Optional[Callable[[], None]]
@@ -55,12 +61,11 @@ class Link:
     def __init__(self, worker: "LoopWorker", connection: Connection) -> None:
         self.worker = worker
         self.connection = connection
-        self.socket = ClientSocket(fileno=connection.socket.detach())
+        assert isinstance(connection.socket, ClientSocket)
+        self.socket = connection.socket
         self.socket.copied = connection.copy_kept
         self.socket.parked = False
         self.socket.on_closed = self._closed
-        self.socket.setblocking(False)
-        connection.socket = self.socket
         #: What serves it: an event loop's protocol, for the worker that is built on this.
         self.protocol: Any = None
         self.may_park = connection.may_park
@@ -129,6 +134,8 @@ class LoopWorker:
 
     def __init__(self, session: Session, slots: int, *, leave_after: int = 0, report_load: bool = False) -> None:
         self.session = session
+        session.socket_class, session.socket_timeout = ClientSocket, 0.0
+        session.flush_later = self._flush_later
         self.loop: Any = asyncio.get_running_loop()
         self.links: Set[Link] = set()
         self._slots = slots
@@ -156,6 +163,8 @@ class LoopWorker:
         term = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
         if term:
             self.loop.add_signal_handler(signal.SIGTERM, self.stop)
+        gc.collect()
+        gc.freeze()  # what is loaded is not looked at again; each collection is shorter
         self.session.ready(self._slots)
         self.loop.add_reader(self.session.fileno(), self._on_channel)
         meter = LoadMeter(self.loop, self.session) if self._report_load else None
@@ -197,6 +206,26 @@ class LoopWorker:
         if self.session.leaving:
             self.loop.call_soon(self.look)
 
+    def open(self, link: Link, protocol: asyncio.BaseProtocol, failed: Callable[[Link], None]) -> None:
+        """Gives the connection to the loop. A coroutine of the loop that waits once: a task for it costs as much as the rest."""
+        link.protocol = protocol
+        self._step(self.loop.connect_accepted_socket(lambda: protocol, link.socket), link, failed)
+
+    def _step(self, opening: Any, link: Link, failed: Callable[[Link], None]) -> None:
+        try:
+            awaited = opening.send(None)
+        except StopIteration:
+            return
+        except Exception:
+            failed(link)
+            link.socket.close()
+            return
+        awaited._asyncio_future_blocking = False  # as a task does, which has seen that it is a future
+        awaited.add_done_callback(lambda _: self._step(opening, link, failed))
+
+    def _flush_later(self) -> None:
+        self.loop.call_soon(self.session.flush)
+
     def _arm(self) -> None:
         self._ticking = self.loop.call_later(_TICK, self._on_tick)
 
@@ -215,13 +244,11 @@ class LoopWorker:
             self.session.send(b"".join(records[at : at + _MOST_RECORDS]))
 
     def _on_channel(self) -> None:
-        while True:
-            connection = self.session.receive(wait=False)
-            if connection is None:
-                break
-            link = Link(self, connection)
-            self.links.add(link)
-            self.begin(link)
+        while connections := self.session.receive_all():
+            for connection in connections:
+                link = Link(self, connection)
+                self.links.add(link)
+                self.begin(link)
         if self.session.yielding:
             self.yielded()
         self.look()

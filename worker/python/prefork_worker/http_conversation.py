@@ -10,9 +10,9 @@ from . import forwarded
 from .access_log import Answer
 from .addresses import Addresses
 from .client_stream import ClientStream, TooSlow
+from .connection import Connection
 from .http_head import BadRequest, Head, check, find_end
 from .proxy_header import BadHeader
-from .session import Connection
 from .waitress_glue import Server, Task, new_parser, raise_error
 from .wsgi_worker import Worker
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Callable, Iterator, Optional
 
 from .attach import NotAWorker, channel_of_environment, slots_of_environment
-from .session import Connection, Session
+from .connection import Connection
+from .session import Session
 from .template import is_template, run_template
 
 Handler = Callable[[Connection], object]

@@ -11,154 +11,19 @@ import select
 import socket
 import sys
 import time
-from typing import Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple, Type
 
 from . import wire
+from .connection import Connection
+from .outbox import Outbox
 from .wire import Flag, Kind, Record
 
 #: A process that is out of descriptors does not recover: after so many lost descriptors in a row it leaves.
 _MAX_LOST = 3
-_DESCRIPTORS = 64
-_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF, errno.ESHUTDOWN)
+#: Receipts of so many, and the ends of as many before, fit one datagram.
+_BATCH = wire.MAX_DATAGRAM // wire.BLOCK // 2
+_ANCILLARY = socket.CMSG_SPACE(64 * 4)  # room for 64 descriptors
 _SHORTAGE = (errno.ENOBUFS, errno.ENOMEM)
-
-
-class Connection:
-    """One connection that this worker has begun. It ends with finish() or park(); a second end does nothing."""
-
-    #: How long a worker keeps a connection that it could park, in seconds.
-    KEEP_FOR = 0.010
-    _SIGN_EVERY = 0.100
-
-    def __init__(self, session: "Session", client: socket.socket, record: Record, memo: bytes) -> None:
-        self._session: Optional[Session] = session
-        #: The client's socket, blocking. finish() and park() close it.
-        self.socket = client
-        #: The supervisor's number of this connection; the same when it comes again after park().
-        self.ticket = record.ticket
-        #: The index, from 0, of the pool's `listen` address that accepted it.
-        self.listener = record.value
-        #: When it was accepted, in the time of time.monotonic().
-        self.accepted = record.time_ns / 1e9
-        #: Seconds that it waited for a worker.
-        self.waited = record.wait_us / 1e6
-        self.flags = record.flags & 0xFF
-        #: What the last park() of this connection, in any worker, left for this one.
-        self.memo = memo
-        self._last_sign = time.monotonic()
-
-    @property
-    def open(self) -> bool:
-        return self._session is not None
-
-    @property
-    def may_park(self) -> bool:
-        return bool(self.flags & Flag.MAY_PARK)
-
-    @property
-    def park_wanted(self) -> bool:
-        """Park as soon as the request is answered: other connections wait, or this worker leaves."""
-        session = self._session
-        if session is None or not self.may_park:
-            return False
-        return bool(self.flags & Flag.PARK_AT_ONCE) or session.yielding or session.leaving
-
-    @property
-    def last_request(self) -> bool:
-        """The pool stops: an answer should tell a client that keeps connections that it is the last."""
-        return bool(self.flags & Flag.LAST_REQUEST)
-
-    @property
-    def copy_kept(self) -> bool:
-        """The supervisor keeps a copy of the socket until Idle: close() alone ends nothing."""
-        return bool(self.flags & Flag.COPY_KEPT)
-
-    @property
-    def proxied(self) -> bool:
-        """A PROXY header comes first: see read_proxy_header()."""
-        return bool(self.flags & Flag.PROXIED)
-
-    @property
-    def leaving(self) -> bool:
-        """This worker leaves, or the pool stops: make the next answer the last. Reads the channel of one slot."""
-        session = self._session
-        if session is None or self.last_request:
-            return True
-        session.catch_up()
-        return session.leaving
-
-    def leave(self) -> None:
-        """Session.leave(): this connection goes on, and no other comes."""
-        if self._session is not None:
-            self._session.leave()
-
-    def note(self, text: str) -> None:
-        """What this worker does, for the supervisor's status; dropped when the channel is full."""
-        if self._session is not None:
-            self._session.note(text)
-
-    def progress(self) -> None:
-        """Work on this connection goes on: `busy_timeout` begins anew."""
-        if self._session is not None:
-            self._session.send(wire.encode(Record(Kind.PROGRESS, ticket=self.ticket)))
-            self._last_sign = time.monotonic()
-
-    def give_sign(self) -> bool:
-        """progress() if the last one was 100 ms ago or more; whether it was. For a further request."""
-        due = time.monotonic() - self._last_sign >= self._SIGN_EVERY
-        if due:
-            self.progress()
-        return due
-
-    def must_end(self) -> bool:
-        """In place of next_request() while bytes of a later request are in a buffer: make this answer the last?"""
-        return self.give_sign() and (self.leaving or self.park_wanted)
-
-    def next_request(self, timeout: float, memo: bytes = b"") -> bool:
-        """Waits for the client's next request. False: the connection is parked or the time is up; return.
-
-        Call it when every request that was read is answered, and no later byte is in a buffer. In a pool that parks,
-        the connection is kept for KEEP_FOR at most, and only while no other connection needs this worker.
-        """
-        session = self._session
-        if session is None:
-            return False
-        parks = self.may_park
-        if not (parks and self.park_wanted):
-            if session.wait_for(self.socket, min(timeout, self.KEEP_FOR) if parks else timeout, parks):
-                self.give_sign()
-                return True
-        if parks:
-            self.park(memo)
-        return False
-
-    def park(self, memo: bytes = b"") -> None:
-        """Gives the connection back until the client sends more; without may_park, as finish().
-
-        Everything that was read is answered, no later byte is in a buffer, and no epoll watches the socket.
-        """
-        if not self.may_park:
-            return self.finish()
-        session = self._session
-        if session is not None:
-            record = wire.encode_park(self.ticket, memo)
-            self._session = None
-            self.socket.close()
-            session.ended(record)
-
-    def finish(self) -> None:
-        """Ends the connection and frees the slot. A socket that was detached or closed before is left alone."""
-        session = self._session
-        if session is None:
-            return
-        self._session = None
-        if self.socket.fileno() >= 0:
-            try:
-                self.socket.shutdown(socket.SHUT_WR)  # while the supervisor has a copy, close() ends nothing
-            except OSError:
-                pass  # the client is gone
-            self.socket.close()
-        session.ended(wire.encode(Record(Kind.IDLE, ticket=self.ticket)))
 
 
 class Session:
@@ -168,7 +33,13 @@ class Session:
         """`waker`: a descriptor that becomes readable when stop() was called from a signal handler."""
         channel.setblocking(False)
         self._channel = channel
+        self._outbox = Outbox(channel)
         self._waker = waker
+        #: For an event loop: clients' sockets are of this class and have this timeout; None: they block.
+        self.socket_class: Type[socket.socket] = socket.socket
+        self.socket_timeout: Optional[float] = None
+        #: For an event loop: called when a receipt waits for flush(). None: each receipt is sent at once.
+        self.flush_later: Optional[Callable[[], object]] = None
         self._messages: Iterator[Tuple[Record, bytes]] = iter(())
         self._descriptors: List[int] = []
         self._lost = 0
@@ -238,6 +109,21 @@ class Session:
                     return None
                 self._poll(-1, None)
 
+    def receive_all(self) -> List[Connection]:
+        """Those that have come, up to a number, begun with one datagram of receipts. For an event loop."""
+        begun: List[Connection] = []
+        while len(begun) < _BATCH:
+            connection = self.receive(wait=False)
+            if connection is None:
+                break
+            begun.append(connection)
+        if begun and not self.flush():
+            for connection in begun:
+                os.close(socket.socket.detach(connection.socket))
+            self.open_connections -= len(begun)
+            return []
+        return begun
+
     def catch_up(self) -> None:
         """Obeys what has come, for a worker of one slot that has a connection in hand; with more, receive() does."""
         if self.slots == 1 and self.open_connections:
@@ -265,25 +151,29 @@ class Session:
         if self._stopped:
             self.leave()  # before its slot is free
         self.open_connections -= 1
-        self.send(record)
+        if self.flush_later is not None and self._outbox.empty:
+            self.flush_later()
+        self._receipt(record)
 
     def send(self, data: bytes) -> bool:
-        """Waits while the channel is full: the supervisor never waits for a worker. False: it has ended."""
-        while True:
-            try:
-                self._channel.send(data)
-                return True
-            except BlockingIOError:
-                writable = select.poll()
-                writable.register(self._channel, select.POLLOUT)
-                writable.poll()
-            except OSError as error:
-                if error.errno not in _SHORTAGE:
-                    self.draining = True
-                    return False
-                time.sleep(0.001)
+        """Waits while the channel is full. False: the supervisor has ended."""
+        return self._sent(self._outbox.send(data))
+
+    def flush(self) -> bool:
+        """Sends the receipts that wait."""
+        return self._sent(self._outbox.flush())
+
+    def _receipt(self, record: bytes) -> bool:
+        """In an event loop with others, in one datagram."""
+        return self.send(record) if self.flush_later is None else self._sent(self._outbox.post(record))
+
+    def _sent(self, sent: bool) -> bool:
+        if not sent:
+            self.draining = True
+        return sent
 
     def close(self) -> None:
+        self._outbox.flush()
         for descriptor in self._descriptors:
             os.close(descriptor)
         self._descriptors = []
@@ -305,9 +195,8 @@ class Session:
 
     def _read(self) -> bool:
         """Takes a datagram, if there is one."""
-        space = socket.CMSG_SPACE(_DESCRIPTORS * 4)
         try:
-            datagram, control, flags, _ = self._channel.recvmsg(wire.MAX_DATAGRAM, space, socket.MSG_CMSG_CLOEXEC)
+            datagram, control, flags, _ = self._channel.recvmsg(wire.MAX_DATAGRAM, _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -367,12 +256,12 @@ class Session:
         if record.flags & Flag.MAY_PARK and not record.flags & Flag.PARK_AT_ONCE:
             self.yielding = False
         # Without its receipt the supervisor takes the connection for not begun: this worker must not touch it.
-        if not self.send(wire.encode(Record(Kind.BUSY, ticket=record.ticket))):
+        if not self._receipt(wire.encode_ticket(Kind.BUSY, record.ticket)):
             os.close(descriptor)
             return None
         self.open_connections += 1
-        client = socket.socket(fileno=descriptor)
-        client.settimeout(None)  # another worker may have set O_NONBLOCK, the program a default timeout
+        client = self.socket_class(fileno=descriptor)
+        client.settimeout(self.socket_timeout)  # another worker may have set O_NONBLOCK, the program a default timeout
         return Connection(self, client, record, memo)
 
     def _turn_away(self, record: Record, descriptor: int) -> None:

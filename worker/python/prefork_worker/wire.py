@@ -63,6 +63,11 @@ def encode(record: Record) -> bytes:
     return _LAYOUT.pack(*record, 0)
 
 
+def encode_ticket(kind: int, ticket: int) -> bytes:
+    """encode(), for the records that each connection has."""
+    return _LAYOUT.pack(kind, 0, 0, ticket, 0, 0, 0)
+
+
 def _blocks(text: bytes) -> bytes:
     return text + bytes(-len(text) % BLOCK)
 
@@ -93,8 +98,8 @@ def messages(datagram: bytes) -> Iterator[Tuple[Record, bytes]]:
         raise Malformed(f"a datagram of {len(datagram)} bytes")
     at = 0
     while at < len(datagram):
-        *fields, zero = _LAYOUT.unpack_from(datagram, at)
-        record = Record(*fields)
+        kind, flags, value, ticket, time_ns, wait_us, zero = _LAYOUT.unpack_from(datagram, at)
+        record = Record(kind, flags, value, ticket, time_ns, wait_us)
         at += BLOCK
         if zero:
             raise Malformed("the last four bytes of a record are not 0")

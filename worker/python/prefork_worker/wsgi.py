@@ -10,8 +10,8 @@ from typing import Any, Callable, List, Optional
 from . import reloading, wire, wsgi_options
 from .access_log import AccessLog
 from .application import NoApplication, load, prepare_path
+from .connection import Connection
 from .serving import serve
-from .session import Connection
 
 _RUN = "supervisor run --listen 127.0.0.1:8000 --workers 4 -- python3 -m prefork_worker.wsgi"
 

@@ -4,7 +4,7 @@ import random
 from typing import Any, Callable, Optional
 
 from .access_log import AccessLog
-from .session import Connection
+from .connection import Connection
 from .waitress_glue import Settings
 from .wsgi_options import Options
 
