@@ -10,15 +10,15 @@
 
 namespace prefork::worker {
 
-Connection::Connection(Session& session, Fd socket, const Message& message)
+Connection::Connection(Session& session, Fd socket, const Record& record, std::vector<char> memo)
     : session_(&session),
       socket_(std::move(socket)),
-      ticket_(message.record.ticket),
-      flags_(message.record.flags),
-      memo_(message.text.begin(), message.text.end()),
-      listener_(message.record.value),
-      accepted_(std::chrono::nanoseconds(message.record.time_ns)),
-      waited_(message.record.wait_us),
+      ticket_(record.ticket),
+      flags_(record.flags),
+      memo_(std::move(memo)),
+      listener_(record.value),
+      accepted_(std::chrono::nanoseconds(record.time_ns)),
+      waited_(record.wait_us),
       last_sign_(std::chrono::steady_clock::now()) {}
 
 Connection::Connection(Connection&& other) noexcept

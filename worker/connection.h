@@ -13,7 +13,7 @@
 #include "../proto/fd.h"
 
 namespace prefork {
-struct Message;
+struct Record;
 }
 
 namespace prefork::worker {
@@ -22,7 +22,7 @@ class Session;
 
 class PREFORK_API Connection {
  public:
-  Connection(Session& session, Fd socket, const Message& message);
+  Connection(Session& session, Fd socket, const Record& record, std::vector<char> memo);
   Connection(Connection&& other) noexcept;
   Connection& operator=(Connection&& other) noexcept;
   Connection(const Connection&) = delete;

@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <new>
 #include <utility>
+#include <vector>
 
 #include "proto/text_record.h"
 
@@ -18,6 +20,15 @@ namespace {
 /// A process that is out of descriptors does not recover by itself: after this many lost descriptors in a row
 /// it leaves, and another worker takes its place.
 constexpr unsigned kMaxDescriptorsLost = 3;
+
+/// Nothing: there is no memory for it.
+std::optional<std::vector<char>> copy_of(std::string_view text) {
+  try {
+    return std::vector<char>(text.begin(), text.end());
+  } catch (const std::bad_alloc&) {
+    return std::nullopt;
+  }
+}
 
 }  // namespace
 
@@ -144,7 +155,9 @@ std::optional<Connection> Session::begin(const Message& message) {
     return std::nullopt;
   }
   descriptors_lost_ = 0;
-  if (willing_ && !willing_()) {
+  // From the receipt on nothing may fail: the connection could not be given back any more.
+  std::optional<std::vector<char>> memo = copy_of(message.text);
+  if (!memo || (willing_ && !willing_())) {
     if (!left_) refuse(record);
     return std::nullopt;
   }
@@ -153,7 +166,7 @@ std::optional<Connection> Session::begin(const Message& message) {
   // Without its receipt the supervisor takes the connection for not begun, so this worker must not touch it.
   if (!send({.kind = RecordKind::kBusy, .ticket = record.ticket})) return std::nullopt;
   ++open_;
-  return Connection(*this, std::move(socket), message);
+  return Connection(*this, std::move(socket), record, std::move(*memo));
 }
 
 void Session::refuse(const Record& record) {

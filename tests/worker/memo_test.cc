@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/worker/hosted_worker.h"
+#include "tests/worker/no_memory.h"
 #include "tests/worker/test_session.h"
 
 namespace prefork::test {
@@ -92,6 +93,23 @@ TEST_CASE("a connection says whether a copy of its socket is kept, and whether a
     CHECK(worker.connection->copy_kept() == row.copy_kept);
     CHECK(worker.connection->proxied() == row.proxied);
   }
+}
+
+TEST_CASE("FAULTS 398: a connection whose memo a worker has no memory for is refused, and costs no slot") {
+  TestSession worker;
+  const std::string memo(217, 'm');
+  Client client = worker.host.dispatch(1, kMayPark, memo);
+  {
+    const NoMemoryFor no_memory(memo.size());
+    CHECK_FALSE(worker.session.next(Wait::kNo).has_value());
+  }
+  CHECK(worker.host.await() == Record{.kind = RecordKind::kRefused, .ticket = 1});
+  CHECK(worker.session.open_connections() == 0);
+  CHECK(client.silent());
+  worker.host.dispatch_again(1, kMayPark, memo);
+  const std::optional<Connection> connection = worker.session.next(Wait::kYes);
+  REQUIRE(connection.has_value());
+  CHECK(connection->memo() == memo);
 }
 
 TEST_CASE("a Connection with a memo that is not there ends the worker") {
