@@ -27,9 +27,11 @@ extern char** environ;
 namespace prefork {
 namespace {
 
-/// Variables that workers must not inherit: another supervisor's, and systemd's.
-constexpr std::string_view kNotForWorkers[] = {"SUPERVISOR_", "NOTIFY_SOCKET=", "WATCHDOG_",
-                                               "LISTEN_PID=", "LISTEN_FDS=",    "LISTEN_FDNAMES="};
+/// Variables that workers must not inherit: another supervisor's, systemd's, and those of a Node program that
+/// has started the supervisor. They tell of descriptors that workers do not have.
+constexpr std::string_view kNotForWorkers[] = {"SUPERVISOR_",   "NOTIFY_SOCKET=", "WATCHDOG_",
+                                               "LISTEN_PID=",   "LISTEN_FDS=",    "LISTEN_FDNAMES=",
+                                               "NODE_CHANNEL_", "NODE_UNIQUE_ID="};
 
 bool is_for_workers(std::string_view entry) {
   return std::none_of(std::begin(kNotForWorkers), std::end(kNotForWorkers),

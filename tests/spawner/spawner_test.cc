@@ -102,6 +102,22 @@ TEST_CASE(
     (void)::unsetenv(name);
 }
 
+TEST_CASE(
+    "FAULTS 400: a started process is told of no channel of a Node program that started the supervisor") {
+  const char* const names[] = {"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"};
+  for (const char* name : names) (void)::setenv(name, "5", 1);
+  Spawning spawning;
+  Launch launch = sleeping();
+  launch.environment = {"NODE_CHANNEL_FD=3"};
+  const Spawned process(spawning.start(launch));
+  for (const char* name : names) (void)::unsetenv(name);
+  std::vector<std::string> environment = process.environment();
+  std::erase_if(environment, [](const std::string& one) {
+    return !one.starts_with("NODE_CHANNEL") && !one.starts_with("NODE_UNIQUE");
+  });
+  CHECK(environment == std::vector<std::string>{"NODE_CHANNEL_FD=3"});
+}
+
 TEST_CASE("a started process is in the directory that it was given, with the arguments that it was given") {
   const TempDirectory directory;
   Spawning spawning;
