@@ -17,7 +17,8 @@ void Pool::settle(Instant now, Actions& out) {
   finish(now, out);
   lifecycle_.settle(dispatcher_.connections().queued(), now, out);
   dispatcher_.dispatch(now, out);
-  saturation_.observe(dispatcher_.connections().queued(), now, out);
+  // One that waits for a receipt only does not wait for room.
+  saturation_.observe(workers_.room_after_receipt() ? 0 : dispatcher_.connections().queued(), now, out);
   const bool accepting = stop_.running() && dispatcher_.has_room();
   if (accepting != accepting_) {
     accepting_ = accepting;

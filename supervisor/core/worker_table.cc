@@ -188,6 +188,7 @@ const char* WorkerTable::broken_invariant() const {  // NOLINT(readability-funct
   std::size_t deadlines = 0;
   std::size_t idle = 0;
   std::size_t starting = 0;
+  std::size_t awaited = 0;
   for (std::size_t slot = 0; slot < rows_.size(); ++slot) {
     const WorkerRow& row = rows_[slot];
     if (!row.id) {
@@ -198,6 +199,7 @@ const char* WorkerTable::broken_invariant() const {  // NOLINT(readability-funct
     if (row.deadline) ++deadlines;
     if (row.dispatchable() && row.load == 0) ++idle;
     if (is_starting(row)) ++starting;
+    if (row.has_room() && row.awaits_receipt) ++awaited;
     if (row.from && row.status == WorkerStatus::kReady)
       return "a worker is ready that its template has not forked";
     if (row.status != WorkerStatus::kStarting && row.load > row.slots) return "load exceeds slots";
@@ -207,6 +209,7 @@ const char* WorkerTable::broken_invariant() const {  // NOLINT(readability-funct
     }
   }
   if (idle != idle_ || starting != starting_) return "the idle or the starting workers are miscounted";
+  if (awaited != awaited_) return "the workers that have room after a receipt are miscounted";
   if (rows != size_) return "the number of rows is wrong";
   if (deadlines != deadlines_.size()) return "the deadlines are out of step with the rows";
   return nullptr;

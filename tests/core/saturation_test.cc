@@ -35,6 +35,23 @@ TEST_CASE("a connection that finds a free worker is no saturation, one that must
   CHECK(reports(d, true) == 1);
 }
 
+TEST_CASE("a connection that waits for the receipt of another one is no saturation while a worker has room") {
+  PoolSettings settings = pool_of(1);
+  settings.slots = 2;
+  PoolDriver d(settings);
+  d.one_unreceived = true;
+  d.ready_all(2);
+  const Ticket first = d.accept();
+  const Ticket second = d.accept();
+  CHECK_FALSE(d.holder(second));
+  CHECK_FALSE(d.pool.saturated());
+  d.busy(first);
+  CHECK(d.holder(second));
+  (void)d.accept();
+  CHECK(d.pool.saturated());
+  CHECK(reports(d, true) == 1);
+}
+
 TEST_CASE("saturation ends when no connection has waited for a tenth of a second, and not before") {
   PoolDriver d(pool_of(1));
   d.ready_all();
