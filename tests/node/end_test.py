@@ -117,6 +117,19 @@ class Left(unittest.TestCase):
         """FAULTS 382: SIGTERM during a request."""
         self.leaves(lambda parent: parent.process.send_signal(signal.SIGTERM))
 
+    def test_a_connection_whose_server_was_closed_in_its_handler_is_told_to_its_end(self):
+        """FAULTS 404: a program closes its last server while a request takes long."""
+        with Parent("app.js", watch_parked=False) as parent:
+            with Client(parent.port()) as client:
+                client.send(b"GET /close HTTP/1.1\r\nHost: test\r\nX-Ms: 200\r\n\r\n")
+                parent.wait(lambda: parent.count("close") == 1)
+                parent.ask("drain")
+                self.assertEqual(client.answer()[2], b"closed\n")
+                self.assertEqual(parent.exit_status(), 0)
+                parent.wait(lambda: parent.ended)
+            self.assertEqual(parent.only().state, "parked")
+            self.assertEqual(parent.violations, [])
+
     def test_sigterm_ends_a_program_that_does_not_listen_yet(self):
         """FAULTS 382: SIGTERM before the program listens."""
         with Parent("loading.js") as parent:

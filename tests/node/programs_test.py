@@ -189,6 +189,14 @@ class Others(unittest.TestCase):
         done = subprocess.run([NODE, "--require", str(PRELOAD), "-e", code, str(SOURCE / "worker/node")], capture_output=True, timeout=20)
         self.assertEqual(done.stdout.decode(), "undefined false undefined undefined undefined\n", done.stderr)
 
+    def test_a_socket_that_the_program_sends_stays_here(self):
+        """FAULTS 403: a Node program sends its parent a socket and a server."""
+        with Parent("app.js", flags=AT_ONCE) as parent, Client(parent.port()) as client:
+            self.assertEqual(client.request("/send-socket")[2], b"sent\n")
+            parent.wait(lambda: parent.only().state == "parked")
+            self.assertEqual([each["text"] for each in parent.messages if "text" in each], ["a socket", "a server"])
+            self.assertEqual(parent.violations, [])
+
     def test_what_the_program_says(self):
         with Parent("app.js", flags=AT_ONCE) as parent, Client(parent.port()) as client:
             client.request("/say", head="X-Text: hello\r\n")

@@ -62,6 +62,14 @@ const routes = {
     require('node:cluster').worker.disconnect();
     setTimeout(() => response.end('disconnects\n'), 1500);
   },
+  '/close': (request, response) => {
+    server.close();
+    setTimeout(() => response.end('closed\n'), Number(request.headers['x-ms']));
+  },
+  '/send-socket': (request, response) => {
+    process.send({ text: 'a socket' }, request.socket);
+    process.send({ text: 'a server' }, server, () => response.end('sent\n'));
+  },
   '/end-channel': (request, response) => {
     process.disconnect();
     setTimeout(() => response.end('disconnected\n'), 100);

@@ -45,6 +45,14 @@ function deliver(message) {
 }
 
 /**
+ * A message of the program's goes without its socket or server. The supervisor takes none, and Node would wait for the
+ * acknowledgement of it for ever before it sends anything more.
+ */
+function sendAlone(message, handle, ...rest) {
+  return send.call(this, message, typeof handle === 'function' ? handle : undefined, ...rest);
+}
+
+/**
  * Calls `handlers.connection(message, handle, deliver)` for each connection that the supervisor sends, and
  * `handlers[act](message)` for its other messages. The program gets a connection when `deliver()` is called.
  * Calls `handlers.end()` when the channel has ended, before the program's own listeners.
@@ -63,6 +71,7 @@ function listen(handlers) {
     return Reflect.apply(emit, this, arguments);
   }
   Object.defineProperty(process, 'emit', { value: hooked, writable: true, configurable: true });
+  process.send = sendAlone;
 }
 
 function isOurs(message) {

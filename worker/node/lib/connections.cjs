@@ -49,6 +49,7 @@ class Connection {
 
 const byHandle = new WeakMap();
 const open = new Set();
+let onLast = null;
 
 /** Follows `handle` to its end. begin() must come next. */
 function follow(facts, handle) {
@@ -89,6 +90,13 @@ function end(connection) {
   const { ticket, parking, addresses } = connection;
   const kept = parking ? memo.pack(addresses, connection.memo) : null;
   channel.tell(parking ? 'park' : 'idle', kept ? { ticket, memo: kept.toString('base64') } : { ticket });
+  if (open.size === 0 && onLast !== null) onLast();
+}
+
+/** Calls `callback` when the supervisor knows of the end of the last open connection: at once, if none is open. */
+function whenNoneIsOpen(callback) {
+  if (open.size === 0) callback();
+  else onLast = callback;
 }
 
 const bySocket = new WeakMap();
@@ -104,4 +112,4 @@ function ofSocket(socket) {
   return connection;
 }
 
-module.exports = { follow, begin, ofSocket, open };
+module.exports = { follow, begin, ofSocket, whenNoneIsOpen, open };

@@ -26,15 +26,23 @@ function hasLeft() {
   return left;
 }
 
-/**
- * Finishes the connections. The channel ends with the last one. It may have ended before, when the supervisor is gone: cluster
- * itself would cut what is under way then.
- */
+/** Finishes the connections. The channel ends with the last one, for the supervisor hears of the end of each. */
 function drain() {
   if (draining) return;
   draining = true;
   keeping.leave();
-  // A program that leaves as cluster's workers do is closing its servers already; a second time would end the channel.
+  listening.close();
+  connections.whenNoneIsOpen(endChannelAsCluster);
+}
+
+/** The supervisor is gone: cluster would cut what is under way, if this were not a disconnect. */
+function channelEnded() {
+  drain();
+  endChannelAsCluster();
+}
+
+/** A program that leaves as cluster's workers do is closing its servers already; a second time would end the channel. */
+function endChannelAsCluster() {
   if (!cluster.worker.exitedAfterDisconnect) channel.deliver({ cmd: 'NODE_CLUSTER', act: 'disconnect' });
 }
 
@@ -69,4 +77,4 @@ function start() {
   process.on('SIGTERM', onSigterm);
 }
 
-module.exports = { start, leave, hasLeft, drain };
+module.exports = { start, leave, hasLeft, drain, channelEnded };

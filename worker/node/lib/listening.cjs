@@ -9,11 +9,25 @@ const { constants } = require('node:os');
 
 const IPV6_ONLY = 1;  // UV_TCP_IPV6ONLY, the flag of `ipv6Only`
 
+const servers = new Set();  // that listen at an address of the pool
 let ready = false;
 
 /** Whether a server of this program listens at an address of the pool: the supervisor takes this worker for ready. */
 function isReady() {
   return ready;
+}
+
+function opened(server) {
+  ready = true;
+  servers.add(server);
+  server.once('close', () => servers.delete(server));
+}
+
+/** Takes nothing more, as after cluster's disconnect. */
+function close() {
+  for (const server of servers) {
+    if (server.listening) server.close();
+  }
 }
 
 /** What cluster was asked for, as options of listen(). Exclusive: not through cluster. */
@@ -29,7 +43,7 @@ function start() {
   cluster._getServer = function (server, options, callback) {
     return getServer.call(this, server, options, (error, handle, ...rest) => {
       if (error === -constants.errno.EADDRNOTAVAIL) return net.Server.prototype.listen.call(server, byItself(options));
-      if (!error) server.once('listening', () => (ready = true));
+      if (!error) server.once('listening', () => opened(server));
       return callback(error, handle, ...rest);
     });
   };
@@ -45,4 +59,4 @@ function start() {
   };
 }
 
-module.exports = { start, isReady };
+module.exports = { start, isReady, close };

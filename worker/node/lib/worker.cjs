@@ -26,7 +26,7 @@ function receive(message, handle, deliver) {
 function start() {
   channel.listen({
     connection: receive,
-    end: drain.drain,
+    end: drain.channelEnded,
     ping: () => channel.tell('pong'),
     yield: keeping.parkAll,
     drain: drain.drain,
