@@ -98,6 +98,15 @@ class Alone(unittest.TestCase):
             self.assertIn(words, done.stderr)
             self.assertEqual(done.stderr.count("\n"), 1)
 
+    def test_in_a_pool_for_programs_that_listen_it_says_which_protocol_it_needs(self):
+        for channel in ({}, {"SUPERVISOR_CHANNEL": "0"}):  # as with "node", and with "accept"
+            environment = {"PYTHONPATH": str(PACKAGE), "SUPERVISOR_LISTEN": "0=127.0.0.1:8080", **channel}
+            for command in (COMMAND, [COMMAND[0], "-m", "prefork_worker.wsgi", "no_module:app"]):
+                done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+                self.assertIn('"protocol": "native"', done.stderr)
+
 
 def ask(pool, word):
     with pool.connect() as client:

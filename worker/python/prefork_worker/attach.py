@@ -14,10 +14,14 @@ class NotAWorker(Exception):
 
 def channel_of_environment() -> socket.socket:
     named = os.environ.get(wire.CHANNEL_VARIABLE)
+    if wire.LISTEN_VARIABLE in os.environ:
+        # With "accept" there is a channel, which belongs to the preloaded library.
+        raise NotAWorker('the protocol of this pool is for programs that listen: this one needs "protocol": "native"')
     if named is None:
         raise NotAWorker(
             f"{wire.CHANNEL_VARIABLE} is not set: this program is a worker, which the supervisor starts. "
-            "Run it with: supervisor run --protocol native --listen 127.0.0.1:8000 -- COMMAND"
+            "Run it with: supervisor run --protocol native --listen 127.0.0.1:8000 -- COMMAND, "
+            'or in a pool with "protocol": "native"'
         )
     which = f"{wire.CHANNEL_VARIABLE}={named}"
     try:

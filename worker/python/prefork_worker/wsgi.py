@@ -49,8 +49,9 @@ def _leave(path: str) -> None:
 
 def main(arguments: Optional[List[str]] = None) -> int:
     options = wsgi_options.parse(arguments)
-    if wire.CHANNEL_VARIABLE not in os.environ:
-        raise _fail(f"this is a worker, which the supervisor starts. Run it with: {_RUN} {options.app}")
+    if wire.CHANNEL_VARIABLE not in os.environ or wire.LISTEN_VARIABLE in os.environ:
+        how = f'{_RUN} {options.app}, or in a pool with "protocol": "native"'
+        raise _fail(f"this is a worker, which the supervisor starts. Run it with: {how}")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     for one in options.env:
