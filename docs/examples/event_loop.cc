@@ -1,7 +1,7 @@
 // An echo service in C++ with an event loop of its own: up to 64 connections in each worker.
 //
 //   g++ -std=c++17 -O2 event_loop.cc -o event_loop $(pkg-config --cflags --libs prefork-worker)
-//   supervisor run --listen 127.0.0.1:7 --protocol native --workers 2 --connections-per-worker 64 -- ./event_loop
+//   supervisor run --listen 127.0.0.1:8080 --protocol native --workers 2 --connections-per-worker 64 -- ./event_loop
 #include <prefork/worker/slots.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
