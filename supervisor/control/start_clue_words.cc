@@ -18,13 +18,12 @@ std::string without_a_clue(const DeathRecord& record) {
   // A status other than 0 tells of a failure of its own, most often while it loads the application.
   const bool failed = record.exit.kind == Exit::Kind::kExited && record.exit.value != 0;
   if (failed) {
-    return "; it sent nothing over its channel: it failed before that, or it is no program that speaks the "
-           "worker protocol (docs/protocol.md)" +
+    return "; it sent nothing over its channel: it failed before that, look at its output; or it does not "
+           "speak the worker protocol (docs/workers.md)" +
            accept;
   }
   return "; it sent nothing over its channel: the command must be a program that speaks the worker protocol, "
-         "for "
-         "example with the worker library (docs/protocol.md)" +
+         "for example with the worker library (docs/workers.md)" +
          accept;
 }
 

@@ -132,15 +132,15 @@ TEST_CASE("a worker that sent nothing before it ended may not speak the protocol
   CHECK(describe(record) ==
         "exited with status 0, before it was ready; age 2.0 ms, served 0; it sent nothing over its channel: "
         "the command must be a program that speaks the worker protocol, for example with the worker library "
-        "(docs/protocol.md); an ordinary server needs \"protocol\": \"accept\"");
+        "(docs/workers.md); an ordinary server needs \"protocol\": \"accept\"");
   record.start_error = "exec /srv/app: No such file or directory";
   CHECK_FALSE(has_hint());
   record.start_error.clear();
   record.exit.value = 1;
   CHECK(describe(record).ends_with(
-      "; it sent nothing over its channel: it failed before that, or it is no "
-      "program that speaks the worker protocol (docs/protocol.md); an ordinary server needs "
-      "\"protocol\": \"accept\""));
+      "; it sent nothing over its channel: it failed before that, look at its output; or it does not speak "
+      "the "
+      "worker protocol (docs/workers.md); an ordinary server needs \"protocol\": \"accept\""));
   record.exit = Exit{Exit::Kind::kSignaled, SIGSEGV};
   CHECK_FALSE(has_hint());
   record.exit = Exit{Exit::Kind::kSignaled, SIGKILL};
