@@ -215,7 +215,8 @@ void NodeDialect::handle_module(const NodeMessage& message) {
                                             std::clamp<std::int64_t>(message.value.value_or(0), 0, kMost))});
   } else if (message.act == "leave") {
     // It may have a server of its own before it is ready: then there is nothing to give back.
-    if (node_.ready) return leave();
+    if (node_.ready) leave();
+    // The module waits for this. The core sends none to a worker that it has sent SIGTERM.
     drain();
   } else {
     handle_module_about_connection(message);

@@ -143,6 +143,14 @@ TEST_CASE("FAULTS 368: a Node worker that closes its server leaves, and is repla
   CHECK(supervisor.pool()["violations"] == 0);
 }
 
+TEST_CASE("FAULTS 408: Node workers without a handler of SIGTERM end by themselves at a quick stop") {
+  if (without_node()) return;
+  SupervisorUnderTest supervisor(node_pool("", 2));
+  supervisor.wait_for_idle(2);
+  CHECK(supervisor.stop(SIGINT) == 0);
+  CHECK_FALSE(contains(supervisor.log(), "killed"));
+}
+
 TEST_CASE("FAULTS 364, 370: a program that is no Node, has no module, or listens nowhere is told apart") {
   if (without_node()) return;
   std::vector<std::string> command;

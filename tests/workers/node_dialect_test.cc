@@ -176,7 +176,10 @@ TEST_CASE("a program that closes its last server, or disconnects, leaves") {
   node.line(R"({"cmd":"NODE_CLUSTER","act":"close","key":"9.9","seq":3})");
   CHECK(node.all_of<event::WorkerLeaves>().empty());
   SUBCASE("close") { node.line(R"({"cmd":"NODE_CLUSTER","act":"close","key":"0.1","seq":4})"); }
-  SUBCASE("the module") { node.line(R"({"cmd":"PREFORK","act":"leave"})"); }
+  SUBCASE("the module waits for Drain") {
+    node.line(R"({"cmd":"PREFORK","act":"leave"})");
+    CHECK(node.read() == "{\"cmd\":\"PREFORK\",\"act\":\"drain\"}\n");
+  }
   SUBCASE("worker.disconnect() waits for an answer") {
     node.line(R"({"cmd":"NODE_CLUSTER","act":"exitedAfterDisconnect","seq":4})");
     CHECK(node.read() == "{\"cmd\":\"NODE_CLUSTER\",\"ack\":4}\n");
