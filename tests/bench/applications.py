@@ -14,6 +14,10 @@ HELLO = ["--clients", "32", "--short-ms", "0", "--long-share", "0"]
 MIXED = ["--clients", str(CLIENTS), "--phase", "{rate}", "--grace", "1", "--ideal-servers", str(WORKERS)]
 
 
+def cpu_us(report):
+    return report["own_us"] + report["workers_us"]
+
+
 def python_pool(programs, slots, *arguments):
     command = ["/usr/bin/python3", "-m", *arguments]
     environment = {"PYTHONPATH": f"{PYTHON_PACKAGE}:{RIVALS}"}
@@ -47,6 +51,8 @@ def compared(programs, table, ours, slots, others, limits, count, seconds):
         fresh, kept, tail = limits[name]
         ratio_line(table, rounds["fresh"], f"{name}: fresh connections", "ours", name, per_second, "", f"fresh, {name}", fresh, True)
         ratio_line(table, rounds["kept"], f"{name}: kept connections", "ours", name, per_second, "", f"kept, {name}", kept, True)
+        for load in ("fresh", "kept"):
+            ratio_line(table, rounds[load], f"  CPU per request, {load}", "ours", name, cpu_us, " µs")
         ratio_line(table, rounds["mixed"], f"{name}: p99 of the short ones", "ours", name, short_p99, " ms", f"tail, {name}", tail)
     report = rounds["mixed"]
     own, ideal = report.median("ours", short_p99), report.median("ours", ideal_p99)

@@ -1,6 +1,7 @@
 #include "tests/bench/http_load.h"
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -80,6 +81,19 @@ TEST_CASE("clients of a closed load keep their connections, and every answer is 
   CHECK(server.connections() == 4);
   CHECK(report.least_answered > 0);
   CHECK(report.mean_answered * 4 == doctest::Approx(server.requests()));
+}
+
+TEST_CASE("a closed load goes on when all its clients are done before it waits") {
+  // A port where nothing listens refuses within the call.
+  const Fd unused(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{
+      .sin_family = AF_INET, .sin_port = 0, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  socklen_t size = sizeof(address);
+  REQUIRE(::bind(unused.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0);
+  REQUIRE(::getsockname(unused.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  HttpLoad load = load_of({.server = address, .clients = 2});
+  const HttpReport report = load.run_closed(Seconds(0.05));
+  CHECK(report.phases[0].all.count(Outcome::kRefused) > 2);
 }
 
 TEST_CASE("an answer that comes in pieces is one answer") {
