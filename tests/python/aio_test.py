@@ -1,6 +1,7 @@
 """prefork_worker.aio.serve(): with a channel that the test holds, and under the supervisor."""
 import os
 import signal
+import sys
 import threading
 import unittest
 
@@ -130,6 +131,12 @@ class Played(unittest.TestCase):
             values = [1000]
             while values[-1] >= 63:
                 values.append(supervisor.expect(self, Kind.LOAD).value)
+        end_played(self, supervisor, process)
+
+    def test_sigterm_after_the_last_connection_kills_nothing(self):
+        """FAULTS 396: SIGTERM comes to a worker with an event loop that is about to exit."""
+        program = "import os, prefork_worker.aio as aio; aio.serve(lambda *_: None); os.kill(os.getpid(), 15)"
+        supervisor, process = start_played(self, [sys.executable, "-c", program])
         end_played(self, supervisor, process)
 
     def test_ping_is_answered_while_connections_are_served(self):

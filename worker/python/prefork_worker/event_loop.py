@@ -178,6 +178,7 @@ class LoopWorker:
             self.loop.remove_reader(self.session.fileno())
             if term:
                 self.loop.remove_signal_handler(signal.SIGTERM)
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a process that is about to exit must not die of it
             self.session.close()
         return self.session.exit_code
 
