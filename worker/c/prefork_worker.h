@@ -62,7 +62,8 @@ void prefork_worker_close(prefork_worker* worker);
 int prefork_worker_descriptor(const prefork_worker* worker);
 /* The next connection, which has been begun and belongs to the caller until it finishes or parks it. Call it
  * until it returns NULL. NULL: EAGAIN: none now; ESHUTDOWN: no more come, stop watching the descriptor;
- * ENOMEM: nothing was taken, try again later. Never blocks. */
+ * ENOMEM: nothing was taken, try again later. It does not wait for a connection; only while the supervisor is
+ * hundreds of records behind does it wait until it can send the receipt. */
 prefork_connection* prefork_worker_next(prefork_worker* worker);
 /* This worker's load, from 0 to 1000 thousandths of its capacity: among workers with equally many connections
  * the supervisor prefers the one that reports the least. Returns 0, or -1: EINVAL: more than 1000. */
