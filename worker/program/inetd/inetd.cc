@@ -83,6 +83,7 @@ class Inetd {
   struct Running {
     Prestarted process;
     Connection connection;
+    bool again;  ///< another process died before it had received the connection
   };
 
   [[nodiscard]] bool done() const { return running_.empty() && (session_.finished() || !untouched_.empty()); }
@@ -107,41 +108,45 @@ class Inetd {
       return false;
     }
     if (!waiting_.empty()) return true;
-    return start_one();
+    const Result<void> started = start_one();
+    if (!started) say(started.error().message() + "; the connection goes to another worker");
+    return started.ok();
   }
 
-  bool start_one() {
+  /// Adds a process to those that wait.
+  Result<void> start_one() {
     Result<Prestarted> started = Prestarted::start(program_);
-    if (!started) {
-      say(started.error().message() + "; the connection goes to another worker");
-      return false;
-    }
+    if (!started) return started.error();
     guard_.add(started.value().pid());
     waiting_.push_back(std::move(started).value());
-    return true;
+    return {};
   }
 
   void refill() {
     while (waiting_.size() < wanted_spare_ && !session_.draining() && !session_.left()) {
-      Result<Prestarted> started = Prestarted::start(program_);
-      if (!started) return;  // tried again when a connection needs it
-      guard_.add(started.value().pid());
-      waiting_.push_back(std::move(started).value());
+      if (!start_one()) return;  // tried again when a connection needs it
     }
   }
 
-  void begin(Connection connection) {
-    while (!waiting_.empty() || start_one()) {
+  void begin(Connection connection, bool again = false) {
+    // Of those that wait, any number may have died. If one that was just started has died, too, others would.
+    if (give_to_waiting(connection, again)) return;
+    if (start_one() && give_to_waiting(connection, again)) return;
+    untouched(std::move(connection));
+  }
+
+  bool give_to_waiting(Connection& connection, bool again) {
+    while (!waiting_.empty()) {
       Prestarted process = std::move(waiting_.back());
       waiting_.pop_back();
       const pid_t pid = process.pid();
       if (process.give(connection.socket(), connection.proxied())) {
-        running_.emplace(pid, Running{std::move(process), std::move(connection)});
-        return;
+        running_.emplace(pid, Running{std::move(process), std::move(connection), again});
+        return true;
       }
       lost_.push_back(std::move(process));  // dead; reap() removes it
     }
-    untouched(std::move(connection));
+    return false;
   }
 
   /// It has been begun, so it cannot be refused any more. When a worker ends without having touched a
@@ -177,8 +182,13 @@ class Inetd {
     running_.erase(found);
     const std::string which = program_.path + " (pid " + std::to_string(pid) + ", connection " +
                               std::to_string(running.connection.ticket()) + "): ";
-    if (const std::optional<std::string> error = running.process.exec_error()) {
-      say(which + "cannot be executed: " + *error + "; this worker leaves");
+    const Prestarted::End end = running.process.end();
+    if (!end.has_received && !running.again) return begin(std::move(running.connection), /*again=*/true);
+    if (!end.has_received || end.exec_error) {
+      say(which +
+          (end.exec_error ? "cannot be executed: " + *end.exec_error
+                          : "died before it had its connection, as another one did") +
+          "; this worker leaves");
       return untouched(std::move(running.connection));
     }
     if (status != 0) running.connection.note(program_.path + ' ' + in_words(status));

@@ -48,8 +48,8 @@ void reset_all_signals() {
 /// The channel at kChannelOfChild, and nothing above: this process lives for long, and must not keep the
 /// worker's channel and the sockets of other connections open.
 Channel keep_only(Channel channel) {
-  const Fd end = channel.release();
-  if (end.get() != kChannelOfChild) (void)::dup2(end.get(), kChannelOfChild);
+  const int end = channel.release().release();
+  if (end != kChannelOfChild) (void)::dup2(end, kChannelOfChild);
   (void)::fcntl(kChannelOfChild, F_SETFD, FD_CLOEXEC);
   close_descriptors_from(kChannelOfChild + 1);
   return Channel(Fd(kChannelOfChild));
@@ -92,6 +92,7 @@ std::optional<std::vector<std::string>> variables_of(int socket, bool proxied) {
   const auto datagram = std::make_unique<Datagram>();
   if (channel.wait_and_receive(*datagram) != ReceiveStatus::kDatagram) ::_exit(0);
   const Fd socket = datagram->take_descriptor();
+  (void)channel.send(Record{.kind = RecordKind::kBusy});
   const std::optional<Message> message = DatagramReader(datagram->bytes()).next();
   const bool proxied = message && (message->record.flags & kProxied) != 0;
   std::optional<std::vector<std::string>> variables = variables_of(socket.get(), proxied);
@@ -133,13 +134,18 @@ bool Prestarted::give(int socket, bool proxied) {
   return sent == SendStatus::kSent;
 }
 
-std::optional<std::string> Prestarted::exec_error() {
+Prestarted::End Prestarted::end() {
+  End end;
   const auto datagram = std::make_unique<Datagram>();
-  if (channel_.receive(*datagram) != ReceiveStatus::kDatagram) return std::nullopt;
-  DatagramReader reader(datagram->bytes());
-  const std::optional<Message> message = reader.next();
-  if (!message) return std::nullopt;
-  return std::error_code(static_cast<int>(message->record.value), std::system_category()).message();
+  while (channel_.receive(*datagram) == ReceiveStatus::kDatagram) {
+    const std::optional<Message> message = DatagramReader(datagram->bytes()).next();
+    if (!message) break;
+    end.has_received = end.has_received || message->record.kind == RecordKind::kBusy;
+    if (message->record.kind != RecordKind::kRefused) continue;
+    end.exec_error =
+        std::error_code(static_cast<int>(message->record.value), std::system_category()).message();
+  }
+  return end;
 }
 
 }  // namespace prefork::worker

@@ -36,8 +36,12 @@ class Prestarted {
   /// Gives it a copy of the connection's socket. `proxied`: a PROXY header has to be read first. False: it is
   /// dead.
   [[nodiscard]] bool give(int socket, bool proxied);
-  /// When it has died: the error of its exec, in words; nothing if the program has been executed.
-  [[nodiscard]] std::optional<std::string> exec_error();
+  struct End {
+    bool has_received = false;                   ///< the connection: from there on it may have touched it
+    std::optional<std::string> exec_error = {};  ///< in words; nothing if the program has been executed
+  };
+  /// How far it has come, when it has died.
+  [[nodiscard]] End end();
 
  private:
   Prestarted(pid_t pid, Channel channel) : pid_(pid), channel_(std::move(channel)) {}
