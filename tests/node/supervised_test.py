@@ -43,10 +43,13 @@ class Supervisor:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.terminate()  # its workers end with it
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
+            # Its workers end with it, also one that is blocked: the second SIGINT kills them.
+            for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGINT):
+                self.process.send_signal(sign)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(10)
+                    break
+            else:
                 self.process.kill()
         self.process.wait()
         self.directory.cleanup()

@@ -157,10 +157,13 @@ class Pool:
     def close(self):
         """Stops it; returns its exit status."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(20)
-            if self.process.poll() is None:
+            # Its workers end with it, also one that is blocked: the second SIGINT kills them.
+            for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGINT):
+                self.process.send_signal(sign)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(20)
+                    break
+            else:
                 self.process.kill()
                 self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)

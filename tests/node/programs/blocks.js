@@ -1,12 +1,14 @@
 'use strict';
-// Blocks its event loop for ever, soon after an answer.
+// Blocks its event loop soon after an answer, for as long as the supervisor lives: nothing ends it later.
 const http = require('node:http');
+
+const supervisor = process.ppid;
 
 http
   .createServer((request, response) => {
     response.end('blocks soon\n');
     setTimeout(() => {
-      for (;;);
+      while (process.ppid === supervisor);
     }, 100);
   })
   .listen(process.env.PORT || 8080);
