@@ -29,6 +29,29 @@ class SessionCase(unittest.TestCase):
         return client, connection
 
 
+class Forked(SessionCase):
+    def test_a_child_that_the_program_forks_says_nothing_and_ends_nothing(self):
+        """FAULTS 405: a handler forks, and the child goes on as if it were the worker."""
+        client, connection = self.begin(flags=Flag.MAY_PARK | Flag.COPY_KEPT)
+        client.sendall(b"a next request")
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                self.session.note("from the child")
+                begun = connection.next_request(5)
+                connection.finish()
+                status = int(begun or self.session.receive() is not None)
+            finally:
+                os._exit(status)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        self.assertTrue(self.supervisor.silent())
+        connection.socket.sendall(b"answer")
+        connection.finish()
+        self.assertEqual(client.recv(100), b"answer")
+        self.supervisor.expect(self, Kind.IDLE)
+
+
 class Records(unittest.TestCase):
     def test_a_record_has_the_layout_of_the_protocol(self):
         data = wire.encode(wire.Record(Kind.CONNECTION, 5, 7, 2**63, 11, 13))

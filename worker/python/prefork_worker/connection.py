@@ -109,7 +109,7 @@ class Connection:
         the connection is kept for KEEP_FOR at most, and only while no other connection needs this worker.
         """
         session = self._session
-        if session is None:
+        if session is None or session.is_copy:
             return False
         parks = self.may_park
         if not (parks and self.park_wanted):
@@ -141,9 +141,14 @@ class Connection:
             return
         self._session = None
         if self.socket.fileno() >= 0:
-            try:
-                self.socket.shutdown(socket.SHUT_WR)  # while the supervisor has a copy, close() ends nothing
-            except OSError:
-                pass  # the client is gone
+            if not session.is_copy:
+                self._end()
             self.socket.close()
         session.ended(wire.encode_ticket(Kind.IDLE, self.ticket))
+
+    def _end(self) -> None:
+        """While the supervisor has a copy, close() ends nothing."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the client is gone

@@ -11,6 +11,7 @@ import select
 import socket
 import sys
 import time
+import weakref
 from typing import Callable, Iterator, List, Optional, Tuple, Type
 
 from . import wire
@@ -27,13 +28,14 @@ _SHORTAGE = (errno.ENOBUFS, errno.ENOMEM)
 
 
 class Session:
-    """The channel to the supervisor."""
+    """The channel to the supervisor. It belongs to one process: a child that the program forks says nothing there."""
 
     def __init__(self, channel: socket.socket, waker: int = -1) -> None:
         """`waker`: a descriptor that becomes readable when stop() was called from a signal handler."""
         channel.setblocking(False)
         self._channel = channel
         self._outbox = Outbox(channel)
+        self._number = channel.fileno()
         self._waker = waker
         #: For an event loop: clients' sockets are of this class and have this timeout; None: they block.
         self.socket_class: Type[socket.socket] = socket.socket
@@ -55,9 +57,20 @@ class Session:
         self.yielding = False
         #: For sys.exit() at the end.
         self.exit_code = 0
+        #: This process is a child that the program has forked: connections are its parent's.
+        self.is_copy = False
+        _sessions.add(self)
 
     def fileno(self) -> int:
-        return self._channel.fileno()
+        return self._number
+
+    def become_copy(self) -> None:
+        """Without the channel: an event loop that has it shares its epoll with the parent, and would end the watch there, too."""
+        self.is_copy = self.draining = True
+        self.open_connections = 0
+        self._messages = iter(())
+        self._outbox = Outbox(self._channel)  # what waits is the parent's
+        self._channel.close()
 
     @property
     def leaving(self) -> bool:
@@ -148,6 +161,8 @@ class Session:
 
     def ended(self, record: bytes) -> None:
         """A connection has ended with this record. For Connection."""
+        if self.is_copy:
+            return
         if self._stopped:
             self.leave()  # before its slot is free
         self.open_connections -= 1
@@ -280,3 +295,14 @@ class Session:
         print(f"worker {os.getpid()} leaves: {why}", file=sys.stderr, flush=True)
         self.draining = True
         self.exit_code = 1
+
+
+_sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
+
+
+def _in_child() -> None:
+    for session in list(_sessions):
+        session.become_copy()
+
+
+os.register_at_fork(after_in_child=_in_child)
