@@ -23,7 +23,8 @@ Result<Fd> find_channel() {
   const char* named = std::getenv(kChannelVariable);
   if (named == nullptr) {
     return Error{std::string(kChannelVariable) +
-                 " is not set: this program is a worker; supervisor starts it, with a channel"};
+                 " is not set: this program is a worker, which the supervisor starts in a pool with "
+                 "\"protocol\": \"native\""};
   }
   const std::string which = std::string(kChannelVariable) + "=" + named;
   const std::optional<int> descriptor = parse_digits<int>(named);

@@ -428,7 +428,9 @@ TEST_CASE("inetd without a program, or with a wrong option, says what is missing
   CHECK(read_to_end(wrong.errors()).find("--stderr: x not in {log,connection,null}") != std::string::npos);
   Process alone({supervisor_worker(), "inetd", "--", "cat"}, {});
   CHECK(alone.await_exit() == 2);
-  CHECK(read_to_end(alone.errors()).find("SUPERVISOR_CHANNEL is not set") != std::string::npos);
+  const std::string words = read_to_end(alone.errors());
+  CHECK(words.find("SUPERVISOR_CHANNEL is not set") != std::string::npos);
+  CHECK(words.find("\"protocol\": \"native\"") != std::string::npos);
 }
 
 }  // namespace
