@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/e2e/deaths.h"
+#include "tests/e2e/http_client.h"
 #include "tests/e2e/load.h"
 #include "tests/e2e/node_pool.h"
 #include "tests/support/client.h"
@@ -119,6 +120,56 @@ TEST_CASE("a Node worker with several slots gets one connection at a time, and h
   }
   const PoolTable pool = wait_for_node_served(supervisor, 4);
   CHECK(pool["redispatched"] == 0);
+}
+
+TEST_CASE(
+    "FAULTS 392: a memo, and the address of a PROXY header, come with a parked connection to another "
+    "worker") {
+  if (without_node()) return;
+  const NodeText program("const prefork = require('" + std::string(SOURCE_ROOT) + R"(/worker/node');
+    require('http').createServer((request, response) => {
+      const { memo } = prefork.connectionOf(request);
+      prefork.setMemo(request, Buffer.concat([memo ?? Buffer.alloc(0), Buffer.from([0, 255])]));
+      response.end(`${memo?.toString('hex') ?? 'none'} ${request.socket.remoteAddress}!`);
+    }).listen(process.env.PORT);
+  )");
+  std::string header;
+  std::string peer = "127.0.0.1";
+  PoolText pool = program.pool(1, R"(, "keep_alive": {"park": true})");
+  SUBCASE("as it is") {}
+  SUBCASE("with hold: done") { pool.more += R"(, "hold": "done")"; }
+  SUBCASE("behind a proxy") {
+    peer = "203.0.113.7";
+    header = "PROXY TCP4 203.0.113.7 127.0.0.1 4711 80\r\n";
+  }
+  std::string text = pool.text();
+  if (!header.empty()) {
+    const std::string plain = R"("listen": ["127.0.0.1:0"])";
+    text.replace(text.find(plain), plain.size(),
+                 R"("listen": {"address": "127.0.0.1:0", "proxy_protocol": true})");
+  }
+  SupervisorUnderTest supervisor(text, {});
+  supervisor.wait_for_idle(1);
+  Client client(supervisor.address());
+  std::string memo = "none";
+  for (int i = 0; i < 3; ++i) {
+    const pid_t before = supervisor.pool().pids().at(0);
+    client.send((i == 0 ? header : "") + "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    std::string answer;
+    while (answer.empty() || answer.back() != '!') {
+      const std::string part = client.receive_some();
+      REQUIRE_FALSE(part.empty());
+      answer += part;
+    }
+    CHECK(contains(answer, "\r\n\r\n" + memo + ' ' + peer + '!'));
+    memo = (i == 0 ? "" : memo) + "00ff";
+    supervisor.wait_for_pool("it is parked", [](const PoolTable& now) { return lobby_of(now).parked == 1; });
+    REQUIRE(::kill(before, SIGKILL) == 0);
+    supervisor.wait_for_pool("it is replaced", [before](const PoolTable& now) {
+      return now.count("idle") == 1 && now.pids().at(0) != before;
+    });
+  }
+  CHECK(supervisor.pool()["violations"] == 0);
 }
 
 TEST_CASE("FAULTS 363: an application may send its parent whatever it likes, also a megabyte") {
