@@ -66,7 +66,8 @@ TEST_CASE("an address that is none of the pool's is the program's own: the answe
       {R"("address":"0.0.0.0","port":8080,"addressType":"udp4")", ""},
       {R"("address":"\"\\\n","port":8080,"addressType":4)", ""},
   };
-  for (const auto& [members, note] : others) {
+  for (const auto& [of_server, note] : others) {
+    const std::string members = of_server;
     CAPTURE(members);
     node.line(R"({"cmd":"NODE_CLUSTER","act":"queryServer","seq":1,)" + members + '}');
     CHECK(node.read() == "{\"cmd\":\"NODE_CLUSTER\",\"ack\":1,\"errno\":-99,\"key\":\"\",\"data\":null}\n");
