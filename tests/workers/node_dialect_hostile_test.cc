@@ -80,7 +80,8 @@ TEST_CASE("FAULTS 360: a line that Node would not send is a violation, told in w
       {R"({"cmd":"NODE_CLUSTER","act":"queryServer","address":null,"port":8080,"addressType":4})",
        R"(queryServer without "seq")"},
   };
-  for (const auto& [line, words] : lines) {
+  for (const auto& [sent, words] : lines) {
+    const std::string line = sent;
     CAPTURE(line);
     NodeSpoken node;
     node.listen();
@@ -128,7 +129,8 @@ TEST_CASE("FAULTS 390: a memo has 224 bytes at most, as base64, and parks nothin
       {"YQ", "a memo that is not base64: \"YQ\""},
       {"Y\\u0000==", "a memo that is not base64: \"Y\\x00==\""},
   };
-  for (const auto& [memo, words] : memos) {
+  for (const auto& [memo, complaint] : memos) {
+    const std::string words = complaint;
     CAPTURE(words);
     NodeSpoken node;
     node.listen();
