@@ -27,9 +27,9 @@ def times(paths: Iterable[str]) -> Dict[str, float]:
 def watch(changed: Callable[[str], object], more: Iterable[str] = (), every: float = 0.5) -> None:
     """Calls changed(path) once, from a thread of its own."""
     more = [os.path.abspath(path) for path in more]
+    known = times([*files(), *more])  # here: what changes before the thread runs has changed
 
     def run() -> None:
-        known: Dict[str, float] = {}
         while True:
             now = times([*files(), *more])
             for path, when in now.items():
