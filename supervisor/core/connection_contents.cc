@@ -49,10 +49,7 @@ void ConnectionTable::fill(const ConnectionContents& contents) {
     ++begun_;
     if (row.may_park) ++parkable_;
   }
-  for (const KeptMemo& memo : contents.memos) {
-    ConnectionRow* row = find(memo.ticket);
-    if (row != nullptr && memo.bytes.size() <= kMaxMemo) set_memo(*row, memo.bytes);
-  }
+  set_memos(contents.memos);
   const auto await = [this](SlotList& list, const std::vector<Ticket>& tickets) {
     for (const Ticket ticket : tickets) {
       if (const ConnectionRow* row = find(ticket)) list.push_back(slot_of(*row), links(kAwaited));
@@ -61,6 +58,13 @@ void ConnectionTable::fill(const ConnectionContents& contents) {
   await(receipts_, contents.receipts);
   await(active_, contents.active);
   clients_.set_order(contents.clients);
+}
+
+void ConnectionTable::set_memos(const std::vector<KeptMemo>& memos) {
+  for (const KeptMemo& memo : memos) {
+    ConnectionRow* row = find(memo.ticket);
+    if (row != nullptr && memo.bytes.size() <= kMaxMemo) set_memo(*row, memo.bytes);
+  }
 }
 
 ConnectionRow& ConnectionTable::put(const ConnectionRow& row) {

@@ -145,6 +145,7 @@ class ConnectionTable {
   void join(SlotList& list, std::uint32_t previous, ConnectionRow& row, ConnectionState state, Instant now);
   void leave_place(ConnectionRow& row);
   void forget_awaited(ConnectionRow& row);
+  void set_memos(const std::vector<KeptMemo>& memos);
   ConnectionRow& put(const ConnectionRow& row);
   [[nodiscard]] const char* broken_memo() const;
 
