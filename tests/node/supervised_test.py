@@ -169,7 +169,7 @@ class Supervised(unittest.TestCase):
             for _ in range(5):
                 pids = [worker["pid"] for worker in supervisor.pool()["workers"] if worker["pid"] > 0]
                 tickets.add(json.loads(client.request("/memo")[2])["ticket"])
-                time.sleep(0.1)
+                supervisor.wait(lambda: supervisor.pool()["lobby"]["parked"] == 1, "it is parked")
                 for pid in pids:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)

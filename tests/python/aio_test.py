@@ -7,7 +7,7 @@ import unittest
 
 from loop_support import LINES, LOOPS, PARK, end_played, ended, held, line, read_line, start_played
 from prefork_worker.wire import Flag, Kind
-from support import Pool, eventually
+from support import Pool, eventually, send_signal
 
 
 class Played(unittest.TestCase):
@@ -192,7 +192,7 @@ class Supervised(unittest.TestCase):
                     self.assertEqual(pool.run("restart").returncode, 0)
                     for one in pool.pool()["workers"]:
                         if one["state"] in ("idle", "busy"):
-                            os.kill(one["pid"], signal.SIGTERM)
+                            send_signal(one["pid"], signal.SIGTERM)
                 self.assertEqual(self.load(pool, disturb), [])
                 counters = pool.pool()["counters"]
                 self.assertEqual((counters["violations"], counters["lost"], counters["crashes"]), (0, 0, 0))

@@ -8,7 +8,7 @@ import threading
 import unittest
 
 from prefork_worker.wire import Kind
-from support import PACKAGE, Pool, Supervisor, eventually
+from support import PACKAGE, Pool, Supervisor, eventually, send_signal
 
 UPPER = str(pathlib.Path(__file__).resolve().parent / "apps" / "upper.py")
 COMMAND = [sys.executable, UPPER]
@@ -147,7 +147,7 @@ class Supervised(unittest.TestCase):
     def test_clients_are_served_while_workers_get_sigterm(self):
         with Pool(COMMAND, workers=2) as pool:
             before = pool.pids()
-            self.load(pool, lambda: [os.kill(pid, signal.SIGTERM) for pid in before])
+            self.load(pool, lambda: [send_signal(pid, signal.SIGTERM) for pid in before])
             eventually(lambda: not set(before) & set(pool.pids()), what="both workers are replaced")
 
     def test_a_template_forks_workers_that_share_what_it_has_loaded(self):

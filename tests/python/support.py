@@ -24,6 +24,12 @@ FULL = os.environ.get("PREFORK_FULL_TESTS") == "1"
 LAYOUT = struct.Struct("<HHIQQII")
 
 
+def send_signal(pid, number):
+    """To a worker, which may leave by itself at any time."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
 def eventually(condition, seconds=10.0, what="the condition"):
     """The first true value of condition(), which is asked again and again."""
     deadline = time.monotonic() + seconds

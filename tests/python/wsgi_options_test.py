@@ -11,7 +11,7 @@ import time
 import unittest
 
 from prefork_worker.wire import Flag, Kind
-from support import PACKAGE, PARKING, Pool, Supervisor, Http, eventually, is_missing, wsgi
+from support import PACKAGE, PARKING, Pool, Supervisor, Http, eventually, is_missing, send_signal, wsgi
 
 MADE = "plain:create_app('hello', extra='!')"
 
@@ -350,10 +350,7 @@ class Replacing(Case):
             for _ in range(2):
                 self.assertEqual(pool.run("restart", "--wait").returncode, 0)
             for pid in pool.pids():
-                try:
-                    os.kill(pid, signal.SIGTERM)
-                except ProcessLookupError:
-                    pass
+                send_signal(pid, signal.SIGTERM)
             eventually(lambda: pool.pool()["counters"]["parked"] > 100, 20)
             stop.set()
             for one in threads:
