@@ -10,8 +10,11 @@ thread_local std::size_t failing_size = 0;
 }  // namespace
 
 // Those of the whole test program.
+void* operator new(std::size_t size, const std::nothrow_t& /*none*/) noexcept {
+  return size != 0 && size == failing_size ? nullptr : std::malloc(size);
+}
 void* operator new(std::size_t size) {
-  void* memory = size != 0 && size == failing_size ? nullptr : std::malloc(size);
+  void* memory = operator new(size, std::nothrow);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
