@@ -167,7 +167,9 @@ void ClientSockets::perform(const action::Dismiss& action) {
 }
 
 void ClientSockets::release(Ticket ticket, What what) {
-  submit(what, ticket);
+  SocketJob job = job_for(what, ticket);
+  job.awaited = close_is_the_end_;
+  submit(std::move(job));
   (void)sockets_.end(ticket).release();
 }
 

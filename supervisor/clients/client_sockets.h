@@ -41,6 +41,8 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
 
   /// The final replies to connections that the pool does not serve; empty: none.
   void set_replies(std::string_view reject_with, std::string_view crash_reply);
+  /// The workers do not end connections themselves (shutdown): a client sees the end when our copy is closed.
+  void set_close_is_the_end(bool is) { close_is_the_end_ = is; }
   /// Without a ticket: the table is full, and the socket is closed. `may_wait`: even before a worker gets it
   /// its close() can wait.
   [[nodiscard]] Ticket add(Fd socket, bool may_wait = false) {
@@ -110,6 +112,7 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
   SocketTable sockets_;
   Lobby lobby_;
   LingeringClose lingering_close_;
+  bool close_is_the_end_ = false;
   std::size_t jobs_ = 0;  ///< under way and not stuck; without kClose
   Preparations preparations_;
   TimerWatcher look_timer_;

@@ -111,10 +111,12 @@ void CloserThreads::Shared::finish(Runner& self, SocketJob& job) {
 void CloserThreads::Shared::live(Runner& self) {
   std::unique_lock lock(mutex);
   bool worked = false;
+  bool awaited = false;
   SocketJob job;
   while (!stopping) {
     if (next_of(self, job)) {
       worked = true;
+      awaited = awaited || job.awaited;
       self.job = outline_of(job);
       self.since = current_time();
       lock.unlock();
@@ -125,7 +127,7 @@ void CloserThreads::Shared::live(Runner& self) {
       break;
     } else if (std::exchange(worked, false)) {
       lock.unlock();
-      std::this_thread::sleep_for(kNap);
+      std::this_thread::sleep_for(std::exchange(awaited, false) ? kShortNap : kNap);
       lock.lock();
     } else {
       ++sleeping;

@@ -25,6 +25,8 @@ class CloserThreads {
   static constexpr std::size_t kMaxThreads = 16;
   /// For so long a thread with nothing to do waits for jobs without being woken for each.
   static constexpr Duration kNap = std::chrono::microseconds(500);
+  /// The same while clients wait for what the jobs do.
+  static constexpr Duration kShortNap = std::chrono::microseconds(100);
 
   /// `results`: an eventfd that becomes readable when there are results.
   explicit CloserThreads(int results);

@@ -34,6 +34,7 @@ struct SocketJob {
   Progress progress = {};
   std::string reply = {};
   bool restore = false;
+  bool awaited = false;  ///< a client waits for the end of the connection that this is
   // Results
   Traffic traffic = {};
   bool ended = false;

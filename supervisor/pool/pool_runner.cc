@@ -55,6 +55,7 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
       stop_timer_(shared.loop),
       before_sleep_(shared.loop) {
   clients_.set_replies(config_.queue.reject_with, config_.crash_reply);
+  clients_.set_close_is_the_end(config_.protocol.name != Protocol::kNative);
   before_sleep_.start(Callback::to<&PoolRunner::on_before_sleep>(*this));
 }
 
@@ -78,6 +79,7 @@ void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::
   config_ = std::move(config);
   stop_timeout_ = stop_timeout;
   clients_.set_replies(config_.queue.reject_with, config_.crash_reply);
+  clients_.set_close_is_the_end(config_.protocol.name != Protocol::kNative);
   rollout_.configured();
   const bool replace = workers == Reload::kReplaced || workers == Reload::kTriedAgain;
   if (replace) {
