@@ -4,6 +4,7 @@ import random
 import unittest
 
 from prefork_worker import forwarded
+from prefork_worker.addresses import from_memo, to_memo
 from prefork_worker.chunked import ChunkedBody
 from prefork_worker.http_head import BadRequest, Limits, check, find_end
 
@@ -65,6 +66,17 @@ class Heads(unittest.TestCase):
         for host in ("a b", "a/b", "a@b", "[::1", "::1", "x:8a", "x\t y", "a?b"):
             with self.assertRaises(BadRequest, msg=host):
                 check(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(), Limits())
+
+
+class Memos(unittest.TestCase):
+    def test_addresses_come_back(self):
+        pair = (("2001:db8::7", 4711), ("198.51.100.1", 443))
+        self.assertEqual(from_memo(to_memo(*pair)), pair)
+
+    def test_what_another_program_has_left_tells_no_address(self):
+        for memo in (b"", b"addresses ", b"addresses a 1 b", b"addresses a 1 b x", b"other one 1 two 2", b"addresses \xff 1 b \xff", b"\0" * 224):
+            with self.subTest(memo=memo):
+                self.assertIsNone(from_memo(memo))
 
 
 class Forwarded(unittest.TestCase):

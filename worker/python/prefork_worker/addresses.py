@@ -8,6 +8,20 @@ from .proxy_header import read_proxy_header
 
 _MARK = b"addresses "
 
+Pair = Tuple[Tuple[str, int], Tuple[str, int]]
+
+
+def to_memo(source: Tuple[str, int], destination: Tuple[str, int]) -> bytes:
+    return _MARK + " ".join(map(str, source + destination)).encode("ascii")
+
+
+def from_memo(memo: bytes) -> Optional[Pair]:
+    """None: the memo says something else, for another program may have left it."""
+    words = memo[len(_MARK) :].decode("ascii", "replace").split(" ") if memo.startswith(_MARK) else []
+    if len(words) != 4 or not words[1].isdigit() or not words[3].isdigit():
+        return None
+    return (words[0], int(words[1])), (words[2], int(words[3]))
+
 
 class Addresses(NamedTuple):
     #: The client's; None on a unix socket.
@@ -25,14 +39,13 @@ class Addresses(NamedTuple):
     @staticmethod
     def of(connection: Connection, timeout: float) -> "Addresses":
         """Raises OSError when the client is gone, and BadHeader."""
-        if connection.memo.startswith(_MARK):
-            host, port, local, local_port = connection.memo[len(_MARK) :].decode("ascii").split(" ")
-            return Addresses((host, int(port)), (local, int(local_port)), connection.memo)
+        kept = from_memo(connection.memo)
+        if kept is not None:
+            return Addresses(*kept, connection.memo)
         if connection.proxied:
             header = read_proxy_header(connection.socket, timeout)
             if header.source is not None and header.destination is not None:
-                memo = _MARK + " ".join(map(str, header.source + header.destination)).encode("ascii")
-                return Addresses(header.source, header.destination, memo)
+                return Addresses(header.source, header.destination, to_memo(header.source, header.destination))
         return _of_socket(connection.socket)
 
 

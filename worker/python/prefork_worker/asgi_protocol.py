@@ -10,6 +10,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from . import proxy_header
+from .addresses import from_memo, to_memo
 from .connection import Connection
 from .event_loop import Link
 from .strict_http import doubt_of_fields, doubt_of_head, head_of, is_plain, strict_h11
@@ -20,7 +21,6 @@ CLOSE_HEADER = (b"connection", b"close")
 _REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _LONGEST_LOOK = 1.0
 _VERSIONS = {"1.0": b"1.0", "1.1": b"1.1", "1.2": b"1.2"}
-_MARK = b"addresses "  # as in addresses.py
 
 
 class WorkerProtocol(asyncio.Protocol):
@@ -259,15 +259,15 @@ class WorkerProtocol(asyncio.Protocol):
         rest = bytes(self._proxy_bytes[size:])
         self._proxy_bytes = None
         if header.source is not None and header.destination is not None:
-            self._remember(_MARK + " ".join(map(str, header.source + header.destination)).encode())
+            self._remember(to_memo(header.source, header.destination))
             self.client, self.server = self._addresses
         return rest
 
     def _remember(self, memo: bytes) -> None:
-        words = memo[len(_MARK) :].decode("ascii", "replace").split(" ")
-        if len(words) == 4 and words[1].isdigit() and words[3].isdigit():
+        kept = from_memo(memo)
+        if kept is not None:
             self._memo = memo
-            self._addresses = (words[0], int(words[1])), (words[2], int(words[3]))
+            self._addresses = kept
 
 
 def _tell_of_end(protocol: Any) -> None:
