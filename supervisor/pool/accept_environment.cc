@@ -23,21 +23,6 @@ std::string library_path(std::string_view file) {
   return accept_library_directory() + '/' + std::string(file);
 }
 
-/// What the operator preloads stays, behind the library.
-void add_preload(const PoolConfig& config, Launch& launch) {
-  const std::string name(kPreloadVariable);
-  std::string value = library_path(config.protocol.musl ? kAcceptLibraryForMusl : kAcceptLibrary);
-  std::string others;
-  if (const auto own = config.environment.find(name); own != config.environment.end()) {
-    others = own->second;
-  } else if (const char* inherited = std::getenv(name.c_str())) {
-    others = inherited;
-  }
-  if (!others.empty()) value += ':' + others;
-  std::erase_if(launch.environment, [&](const std::string& one) { return one.starts_with(name + '='); });
-  launch.environment.push_back(variable(name, value));
-}
-
 /// For programs that read where to listen from their environment. With several addresses there is no answer.
 void add_port_and_host(const PoolConfig& config, const std::vector<ListenTarget>& targets, Launch& launch) {
   const BoundAddress* only = nullptr;
@@ -54,6 +39,20 @@ void add_port_and_host(const PoolConfig& config, const std::vector<ListenTarget>
 
 }  // namespace
 
+void put_in_front(std::string_view name, std::string value, char separator, const PoolConfig& config,
+                  Launch& launch) {
+  const std::string key(name);
+  std::string others;
+  if (const auto own = config.environment.find(key); own != config.environment.end()) {
+    others = own->second;
+  } else if (const char* inherited = std::getenv(key.c_str())) {
+    others = inherited;
+  }
+  if (!others.empty()) value += separator + others;
+  std::erase_if(launch.environment, [&](const std::string& one) { return one.starts_with(key + '='); });
+  launch.environment.push_back(variable(name, value));
+}
+
 void add_listen_addresses(const PoolConfig& config, const std::vector<ListenTarget>& targets,
                           Launch& launch) {
   std::vector<std::string> items;
@@ -66,7 +65,10 @@ void add_listen_addresses(const PoolConfig& config, const std::vector<ListenTarg
 
 void add_accept_environment(const PoolConfig& config, const std::vector<ListenTarget>& targets,
                             Launch& launch) {
-  if (config.protocol.name == Protocol::kAccept) add_preload(config, launch);
+  if (config.protocol.name == Protocol::kAccept) {
+    const std::string_view library = config.protocol.musl ? kAcceptLibraryForMusl : kAcceptLibrary;
+    put_in_front(kPreloadVariable, library_path(library), ':', config, launch);
+  }
   add_listen_addresses(config, targets, launch);
   const ProtocolConfig& protocol = config.protocol;
   launch.environment.push_back(variable(kDrainVariable, protocol.drain == DrainStart::kNow ? "now" : "idle"));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.h"
@@ -13,6 +14,11 @@ namespace prefork {
 
 void add_accept_environment(const PoolConfig& config, const std::vector<ListenTarget>& targets,
                             Launch& launch);
+
+/// Sets the variable to `value`, with what the operator wants of it behind `separator`: the pool's value, or
+/// else that of the supervisor's own environment.
+void put_in_front(std::string_view name, std::string value, char separator, const PoolConfig& config,
+                  Launch& launch);
 
 /// Where the pool listens, as SUPERVISOR_LISTEN, HOST and PORT.
 void add_listen_addresses(const PoolConfig& config, const std::vector<ListenTarget>& targets, Launch& launch);

@@ -1,8 +1,6 @@
 #include "supervisor/pool/node_environment.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <string_view>
 
 #include "config/accept_library.h"
@@ -45,30 +43,11 @@ bool has_variable(const Launch& launch, std::string_view begin) {
                      [&](const std::string& one) { return one.starts_with(begin); });
 }
 
-std::string options_begin() { return std::string(kNodeOptionsVariable) + '='; }
-
-/// What the operator wants of Node stays, behind the module.
-void add_options(const PoolConfig& config, Launch& launch) {
-  const std::string name(kNodeOptionsVariable);
-  std::string others;
-  if (const auto own = config.environment.find(name); own != config.environment.end()) {
-    others = own->second;
-  } else if (const char* inherited = std::getenv(name.c_str())) {
-    others = inherited;
-  }
-  std::erase_if(launch.environment, [](const std::string& one) { return one.starts_with(options_begin()); });
-  std::string entry = options_begin();
-  entry += kRequire;
-  entry += module_argument();
-  if (!others.empty()) entry += ' ' + others;
-  launch.environment.push_back(std::move(entry));
-}
-
 }  // namespace
 
 void add_node_environment(const PoolConfig& config, const std::vector<ListenTarget>& targets,
                           Launch& launch) {
-  add_options(config, launch);
+  put_in_front(kNodeOptionsVariable, std::string(kRequire) + module_argument(), ' ', config, launch);
   launch.environment.push_back("NODE_CHANNEL_FD=" + std::to_string(kChannelDescriptor));
   launch.environment.emplace_back("NODE_CHANNEL_SERIALIZATION_MODE=json");
   add_listen_addresses(config, targets, launch);
@@ -84,7 +63,7 @@ Launch as_node_worker(Launch launch, WorkerId worker) {
 
 void use_own_node_module(Launch& launch) {
   if (launch.wire != Wire::kNode) return;
-  const std::string begin = options_begin() + std::string(kRequire);
+  const std::string begin = std::string(kNodeOptionsVariable) + '=' + std::string(kRequire);
   for (std::string& entry : launch.environment) {
     if (!entry.starts_with(begin)) continue;
     const std::size_t size = end_of_argument(std::string_view(entry).substr(begin.size()));

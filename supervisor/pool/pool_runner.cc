@@ -54,9 +54,13 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
       workers_(shared, {pool_, process_services_, processes_, reporter_, pump_}, spawner_key),
       stop_timer_(shared.loop),
       before_sleep_(shared.loop) {
+  configure_clients();
+  before_sleep_.start(Callback::to<&PoolRunner::on_before_sleep>(*this));
+}
+
+void PoolRunner::configure_clients() {
   clients_.set_replies(config_.queue.reject_with, config_.crash_reply);
   clients_.set_close_is_the_end(config_.protocol.name != Protocol::kNative);
-  before_sleep_.start(Callback::to<&PoolRunner::on_before_sleep>(*this));
 }
 
 PoolRunner::Reload PoolRunner::effect_of(const PoolConfig& config, const std::vector<ListenSocket>& sockets,
@@ -78,8 +82,7 @@ void PoolRunner::reconfigure(PoolConfig config, Milliseconds stop_timeout, std::
   using Workers = event::SettingsChanged::Workers;
   config_ = std::move(config);
   stop_timeout_ = stop_timeout;
-  clients_.set_replies(config_.queue.reject_with, config_.crash_reply);
-  clients_.set_close_is_the_end(config_.protocol.name != Protocol::kNative);
+  configure_clients();
   rollout_.configured();
   const bool replace = workers == Reload::kReplaced || workers == Reload::kTriedAgain;
   if (replace) {

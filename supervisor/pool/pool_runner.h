@@ -104,6 +104,8 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner, 
   [[nodiscard]] PoolSummary summary() const;
 
  private:
+  /// What the configuration in force says of connections.
+  void configure_clients();
   // EventPump::Performer
   void perform(const Action& action) override;
   // Listener::Owner
