@@ -73,27 +73,26 @@ bool only_unix_sockets(const PoolConfig& pool) {
   });
 }
 
+bool any_proxied(const PoolConfig& pool) {
+  return std::any_of(pool.listen.begin(), pool.listen.end(),
+                     [](const ListenAddress& address) { return address.proxy_protocol; });
+}
+
 void check_addresses(const WrittenPool& pool, Problems& found) {
   const QueueConfig& queue = pool.config.queue;
   const bool take_turns = queue.fairness == QueueFairness::kAddress;
   const std::string fairness = child_pointer(child_pointer(pool.pointer, "queue"), "fairness");
+  const auto warn = [&](const std::string& why) {
+    if (pool.config.connections_per_address != 0)
+      found.add(child_pointer(pool.pointer, "connections_per_address"), why);
+    if (take_turns) found.add(fairness, why);
+  };
   if (only_unix_sockets(pool.config)) {
-    const std::string why =
-        "has no effect: the pool listens only on unix sockets, whose clients have no address; remove it";
-    if (pool.config.connections_per_address != 0)
-      found.add(child_pointer(pool.pointer, "connections_per_address"), why);
-    if (take_turns) found.add(fairness, why);
-    return;
-  }
-  const bool proxied = std::any_of(pool.config.listen.begin(), pool.config.listen.end(),
-                                   [](const ListenAddress& address) { return address.proxy_protocol; });
-  if (proxied) {
-    const std::string why =
+    warn("has no effect: the pool listens only on unix sockets, whose clients have no address; remove it");
+  } else if (any_proxied(pool.config)) {
+    warn(
         "counts the addresses of proxies, not of clients: a listener has proxy_protocol, and only the worker "
-        "reads its header; remove it, and let the proxy do this";
-    if (pool.config.connections_per_address != 0)
-      found.add(child_pointer(pool.pointer, "connections_per_address"), why);
-    if (take_turns) found.add(fairness, why);
+        "reads its header; remove it, and let the proxy do this");
   } else if (take_turns && queue.full == QueueFull::kWait) {
     found.add(
         fairness,

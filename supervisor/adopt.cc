@@ -59,7 +59,7 @@ Result<void> check_spawner(const Adoption& adoption) {
 }
 
 /// Refuses when new workers of a pool could not be started.
-Result<void> check_accept_library(const Config& config, const std::string& directory) {
+Result<void> check_preloaded(const Config& config, const std::string& directory) {
   for (const PoolConfig& pool : config.pools) {
     for (const std::string& fault :
          {accept_library_fault(pool, directory), node_module_fault(pool, directory)}) {
@@ -78,7 +78,7 @@ int adopt_check(int descriptor, const CommandSearch& search) {
     return print_error(fine.error().message()), kNo;
   if (auto startable = check_spawner(adoption.value()); !startable)
     return print_error(startable.error().message()), kNo;
-  if (auto found = check_accept_library(adoption.value().configs.running, search.libraries); !found)
+  if (auto found = check_preloaded(adoption.value().configs.running, search.libraries); !found)
     return print_error(found.error().message()), kNo;
   (void)std::printf("%s%s %s\n", std::string(UpgradeCheck::kYes).c_str(), "supervisor", kVersion);
   return kFine;
