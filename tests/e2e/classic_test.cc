@@ -74,13 +74,7 @@ TEST_CASE("a classic worker has its channel at descriptor 0, its output at 1 and
 
 TEST_CASE("FAULTS 1: a classic worker that is killed while idle is replaced, and no client notices") {
   SupervisorUnderTest supervisor({.command = scripted({"ready"}), .workers = 2, .more = kClassic});
-  const PoolTable before = supervisor.wait_for_idle(2);
-  REQUIRE(::kill(before.workers.at(0).pid, SIGKILL) == 0);
-  for (int i = 0; i < 4; ++i) CHECK(ask(supervisor.address(), "still there?") == "still there?");
-  const PoolTable after = supervisor.wait_for_pool("it is replaced", [&](const PoolTable& pool) {
-    return pool.count("idle") == 2 && pool.pids() != before.pids();
-  });
-  CHECK(after["lost"] == 0);
+  (void)kill_while_idle(supervisor);
 }
 
 TEST_CASE("FAULTS 2, 210: what a classic worker has not received goes to another, from any client") {

@@ -24,16 +24,7 @@ const std::string kHoldDone = R"("hold": "done")";
 
 TEST_CASE("FAULTS 1: a worker killed while idle is replaced, and no client notices") {
   SupervisorUnderTest supervisor({.workers = 2});
-  const PoolTable before = supervisor.wait_for_idle(2);
-  const pid_t victim = before.workers.at(0).pid;
-  REQUIRE(::kill(victim, SIGKILL) == 0);
-  for (int i = 0; i < 4; ++i) CHECK(ask(supervisor.address(), "still there?") == "still there?");
-  const PoolTable after = supervisor.wait_for_pool("it is replaced", [&](const PoolTable& pool) {
-    return pool.count("idle") == 2 && pool.pids() != before.pids();
-  });
-  CHECK(after["lost"] == 0);
-  CHECK(after["served"] == 4);
-  CHECK(by_signal(death_of(supervisor, victim), SIGKILL));
+  CHECK(kill_while_idle(supervisor)["served"] == 4);
 }
 
 TEST_CASE("FAULTS 181: hundreds of workers die at once: all are replaced, and every connection is answered") {

@@ -23,6 +23,10 @@ EventText death_of(SupervisorUnderTest& supervisor, const std::string& pool, std
 /// The death is a failure, to be mended; not a planned one.
 [[nodiscard]] bool is_failure(const EventText& died);
 
+/// Of a pool of two workers, which answer with what they are asked, one is killed while it is idle: it is
+/// replaced, and no client notices. Returns what the pool looks like then.
+PoolTable kill_while_idle(SupervisorUnderTest& supervisor);
+
 /// Waits until a worker could not be started for a reason that begins so.
 void wait_for_failed_start(SupervisorUnderTest& supervisor, const std::string& reason);
 

@@ -18,13 +18,7 @@ using prefork::StopReason;
 TEST_CASE("FAULTS 1: a Node worker that is killed while idle is replaced, and no client notices") {
   if (without_node()) return;
   SupervisorUnderTest supervisor(node_pool("", 2));
-  const PoolTable before = supervisor.wait_for_idle(2);
-  REQUIRE(::kill(before.workers.at(0).pid, SIGKILL) == 0);
-  for (int i = 0; i < 4; ++i) CHECK(ask(supervisor.address(), "still there?") == "still there?");
-  const PoolTable after = supervisor.wait_for_pool("it is replaced", [&](const PoolTable& pool) {
-    return pool.count("idle") == 2 && pool.pids() != before.pids();
-  });
-  CHECK(after["lost"] == 0);
+  (void)kill_while_idle(supervisor);
 }
 
 TEST_CASE(

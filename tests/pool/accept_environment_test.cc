@@ -10,6 +10,7 @@
 
 #include "supervisor/pool/pool_settings.h"
 #include "supervisor/system/accept_library.h"
+#include "tests/pool/launch_variable.h"
 
 namespace prefork {
 namespace {
@@ -25,14 +26,7 @@ PoolConfig server() {
 
 std::string value_of(const std::string& name, const PoolConfig& config,
                      const std::vector<ListenTarget>& targets = kOneTcp) {
-  const Launch launch = to_launch(config, targets, WorkerRole::kWorker);
-  std::string found = "-";
-  for (const std::string& entry : launch.environment) {
-    if (!entry.starts_with(name + '=')) continue;
-    CHECK(found == "-");  // not twice
-    found = entry.substr(name.size() + 1);
-  }
-  return found;
+  return test::launch_variable(name, to_launch(config, targets, WorkerRole::kWorker));
 }
 
 TEST_CASE("the library is told where the pool listens, and how the program ends") {

@@ -15,6 +15,8 @@
 #include <variant>
 #include <vector>
 
+#include "tests/workers/told_events.h"
+
 namespace prefork {
 namespace {
 
@@ -55,17 +57,9 @@ class Spoken final : private Dialect::Listener {
   void end() { worker_.reset(); }
   template <typename T>
   [[nodiscard]] std::vector<T> all_of() const {
-    std::vector<T> all;
-    for (const Event& event : told_) {
-      if (const T* wanted = std::get_if<T>(&event)) all.push_back(*wanted);
-    }
-    return all;
+    return test::events_of<T>(told_);
   }
-  [[nodiscard]] std::vector<std::uint64_t> idle() const {
-    std::vector<std::uint64_t> tickets;
-    for (const auto& event : all_of<event::WorkerIdle>()) tickets.push_back(event.ticket.value);
-    return tickets;
-  }
+  [[nodiscard]] std::vector<std::uint64_t> idle() const { return test::tickets_of<event::WorkerIdle>(told_); }
   [[nodiscard]] ClassicDialect& dialect() { return *dialect_; }
   [[nodiscard]] const Fd& worker() const { return worker_; }
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }

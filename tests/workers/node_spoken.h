@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "supervisor/workers/node_dialect.h"
+#include "tests/workers/told_events.h"
 
 namespace prefork::test {
 
@@ -104,17 +105,11 @@ class NodeSpoken final : private Dialect::Listener {
 
   template <typename T>
   [[nodiscard]] std::vector<T> all_of() const {
-    std::vector<T> all;
-    for (const Event& event : told_) {
-      if (const T* wanted = std::get_if<T>(&event)) all.push_back(*wanted);
-    }
-    return all;
+    return events_of<T>(told_);
   }
   template <typename T>
   [[nodiscard]] std::vector<std::uint64_t> tickets() const {
-    std::vector<std::uint64_t> tickets;
-    for (const T& event : all_of<T>()) tickets.push_back(event.ticket.value);
-    return tickets;
+    return tickets_of<T>(told_);
   }
   [[nodiscard]] NodeDialect& dialect() { return *dialect_; }
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }

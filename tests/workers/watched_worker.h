@@ -23,6 +23,7 @@
 #include "tests/config/temp_directory.h"
 #include "tests/proto/channel_pair.h"
 #include "tests/support/eventually.h"
+#include "tests/workers/told_events.h"
 
 namespace prefork::test {
 
@@ -116,11 +117,7 @@ class Watched final : private WorkerProcess::Owner {
   }
   template <typename T>
   [[nodiscard]] std::vector<T> all_of() const {
-    std::vector<T> all;
-    for (const Event& event : told_) {
-      if (const T* wanted = std::get_if<T>(&event)) all.push_back(*wanted);
-    }
-    return all;
+    return events_of<T>(told_);
   }
   template <typename T>
   T await() {
