@@ -24,6 +24,10 @@ ssize_t send_passing(int socket, std::span<const std::byte> bytes, int attached,
 /// The same with two descriptors; a `second` of -1 attaches only the first.
 ssize_t send_passing(int socket, std::span<const std::byte> bytes, int first, int second, int flags);
 
+/// The same with any number of descriptors up to kMaxPassed.
+ssize_t send_passing(int socket, std::span<const std::byte> bytes, std::span<const Fd> attached, int flags);
+inline constexpr std::size_t kMaxPassed = 16;
+
 struct Passed {
   ssize_t size = 0;  ///< as recvmsg(2) returned it
   Fd descriptor;     ///< close-on-exec; not valid when none came, or when this process had no room for it
