@@ -30,17 +30,32 @@ struct PoolAnswers {
   }
 };
 
+struct AdminAnswers {
+  std::string token = {};                              ///< the content of its file
+  std::optional<Identity> identity = {};               ///< of admin_user
+  std::vector<ListenAnswers> listen = {}, agent = {};  ///< in the order of the text
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("token", self.token), visit("identity", self.identity);
+    visit("listen", self.listen), visit("agent", self.agent);
+  }
+};
+
 struct MachineAnswers {
   std::optional<Identity> supervisor_identity;
   std::vector<PoolAnswers> pools;
+  AdminAnswers admin = {};
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("supervisor_identity", self.supervisor_identity), visit("pools", self.pools);
+    visit("admin", self.admin);
   }
 };
 
 [[nodiscard]] PoolAnswers answers_in(const PoolConfig& pool);
+[[nodiscard]] AdminAnswers answers_in(const AdminConfig& admin);
 [[nodiscard]] MachineAnswers answers_in(const Config& config);
 
 /// Puts the answers into a configuration that was read from the same text. A pool that they do not name stays

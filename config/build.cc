@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "config/admin_reader.h"
 #include "config/byte_size.h"
 #include "config/control_path.h"
 #include "config/cpu_count.h"
@@ -242,6 +243,7 @@ Config build_config(const Document& document, const Surroundings& surroundings, 
   read_file_keys(document, surroundings, config, problems);
   ListenReader listeners(problems, surroundings.directory, surroundings.machine);
   if (!config.control.empty()) listeners.reserve(control_address(config.control), "/control");
+  config.admin = read_admin(document, surroundings, listeners, problems);
   const Document* pools = find_key(document, "pools");
   if (pools == nullptr) {
     config.pools.push_back(build_pool(document, config.name, "", surroundings, listeners, problems));

@@ -167,6 +167,11 @@ constexpr Key<ListenAddress> kListenerKeys[] = {
                         const ListenAddress& after) { return before.answers.hosts != after.answers.hosts; }},
 };
 
+/// The same path may have another token now.
+bool other_token(const FileKeys& a, const FileKeys& b) {
+  return a.admin.token_file != b.admin.token_file || a.admin.token != b.admin.token;
+}
+
 constexpr Key<FileKeys> kFileKeys[] = {
     {"log.level", unequal<&FileKeys::log_level>},
     {"log.file", unequal<&FileKeys::log_file>},
@@ -175,6 +180,11 @@ constexpr Key<FileKeys> kFileKeys[] = {
     {"control", unequal<&FileKeys::control>},
     {"supervisor_user", unequal<&FileKeys::supervisor_identity>},
     {"seccomp", unequal<&FileKeys::seccomp>},
+    {"admin", unequal<&FileKeys::admin, &AdminConfig::listen>},
+    {"admin_hosts", unequal<&FileKeys::admin, &AdminConfig::hosts>},
+    {"admin_token_file", other_token},
+    {"admin_user", unequal<&FileKeys::admin, &AdminConfig::identity>},
+    {"agent", unequal<&FileKeys::admin, &AdminConfig::agent>},
 };
 
 template <typename Table, typename Owner>

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "config/admin_config.h"
 #include "config/listen_address.h"
 #include "config/policy_config.h"
 #include "config/process_config.h"
@@ -65,6 +66,7 @@ struct FileKeys {
   std::optional<bool> seccomp = {};                  ///< client sockets unreadable; not set: if possible
   std::string log_file = {};                         ///< absolute path; empty: the log is standard error
   LogFormat log_format = LogFormat::kText;
+  AdminConfig admin = {};
   bool operator==(const FileKeys&) const = default;
 };
 

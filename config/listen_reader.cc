@@ -13,10 +13,11 @@
 
 namespace prefork {
 
-std::vector<ListenAddress> ListenReader::read(const Document& pool, const std::string& pool_pointer) {
+std::vector<ListenAddress> ListenReader::read(const Document& pool, const std::string& pool_pointer,
+                                              const char* key) {
   std::vector<ListenAddress> addresses;
-  const Document& listen = section(pool, "listen");
-  const std::string pointer = child_pointer(pool_pointer, "listen");
+  const Document& listen = section(pool, key);
+  const std::string pointer = child_pointer(pool_pointer, key);
   if (listen.is_array()) {
     for (std::size_t i = 0; i < listen.size(); ++i) read_one(listen[i], child_pointer(pointer, i), addresses);
   } else {

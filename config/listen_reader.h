@@ -20,8 +20,10 @@ class ListenReader {
   ListenReader(Problems& problems, std::string directory, const Machine* machine)
       : problems_(problems), directory_(std::move(directory)), machine_(machine) {}
 
-  /// The addresses of one pool. `pool_pointer` is the JSON pointer of the pool.
-  [[nodiscard]] std::vector<ListenAddress> read(const Document& pool, const std::string& pool_pointer);
+  /// The addresses of one pool. `pool_pointer` is the JSON pointer of the pool. `key`: of another object that
+  /// has addresses.
+  [[nodiscard]] std::vector<ListenAddress> read(const Document& pool, const std::string& pool_pointer,
+                                                const char* key = "listen");
 
   /// Reserves this address for the value at `pointer`: no pool may listen there.
   void reserve(const ListenAddress& address, const std::string& pointer) {

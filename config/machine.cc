@@ -14,8 +14,9 @@ std::optional<WorkerUser> Machine::known_worker_user(const std::string& user,
 }
 
 std::optional<Identity> Machine::known_supervisor_user(const std::string& user) const {
-  if (ask_known_ || in_force_->supervisor_user != user) return std::nullopt;
-  return in_force_->supervisor_identity;
+  if (ask_known_) return std::nullopt;
+  if (in_force_->supervisor_user == user) return in_force_->supervisor_identity;
+  return in_force_->admin.user == user ? in_force_->admin.identity : std::nullopt;
 }
 
 std::vector<std::string> Machine::known_hosts(const ListenAddress& address) const {
@@ -33,8 +34,10 @@ std::optional<std::uint32_t> Machine::known_group(const ListenAddress& address) 
 ListenAnswers Machine::known(const ListenAddress& address, std::string ListenAddress::*name) const {
   ListenAnswers answers;
   if (in_force_ == nullptr) return answers;
-  for (const PoolConfig& pool : in_force_->pools) {
-    for (const ListenAddress& open : pool.listen) {
+  std::vector<const std::vector<ListenAddress>*> all{&in_force_->admin.listen, &in_force_->admin.agent};
+  for (const PoolConfig& pool : in_force_->pools) all.push_back(&pool.listen);
+  for (const auto* listeners : all) {
+    for (const ListenAddress& open : *listeners) {
       if (open.*name != address.*name) continue;
       if (same_place(open, address)) return open.answers;
       if (!ask_known_) answers = open.answers;
