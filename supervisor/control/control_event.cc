@@ -146,6 +146,16 @@ Json fields(const control_event::PoolStopped& event) {
           {"text", event.text}};
 }
 
+Json fields(const control_event::AdminDied& event) {
+  return {{"event", "admin_died"},
+          {"pid", event.pid},
+          {"how", kind_name(event.exit.kind)},
+          {"value", event.exit.value},
+          {"text", event.text},
+          {"output", event.output},
+          {"next_attempt_ms", milliseconds(event.next_attempt)}};
+}
+
 }  // namespace
 
 std::string to_line(const NumberedEvent& event) {

@@ -91,6 +91,15 @@ struct PoolStopped {
   std::string text;          ///< the same in words, by the names of the counters
 };
 
+/// The process of the admin page has died, or could not be started.
+struct AdminDied {
+  pid_t pid = 0;  ///< 0: there never was a process
+  Exit exit;
+  std::string text;                 ///< why, in words
+  std::vector<std::string> output;  ///< its last lines
+  Duration next_attempt{};
+};
+
 }  // namespace control_event
 
 using ControlEvent =
@@ -98,7 +107,7 @@ using ControlEvent =
                  control_event::ConnectionRedispatched, control_event::WorkerDied, control_event::Reloaded,
                  control_event::SaturationChanged, control_event::RolloutStaged,
                  control_event::UpgradeRefused, control_event::Upgraded, control_event::PoolFailed,
-                 control_event::PoolRecovered, control_event::PoolStopped>;
+                 control_event::PoolRecovered, control_event::PoolStopped, control_event::AdminDied>;
 
 using WallTime = std::chrono::system_clock::time_point;
 

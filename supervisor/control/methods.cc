@@ -28,6 +28,7 @@ struct Parameters {
   std::optional<std::string> pool;
   std::optional<std::uint64_t> workers;
   std::optional<std::uint64_t> since;
+  std::optional<std::string> token, client;
   bool quick = false;
   bool table = false;
 };
@@ -95,16 +96,21 @@ Outcome subscribe(const Parameters& wanted, Operations& /*operations*/, Caller& 
 
 struct Method {
   std::string_view name;
+  MethodKind kind;
   std::vector<std::string_view> parameters;
   Outcome (*call)(const Parameters& wanted, Operations& operations, Caller& caller);
 };
 
 const std::vector<Method>& methods() {
   static const std::vector<Method> kMethods = {
-      {"status", {"format"}, status},      {"reload", {}, reload},
-      {"restart", {"pool"}, restart},      {"scale", {"pool", "workers"}, scale},
-      {"stop", {"quick"}, stop},           {"reset_failed", {"pool"}, reset_failed},
-      {"subscribe", {"since"}, subscribe}, {"upgrade", {}, upgrade},
+      {"status", MethodKind::kReads, {"format"}, status},
+      {"reload", MethodKind::kActs, {}, reload},
+      {"restart", MethodKind::kActs, {"pool"}, restart},
+      {"scale", MethodKind::kActs, {"pool", "workers"}, scale},
+      {"stop", MethodKind::kActs, {"quick"}, stop},
+      {"reset_failed", MethodKind::kActs, {"pool"}, reset_failed},
+      {"subscribe", MethodKind::kReads, {"since"}, subscribe},
+      {"upgrade", MethodKind::kOwnerOnly, {}, upgrade},
   };
   return kMethods;
 }
@@ -113,6 +119,10 @@ const std::vector<Method>& methods() {
 bool read_parameter(const std::string& name, const Json& value, Parameters& into) {
   if (name == "pool" && value.is_string()) {
     into.pool = value.get<std::string>();
+  } else if (name == "token" && value.is_string()) {
+    into.token = value.get<std::string>();
+  } else if (name == "client" && value.is_string()) {
+    into.client = value.get<std::string>();
   } else if (name == "workers" && value.is_number_unsigned()) {
     into.workers = value.get<std::uint64_t>();
   } else if (name == "since" && value.is_number_unsigned()) {
@@ -129,10 +139,14 @@ bool read_parameter(const std::string& name, const Json& value, Parameters& into
 
 const char* allowed(const std::string& name) {
   if (name == "pool") return "the name of a pool";
+  if (name == "token" || name == "client") return "a string";
   if (name == "quick") return "true or false";
   if (name == "format") return "\"values\" or \"table\"";
   return "a whole number, 0 or more";
 }
+
+/// Every action can say for which client it is, and has the token of that client.
+bool is_of_all_actions(const std::string& name) { return name == "token" || name == "client"; }
 
 /// "scale has no parameter "worker"; it takes pool, workers".
 std::string unknown_parameter(const std::string& name, const Method& method) {
@@ -145,12 +159,30 @@ std::variant<Parameters, Refusal> read_parameters(const Json& params, const Meth
   if (!params.is_object()) return Refusal{ControlError::kInvalidParameters, "\"params\" must be an object"};
   for (const auto& [name, value] : params.items()) {
     const auto& all = method.parameters;
-    if (std::find(all.begin(), all.end(), name) == all.end())
+    const bool common = method.kind != MethodKind::kReads && is_of_all_actions(name);
+    if (!common && std::find(all.begin(), all.end(), name) == all.end())
       return Refusal{ControlError::kInvalidParameters, unknown_parameter(name, method)};
     if (!read_parameter(name, value, read))
       return Refusal{ControlError::kInvalidParameters, "\"" + name + "\" must be " + allowed(name)};
   }
   return read;
+}
+
+/// "restart of pool web", "scale of pool web to 6 workers", "quick stop".
+std::string action_in_words(const Method& method, const Parameters& wanted) {
+  std::string words = (wanted.quick ? "quick " : "") + std::string(method.name);
+  if (wanted.pool) words += " of pool " + *wanted.pool;
+  if (wanted.workers) words += " to " + std::to_string(*wanted.workers) + " workers";
+  return words;
+}
+
+/// Why the caller may not; empty: it may. An action by request of another client is told.
+std::string_view denied(const Method& method, const Parameters& wanted, Caller& caller) {
+  const Rights& rights = caller.rights();
+  const std::string_view why = denial(rights, method.kind, wanted.token);
+  if (method.kind != MethodKind::kReads && (rights.limited || wanted.client))
+    caller.requests(action_in_words(method, wanted), wanted.client.value_or(""), why);
+  return why;
 }
 
 Outcome call(const std::string& name, const Json& request, Operations& operations, Caller& caller) {
@@ -166,7 +198,10 @@ Outcome call(const std::string& name, const Json& request, Operations& operation
   const auto params = request.find("params");
   auto wanted = read_parameters(params == request.end() ? Json::object() : *params, *method);
   if (auto* refused = std::get_if<Refusal>(&wanted)) return std::move(*refused);
-  return method->call(std::get<Parameters>(wanted), operations, caller);
+  const auto& parameters = std::get<Parameters>(wanted);
+  if (const auto why = denied(*method, parameters, caller); !why.empty())
+    return Refusal{ControlError::kNotAllowed, std::string(why)};
+  return method->call(parameters, operations, caller);
 }
 
 /// Why `request` is not a valid request; empty when it is.

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "supervisor/control/operations.h"
+#include "supervisor/control/rights.h"
 #include "supervisor/control/status_json.h"
 #include "supervisor/control/status_table.h"
 
@@ -23,7 +24,7 @@ enum class ControlError {
   kUnknownMethod = -32601,
   kInvalidParameters = -32602,
   kRefused = -32000,     ///< valid, but not possible now
-  kNotAllowed = -32001,  ///< this user may not connect
+  kNotAllowed = -32001,  ///< this user may not connect; the admin process may not do this
   kTooMany = -32002,     ///< too many clients
 };
 
@@ -37,6 +38,11 @@ class Caller {
   /// The answer to this request is the verdict of that round of reloads: reload_answer() makes it. `id` is
   /// the JSON text of the request's id.
   virtual void await_reload(std::uint64_t round, const std::string& id) = 0;
+  /// What this client may ask for.
+  [[nodiscard]] virtual const Rights& rights() const = 0;
+  /// It asks for `action` ("restart of pool web") and names its own client, or has limited rights. `denied`:
+  /// why it may not; empty: it may. All of this is any text.
+  virtual void requests(const std::string& action, const std::string& client, std::string_view denied) = 0;
 };
 
 /// The answer to a request, with its newline; empty for a request without an id, which wants no answer, and

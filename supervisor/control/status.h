@@ -88,6 +88,15 @@ struct PoolSummary {
   bool failed_in_force = false;  ///< the rollout has failed, and its configuration is still the one in force
 };
 
+/// The process of the admin page.
+struct AdminStatus {
+  pid_t pid = 0;      ///< 0: there is none now
+  std::string state;  ///< "starting", "running", "ending", "waiting" for the next attempt to start
+  std::uint64_t restarts = 0;
+  std::vector<std::string> addresses, agent;  ///< where it listens
+  bool actions = false;                       ///< a token allows them
+};
+
 struct SupervisorStatus {
   std::string version;
   pid_t pid = 0;
@@ -102,6 +111,7 @@ struct SupervisorStatus {
   std::optional<LastReload> reload;   ///< nothing: there has been none
   std::optional<int>
       seccomp_from;  ///< it cannot read from descriptors of this number and above: the clients'
+  std::optional<AdminStatus> admin;  ///< nothing: it is not configured
   std::vector<PoolStatus> pools;
 };
 

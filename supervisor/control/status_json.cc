@@ -112,6 +112,12 @@ Json of(const PoolStatus& pool) {
           {"listeners", listeners_of(pool)}};
 }
 
+Json of(const AdminStatus& admin) {
+  return {{"pid", admin.pid},           {"state", admin.state},
+          {"restarts", admin.restarts}, {"addresses", admin.addresses},
+          {"agent", admin.agent},       {"actions", admin.actions}};
+}
+
 /// Without its pools.
 Json of(const SupervisorStatus& status) {
   return {{"version", status.version},
@@ -125,7 +131,8 @@ Json of(const SupervisorStatus& status) {
           {"longest_turn_last_minute_ms", milliseconds(status.longest_turn_lately)},
           {"spawners", status.spawners},
           {"reload", status.reload ? to_json(*status.reload, status.reload_ago) : Json(nullptr)},
-          {"seccomp_from", status.seccomp_from ? Json(*status.seccomp_from) : Json(nullptr)}};
+          {"seccomp_from", status.seccomp_from ? Json(*status.seccomp_from) : Json(nullptr)},
+          {"admin", status.admin ? of(*status.admin) : Json(nullptr)}};
 }
 
 /// The text of `object`, open for one more member, which is a list.

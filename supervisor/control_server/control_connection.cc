@@ -1,22 +1,27 @@
 #include "supervisor/control_server/control_connection.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
+#include <span>
 #include <utility>
+
+#include "proto/passing.h"
+#include "supervisor/loop/escape.h"
+#include "supervisor/system/clock.h"
 
 namespace prefork {
 
-ControlConnection::ControlConnection(const Loop& loop, SharedTurns& turns, Operations& operations,
-                                     const EventHistory& history, Fd socket)
-    : turns_(turns),
-      operations_(operations),
-      history_(history),
+ControlConnection::ControlConnection(const Services& services, Fd socket, const Rights& rights)
+    : services_(services),
+      rights_(rights),
       socket_(std::move(socket)),
-      read_watcher_(loop),
-      write_watcher_(loop),
-      next_timer_(loop) {
+      read_watcher_(services.loop),
+      write_watcher_(services.loop),
+      next_timer_(services.loop) {
   read_watcher_.start(socket_.get(), Callback::to<&ControlConnection::on_readable>(*this));
 }
 
@@ -31,6 +36,7 @@ void ControlConnection::on_readable() {
     return;
   }
   if (received == 0) return finish();
+  received_ += static_cast<std::uint64_t>(received);
   input_.append({buffer.data(), static_cast<std::size_t>(received)});
   go_on();
 }
@@ -40,7 +46,7 @@ void ControlConnection::step() {
   if (input_.too_long()) return refuse_long_line();
   const auto line = input_.take();
   if (!line) return;
-  answer_ = answer(*line, operations_, *this);
+  answer_ = answer(*line, services_.operations, *this);
   answer_next();
 }
 
@@ -52,7 +58,7 @@ void ControlConnection::answer_next() {
     latest_answer_ = answered_.size();
     send(std::exchange(answered_, {}));
     if (const auto since = std::exchange(replay_since_, std::nullopt)) {
-      history_.for_each_since(*since, [this](const std::string& event) { send(event); });
+      services_.history.for_each_since(*since, [this](const std::string& event) { send(event); });
     }
   }
   go_on();
@@ -90,7 +96,7 @@ void ControlConnection::refuse_long_line() {
 std::uint64_t ControlConnection::subscribe(std::optional<std::uint64_t> since) {
   subscribed_ = true;
   replay_since_ = since;
-  return history_.last();
+  return services_.history.last();
 }
 
 void ControlConnection::send(std::string_view text, std::size_t max) {
@@ -103,14 +109,14 @@ void ControlConnection::send(std::string_view text, std::size_t max) {
 void ControlConnection::flush() {
   std::size_t sent = 0;
   while (sent < output_.size()) {
-    const ssize_t size =
-        ::send(socket_.get(), output_.data() + sent, output_.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t size = send_some(sent);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno != EAGAIN) return close();
     if (size < 0) break;
     sent += static_cast<std::size_t>(size);
   }
   output_.erase(0, sent);
+  if (passing_) passing_->begin -= sent;
   if (!output_.empty()) {
     if (!write_watcher_.active())
       write_watcher_.start(socket_.get(), Callback::to<&ControlConnection::flush>(*this));
@@ -118,6 +124,44 @@ void ControlConnection::flush() {
     write_watcher_.stop();
     if (finishing_) close();
   }
+}
+
+ssize_t ControlConnection::send_some(std::size_t begin) {
+  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  if (!passing_) return ::send(socket_.get(), output_.data() + begin, output_.size() - begin, kFlags);
+  if (begin < passing_->begin)
+    return ::send(socket_.get(), output_.data() + begin, passing_->begin - begin, kFlags);
+  const auto line = std::as_bytes(std::span(output_)).subspan(begin);
+  const ssize_t size = prefork::send_passing(socket_.get(), line, passing_->descriptors, kFlags);
+  if (size > 0) passing_.reset();  // they have gone with the first byte
+  return size;
+}
+
+void ControlConnection::send_passing(std::string_view line, std::vector<Fd> descriptors) {
+  if (over()) return;
+  if (passing_) return close();
+  passing_ = Passing{output_.size(), std::move(descriptors)};
+  send(line);
+}
+
+std::size_t ControlConnection::unread() const {
+  int in_kernel = 0;
+  if (over() || ::ioctl(socket_.get(), SIOCOUTQ, &in_kernel) < 0) return 0;
+  return output_.size() + static_cast<std::size_t>(in_kernel);
+}
+
+void ControlConnection::requests(const std::string& action, const std::string& client,
+                                 std::string_view denied) {
+  const std::string by = (client.empty() ? "" : " by " + escape_to_ascii(client)) +
+                         (rights_.limited ? " through the admin page" : "");
+  if (denied.empty()) {
+    services_.log.info("{}, asked for{}", escape_to_ascii(action), by);
+    return;
+  }
+  const Instant now = current_time();
+  if (last_warning_ && now - *last_warning_ < kWarningInterval) return;
+  last_warning_ = now;
+  services_.log.warn("{}, asked for{}, is refused: {}", escape_to_ascii(action), by, denied);
 }
 
 void ControlConnection::finish() {
@@ -128,7 +172,7 @@ void ControlConnection::finish() {
 }
 
 void ControlConnection::close() {
-  turns_.forget(*this);
+  services_.turns.forget(*this);
   read_watcher_.stop();
   write_watcher_.stop();
   next_timer_.stop();

@@ -4,16 +4,21 @@
 // disconnected. While a request awaits a reload, the next one waits.
 #pragma once
 
+#include <sys/types.h>
+
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proto/fd.h"
 #include "supervisor/control/event_history.h"
 #include "supervisor/control/methods.h"
 #include "supervisor/control/request_lines.h"
+#include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
 #include "supervisor/loop/shared_turns.h"
 
@@ -25,10 +30,18 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
   /// longer, and events that follow it do not count its bytes: the client has had no time to read them.
   static constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
 
-  /// `turns`: those of all clients.
-  ControlConnection(const Loop& loop, SharedTurns& turns, Operations& operations, const EventHistory& history,
-                    Fd socket);
-  ~ControlConnection() override { turns_.forget(*this); }
+  /// What all clients share. Outlives them.
+  struct Services {
+    const Loop& loop;
+    Log& log;
+    SharedTurns& turns;
+    Operations& operations;
+    const EventHistory& history;
+  };
+
+  /// `rights` may change while the client is connected.
+  ControlConnection(const Services& services, Fd socket, const Rights& rights);
+  ~ControlConnection() override { services_.turns.forget(*this); }
   ControlConnection(const ControlConnection&) = delete;
   ControlConnection& operator=(const ControlConnection&) = delete;
 
@@ -39,18 +52,28 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
   void send_event(std::string_view line);
   /// Answers a request that awaits this round or an earlier one.
   void reload_ended(std::uint64_t round, const ReloadVerdict& verdict);
+  /// Sends a line with copies of these descriptors, after what waits to be sent. While another such line
+  /// waits, the client does not read, and the connection is closed.
+  void send_passing(std::string_view line, std::vector<Fd> descriptors);
+  /// How many bytes have been received; how many are in the kernel, or here, and not read by the client yet.
+  /// The latter is a measure of memory: only 0 is exact.
+  [[nodiscard]] std::uint64_t received() const { return received_; }
+  [[nodiscard]] std::size_t unread() const;
   /// Closed by either side. To be destroyed, but not inside its own callback.
   [[nodiscard]] bool over() const { return !socket_.valid(); }
 
  private:
   static constexpr std::size_t kBytesPerRead = 4096;
+  static constexpr Duration kWarningInterval = std::chrono::seconds(10);
 
   // Caller
   std::uint64_t subscribe(std::optional<std::uint64_t> since) override;
   void await_reload(std::uint64_t round, const std::string& id) override { awaited_ = {round, id}; }
+  [[nodiscard]] const Rights& rights() const override { return rights_; }
+  void requests(const std::string& action, const std::string& client, std::string_view denied) override;
 
   void on_readable();
-  void request_turn() { (void)turns_.request(*this); }
+  void request_turn() { (void)services_.turns.request(*this); }
   /// Handles the next request, or makes the next piece of an answer.
   void step() override;
   void answer_next();
@@ -61,6 +84,8 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
   /// `max`: see kMaxOutput.
   void send(std::string_view text, std::size_t max = kMaxOutput);
   void flush();
+  /// Sends what waits from `begin` on, up to a line with descriptors, or that line. As send(2).
+  [[nodiscard]] ssize_t send_some(std::size_t begin);
   /// Reads no more requests, and closes when everything has been sent.
   void finish();
   void close();
@@ -70,15 +95,22 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
     std::string id;  ///< of the request, as JSON
   };
 
-  SharedTurns& turns_;
-  Operations& operations_;
-  const EventHistory& history_;
+  struct Passing {
+    std::size_t begin = 0;  ///< of its line in output_
+    std::vector<Fd> descriptors;
+  };
+
+  Services services_;
+  const Rights& rights_;
   RequestLines input_;
   std::optional<Answer> answer_;   ///< what is left of it to be made
   std::string answered_;           ///< its pieces so far
   std::string held_events_;        ///< come after it
   std::size_t latest_answer_ = 0;  ///< its size
   std::string output_;
+  std::optional<Passing> passing_;  ///< until the beginning of its line is sent
+  std::uint64_t received_ = 0;
+  std::optional<Instant> last_warning_;  ///< of a request that was denied
   bool subscribed_ = false;
   bool finishing_ = false;
   std::optional<std::uint64_t> replay_since_;

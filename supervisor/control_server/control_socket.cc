@@ -68,8 +68,11 @@ void ControlSocket::accepted(Fd socket, ClientAddress /*client*/, ListenerIndex 
     return refuse(socket, ControlError::kTooMany,
                   std::to_string(kMaxClients) + " clients are connected already; no more are allowed");
   }
-  clients_.push_back(
-      std::make_unique<ControlConnection>(loop_, turns_, operations_, history_, std::move(socket)));
+  clients_.push_back(std::make_unique<ControlConnection>(services(), std::move(socket), all_rights_));
+}
+
+std::unique_ptr<ControlConnection> ControlSocket::make_link(Fd socket, const Rights& rights) {
+  return std::make_unique<ControlConnection>(services(), std::move(socket), rights);
 }
 
 void ControlSocket::refuse(const Fd& socket, ControlError code, const std::string& why) {
@@ -83,16 +86,18 @@ void ControlSocket::refuse(const Fd& socket, ControlError code, const std::strin
 }
 
 void ControlSocket::publish(ControlEvent event) {
-  if (!listener_ && clients_.empty()) return;
+  if (!listener_ && clients_.empty() && link_ == nullptr) return;
   const std::string& line = history_.add(std::move(event), std::chrono::system_clock::now());
   for (const auto& client : clients_) {
     if (client->subscribed()) client->send_event(line);
   }
+  if (link_ != nullptr && link_->subscribed()) link_->send_event(line);
 }
 
 void ControlSocket::reload_ended(std::uint64_t round, const ReloadVerdict& verdict) {
   publish(control_event::Reloaded{verdict});
   for (const auto& client : clients_) client->reload_ended(round, verdict);
+  if (link_ != nullptr) link_->reload_ended(round, verdict);
 }
 
 void ControlSocket::on_before_sleep() {

@@ -37,8 +37,13 @@ class ControlSocket final : public EventSink, private Listener::Owner {
   [[nodiscard]] ControlState state() const;
   void adopt(const ControlState& state, const std::string& path);
 
+  /// A client on a socket that did not connect here; it counts among no others. To be told of events, it must
+  /// be set as the link, and null be set before it is destroyed.
+  [[nodiscard]] std::unique_ptr<ControlConnection> make_link(Fd socket, const Rights& rights);
+  void set_link(ControlConnection* link) { link_ = link; }
+
   /// Adds the event to the history and sends it to the clients that have subscribed. Does nothing without a
-  /// control socket and clients.
+  /// control socket, clients and link.
   void publish(ControlEvent event) override;
   /// Publishes the verdict, and answers the requests that await this round or an earlier one.
   void reload_ended(std::uint64_t round, const ReloadVerdict& verdict);
@@ -51,13 +56,18 @@ class ControlSocket final : public EventSink, private Listener::Owner {
 
   void refuse(const Fd& socket, ControlError code, const std::string& why);
   void on_before_sleep();
+  [[nodiscard]] ControlConnection::Services services() {
+    return {loop_, log_, turns_, operations_, history_};
+  }
 
   const Loop& loop_;
   Log& log_;
   Operations& operations_;
   SharedTurns turns_;  ///< a client's answer costs more the more workers there are
   EventHistory history_;
+  Rights all_rights_;
   std::vector<std::unique_ptr<ControlConnection>> clients_;
+  ControlConnection* link_ = nullptr;  ///< of the admin process
   ClientDescriptors any_;  ///< no lowest number: the supervisor reads the sockets of control clients
   std::optional<Listener> listener_;
   std::optional<Instant> last_warning_;
