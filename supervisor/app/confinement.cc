@@ -24,6 +24,13 @@ Identity own_identity(const Config& config, const std::string& config_file) {
   return identity_without_account(config_file, config);
 }
 
+Identity identity_of_admin(const Config& config, const std::string& config_file, const Identity& own) {
+  // The same choice for another name, and without the supervisor's own number.
+  Config others = config;
+  others.pools.emplace_back().process.identity = own;
+  return identity_without_account(config_file + ".admin", others);
+}
+
 StartAnswers ask_at_start(const Config& config, const std::string& config_file,
                           const std::string& libraries) {
   StartAnswers answers;
@@ -38,8 +45,11 @@ StartAnswers ask_at_start(const Config& config, const std::string& config_file,
   warn(std::move(reach.warnings));
   warn(setting_warnings(config, config_file));
   warn(privilege_warnings(config, config_file, as_root));
-  if (as_root && every_pool_has_user(config)) {
+  if (as_root) {
     answers.become = own_identity(config, config_file);
+    answers.admin = identity_of_admin(config, config_file, answers.become);
+  }
+  if (as_root && every_pool_has_user(config)) {
     auto faults = lines_as(answers.become, [&] { return reload_faults(config, config_file); });
     warn(faults ? std::move(faults).value()
                 : std::vector<std::string>{config_file + ": whether it can be reloaded is not checked: " +

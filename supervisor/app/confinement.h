@@ -3,6 +3,7 @@
 // more is given up: their processes may still need it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,19 @@ namespace prefork {
 /// The user that the supervisor becomes when it gives up root. Asks the user database.
 [[nodiscard]] Identity own_identity(const Config& config, const std::string& config_file);
 
+/// The user of the admin process: a number that no account has, other than `own`, the supervisor's. Asks the
+/// user database.
+[[nodiscard]] Identity identity_of_admin(const Config& config, const std::string& config_file,
+                                         const Identity& own);
+
 /// What a start asks the machine beside the configuration. Asked before signals have handlers: a user
 /// database or a disk may not answer, and a signal is to end the process meanwhile.
 struct StartAnswers {
   std::vector<std::string> mistakes;  ///< the configuration is refused
   std::vector<std::string> warnings;
   Identity become = {};  ///< the supervisor's identity if it gives up root
+  /// As root: of the admin process, if the configuration names none.
+  std::optional<Identity> admin = {};
 };
 [[nodiscard]] StartAnswers ask_at_start(const Config& config, const std::string& config_file,
                                         const std::string& libraries);

@@ -93,6 +93,10 @@ Result<void> Reloader::apply(const Config& config, const std::vector<std::string
   if (!control) return control.error();
   auto log_file = open_log_file(config);
   if (!log_file) return log_file.error();
+  if (at_start != nullptr) parts_.admin.set_identity(at_start->admin);
+  if (auto user = parts_.admin.check_user(config.admin); !user) return user;
+  auto admin = parts_.admin.open(config.admin);
+  if (!admin) return admin.error();
   // Clients connect to a new socket at once, and lose their connection if it is closed again: hence the last.
   auto opened = SocketOpener(parts_.log, parts_.pools, source_.activated).open(config);
   if (!opened) return opened.error();
@@ -115,6 +119,7 @@ Result<void> Reloader::apply(const Config& config, const std::vector<std::string
     apply_pool(config.pools[i], config.stop_timeout, std::move(sockets[i]), changes);
   remove_pools_missing_in(config, changes);
   parts_.pools.order_as(config.pools);
+  parts_.admin.use(config.admin, std::move(admin).value());
   keys_ = config;
   text_ = config.text;
   parts_.log.set_level(config.log_level);
@@ -207,6 +212,7 @@ void Reloader::report_file_keys(const Config& config, Changes& changes) {
   for (const std::string_view key : compare_file_keys(keys_, config)) {
     if (key == "log.level" || key == "log.file" || key == "log.format" || key == "stop_timeout")
       at_once.push_back(key);
+    if (key.starts_with("admin") || key == "agent") at_once.push_back(key);
     if (key == "seccomp" && seccomp != parts_.clients.are_protected())
       report(changes, std::string("seccomp ") + (seccomp ? "on" : "off") + later);
     if (key == "supervisor_user" && runs_as_another_user(config, parts_.spawner))

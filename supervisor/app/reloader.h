@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "proto/fd.h"
 #include "proto/result.h"
+#include "supervisor/admin_process/admin_process.h"
 #include "supervisor/app/config_answer.h"
 #include "supervisor/app/confinement.h"
 #include "supervisor/app/pool_set.h"
@@ -40,6 +41,7 @@ class Reloader {
     Log& log;
     PoolSet& pools;
     ControlSocket& control;
+    AdminProcess& admin;
     SpawnerLink& spawner;
     ClientDescriptors& clients;
     Callback confined = {};  ///< called once, with root given up and the filter installed, before any start

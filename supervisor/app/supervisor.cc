@@ -9,6 +9,7 @@
 
 #include "supervisor/control/describe.h"
 #include "supervisor/loop/log_sink.h"
+#include "supervisor/system/admin_program.h"
 #include "supervisor/system/clock.h"
 #include "supervisor/system/give_up_root.h"
 #include "supervisor/version.h"
@@ -23,12 +24,14 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       output_(loop_),
       deaths_(loop_, /*parts=*/2),
       control_(loop_, log, static_cast<Operations&>(*this)),
+      admin_({loop_, log, spawner_, control_, clients_, children_, output_, worker_descriptors_.rlim_max,
+              admin_program()}),
       pools_({loop_, log, spawner_, clients_, datagram_, control_, oom_, children_, output_, deaths_, closer_,
               Callback()}),
       service_(loop_, log, static_cast<const ServiceReporter::Subject&>(*this)),
       status_writer_(loop_, log, static_cast<const Operations&>(*this)),
-      reloader_(std::move(options.source),
-                {log, pools_, control_, spawner_, clients_, Callback::to<&Supervisor::start_threads>(*this)}),
+      reloader_(std::move(options.source), {log, pools_, control_, admin_, spawner_, clients_,
+                                            Callback::to<&Supervisor::start_threads>(*this)}),
       reloads_(loop_, log, reloader_, static_cast<ReloadRounds::Owner&>(*this)),
       requests_(log, pools_, control_, clients_),
       upgrader_({std::move(options.program), reloader_.file()}, loop_, log, control_, clients_,
@@ -97,7 +100,10 @@ void Supervisor::stop(bool quick) {
 void Supervisor::on_before_sleep() {
   pools_.collect_finished();
   service_.look();
-  if (stopping() && pools_.present().empty() && pools_.leaving().empty()) loop_.stop();
+  if (stopping() && pools_.present().empty() && pools_.leaving().empty()) {
+    admin_.stop();  // until now it can tell of the stop
+    if (admin_.stopped()) loop_.stop();
+  }
   if (upgrader_.ready()) loop_.stop();
   if (log_.waits() && !log_timer_.active()) write_log();
 }
@@ -147,6 +153,7 @@ SupervisorStatus Supervisor::status() const {
   status.reload = reloader_.last();
   if (status.reload) status.reload_ago = now - status.reload->at;
   if (clients_.are_protected()) status.seccomp_from = clients_.first();
+  status.admin = admin_.status();
   for (const auto& pool : pools_.present()) status.pools.push_back(pool->status());
   for (const auto& pool : pools_.leaving()) {
     status.pools.push_back(pool->status());
@@ -213,6 +220,7 @@ SupervisorState Supervisor::state() {
   state.longest_turn = loop_.turns().longest();
   state.spawner = spawner_.state();
   state.control = control_.state();
+  state.admin = admin_.state();
   reloader_.write_state(state);
   pools_.write_state(state);
   (void)log_.write_pending();
@@ -231,6 +239,7 @@ void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& confi
   clients_.adopt(static_cast<int>(state.client_descriptors), state.clients_protected);
   reloader_.adopt(state, configs.running);
   spawner_.adopt(state.spawner);
+  admin_.adopt(state.admin, configs.running.admin);
   pools_.adopt(state, configs);
   const Duration took = current_time() - state.written_at;
   log_.info("supervisor {} has taken over from {} in the same process, pid {}, in {}", kVersion,
@@ -242,6 +251,7 @@ void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& confi
   log_.sink().reopen();  // the program before may have been asked to
   spawner_.begin();
   pools_.for_each([](PoolRunner& pool) { pool.resume(); });
+  admin_.resume();
   status_writer_.adopt(state.last_status, state.status_due);
   reaper_.look();  // for children that have died meanwhile
 }

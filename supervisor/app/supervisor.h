@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proto/channel.h"
+#include "supervisor/admin_process/admin_process.h"
 #include "supervisor/app/operator_requests.h"
 #include "supervisor/app/pool_set.h"
 #include "supervisor/app/reaper.h"
@@ -120,6 +121,7 @@ class Supervisor final : private Operations,
   SharedTurns output_;
   SharedTurns deaths_;
   ControlSocket control_;
+  AdminProcess admin_;
   PoolSet pools_;
   ServiceReporter service_;
   StatusWriter status_writer_;

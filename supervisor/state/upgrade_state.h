@@ -16,6 +16,7 @@
 #include "proto/result.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/core/last_reload.h"
+#include "supervisor/state/admin_state.h"
 #include "supervisor/state/carried.h"
 #include "supervisor/state/listener_state.h"
 #include "supervisor/state/pool_state.h"
@@ -43,6 +44,7 @@ struct SupervisorState {
   std::uint64_t log_dropped = 0;
   SpawnerState spawner;
   ControlState control;
+  AdminState admin;
   std::vector<ActivatedState> activated;
   PoolsState running;
   std::optional<LastReload> reload;
@@ -62,9 +64,10 @@ struct SupervisorState {
     visit("turn_began", self.turn_began), visit("longest_turn", self.longest_turn);
     visit("log_file", self.log_file), visit("log_waiting", self.log_waiting),
         visit("log_dropped", self.log_dropped);
-    visit("spawner", self.spawner), visit("control", self.control), visit("activated", self.activated),
-        visit("running", self.running), visit("config_examined", self.config_examined),
-        visit("leaving", self.leaving), visit("reload", self.reload);
+    visit("spawner", self.spawner), visit("control", self.control), visit("admin", self.admin);
+    visit("activated", self.activated), visit("running", self.running),
+        visit("config_examined", self.config_examined), visit("leaving", self.leaving),
+        visit("reload", self.reload);
   }
 };
 

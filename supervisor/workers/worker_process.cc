@@ -20,22 +20,6 @@ namespace {
 
 constexpr int kDatagramsAtDeath = 4096;
 
-Exit to_exit(const siginfo_t& status) {
-  if (status.si_code == CLD_EXITED) return Exit{Exit::Kind::kExited, status.si_status};
-  return Exit{Exit::Kind::kSignaled, status.si_status};
-}
-
-/// Collects the exit status.
-Exit reap(const Fd& pidfd) {
-  siginfo_t status{};
-  int waited = 0;
-  do {
-    waited = ::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &status, WEXITED | WNOHANG);
-  } while (waited < 0 && errno == EINTR);
-  const bool known = waited == 0 && status.si_pid != 0;
-  return known ? to_exit(status) : Exit{Exit::Kind::kVanished, 0};
-}
-
 }  // namespace
 
 WorkerProcess::WorkerProcess(const Services& services, Owner& owner, WorkerId id, Channel channel,

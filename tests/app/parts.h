@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "supervisor/admin_process/admin_process.h"
 #include "supervisor/app/pool_set.h"
 #include "supervisor/control/operations.h"
 #include "supervisor/control_server/control_socket.h"
@@ -39,6 +40,7 @@ struct Parts {
   SharedTurns deaths{loop};
   NoOperations operations;
   ControlSocket control{loop, log, operations};
+  AdminProcess admin{{loop, log, spawner, control, clients, children, output, 1024, "/missing"}};
   PoolSet pools{
       {loop, log, spawner, clients, datagram, control, oom, children, output, deaths, closer, Callback()}};
 };

@@ -70,7 +70,7 @@ struct Reloading : public Parts {
 
   TempDirectory directory;
   std::string file = directory.at("pool.json");
-  Reloader reloader{{file, {}}, {log, pools, control, spawner, clients}};
+  Reloader reloader{{file, {}}, {log, pools, control, admin, spawner, clients}};
 };
 
 TEST_CASE("the first configuration creates its pools in their order") {

@@ -50,7 +50,13 @@ class Remembers final : public Operations, public Caller {
   void await_reload(std::uint64_t round, const std::string& id) override {
     calls.push_back("await " + std::to_string(round) + " for " + id);
   }
+  [[nodiscard]] const Rights& rights() const override { return allowed; }
+  void requests(const std::string& action, const std::string& client, std::string_view denied) override {
+    requested = action + " for " + client + ": " + std::string(denied);
+  }
   std::vector<std::string> calls;
+  Rights allowed;
+  std::string requested;
 };
 
 struct Recorder {

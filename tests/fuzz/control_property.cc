@@ -46,6 +46,9 @@ class Desk final : public Operations, public Caller {
   Result<void> upgrade() override { return Error{"another upgrade is under way"}; }
   void stop(bool /*quick*/) override {}
   std::uint64_t subscribe(std::optional<std::uint64_t> since) override { return since.value_or(17); }
+  [[nodiscard]] const Rights& rights() const override { return rights_; }
+  void requests(const std::string& /*action*/, const std::string& /*client*/,
+                std::string_view /*denied*/) override {}
 
  private:
   static Result<PoolNames> named(const PoolName& pool) {
@@ -54,6 +57,7 @@ class Desk final : public Operations, public Caller {
   }
 
   std::string late_;
+  Rights rights_;
 };
 
 std::string broken_form(const std::string& line, const std::string& reply) {

@@ -1,0 +1,132 @@
+#include "supervisor/admin_process/admin_sockets.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace prefork {
+namespace {
+
+/// True: one of them was not in force before.
+bool take_over(std::vector<AdminSockets::Next::Opened> opened, const char* key,
+               std::vector<ListenSocket>& into, Log& log) {
+  bool any_new = false;
+  for (AdminSockets::Next::Opened& one : opened) {
+    if (one.running == nullptr) {
+      any_new = true;
+      log.info("{}: listening on {}", key, one.socket.name());
+    } else if (auto taken = one.socket.take_over(*one.running); !taken) {
+      log.error("{}: {}; this socket stays as it was until the next reload", key, taken.error().message());
+    }
+    into.push_back(std::move(one.socket));
+  }
+  return any_new;
+}
+
+std::vector<ListenerState> states_of(const std::vector<ListenSocket>& sockets) {
+  std::vector<ListenerState> states;
+  for (const ListenSocket& socket : sockets) {
+    ListenerState& state = states.emplace_back();
+    state.socket = Carried{socket.descriptor()};
+    state.file = socket.file();
+  }
+  return states;
+}
+
+void adopt_all(const std::vector<ListenerState>& states, const std::vector<ListenAddress>& addresses,
+               std::vector<ListenSocket>& into) {
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    Fd socket(static_cast<int>(states[i].socket));
+    // Without an address it is closed. The address may lack only when this version reads the text otherwise.
+    if (i < addresses.size())
+      into.push_back(ListenSocket::adopt(addresses[i], std::move(socket), states[i].file));
+  }
+}
+
+}  // namespace
+
+Result<AdminSockets::Next> AdminSockets::open(const AdminConfig& config) {
+  Next next;
+  std::vector<const ListenSocket*> taken;
+  for (const auto& [addresses, opened] :
+       {std::pair(&config.listen, &next.admin), std::pair(&config.agent, &next.agent)}) {
+    for (const ListenAddress& address : *addresses) {
+      auto one = open_one(address, taken);
+      if (!one) return Error{(opened == &next.admin ? "admin: " : "agent: ") + one.error().message()};
+      opened->push_back(std::move(one).value());
+    }
+  }
+  return next;
+}
+
+Result<AdminSockets::Next::Opened> AdminSockets::open_one(const ListenAddress& address,
+                                                          std::vector<const ListenSocket*>& taken) {
+  for (ListenSocket* running : all()) {
+    const bool free = std::find(taken.begin(), taken.end(), running) == taken.end();
+    if (!free || !same_socket(running->address(), address) || running->file_is_gone()) continue;
+    auto shared = running->share(address);
+    if (!shared) return shared.error();
+    taken.push_back(running);
+    return Next::Opened{std::move(shared).value(), running};
+  }
+  auto opened = open_new(address);
+  if (!opened) return opened.error();
+  return Next::Opened{std::move(opened).value()};
+}
+
+Result<ListenSocket> AdminSockets::open_new(const ListenAddress& address) {
+  auto opened = ListenSocket::open(address);
+  if (opened) return opened;
+  std::vector<ListenSocket*> own = all();
+  std::erase_if(own, [&](const ListenSocket* one) { return !overlap(one->address(), address); });
+  return own.empty() ? std::move(opened) : ListenSocket::open_beside(own, address, 0);
+}
+
+std::vector<ListenSocket*> AdminSockets::all() {
+  std::vector<ListenSocket*> sockets;
+  for (ListenSocket& socket : admin_) sockets.push_back(&socket);
+  for (ListenSocket& socket : agent_) sockets.push_back(&socket);
+  return sockets;
+}
+
+bool AdminSockets::use(Next next, Log& log) {
+  const std::size_t before = admin_.size() + agent_.size();
+  const std::size_t admin_before = admin_.size();
+  Sockets admin;
+  Sockets agent;
+  bool changed = take_over(std::move(next.admin), "admin", admin, log);
+  changed = take_over(std::move(next.agent), "agent", agent, log) || changed;
+  admin_ = std::move(admin);
+  agent_ = std::move(agent);
+  return changed || before != admin_.size() + agent_.size() || admin_before != admin_.size();
+}
+
+Result<std::vector<Fd>> AdminSockets::copies() const {
+  std::vector<Fd> copies;
+  for (const Sockets* sockets : {&admin_, &agent_}) {
+    for (const ListenSocket& socket : *sockets) {
+      copies.emplace_back(::fcntl(socket.descriptor(), F_DUPFD_CLOEXEC, 0));
+      if (!copies.back().valid()) return system_error("copy a listening socket");
+    }
+  }
+  return copies;
+}
+
+std::vector<std::string> AdminSockets::names_of(const Sockets& sockets) {
+  std::vector<std::string> names;
+  for (const ListenSocket& socket : sockets) names.push_back(socket.name());
+  return names;
+}
+
+void AdminSockets::write_state(AdminState& state) const {
+  state.admin = states_of(admin_);
+  state.agent = states_of(agent_);
+}
+
+void AdminSockets::adopt(const AdminState& state, const AdminConfig& config) {
+  adopt_all(state.admin, config.listen, admin_);
+  adopt_all(state.agent, config.agent, agent_);
+}
+
+}  // namespace prefork

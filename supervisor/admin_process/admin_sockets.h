@@ -1,0 +1,55 @@
+// The listening sockets of the admin process. The supervisor keeps them while the process is replaced, so
+// that clients wait meanwhile, and accepts nothing on them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/admin_config.h"
+#include "proto/fd.h"
+#include "proto/result.h"
+#include "supervisor/listen/listen_socket.h"
+#include "supervisor/loop/log.h"
+#include "supervisor/state/admin_state.h"
+
+namespace prefork {
+
+class AdminSockets {
+ public:
+  /// What a configuration needs, opened and not in force.
+  struct Next {
+    struct Opened {
+      ListenSocket socket;
+      ListenSocket* running = nullptr;  ///< in force, and shared with `socket`
+    };
+    std::vector<Opened> admin, agent;
+  };
+
+  /// Shares the sockets that are in force and opens the others. Changes nothing.
+  [[nodiscard]] Result<Next> open(const AdminConfig& config);
+  /// Puts them into force. True: a socket has come or gone.
+  bool use(Next next, Log& log);
+  /// Copies for the process, those of `admin` first; in an error none.
+  [[nodiscard]] Result<std::vector<Fd>> copies() const;
+
+  // The real addresses.
+  [[nodiscard]] std::vector<std::string> admin() const { return names_of(admin_); }
+  [[nodiscard]] std::vector<std::string> agent() const { return names_of(agent_); }
+
+  // For an upgrade in place.
+  void write_state(AdminState& state) const;
+  void adopt(const AdminState& state, const AdminConfig& config);
+
+ private:
+  using Sockets = std::vector<ListenSocket>;
+
+  [[nodiscard]] static std::vector<std::string> names_of(const Sockets& sockets);
+  [[nodiscard]] Result<Next::Opened> open_one(const ListenAddress& address,
+                                              std::vector<const ListenSocket*>& taken);
+  [[nodiscard]] Result<ListenSocket> open_new(const ListenAddress& address);
+  [[nodiscard]] std::vector<ListenSocket*> all();
+
+  Sockets admin_, agent_;
+};
+
+}  // namespace prefork
