@@ -65,6 +65,7 @@ ReloadVerdict Reloader::reload(const Result<ConfigAnswer>& answer) {
     if (verdict.mistakes.empty()) verdict.mistakes.push_back(applied.error().message());
     parts_.log.error("reload refused, nothing has changed: {}", applied.error().message());
   }
+  ++(verdict.applied ? counts_.applied : counts_.refused);
   last_ = LastReload{verdict.applied, current_time(), verdict.mistakes.size(), first_of(verdict.mistakes)};
   return verdict;
 }
@@ -237,6 +238,7 @@ void Reloader::write_state(SupervisorState& state) const {
   state.activated = source_.activated.state();
   state.running.config_text = text_;
   state.reload = last_;
+  state.reloads = counts_;
   if (!state.running.answers) state.running.answers.emplace();
   state.running.answers->supervisor_identity = keys_.supervisor_identity;
 }
@@ -245,6 +247,7 @@ void Reloader::adopt(const SupervisorState& state, const Config& config) {
   Fd(static_cast<int>(state.config_lock)).reset();
   text_ = state.running.config_text;
   last_ = state.reload;
+  counts_ = state.reloads;
   keys_ = config;
 }
 

@@ -18,6 +18,7 @@
 #include "supervisor/control/control_event.h"
 #include "supervisor/control_server/control_socket.h"
 #include "supervisor/core/last_reload.h"
+#include "supervisor/core/operation_counts.h"
 #include "supervisor/loop/callback.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/state/upgrade_state.h"
@@ -59,6 +60,7 @@ class Reloader {
   [[nodiscard]] const std::string& file() const { return source_.file; }
   /// Nothing: there has been no reload.
   [[nodiscard]] const std::optional<LastReload>& last() const { return last_; }
+  [[nodiscard]] const ReloadCounts& counts() const { return counts_; }
 
   // For an upgrade in place.
   void write_state(SupervisorState& state) const;
@@ -99,6 +101,7 @@ class Reloader {
   FileKeys keys_;     ///< of the configuration in force
   std::string text_;  ///< its text, as it was read
   std::optional<LastReload> last_;
+  ReloadCounts counts_;
 };
 
 }  // namespace prefork

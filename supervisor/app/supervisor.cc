@@ -135,7 +135,7 @@ void Supervisor::reload_ended(std::uint64_t round, const ReloadVerdict& verdict)
   (void)::malloc_trim(0);
 }
 
-SupervisorStatus Supervisor::status() const {
+SupervisorStatus Supervisor::status(bool workers) const {
   SupervisorStatus status;
   status.version = kVersion;
   status.pid = ::getpid();
@@ -152,14 +152,29 @@ SupervisorStatus Supervisor::status() const {
   status.control_file_missing = control_.file_is_removed();
   status.reload = reloader_.last();
   if (status.reload) status.reload_ago = now - status.reload->at;
+  status.reloads = reloader_.counts();
+  status.upgrades = upgrader_.counts();
   if (clients_.are_protected()) status.seccomp_from = clients_.first();
   status.admin = admin_.status();
-  for (const auto& pool : pools_.present()) status.pools.push_back(pool->status());
+  for (const auto& pool : pools_.present()) status.pools.push_back(pool->status(workers));
   for (const auto& pool : pools_.leaving()) {
-    status.pools.push_back(pool->status());
+    status.pools.push_back(pool->status(workers));
     status.pools.back().removed = true;
   }
   return status;
+}
+
+Result<WorkerStatusLine> Supervisor::worker(const std::string& pool, std::uint64_t number) const {
+  bool known = false;
+  std::optional<WorkerStatusLine> found;
+  pools_.for_each([&](const PoolRunner& one) {
+    if (found || one.config().name != pool) return;
+    known = true;
+    found = one.worker(number);
+  });
+  if (found) return *found;
+  if (!known) return Error{"there is no pool \"" + pool + '"'};
+  return Error{"pool " + pool + " has no worker " + std::to_string(number)};
 }
 
 std::vector<PoolSummary> Supervisor::pool_summaries() const {
@@ -218,6 +233,7 @@ SupervisorState Supervisor::state() {
   state.strangers_reaped = reaper_.strangers_reaped();
   state.turn_began = loop_.turns().began();
   state.longest_turn = loop_.turns().longest();
+  state.upgrades = upgrader_.counts();
   state.spawner = spawner_.state();
   state.control = control_.state();
   state.admin = admin_.state();
@@ -238,6 +254,7 @@ void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& confi
   control_.adopt(state.control, configs.running.control);
   clients_.adopt(static_cast<int>(state.client_descriptors), state.clients_protected);
   reloader_.adopt(state, configs.running);
+  upgrader_.has_taken_over(state.upgrades);
   spawner_.adopt(state.spawner);
   admin_.adopt(state.admin, configs.running.admin);
   pools_.adopt(state, configs);

@@ -68,7 +68,8 @@ class Supervisor final : private Operations,
   void on_int() { stop(/*quick=*/true); }
 
   // Operations
-  [[nodiscard]] SupervisorStatus status() const override;
+  [[nodiscard]] SupervisorStatus status(bool workers) const override;
+  [[nodiscard]] Result<WorkerStatusLine> worker(const std::string& pool, std::uint64_t number) const override;
   [[nodiscard]] Result<std::uint64_t> reload() override;
   [[nodiscard]] Result<Restarted> restart(const PoolName& pool) override { return requests_.restart(pool); }
   [[nodiscard]] Result<Scaled> scale(const PoolName& pool, std::size_t workers) override {

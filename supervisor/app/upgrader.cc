@@ -87,6 +87,7 @@ void Upgrader::cancel() {
 }
 
 void Upgrader::upgrade_refused(const std::string& why) {
+  ++counts_.refused;
   if (subject_.stopping()) {
     log_.error("upgrade refused: {}", why);
   } else {

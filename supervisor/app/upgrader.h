@@ -12,6 +12,7 @@
 
 #include "proto/result.h"
 #include "supervisor/control/control_event.h"
+#include "supervisor/core/operation_counts.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
 #include "supervisor/state/upgrade_state.h"
@@ -74,6 +75,10 @@ class Upgrader final : private UpgradeCheck::Owner {
   /// loop.
   void hand_over();
 
+  [[nodiscard]] const UpgradeCounts& counts() const { return counts_; }
+  /// The program before has counted these; its last upgrade has succeeded.
+  void has_taken_over(const UpgradeCounts& before) { counts_ = {before.succeeded + 1, before.refused}; }
+
   /// The child that examines the state: Reaper must not reap it. 0: there is none.
   [[nodiscard]] pid_t child() const { return check_.pid(); }
 
@@ -104,6 +109,7 @@ class Upgrader final : private UpgradeCheck::Owner {
   Subject& subject_;
   std::optional<FileIdentity> examined_;  ///< the file that check_ has started last
   std::set<std::string> examined_texts_;  ///< the texts of configurations that it has examined
+  UpgradeCounts counts_;
   bool due_ = false;
   bool handing_over_ = false;  ///< another request would replace what examined_ says of the proven program
   int blocked_ = 0;            ///< how often in a row a call on a client's socket was under way

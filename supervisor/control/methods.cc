@@ -26,11 +26,12 @@ using Outcome = std::variant<Json, Answer::Status, Refusal, Later>;
 
 struct Parameters {
   std::optional<std::string> pool;
-  std::optional<std::uint64_t> workers;
+  std::optional<std::uint64_t> number;  ///< of workers, or of a worker
   std::optional<std::uint64_t> since;
   std::optional<std::string> token, client;
   bool quick = false;
   bool table = false;
+  bool with_workers = true;
 };
 
 Json as_result(const Operations::PoolNames& pools) { return Json::object({{"pools", pools}}); }
@@ -42,8 +43,16 @@ Outcome outcome(const Result<T>& result, Make make) {
 }
 
 Outcome status(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
-  if (wanted.table) return StatusTable(operations.status());
-  return StatusJson(operations.status());
+  SupervisorStatus now = operations.status(wanted.with_workers);
+  if (wanted.table) return StatusTable(std::move(now));
+  return StatusJson(std::move(now), wanted.with_workers);
+}
+
+Outcome worker(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
+  if (!wanted.pool || !wanted.number)
+    return Refusal{ControlError::kInvalidParameters, R"(worker needs "pool" and "worker", a number)"};
+  return outcome(operations.worker(*wanted.pool, *wanted.number),
+                 [](const WorkerStatusLine& line) { return to_json(line); });
 }
 
 Json verdict_as_result(const ReloadVerdict& verdict) {
@@ -66,8 +75,8 @@ Outcome restart(const Parameters& wanted, Operations& operations, Caller& /*call
 }
 
 Outcome scale(const Parameters& wanted, Operations& operations, Caller& /*caller*/) {
-  if (!wanted.workers) return Refusal{ControlError::kInvalidParameters, "scale needs \"workers\", a number"};
-  return outcome(operations.scale(wanted.pool, *wanted.workers), [](const Operations::Scaled& scaled) {
+  if (!wanted.number) return Refusal{ControlError::kInvalidParameters, "scale needs \"workers\", a number"};
+  return outcome(operations.scale(wanted.pool, *wanted.number), [](const Operations::Scaled& scaled) {
     return Json::object({{"pool", scaled.pool},
                          {"before", scaled.before},
                          {"workers", scaled.workers},
@@ -94,64 +103,80 @@ Outcome subscribe(const Parameters& wanted, Operations& /*operations*/, Caller& 
   return Json::object({{"seq", caller.subscribe(wanted.since)}});
 }
 
+struct Parameter {
+  std::string_view name;
+  const char* allowed;
+  /// False: the value has the wrong type.
+  bool (*read)(const Json& value, Parameters& into);
+};
+
+bool read_text(const Json& value, std::optional<std::string>& into) {
+  if (value.is_string()) into = value.get<std::string>();
+  return value.is_string();
+}
+bool read_number(const Json& value, std::optional<std::uint64_t>& into) {
+  if (value.is_number_unsigned()) into = value.get<std::uint64_t>();
+  return value.is_number_unsigned();
+}
+bool read_flag(const Json& value, bool& into) {
+  if (value.is_boolean()) into = value.get<bool>();
+  return value.is_boolean();
+}
+
+constexpr const char* kWholeNumber = "a whole number, 0 or more";
+constexpr const char* kFlag = "true or false";
+constexpr Parameter kPool = {"pool", "the name of a pool",
+                             [](const Json& value, Parameters& into) { return read_text(value, into.pool); }};
+constexpr Parameter kWorkers = {"workers", kWholeNumber, [](const Json& value, Parameters& into) {
+                                  return read_number(value, into.number);
+                                }};
+constexpr Parameter kWorker = {"worker", kWholeNumber, kWorkers.read};
+constexpr Parameter kWithWorkers = {"workers", kFlag, [](const Json& value, Parameters& into) {
+                                      return read_flag(value, into.with_workers);
+                                    }};
+constexpr Parameter kSince = {"since", kWholeNumber, [](const Json& value, Parameters& into) {
+                                return read_number(value, into.since);
+                              }};
+constexpr Parameter kQuick = {
+    "quick", kFlag, [](const Json& value, Parameters& into) { return read_flag(value, into.quick); }};
+constexpr Parameter kFormat = {"format", R"("values" or "table")", [](const Json& value, Parameters& into) {
+                                 into.table = value == "table";
+                                 return into.table || value == "values";
+                               }};
+
 struct Method {
   std::string_view name;
   MethodKind kind;
-  std::vector<std::string_view> parameters;
+  std::vector<Parameter> parameters;
   Outcome (*call)(const Parameters& wanted, Operations& operations, Caller& caller);
 };
 
 const std::vector<Method>& methods() {
   static const std::vector<Method> kMethods = {
-      {"status", MethodKind::kReads, {"format"}, status},
+      {"status", MethodKind::kReads, {kFormat, kWithWorkers}, status},
+      {"worker", MethodKind::kReads, {kPool, kWorker}, worker},
       {"reload", MethodKind::kActs, {}, reload},
-      {"restart", MethodKind::kActs, {"pool"}, restart},
-      {"scale", MethodKind::kActs, {"pool", "workers"}, scale},
-      {"stop", MethodKind::kActs, {"quick"}, stop},
-      {"reset_failed", MethodKind::kActs, {"pool"}, reset_failed},
-      {"subscribe", MethodKind::kReads, {"since"}, subscribe},
+      {"restart", MethodKind::kActs, {kPool}, restart},
+      {"scale", MethodKind::kActs, {kPool, kWorkers}, scale},
+      {"stop", MethodKind::kActs, {kQuick}, stop},
+      {"reset_failed", MethodKind::kActs, {kPool}, reset_failed},
+      {"subscribe", MethodKind::kReads, {kSince}, subscribe},
       {"upgrade", MethodKind::kOwnerOnly, {}, upgrade},
   };
   return kMethods;
 }
 
-/// False: the value has the wrong type.
-bool read_parameter(const std::string& name, const Json& value, Parameters& into) {
-  if (name == "pool" && value.is_string()) {
-    into.pool = value.get<std::string>();
-  } else if (name == "token" && value.is_string()) {
-    into.token = value.get<std::string>();
-  } else if (name == "client" && value.is_string()) {
-    into.client = value.get<std::string>();
-  } else if (name == "workers" && value.is_number_unsigned()) {
-    into.workers = value.get<std::uint64_t>();
-  } else if (name == "since" && value.is_number_unsigned()) {
-    into.since = value.get<std::uint64_t>();
-  } else if (name == "quick" && value.is_boolean()) {
-    into.quick = value.get<bool>();
-  } else if (name == "format" && (value == "values" || value == "table")) {
-    into.table = value == "table";
-  } else {
-    return false;
-  }
-  return true;
-}
-
-const char* allowed(const std::string& name) {
-  if (name == "pool") return "the name of a pool";
-  if (name == "token" || name == "client") return "a string";
-  if (name == "quick") return "true or false";
-  if (name == "format") return "\"values\" or \"table\"";
-  return "a whole number, 0 or more";
-}
-
 /// Every action can say for which client it is, and has the token of that client.
-bool is_of_all_actions(const std::string& name) { return name == "token" || name == "client"; }
+constexpr Parameter kOfAllActions[] = {
+    {"token", "a string", [](const Json& value, Parameters& into) { return read_text(value, into.token); }},
+    {"client", "a string", [](const Json& value, Parameters& into) { return read_text(value, into.client); }}};
 
 /// "scale has no parameter "worker"; it takes pool, workers".
 std::string unknown_parameter(const std::string& name, const Method& method) {
+  std::vector<std::string_view> names;
+  for (const Parameter& parameter : method.parameters) names.push_back(parameter.name);
   return std::string(method.name) + " has no parameter \"" + name + "\"; it takes " +
-         (method.parameters.empty() ? "none" : joined(method.parameters));
+         (names.empty() ? "none" : joined(names));
 }
 
 std::variant<Parameters, Refusal> read_parameters(const Json& params, const Method& method) {
@@ -159,11 +184,16 @@ std::variant<Parameters, Refusal> read_parameters(const Json& params, const Meth
   if (!params.is_object()) return Refusal{ControlError::kInvalidParameters, "\"params\" must be an object"};
   for (const auto& [name, value] : params.items()) {
     const auto& all = method.parameters;
-    const bool common = method.kind != MethodKind::kReads && is_of_all_actions(name);
-    if (!common && std::find(all.begin(), all.end(), name) == all.end())
-      return Refusal{ControlError::kInvalidParameters, unknown_parameter(name, method)};
-    if (!read_parameter(name, value, read))
-      return Refusal{ControlError::kInvalidParameters, "\"" + name + "\" must be " + allowed(name)};
+    const auto is_it = [&name = name](const Parameter& one) { return one.name == name; };
+    const auto found = std::find_if(all.begin(), all.end(), is_it);
+    const Parameter* known = found == all.end() ? nullptr : &*found;
+    if (known == nullptr && method.kind != MethodKind::kReads) {
+      const auto* common = std::find_if(std::begin(kOfAllActions), std::end(kOfAllActions), is_it);
+      if (common != std::end(kOfAllActions)) known = common;
+    }
+    if (known == nullptr) return Refusal{ControlError::kInvalidParameters, unknown_parameter(name, method)};
+    if (!known->read(value, read))
+      return Refusal{ControlError::kInvalidParameters, "\"" + name + "\" must be " + known->allowed};
   }
   return read;
 }

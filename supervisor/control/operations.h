@@ -32,7 +32,11 @@ class Operations {
   };
 
   virtual ~Operations() = default;
-  [[nodiscard]] virtual SupervisorStatus status() const = 0;
+  /// `workers`: with a line for each worker, which takes longer.
+  [[nodiscard]] virtual SupervisorStatus status(bool workers) const = 0;
+  /// The line of one worker.
+  [[nodiscard]] virtual Result<WorkerStatusLine> worker(const std::string& pool,
+                                                        std::uint64_t number) const = 0;
   /// Begins a reload. Returns the number of its round; the verdict comes later, to all that wait for this
   /// round.
   [[nodiscard]] virtual Result<std::uint64_t> reload() = 0;

@@ -10,11 +10,11 @@
 namespace prefork {
 namespace {
 
-bool is_ready(const WorkerStatusLine& worker) {
+bool is_ready(const WorkerCell& worker) {
   return worker.status == WorkerStatus::kReady && worker.role == WorkerRole::kWorker;
 }
 
-char score(const WorkerStatusLine& worker) {
+char score(const WorkerCell& worker) {
   if (worker.role == WorkerRole::kTemplate) return 'T';
   switch (worker.status) {
     case WorkerStatus::kStarting: return 'S';
@@ -43,8 +43,10 @@ Percentiles percentiles_of(const Histogram& times) {
   return {times.count(), times.percentile(0.5), times.percentile(0.99), times.max()};
 }
 
+TotalTimes totals_of(const Histogram& times) { return {times.count(), times.sum_us(), times.cumulative()}; }
+
 std::size_t ready_workers(const PoolStatus& pool) {
-  return static_cast<std::size_t>(std::count_if(pool.workers.begin(), pool.workers.end(), is_ready));
+  return static_cast<std::size_t>(std::count_if(pool.cells.begin(), pool.cells.end(), is_ready));
 }
 
 std::string summary(const std::vector<PoolSummary>& pools) {
@@ -62,10 +64,22 @@ std::string state_of(const WorkerStatusLine& worker) {
   return std::string(to_string(worker.status));
 }
 
-std::string scoreboard(const std::vector<WorkerStatusLine>& workers) {
+std::string scoreboard(const std::vector<WorkerCell>& cells) {
   std::string board;
-  for (const WorkerStatusLine& worker : workers) board += score(worker);
+  for (const WorkerCell& cell : cells) board += score(cell);
   return board;
+}
+
+std::string scoreboard_workers(const std::vector<WorkerCell>& cells) {
+  std::string ranges;
+  for (std::size_t i = 0; i < cells.size();) {
+    const std::uint64_t first = cells[i].number;
+    std::uint64_t last = first;
+    while (++i < cells.size() && cells[i].number == last + 1) ++last;
+    ranges += (ranges.empty() ? "" : ",") + std::to_string(first);
+    if (last != first) ranges += '-' + std::to_string(last);
+  }
+  return ranges;
 }
 
 }  // namespace prefork

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -13,20 +14,25 @@
 #include "supervisor/core/counters.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/core/last_reload.h"
+#include "supervisor/core/operation_counts.h"
 #include "supervisor/core/rollout_verdict.h"
 #include "supervisor/core/worker_row.h"
 
 namespace prefork {
 
-struct WorkerStatusLine {
+/// What the scoreboard shows of a worker.
+struct WorkerCell {
   std::uint64_t number = 0;
-  pid_t pid = 0;  ///< 0: not known yet
   WorkerRole role = WorkerRole::kWorker;
   WorkerStatus status = WorkerStatus::kStarting;
-  StopReason reason = StopReason::kNone;  ///< why it drains or was signalled
-  bool stopped = false;                   ///< by a signal such as SIGSTOP
+  bool stopped = false;  ///< by a signal such as SIGSTOP
   std::uint32_t load = 0;
-  std::uint32_t reported_load = 0;  ///< thousandths
+};
+
+struct WorkerStatusLine : WorkerCell {
+  pid_t pid = 0;                          ///< 0: not known yet
+  StopReason reason = StopReason::kNone;  ///< why it drains or was signalled
+  std::uint32_t reported_load = 0;        ///< thousandths
   std::uint32_t slots = 0;
   std::uint64_t served = 0;
   Generation generation = 0;
@@ -52,6 +58,13 @@ struct Percentiles {
 };
 [[nodiscard]] Percentiles percentiles_of(const Histogram& times);
 
+/// All times since the start.
+struct TotalTimes {
+  std::uint64_t count = 0, sum_us = 0;
+  std::array<std::uint64_t, Histogram::kEdges> below{};  ///< entry i: how many were below 2^i µs
+};
+[[nodiscard]] TotalTimes totals_of(const Histogram& times);
+
 struct PoolStatus {
   std::string name;
   std::string state;     ///< "running", "stopping" …
@@ -66,16 +79,19 @@ struct PoolStatus {
   Generation generation = 0;
   std::optional<Generation> trial;      ///< the next generation, while its first worker is on trial
   RolloutVerdict rollout;               ///< the last one
+  RolloutCounts rollouts;               ///< all so far
   std::optional<Duration> rollout_ago;  ///< since then, if known
   std::size_t queued = 0;
   std::size_t silent = 0;  ///< connections in the lobby that have sent nothing yet
   std::size_t parked = 0;  ///< connections in the lobby between two requests
   std::size_t queue_max = 0;
   std::size_t with_workers = 0;  ///< connections that workers have
-  Counters counters;
-  Percentiles waits;                      ///< in the queue, of the last minute, see Timings
-  Percentiles busy;                       ///< from Busy to Idle or Park, of the last minute
-  std::vector<WorkerStatusLine> workers;  ///< oldest first
+  Counts counters;
+  Percentiles waits;  ///< in the queue, of the last minute, see Timings
+  Percentiles busy;   ///< from Busy to Idle or Park, of the last minute
+  TotalTimes total_waits, total_busy;
+  std::vector<WorkerCell> cells;          ///< of all workers, oldest first
+  std::vector<WorkerStatusLine> workers;  ///< the same workers, if they are wanted
 };
 
 /// A pool in one line.
@@ -109,6 +125,9 @@ struct SupervisorStatus {
   bool control_file_missing = false;  ///< the file of the control socket was removed
   std::vector<pid_t> spawners;        ///< the active one, then the standby
   std::optional<LastReload> reload;   ///< nothing: there has been none
+  ReloadCounts reloads;
+  UpgradeCounts upgrades;
+  std::optional<Duration> stop_delay_left;  ///< it stops, and accepts connections for so long
   std::optional<int>
       seccomp_from;  ///< it cannot read from descriptors of this number and above: the clients'
   std::optional<AdminStatus> admin;  ///< nothing: it is not configured
@@ -126,6 +145,8 @@ inline constexpr std::size_t kWorkersAtATime = 32;
 [[nodiscard]] std::string state_of(const WorkerStatusLine& worker);
 /// One character a worker: `_` idle, `B` busy, `S` starting, `D` draining, `K` signalled, `T` template, `Z`
 /// stopped.
-[[nodiscard]] std::string scoreboard(const std::vector<WorkerStatusLine>& workers);
+[[nodiscard]] std::string scoreboard(const std::vector<WorkerCell>& cells);
+/// The numbers of these workers, in the order of the scoreboard: "1-8,12".
+[[nodiscard]] std::string scoreboard_workers(const std::vector<WorkerCell>& cells);
 
 }  // namespace prefork

@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json of(const Counters& counters) {
+Json of(const Counts& counters) {
   return {{"accepted", counters.accepted},
           {"dispatched", counters.dispatched},
           {"redispatched", counters.redispatched},
@@ -47,24 +47,6 @@ Json of(const ListenerStatus& listener) {
           {"backlog_limit", number(listener.backlog_limit)}};
 }
 
-Json of(const WorkerStatusLine& worker) {
-  return {{"worker", worker.number},
-          {"pid", worker.pid},
-          {"role", role_name(worker.role)},
-          {"state", state_of(worker)},
-          {"reason", worker.reason == StopReason::kNone ? "" : to_string(worker.reason)},
-          {"load", worker.load},
-          {"reported_load", worker.reported_load},
-          {"slots", worker.slots},
-          {"served", worker.served},
-          {"generation", worker.generation},
-          {"age_ms", milliseconds(worker.age)},
-          {"in_state_ms", milliseconds(worker.in_status)},
-          {"restarts", worker.restarts},
-          {"last_death", worker.last_death ? describe(*worker.last_death) : ""},
-          {"note", worker.note}};
-}
-
 Json queue_of(const PoolStatus& pool) {
   return {{"now", pool.queued},
           {"most", pool.counters.queue_high},
@@ -80,6 +62,21 @@ Json busy_of(const Percentiles& times) {
   return {{"p50_ms", milliseconds(times.p50)},
           {"p99_ms", milliseconds(times.p99)},
           {"max_ms", milliseconds(times.max)}};
+}
+
+Json of(const TotalTimes& times) {
+  Json buckets = Json::array();
+  for (std::size_t i = 0; i < times.below.size(); ++i)
+    buckets.push_back(Json::array({std::uint64_t{1} << i, times.below[i]}));
+  return {{"count", times.count}, {"sum_us", times.sum_us}, {"buckets", std::move(buckets)}};
+}
+
+/// An object of everything that the value carries through an upgrade.
+template <typename T>
+Json all_of(const T& value) {
+  Json object = Json::object();
+  T::visit_state(value, [&object](const char* name, const auto& member) { object[name] = member; });
+  return object;
 }
 
 Json listeners_of(const PoolStatus& pool) {
@@ -103,12 +100,16 @@ Json of(const PoolStatus& pool) {
           {"generation", pool.generation},
           {"trial", pool.trial ? Json(*pool.trial) : Json(nullptr)},
           {"rollout", to_json(pool.rollout, pool.rollout_ago)},
+          {"rollouts", all_of(pool.rollouts)},
           {"with_workers", pool.with_workers},
           {"lobby", lobby_of(pool)},
           {"queue", queue_of(pool)},
           {"busy_time", busy_of(pool.busy)},
           {"counters", of(pool.counters)},
-          {"scoreboard", scoreboard(pool.workers)},
+          {"deaths", all_of(pool.counters.deaths)},
+          {"histograms", {{"queue_wait", of(pool.total_waits)}, {"busy_time", of(pool.total_busy)}}},
+          {"scoreboard", scoreboard(pool.cells)},
+          {"scoreboard_workers", scoreboard_workers(pool.cells)},
           {"listeners", listeners_of(pool)}};
 }
 
@@ -125,12 +126,16 @@ Json of(const SupervisorStatus& status) {
           {"config_file", status.config_file},
           {"uptime_ms", milliseconds(status.uptime)},
           {"stopping", status.stopping},
+          {"stop_delay_left_ms",
+           status.stop_delay_left ? Json(milliseconds(*status.stop_delay_left)) : Json(nullptr)},
           {"control_file_missing", status.control_file_missing},
           {"strangers_reaped", status.strangers_reaped},
           {"longest_turn_ms", milliseconds(status.longest_turn)},
           {"longest_turn_last_minute_ms", milliseconds(status.longest_turn_lately)},
           {"spawners", status.spawners},
           {"reload", status.reload ? to_json(*status.reload, status.reload_ago) : Json(nullptr)},
+          {"reloads", all_of(status.reloads)},
+          {"upgrades", all_of(status.upgrades)},
           {"seccomp_from", status.seccomp_from ? Json(*status.seccomp_from) : Json(nullptr)},
           {"admin", status.admin ? of(*status.admin) : Json(nullptr)}};
 }
@@ -144,26 +149,53 @@ std::string with_list(const Json& object, const char* name) {
 
 }  // namespace
 
+Json to_json(const WorkerStatusLine& worker) {
+  return {{"worker", worker.number},
+          {"pid", worker.pid},
+          {"role", role_name(worker.role)},
+          {"state", state_of(worker)},
+          {"reason", worker.reason == StopReason::kNone ? "" : to_string(worker.reason)},
+          {"load", worker.load},
+          {"reported_load", worker.reported_load},
+          {"slots", worker.slots},
+          {"served", worker.served},
+          {"generation", worker.generation},
+          {"age_ms", milliseconds(worker.age)},
+          {"in_state_ms", milliseconds(worker.in_status)},
+          {"restarts", worker.restarts},
+          {"last_death", worker.last_death ? describe(*worker.last_death) : ""},
+          {"note", worker.note}};
+}
+
 bool StatusJson::add_next(std::string& text) {
   if (!std::exchange(begun_, true)) {
     text += with_list(of(status_), "pools");
   } else {
     const PoolStatus& pool = status_.pools[pool_];
-    if (worker_ == 0) text += (pool_ == 0 ? "" : ",") + with_list(of(pool), "workers");
-    const std::size_t end = std::min(pool.workers.size(), worker_ + kWorkersAtATime);
-    for (; worker_ < end; ++worker_) {
-      if (worker_ > 0) text += ',';
-      text += json_text(of(pool.workers[worker_]));
-    }
-    if (worker_ == pool.workers.size()) {
-      text += "]}";
+    if (worker_ == 0 && pool_ > 0) text += ',';
+    if (workers_) {
+      add_workers(pool, text);
+    } else {
+      text += json_text(of(pool));
       ++pool_;
-      worker_ = 0;
     }
   }
   if (pool_ < status_.pools.size()) return true;
   text += "]}";
   return false;
+}
+
+void StatusJson::add_workers(const PoolStatus& pool, std::string& text) {
+  if (worker_ == 0) text += with_list(of(pool), "workers");
+  const std::size_t end = std::min(pool.workers.size(), worker_ + kWorkersAtATime);
+  for (; worker_ < end; ++worker_) {
+    if (worker_ > 0) text += ',';
+    text += json_text(to_json(pool.workers[worker_]));
+  }
+  if (worker_ < pool.workers.size()) return;
+  text += "]}";
+  ++pool_;
+  worker_ = 0;
 }
 
 }  // namespace prefork

@@ -24,7 +24,7 @@ void add_rollout(const PoolStatus& pool, std::vector<std::string>& lines) {
 }
 
 void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
-  const Counters& c = pool.counters;
+  const Counts& c = pool.counters;
   std::string head =
       fmt::format("pool {}: {}, workers {} ready of {} wanted (configured {}), {} to be started", pool.name,
                   pool.state, ready_workers(pool), pool.target, pool.configured, pool.scheduled);
@@ -59,7 +59,7 @@ void add_pool(const PoolStatus& pool, std::vector<std::string>& lines) {
   if (pool.busy.count > 0) lines.push_back("  busy in the last minute: " + in_words(pool.busy));
   lines.push_back(fmt::format("  deaths: crashes {}, start_failures {}, violations {}; starts {}", c.crashes,
                               c.start_failures, c.violations, c.starts));
-  lines.push_back("  scoreboard: [" + scoreboard(pool.workers) + "]");
+  lines.push_back("  scoreboard: [" + scoreboard(pool.cells) + "]");
 }
 
 WorkerColumns columns_of(const WorkerStatusLine& worker) {

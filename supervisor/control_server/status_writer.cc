@@ -27,7 +27,7 @@ void StatusWriter::write_after(Duration delay) {
 
 void StatusWriter::write() {
   last_ = current_time();
-  table_.emplace(supervisor_.status());
+  table_.emplace(supervisor_.status(/*workers=*/true));
   write_next();
 }
 

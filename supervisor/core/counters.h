@@ -6,12 +6,14 @@
 
 #include <cstdint>
 
+#include "supervisor/core/death_cause.h"
 #include "supervisor/core/timings.h"
 #include "supervisor/core/unserved.h"
 
 namespace prefork {
 
-struct Counters {
+/// The plain numbers.
+struct Counts {
   // Connections: one is counted for each time that the comment applies to it.
   std::uint64_t accepted = 0;
   std::uint64_t dispatched = 0;    ///< Dispatch actions, repeats included
@@ -35,10 +37,9 @@ struct Counters {
   std::uint64_t start_failures = 0;
   std::uint64_t crashes = 0;     ///< unplanned deaths of ready workers
   std::uint64_t violations = 0;  ///< workers that broke the protocol
+  DeathCounts deaths;            ///< the unplanned ones are crashes and start failures
 
   std::uint64_t queue_high = 0;  ///< the most connections that ever waited at a time
-  Timings waits;                 ///< time in the queue, of each request or connection that was dispatched
-  Timings busy_times;            ///< time from Busy to Idle or Park
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
@@ -50,6 +51,18 @@ struct Counters {
     visit("left", self.left), visit("silent", self.silent);
     visit("start_failures", self.start_failures), visit("crashes", self.crashes);
     visit("violations", self.violations), visit("queue_high", self.queue_high);
+    visit("deaths", self.deaths);
+  }
+};
+
+struct Counters : Counts {
+  Timings waits;       ///< time in the queue, of each request or connection that was dispatched
+  Timings busy_times;  ///< time from Busy to Idle or Park
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    // The plain numbers stand beside the times, where earlier versions have them.
+    Counts::visit_state(self, visit);
     visit("waits", self.waits), visit("busy_times", self.busy_times);
   }
 };

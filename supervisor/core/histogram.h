@@ -1,5 +1,5 @@
 // Counts durations in buckets that are at most 1/16 wide: percentiles of any number of samples within 6.25 %,
-// in 5 KiB of memory, or half of it with a smaller `Count`.
+// in 5 KiB of memory, or half of it with a smaller `Count`. Their sum is exact.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "supervisor/core/ids.h"
 
@@ -15,10 +16,14 @@ namespace prefork {
 template <typename Count>
 class BasicHistogram {
  public:
+  /// cumulative() has an entry for each power of two from 1 µs to 2^36 µs, which is 19 hours.
+  static constexpr std::size_t kEdges = 37;
+
   void add(Duration sample) {
-    const auto us = static_cast<std::uint64_t>(std::max<std::int64_t>(sample.count(), 0)) / 1000;
-    ++buckets_[bucket_of(us)];
+    const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(sample.count(), 0));
+    ++buckets_[bucket_of(ns / 1000)];
     ++count_;
+    add_to_sum(ns / 1000, ns % 1000);
     max_ = std::max(max_, sample);
   }
 
@@ -27,11 +32,27 @@ class BasicHistogram {
   void add(const BasicHistogram<Other>& other) {
     for (std::size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
     count_ += other.count_;
+    add_to_sum(other.sum_us_, other.sum_rest_ns_);
     max_ = std::max(max_, other.max_);
   }
 
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] Duration max() const { return max_; }
+  /// Of all samples, without the fraction of the last microsecond.
+  [[nodiscard]] std::uint64_t sum_us() const { return sum_us_; }
+
+  /// Entry i is the number of samples below 2^i µs: powers of two are ends of buckets, so it is exact.
+  [[nodiscard]] std::array<std::uint64_t, kEdges> cumulative() const {
+    std::array<std::uint64_t, kEdges> below{};
+    std::uint64_t seen = 0;
+    std::size_t bucket = 0;
+    for (std::size_t edge = 0; edge < kEdges; ++edge) {
+      for (const std::size_t end = bucket_of(std::uint64_t{1} << edge); bucket < end; ++bucket)
+        seen += buckets_[bucket];
+      below[edge] = seen;
+    }
+    return below;
+  }
 
   /// The upper end of the bucket with the sample of that rank; never more than max(). `fraction` is 0 to 1.
   [[nodiscard]] Duration percentile(double fraction) const {
@@ -47,6 +68,8 @@ class BasicHistogram {
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("buckets", self.buckets_), visit("count", self.count_), visit("max", self.max_);
+    visit("sum_us", self.sum_us_), visit("sum_rest_ns", self.sum_rest_ns_);
+    if constexpr (!std::is_const_v<Self>) self.estimate_missing_sum();
   }
 
  private:
@@ -63,6 +86,20 @@ class BasicHistogram {
     return (kParts + bucket % kParts + 1) << (exponent - kPartBits);
   }
 
+  void add_to_sum(std::uint64_t us, std::uint64_t ns) {
+    sum_rest_ns_ += ns;
+    sum_us_ += us + sum_rest_ns_ / 1000;
+    sum_rest_ns_ %= 1000;
+  }
+  /// Earlier versions have kept no sum: the middle of each bucket stands for its samples.
+  void estimate_missing_sum() {
+    if (sum_us_ > 0 || max_ < std::chrono::microseconds(1)) return;
+    for (std::size_t i = 0; i < buckets_.size(); ++i) {
+      const std::uint64_t begin = i == 0 ? 0 : upper_end(i - 1);
+      sum_us_ += buckets_[i] * begin + buckets_[i] * (upper_end(i) - begin) / 2;
+    }
+  }
+
   static constexpr std::size_t kPartBits = 4;
   static constexpr std::size_t kParts = std::size_t{1} << kPartBits;
   static constexpr std::size_t kBuckets = 40 * kParts;  // to 2^43 µs, a hundred days
@@ -70,6 +107,8 @@ class BasicHistogram {
   friend class BasicHistogram;
   std::array<Count, kBuckets> buckets_{};
   std::uint64_t count_ = 0;
+  // Not one number of nanoseconds: thousands of busy workers would fill it within a month.
+  std::uint64_t sum_us_ = 0, sum_rest_ns_ = 0;
   Duration max_{};
 };
 

@@ -300,8 +300,8 @@ void Lifecycle::exited(WorkerRow& row, const event::WorkerExited& event, const D
   out.push_back(action::ReportDeath{record});
   const bool trial_failed = rollout_.on_trial(row) && record.is_failure() && !stopping_;
   const bool trial_passed = rollout_.candidate() == row.id && !trial_failed && !stopping_;
-  if (trial_failed)
-    out.push_back(action::ReportRollout{action::ReportRollout::Stage::kFailed, record.generation, record});
+  counters_.deaths.add(cause_of(record));
+  if (trial_failed) rollout_.report(Rollout::Stage::kFailed, record.generation, record, out);
   if (record.is_failure()) record_failure(record, row, now, out);
   out.push_back(action::ForgetWorker{row.id});
   workers_.remove(row.id);

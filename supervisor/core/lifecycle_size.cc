@@ -67,8 +67,7 @@ void Lifecycle::fail_trial(Instant now, Actions& out) {
 }
 
 void Lifecycle::abandon_trial(Instant now, Actions& out) {
-  if (const auto trial = rollout_.trial())
-    out.push_back(action::ReportRollout{action::ReportRollout::Stage::kAbandoned, *trial, {}});
+  if (const auto trial = rollout_.trial()) rollout_.report(Rollout::Stage::kAbandoned, *trial, {}, out);
   end_trial(now, out);
 }
 

@@ -14,7 +14,7 @@ std::optional<Generation> Rollout::begin(bool with_trial, Actions& out) {
   generations_.push_back(next);
   debut_ = with_trial ? Debut::kOver : Debut::kUntried;
   proof_due_.reset();
-  out.push_back(action::ReportRollout{with_trial ? Stage::kTrial : Stage::kStarts, next, {}});
+  report(with_trial ? Stage::kTrial : Stage::kStarts, next, {}, out);
   if (!with_trial) return succeed(next, settings_.start);
   trial_ = Candidate{next, settings_.start, {}};
   return std::nullopt;
@@ -23,7 +23,7 @@ std::optional<Generation> Rollout::begin(bool with_trial, Actions& out) {
 std::optional<Generation> Rollout::take_over(Actions& out) {
   const Candidate passed = *trial_;
   trial_.reset();
-  out.push_back(action::ReportRollout{Stage::kTakesOver, passed.generation, {}});
+  report(Stage::kTakesOver, passed.generation, {}, out);
   return succeed(passed.generation, passed.start);
 }
 
@@ -33,6 +33,20 @@ std::optional<Generation> Rollout::succeed(Generation next, StartForm start) {
   if (past_.size() <= kOldGenerations) return std::nullopt;
   past_.erase(past_.begin());
   return past_.front();
+}
+
+void Rollout::report(Stage stage, Generation generation, const std::optional<DeathRecord>& death,
+                     Actions& out) {
+  switch (stage) {
+    case Stage::kTrial:
+    case Stage::kStarts: break;
+    case Stage::kTakesOver:
+    case Stage::kServes: ++counts_.took_over; break;
+    case Stage::kFailed:
+    case Stage::kDoesNotStart: ++counts_.failed; break;
+    case Stage::kAbandoned: ++counts_.abandoned; break;
+  }
+  out.push_back(action::ReportRollout{stage, generation, death});
 }
 
 std::optional<Generation> Rollout::end_trial() {
@@ -50,14 +64,14 @@ void Rollout::proven(Actions& out) {
   if (debut_ == Debut::kOver) return;
   debut_ = Debut::kOver;
   proof_due_.reset();
-  out.push_back(action::ReportRollout{Stage::kServes, generation_, {}});
+  report(Stage::kServes, generation_, {}, out);
 }
 
 void Rollout::not_started(const DeathRecord& death, Actions& out) {
   proof_due_.reset();
   if (debut_ != Debut::kUntried) return;
   debut_ = Debut::kFails;
-  out.push_back(action::ReportRollout{Stage::kDoesNotStart, generation_, death});
+  report(Stage::kDoesNotStart, generation_, death, out);
 }
 
 void Rollout::restored(bool serves) {

@@ -9,6 +9,7 @@
 #include "supervisor/core/action.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/core/probation.h"
+#include "supervisor/core/rollout_verdict.h"
 #include "supervisor/core/settings.h"
 #include "supervisor/core/worker_table.h"
 
@@ -16,6 +17,7 @@ namespace prefork {
 
 class Rollout {
  public:
+  using Stage = action::ReportRollout::Stage;
   /// Workers of older generations are ended even while they are busy.
   static constexpr std::size_t kOldGenerations = 2;
 
@@ -42,6 +44,10 @@ class Rollout {
   [[nodiscard]] std::optional<Generation> take_over(Actions& out);
   /// Ends the trial. Returns the generation that was on trial, if there was one: its workers must leave.
   std::optional<Generation> end_trial();
+
+  /// Reports and counts what has become of a generation. `death`: of the worker that failed.
+  void report(Stage stage, Generation generation, const std::optional<DeathRecord>& death, Actions& out);
+  [[nodiscard]] const RolloutCounts& counts() const { return counts_; }
 
   /// The worker on trial; none: not started yet, or no trial runs.
   [[nodiscard]] WorkerId candidate() const { return trial_ ? trial_->worker : WorkerId{}; }
@@ -84,6 +90,7 @@ class Rollout {
     visit("start", self.start_), visit("trial", self.trial_), visit("trial_due", self.trial_due_);
     visit("generations", self.generations_), visit("past", self.past_);
     visit("debut", self.debut_), visit("debut_due", self.proof_due_);
+    visit("rollouts", self.counts_);
   }
 
  private:
@@ -97,7 +104,6 @@ class Rollout {
       visit("generation", self.generation), visit("start", self.start), visit("worker", self.worker);
     }
   };
-  using Stage = action::ReportRollout::Stage;
   /// Of generation_.
   enum class Debut {
     kOver,      ///< it has stood its trial, or a worker of it has been of use
@@ -116,6 +122,7 @@ class Rollout {
   std::optional<Candidate> trial_;
   std::optional<Instant> trial_due_;  ///< when to judge the worker on trial again
   Debut debut_ = Debut::kUntried;
+  RolloutCounts counts_;
   std::optional<Instant> proof_due_;           ///< when the worker that is ready has been so for long enough
   std::vector<Generation> generations_ = {1};  ///< not forgotten yet, in order
   std::vector<Generation> past_;               ///< the last ones that served before generation_, in order

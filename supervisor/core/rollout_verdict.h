@@ -34,4 +34,15 @@ struct RolloutVerdict {
   }
 };
 
+/// The verdicts so far. A generation that starts without a trial may have two: it failed, and serves after
+/// all.
+struct RolloutCounts {
+  std::uint64_t took_over = 0, failed = 0, abandoned = 0;
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("took_over", self.took_over), visit("failed", self.failed), visit("abandoned", self.abandoned);
+  }
+};
+
 }  // namespace prefork

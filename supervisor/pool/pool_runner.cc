@@ -207,13 +207,17 @@ void PoolRunner::resume() {
   pump_.tell(event::DeadlinePassed{});
 }
 
-PoolStatus PoolRunner::status() const {
-  PoolStatus status = status_of(config_, pool_, listeners_.configured(), processes_);
+PoolStatus PoolRunner::status(bool workers) const {
+  PoolStatus status = status_of(config_, pool_, listeners_.configured(), processes_, workers);
   status.rollout = rollout_.verdict();
   if (status.rollout.since) status.rollout_ago = current_time() - *status.rollout.since;
   if (rollout_.is_taken_back(pool_.lifecycle().rollout().generation()))
     status.rollout.text += "; the configuration was changed back since then";
   return status;
+}
+
+std::optional<WorkerStatusLine> PoolRunner::worker(std::uint64_t number) const {
+  return worker_status(pool_, processes_, number);
 }
 
 PoolSummary PoolRunner::summary() const {

@@ -100,7 +100,9 @@ class PoolRunner final : private EventPump::Performer, private Listener::Owner, 
   [[nodiscard]] const ProcessTable& processes() const { return processes_; }
   /// A worker is ready, or none is wanted.
   [[nodiscard]] bool serves() const { return pool_.lifecycle().serves(); }
-  [[nodiscard]] PoolStatus status() const;
+  /// `workers`: with a line for each.
+  [[nodiscard]] PoolStatus status(bool workers) const;
+  [[nodiscard]] std::optional<WorkerStatusLine> worker(std::uint64_t number) const;
   [[nodiscard]] PoolSummary summary() const;
 
  private:

@@ -30,14 +30,14 @@ ListenerStatus status_of(const Listener& listener) {
   return status;
 }
 
+WorkerCell cell_of(const WorkerRow& row) {
+  return {row.id.sequence(), row.role, row.status, row.stopped, row.load};
+}
+
 WorkerStatusLine status_of(const WorkerRow& row, const WorkerProcess* process, Instant now) {
   WorkerStatusLine line;
-  line.number = row.id.sequence();
-  line.role = row.role;
-  line.status = row.status;
+  static_cast<WorkerCell&>(line) = cell_of(row);
   line.reason = row.reason;
-  line.stopped = row.stopped;
-  line.load = row.load;
   line.reported_load = row.reported_load;
   line.slots = row.slots;
   line.served = row.served;
@@ -56,7 +56,7 @@ WorkerStatusLine status_of(const WorkerRow& row, const WorkerProcess* process, I
 }  // namespace
 
 PoolStatus status_of(const PoolConfig& config, const Pool& pool, const ListenerSet::Listeners& listeners,
-                     const ProcessTable& processes) {
+                     const ProcessTable& processes, bool workers) {
   const Instant now = current_time();
   PoolStatus status;
   status.name = config.name;
@@ -69,6 +69,7 @@ PoolStatus status_of(const PoolConfig& config, const Pool& pool, const ListenerS
   status.start_failures = pool.lifecycle().failures();
   status.generation = pool.lifecycle().rollout().generation();
   status.trial = pool.lifecycle().rollout().trial();
+  status.rollouts = pool.lifecycle().rollout().counts();
   status.queued = pool.connections().queued();
   status.queue_max = config.queue.max;
   status.silent = pool.connections().silent();
@@ -77,14 +78,29 @@ PoolStatus status_of(const PoolConfig& config, const Pool& pool, const ListenerS
   status.counters = pool.counters();
   status.waits = percentiles_of(pool.counters().waits.last_minute(now));
   status.busy = percentiles_of(pool.counters().busy_times.last_minute(now));
+  status.total_waits = totals_of(pool.counters().waits.total());
+  status.total_busy = totals_of(pool.counters().busy_times.total());
   for (const auto& listener : listeners) status.listeners.push_back(status_of(*listener));
   std::vector<const WorkerRow*> rows;
   rows.reserve(pool.workers().size());
   pool.workers().for_each([&](const WorkerRow& row) { rows.push_back(&row); });
   std::sort(rows.begin(), rows.end(), [](const WorkerRow* a, const WorkerRow* b) { return a->id < b->id; });
+  status.cells.reserve(rows.size());
+  for (const WorkerRow* row : rows) status.cells.push_back(cell_of(*row));
+  if (!workers) return status;
   status.workers.reserve(rows.size());
   for (const WorkerRow* row : rows) status.workers.push_back(status_of(*row, processes.find(row->id), now));
   return status;
+}
+
+std::optional<WorkerStatusLine> worker_status(const Pool& pool, const ProcessTable& processes,
+                                              std::uint64_t number) {
+  const WorkerRow* found = nullptr;
+  pool.workers().for_each([&](const WorkerRow& row) {
+    if (row.id.sequence() == number) found = &row;
+  });
+  if (found == nullptr) return std::nullopt;
+  return status_of(*found, processes.find(found->id), current_time());
 }
 
 PoolSummary summary_of(const PoolConfig& config, const Pool& pool) {

@@ -16,6 +16,7 @@
 #include "proto/result.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/core/last_reload.h"
+#include "supervisor/core/operation_counts.h"
 #include "supervisor/state/admin_state.h"
 #include "supervisor/state/carried.h"
 #include "supervisor/state/listener_state.h"
@@ -48,6 +49,8 @@ struct SupervisorState {
   std::vector<ActivatedState> activated;
   PoolsState running;
   std::optional<LastReload> reload;
+  ReloadCounts reloads;
+  UpgradeCounts upgrades;        ///< without this one
   bool config_examined = false;  ///< the new program, run as a child, has accepted each text
   std::vector<PoolsState> leaving;
 
@@ -64,10 +67,10 @@ struct SupervisorState {
     visit("turn_began", self.turn_began), visit("longest_turn", self.longest_turn);
     visit("log_file", self.log_file), visit("log_waiting", self.log_waiting),
         visit("log_dropped", self.log_dropped);
-    visit("spawner", self.spawner), visit("control", self.control), visit("admin", self.admin);
-    visit("activated", self.activated), visit("running", self.running),
-        visit("config_examined", self.config_examined), visit("leaving", self.leaving),
-        visit("reload", self.reload);
+    visit("spawner", self.spawner), visit("control", self.control), visit("admin", self.admin), visit("activated", self.activated),
+        visit("running", self.running), visit("config_examined", self.config_examined),
+        visit("leaving", self.leaving), visit("reload", self.reload), visit("reloads", self.reloads),
+        visit("upgrades", self.upgrades);
   }
 };
 

@@ -16,7 +16,11 @@ namespace prefork::test {
 /// The control socket has no clients here, so it never asks for anything.
 class NoOperations : public Operations {
  public:
-  [[nodiscard]] SupervisorStatus status() const override { return {}; }
+  [[nodiscard]] SupervisorStatus status(bool /*workers*/) const override { return {}; }
+  [[nodiscard]] Result<WorkerStatusLine> worker(const std::string& /*pool*/,
+                                                std::uint64_t /*number*/) const override {
+    return WorkerStatusLine();
+  }
   [[nodiscard]] Result<std::uint64_t> reload() override { return std::uint64_t{0}; }
   [[nodiscard]] Result<Restarted> restart(const PoolName& /*pool*/) override { return Restarted{}; }
   [[nodiscard]] Result<Scaled> scale(const PoolName& /*pool*/, std::size_t /*workers*/) override {

@@ -65,7 +65,7 @@ struct Reloading : public Parts {
   }
   /// Where a pool really listens.
   [[nodiscard]] std::string place_of(const std::string& name) const {
-    return pools.find(name)->status().listeners.at(0).name;
+    return pools.find(name)->status(/*workers=*/false).listeners.at(0).name;
   }
 
   TempDirectory directory;
@@ -189,7 +189,7 @@ std::string two_at_port_0(const std::string& more = "") {
 
 Texts places_of(const Reloading& reloading) {
   Texts places;
-  for (const auto& listener : reloading.pools.find("web")->status().listeners)
+  for (const auto& listener : reloading.pools.find("web")->status(/*workers=*/false).listeners)
     places.push_back(listener.name);
   return places;
 }
@@ -240,7 +240,9 @@ bool connects(const std::string& path) { return connected(path).valid(); }
 TEST_CASE("FAULTS 77, 79: the status says that a socket's file was removed, and a reload opens it anew") {
   const WithFiles files;
   Reloading reloading(files.text());
-  const auto missing = [&] { return reloading.pools.find("web")->status().listeners.at(0).file_missing; };
+  const auto missing = [&] {
+    return reloading.pools.find("web")->status(/*workers=*/false).listeners.at(0).file_missing;
+  };
   CHECK_FALSE(missing());
   CHECK(reloading.reload(files.text()).applied);
   const Fd waiting = connected(files.path);
@@ -260,7 +262,7 @@ TEST_CASE("FAULTS 77, 79: the status says that a socket's file was removed, and 
   CHECK_FALSE(missing());
   CHECK(connects(files.path));
   CHECK(reloading.pools.find("web")->status().queued == 1);  // from the old backlog
-  CHECK(reloading.pools.find("web")->status().listeners.at(0).accepted == 1);
+  CHECK(reloading.pools.find("web")->status(/*workers=*/false).listeners.at(0).accepted == 1);
 }
 
 TEST_CASE("FAULTS 77: a socket whose path another process has taken goes on without its file") {
@@ -270,7 +272,7 @@ TEST_CASE("FAULTS 77: a socket whose path another process has taken goes on with
   auto other = ListenSocket::open(parse_listen_address("unix:" + files.path).value());
   REQUIRE(other.ok());
   CHECK(reloading.reload(files.text()).applied);
-  CHECK(reloading.pools.find("web")->status().listeners.at(0).file_missing);
+  CHECK(reloading.pools.find("web")->status(/*workers=*/false).listeners.at(0).file_missing);
   CHECK_FALSE(other.value().file_is_gone());
   CHECK(connects(files.path));
 }

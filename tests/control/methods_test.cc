@@ -14,10 +14,18 @@ using nlohmann::json;
 
 class Remembers final : public Operations, public Caller {
  public:
-  SupervisorStatus status() const override {
+  SupervisorStatus status(bool workers) const override {
     SupervisorStatus status;
     status.pid = 4711;
+    PoolStatus& pool = status.pools.emplace_back();
+    if (workers) pool.workers.emplace_back();
     return status;
+  }
+  Result<WorkerStatusLine> worker(const std::string& pool, std::uint64_t number) const override {
+    if (pool == "gone") return Error{"there is no pool \"gone\""};
+    WorkerStatusLine line;
+    line.number = number;
+    return line;
   }
   Result<std::uint64_t> reload() override {
     calls.emplace_back("reload");
@@ -104,6 +112,21 @@ TEST_CASE("each method calls its operation and answers with the result") {
   CHECK(recorder.calls() == std::vector<std::string>{"restart all", "restart a", "scale a 0", "stop",
                                                      "stop at once", "reset_failed all",
                                                      "subscribe from now on", "subscribe 3"});
+}
+
+TEST_CASE("the status has its workers unless they are not wanted, and a worker can be asked for alone") {
+  Recorder recorder;
+  CHECK(recorder.result("status")["pools"][0]["workers"].size() == 1);
+  CHECK(recorder.result("status", R"({"workers": true})")["pools"][0]["workers"].size() == 1);
+  CHECK_FALSE(recorder.result("status", R"({"workers": false})")["pools"][0].contains("workers"));
+  CHECK(recorder.result("worker", R"({"pool": "a", "worker": 7})")["worker"] == 7);
+  CHECK(recorder.call("worker", R"({"pool": "gone", "worker": 7})")["error"]["code"] == -32000);
+  for (const char* params : {"{}", R"({"pool": "a"})", R"({"worker": 7})"})
+    CHECK(recorder.call("worker", params)["error"]["code"] == -32602);
+  CHECK(recorder.call("status", R"({"workers": 4})")["error"]["message"] ==
+        R"("workers" must be true or false)");
+  CHECK(recorder.call("scale", R"({"workers": true})")["error"]["message"] ==
+        R"("workers" must be a whole number, 0 or more)");
 }
 
 TEST_CASE("a reload is answered when its round has ended, to the request with its id") {

@@ -30,8 +30,8 @@ WorkerStatusLine worker(std::uint64_t number, WorkerStatus status, std::uint32_t
   return line;
 }
 
-json to_json(SupervisorStatus status) {
-  StatusJson pieces(std::move(status));
+json to_json(SupervisorStatus status, bool workers = true) {
+  StatusJson pieces(std::move(status), workers);
   std::string text;
   while (pieces.add_next(text)) {
   }
@@ -51,6 +51,7 @@ TEST_CASE("the JSON status has everything that the table has") {
   pool.listeners.push_back({"127.0.0.1:8080", 7, true, true, 3, 128});
   pool.workers = {worker(1, WorkerStatus::kReady, 0), worker(2, WorkerStatus::kReady, 1),
                   worker(3, WorkerStatus::kStarting, 0)};
+  pool.cells.assign(pool.workers.begin(), pool.workers.end());
   SupervisorStatus status;
   status.version = "1.2.3";
   status.pid = 4711;
@@ -83,6 +84,63 @@ TEST_CASE("the JSON status has everything that the table has") {
   CHECK(web["workers"][1]["state"] == "busy");
   CHECK(web["workers"][1]["pid"] == 4002);
   CHECK(web["workers"][1]["age_ms"] == 1500.0);
+}
+
+TEST_CASE("deaths, rollouts, reloads and upgrades are in the JSON status") {
+  PoolStatus pool;
+  pool.counters.deaths.add(DeathCause::kPlanned);
+  pool.counters.deaths.add(DeathCause::kBusyTimeout);
+  pool.rollouts = {3, 1, 0};
+  SupervisorStatus status;
+  status.pools = {pool};
+  status.reloads = {5, 2};
+  status.upgrades = {1, 0};
+  const json found = to_json(status);
+  const json web = found["pools"][0];
+  CHECK(web["deaths"].size() == kDeathCauses);
+  CHECK(web["deaths"]["planned"] == 1);
+  CHECK(web["deaths"]["busy_timeout"] == 1);
+  CHECK(web["deaths"]["exited"] == 0);
+  CHECK(web["rollouts"] == json({{"took_over", 3}, {"failed", 1}, {"abandoned", 0}}));
+  CHECK(found["reloads"] == json({{"applied", 5}, {"refused", 2}}));
+  CHECK(found["upgrades"] == json({{"succeeded", 1}, {"refused", 0}}));
+  CHECK(found["stop_delay_left_ms"].is_null());
+}
+
+TEST_CASE("a histogram has all its edges, with the number of times below each") {
+  Histogram times;
+  times.add(std::chrono::microseconds(3));
+  times.add(milliseconds(1));
+  PoolStatus pool;
+  pool.total_waits = totals_of(times);
+  SupervisorStatus status;
+  status.pools = {pool};
+  const json histograms = to_json(status)["pools"][0]["histograms"];
+  const json& waits = histograms["queue_wait"];
+  CHECK(waits["count"] == 2);
+  CHECK(waits["sum_us"] == 1003);
+  REQUIRE(waits["buckets"].size() == Histogram::kEdges);
+  CHECK(waits["buckets"][0] == json({1, 0}));
+  CHECK(waits["buckets"][2] == json({4, 1}));
+  CHECK(waits["buckets"][10] == json({1024, 2}));
+  CHECK(waits["buckets"].back() == json({1ULL << 36, 2}));
+  CHECK(histograms["busy_time"]["buckets"].size() == Histogram::kEdges);
+  CHECK(histograms["busy_time"]["count"] == 0);
+}
+
+TEST_CASE("without workers a pool still has its scoreboard, and the numbers that belong to it") {
+  PoolStatus pool;
+  for (const std::uint64_t number : {1U, 2U, 3U, 8U, 12U, 13U})
+    pool.cells.push_back(worker(number, WorkerStatus::kReady, number == 8 ? 1 : 0));
+  SupervisorStatus status;
+  status.pools = {pool, PoolStatus()};
+  const json pools = to_json(status, /*workers=*/false)["pools"];
+  REQUIRE(pools.size() == 2);
+  CHECK_FALSE(pools[0].contains("workers"));
+  CHECK(pools[0]["ready"] == 6);
+  CHECK(pools[0]["scoreboard"] == "___B__");
+  CHECK(pools[0]["scoreboard_workers"] == "1-3,8,12-13");
+  CHECK(pools[1]["scoreboard_workers"] == "");
 }
 
 TEST_CASE("a pool without waiting connections is not saturated") {

@@ -27,7 +27,7 @@ using namespace test;
 /// A supervisor with so many workers that its status takes a millisecond.
 class SlowStatus final : public NoOperations {
  public:
-  [[nodiscard]] SupervisorStatus status() const override {
+  [[nodiscard]] SupervisorStatus status(bool /*workers*/) const override {
     ++asked;
     const Duration end = processor_time() + 1ms;
     while (processor_time() < end) {
@@ -41,7 +41,7 @@ class SlowStatus final : public NoOperations {
 class LongStatus final : public NoOperations {
  public:
   explicit LongStatus(std::size_t workers) : workers_(workers) {}
-  [[nodiscard]] SupervisorStatus status() const override {
+  [[nodiscard]] SupervisorStatus status(bool /*workers*/) const override {
     asked = true;
     SupervisorStatus status;
     status.pools.emplace_back();

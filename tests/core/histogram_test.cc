@@ -3,6 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <vector>
+
+#include "supervisor/core/snapshot_reader.h"
+#include "supervisor/core/snapshot_writer.h"
 
 namespace prefork {
 namespace {
@@ -46,6 +50,72 @@ TEST_CASE("percentiles tell the common sample from the rare one") {
   CHECK(histogram.percentile(0.94) < milliseconds(2));
   CHECK(histogram.percentile(0.96) == milliseconds(100));
   CHECK(histogram.max() == milliseconds(100));
+}
+
+TEST_CASE("the sum is exact to the nanosecond, however small the samples are") {
+  Histogram histogram;
+  for (int i = 0; i < 10'000; ++i) histogram.add(Duration(1'700));
+  CHECK(histogram.sum_us() == 17'000);
+  histogram.add(Duration(-5));
+  histogram.add(Duration(999));
+  CHECK(histogram.sum_us() == 17'000);
+  Histogram all;
+  all.add(Duration(1));
+  all.add(histogram);
+  CHECK(all.sum_us() == 17'001);
+  CHECK(all.count() == histogram.count() + 1);
+}
+
+TEST_CASE("the sum of thousands of busy workers over years has room") {
+  Histogram histogram;
+  for (int i = 0; i < 4096; ++i) histogram.add(std::chrono::hours(24 * 365));
+  CHECK(histogram.sum_us() == 4096ULL * 365 * 24 * 3600 * 1'000'000);
+}
+
+TEST_CASE("a cumulative bucket has exactly the samples below its power of two") {
+  Histogram histogram;
+  for (std::size_t edge = 1; edge < Histogram::kEdges; ++edge) {
+    histogram.add(microseconds((std::int64_t{1} << edge) - 1));
+    histogram.add(microseconds(std::int64_t{1} << edge));
+  }
+  const auto below = histogram.cumulative();
+  CHECK(below[0] == 0);
+  for (std::size_t edge = 1; edge < Histogram::kEdges; ++edge) {
+    CAPTURE(edge);
+    CHECK(below[edge] == 2 * edge - 1);
+  }
+  histogram.add(Duration{});
+  CHECK(histogram.cumulative()[0] == 1);
+  CHECK(histogram.cumulative().back() == histogram.count() - 1);
+}
+
+/// A histogram of a version that kept no sum.
+struct OlderHistogram {
+  std::vector<std::uint64_t> buckets;
+  std::uint64_t count = 0;
+  Duration max{};
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("buckets", self.buckets), visit("count", self.count), visit("max", self.max);
+  }
+};
+
+TEST_CASE("FAULTS 427: a histogram of an earlier version gets a sum that fits its buckets, and counts on") {
+  Histogram whole;
+  for (std::int64_t us = 1; us < 1'000'000'000; us = us * 5 / 4 + 1) whole.add(microseconds(us));
+  OlderHistogram older;
+  REQUIRE(from_snapshot(to_snapshot(whole), older).empty());
+  Histogram adopted;
+  REQUIRE(from_snapshot(to_snapshot(older), adopted).empty());
+  CHECK(adopted.count() == whole.count());
+  const auto sum = static_cast<double>(whole.sum_us());
+  CHECK(static_cast<double>(adopted.sum_us()) == doctest::Approx(sum).epsilon(0.04));
+  const std::uint64_t before = adopted.sum_us();
+  adopted.add(seconds(1));
+  CHECK(adopted.sum_us() == before + 1'000'000);
+  Histogram copy;
+  REQUIRE(from_snapshot(to_snapshot(whole), copy).empty());
+  CHECK(copy.sum_us() == whole.sum_us());
 }
 
 TEST_CASE("a negative and an enormous sample are counted in the outermost buckets") {

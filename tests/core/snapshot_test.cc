@@ -43,7 +43,10 @@ TEST_CASE("each member of the structures that are carried over is listed") {
   CHECK(listed_of<DeathRecord>() == members_of<DeathRecord>());
   CHECK(listed_of<Lineage>() == members_of<Lineage>());
   CHECK(listed_of<Exit>() == members_of<Exit>());
-  CHECK(listed_of<Counters>() == members_of<Counters>());
+  CHECK(listed_of<Counts>() == members_of<Counts>());
+  CHECK(listed_of<Counters>() == members_of<Counts>() + 2);
+  CHECK(listed_of<RolloutCounts>() == members_of<RolloutCounts>());
+  CHECK(listed_of<DeathCounts>() == kDeathCauses);
 }
 
 TEST_CASE("values of all kinds come back as they were") {
@@ -141,6 +144,40 @@ TEST_CASE("a pool with queued, dispatched and begun connections goes on as a cop
   copy.handle(event::WorkerIdle{driver.holder(begun), begun}, driver.now, actions);
   CHECK(copy.counters().served == 1);
   CHECK(copy.connections().queued() == 2);
+}
+
+/// The state of a pool without some members, as an earlier version writes it.
+struct OlderCounters {
+  Counts counts;
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("starts", self.counts.starts), visit("crashes", self.counts.crashes);
+  }
+};
+
+TEST_CASE("FAULTS 427: counters of an earlier version are adopted; what it has not counted begins at zero") {
+  OlderCounters older;
+  older.counts.starts = 9;
+  older.counts.crashes = 5;
+  Counters counters;
+  REQUIRE(from_snapshot(to_snapshot(older), counters).empty());
+  CHECK(counters.starts == 9);
+  CHECK(counters.deaths.total() == 0);
+}
+
+TEST_CASE("FAULTS 427: deaths and rollouts are carried over") {
+  PoolSettings settings;
+  settings.workers = 2;
+  PoolDriver driver(settings);
+  driver.ready_all();
+  (void)driver.serve_one();
+  driver.exit(driver.started.front(), PoolDriver::kKilled);
+  Pool copy(driver.pool.settings(), 99, driver.now);
+  REQUIRE(copy.restore(driver.pool.snapshot()).empty());
+  CHECK(copy.counters().deaths.of(DeathCause::kSignaled) == 1);
+  CHECK(copy.counters().deaths.total() == 1);
+  CHECK(copy.lifecycle().rollout().counts().took_over == 1);
+  CHECK(copy.counters().busy_times.total().count() == 1);
 }
 
 }  // namespace

@@ -111,6 +111,7 @@ void World::park(WorkerId worker, Ticket ticket) {
   c.given_back = false;
   c.kills = 0;
   ++truth_.parked;
+  ++truth_.answered;
   if (c.dismissed) ++truth_.served;
   c.memo = any_memo();
   tell(event::WorkerParked{worker, ticket, c.memo});
@@ -178,6 +179,7 @@ void World::work(WorkerId worker, Ticket ticket) {
     if (connection(ticket).may_park && draws_.one_in(2)) return park(worker, ticket);
     p.hand.erase(ticket);
     ++truth_.served;
+    ++truth_.answered;
     ++p.served;
     return tell(event::WorkerIdle{worker, ticket});
   }

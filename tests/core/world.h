@@ -95,6 +95,9 @@ class World {
   struct Truth {
     std::uint64_t accepted = 0, begun = 0, served = 0, lost = 0, parked = 0;
     std::uint64_t closed = 0, cut = 0, rejected = 0;
+    std::uint64_t answered = 0;  ///< Idle and Park
+    std::uint64_t deaths = 0, unplanned = 0;
+    std::uint64_t took_over = 0, failed = 0, abandoned = 0;
   };
 
   static void demand(bool fulfilled, const char* what);
@@ -108,6 +111,7 @@ class World {
   void memos_are_kept();
   void nothing_is_overdue();
   void is_not_overdue(const ConnectionRow& row);
+  void deaths_and_times_add_up();
   void carry_out(const action::StartWorker& action);
   void carry_out(const action::SendDrain& action);
   void carry_out(const action::SignalWorker& action);

@@ -44,6 +44,7 @@ void World::check_everything() {
   demand(c.rejected + c.expired + c.gave_up + c.discarded + c.served + c.lost + c.left + c.silent ==
              truth_.closed + truth_.cut + truth_.rejected,
          "the counters do not fit the connections that were ended");
+  deaths_and_times_add_up();
   memos_are_kept();
   if (stopped_) return;
   const auto next = pool_.next_deadline();
@@ -57,6 +58,29 @@ void World::check_everything() {
                                             [](const auto& entry) { return entry.second.killed; });
   if (!stop_requested_ && pool_.lifecycle().scheduled() > 0 && !worker_will_exit) {
     demand(next.has_value(), "a worker is missing and no deadline runs");
+  }
+}
+
+void World::deaths_and_times_add_up() {
+  const Counters& c = pool_.counters();
+  const std::uint64_t unplanned = c.deaths.total() - c.deaths.of(DeathCause::kPlanned);
+  demand(c.deaths.total() == truth_.deaths && unplanned == truth_.unplanned, "deaths are counted wrong");
+  demand(c.starts == c.deaths.total() + pool_.workers().size(), "starts, workers and deaths do not add up");
+  demand(unplanned == c.crashes + c.start_failures, "crashes, start failures and deaths do not add up");
+  const RolloutCounts& rollouts = pool_.lifecycle().rollout().counts();
+  demand(rollouts.took_over == truth_.took_over && rollouts.failed == truth_.failed &&
+             rollouts.abandoned == truth_.abandoned,
+         "rollouts are counted wrong");
+  const Histogram& waits = c.waits.total();
+  const Histogram& busy = c.busy_times.total();
+  demand(waits.count() <= c.dispatched && waits.count() >= truth_.answered,
+         "times in the queue are counted wrong");
+  demand(busy.count() == truth_.answered, "busy times are counted wrong");
+  for (const Histogram* times : {&waits, &busy}) {
+    demand(times->cumulative().back() == times->count(), "a time is in no bucket");
+    demand(std::chrono::microseconds(times->sum_us()) <=
+               times->max() * static_cast<std::int64_t>(times->count()),
+           "the sum of the times is larger than their number allows");
   }
 }
 
@@ -314,6 +338,8 @@ void World::carry_out(const action::CloseListeners& /*action*/) {
 
 void World::carry_out(const action::ReportDeath& action) {
   demand(process(action.record.worker).dead, "the death of a living worker is reported");
+  ++truth_.deaths;
+  if (action.record.is_failure()) ++truth_.unplanned;
 }
 
 void World::carry_out(const action::ReportViolation& action) {
@@ -322,7 +348,11 @@ void World::carry_out(const action::ReportViolation& action) {
 }
 
 void World::carry_out(const action::ReportRollout& action) {
-  if (action.stage != action::ReportRollout::Stage::kTakesOver) return;
+  using Stage = action::ReportRollout::Stage;
+  if (action.stage == Stage::kTakesOver || action.stage == Stage::kServes) ++truth_.took_over;
+  if (action.stage == Stage::kFailed || action.stage == Stage::kDoesNotStart) ++truth_.failed;
+  if (action.stage == Stage::kAbandoned) ++truth_.abandoned;
+  if (action.stage != Stage::kTakesOver) return;
   for (const auto& [id, p] : processes_) {
     if (p.generation != action.generation || p.role != WorkerRole::kWorker) continue;
     const auto at_work = static_cast<std::size_t>(std::count_if(

@@ -20,11 +20,16 @@ constexpr std::size_t kOwnWords = 4096;
 /// One pool, and answers that repeat what they were told.
 class Desk final : public Operations, public Caller {
  public:
-  SupervisorStatus status() const override {
+  SupervisorStatus status(bool /*workers*/) const override {
     SupervisorStatus status;
     status.pools.emplace_back();
     status.pools.back().workers.emplace_back();
     return status;
+  }
+  Result<WorkerStatusLine> worker(const std::string& pool, std::uint64_t /*number*/) const override {
+    const auto found = named(pool);
+    if (!found) return found.error();
+    return WorkerStatusLine();
   }
   Result<std::uint64_t> reload() override { return 1; }
   void await_reload(std::uint64_t /*round*/, const std::string& id) override {

@@ -39,6 +39,7 @@ PoolStatus pool() {
                     worker(5, WorkerStatus::kStopping, 1)};
   status.workers.push_back(worker(6, WorkerStatus::kReady, 0));
   status.workers.back().role = WorkerRole::kTemplate;
+  status.cells.assign(status.workers.begin(), status.workers.end());
   return status;
 }
 
@@ -108,7 +109,7 @@ TEST_CASE("the summary has one line for all pools") {
 }
 
 TEST_CASE("the scoreboard has one character for each worker") {
-  CHECK(scoreboard(pool().workers) == "_BSDKT");
+  CHECK(scoreboard(pool().cells) == "_BSDKT");
   CHECK(scoreboard({}).empty());
 }
 

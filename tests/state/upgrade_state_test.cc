@@ -35,6 +35,8 @@ SupervisorState sample() {
   state.spawner.waiting.back().channel = Carried{5};
   state.control.socket = Carried{6};
   state.reload = LastReload{.count = 2, .mistakes = {"a", "b"}};
+  state.reloads = {3, 2};
+  state.upgrades = {1, 4};
   PoolState pool;
   pool.name = "web";
   pool.core = to_snapshot(2.5);
@@ -67,6 +69,8 @@ TEST_CASE("each member of the state is listed") {
   check_listed<PoolState>("PoolState");
   check_listed<RolloutVerdict>("RolloutVerdict");
   check_listed<LastReload>("LastReload");
+  check_listed<ReloadCounts>("ReloadCounts");
+  check_listed<UpgradeCounts>("UpgradeCounts");
   check_listed<RequestState>("RequestState");
   check_listed<SpawnerProcessState>("SpawnerProcessState");
   check_listed<SpawnerState>("SpawnerState");
