@@ -1,0 +1,192 @@
+#include "supervisor/admin/admin_server.h"
+
+#include <cstdio>
+#include <utility>
+
+#include "supervisor/admin/agent_connection.h"
+#include "supervisor/admin/agent_line.h"
+#include "supervisor/admin/connection_limits.h"
+#include "supervisor/admin/http_connection.h"
+#include "supervisor/admin/socket_address.h"
+
+namespace prefork {
+namespace {
+
+constexpr std::chrono::milliseconds kReconnectAfter{500};
+constexpr std::chrono::seconds kSampleEach{1};
+constexpr std::chrono::milliseconds kSampleFresh{200};
+
+void say(const std::string& sentence) {
+  (void)std::fprintf(stderr, "supervisor-admin: %s\n", sentence.c_str());  // there is nowhere else to say it
+}
+
+std::vector<std::string> texts(const Json& list) {
+  std::vector<std::string> read;
+  for (const Json& one : list) {
+    if (one.is_string()) read.push_back(one.get<std::string>());
+  }
+  return read;
+}
+
+Result<std::vector<Fd>> listen_at_all(const std::vector<std::string>& addresses, const char* what) {
+  std::vector<Fd> sockets;
+  for (const std::string& address : addresses) {
+    auto socket = listen_at(address);
+    if (!socket) return socket.error();
+    (void)std::printf("%s %s\n", what,
+                      bound_address(socket.value().get()).c_str());  // a lost output harms nothing
+    sockets.push_back(std::move(socket.value()));
+  }
+  (void)std::fflush(stdout);
+  return sockets;
+}
+
+}  // namespace
+
+AdminServer::AdminServer(IoContext& io, AdminOptions options)
+    : io_(io),
+      options_(std::move(options)),
+      link_(io, *this),
+      brief_(io, link_, false),
+      whole_(io, link_, true),
+      answers_(io, link_, {brief_, whole_, history_, events_}, streams_),
+      connections_(connection_limits().http),
+      agents_(connection_limits().agent),
+      admin_(io, connections_,
+             [this](Stream socket, std::string client) { serve_http(std::move(socket), std::move(client)); }),
+      agent_(io, agents_, [this](Stream socket, const std::string&) { serve_agent(std::move(socket)); }),
+      sampling_(io),
+      reconnecting_(io),
+      next_sample_(AdminClock::now()) {}
+
+Result<void> AdminServer::start() {
+  answers_.use_hosts(options_.hosts);
+  auto admin = listen_at_all(options_.admin, "admin");
+  if (!admin) return admin.error();
+  auto agent = listen_at_all(options_.agent, "agent");
+  if (!agent) return agent.error();
+  admin_.use(std::move(admin.value()));
+  agent_.use(std::move(agent.value()));
+  if (options_.link) {
+    link_.open(Fd(*options_.link));
+    link_opened();
+  } else {
+    connect();
+  }
+  sample_each_second();
+  return {};
+}
+
+void AdminServer::connect() {
+  auto socket = connect_to(options_.control);
+  if (!socket) return connect_later();
+  link_.open(std::move(socket.value()));
+  link_opened();
+}
+
+void AdminServer::link_opened() {
+  if (!link_.is_open()) return;
+  link_.call("subscribe", {{"since", events_.last()}}, [](const Reply& reply) {
+    if (!reply.error.empty() && reply.code != Reply::kNoAnswer) say("no events: " + reply.error);
+  });
+}
+
+void AdminServer::connect_later() {
+  reconnecting_.expires_after(kReconnectAfter);
+  reconnecting_.async_wait([this](boost::system::error_code error) {
+    if (!error) connect();
+  });
+}
+
+void AdminServer::link_ended(const std::string& why) {
+  say("the link to the supervisor has ended: " + why);
+  if (!std::exchange(gone_, true))
+    streams_.send(shared_text(stream_message("gone", 0, line_of(Json{{"text", why}}))));
+  if (!options_.link) return connect_later();
+  asio::post(io_, [this] { end(0); });  // what was just sent goes out first
+}
+
+void AdminServer::end(int status) {
+  status_ = status;
+  io_.stop();
+}
+
+void AdminServer::event_came(const Json& event) {
+  const auto seq = static_cast<std::uint64_t>(std::max(0.0, number(event, "seq")));
+  const SharedText message = shared_text(stream_message("event", seq, line_of(event)));
+  events_.add({seq, std::chrono::system_clock::now(), message});
+  streams_.send(message);
+}
+
+void AdminServer::listen_came(const Json& order, std::vector<Fd> sockets) {
+  const std::size_t admin = texts(member(order, "admin")).size();
+  const std::size_t agent = texts(member(order, "agent")).size();
+  if (sockets.size() != admin + agent) {
+    // Without room for a descriptor the kernel drops it. A new process begins with none.
+    say("a listen line came with " + std::to_string(sockets.size()) + " sockets for " +
+        std::to_string(admin + agent) + " addresses");
+    return end(1);
+  }
+  answers_.use_hosts(texts(member(order, "hosts")));
+  std::vector<Fd> for_agent;
+  for (std::size_t at = admin; at < sockets.size(); ++at) for_agent.push_back(std::move(sockets[at]));
+  sockets.resize(admin);
+  admin_.use(std::move(sockets));
+  agent_.use(std::move(for_agent));
+}
+
+void AdminServer::sample_each_second() {
+  next_sample_ += kSampleEach;
+  if (next_sample_ < AdminClock::now()) next_sample_ = AdminClock::now() + kSampleEach;
+  sampling_.expires_at(next_sample_);
+  sampling_.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    sample();
+    sample_each_second();
+  });
+}
+
+void AdminServer::sample() {
+  brief_.ask(kSampleFresh, [this](const SharedSnapshot& snapshot) { sampled(snapshot); });
+}
+
+void AdminServer::sampled(const SharedSnapshot& snapshot) {
+  const bool fresh = snapshot && AdminClock::now() - snapshot->at < kSampleEach;
+  const auto time = std::chrono::system_clock::now().time_since_epoch();
+  if (fresh && number(snapshot->status, "pid") != supervisor_pid_) {
+    supervisor_pid_ = number(snapshot->status, "pid");
+    history_.clear();
+  }
+  history_.add(std::chrono::duration_cast<std::chrono::seconds>(time).count(),
+               fresh ? snapshot->status : Json());
+  events_.expire(std::chrono::system_clock::now());
+  if (fresh) {
+    gone_ = false;
+    streams_.send(shared_text(stream_message("status", 0, *snapshot->text) +
+                              stream_message("sample", 0, line_of(history_.latest()))));
+  } else if (!snapshot && !std::exchange(gone_, true)) {
+    streams_.send(shared_text(stream_message("gone", 0, R"({"text":"the supervisor does not answer"})")));
+  }
+  streams_.tick();
+}
+
+void AdminServer::serve_http(Stream socket, std::string client) {
+  const auto connection =
+      std::make_shared<HttpConnection>(std::move(socket), std::move(client), connections_, answers_);
+  connections_.add(connection);
+  connection->start();
+}
+
+void AdminServer::serve_agent(Stream socket) {
+  const auto connection = std::make_shared<AgentConnection>(
+      std::move(socket), agents_, [this](const std::string& pool, AgentConnection::Answer answer) {
+        brief_.ask(AdminClock::duration::zero(),
+                   [pool, answer = std::move(answer)](const SharedSnapshot& snapshot) {
+                     answer(agent_line(snapshot ? snapshot->status : Json(), pool));
+                   });
+      });
+  agents_.add(connection);
+  connection->start();
+}
+
+}  // namespace prefork

@@ -1,0 +1,130 @@
+#include "supervisor/admin/answers.h"
+
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "supervisor/admin/health.h"
+#include "supervisor/admin/metrics.h"
+#include "supervisor/admin/patient_call.h"
+
+namespace prefork {
+namespace {
+
+using std::chrono::seconds;
+
+/// Pages and programs that poll share an answer of the last second.
+constexpr seconds kShared{1};
+constexpr AdminClock::duration kAnew{0};
+constexpr std::chrono::milliseconds kWorkerTime{90};
+/// The answer to a reload may come after two reloads of 10 s each (docs/control.md).
+constexpr seconds kActionTime{25};
+
+Response no_answer() { return text_response(503, "the supervisor does not answer"); }
+
+Response health_response(const route::Health& wanted, const SharedSnapshot& snapshot) {
+  if (!snapshot) return no_answer();
+  const Verdict verdict = readiness(snapshot->status);
+  const bool well = wanted.probe == route::Probe::kLive || verdict.well;
+  std::string text = well ? "ok" : "not ready";
+  if (wanted.verbose || !well) {
+    for (const std::string& line : verdict.lines) text += '\n' + line;
+  }
+  Response response = text_response(well ? 200 : 503, std::move(text));
+  response.headers.emplace_back("Cache-Control", "no-store");
+  return response;
+}
+
+/// Of an error of the control protocol.
+unsigned status_of(int code) {
+  switch (code) {
+    case Reply::kNoAnswer: return 503;
+    case -32001: return 403;
+    case -32601: return 501;
+    case -32602: return 400;
+    default: return 409;
+  }
+}
+
+}  // namespace
+
+double Answers::start_time(const Json& status) {
+  const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+  const double started = now.count() - number(status, "uptime_ms") / 1000;
+  constexpr double kSame = 5;  // the clock may be set, and answers take a moment
+  if (std::abs(started - start_time_) > kSame) start_time_ = std::round(started * 1000) / 1000;
+  return start_time_;
+}
+
+void Answers::serve(const Request& request, const std::shared_ptr<HttpConnection>& connection,
+                    Answer answer) {
+  Route wanted = route_of(request, hosts_);
+  if (auto* done = std::get_if<route::Done>(&wanted)) return answer(std::move(done->response));
+  if (const auto* stream = std::get_if<route::EventStream>(&wanted))
+    return begin_stream(*stream, connection, answer);
+  if (std::holds_alternative<route::History>(wanted))
+    return answer(json_response(shared_text(line_of(knowledge_.history.to_json()) + "\n")));
+  if (const auto* metrics = std::get_if<route::Metrics>(&wanted))
+    return this->answer(*metrics, std::move(answer));
+  if (const auto* health = std::get_if<route::Health>(&wanted))
+    return this->answer(*health, std::move(answer));
+  if (const auto* status = std::get_if<route::Status>(&wanted))
+    return this->answer(*status, std::move(answer));
+  if (const auto* worker = std::get_if<route::Worker>(&wanted))
+    return this->answer(*worker, std::move(answer));
+  if (const auto* action = std::get_if<route::Action>(&wanted))
+    return this->answer(*action, std::move(answer));
+}
+
+void Answers::answer(const route::Metrics& wanted, Answer answer) {
+  Snapshots& snapshots = wanted.workers ? knowledge_.whole : knowledge_.brief;
+  snapshots.ask(kAnew, [this, wanted, answer = std::move(answer)](const SharedSnapshot& snapshot) {
+    if (!snapshot) return answer(no_answer());
+    const MetricsWanted form{wanted.format, wanted.workers, start_time(snapshot->status)};
+    answer({200, content_type(wanted.format), shared_text(metrics_text(snapshot->status, form))});
+  });
+}
+
+void Answers::answer(const route::Health& wanted, Answer answer) {
+  knowledge_.brief.ask(kAnew, [wanted, answer = std::move(answer)](const SharedSnapshot& snapshot) {
+    answer(health_response(wanted, snapshot));
+  });
+}
+
+void Answers::answer(const route::Status& wanted, Answer answer) {
+  Snapshots& snapshots = wanted.workers ? knowledge_.whole : knowledge_.brief;
+  snapshots.ask(kShared, [answer = std::move(answer)](const SharedSnapshot& snapshot) {
+    answer(snapshot ? json_response(snapshot->text) : no_answer());
+  });
+}
+
+void Answers::answer(const route::Worker& wanted, Answer answer) {
+  const Json parameters = {{"pool", wanted.pool}, {"worker", wanted.number}};
+  call_within(io_, link_, kWorkerTime, "worker", parameters,
+              [answer = std::move(answer)](const Reply& reply) {
+                if (reply.error.empty())
+                  return answer(json_response(shared_text(line_of(reply.result) + "\n")));
+                answer(text_response(reply.code == -32000 ? 404 : status_of(reply.code), reply.error));
+              });
+}
+
+void Answers::answer(const route::Action& wanted, Answer answer) {
+  call_within(io_, link_, kActionTime, wanted.method, wanted.parameters,
+              [answer = std::move(answer)](const Reply& reply) {
+                if (!reply.error.empty()) return answer(api_error(status_of(reply.code), reply.error));
+                answer(json_response(shared_text(line_of(Json{{"result", reply.result}}) + "\n")));
+              });
+}
+
+void Answers::begin_stream(const route::EventStream& wanted,
+                           const std::shared_ptr<HttpConnection>& connection, const Answer& answer) {
+  if (streams_.full()) return answer(text_response(503, "too many pages watch already"));
+  knowledge_.brief.ask(kShared, [this, wanted, connection](const SharedSnapshot& snapshot) {
+    if (!connection->is_open()) return;
+    const SharedText first =
+        snapshot ? shared_text(stream_message("status", 0, *snapshot->text)) : SharedText();
+    streams_.add(connection, wanted.since, first, knowledge_.events);
+  });
+}
+
+}  // namespace prefork

@@ -1,0 +1,84 @@
+// The connection to the supervisor's control protocol (docs/control.md): JSON-RPC 2.0, one object a line.
+// Requests go out as they come, and answers return in their order. It never waits.
+// What is not an answer, an event or a listen line ends the link: nothing can be trusted after it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/fd.h"
+#include "supervisor/admin/asio.h"
+#include "supervisor/admin/json_read.h"
+
+namespace prefork {
+
+/// Of a request: its result, or why there is none.
+struct Reply {
+  static constexpr int kNoAnswer = 0;
+  Json result;
+  int code = kNoAnswer;  ///< of the supervisor's error
+  std::string error;     ///< empty: there is a result
+};
+
+/// What the supervisor sends unasked.
+class LinkListener {
+ public:
+  virtual ~LinkListener() = default;
+  virtual void event_came(const Json& event) = 0;
+  /// Line "listen": `sockets` are those of the addresses in `order`, admin's first.
+  virtual void listen_came(const Json& order, std::vector<Fd> sockets) = 0;
+  virtual void link_ended(const std::string& why) = 0;
+};
+
+class ControlLink {
+ public:
+  /// Maximum size of a line, in bytes. The status of thousands of workers has a few MiB.
+  static constexpr std::size_t kMaxLine = std::size_t{64} << 20;
+  static constexpr std::size_t kMaxRequests = 64;
+
+  using OnReply = std::function<void(Reply)>;
+
+  ControlLink(IoContext& io, LinkListener& listener) : socket_(io), listener_(listener) {}
+
+  /// `socket` is connected.
+  void open(Fd socket);
+  [[nodiscard]] bool is_open() const { return socket_.is_open(); }
+  /// The supervisor answers what comes after a reload when that is over.
+  [[nodiscard]] bool reload_under_way() const;
+  /// A request that cannot be sent is answered at once. The time that an answer takes has no limit here.
+  void call(const char* method, Json parameters, OnReply on_reply);
+
+ private:
+  struct Pending {
+    std::uint64_t id = 0;
+    bool reload = false;
+    OnReply on_reply;
+  };
+
+  void read_when_ready();
+  void read();
+  /// False: the connection has ended.
+  bool receive();
+  void take_lines();
+  void take(std::string_view line);
+  void take_answer(const Json& line);
+  void take_listen(const Json& order);
+  void write();
+  void end(const std::string& why);
+
+  Stream socket_;
+  LinkListener& listener_;
+  std::string input_;
+  std::size_t searched_ = 0;  ///< of input_, without a newline
+  std::string output_;
+  bool writing_ = false;
+  std::vector<Fd> received_;  ///< sockets whose listen line has not been read yet
+  std::uint64_t last_id_ = 0;
+  std::deque<Pending> pending_;
+};
+
+}  // namespace prefork

@@ -1,0 +1,39 @@
+// The pages that watch: each gets the status and the figures of each second, and the events (server-sent
+// events, WHATWG HTML, 9.2). All get the same texts.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "supervisor/admin/event_store.h"
+#include "supervisor/admin/http_connection.h"
+#include "supervisor/admin/json_read.h"
+
+namespace prefork {
+
+/// "event: NAME", "id: ID" unless 0, "data: DATA". `data` has no newline.
+[[nodiscard]] std::string stream_message(const char* name, std::uint64_t id, const std::string& data);
+
+class StreamHub {
+ public:
+  static constexpr std::size_t kMaxStreams = 100;
+  static constexpr std::chrono::seconds kCommentEach{15};
+
+  [[nodiscard]] bool full();
+  /// Begins with `first`, a status or nothing, then the stored events after `since`.
+  void add(const std::shared_ptr<HttpConnection>& connection, std::uint64_t since, const SharedText& first,
+           EventStore& events);
+  void send(const SharedText& message);
+  /// Each second: a comment now and then, so that what stands between sees a live connection.
+  void tick();
+
+ private:
+  void forget_closed();
+
+  std::vector<std::weak_ptr<HttpConnection>> streams_;
+  int seconds_ = 0;
+};
+
+}  // namespace prefork
