@@ -1,0 +1,135 @@
+// One figure of one pool: its number now, and its last 15 minutes as a chart. Uses the global uPlot.
+import { h, setAttribute, setText } from './dom.js';
+import { kSeconds } from './history.js';
+import { timeOfDay } from './format.js';
+
+const kHeight = 76;
+const kSync = uPlot.sync('figures');
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/// The least round number that is not below: 1, 2, 5, 10, 20, …
+function roundUp(value) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-3)));
+  return [1, 2, 5, 10].map((step) => step * power).find((round) => round >= value * 0.999);
+}
+
+/// With a key of the lines, if they have names.
+function label({ label: text, lines }) {
+  const keys = lines.filter(({ name }) => name).map(({ name, color: of }) => h('span', { class: 'line-key', 'data-color': of }, name));
+  return h('span', { class: 'label' }, text, ...keys);
+}
+
+/// The full five minutes of a chart that ends at `end`, but for one so near to its edge that the text would be cut.
+function fiveMinutes(end) {
+  const first = Math.ceil((end - kSeconds + 20) / 300) * 300;
+  return [first, first + 300, first + 600].filter((at) => at < end - 60);
+}
+
+export class Chart {
+  #plot = null;
+  #data = null;
+  #last = null;  // the second of the last figures, and how many there were
+  #length = 0;
+  #spec;
+  #visible = false;
+  #dirty = false;
+  #texts = { value: '', unit: '' };
+  #hovered = null;
+
+  /// `spec`: {label, lines: [{color, fill, stepped, name}], format, least, exact}. The scale reaches at least to `least`, and to a round
+  /// number above the greatest figure; `exact`: to that figure itself.
+  constructor(spec) {
+    this.#spec = spec;
+    this.value = h('span', { class: 'value' });
+    this.unit = h('span', { class: 'unit' });
+    this.area = h('div', { class: 'chart', role: 'img', 'aria-label': spec.label });
+    this.figure = h('figure', { class: 'tile' }, h('figcaption', {}, label(spec), this.value, this.unit), this.area);
+    new ResizeObserver(() => this.#resize()).observe(this.area);
+    new IntersectionObserver(([entry]) => this.#show(entry.isIntersecting)).observe(this.area);
+  }
+
+  /// `lines`: an array of numbers and nulls for each line of the spec, as long as `time`.
+  update(time, lines, value, unit) {
+    this.#texts = { value, unit };
+    if (this.#hovered === null) this.#write(value, unit);
+    if (time.at(-1) === this.#last && time.length === this.#length) return;
+    this.#last = time.at(-1);
+    this.#length = time.length;
+    this.#data = [time, ...lines];
+    const known = lines.flatMap((line) => [line.reduce((most, each) => Math.max(most, each ?? most), 0)]);
+    setAttribute(this.area, 'aria-label', `${this.#spec.label}: now ${value} ${unit}; at most ${this.#spec.format(Math.max(...known, 0))} in the last 15 minutes`);
+    this.#dirty = true;
+    if (this.#visible) this.#draw();
+  }
+
+  setTone(tone) {
+    setAttribute(this.figure, 'data-tone', tone);
+  }
+
+  recolor() {
+    this.#plot?.destroy();
+    this.#plot = null;
+    this.#dirty = true;
+    if (this.#visible) this.#draw();
+  }
+
+  #show(visible) {
+    this.#visible = visible;
+    if (visible && this.#dirty) this.#draw();
+  }
+
+  #draw() {
+    const width = this.area.clientWidth;
+    if (!this.#data || width === 0) return;
+    this.#dirty = false;
+    if (this.#plot) this.#plot.setData(this.#data);
+    else this.#plot = new uPlot(this.#options(width), this.#data, this.area);
+  }
+
+  #resize() {
+    const width = this.area.clientWidth;
+    if (this.#plot && width > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height: kHeight });
+    else if (!this.#plot && this.#visible) this.#draw();
+  }
+
+  #options(width) {
+    const { lines, format } = this.#spec;
+    const axis = { stroke: color('--muted'), font: '11px system-ui, sans-serif', ticks: { show: false }, grid: { stroke: color('--grid'), width: 1 } };
+    const end = () => this.#data[0].at(-1) ?? Date.now() / 1000;
+    return {
+      width, height: kHeight, padding: [8, 8, 0, 0],
+      legend: { show: false },
+      cursor: { sync: { key: kSync.key, setSeries: false }, drag: { x: false, y: false, setScale: false }, y: false, points: { size: 5 } },
+      hooks: { setCursor: [(plot) => this.#hover(plot.cursor.idx)] },
+      scales: { x: { range: () => [end() - kSeconds, end()] }, y: { range: (_, __, max) => [0, this.#top(max ?? 0)] } },
+      axes: [
+        { ...axis, size: 18, gap: 3, grid: { show: false }, splits: () => fiveMinutes(end()), values: (_, splits) => splits.map((at) => timeOfDay(at * 1000).slice(0, 5)) },
+        { ...axis, size: 46, gap: 4, splits: (plot) => [0, plot.scales.y.max / 2, plot.scales.y.max], values: (_, splits) => splits.map((value, index) => (index === 1 ? '' : format(value))) },
+      ],
+      series: [{}, ...lines.map((line) => ({
+        stroke: color(line.color), width: 1.5, fill: line.fill ? color(line.fill) : undefined, points: { show: false }, spanGaps: false,
+        paths: line.stepped ? uPlot.paths.stepped({ align: 1 }) : undefined,
+      }))],
+    };
+  }
+
+  #top(most) {
+    const { least, exact } = this.#spec;
+    return exact ? Math.max(most, least) : roundUp(Math.max(most, least));
+  }
+
+  #hover(index) {
+    this.#hovered = index ?? null;
+    if (this.#hovered === null) {
+      this.#write(this.#texts.value, this.#texts.unit);
+      return;
+    }
+    const values = this.#data.slice(1).map((line) => this.#spec.format(line[index] ?? NaN));
+    this.#write(values.join(' / '), `at ${timeOfDay(this.#data[0][index] * 1000)}`);
+  }
+
+  #write(value, unit) {
+    setText(this.value, value);
+    setText(this.unit, unit);
+  }
+}
