@@ -89,6 +89,7 @@ pageTest('a worker is found and opened by keyboard, and the focus goes back', { 
 
 pageTest('a cell is opened by a click, and hovering names it', { prepare: fill }, async ({ page }) => {
   await drawn(page);
+  await eventually('what is wrong is said above the cells', async () => (await page.$$('#pool-0 .problems li')).length > 0 && /Saturated/.test(await textOf(page, '#verdict')));
   const { x, y } = await page.$eval('.board', (node) => node.getBoundingClientRect().toJSON());
   await page.mouse.move(x + 24 + 10, y + 10);
   await eventually('it is named', async () => (await textOf(page, '.tip')) === 'worker 2, busy');

@@ -84,8 +84,9 @@ export class Actions {
   }
 
   button(name, pool) {
-    const label = pool === null ? kWords[name] : `${kWords[name]} pool ${plain(pool)}`;
-    return h('button', { type: 'button', 'data-action': name, 'aria-label': label, click: () => this.#ask(name, pool) }, kWords[name]);
+    const label = pool === null ? null : `${kWords[name]} pool ${plain(pool)}`;
+    const words = pool === null && name === 'restart' ? 'Restart all' : kWords[name];
+    return h('button', { type: 'button', 'data-action': name, 'aria-label': label, click: () => this.#ask(name, pool) }, words);
   }
 
   #ask(name, poolName) {

@@ -19,10 +19,12 @@ function label({ label: text, lines }) {
   return h('span', { class: 'label' }, text, ...keys);
 }
 
-/// The full five minutes of a chart that ends at `end`, but for one so near to its edge that the text would be cut.
-function fiveMinutes(end) {
+/// The full five minutes of a chart that ends at `end`, but for one so near to its edge that the text would be cut. In a narrow
+/// chart every second one.
+function fiveMinutes(end, width) {
   const first = Math.ceil((end - kSeconds + 20) / 300) * 300;
-  return [first, first + 300, first + 600].filter((at) => at < end - 60);
+  const all = [first, first + 300, first + 600].filter((at) => at < end - 60);
+  return width < 160 ? all.filter((at) => at % 600 === 0) : all;
 }
 
 export class Chart {
@@ -56,8 +58,8 @@ export class Chart {
     this.#last = time.at(-1);
     this.#length = time.length;
     this.#data = [time, ...lines];
-    const known = lines.flatMap((line) => [line.reduce((most, each) => Math.max(most, each ?? most), 0)]);
-    setAttribute(this.area, 'aria-label', `${this.#spec.label}: now ${value} ${unit}; at most ${this.#spec.format(Math.max(...known, 0))} in the last 15 minutes`);
+    const most = Math.max(...lines.map((line) => line.reduce((top, each) => Math.max(top, each ?? 0), 0)));
+    setAttribute(this.area, 'aria-label', `${this.#spec.label}: now ${value} ${unit}; at most ${this.#spec.format(most)} in the last 15 minutes`);
     this.#dirty = true;
     if (this.#visible) this.#draw();
   }
@@ -103,7 +105,7 @@ export class Chart {
       hooks: { setCursor: [(plot) => this.#hover(plot.cursor.idx)] },
       scales: { x: { range: () => [end() - kSeconds, end()] }, y: { range: (_, __, max) => [0, this.#top(max ?? 0)] } },
       axes: [
-        { ...axis, size: 18, gap: 3, grid: { show: false }, splits: () => fiveMinutes(end()), values: (_, splits) => splits.map((at) => timeOfDay(at * 1000).slice(0, 5)) },
+        { ...axis, size: 18, gap: 3, grid: { show: false }, splits: (plot) => fiveMinutes(end(), plot.width - 46), values: (_, splits) => splits.map((at) => timeOfDay(at * 1000).slice(0, 5)) },
         { ...axis, size: 46, gap: 4, splits: (plot) => [0, plot.scales.y.max / 2, plot.scales.y.max], values: (_, splits) => splits.map((value, index) => (index === 1 ? '' : format(value))) },
       ],
       series: [{}, ...lines.map((line) => ({
