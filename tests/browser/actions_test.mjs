@@ -45,6 +45,12 @@ pageTest('a wrong token is refused with the words of the server, and the right o
   await answer(page);
   await eventually('the answer is told', async () => /api: 7 workers, before 4/.test(await textOf(page, '#notice')));
   assert.deepEqual(server.posts.at(-1).body, { pool: 'api', workers: 7 });
+
+  server.token = 'another-right-token';
+  await ask(page, '#actions [data-action=reload]');
+  await answer(page);
+  await eventually('the token is asked for again', async () => (await shown(page, '.ask input[type=password]')) === 1);
+  await page.keyboard.press('Escape');
   assert.deepEqual(await page.evaluate(() => [localStorage.length, sessionStorage.length, document.cookie]), [0, 0, '']);
   assert.equal(await page.$eval('.ask input[type=password]', (node) => node.value), '');
 });

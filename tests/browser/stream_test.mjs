@@ -28,6 +28,7 @@ pageTest('FAULTS 453: a cut stream is connected again after the number of the la
   await live(page);
   await eventually('the death of meanwhile is shown', async () => (await deaths(page)) === 2);
   assert.equal(await word(page), 'Well');
+  assert.match(await textOf(page, '#verdict-text'), /2 workers died/);
 });
 
 pageTest('a short cut keeps the verdict, sends Last-Event-ID, and shows no event twice', { allowed: refused }, async ({ server, page }) => {
