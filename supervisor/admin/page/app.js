@@ -22,6 +22,7 @@ let clockAhead = 0;  // of the supervisor's clock before this browser's, in ms
 let shownVersion = null;
 let noticeTimer = 0;
 let frame = 0;
+let nextCard = 0;
 
 const serverNow = () => Date.now() + clockAhead;
 const history = new History();
@@ -61,6 +62,7 @@ function takeStatus(fresh) {
   status = fresh;
   shownVersion ??= fresh.version;
   saturation.see(fresh);
+  if (document.hidden) drawVerdict(problemsNow());  // its title and its icon are seen in the background, too
   draw();
 }
 
@@ -76,12 +78,14 @@ function takeEvent(event) {
   draw();
 }
 
-/// The title and the verdict also change while the page is in the background; the rest when it is seen.
+const problemsNow = () => (status ? problemsOf(status, saturation, log) : []);
+
+/// Once for all that comes until the next frame; never while the page is in the background.
 function draw() {
-  const problems = status ? problemsOf(status, saturation, log) : [];
-  drawVerdict(problems);
-  if (frame === 0) frame = requestAnimationFrame(() => {
+  frame ||= requestAnimationFrame(() => {
     frame = 0;
+    const problems = problemsNow();
+    drawVerdict(problems);
     drawAll(problems);
   });
 }
@@ -150,7 +154,6 @@ function drawAll(problems) {
   lists.update();
   lists.tick(serverNow());
 }
-let nextCard = 0;
 
 function drawFacts() {
   const parts = [status.version, `pid ${status.pid}`, `up ${span(status.uptime_ms)}`, plain(status.config_file)];
@@ -166,6 +169,8 @@ byId('side').append(...lists.elements);
 lists.update();
 // While nothing comes: how long it has been so.
 setInterval(() => {
-  if (stream.state !== 'live') draw();
-}, 1000);
+  if (stream.state === 'live') return;
+  if (document.hidden) drawVerdict(problemsNow());
+  draw();
+}, 500);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => cards.forEach((card) => card.recolor()));

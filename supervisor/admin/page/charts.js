@@ -38,8 +38,9 @@ export class Chart {
   #texts = { value: '', unit: '' };
   #hovered = null;
 
-  /// `spec`: {label, lines: [{color, fill, stepped, name}], format, least, exact}. The scale reaches at least to `least`, and to a round
+  /// `spec`: {label, lines: [{color, fill, stepped, name, joined}], format, least, exact}. The scale reaches at least to `least`, and to a round
   /// number above the greatest figure; `exact`: to that figure itself.
+  /// `joined`: a line goes on over seconds without a figure.
   constructor(spec) {
     this.#spec = spec;
     this.value = h('span', { class: 'value' });
@@ -109,7 +110,7 @@ export class Chart {
         { ...axis, size: 46, gap: 4, splits: (plot) => [0, plot.scales.y.max / 2, plot.scales.y.max], values: (_, splits) => splits.map((value, index) => (index === 1 ? '' : format(value))) },
       ],
       series: [{}, ...lines.map((line) => ({
-        stroke: color(line.color), width: 1.5, fill: line.fill ? color(line.fill) : undefined, points: { show: false }, spanGaps: false,
+        stroke: color(line.color), width: 1.5, fill: line.fill ? color(line.fill) : undefined, points: { show: false }, spanGaps: line.joined === true,
         paths: line.stepped ? uPlot.paths.stepped({ align: 1 }) : undefined,
       }))],
     };

@@ -3,6 +3,7 @@ import { count, counted, duration, firstPart, plain, span } from './format.js';
 
 const kMostDeaths = 300;
 const kMostChanges = 200;
+const kMostSeen = 5000;  // the supervisor stores 512
 
 /// How an event reads in the list of changes: {tone, title, text}. Null: it is no change that a person asks for.
 const kWords = {
@@ -50,6 +51,7 @@ export class EventLog {
     const key = `${event.seq} ${event.time}`;
     if (this.#seen.has(key)) return false;
     this.#seen.add(key);
+    if (this.#seen.size > kMostSeen) this.#seen.delete(this.#seen.values().next().value);
     const at = Date.parse(event.time);
     if (event.event === 'worker_died') this.#addDeath({ ...event, key, at });
     else if (event.event === 'saturation') this.#addSaturation(event, key, at);
