@@ -39,9 +39,10 @@ class Addresses(NamedTuple):
     @staticmethod
     def of(connection: Connection, timeout: float) -> "Addresses":
         """Raises OSError when the client is gone, and BadHeader."""
-        kept = from_memo(connection.memo)
-        if kept is not None:
-            return Addresses(*kept, connection.memo)
+        if connection.memo:
+            kept = from_memo(connection.memo)
+            if kept is not None:
+                return Addresses(*kept, connection.memo)
         if connection.proxied:
             header = read_proxy_header(connection.socket, timeout)
             if header.source is not None and header.destination is not None:
@@ -50,13 +51,16 @@ class Addresses(NamedTuple):
 
 
 def _of_socket(client: socket.socket) -> Addresses:
-    if client.family == socket.AF_UNIX:
+    local = client.getsockname()
+    if not isinstance(local, tuple):  # the path of a unix socket
         return Addresses(None, ("localhost", ""))
-    peer, local = client.getpeername(), client.getsockname()
+    peer = client.getpeername()
     return Addresses((_plain(peer[0]), peer[1]), (_plain(local[0]), local[1]))
 
 
 def _plain(host: str) -> str:
     """Without the form that IPv4 has on a socket of IPv6, and without a zone."""
+    if ":" not in host:
+        return host
     host = host.partition("%")[0]
     return host[7:] if host.startswith("::ffff:") and "." in host else host

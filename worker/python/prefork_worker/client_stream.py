@@ -5,9 +5,15 @@ import socket
 import time
 from typing import Callable
 
+from .connection import Connection
+
 #: A client must be this quick, in bytes a second, once its time is over.
 _SLOWEST = 1000
 _BLOCK = 65536
+_SMALL = 8192
+# Plain numbers: the enumerations of `socket` take longer to combine than the call takes.
+_NO_WAIT = int(socket.MSG_DONTWAIT)
+_PEEK = int(socket.MSG_PEEK) | _NO_WAIT
 
 
 class TooSlow(OSError):
@@ -15,12 +21,11 @@ class TooSlow(OSError):
 
 
 class ClientStream:
-    def __init__(self, client: socket.socket, timeout: float, moved: Callable[[], object]) -> None:
-        """`moved` is called when bytes have gone either way."""
-        self._socket = client
+    def __init__(self, connection: Connection, timeout: float) -> None:
+        """Gives a sign of `connection` when bytes have gone either way."""
+        self._connection = connection
+        self._socket = connection.socket
         self._timeout = timeout
-        self._moved = moved
-        self._poll = select.poll()
         self.begin()
 
     def begin(self) -> None:
@@ -28,20 +33,26 @@ class ClientStream:
         self._deadline = time.monotonic() + self._timeout
 
     def _earned(self, size: int) -> None:
-        self._deadline = min(self._deadline + size / _SLOWEST, time.monotonic() + self._timeout)
-        self._moved()
+        now = time.monotonic()
+        self._deadline = min(self._deadline + size / _SLOWEST, now + self._timeout)
+        self._connection.give_sign(now)
 
     def _wait(self, event: int) -> None:
         left = self._deadline - time.monotonic()
-        self._poll.register(self._socket, event)
-        if left <= 0 or not self._poll.poll(left * 1000):
+        if left <= 0 or not self._comes(event, left):
             raise TooSlow("the client is too slow")
+
+    def _comes(self, event: int, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self._socket, event)
+        return bool(poll.poll(seconds * 1000))
 
     def read(self, earns: bool) -> bytes:
         """What has come, at most 64 KiB; b"" at its end. `earns`: the bytes lengthen the client's time."""
+        size = _BLOCK if earns else _SMALL
         while True:
             try:
-                data = self._socket.recv(_BLOCK, socket.MSG_DONTWAIT)
+                data = self._socket.recv(size, _NO_WAIT)
             except BlockingIOError:
                 self._wait(select.POLLIN)
                 continue
@@ -50,20 +61,20 @@ class ClientStream:
             return data
 
     def write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
+        rest = memoryview(data)
+        while rest:
             try:
-                sent = self._socket.send(view[: 4 * _BLOCK], socket.MSG_DONTWAIT)
+                sent = self._socket.send(rest[: 4 * _BLOCK], _NO_WAIT)
             except BlockingIOError:
                 self._wait(select.POLLOUT)
                 continue
-            view = view[sent:]
             self._earned(sent)
+            rest = rest[sent:]
 
     def at_end(self) -> bool:
         """The client has closed its connection, or its sending direction."""
         try:
-            return self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+            return self._socket.recv(1, _PEEK) == b""
         except BlockingIOError:
             return False
         except OSError:
@@ -72,14 +83,16 @@ class ClientStream:
     def end(self, patience: float) -> None:
         """Ends our direction and drops what the client still sends: a close over unread bytes resets the answer."""
         deadline = time.monotonic() + patience
-        try:
-            self._socket.shutdown(socket.SHUT_WR)
-            while self._socket.recv(_BLOCK, socket.MSG_DONTWAIT) if self._came(deadline) else b"":
-                if time.monotonic() >= deadline:
-                    return
-        except OSError:
-            pass  # the client is gone
+        self._connection.end_sending()
+        while self._drops_some(deadline) and time.monotonic() < deadline:
+            pass
 
-    def _came(self, deadline: float) -> bool:
-        self._poll.register(self._socket, select.POLLIN)
-        return bool(self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+    def _drops_some(self, deadline: float) -> bool:
+        """Whether more may come."""
+        try:
+            return self._socket.recv(_BLOCK, _NO_WAIT) != b""
+        except BlockingIOError:
+            left = deadline - time.monotonic()
+            return left > 0 and self._comes(select.POLLIN, left)
+        except OSError:
+            return False  # the client is gone

@@ -34,6 +34,7 @@ class Connection:
         #: What the last park() of this connection, in any worker, left for this one.
         self.memo = memo
         self._last_sign = time.monotonic()
+        self._sending_ended = False
 
     @property
     def open(self) -> bool:
@@ -91,9 +92,9 @@ class Connection:
             self._session.send(wire.encode(Record(Kind.PROGRESS, ticket=self.ticket)))
             self._last_sign = time.monotonic()
 
-    def give_sign(self) -> bool:
+    def give_sign(self, now: Optional[float] = None) -> bool:
         """progress() if the last one was 100 ms ago or more; whether it was. For a further request."""
-        due = time.monotonic() - self._last_sign >= self._SIGN_EVERY
+        due = (time.monotonic() if now is None else now) - self._last_sign >= self._SIGN_EVERY
         if due:
             self.progress()
         return due
@@ -141,13 +142,19 @@ class Connection:
             return
         self._session = None
         if self.socket.fileno() >= 0:
-            if not session.is_copy:
-                self._end()
+            if not (session.is_copy or self._sending_ended):
+                self._shut_down()
             self.socket.close()
         session.ended(wire.encode_ticket(Kind.IDLE, self.ticket))
 
-    def _end(self) -> None:
-        """While the supervisor has a copy, close() ends nothing."""
+    def end_sending(self) -> None:
+        """The client sees the end of what this worker sends. While the supervisor has a copy, close() ends nothing."""
+        session = self._session
+        if session is not None and not session.is_copy:
+            self._sending_ended = True
+            self._shut_down()
+
+    def _shut_down(self) -> None:
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:

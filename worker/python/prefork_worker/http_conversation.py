@@ -4,16 +4,16 @@ import http
 import sys
 import time
 import traceback
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional
 
 from . import forwarded
 from .access_log import Answer
 from .addresses import Addresses
 from .client_stream import ClientStream, TooSlow
 from .connection import Connection
-from .http_head import BadRequest, Head, check, find_end
+from .http_head import BadRequest, check, find_end
 from .proxy_header import BadHeader
-from .waitress_glue import Server, Task, new_parser, raise_error
+from .waitress_glue import Request, Server, Task, raise_error
 from .wsgi_worker import Worker
 
 #: Seconds for a client to read an answer before which it had sent what nothing has read.
@@ -28,10 +28,9 @@ class Gone(Exception):
 class Channel:
     """What a task asks of its channel. Holds the head back until the first bytes of the body."""
 
-    def __init__(self, stream: ClientStream, server: Server, peer: Tuple[str, object], bodiless: bool) -> None:
+    def __init__(self, stream: ClientStream, server: Server, bodiless: bool) -> None:
         self.server = server
         self.adj = server.adj
-        self.addr = peer
         self.sent = 0  # of the body
         self.begun = False  # something has left
         self.broken = False
@@ -63,9 +62,9 @@ class Channel:
         return size
 
     def _send(self, data: bytes) -> None:
-        head, self._head = self._head or b"", None
+        head, self._head = self._head, None
         try:
-            self._stream.write(head + data)
+            self._stream.write(data if head is None else head + data)
         except OSError:
             self.broken = True
             raise
@@ -87,15 +86,13 @@ class Conversation:
     def __init__(self, worker: Worker, connection: Connection) -> None:
         self._worker = worker
         self._connection = connection
-        self._stream = ClientStream(connection.socket, worker.options.timeout, connection.give_sign)
+        self._stream = ClientStream(connection, worker.options.timeout)
         self._unread = b""  # what has come of later requests
         self._addresses: Addresses
-        self._server = Server(worker.settings, worker.application)
 
     def hold(self) -> None:
         try:
             self._addresses = Addresses.of(self._connection, self._worker.options.timeout)
-            self._server.server_name, self._server.effective_port = self._addresses.local
             while self._exchange() and self._next():
                 self._stream.begin()
         except BadHeader as error:
@@ -114,12 +111,12 @@ class Conversation:
         """One request and its answer; whether the connection goes on."""
         begin = time.monotonic()
         try:
-            request, head = self._read_request()
+            request = self._read_request()
         except BadRequest as error:
             self._refuse(error, begin)
             return False
         try:
-            goes_on = self._answer(request, head, begin)
+            goes_on = self._answer(request, begin)
         finally:
             request.close()
         if not goes_on:
@@ -154,23 +151,25 @@ class Conversation:
                 return head
             self._read_more(False)
 
-    def _read_request(self) -> Tuple[Any, Head]:
-        raw = self._read_head()
-        head = check(raw, self._worker.options.limits)
-        parser = new_parser(self._worker.settings, raw, head)
-        if not parser.completed and parser.expect_continue and not self._unread:
+    def _read_request(self) -> Request:
+        request = Request(self._worker.settings, check(self._read_head(), self._worker.options.limits))
+        if not request.completed:
+            self._read_body(request)
+        return request
+
+    def _read_body(self, request: Request) -> None:
+        if request.expect_continue and not self._unread:
             self._stream.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        while not parser.completed:
+        while not request.completed:
             if not self._unread:
                 self._read_body_part()
-            self._unread = self._unread[self._store(parser) :]
-        raise_error(parser)
-        return parser, head
+            self._unread = self._unread[self._store(request) :]
+        raise_error(request)
 
-    def _store(self, parser: Any) -> int:
-        """Gives the parser a part of the body; how many bytes it has taken."""
+    def _store(self, request: Request) -> int:
+        """Gives the request a part of its body; how many bytes it has taken."""
         try:
-            return int(parser.received(self._unread))
+            return int(request.received(self._unread))
         except OSError as error:
             print(f"the body of a request cannot be stored: {error}", file=sys.stderr, flush=True)
             raise BadRequest(500, "The body cannot be stored.") from None
@@ -195,12 +194,13 @@ class Conversation:
         return self._worker.options.keep_alive <= 0 or connection.leaving
 
     def _amend(self, environ: Dict[str, Any]) -> None:
-        peer = self._addresses.peer
-        forwarded.apply(environ, peer, self._worker.options.trust)
+        if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_X_FORWARDED_PROTO" in environ:
+            forwarded.apply(environ, self._addresses.peer, self._worker.options.trust)
 
-    def _answer(self, request: Any, head: Head, begin: float) -> bool:
-        channel = Channel(self._stream, self._server, self._addresses.shown, head.method == "HEAD")
-        task = Task(channel, request, self._is_last, self._amend)
+    def _answer(self, request: Request, begin: float) -> bool:
+        is_head = request.command == "HEAD"
+        channel = Channel(self._stream, self._worker.server, is_head)
+        task = Task(channel, request, self._addresses, self._is_last, self._amend)
         self._worker.count(self._connection)
         self._stream.begin()
         whole = self._run(task, channel)
@@ -208,10 +208,10 @@ class Conversation:
             channel.forget()
             self._refuse(BadRequest(500, "The application has failed."), begin, task.get_environment())
             return False
-        self._log(Answer(task.get_environment(), task.status, task.headers, channel.sent, _since(begin), self._waited()))
-        if head.method == "HEAD":
-            return whole and not task.said_close
-        return whole and not task.close_on_finish
+        if self._worker.access_log is not None:
+            environ = task.get_environment()
+            self._log(Answer(environ, task.status, task.headers, channel.sent, _since(begin), self._waited()))
+        return whole and not (task.said_close if is_head else task.close_on_finish)
 
     def _run(self, task: Task, channel: Channel) -> bool:
         """Whether the answer was sent whole."""

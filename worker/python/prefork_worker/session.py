@@ -4,7 +4,6 @@ Knows no application protocol, and waits only where its caller asks for it: serv
 All calls come from one thread.
 """
 
-import array
 import errno
 import os
 import select
@@ -24,6 +23,10 @@ _MAX_LOST = 3
 #: Receipts of so many, and the ends of as many before, fit one datagram.
 _BATCH = wire.MAX_DATAGRAM // wire.BLOCK // 2
 _ANCILLARY = socket.CMSG_SPACE(64 * 4)  # room for 64 descriptors
+# Plain numbers: the enumerations of `socket` take longer to combine than the call takes.
+_CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
+_TRUNCATED = int(socket.MSG_TRUNC)
+_STREAM = int(socket.SOCK_STREAM)
 _SHORTAGE = (errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -211,7 +214,7 @@ class Session:
     def _read(self) -> bool:
         """Takes a datagram, if there is one."""
         try:
-            datagram, control, flags, _ = self._channel.recvmsg(wire.MAX_DATAGRAM, _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
+            datagram, control, flags, _ = self._channel.recvmsg(wire.MAX_DATAGRAM, _ANCILLARY, _CLOSE_ON_EXEC)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -224,12 +227,10 @@ class Session:
             return False
         for level, kind, data in control:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                numbers = array.array("i")
-                numbers.frombytes(data[: len(data) - len(data) % numbers.itemsize])
-                self._descriptors.extend(numbers)
+                self._descriptors.extend(wire.descriptors(data))
         if not datagram:
             self.draining = True  # the supervisor is gone
-        elif flags & socket.MSG_TRUNC:
+        elif flags & _TRUNCATED:
             self._fail("the supervisor sent a datagram of more than 2048 bytes")
         else:
             self._messages = wire.messages(datagram)
@@ -275,7 +276,7 @@ class Session:
             os.close(descriptor)
             return None
         self.open_connections += 1
-        client = self.socket_class(fileno=descriptor)
+        client = self.socket_class(-1, _STREAM, -1, descriptor)  # looks for its family and its protocol
         client.settimeout(self.socket_timeout)  # another worker may have set O_NONBLOCK, the program a default timeout
         return Connection(self, client, record, memo)
 

@@ -2,7 +2,7 @@
 
 import struct
 from enum import IntEnum
-from typing import Iterator, NamedTuple, Tuple
+from typing import Iterable, Iterator, NamedTuple, Tuple
 
 VERSION = 1
 BLOCK = 32
@@ -18,6 +18,7 @@ SLOTS_VARIABLE = "SUPERVISOR_SLOTS"
 TEMPLATE_VARIABLE = "SUPERVISOR_TEMPLATE"
 
 _LAYOUT = struct.Struct("<HHIQQII")
+_DESCRIPTOR = struct.Struct("i")
 
 
 class Kind(IntEnum):
@@ -85,7 +86,8 @@ def encode_park(ticket: int, memo: bytes = b"") -> bytes:
     """Park, with what the next worker of this connection must know; b"": nothing."""
     if len(memo) > MAX_TEXT:
         raise ValueError(f"a memo has at most {MAX_TEXT} bytes; this one has {len(memo)}")
-    return encode(Record(Kind.PARK, value=len(memo), ticket=ticket)) + _blocks(memo)
+    park = _LAYOUT.pack(Kind.PARK, 0, len(memo), ticket, 0, 0, 0)
+    return park + _blocks(memo) if memo else park
 
 
 def _length_of_text(record: Record) -> int:
@@ -94,8 +96,25 @@ def _length_of_text(record: Record) -> int:
     return record.value if record.kind in (Kind.NOTE, Kind.PARK) else 0
 
 
+def descriptors(control: bytes) -> Iterable[int]:
+    """Those of a control message; half of one at the end is none."""
+    if len(control) == _DESCRIPTOR.size:
+        return _DESCRIPTOR.unpack(control)
+    whole = len(control) - len(control) % _DESCRIPTOR.size
+    return [number for number, in _DESCRIPTOR.iter_unpack(control[:whole])]
+
+
 def messages(datagram: bytes) -> Iterator[Tuple[Record, bytes]]:
-    """Each record with its text or memo. Raises Malformed at the first that is wrong, after those before it."""
+    """Each record with its text or memo. next() raises Malformed at the first that is wrong, after those before it."""
+    if len(datagram) == BLOCK:
+        kind, flags, value, ticket, time_ns, wait_us, zero = _LAYOUT.unpack(datagram)
+        record = Record(kind, flags, value, ticket, time_ns, wait_us)
+        if not zero and not _length_of_text(record):
+            return iter(((record, b""),))
+    return _many(datagram)
+
+
+def _many(datagram: bytes) -> Iterator[Tuple[Record, bytes]]:
     if not datagram or len(datagram) > MAX_DATAGRAM or len(datagram) % BLOCK:
         raise Malformed(f"a datagram of {len(datagram)} bytes")
     at = 0

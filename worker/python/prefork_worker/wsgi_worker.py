@@ -5,16 +5,16 @@ from typing import Any, Callable, Optional
 
 from .access_log import AccessLog
 from .connection import Connection
-from .waitress_glue import Settings
+from .waitress_glue import Server, Settings
 from .wsgi_options import Options
 
 
 class Worker:
     def __init__(self, options: Options, application: Callable[..., Any], access_log: Optional[AccessLog]) -> None:
         self.options = options
-        self.application = application
         self.access_log = access_log
         self.settings = Settings(options.limits.head, options.limits.body)
+        self.server = Server(self.settings, application)
         self._left = options.max_requests + random.randint(0, options.max_requests_jitter)
 
     def count(self, connection: Connection) -> None:
