@@ -31,7 +31,7 @@ class Outbox:
 
     def send(self, data: bytes) -> bool:
         """False: the supervisor has ended."""
-        return self.post(data) and self.flush()
+        return self.post(data) and self.flush() if self._posted else self._send(data)
 
     def _send(self, data: bytes) -> bool:
         while True:

@@ -1,5 +1,6 @@
 """serve(): for programs that serve one connection at a time with blocking calls."""
 
+import gc
 import os
 import signal
 import socket
@@ -53,6 +54,8 @@ def serve(
     with _waker() as waker:
         session = Session(channel, waker)
         _stop_on_term(session)
+        gc.collect()
+        gc.freeze()  # what is loaded is not looked at again; each collection is shorter
         session.ready(slots_of_environment(1))
         return serve_session(session, handler, leave_after)
 

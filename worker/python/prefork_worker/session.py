@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 import weakref
-from typing import Callable, Iterator, List, Optional, Tuple, Type
+from typing import Any, Callable, Iterator, List, Optional, Tuple, Type
 
 from . import wire
 from .connection import Connection
@@ -47,6 +47,7 @@ class Session:
         self.flush_later: Optional[Callable[[], object]] = None
         self._messages: Iterator[Tuple[Record, bytes]] = iter(())
         self._descriptors: List[int] = []
+        self._idle: Optional[Any] = None  # a poll object
         self._lost = 0
         self._stopped = False
         self.slots = 1
@@ -120,10 +121,10 @@ class Session:
                 return connection
             if self.draining or self.finished:
                 return None
-            if not self._read() and not self.draining:
-                if not wait:
-                    return None
-                self._poll(-1, None)
+            if wait:
+                self._wait()  # almost always it has to; a read that finds nothing costs more
+            if not self._read() and not wait and not self.draining:
+                return None
 
     def receive_all(self) -> List[Connection]:
         """Those that have come, up to a number, begun with one datagram of receipts. For an event loop."""
@@ -196,6 +197,20 @@ class Session:
             os.close(descriptor)
         self._descriptors = []
         self._channel.close()
+
+    def _wait(self) -> None:
+        """_poll() for the channel alone, with what a worker without a connection waits for each time."""
+        if self.leaving:
+            self._poll(-1, None)
+            return
+        if self._idle is None:
+            self._idle = select.poll()
+            self._idle.register(self._channel, select.POLLIN)
+            if self._waker >= 0:
+                self._idle.register(self._waker, select.POLLIN)
+        for descriptor, _ in self._idle.poll():
+            if descriptor == self._waker:
+                os.read(self._waker, 4096)
 
     def _poll(self, client: int, timeout: Optional[float]) -> List[int]:
         """Waits for the client, the supervisor or a signal; those that are readable."""
