@@ -1,7 +1,5 @@
 #include "supervisor/workers/node_dialect.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -31,12 +29,16 @@ std::string key_of(const NodeServerState& server) {
   return std::to_string(server.listener) + '.' + std::to_string(server.number);
 }
 
-std::optional<Ticket> ticket_of(const NodeMessage& message) {
-  const std::string& text = message.ticket;
+/// Takes the first ticket from a list that is separated by spaces. Nothing: there is none, or it is wrong.
+std::optional<Ticket> take_ticket(std::string_view& list) {
   Ticket ticket;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ticket.value);
-  if (error != std::errc() || end != text.data() + text.size() || !ticket) return std::nullopt;
-  return ticket;
+  const auto [end, error] = std::from_chars(list.data(), list.data() + list.size(), ticket.value);
+  if (error != std::errc() || !ticket) return std::nullopt;
+  list.remove_prefix(static_cast<std::size_t>(end - list.data()));
+  if (list.empty()) return ticket;
+  const bool more = list.size() > 1 && list.front() == ' ';
+  list.remove_prefix(1);
+  return more ? std::optional(ticket) : std::nullopt;
 }
 
 /// Ticket keys of TLS, which Node writes as hexadecimal digits; all else is none of ours.
@@ -46,19 +48,32 @@ std::string echo(const std::string& data) {
   return data.empty() || data.size() > kMost || !plain ? "null" : '"' + data + '"';
 }
 
-std::string connection_line(const action::Dispatch& action, const std::string& key, std::uint64_t seq) {
+std::string connection_line(const action::Dispatch& action, const NodeServerState& server,
+                            std::uint64_t seq) {
   const auto wait = std::chrono::duration_cast<std::chrono::microseconds>(action.waited).count();
   std::string line =
       R"({"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_CLUSTER","act":"newconn","key":")";
-  line += key + R"(","seq":)" + std::to_string(seq);
-  line += R"(,"prefork":{"ticket":)" + quoted_number(action.ticket.value);
-  line += R"(,"flags":)" + std::to_string(connection_flags(action)) + R"(,"listener":)" +
-          std::to_string(action.listener);
-  line += R"(,"accepted_ns":)" +
-          quoted_number(static_cast<std::uint64_t>(action.accepted_at.time_since_epoch().count()));
-  line += R"(,"wait_us":)" + std::to_string(std::clamp<std::int64_t>(wait, 0, UINT32_MAX));
-  if (!action.memo.empty()) line += R"(,"memo":")" + to_base64(action.memo) + '"';
-  return line + "}}}";
+  line.reserve(512);
+  line += key_of(server);
+  line += R"(","seq":)";
+  line += std::to_string(seq);
+  line += R"(,"prefork":{"ticket":)";
+  line += quoted_number(action.ticket.value);
+  line += R"(,"flags":)";
+  line += std::to_string(connection_flags(action));
+  line += R"(,"listener":)";
+  line += std::to_string(action.listener);
+  line += R"(,"accepted_ns":)";
+  line += quoted_number(static_cast<std::uint64_t>(action.accepted_at.time_since_epoch().count()));
+  line += R"(,"wait_us":)";
+  line += std::to_string(std::clamp<std::int64_t>(wait, 0, UINT32_MAX));
+  if (!action.memo.empty()) {
+    line += R"(,"memo":")";
+    line += to_base64(action.memo);
+    line += '"';
+  }
+  line += "}}}\n";
+  return line;
 }
 
 }  // namespace
@@ -74,10 +89,8 @@ SendStatus NodeDialect::send(const action::Dispatch& dispatch, const Fd& socket)
     return server.listener == dispatch.listener;
   });
   const NodeServerState& server = own == servers.end() ? servers.front() : *own;
-  // libuv takes a socket that comes over a channel as it is, and must never wait in it.
-  (void)::fcntl(socket.get(), F_SETFL, O_RDWR | O_NONBLOCK);
   const std::uint64_t seq = node_.numbers + 1;
-  const std::string line = connection_line(dispatch, key_of(server), seq) + '\n';
+  const std::string line = connection_line(dispatch, server, seq);
   const SendStatus status = worker().channel.send(std::as_bytes(std::span(line)), socket);
   if (status != SendStatus::kSent) return status;
   node_.numbers = node_.seq = seq;
@@ -136,7 +149,7 @@ void NodeDialect::descriptor_taken(bool taken) {
 }
 
 void NodeDialect::handle_cluster(const NodeMessage& message) {
-  if (message.ack) return answered(message);
+  if (message.ack) return answered(*message.ack, message.accepted);
   if (message.act == "queryServer") return query(message);
   if (message.act == "listening") return listens(message);
   if (message.act == "close") return closes(message);
@@ -147,17 +160,17 @@ void NodeDialect::handle_cluster(const NodeMessage& message) {
   // "online", and what later versions of Node tell.
 }
 
-void NodeDialect::answered(const NodeMessage& message) {
+void NodeDialect::answered(std::int64_t seq, std::optional<bool> accepted) {
   // It has left, and its answer to what it had not begun comes late.
-  if (node_.left && !node_.ticket && message.accepted == false) return;
-  const bool known = node_.ticket && !node_.handle_sent && *message.ack >= 0 &&
-                     static_cast<std::uint64_t>(*message.ack) == node_.seq;
-  if (!known || !message.accepted) {
-    return break_off("an answer to the connection " + std::to_string(*message.ack) +
+  if (node_.left && !node_.ticket && accepted == false) return;
+  const bool known =
+      node_.ticket && !node_.handle_sent && seq >= 0 && static_cast<std::uint64_t>(seq) == node_.seq;
+  if (!known || !accepted) {
+    return break_off("an answer to the connection " + std::to_string(seq) +
                      (known ? " without \"accepted\"" : ", which it does not have"));
   }
   const Ticket ticket = std::exchange(node_.ticket, Ticket{});
-  if (*message.accepted) return tell(event::WorkerBusy{worker().id, ticket});
+  if (*accepted) return tell(event::WorkerBusy{worker().id, ticket});
   tell(event::WorkerRefused{worker().id, ticket});
 }
 
@@ -224,16 +237,37 @@ void NodeDialect::handle_module(const NodeMessage& message) {
 }
 
 void NodeDialect::handle_module_about_connection(const NodeMessage& message) {
+  const std::string& act = message.act;
+  if (act == "begun") return begins(message);
+  if (act == "idle" || act == "park" || act == "progress") return about_tickets(message);
+  break_off("PREFORK with the act " + excerpt(act) + ", which is unknown");
+}
+
+void NodeDialect::about_tickets(const NodeMessage& message) {
+  std::string_view tickets = message.ticket;
+  do {
+    const auto ticket = take_ticket(tickets);
+    if (!ticket) return break_off("PREFORK with the act " + excerpt(message.act) + ", without a ticket");
+    if (!tickets.empty() && !message.memo.empty()) return break_off("one memo for several connections");
+    tell_of(message, *ticket);
+  } while (!tickets.empty() && !broken_);
+}
+
+void NodeDialect::tell_of(const NodeMessage& message, Ticket ticket) {
   const WorkerId id = worker().id;
-  const auto ticket = ticket_of(message);
-  const bool known = message.act == "idle" || message.act == "park" || message.act == "progress";
-  if (!known || !ticket) {
-    return break_off("PREFORK with the act " + excerpt(message.act) +
-                     (known ? ", without a ticket" : ", which is unknown"));
-  }
-  if (message.act == "idle") return tell(event::WorkerIdle{id, *ticket});
-  if (message.act == "park") return parks(message, *ticket);
-  tell(event::WorkerProgress{id, *ticket});
+  if (message.act == "park") return parks(message, ticket);
+  if (message.act == "progress") return tell(event::WorkerProgress{id, ticket});
+  tell(event::WorkerIdle{id, ticket});
+}
+
+void NodeDialect::begins(const NodeMessage& message) {
+  if (!message.seq) return break_off("a receipt without \"seq\"");
+  // Connections that are over come before: their slots are free when this one has begun.
+  if (!message.ticket.empty()) about_tickets(message);
+  if (broken_) return;
+  if (!std::exchange(node_.handle_sent, false))
+    return break_off("a receipt though it was sent no connection");
+  answered(*message.seq, message.accepted);
 }
 
 void NodeDialect::parks(const NodeMessage& message, Ticket ticket) {

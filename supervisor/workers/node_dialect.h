@@ -3,9 +3,12 @@
 // NODE_OPTIONS loads before the program, adds what Node does not say: that a connection is over or parked.
 // Node takes one descriptor at a time: the next one is sent when it has taken the last. A worker is ready
 // when its first server listens at an address of the pool; a connection is begun when Node has accepted it.
+// Node acknowledges the descriptor and the connection by themselves; the module puts both, and the ends of
+// other connections, into one line.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,10 +45,14 @@ class NodeDialect final : public Dialect {
   void handle_cluster(const NodeMessage& message);
   void handle_module(const NodeMessage& message);
   void handle_module_about_connection(const NodeMessage& message);
+  void about_tickets(const NodeMessage& message);
+  void tell_of(const NodeMessage& message, Ticket ticket);
   void parks(const NodeMessage& message, Ticket ticket);
   /// Node has taken the descriptor, or has had no room for it.
   void descriptor_taken(bool taken);
-  void answered(const NodeMessage& message);
+  void answered(std::int64_t seq, std::optional<bool> accepted);
+  /// The module's receipt, for the descriptor and the connection in one.
+  void begins(const NodeMessage& message);
   void query(const NodeMessage& message);
   void listens(const NodeMessage& message);
   void closes(const NodeMessage& message);

@@ -1,7 +1,12 @@
 #include "supervisor/workers/node_message.h"
 
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace prefork {
@@ -100,6 +105,62 @@ class LineReader final : public nlohmann::json_sax<Json> {
   std::size_t depth_ = 0;  ///< a list counts twice
 };
 
+/// Reads an object whose members are texts without escapes, whole numbers and booleans: the lines that come
+/// for each connection, at a fraction of what the library takes for them. Of anything else it knows nothing.
+class PlainLine {
+ public:
+  explicit PlainLine(std::string_view line) : rest_(line) {}
+
+  std::optional<NodeMessage> read() {
+    NodeMessage message;
+    LineReader members(message);
+    (void)members.start_object(0);
+    if (!skip('{')) return std::nullopt;
+    do {
+      std::string name;
+      if (!text(name) || !members.key(name) || !skip(':') || !value(members)) return std::nullopt;
+    } while (skip(','));
+    return skip('}') && rest_.empty() ? std::optional(std::move(message)) : std::nullopt;
+  }
+
+ private:
+  bool skip(char wanted) {
+    if (!rest_.starts_with(wanted)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+  bool skip(std::string_view wanted) {
+    if (!rest_.starts_with(wanted)) return false;
+    rest_.remove_prefix(wanted.size());
+    return true;
+  }
+  bool text(std::string& to) {
+    if (!skip('"')) return false;
+    const auto is_plain = [](char each) { return each >= ' ' && each <= '~' && each != '"' && each != '\\'; };
+    const auto end = std::find_if_not(rest_.begin(), rest_.end(), is_plain);
+    to.assign(rest_.begin(), end);
+    rest_.remove_prefix(to.size());
+    return skip('"');
+  }
+  bool value(LineReader& members) {
+    if (skip("true")) return members.boolean(true);
+    if (skip("false")) return members.boolean(false);
+    if (rest_.starts_with('"')) {
+      std::string value;
+      return text(value) && members.string(value);
+    }
+    // Neither 007 nor -0, which are not the same for all.
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), number);
+    const bool padded = rest_.size() > 1 && rest_[0] == '0' && end != rest_.data() + 1;
+    if (error != std::errc() || rest_.starts_with('-') || padded) return false;
+    rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
+    return members.number_integer(number);
+  }
+
+  std::string_view rest_;
+};
+
 std::optional<NodeMessage> parse(std::string_view line) {
   NodeMessage message;
   LineReader reader(message);
@@ -110,7 +171,9 @@ std::optional<NodeMessage> parse(std::string_view line) {
 }  // namespace
 
 std::optional<NodeMessage> parse_node_line(std::string_view line) {
-  auto message = parse(line);
+  auto message = PlainLine(line).read();
+  if (message) return message;
+  message = parse(line);
   if (message) return message;
   // JavaScript writes half a pair of surrogates as it is, which the parser refuses: an application may send
   // any text. Such escapes become others.

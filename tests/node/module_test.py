@@ -1,6 +1,10 @@
 """The module in a program that listens by itself: what the supervisor hears of each connection."""
+import contextlib
+import fcntl
 import json
+import os
 import re
+import signal
 import unittest
 
 import counted
@@ -26,6 +30,33 @@ class Ends(unittest.TestCase):
                 self.assertTrue(client.ended())
             parent.wait(lambda: parent.only(1).state == "idle")
             self.assertEqual(parent.violations, [])
+
+    def test_ends_of_one_turn_of_the_event_loop_are_told_in_one_message(self):
+        with Parent("hello.js", flags=COPY_KEPT) as parent, contextlib.ExitStack() as stack:
+            port = parent.port()
+            clients = [stack.enter_context(Client(port)) for _ in range(250)]  # more than one message may name
+            for client in clients:
+                self.assertEqual(client.request("/")[2], b"hello /\n")
+            parent.process.send_signal(signal.SIGSTOP)
+            for client in clients:
+                client.socket.close()
+            parent.process.send_signal(signal.SIGCONT)
+            parent.wait(lambda: all(each.state == "idle" for each in parent.connections.values()))
+            self.assertLess(parent.count("idle"), 100)
+            self.assertEqual(parent.violations, [])
+
+    def test_the_end_of_a_connection_is_told_by_a_program_that_exits_then(self):
+        with Parent("exits.js", flags=COPY_KEPT) as parent:
+            with Client(parent.port()) as client:
+                client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                self.assertEqual(parent.exit_status(), 0)
+            parent.wait(lambda: parent.only().state == "idle")
+
+    def test_the_module_makes_the_sockets_of_the_supervisor_nonblocking(self):
+        with Parent("hello.js", flags=COPY_KEPT) as parent:
+            with Client(parent.port()):
+                parent.wait(lambda: parent.connections and parent.only().state == "busy")
+                self.assertTrue(fcntl.fcntl(parent.only().copy, fcntl.F_GETFL) & os.O_NONBLOCK)
 
     def test_ping_is_answered_from_the_event_loop(self):
         with Parent("hello.js") as parent:

@@ -39,7 +39,7 @@ class Parent:
     def __init__(self, program, *, flags=MAY_PARK | COPY_KEPT, preload=True, watch_parked=True, environment=None, arguments=()):
         self.flags = flags
         self.watch_parked = watch_parked
-        self.messages = []  # the worker's, but not Node's acknowledgements
+        self.messages = []  # the worker's
         self.connections = {}
         self.changed = threading.Condition(threading.RLock())
         self.violations = []
@@ -192,7 +192,7 @@ class Parent:
 
     def _obey(self, message):
         if message.get("cmd") == "NODE_HANDLE_ACK":
-            return
+            self.violations.append("Node's own receipt for a descriptor")
         self.messages.append(message)
         if message.get("cmd") == "PREFORK":
             self._obey_module(message)
@@ -201,7 +201,7 @@ class Parent:
         elif message.get("act") == "exitedAfterDisconnect":
             self.send({"cmd": "NODE_CLUSTER", "ack": message["seq"]})
         elif "ack" in message:
-            self._receipt(message)
+            self.violations.append(f"cluster's own receipt: {message}")
 
     def _open(self, message):
         if message["port"] != 8080:  # the port of the pool, as the programs see it
@@ -218,7 +218,7 @@ class Parent:
 
     def _receipt(self, message):
         for connection in self.connections.values():
-            if connection.state == "sent" and connection.sequence == message["ack"]:
+            if connection.state == "sent" and connection.sequence == message["seq"]:
                 if self.left:
                     self.violations.append(f"receipt after leave: {message}")
                 connection.state = "busy" if message["accepted"] else "refused"
@@ -229,12 +229,16 @@ class Parent:
         act = message["act"]
         if act == "leave":
             self.left = True
-        if "ticket" not in message:
-            return
-        connection = self.connections.get(message["ticket"])
+        for ticket in message.get("ticket", "").split():
+            self._obey_about(self.connections.get(ticket), message)
+        if act == "begun":
+            self._receipt(message)
+
+    def _obey_about(self, connection, message):
+        act = message["act"]
         if connection is None or connection.state != "busy":
             self.violations.append(f"{message} in state {connection and connection.state}")
-        elif act == "idle":
+        elif act in ("idle", "begun"):
             connection.state = "idle"
             with contextlib.suppress(OSError):
                 connection.copy.shutdown(socket.SHUT_RDWR)

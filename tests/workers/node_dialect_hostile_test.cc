@@ -73,6 +73,15 @@ TEST_CASE("FAULTS 360: a line that Node would not send is a violation, told in w
       {R"({"cmd":"PREFORK","act":"idle","ticket":"-7"})", "without a ticket"},
       {R"({"cmd":"PREFORK","act":"park","ticket":"18446744073709551616"})", "without a ticket"},
       {R"({"cmd":"PREFORK","act":"progress","ticket":"7 "})", "without a ticket"},
+      {R"({"cmd":"PREFORK","act":"idle","ticket":"7 "})", "without a ticket"},
+      {R"({"cmd":"PREFORK","act":"idle","ticket":" 7"})", "without a ticket"},
+      {R"({"cmd":"PREFORK","act":"park","ticket":"7,8"})", "without a ticket"},
+      {R"({"cmd":"PREFORK","act":"park","ticket":"7 8","memo":"YQ=="})", "one memo for several connections"},
+      {R"({"cmd":"PREFORK","act":"begun","accepted":true})", R"(a receipt without "seq")"},
+      {R"({"cmd":"PREFORK","act":"begun","seq":"2","accepted":true})", R"(a receipt without "seq")"},
+      {R"({"cmd":"PREFORK","act":"begun","seq":2,"accepted":true})",
+       "a receipt though it was sent no connection"},
+      {R"({"cmd":"PREFORK","act":"begun","seq":2,"accepted":true,"ticket":"x"})", "without a ticket"},
       {R"({"cmd":"NODE_HANDLE_ACK"})", "NODE_HANDLE_ACK though it was sent no connection"},
       {R"({"cmd":"NODE_HANDLE_NACK"})", "NODE_HANDLE_NACK though it was sent no connection"},
       {R"({"cmd":"NODE_CLUSTER","ack":2,"accepted":true})", "the connection 2, which it does not have"},
@@ -99,6 +108,10 @@ TEST_CASE("FAULTS 360: a line that Node would not send is a violation, told in w
 TEST_CASE("FAULTS 360: an answer that does not fit the connection that Node was sent is a violation") {
   const std::string answers[] = {
       R"({"cmd":"NODE_CLUSTER","ack":2,"accepted":true})",  // before it has taken the descriptor
+      R"({"cmd":"PREFORK","act":"begun","seq":1,"accepted":true})",
+      R"({"cmd":"PREFORK","act":"begun","seq":2})",
+      R"({"cmd":"PREFORK","act":"begun","seq":2,"accepted":"true"})",
+      "{\"cmd\":\"NODE_HANDLE_ACK\"}\n{\"cmd\":\"PREFORK\",\"act\":\"begun\",\"seq\":2,\"accepted\":true}",
       "{\"cmd\":\"NODE_HANDLE_ACK\"}\n{\"cmd\":\"NODE_HANDLE_ACK\"}",
       "{\"cmd\":\"NODE_HANDLE_ACK\"}\n{\"cmd\":\"NODE_CLUSTER\",\"ack\":1,\"accepted\":true}",
       "{\"cmd\":\"NODE_HANDLE_ACK\"}\n{\"cmd\":\"NODE_CLUSTER\",\"ack\":2}",

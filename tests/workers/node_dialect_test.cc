@@ -89,7 +89,7 @@ TEST_CASE("a connection is one message with its descriptor, begun when Node acce
         R"("wait_us":3}}})"
         "\n");
   REQUIRE(node.received().size() == 1);
-  CHECK((::fcntl(node.received()[0].get(), F_GETFL) & O_NONBLOCK) != 0);  // libuv must never wait in it
+  CHECK((::fcntl(node.received()[0].get(), F_GETFL) & O_NONBLOCK) == 0);  // the module sets it
   node.answer(true, 2);
   CHECK(node.tickets<event::WorkerBusy>() == Tickets{18446744073709551615U});
   node.line(R"({"cmd":"PREFORK","act":"progress","ticket":"18446744073709551615"})");
@@ -156,6 +156,34 @@ TEST_CASE("FAULTS 362: a connection that Node does not accept, or had no descrip
   REQUIRE(node.send(9) == SendStatus::kSent);
   CHECK(node.tickets<event::WorkerRefused>() == Tickets{7, 8});
   CHECK(node.tickets<event::WorkerBusy>().empty());
+}
+
+TEST_CASE("the module's receipt is for the descriptor and for the connection, with those that are over") {
+  NodeSpoken node;
+  node.listen();
+  REQUIRE(node.send(7) == SendStatus::kSent);
+  node.line(R"({"cmd":"PREFORK","act":"begun","seq":2,"accepted":true})");
+  REQUIRE(node.send(8) == SendStatus::kSent);
+  node.line(R"({"cmd":"PREFORK","act":"begun","seq":3,"accepted":false,"ticket":"7"})");
+  REQUIRE(node.send(9) == SendStatus::kSent);
+  node.line(R"({"cmd":"PREFORK","act":"begun","seq":4,"accepted":true,"ticket":"5 6"})");
+  node.line(R"({"cmd":"PREFORK","act":"park","ticket":"9 18446744073709551615"})");
+  CHECK(node.tickets<event::WorkerBusy>() == Tickets{7, 9});
+  CHECK(node.tickets<event::WorkerRefused>() == Tickets{8});
+  CHECK(node.tickets<event::WorkerIdle>() == Tickets{7, 5, 6});
+  CHECK(node.tickets<event::WorkerParked>() == Tickets{9, 18446744073709551615U});
+  CHECK(node.violations().empty());
+}
+
+TEST_CASE(
+    "FAULTS 415: a connection that cannot be sent to a Node worker has a socket that blocks, as before") {
+  NodeSpoken node;
+  node.listen();
+  while (node.dialect().ping() == SendStatus::kSent) continue;
+  CHECK(node.send(7) == SendStatus::kFull);
+  CHECK((::fcntl(node.client(), F_GETFL) & O_NONBLOCK) == 0);
+  (void)node.read();
+  CHECK(node.send(7) == SendStatus::kSent);
 }
 
 TEST_CASE("a connection goes to the server at its own address, else to any") {

@@ -2,8 +2,12 @@
 // The channel to the supervisor, which is that of Node's cluster. Our messages have the cmd PREFORK. The program
 // never sees one, whatever listeners it has.
 
+// The program may replace those that are global.
+const { clearImmediate, setImmediate } = require('node:timers');
+
 const CMD = 'PREFORK';
 const ACTS = ['ping', 'yield', 'drain'];
+const MOST_TICKETS = 200;  // in one message: the supervisor does not read longer lines than 8 KiB
 
 // The program may replace process.send and process.emit later, as some process managers do.
 const send = process.send;
@@ -16,32 +20,61 @@ function tell(act, fields) {
   send.call(process, { cmd: CMD, act, ...fields }, undefined, undefined, ignore);
 }
 
-/**
- * Runs `deliver`, in which cluster answers the connection `seq` and then gives it to its server. Calls `accepted` after
- * that, also where the program's own handler throws. Does not call it when cluster has refused and closed the connection.
- */
-function watchAnswer(seq, deliver, accepted) {
-  let answer = false;
-  const before = process.send;
-  function watching(message, ...rest) {
-    if (message && message.ack === seq) {
-      answer = message.accepted === true;
-      process.send = before;  // at once: what follows is the program's code
-    }
-    return before.call(this, message, ...rest);
-  }
-  process.send = watching;
-  try {
-    deliver();
-  } finally {
-    if (process.send === watching) process.send = before;
-    if (answer) accepted();
+// Tickets of connections that are over or parked, which the supervisor does not know yet.
+const over = { idle: [], park: [] };
+let telling = null;
+
+/** Tells that a connection is over (idle) or parked: in one message with others of this turn of the event loop. */
+function tellEnd(act, ticket) {
+  if (over[act].push(ticket) === MOST_TICKETS) tellEnds();
+  else telling ??= setImmediate(tellEnds);
+}
+
+/** Does it now. */
+function tellEnds() {
+  clearImmediate(telling);
+  telling = null;
+  for (const act of ['idle', 'park']) {
+    if (over[act].length > 0) tell(act, takeTickets(act));
   }
 }
 
+function takeTickets(act) {
+  return over[act].length > 0 ? { ticket: over[act].splice(0).join(' ') } : undefined;
+}
+
+let given = null;  // the connection that cluster is to answer
+
+/**
+ * Gives a connection to cluster, which answers it and then gives it to its server. The answer becomes the receipt for the
+ * supervisor, and leaves before the program's code runs. Calls `begin()` then, if cluster takes the connection; otherwise
+ * cluster closes it.
+ */
+function give(message, handle, begin) {
+  const before = process.send;
+  given = { seq: message.seq, before, begin };
+  process.send = answer;
+  try {
+    deliver(message, handle);
+  } finally {
+    if (process.send === answer) process.send = before;
+  }
+}
+
+/** In place of process.send, which cluster answers with. */
+function answer(message, ...rest) {
+  const { seq, before, begin } = given;
+  if (!message || message.ack !== seq) return before.call(this, message, ...rest);
+  process.send = before;  // at once: what follows is the program's code
+  const accepted = message.accepted === true;
+  tell('begun', { seq, accepted, ...takeTickets('idle') });
+  if (accepted) begin();
+  return true;
+}
+
 /** Gives a message of cluster's to this process, as if the supervisor had sent it. */
-function deliver(message) {
-  emit.call(process, 'internalMessage', message);
+function deliver(message, handle) {
+  emit.call(process, 'internalMessage', message, handle);
 }
 
 /**
@@ -53,14 +86,15 @@ function sendAlone(message, handle, ...rest) {
 }
 
 /**
- * Calls `handlers.connection(message, handle, deliver)` for each connection that the supervisor sends, and
- * `handlers[act](message)` for its other messages. The program gets a connection when `deliver()` is called.
- * Calls `handlers.end()` when the channel has ended, before the program's own listeners.
+ * Calls `handlers.connection(message, handle)` for each connection that the supervisor sends, which give() hands on, and
+ * `handlers[act](message)` for its other messages. Calls `handlers.end()` when the channel has ended, before the program's
+ * own listeners.
  */
 function listen(handlers) {
   function hooked(event, message, handle) {
-    if (event === 'internalMessage' && message.act === 'newconn' && message.prefork && handle) {
-      handlers.connection(message, handle, () => emit.call(process, event, message, handle));
+    // Without a descriptor Node says so. With one it would send a receipt of its own, for the descriptor: ours is for both.
+    if (event === 'internalMessage' && handle && message.cmd === 'NODE_HANDLE' && message.msg?.prefork) {
+      handlers.connection(message.msg, handle);
       return true;
     }
     if ((event === 'message' || event === 'internalMessage') && isOurs(message)) {
@@ -72,10 +106,11 @@ function listen(handlers) {
   }
   Object.defineProperty(process, 'emit', { value: hooked, writable: true, configurable: true });
   process.send = sendAlone;
+  process.on('exit', tellEnds);
 }
 
 function isOurs(message) {
   return message !== null && typeof message === 'object' && (message.cmd === CMD || message.cmd === `NODE_${CMD}`);
 }
 
-module.exports = { tell, listen, watchAnswer, deliver };
+module.exports = { tell, tellEnd, tellEnds, listen, give, deliver };

@@ -47,50 +47,62 @@ class Connection {
   }
 }
 
-const byHandle = new WeakMap();
+const CONNECTION = Symbol('connection');  // of a handle and of the sockets that stand on it
 const open = new Set();
+const watched = new WeakSet();  // prototypes of handles
 let onLast = null;
 
-/** Follows `handle` to its end. begin() must come next. */
+/** Follows `handle` to its end. begin() may come next. */
 function follow(facts, handle) {
   const connection = new Connection(facts, handle);
-  byHandle.set(handle, connection);
-  handle.setBlocking?.(false);  // the supervisor's sockets block; libuv takes those that it receives as they are
-  const { close, reset } = handle;
-  handle.close = function (callback) {
-    const result = close.call(this, callback);  // the descriptor is closed when this returns
-    closed(connection);
-    return result;
-  };
-  if (reset) {
-    handle.reset = function (callback) {
-      const error = reset.call(this, callback);
-      if (!error) closed(connection);
-      return error;
-    };
-  }
+  handle[CONNECTION] = connection;
+  handle.setBlocking(false);  // the supervisor's sockets block; libuv takes those that it receives as they are
+  watch(Object.getPrototypeOf(handle));
   return connection;
 }
 
-/** The supervisor has the receipt. It may be over already: a server can drop a connection at once. */
+/** All handles of a kind have their close() and reset() from one prototype. */
+function watch(prototype) {
+  if (watched.has(prototype)) return;
+  watched.add(prototype);
+  const { close, reset } = prototype;
+  prototype.close = function (callback) {
+    const result = close.call(this, callback);  // the descriptor is closed when this returns
+    closed(this[CONNECTION]);
+    return result;
+  };
+  if (!reset) return;
+  prototype.reset = function (callback) {
+    const error = reset.call(this, callback);
+    if (!error) closed(this[CONNECTION]);
+    return error;
+  };
+}
+
+/** The supervisor has the receipt. */
 function begin(connection) {
   connection.begun = true;
   open.add(connection);
-  if (connection.closed) end(connection);
 }
 
 function closed(connection) {
-  if (connection.closed) return;
+  if (connection === undefined || connection.closed) return;
   connection.closed = true;
   if (connection.begun) end(connection);
 }
 
 function end(connection) {
   open.delete(connection);
-  const { ticket, parking, addresses } = connection;
-  const kept = parking ? memo.pack(addresses, connection.memo) : null;
-  channel.tell(parking ? 'park' : 'idle', kept ? { ticket, memo: kept.toString('base64') } : { ticket });
-  if (open.size === 0 && onLast !== null) onLast();
+  tellEnd(connection);
+  if (open.size > 0 || onLast === null) return;
+  channel.tellEnds();
+  onLast();
+}
+
+function tellEnd({ ticket, parking, addresses, memo: own }) {
+  const kept = parking ? memo.pack(addresses, own) : null;
+  if (kept === null) channel.tellEnd(parking ? 'park' : 'idle', ticket);
+  else channel.tell('park', { ticket, memo: kept.toString('base64') });
 }
 
 /** Calls `callback` when the supervisor knows of the end of the last open connection: at once, if none is open. */
@@ -99,16 +111,14 @@ function whenNoneIsOpen(callback) {
   else onLast = callback;
 }
 
-const bySocket = new WeakMap();
-
 /** The connection of a net.Socket, a TLSSocket, or of the socket of an HTTP request. Undefined when it is none of ours. */
 function ofSocket(socket) {
-  const known = bySocket.get(socket);
-  if (known) return known;
+  const known = socket[CONNECTION];
+  if (known !== undefined) return known;
   let handle = socket._handle;
-  while (handle && !byHandle.has(handle)) handle = handle._parent;  // a TLS handle stands on that of the connection
-  const connection = handle && byHandle.get(handle);
-  if (connection) bySocket.set(socket, connection);  // a closed socket has no handle
+  while (handle && handle[CONNECTION] === undefined) handle = handle._parent;  // a TLS handle stands on that of the connection
+  const connection = handle?.[CONNECTION];
+  if (connection) socket[CONNECTION] = connection;  // a closed socket has no handle
   return connection;
 }
 

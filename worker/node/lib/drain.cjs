@@ -48,7 +48,10 @@ function endChannelAsCluster() {
 
 /** In place of process.disconnect, which cluster calls when all servers are closed, also where the channel has ended before. */
 function disconnect() {
-  if (process.connected) endChannel.call(process);
+  if (process.connected) {
+    channel.tellEnds();
+    endChannel.call(process);
+  }
   if (cluster.worker.exitedAfterDisconnect) ending ??= setTimeout(endProgram, GRACE).unref();
 }
 

@@ -4,6 +4,8 @@
 // half read, pipelined or upgraded. It closes a socket without a shutdown, and libuv leaves its epoll before.
 
 const diagnostics = require('node:diagnostics_channel');
+const net = require('node:net');
+const { setImmediate, setTimeout } = require('node:timers');
 const channel = require('./channel.cjs');
 const connections = require('./connections.cjs');
 
@@ -17,22 +19,7 @@ let allowed = null;  // while closeIdleConnections() runs: the sockets that it m
 let wanted = false;  // Yield: the supervisor wants back what is kept
 let leaving = false;
 
-/** closeIdleConnections() is for all sockets of a server: those that are not meant say no. */
-function guard(socket) {
-  const { destroy } = socket;
-  socket.destroy = function (error) {
-    if (allowed !== null && !allowed.has(this)) return this;
-    return destroy.call(this, error);
-  };
-}
-
-const guarded = new WeakSet();
-
 function onRequest({ request, response, socket, server }) {
-  if (!guarded.has(socket)) {
-    guarded.add(socket);
-    guard(socket);
-  }
   const connection = connections.ofSocket(socket);
   if (connection === undefined) return;
   connection.server = server;
@@ -115,6 +102,7 @@ function park(server, sockets) {
     allowed = null;
   }
   for (const socket of sockets) connections.ofSocket(socket).parking = false;
+  channel.tellEnds();
 }
 
 /** Yield: parks what is kept, and from now on at once, until a connection comes that may be kept. */
@@ -133,7 +121,17 @@ function leave() {
   parkWhere(() => true);
 }
 
+/** closeIdleConnections() is for all sockets of a server: those that are not meant say no. */
+function guard() {
+  const { destroy } = net.Socket.prototype;
+  net.Socket.prototype.destroy = function (error) {
+    if (allowed !== null && !allowed.has(this)) return this;
+    return destroy.call(this, error);
+  };
+}
+
 function start() {
+  guard();
   diagnostics.subscribe('http.server.request.start', onRequest);
   diagnostics.subscribe('http.server.response.finish', onFinish);
 }

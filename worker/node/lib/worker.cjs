@@ -11,7 +11,7 @@ const load = require('./load.cjs');
 const program = require('./program.cjs');
 const proxied = require('./proxied.cjs');
 
-function receive(message, handle, deliver) {
+function receive(message, handle) {
   if (drain.hasLeft()) {
     handle.close();  // it belongs to another worker already: no receipt
     return;
@@ -20,14 +20,19 @@ function receive(message, handle, deliver) {
   proxied.onConnection(connection);
   keeping.onConnection(connection);
   load.onConnection();
-  channel.watchAnswer(message.seq, deliver, () => connections.begin(connection));
+  channel.give(message, handle, () => connections.begin(connection));
+}
+
+function pong() {
+  channel.tellEnds();
+  channel.tell('pong');
 }
 
 function start() {
   channel.listen({
     connection: receive,
     end: drain.channelEnded,
-    ping: () => channel.tell('pong'),
+    ping: pong,
     yield: keeping.parkAll,
     drain: drain.drain,
   });
