@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional, Set
 
 from . import wire
 from .connection import Connection
-from .session import Session
+from .session import MOST_AT_ONCE, Session
 from .wire import Kind, Record
 
 _TICK = 1.0
@@ -33,6 +33,7 @@ class ClientSocket(socket.socket):
 
     def end(self) -> None:
         """While the supervisor has a copy, close() ends nothing."""
+        self.copied = False  # once is enough
         try:
             self.shutdown(socket.SHUT_WR)
         except OSError:
@@ -245,7 +246,10 @@ class LoopWorker:
             self.session.send(b"".join(records[at : at + _MOST_RECORDS]))
 
     def _on_channel(self) -> None:
-        while connections := self.session.receive_all():
+        more = True
+        while more:
+            connections = self.session.receive_all()
+            more = len(connections) == MOST_AT_ONCE  # otherwise nothing is left
             for connection in connections:
                 link = Link(self, connection)
                 self.links.add(link)

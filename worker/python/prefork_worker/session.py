@@ -21,7 +21,7 @@ from .wire import Flag, Kind, Record
 #: A process that is out of descriptors does not recover: after so many lost descriptors in a row it leaves.
 _MAX_LOST = 3
 #: Receipts of so many, and the ends of as many before, fit one datagram.
-_BATCH = wire.MAX_DATAGRAM // wire.BLOCK // 2
+MOST_AT_ONCE = wire.MAX_DATAGRAM // wire.BLOCK // 2
 _ANCILLARY = socket.CMSG_SPACE(64 * 4)  # room for 64 descriptors
 # Plain numbers: the enumerations of `socket` take longer to combine than the call takes.
 _CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
@@ -129,7 +129,7 @@ class Session:
     def receive_all(self) -> List[Connection]:
         """Those that have come, up to a number, begun with one datagram of receipts. For an event loop."""
         begun: List[Connection] = []
-        while len(begun) < _BATCH:
+        while len(begun) < MOST_AT_ONCE:
             connection = self.receive(wait=False)
             if connection is None:
                 break
