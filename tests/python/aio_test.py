@@ -69,6 +69,21 @@ class Played(unittest.TestCase):
             supervisor.expect(self, Kind.PARK)
         end_played(self, supervisor, process)
 
+    def test_a_connection_that_the_loop_does_not_take_frees_its_slot(self):
+        """FAULTS 409: an event loop that cannot take a connection ends it and says why; its slot serves the next one."""
+        for environment in ({}, {"PROTOCOL": "1"}):
+            with self.subTest(**environment):
+                supervisor, process = self.start(LOOP="reluctant", **environment)
+                for ticket in (1, 3, 5, 7):  # more than there are slots
+                    client, copy = held(supervisor, ticket, Flag.COPY_KEPT)
+                    with client, copy:
+                        self.assertTrue(ended(client))
+                    supervisor.expect(self, Kind.BUSY, Kind.IDLE)
+                    with supervisor.connection(ticket + 1) as client:
+                        self.assertEqual(line(client, "bye"), "BYE")
+                        supervisor.expect(self, Kind.BUSY, Kind.IDLE)
+                self.assertIn("as ordered", end_played(self, supervisor, process))
+
     def test_yield_parks_what_waits_for_a_next_request(self):
         supervisor, process = self.start(KEEP="60")
         with supervisor.connection(1, Flag.MAY_PARK) as client:

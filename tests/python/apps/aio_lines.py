@@ -49,10 +49,23 @@ def loop_factory():
     return uvloop.new_event_loop()
 
 
+class Reluctant(asyncio.SelectorEventLoop):
+    """Takes every second connection only."""
+
+    _asked = 0
+
+    async def connect_accepted_socket(self, *arguments, **options):
+        self._asked += 1
+        if self._asked % 2:
+            raise OSError("this loop takes no connection, as ordered")
+        return await super().connect_accepted_socket(*arguments, **options)
+
+
+FACTORIES = {"uvloop": loop_factory, "reluctant": Reluctant}
 how = {"protocol_factory": Echo} if os.environ.get("PROTOCOL") else {"handler": handler}
 sys.exit(prefork_worker.aio.serve(
     **how,
     leave_after=int(os.environ.get("LEAVE_AFTER", "0")),
     report_load=bool(os.environ.get("LOAD")),
-    loop_factory=loop_factory if os.environ.get("LOOP") == "uvloop" else None,
+    loop_factory=FACTORIES.get(os.environ.get("LOOP")),
 ))

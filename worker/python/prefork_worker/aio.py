@@ -186,7 +186,12 @@ class _Worker(LoopWorker):
         assert self._handler is not None
         reader = _Reader(self.loop)
         protocol = _Protocol(link, reader, self.loop)
-        transport, _ = await self.loop.connect_accepted_socket(lambda: protocol, link.socket)
+        try:
+            transport, _ = await self.loop.connect_accepted_socket(lambda: protocol, link.socket)
+        except Exception:
+            _complain(link)
+            link.socket.close()  # ends the connection
+            return
         link.protocol = protocol
         try:
             writer = asyncio.StreamWriter(transport, protocol, reader, self.loop)
