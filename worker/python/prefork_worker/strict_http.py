@@ -77,6 +77,10 @@ class StrictH11(h11.Connection):
             return h11.NEED_DATA  # what follows the last request is not looked at
         if self.their_state is h11.IDLE:
             data = self.trailing_data[0]
+            if data.startswith(b"\r\n"):
+                data = self._skip_empty_line(data)
+            if data == b"\r":
+                return h11.NEED_DATA  # half of an empty line
             if data and not is_plain(data):
                 head = head_of(data)
                 why = doubt_of_head(head) if head is not None else None
@@ -91,6 +95,15 @@ class StrictH11(h11.Connection):
             if why is not None:
                 raise h11.RemoteProtocolError(why)
         return event
+
+
+    def _skip_empty_line(self, data: bytes) -> bytes:
+        """RFC 9112, 2.2: a server should ignore one before a request. h11 does not."""
+        buffer = getattr(self, "_receive_buffer", None)
+        if not hasattr(buffer, "maybe_extract_at_most"):
+            return data  # another h11: it refuses the request
+        buffer.maybe_extract_at_most(2)  # type: ignore[union-attr]
+        return data[2:]
 
 
 def strict_h11(connection: h11.Connection) -> None:
