@@ -232,6 +232,35 @@ class Websocket(AsgiCase):
             end_played(self, supervisor, process)
 
     @each
+    def test_an_upgrade_of_a_connection_that_was_parked(self, *how):
+        """FAULTS 410: with `hold: done` a parked connection becomes a websocket: it is parked no more, and its end is seen."""
+        for library in self.LIBRARIES:
+            supervisor, process = self.start(*how, "--ws", library)
+            flags = Flag.MAY_PARK | Flag.COPY_KEPT
+            client, copy = held(supervisor, 1, flags | AT_ONCE)
+            with client, copy:
+                self.assertEqual(ask(client, "/"), (200, "hello"))
+                supervisor.expect(self, Kind.BUSY, Kind.PARK)
+                supervisor.send(Kind.CONNECTION, flags, ticket=1, attached=[copy])
+                self.assertEqual(ask(client, "/"), (200, "hello"))  # its time to be parked begins
+                client.sendall(get("/socket", *UPGRADE))
+                self.assertEqual(Reply(client).next()[0], 101)
+                supervisor.expect(self, Kind.BUSY)
+                supervisor.send(Kind.YIELD)
+                with supervisor.connection(2, AT_ONCE) as other:  # takes longer than a connection is kept
+                    self.assertEqual(ask(other, "/wait/0.05"), (200, "hello"))
+                    supervisor.expect(self, Kind.BUSY, Kind.PARK)
+                client.sendall(frame(b"hello"))
+                self.assertEqual(client.recv(100), b"\x81\x05HELLO")
+                client.sendall(frame(b"close"))
+                self.assertEqual(client.recv(100)[0], 0x88)
+                with contextlib.suppress(BrokenPipeError):  # wsproto does not wait for it
+                    client.sendall(frame(b"\x03\xe8", 8))
+                self.assertTrue(ended(client))
+                self.assertEqual(supervisor.expect(self, Kind.IDLE).ticket, 1)
+            end_played(self, supervisor, process)
+
+    @each
     def test_an_end_without_a_frame_and_drain_end_it(self, *how):
         for library in self.LIBRARIES:
             supervisor, process = self.start(*how, "--ws", library)
