@@ -3,10 +3,11 @@
 // never sees one, whatever listeners it has.
 
 // The program may replace those that are global.
-const { clearImmediate, setImmediate } = require('node:timers');
+const { clearImmediate, clearTimeout, setImmediate, setTimeout } = require('node:timers');
 
 const CMD = 'PREFORK';
 const ACTS = ['ping', 'yield', 'drain'];
+const LATEST = 1;  // ms: each message costs a wake-up of the supervisor
 const MOST_TICKETS = 200;  // in one message: the supervisor does not read longer lines than 8 KiB
 
 // The program may replace process.send and process.emit later, as some process managers do.
@@ -23,17 +24,24 @@ function tell(act, fields) {
 // Tickets of connections that are over or parked, which the supervisor does not know yet.
 const over = { idle: [], park: [] };
 let telling = null;
+let soon = null;
 
-/** Tells that a connection is over (idle) or parked: in one message with others of this turn of the event loop. */
+/** Tells that a connection is over (idle) or parked: with the next receipt, or with others after LATEST. */
 function tellEnd(act, ticket) {
   if (over[act].push(ticket) === MOST_TICKETS) tellEnds();
-  else telling ??= setImmediate(tellEnds);
+  else telling ??= setTimeout(tellEnds, LATEST).unref();
+}
+
+/** Does it when the event loop is done with the events of this turn. */
+function tellEndsSoon() {
+  soon ??= setImmediate(tellEnds);
 }
 
 /** Does it now. */
 function tellEnds() {
-  clearImmediate(telling);
-  telling = null;
+  clearTimeout(telling);
+  clearImmediate(soon);
+  telling = soon = null;
   for (const act of ['idle', 'park']) {
     if (over[act].length > 0) tell(act, takeTickets(act));
   }
@@ -113,4 +121,4 @@ function isOurs(message) {
   return message !== null && typeof message === 'object' && (message.cmd === CMD || message.cmd === `NODE_${CMD}`);
 }
 
-module.exports = { tell, tellEnd, tellEnds, listen, give, deliver };
+module.exports = { tell, tellEnd, tellEndsSoon, tellEnds, listen, give, deliver };

@@ -8,7 +8,9 @@ const memo = require('./memo.cjs');
 const MAY_PARK = 1;
 const PARK_AT_ONCE = 2;
 const LAST_REQUEST = 4;
+const COPY_KEPT = 8;
 const PROXIED = 16;
+const SLOTS = Number(process.env.SUPERVISOR_SLOTS);
 const NOTHING = { addresses: null, own: null };
 
 class Connection {
@@ -28,6 +30,7 @@ class Connection {
     this.unanswered = 0;  // requests
     this.lastSign = performance.now();
     this.begun = false;  // the supervisor has the receipt
+    this.shut = false;  // the client has its end
     this.closed = false;
     this.parking = false;  // its close() is to park it
   }
@@ -41,6 +44,9 @@ class Connection {
   }
   get parkAtOnce() {
     return (this.flags & PARK_AT_ONCE) !== 0;
+  }
+  get copyKept() {
+    return (this.flags & COPY_KEPT) !== 0;
   }
   get lastRequest() {
     return (this.flags & LAST_REQUEST) !== 0;
@@ -65,11 +71,15 @@ function follow(facts, handle) {
 function watch(prototype) {
   if (watched.has(prototype)) return;
   watched.add(prototype);
-  const { close, reset } = prototype;
+  const { close, reset, shutdown } = prototype;
   prototype.close = function (callback) {
     const result = close.call(this, callback);  // the descriptor is closed when this returns
     closed(this[CONNECTION]);
     return result;
+  };
+  prototype.shutdown = function (request) {
+    if (this[CONNECTION] !== undefined) this[CONNECTION].shut = true;
+    return shutdown.call(this, request);
   };
   if (!reset) return;
   prototype.reset = function (callback) {
@@ -94,9 +104,11 @@ function closed(connection) {
 function end(connection) {
   open.delete(connection);
   tellEnd(connection);
-  if (open.size > 0 || onLast === null) return;
-  channel.tellEnds();
-  onLast();
+  const { parkAtOnce, copyKept, shut, parking } = connection;
+  // Without a shutdown the client gets its end when the supervisor closes its copy.
+  if ((open.size === 0 && onLast !== null) || (copyKept && !shut && !parking)) channel.tellEnds();
+  else if (parkAtOnce || open.size >= SLOTS / 2) channel.tellEndsSoon();  // another connection may wait for the slot
+  if (open.size === 0 && onLast !== null) onLast();
 }
 
 function tellEnd({ ticket, parking, addresses, memo: own }) {

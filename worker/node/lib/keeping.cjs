@@ -43,12 +43,12 @@ function giveSign(connection) {
   channel.tell('progress', { ticket: connection.ticket });
 }
 
-function onFinish({ socket }) {
+function onFinish({ socket, response }) {
   const connection = connections.ofSocket(socket);
   if (connection === undefined || connection.socket !== socket) return;
   connection.unanswered--;
   // Only a plain socket: the state of TLS is in this process.
-  if (!connection.mayPark || socket._handle !== connection.handle) return;
+  if (!connection.mayPark || !response.shouldKeepAlive || socket._handle !== connection.handle) return;
   if (connection.parkAtOnce || wanted || leaving) {
     waiting.set(connection, 0);
     parkSoon();
