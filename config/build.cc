@@ -220,6 +220,7 @@ void read_file_keys(const Document& document, const Surroundings& surroundings, 
   }
   if (const Document* seccomp = find_key(document, "seccomp"); seccomp != nullptr && seccomp->is_boolean())
     keys.seccomp = seccomp->get<bool>();
+  keys.control_by_default = find_key(document, "control") == nullptr;
   keys.control = read_control_path(document, surroundings.directory, problems);
   if (surroundings.machine != nullptr) refuse_control_address(document, problems);
 }

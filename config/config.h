@@ -60,8 +60,9 @@ struct FileKeys {
   std::string name = "main";  ///< in the short form the pool's
   LogLevel log_level = LogLevel::kInfo;
   Milliseconds stop_timeout{30'000};
-  std::string control = {};                          ///< path of the control socket; empty: no control socket
-  std::string supervisor_user = {};                  ///< as written
+  std::string control = {};          ///< path of the control socket; empty: none, or that of the default
+  bool control_by_default = true;    ///< the file does not say where; see control_place.h
+  std::string supervisor_user = {};  ///< as written
   std::optional<Identity> supervisor_identity = {};  ///< the supervisor's identity after it has given up root
   std::optional<bool> seccomp = {};                  ///< client sockets unreadable; not set: if possible
   std::string log_file = {};                         ///< absolute path; empty: the log is standard error

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "config/control_place.h"
 #include "config/file.h"
 #include "config/json_access.h"
 #include "config/listen_address.h"
@@ -45,11 +46,10 @@ Result<std::string> control_path_of(const std::string& file) {
   Problems problems(file);
   std::string path;
   if (const auto document = parse_document(text.value(), problems)) {
+    if (find_key(*document, "control") == nullptr) return find_default_control(file);
     path = read_control_path(*document, directory_of(file), problems);
     if (path.empty())
-      problems.add(
-          "",
-          R"(has no "control", the path of the control socket; add it, and reload the supervisor: kill -HUP its pid)");
+      problems.add("/control", "is no path: a supervisor with this file has no control socket");
   }
   if (path.empty()) return Error{problems.take().front().message()};
   return path;

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "config/control_path.h"
+#include "config/control_place.h"
 #include "config/key_place.h"
 #include "config/schema_words.h"
 #include "supervisor/app/confinement.h"
@@ -50,7 +51,8 @@ void add_bind_fault(const std::string& place, const ListenAddress& address, cons
 }
 
 Lines bind_faults(const Config& config, const std::string& file) {
-  const Running running = running_listeners(config.control, file);
+  const Running running =
+      running_listeners(config.control_by_default ? find_default_control(file) : config.control, file);
   Lines warnings;
   for (const PoolConfig& pool : config.pools) {
     const auto place = place_of_key(config, pool, "listen");

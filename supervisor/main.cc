@@ -61,7 +61,7 @@ std::optional<Config> parse_or_print(const std::string& text, const std::string&
 }
 
 int print_configuration(const RunLine& line) {
-  const std::string text = configuration_of(line, "", command_search());
+  const std::string text = configuration_of(line, command_search());
   if (!parse_or_print(text, absolute_path(kCommandLine))) return kUsageOrConfig;
   CommandOutput output;
   output.print(text);
@@ -102,15 +102,6 @@ int run(const std::string& file, const std::optional<std::string>& given, const 
   return run_until_stopped(supervisor, log);
 }
 
-/// The control socket of a supervisor without a file: in the directory that the system gives this user for
-/// sockets. Empty: there is none.
-std::string default_control() {
-  const char* own = std::getenv("XDG_RUNTIME_DIR");
-  const std::string directory = own != nullptr && *own != '\0' ? own : ::geteuid() == 0 ? "/run" : "";
-  if (directory.empty() || ::access(directory.c_str(), W_OK) != 0) return "";
-  return directory + "/supervisor-" + std::to_string(::getpid());
-}
-
 int print_schema(CommandOutput& output) {
   output.print(pool_schema());
   return kFine;
@@ -137,7 +128,7 @@ int main(int argc, char** argv) {
       return run(absolute_path(line.config_file), std::nullopt, program_path(argv[0]));
     case CommandLine::Command::kRunGiven:
       if (line.run.print) return print_configuration(line.run);
-      return run(absolute_path(kCommandLine), configuration_of(line.run, default_control(), command_search()),
+      return run(absolute_path(kCommandLine), configuration_of(line.run, command_search()),
                  program_path(argv[0]));
     case CommandLine::Command::kAdopt: return adopt(line.descriptor, program_path(argv[0]), command_search());
     case CommandLine::Command::kAdoptCheck: return adopt_check(line.descriptor, command_search());

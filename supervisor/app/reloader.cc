@@ -33,7 +33,8 @@ std::vector<std::string> first_of(const std::vector<std::string>& mistakes) {
 
 }  // namespace
 
-Reloader::Reloader(Source source, const Parts& parts) : source_(std::move(source)), parts_(parts) {}
+Reloader::Reloader(Source source, const Parts& parts)
+    : source_(std::move(source)), parts_(parts), default_control_(source_.given ? "" : source_.file) {}
 
 Result<void> Reloader::start(const Config& config, const StartAnswers& answers) {
   keys_ = config;
@@ -83,7 +84,7 @@ Result<void> Reloader::apply_answer(const ConfigAnswer& answer, ReloadVerdict& v
   return Error{std::to_string(count) + (count == 1 ? " mistake in " : " mistakes in ") + source_.file};
 }
 
-Result<void> Reloader::apply(const Config& config, const std::vector<std::string>& warnings,
+Result<void> Reloader::apply(Config config, const std::vector<std::string>& warnings,
                              const StartAnswers* at_start, Changes& changes) {
   const std::size_t first_client = parts_.clients.unreadable_from();
   if (auto fits = check_descriptor_budget(config, descriptor_limit(), first_client); !fits)
@@ -175,7 +176,38 @@ std::vector<ListenSocket> Reloader::take_over(const PoolConfig& config, SocketOp
   return sockets;
 }
 
-Result<std::optional<ListenSocket>> Reloader::open_control(const Config& config) const {
+std::optional<ListenSocket> Reloader::open_default_control(Config& config) {
+  config.control = default_control_.path();
+  const bool listens = config.control == parts_.control.path();
+  if (listens && !parts_.control.file_is_gone()) return std::nullopt;
+  auto fits = check_descriptor_budget(config, descriptor_limit(), parts_.clients.unreadable_from());
+  if (fits) {
+    auto socket = default_control_.open();
+    if (socket) return std::move(socket).value();
+    fits = socket.error();
+  }
+  parts_.log.warn(
+      "no control socket, so the commands cannot reach this supervisor: {}; \"control\" may name another "
+      "path, "
+      "or be false",
+      fits.error().message());
+  if (!listens) config.control.clear();
+  return std::nullopt;
+}
+
+void Reloader::open_missing_control() {
+  if (!keys_.control_by_default || !parts_.control.path().empty()) return;
+  Config config;
+  static_cast<FileKeys&>(config) = keys_;
+  for (const auto& pool : parts_.pools.present()) config.pools.push_back(pool->config());
+  if (auto socket = open_default_control(config)) {
+    parts_.log.info("control socket at {}", config.control);
+    parts_.control.listen(std::move(socket));
+  }
+}
+
+Result<std::optional<ListenSocket>> Reloader::open_control(Config& config) {
+  if (config.control_by_default) return open_default_control(config);
   if (config.control.empty()) return std::optional<ListenSocket>();
   const ListenAddress address = control_address(config.control);
   if (config.control == parts_.control.path()) {
@@ -239,6 +271,7 @@ void Reloader::write_state(SupervisorState& state) const {
   state.running.config_text = text_;
   state.reload = last_;
   state.reloads = counts_;
+  state.control.default_path = default_control_.path();
   if (!state.running.answers) state.running.answers.emplace();
   state.running.answers->supervisor_identity = keys_.supervisor_identity;
 }
@@ -249,6 +282,7 @@ void Reloader::adopt(const SupervisorState& state, const Config& config) {
   last_ = state.reload;
   counts_ = state.reloads;
   keys_ = config;
+  default_control_.adopt(state.control.default_path);
 }
 
 }  // namespace prefork

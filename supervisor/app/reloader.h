@@ -13,6 +13,7 @@
 #include "supervisor/admin_process/admin_process.h"
 #include "supervisor/app/config_answer.h"
 #include "supervisor/app/confinement.h"
+#include "supervisor/app/default_control.h"
 #include "supervisor/app/pool_set.h"
 #include "supervisor/app/socket_opener.h"
 #include "supervisor/control/control_event.h"
@@ -58,6 +59,8 @@ class Reloader {
   [[nodiscard]] ReloadVerdict reload(const Result<ConfigAnswer>& answer);
   /// The path of the configuration.
   [[nodiscard]] const std::string& file() const { return source_.file; }
+  /// The key `name`.
+  [[nodiscard]] const std::string& name() const { return keys_.name; }
   /// Nothing: there has been no reload.
   [[nodiscard]] const std::optional<LastReload>& last() const { return last_; }
   [[nodiscard]] const ReloadCounts& counts() const { return counts_; }
@@ -65,6 +68,8 @@ class Reloader {
   // For an upgrade in place.
   void write_state(SupervisorState& state) const;
   void adopt(const SupervisorState& state, const Config& config);
+  /// Opens the control socket where the version before has opened none because the configuration names none.
+  void open_missing_control();
 
  private:
   /// For the disk of a new log file, at a reload: a healthy one takes less than a millisecond.
@@ -73,7 +78,7 @@ class Reloader {
   using Changes = std::vector<std::string>;  ///< a line for each thing that a reload changed
 
   /// `at_start`: null at a reload.
-  [[nodiscard]] Result<void> apply(const Config& config, const std::vector<std::string>& warnings,
+  [[nodiscard]] Result<void> apply(Config config, const std::vector<std::string>& warnings,
                                    const StartAnswers* at_start, Changes& changes);
   /// Reads the answer's text and applies it; its mistakes go to `mistakes`.
   [[nodiscard]] Result<void> apply_answer(const ConfigAnswer& answer, ReloadVerdict& verdict);
@@ -86,7 +91,9 @@ class Reloader {
                                                     SocketOpener::PoolSockets opened, Changes& changes);
   /// The new control socket; none if it stays as it is or `config` has none. One whose file is gone is opened
   /// anew.
-  [[nodiscard]] Result<std::optional<ListenSocket>> open_control(const Config& config) const;
+  [[nodiscard]] Result<std::optional<ListenSocket>> open_control(Config& config);
+  /// Where `config` does not name it. A failure is only logged, and `config` then has no control socket.
+  [[nodiscard]] std::optional<ListenSocket> open_default_control(Config& config);
   /// The log file that `config` names, if it is another than now; not valid: lines go to standard error, or
   /// the file is in use already.
   [[nodiscard]] Result<std::optional<Fd>> open_log_file(const Config& config) const;
@@ -98,6 +105,7 @@ class Reloader {
 
   Source source_;
   Parts parts_;
+  DefaultControl default_control_;
   FileKeys keys_;     ///< of the configuration in force
   std::string text_;  ///< its text, as it was read
   std::optional<LastReload> last_;

@@ -79,6 +79,10 @@ int Supervisor::run() {
     upgrader_.hand_over();
     loop_.run();
   }
+  if (control_.file_stays()) {
+    log_.info("control socket: its file {} stays: user {} may not remove it; the next start does",
+              control_.path(), ::geteuid());
+  }
   return !given_up_ && pools_.stopped_cleanly() ? 0 : 1;
 }
 
@@ -138,6 +142,7 @@ void Supervisor::reload_ended(std::uint64_t round, const ReloadVerdict& verdict)
 SupervisorStatus Supervisor::status(bool workers) const {
   SupervisorStatus status;
   status.version = kVersion;
+  status.name = reloader_.name();
   status.pid = ::getpid();
   status.config_file = reloader_.file();
   const Instant now = current_time();
@@ -251,7 +256,8 @@ void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& confi
   reaper_.count_from(state.strangers_reaped);
   service_.adopt(state.service_ready);
   loop_.turns().adopt(state.turn_began, state.longest_turn);
-  control_.adopt(state.control, configs.running.control);
+  const bool by_default = configs.running.control_by_default;
+  control_.adopt(state.control, by_default ? state.control.default_path : configs.running.control);
   clients_.adopt(static_cast<int>(state.client_descriptors), state.clients_protected);
   reloader_.adopt(state, configs.running);
   upgrader_.has_taken_over(state.upgrades);
@@ -269,6 +275,7 @@ void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& confi
   spawner_.begin();
   pools_.for_each([](PoolRunner& pool) { pool.resume(); });
   admin_.resume();
+  reloader_.open_missing_control();
   status_writer_.adopt(state.last_status, state.status_due);
   reaper_.look();  // for children that have died meanwhile
 }

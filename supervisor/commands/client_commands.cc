@@ -7,10 +7,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
-#include "config/control_path.h"
 #include "supervisor/commands/control_client.h"
+#include "supervisor/commands/find_supervisor.h"
 #include "supervisor/commands/health.h"
 #include "supervisor/commands/process_usage.h"
 #include "supervisor/commands/rollout_wait.h"
@@ -252,25 +253,12 @@ int run(ControlClient client, const CommandLine& line, const std::string& path, 
   return kUsageOrConfig;
 }
 
-/// The file may be newer than what the supervisor has read.
-std::string where_else(const std::string& file) {
-  return "; it is the \"control\" of " + file +
-         ": after a change of it say --control with the path of before, or kill -HUP the supervisor's pid";
-}
-
 }  // namespace
 
 int run_client_command(const CommandLine& line, CommandOutput& output) {
-  std::string path = line.control;
-  if (path.empty() && line.config_file.empty())
-    return print_error(
-               "no supervisor named: say -c FILE, its configuration, or --control PATH, its control socket"),
-           kUsageOrConfig;
-  if (path.empty()) {
-    auto named = control_path_of(line.config_file);
-    if (!named) return print_error(named.error().message()), kUsageOrConfig;
-    path = std::move(named).value();
-  }
+  const auto found = find_supervisor(line);
+  if (const int* status = std::get_if<int>(&found)) return *status;
+  const auto& path = std::get<std::string>(found);
   auto client =
       ControlClient::connect(path, line.command == Command::kTop ? kTopPatience : ControlClient::kPatience);
   if (!client) {
@@ -278,8 +266,7 @@ int run_client_command(const CommandLine& line, CommandOutput& output) {
     if (!ControlClient::none_listens(client.error()))
       return print_refusal(client.error().message() +
                            (denied ? "; only root and the supervisor's own user may connect" : ""));
-    print_error("no supervisor listens at " + client.error().message() +
-                (line.control.empty() ? where_else(line.config_file) : "; start it, or correct the path"));
+    print_error("no supervisor listens at " + client.error().message() + when_none_listens(line));
     return kNotRunning;
   }
   try {

@@ -53,8 +53,9 @@ constexpr const char* kRunFooter =
     "  2  usage";
 
 constexpr const char* kFooter =
-    "The commands from status on use the control socket of a running supervisor. Name the configuration\n"
-    "that has its path (-c FILE), or the path (--control PATH). \"supervisor COMMAND --help\" tells more.\n\n"
+    "The commands from status on ask a running supervisor: that of a configuration (-c FILE), that of a\n"
+    "control socket (--control PATH), or else the only one of this user that runs. \"supervisor COMMAND\n"
+    "--help\" tells more.\n\n"
     "Signals to a running supervisor:\n"
     "  HUP         open the log file again; read the configuration again and apply it\n"
     "  USR1        open the log file again; write the live status to the log\n"
@@ -200,7 +201,8 @@ class Parser {
     CLI::App* command = add(name, meaning, description);
     command->footer(client_exit_status(yes, no));
     command
-        ->add_option("-c,--config", line_.config_file, "the supervisor's configuration, for its \"control\"")
+        ->add_option("-c,--config", line_.config_file,
+                     "the supervisor's configuration; left out: the only one that runs")
         ->type_name("FILE");
     command->add_option("--control", line_.control, "the supervisor's control socket")->type_name("PATH");
     return command;

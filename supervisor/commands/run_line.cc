@@ -88,9 +88,9 @@ const std::vector<RunKey>& run_keys() {
       {"user", "NAME", "the user that the program runs as"},
       {"group", "NAME", "the group that the program runs as"},
       {"stop_timeout", "TIME", "how long connections may last at the stop, such as 30s"},
-      {"control", "PATH", "the control socket, for status and the other commands", true},
-      {"log.level", "LEVEL", "debug, info, warning or error"},
-      {"log.format", "FORMAT", "text or json"},
+      {"control", "PATH", "the control socket, for status and the other commands; false: none", true},
+      {"log.level", "debug|info|warning|error", "the lowest level that is logged"},
+      {"log.format", "text|json", "how lines are written"},
       {"log.file", "PATH", "where the log is written; standard error when left out", true},
   };
   return keys;
@@ -113,7 +113,7 @@ std::optional<std::string> not_utf8(const RunLine& line) {
   return wrong == texts.end() ? std::nullopt : std::optional(*wrong);
 }
 
-std::string configuration_of(const RunLine& line, const std::string& control, const CommandSearch& search) {
+std::string configuration_of(const RunLine& line, const CommandSearch& search) {
   Json file = Json::object();
   file["listen"] = line.listen.size() == 1 ? Json(line.listen.front()) : Json(line.listen);
   file["command"] = line.command;
@@ -121,10 +121,10 @@ std::string configuration_of(const RunLine& line, const std::string& control, co
   for (const RunKey& key : run_keys()) {
     const auto given = line.keys.find(key.name);
     if (given == line.keys.end() || given->second.empty()) continue;
-    set(file, key.name, key.is_text ? Json(given->second) : value_of(given->second));
+    const bool off = std::string_view(key.name) == "control" && given->second == "false";
+    set(file, key.name, key.is_text && !off ? Json(given->second) : value_of(given->second));
   }
   if (!line.environment.empty()) file["environment"] = environment_of(line.environment);
-  if (!control.empty() && !file.contains("control")) file["control"] = control;
   return file.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -38,10 +38,9 @@ struct RunKey {
 /// The first text that is not UTF-8, as a configuration has to be; nothing if all are.
 [[nodiscard]] std::optional<std::string> not_utf8(const RunLine& line);
 
-/// The configuration, as JSON. `control`: used when the line names no control socket; empty: none. Without a
-/// given protocol the program, which `search` finds, accepts for itself, unless it is the bundled worker.
-[[nodiscard]] std::string configuration_of(const RunLine& line, const std::string& control,
-                                           const CommandSearch& search);
+/// The configuration, as JSON. Without a given protocol the program, which `search` finds, accepts for
+/// itself, unless it is the bundled worker.
+[[nodiscard]] std::string configuration_of(const RunLine& line, const CommandSearch& search);
 
 /// Where a mistake at this JSON pointer was written: "/log/level" is at "--log-level", "" nowhere.
 [[nodiscard]] std::string place_on_command_line(std::string_view pointer);

@@ -114,7 +114,7 @@ struct AdminStatus {
 };
 
 struct SupervisorStatus {
-  std::string version;
+  std::string version, name;
   pid_t pid = 0;
   std::string config_file;
   Duration uptime{}, reload_ago{};

@@ -122,6 +122,7 @@ Json of(const AdminStatus& admin) {
 /// Without its pools.
 Json of(const SupervisorStatus& status) {
   return {{"version", status.version},
+          {"name", status.name},
           {"pid", status.pid},
           {"config_file", status.config_file},
           {"uptime_ms", milliseconds(status.uptime)},

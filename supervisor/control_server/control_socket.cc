@@ -1,5 +1,6 @@
 #include "supervisor/control_server/control_socket.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -52,6 +53,12 @@ void ControlSocket::adopt(const ControlState& state, const std::string& path) {
 }
 
 std::string ControlSocket::path() const { return listener_ ? listener_->socket().address().path : ""; }
+
+bool ControlSocket::file_stays() const {
+  const std::string directory = path().substr(0, path().rfind('/'));
+  return listener_ && !file_is_removed() &&
+         ::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) != 0;
+}
 
 void ControlSocket::accepted(Fd socket, ClientAddress /*client*/, ListenerIndex /*listener*/,
                              bool /*proxied*/) {

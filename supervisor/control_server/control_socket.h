@@ -32,6 +32,8 @@ class ControlSocket final : public EventSink, private Listener::Owner {
   // Of the file at that path, as in ListenSocket.
   [[nodiscard]] bool file_is_removed() const { return listener_ && listener_->socket().file_is_removed(); }
   [[nodiscard]] bool file_is_gone() const { return listener_ && listener_->socket().file_is_gone(); }
+  /// Its directory does not allow this user to remove it at the end.
+  [[nodiscard]] bool file_stays() const;
 
   // For an upgrade in place. Clients are not carried over: they connect again.
   [[nodiscard]] ControlState state() const;

@@ -31,17 +31,18 @@ struct ListenerState {
   }
 };
 
-/// The control socket at the path that the configuration names.
+/// The control socket, at the path that the configuration names or else at the default one.
 struct ControlState {
   Carried socket = Carried::kNone;
   std::uint64_t file = 0;                ///< as in ListenerState
   std::uint64_t last_event = 0;          ///< number of the last event published
   std::vector<std::string> events = {};  ///< the last events, as lines, up to that one
+  std::string default_path = {};         ///< empty: an earlier version, without a default
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("socket", self.socket), visit("file", self.file), visit("last_event", self.last_event);
-    visit("events", self.events);
+    visit("events", self.events), visit("default_path", self.default_path);
   }
 };
 

@@ -147,14 +147,14 @@ TEST_CASE("FAULTS 41: a file that names a port in use is refused as a whole, and
 }
 
 TEST_CASE("the control socket opens, moves and closes as the file says") {
-  Reloading reloading(text_of(pool("web")));
+  Reloading reloading(text_of(pool("web"), R"("control": false, )"));
   CHECK(reloading.control.path().empty());
   const std::string path = reloading.directory.at("control");
   const ReloadVerdict opened = reloading.reload(text_of(pool("web"), R"("control": ")" + path + R"(", )"));
   REQUIRE(opened.applied);
   CHECK(opened.changes.at(0) == "control socket at " + path);
   CHECK(reloading.control.path() == path);
-  const ReloadVerdict closed = reloading.reload(text_of(pool("web")));
+  const ReloadVerdict closed = reloading.reload(text_of(pool("web"), R"("control": false, )"));
   REQUIRE(closed.applied);
   CHECK(closed.changes.at(0) == "control socket closed");
   CHECK(reloading.control.path().empty());
@@ -330,6 +330,37 @@ TEST_CASE("FAULTS 97: a control socket whose file was removed is opened anew by 
   CHECK(verdict.changes.at(0) == "control socket at " + files.control);
   CHECK_FALSE(reloading.control.file_is_removed());
   CHECK(connects(files.control));
+}
+
+TEST_CASE("a reload opens the control socket at the default place, moves it away and closes it") {
+  Reloading reloading(text_of(pool("web")));
+  const std::string usual = reloading.state().control.default_path;
+  CHECK(reloading.control.path() == usual);
+  CHECK(connects(usual));
+  CHECK(reloading.reload().changes.size() == 1);
+  const std::string path = reloading.directory.at("control");
+  REQUIRE(reloading.reload(text_of(pool("web"), R"("control": ")" + path + R"(", )")).applied);
+  CHECK_FALSE(connects(usual));
+  CHECK(reloading.reload(text_of(pool("web"))).changes.at(0) == "control socket at " + usual);
+  CHECK_FALSE(connects(path));
+  REQUIRE(::unlink(usual.c_str()) == 0);
+  CHECK(reloading.reload().changes.at(0) == "control socket at " + usual);
+  CHECK(connects(usual));
+}
+
+TEST_CASE("a version that takes over from one without a default opens the control socket") {
+  Reloading reloading(text_of(pool("web"), R"("control": false, )"));
+  SupervisorState state = reloading.state();
+  state.control.default_path.clear();
+  Config config;
+  config.control_by_default = false;
+  reloading.reloader.adopt(state, config);
+  reloading.reloader.open_missing_control();
+  CHECK(reloading.control.path().empty());
+  config.control_by_default = true;
+  reloading.reloader.adopt(state, config);
+  reloading.reloader.open_missing_control();
+  CHECK(connects(reloading.control.path()));
 }
 
 }  // namespace

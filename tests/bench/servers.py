@@ -8,6 +8,10 @@ import subprocess
 import tempfile
 import time
 
+# Supervisors that are measured have their control sockets there.
+RUNTIME = tempfile.TemporaryDirectory(prefix="bench-runtime-")
+os.environ["RUNTIME_DIRECTORY"] = RUNTIME.name
+
 LISTENING = re.compile(r"(?:[Ll]istening|running) (?:on|at:) (?:http://)?(127\.0\.0\.1:\d+)")
 
 

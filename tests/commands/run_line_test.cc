@@ -20,7 +20,7 @@ TEST_CASE("the options of run are keys of a pool; what is not given is left out"
   line.command = {"node", "server.js", "--workers"};
   line.keys = {{"workers", "4"}, {"log.level", "debug"}, {"log.format", "json"}, {"user", ""}};
   line.environment = {"MODE=a=b", "EMPTY="};
-  const auto file = nlohmann::json::parse(configuration_of(line, "", {}));
+  const auto file = nlohmann::json::parse(configuration_of(line, {}));
   CHECK(file == nlohmann::json::parse(R"({
     "listen": ":8080", "command": ["node", "server.js", "--workers"], "protocol": "accept", "workers": 4,
     "log": {"level": "debug", "format": "json"}, "environment": {"MODE": "a=b", "EMPTY": ""}})"));
@@ -31,23 +31,23 @@ TEST_CASE("an object on the command line is an object of the file; half of one i
   line.listen = {":1"};
   line.command = {"x"};
   line.keys["workers"] = R"({"min": 2, "max": 16})";
-  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["workers"]["max"] == 16);
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["workers"]["max"] == 16);
   line.keys["workers"] = R"({"min": 2)";
-  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["workers"] == R"({"min": 2)");
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["workers"] == R"({"min": 2)");
 }
 
 TEST_CASE("run chooses the protocol by the program, unless it is given") {
   RunLine line;
   line.listen = {":1", "unix:/run/a"};
   line.command = {"/opt/supervisor-worker", "http"};
-  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "native");
-  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["listen"].size() == 2);
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "native");
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["listen"].size() == 2);
   line.command = {"/usr/bin/python3", "-m", "prefork_worker.wsgi", "app:app"};
-  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "native");
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "native");
   line.command = {"/usr/bin/python3", "-m", "http.server"};
-  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "accept");
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "accept");
   line.keys["protocol"] = "classic";
-  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "classic");
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "classic");
 }
 
 TEST_CASE(
@@ -58,18 +58,20 @@ TEST_CASE(
   const TestDirectory directory;
   line.command = {directory.write("static", elf_text(""))};
   REQUIRE(::chmod(line.command.front().c_str(), 0755) == 0);
-  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "accept-notify");
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "accept-notify");
   line.command = {"/bin/sh"};
-  CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "accept");
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "accept");
 }
 
-TEST_CASE("the control socket that is given goes before the usual one") {
+TEST_CASE("the command line names the control socket, or switches it off") {
   RunLine line;
   line.listen = {":1"};
   line.command = {"x"};
-  CHECK(nlohmann::json::parse(configuration_of(line, "/run/usual", {}))["control"] == "/run/usual");
+  CHECK_FALSE(nlohmann::json::parse(configuration_of(line, {})).contains("control"));
   line.keys["control"] = "/run/mine";
-  CHECK(nlohmann::json::parse(configuration_of(line, "/run/usual", {}))["control"] == "/run/mine");
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["control"] == "/run/mine");
+  line.keys["control"] = "false";
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["control"] == false);
 }
 
 TEST_CASE("FAULTS 281: each text of run that is not UTF-8 is found") {
@@ -96,7 +98,7 @@ TEST_CASE("names and paths of run are texts, also when they look like numbers") 
   line.listen = {":1"};
   line.command = {"x"};
   line.keys = {{"name", "7"}, {"directory", "8"}, {"log.file", "true"}, {"control", "9"}, {"user", "10"}};
-  const auto file = nlohmann::json::parse(configuration_of(line, "", {}));
+  const auto file = nlohmann::json::parse(configuration_of(line, {}));
   CHECK(file["name"] == "7");
   CHECK(file["directory"] == "8");
   CHECK(file["log"]["file"] == "true");

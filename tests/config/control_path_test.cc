@@ -11,9 +11,17 @@ namespace {
 
 TEST_SUITE_BEGIN("control path");
 
-TEST_CASE("the control socket is off unless the file names one") {
-  CHECK(parsed(pool_with("")).control.empty());
-  CHECK(parsed(pool_with(R"("control": "/run/shop.sock")")).control == "/run/shop.sock");
+TEST_CASE("the file names the control socket, leaves it to the default, or switches it off") {
+  const Config left = parsed(pool_with(""));
+  CHECK(left.control_by_default);
+  CHECK(left.control.empty());
+  const Config named = parsed(pool_with(R"("control": "/run/shop.sock")"));
+  CHECK_FALSE(named.control_by_default);
+  CHECK(named.control == "/run/shop.sock");
+  const Config off = parsed(pool_with(R"("control": false)"));
+  CHECK_FALSE(off.control_by_default);
+  CHECK(off.control.empty());
+  CHECK(mistake(pool_with(R"("control": true)")).starts_with("pool.json: /control: true is not allowed"));
 }
 
 TEST_CASE("the path is found in a file whose other keys are wrong") {
@@ -32,11 +40,8 @@ TEST_CASE("a file without a control socket and a missing file have different mes
     REQUIRE_FALSE(path.ok());
     return path.error().message();
   };
-  const std::string none = directory.file("none.json", "{}");
-  CHECK(
-      refusal(none) ==
-      none +
-          R"(: has no "control", the path of the control socket; add it, and reload the supervisor: kill -HUP its pid)");
+  const std::string none = directory.file("none.json", R"({"control": false})");
+  CHECK(refusal(none) == none + ": /control: is no path: a supervisor with this file has no control socket");
   const std::string wrong = directory.file("wrong.json", R"({"control": "@shop"})");
   CHECK(refusal(wrong) == wrong + R"(: /control: "@shop" is not allowed: the control socket is a file; )" +
                               R"(write its path alone, such as "/run/shop.sock")");

@@ -54,6 +54,7 @@ TEST_CASE("the JSON status has everything that the table has") {
   pool.cells.assign(pool.workers.begin(), pool.workers.end());
   SupervisorStatus status;
   status.version = "1.2.3";
+  status.name = "shop";
   status.pid = 4711;
   status.uptime = milliseconds(2000);
   status.longest_turn = milliseconds(12);
@@ -61,6 +62,7 @@ TEST_CASE("the JSON status has everything that the table has") {
   status.pools = {pool};
   const json found = to_json(status);
   CHECK(found["version"] == "1.2.3");
+  CHECK(found["name"] == "shop");
   CHECK(found["pid"] == 4711);
   CHECK(found["uptime_ms"] == 2000.0);
   CHECK(found["longest_turn_ms"] == 12.0);

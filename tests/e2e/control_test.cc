@@ -118,7 +118,7 @@ TEST_CASE("a reload moves the control socket, and the connections to it stay") {
   CHECK(mode_of(elsewhere) == 0600);
   supervisor.wait_for_idle(1);
 
-  supervisor.rewrite_config(PoolText{.control = false});
+  supervisor.rewrite_config(PoolText{.control = false, .more = R"("control": false)"});
   client.send(request("reload"));
   CHECK(contains(line_from(client), "control socket closed"));
   CHECK(mode_of(elsewhere) == 0);

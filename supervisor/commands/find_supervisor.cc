@@ -1,0 +1,91 @@
+#include "supervisor/commands/find_supervisor.h"
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "config/control_path.h"
+#include "config/control_place.h"
+#include "proto/joined.h"
+#include "supervisor/commands/control_client.h"
+
+namespace prefork {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::seconds kPatience{1};
+constexpr const char* kChoose = "choose one with -c FILE or --control PATH";
+
+/// "main, pid 4711, /etc/supervisor/shop.json, control socket /run/supervisor/shop-1a2b3c4d.sock".
+std::string description_of(const std::string& path) {
+  std::string text;
+  if (auto client = ControlClient::connect(path, kPatience)) {
+    const pid_t pid = client.value().peer();
+    try {
+      const auto status = client.value().call("status", Json::object());
+      text = status ? status.value().value("name", "") + ", pid " + std::to_string(pid) + ", " +
+                          status.value().value("config_file", "")
+                    : "pid " + std::to_string(pid) + ", which does not answer";
+    } catch (const Json::exception&) {
+      text = "pid " + std::to_string(pid) + ", which is not a supervisor";
+    }
+  }
+  return (text.empty() ? "a supervisor that does not answer" : text) + ", control socket " + path;
+}
+
+bool may_listen(const std::string& path) {
+  const auto client = ControlClient::connect(path, kPatience);
+  if (client) return true;
+  const int error = client.error().code.value();
+  return error == 0;  // no answer for too long
+}
+
+int print_none(const std::vector<std::string>& directories) {
+  const std::string places =
+      directories.empty() ? runtime_directory() + ", which another user has made" : joined(directories);
+  print_error("no supervisor found: none listens at a socket in " + places +
+              "; start one with supervisor -c FILE, or name one with -c FILE or --control PATH");
+  return kNotRunning;
+}
+
+int print_several(const std::vector<std::string>& paths) {
+  print_error(std::to_string(paths.size()) + " supervisors run; " + kChoose);
+  for (const std::string& path : paths) print_error(description_of(path));
+  return kUsageOrConfig;
+}
+
+}  // namespace
+
+std::vector<std::string> running_supervisors(const std::vector<std::string>& directories) {
+  std::vector<std::string> running;
+  for (std::string& path : control_sockets_in(directories)) {
+    if (may_listen(path)) running.push_back(std::move(path));
+  }
+  return running;
+}
+
+std::variant<std::string, int> find_supervisor(const CommandLine& line) {
+  if (!line.control.empty()) return line.control;
+  if (!line.config_file.empty()) {
+    auto named = control_path_of(line.config_file);
+    if (named) return std::move(named).value();
+    print_error(named.error().message());
+    return kUsageOrConfig;
+  }
+  const std::vector<std::string> directories = runtime_directories();
+  std::vector<std::string> running = running_supervisors(directories);
+  if (running.empty()) return print_none(directories);
+  if (running.size() > 1) return print_several(running);
+  return std::move(running.front());
+}
+
+std::string when_none_listens(const CommandLine& line) {
+  if (!line.control.empty()) return "; start it, or correct the path";
+  if (line.config_file.empty()) return "; it has just stopped";
+  return "; it is the control socket of " + line.config_file +
+         ": after a change of \"control\" say --control with the path of before, or kill -HUP the "
+         "supervisor's pid";
+}
+
+}  // namespace prefork
