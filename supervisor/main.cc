@@ -20,6 +20,7 @@
 #include "supervisor/commands/client_commands.h"
 #include "supervisor/commands/command_line.h"
 #include "supervisor/commands/command_output.h"
+#include "supervisor/commands/init.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/log_sink.h"
 #include "supervisor/spawner/spawner.h"
@@ -112,6 +113,7 @@ int run_command(const CommandLine& line, CommandOutput& output) {
   if (line.command == CommandLine::Command::kCheck)
     return check_file(line.config_file, command_search(), output);
   if (line.command == CommandLine::Command::kSchema) return print_schema(output);
+  if (line.command == CommandLine::Command::kInit) return init(line, command_search(), output);
   return run_client_command(line, output);
 }
 
@@ -135,6 +137,7 @@ int main(int argc, char** argv) {
     case CommandLine::Command::kReadConfig: return answer_config_request();
     case CommandLine::Command::kCheck:
     case CommandLine::Command::kSchema:
+    case CommandLine::Command::kInit:
     case CommandLine::Command::kStatus:
     case CommandLine::Command::kTop:
     case CommandLine::Command::kHealth:

@@ -157,14 +157,15 @@ class Parser {
   }
 
  private:
-  /// Of `run`: what follows the first "--" is the program, whatever it looks like. Returns the number of
-  /// arguments before.
+  /// Of `run` and `init`: what follows the first "--" is the program, whatever it looks like. Returns the
+  /// number of arguments before.
   int take_program(int argc, char** argv) {
     const std::string_view separator = "--";
     char** const end = argv + argc;
-    if (argc < 2 || std::string_view("run") != argv[1]) return argc;
+    const std::string_view command = argc < 2 ? "" : argv[1];
+    if (command != "run" && command != "init") return argc;
     char** const found = std::find(argv, end, separator);
-    if (found != end) line_.run.command.assign(found + 1, end);
+    if (found != end) (command == "run" ? line_.run.command : line_.what).assign(found + 1, end);
     return static_cast<int>(found - argv);
   }
 
@@ -247,6 +248,20 @@ class Parser {
     check->add_option("-c,--config", line_.config_file, "the configuration, a JSON file")->type_name("FILE");
     check->footer(exit_status("the file is right, perhaps with warnings", "",
                               "the file has a mistake, or the command line has"));
+    CLI::App* init = add("init", Command::kInit,
+                         "Write a commented configuration for a program that it recognises; run nothing.");
+    init->add_option("DIRECTORY", line_.what,
+                     "the program's directory, by default the current one; or the program and its arguments, "
+                     "after --")
+        ->type_name("[DIRECTORY | -- PROGRAM...]");
+    init->add_option("-o,--output", line_.output_file, "the file to write, pool.json by default")
+        ->type_name("FILE");
+    init->add_option("--listen", line_.listen, "where clients connect, 127.0.0.1:8000 by default")
+        ->type_name("ADDRESS");
+    init->add_flag("--inetd", line_.inetd,
+                   "the program serves one connection, on its standard input and output");
+    init->footer(
+        exit_status("the file is written", "no program is recognised; the file exists already", "usage"));
     add("schema", Command::kSchema, "Print the JSON schema of the configuration, for editors.")
         ->footer(exit_status("success", "", "usage"));
   }

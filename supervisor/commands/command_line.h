@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "supervisor/commands/run_line.h"
 
@@ -23,6 +24,7 @@ struct CommandLine {
     kRunGiven,  ///< runs with the configuration that the command line gives
     kCheck,
     kSchema,
+    kInit,        ///< writes a configuration for a program
     kAdopt,       ///< replaces the program that has started it: an upgrade in place
     kAdoptCheck,  ///< tells whether kAdopt would succeed
     kReadConfig,  ///< reads the configuration for the supervisor that has started it
@@ -43,6 +45,10 @@ struct CommandLine {
   std::string config_file;
   std::string control;                       ///< path of the control socket; empty: from the configuration
   std::string pool;                          ///< empty: not named
+  std::vector<std::string> what;             ///< kInit: a directory, or a program and its arguments
+  bool inetd = false;                        ///< kInit: the program serves its standard input and output
+  std::string output_file;                   ///< kInit: the configuration to write
+  std::string listen;                        ///< kInit: the address of the pool
   std::size_t workers = 0;                   ///< kScale
   RunLine run;                               ///< kRunGiven
   int descriptor = -1;                       ///< kAdopt, kAdoptCheck: of the state

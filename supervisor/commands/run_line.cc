@@ -20,8 +20,8 @@ bool runs_python_worker(const std::vector<std::string>& command) {
          (option + 1)->starts_with("prefork_worker.");
 }
 
-/// The bundled workers get connections by the native protocol; another program listens for itself. What
-/// cannot be found or read is refused later, with the reason.
+}  // namespace
+
 std::string protocol_of(const RunLine& line, const CommandSearch& search) {
   const std::string& name = line.command.front();
   if (std::filesystem::path(name).filename() == "supervisor-worker") return "native";
@@ -34,6 +34,8 @@ std::string protocol_of(const RunLine& line, const CommandSearch& search) {
                         Protocol::kAcceptNotify;
   return notified ? "accept-notify" : "accept";
 }
+
+namespace {
 
 /// A number, true, false and an object as such: the file would have them like this.
 Json value_of(const std::string& text) {

@@ -42,6 +42,10 @@ struct RunKey {
 /// itself, unless it is the bundled worker.
 [[nodiscard]] std::string configuration_of(const RunLine& line, const CommandSearch& search);
 
+/// The protocol of the line's program. The bundled workers get connections by the native protocol; another
+/// program listens for itself. What cannot be found or read is refused later, with the reason.
+[[nodiscard]] std::string protocol_of(const RunLine& line, const CommandSearch& search);
+
 /// Where a mistake at this JSON pointer was written: "/log/level" is at "--log-level", "" nowhere.
 [[nodiscard]] std::string place_on_command_line(std::string_view pointer);
 

@@ -90,7 +90,8 @@ TEST_CASE("a word that is no command, or no option of one, is told with the near
   CHECK(mistake({"-c", "pool.json", "relaod"}) ==
         "supervisor: relaod is not a command; did you mean reload? (supervisor --help tells more)\n");
   CHECK(mistake({"frobnicate"}) ==
-        "supervisor: frobnicate is not a command; known are run, check, schema, status, health, top, events, "
+        "supervisor: frobnicate is not a command; known are run, check, init, schema, status, health, top, "
+        "events, "
         "reload, restart, scale, upgrade, stop, reset-failed (supervisor --help tells more)\n");
   CHECK(mistake({"htpp"}).starts_with("supervisor: htpp is not a command; known are run, "));
   CHECK(mistake({"tpo"}).starts_with("supervisor: tpo is not a command; did you mean top?"));
