@@ -54,7 +54,8 @@ inline std::string value_mistake(const CLI::App& command, const CLI::ParseError&
 /// `kind`: what the subcommands of `app` are: "a command".
 inline std::string usage_mistake(const CLI::App& app, const CLI::ParseError& error, const std::string& kind) {
   std::vector<std::string> known;
-  for (const CLI::App* one : app.get_subcommands(nullptr)) known.push_back(one->get_name());
+  const auto shown = [](const CLI::App* one) { return !one->get_group().empty(); };
+  for (const CLI::App* one : app.get_subcommands(shown)) known.push_back(one->get_name());
   const auto used = app.get_subcommands();
   const CLI::App& command = used.empty() ? app : *used.front();
   const std::string name = used.empty() ? "" : command.get_name() + ": ";

@@ -21,6 +21,7 @@
 #include "supervisor/commands/command_line.h"
 #include "supervisor/commands/command_output.h"
 #include "supervisor/commands/init.h"
+#include "supervisor/commands/pool_names.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/log_sink.h"
 #include "supervisor/spawner/spawner.h"
@@ -114,6 +115,7 @@ int run_command(const CommandLine& line, CommandOutput& output) {
     return check_file(line.config_file, command_search(), output);
   if (line.command == CommandLine::Command::kSchema) return print_schema(output);
   if (line.command == CommandLine::Command::kInit) return init(line, command_search(), output);
+  if (line.command == CommandLine::Command::kCompletion) return print_pool_names(line, output);
   return run_client_command(line, output);
 }
 
@@ -147,6 +149,7 @@ int main(int argc, char** argv) {
     case CommandLine::Command::kStop:
     case CommandLine::Command::kResetFailed:
     case CommandLine::Command::kUpgrade:
+    case CommandLine::Command::kCompletion:
     case CommandLine::Command::kEvents: break;
   }
   unblock_signals();

@@ -243,6 +243,7 @@ int run(ControlClient client, const CommandLine& line, const std::string& path, 
     case Command::kEvents: return events(std::move(client), line, path, output);
     case Command::kTop: return top(std::move(client), path, line.interval);
     case Command::kInit:
+    case Command::kCompletion:
     case Command::kRun:
     case Command::kRunGiven:
     case Command::kCheck:

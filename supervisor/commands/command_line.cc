@@ -15,6 +15,8 @@
 #include "proto/digits.h"
 #include "proto/usage_mistake.h"
 #include "supervisor/commands/command_output.h"
+#include "supervisor/commands/command_tree.h"
+#include "supervisor/commands/completion.h"
 #include "supervisor/version.h"
 
 namespace prefork {
@@ -30,6 +32,7 @@ constexpr const char* kDescription =
     "                                      the same without a file\n"
     "  supervisor status -c pool.json      prints the status of the supervisor that runs with this file";
 
+constexpr const char* kPools = "pools";
 /// The positional arguments of scale.
 constexpr const char* kSize = "size";
 
@@ -116,6 +119,7 @@ class Parser {
     add_file_commands();
     add_queries();
     add_controls();
+    add_completion();
     app_.footer(kFooter);  // after the commands: a command that is added later inherits the footer
   }
 
@@ -131,6 +135,7 @@ class Parser {
     if (*adopt_) line_.command = Command::kAdopt;
     if (*read_config_) line_.command = Command::kReadConfig;
     if (*adopt_check_) line_.command = Command::kAdoptCheck;
+    if (line_.command == Command::kCompletion && line_.shell != kPools) return print_completion();
     if (test_ && line_.command == Command::kRun) line_.command = Command::kCheck;
     if (line_.command == Command::kScale && !read_size()) {
       return print_error(
@@ -305,6 +310,26 @@ class Parser {
         ->add_flag("--quick", line_.quick, "do not wait for what is busy");
     add_pool(add_client("reset-failed", Command::kResetFailed,
                         "Start failed workers at once, without the restart delay.", "done", "refused"));
+  }
+
+  /// Hidden: packages install what it prints. "pools": the names of the pools, for these scripts.
+  void add_completion() {
+    CLI::App* completion =
+        add_client("completion", Command::kCompletion,
+                   "Print the completion of this command line for a shell.", "success", "");
+    completion->group("");
+    completion->add_option("SHELL", line_.shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish", kPools}));
+  }
+
+  int print_completion() const {
+    const auto tree = command_tree(app_);
+    CommandOutput output;
+    output.print(line_.shell == "bash"  ? bash_completion(tree)
+                 : line_.shell == "zsh" ? zsh_completion(tree)
+                                        : fish_completion(tree));
+    return output.finish(kFine);
   }
 
   bool read_size() {

@@ -39,16 +39,18 @@ struct CommandLine {
     kUpgrade,
     kEvents,
     kTop,
+    kCompletion,  ///< prints the names of pools, for the completion of a shell
   };
 
   Command command = Command::kRun;
   std::string config_file;
   std::string control;                       ///< path of the control socket; empty: from the configuration
-  std::string pool;                          ///< empty: not named
+  std::string shell;                         ///< kCompletion
   std::vector<std::string> what;             ///< kInit: a directory, or a program and its arguments
   bool inetd = false;                        ///< kInit: the program serves its standard input and output
   std::string output_file;                   ///< kInit: the configuration to write
   std::string listen;                        ///< kInit: the address of the pool
+  std::string pool;                          ///< empty: not named
   std::size_t workers = 0;                   ///< kScale
   RunLine run;                               ///< kRunGiven
   int descriptor = -1;                       ///< kAdopt, kAdoptCheck: of the state

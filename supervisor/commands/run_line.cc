@@ -81,7 +81,8 @@ Json environment_of(const std::vector<std::string>& variables) {
 const std::vector<RunKey>& run_keys() {
   static const std::vector<RunKey> keys{
       {"name", "NAME", "name of the pool, in the log", true},
-      {"protocol", "PROTOCOL", "how the program gets connections; found by itself when left out"},
+      {"protocol", "native|accept|accept-notify|node|classic",
+       "how the program gets connections; found by itself when left out"},
       {"workers", "N", "number of workers, or '{\"min\": 2, \"max\": 16}'"},
       {"connections_per_worker", "N", "connections that a worker has at a time"},
       {"drain", "idle|now", "when a worker gets the signal to finish"},
