@@ -202,7 +202,7 @@ std::variant<Parameters, Refusal> read_parameters(const Json& params, const Meth
 std::string action_in_words(const Method& method, const Parameters& wanted) {
   std::string words = (wanted.quick ? "quick " : "") + std::string(method.name);
   if (wanted.pool) words += " of pool " + *wanted.pool;
-  if (wanted.workers) words += " to " + std::to_string(*wanted.workers) + " workers";
+  if (wanted.number) words += " to " + std::to_string(*wanted.number) + " workers";
   return words;
 }
 
