@@ -146,6 +146,16 @@ class SameAsWaitress(unittest.TestCase):
             self.assertEqual(ours.close_on_finish, theirs.close_on_finish)
             self.assertEqual(sorted(ours.headers), sorted(theirs.response_headers))
 
+    def test_the_answer_to_head_ends_no_connection(self):
+        def application(environ, start_response):
+            start_response("200 OK", [("Content-Length", "5")])
+            return []
+
+        ours, _ = tasks(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", application)
+        ours.service()
+        self.assertFalse(ours.said_close)
+        self.assertNotIn(b"Connection:", ours.channel.sent)
+
 
 if __name__ == "__main__":
     unittest.main()
