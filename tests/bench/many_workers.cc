@@ -1,12 +1,14 @@
 // What a pool with many workers costs the event loop, in microseconds: a deadline that concerns no worker, an
-// event while the pool finishes its queue before it stops, and the slowest piece of the status and all of its
-// pieces. Prints one JSON object. `bench-many-workers [WORKERS]`.
+// event while the pool finishes its queue before it stops, the slowest piece of the status and all of its
+// pieces; the same without workers, where the figures of the moment are a piece, too; and the figures of a
+// hundred pools. Prints one JSON object. `bench-many-workers [WORKERS]`.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -15,6 +17,7 @@
 #include "supervisor/control/status_json.h"
 #include "supervisor/control/status_table.h"
 #include "supervisor/core/pool.h"
+#include "supervisor/pool/pool_status.h"
 
 namespace {
 
@@ -54,6 +57,12 @@ class BusyPool {
     handle(event::DeadlinePassed{});
   }
   void stop() { handle(event::StopRequested{}); }
+  /// The figures of this moment, as the supervisor collects them for a status.
+  [[nodiscard]] PoolStatus status(bool workers) const {
+    PoolConfig config;
+    config.name = "many";
+    return prefork::status_of(config, pool_, {}, processes_, workers);
+  }
   /// A worker says something about a connection that waits for its receipt.
   void report_load(std::size_t which) { handle(event::WorkerLoad{workers_[which % workers_.size()], 500}); }
 
@@ -72,6 +81,7 @@ class BusyPool {
 
   Instant now_ = Instant() + std::chrono::hours(100);
   Pool pool_;
+  ProcessTable processes_;
   Actions actions_;
   SlotAllocator<Ticket> tickets_;
   std::vector<WorkerId> starting_;
@@ -101,6 +111,7 @@ SupervisorStatus status_of(std::size_t workers) {
     worker.pid = static_cast<pid_t>(10'000 + i);
     worker.last_death = DeathRecord();
     worker.last_death->exit = {Exit::Kind::kSignaled, 9};
+    pool.cells.push_back(worker);
   }
   return status;
 }
@@ -130,12 +141,66 @@ Pieces measure_pieces(const SupervisorStatus& status) {
   return best;
 }
 
+/// Without its workers; the figures of the moment are the first piece.
+Pieces measure_light(const BusyPool& pool) {
+  Pieces best{.slowest = 1e9, .all = 1e9};
+  for (int round = 0; round < 5; ++round) {
+    SupervisorStatus status;
+    const double begin = microseconds_now();
+    status.pools.push_back(pool.status(/*workers=*/false));
+    Pieces pieces{.slowest = microseconds_now() - begin, .all = microseconds_now() - begin};
+    StatusJson text(std::move(status), /*workers=*/false);
+    for (bool more = true; more;) {
+      std::string piece;
+      const double piece_begin = microseconds_now();
+      more = text.add_next(piece);
+      const double took = microseconds_now() - piece_begin;
+      pieces.slowest = std::max(pieces.slowest, took);
+      pieces.all += took;
+    }
+    best = {std::min(best.slowest, pieces.slowest), std::min(best.all, pieces.all)};
+  }
+  return best;
+}
+
+/// The figures of this many pools, all at once, and the bytes of their text.
+double measure_pools(std::size_t count, std::size_t& bytes) {
+  std::vector<std::unique_ptr<BusyPool>> pools;
+  for (std::size_t i = 0; i < count; ++i) pools.push_back(std::make_unique<BusyPool>(8));
+  double best = 1e9;
+  for (int round = 0; round < 5; ++round) {
+    SupervisorStatus status;
+    const double begin = microseconds_now();
+    for (const auto& pool : pools) status.pools.push_back(pool->status(/*workers=*/false));
+    best = std::min(best, microseconds_now() - begin);
+    std::string text;
+    for (StatusJson json(std::move(status), /*workers=*/false); json.add_next(text);) continue;
+    bytes = text.size();
+  }
+  return best;
+}
+
+/// The figures of the moment with a line for each worker.
+double measure_lines(const BusyPool& pool) {
+  double best = 1e9;
+  for (int round = 0; round < 5; ++round) {
+    const double begin = microseconds_now();
+    const PoolStatus status = pool.status(/*workers=*/true);
+    best = std::min(best, microseconds_now() - begin);
+  }
+  return best;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::size_t workers = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : kWorkers;
   BusyPool pool(workers);
   const double deadline = microseconds_each([&](std::size_t) { pool.pass_deadline(); });
+  const Pieces light = measure_light(pool);
+  const double lines = measure_lines(pool);
+  std::size_t bytes = 0;
+  const double pools = measure_pools(100, bytes);
   pool.accept();
   pool.stop();
   const double finishing = microseconds_each([&](std::size_t i) { pool.report_load(i); });
@@ -144,7 +209,9 @@ int main(int argc, char** argv) {
   const Pieces table = measure_pieces<StatusTable, std::vector<std::string>>(status);
   (void)std::printf(
       "{\"workers\": %zu, \"deadline_us\": %.2f, \"finishing_us\": %.2f, \"json_piece_us\": %.0f, "
-      "\"json_us\": %.0f, \"table_piece_us\": %.0f, \"table_us\": %.0f}\n",
-      workers, deadline, finishing, json.slowest, json.all, table.slowest, table.all);
+      "\"json_us\": %.0f, \"table_piece_us\": %.0f, \"table_us\": %.0f, \"light_piece_us\": %.0f, "
+      "\"light_us\": %.0f, \"lines_us\": %.0f, \"pools_us\": %.0f, \"pools_bytes\": %zu}\n",
+      workers, deadline, finishing, json.slowest, json.all, table.slowest, table.all, light.slowest,
+      light.all, lines, pools, bytes);
   return 0;
 }
