@@ -209,6 +209,7 @@ void read_log_file(const Document& log, const Surroundings& surroundings, FileKe
 void read_file_keys(const Document& document, const Surroundings& surroundings, FileKeys& keys,
                     Problems& problems) {
   read_value(document, "name", keys.name);
+  read_value(document, "stop_delay", keys.stop_delay);
   read_value(document, "stop_timeout", keys.stop_timeout);
   read_choice(section(document, "log"), "level", keys.log_level);
   read_choice(section(document, "log"), "format", keys.log_format);

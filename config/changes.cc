@@ -176,6 +176,7 @@ constexpr Key<FileKeys> kFileKeys[] = {
     {"log.level", unequal<&FileKeys::log_level>},
     {"log.file", unequal<&FileKeys::log_file>},
     {"log.format", unequal<&FileKeys::log_format>},
+    {"stop_delay", unequal<&FileKeys::stop_delay>},
     {"stop_timeout", unequal<&FileKeys::stop_timeout>},
     {"control", unequal<&FileKeys::control>},
     {"supervisor_user", unequal<&FileKeys::supervisor_identity>},

@@ -37,7 +37,7 @@ void PoolSet::order_as(const std::vector<PoolConfig>& configs) {
 }
 
 void PoolSet::stop(bool quick) {
-  stopping_ = true;
+  announce_stop();
   for_each([quick](PoolRunner& pool) { pool.stop(quick); });
 }
 

@@ -32,8 +32,10 @@ class PoolSet {
   void remove(PoolRunner& pool, const std::string& config_text);
   /// Puts the present pools in the order of the configuration, which names all of them.
   void order_as(const std::vector<PoolConfig>& configs);
-  /// Stops all pools. From now on no request for a pool is accepted, see named().
+  /// All pools will be stopped. From now on no request for a pool is accepted, see named(); the pools go on.
+  void announce_stop() { stopping_ = true; }
   void stop(bool quick);
+  /// A stop was announced.
   [[nodiscard]] bool stopping() const { return stopping_; }
   /// Destroys the leaving pools that have finished; the present ones too, when stopping. Not inside a
   /// callback of a pool.

@@ -243,7 +243,8 @@ void Reloader::report_file_keys(const Config& config, Changes& changes) {
   const bool seccomp = config.seccomp.value_or(true);
   Keys at_once;
   for (const std::string_view key : compare_file_keys(keys_, config)) {
-    if (key == "log.level" || key == "log.file" || key == "log.format" || key == "stop_timeout")
+    if (key == "log.level" || key == "log.file" || key == "log.format" || key == "stop_delay" ||
+        key == "stop_timeout")
       at_once.push_back(key);
     if (key.starts_with("admin") || key == "agent") at_once.push_back(key);
     if (key == "seccomp" && seccomp != parts_.clients.are_protected())

@@ -63,6 +63,7 @@ class Reloader {
   [[nodiscard]] const std::string& name() const { return keys_.name; }
   /// Nothing: there has been no reload.
   [[nodiscard]] const std::optional<LastReload>& last() const { return last_; }
+  [[nodiscard]] const FileKeys& keys() const { return keys_; }
   [[nodiscard]] const ReloadCounts& counts() const { return counts_; }
 
   // For an upgrade in place.

@@ -38,6 +38,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
                 static_cast<Upgrader::Subject&>(*this)),
       reaper_(loop_, log, oom_, static_cast<Reaper::Owner&>(*this)),
       started_at_(current_time()),
+      stop_delay_(loop_),
       hup_(loop_),
       usr1_(loop_),
       usr2_(loop_),
@@ -86,18 +87,43 @@ int Supervisor::run() {
   return !given_up_ && pools_.stopped_cleanly() ? 0 : 1;
 }
 
+void Supervisor::on_term() {
+  if (stop_delay_.runs()) return begin_stop("stop_delay is ended by a signal: stopping", /*quick=*/false);
+  stop(/*quick=*/stopping());
+}
+
 void Supervisor::stop(bool quick) {
   if (stopping() && !quick) return;
+  const Milliseconds delay = reloader_.keys().stop_delay;
+  if (!quick && delay > Milliseconds::zero()) return delay_stop(delay);
+  begin_stop("stopping", quick);
+}
+
+void Supervisor::delay_stop(Duration delay) {
+  log_.info("stopping in {}: until then connections are accepted and served; a second signal ends the wait",
+            describe(delay));
+  announce_stop();
+  service_.stopping(delay + reloader_.keys().stop_timeout + kStopMargin);
+  stop_delay_.begin(delay, Callback::to<&Supervisor::on_delay_over>(*this));
+}
+
+void Supervisor::announce_stop() {
+  pools_.announce_stop();
+  upgrader_.cancel();
+  reloads_.cancel();
+}
+
+void Supervisor::begin_stop(const char* what, bool quick) {
   if (++stop_requests_ > kMaxStopRequests) {
     log_.error("giving up: there are processes that do not die");
     given_up_ = true;
     return loop_.stop();
   }
-  log_.info("stopping{}", quick ? " at once" : "; a second signal stops at once");
-  upgrader_.cancel();
-  reloads_.cancel();
+  log_.info("{}{}", what, quick ? " at once" : "; a second signal stops at once");
+  announce_stop();
+  if (!stop_delay_.runs()) service_.stopping();
+  stop_delay_.end();
   spawner_.stop();
-  service_.stopping();
   pools_.stop(quick);
 }
 
@@ -151,6 +177,7 @@ SupervisorStatus Supervisor::status(bool workers) const {
   status.longest_turn_lately = loop_.turns().longest_lately(now);
   status.strangers_reaped = reaper_.strangers_reaped();
   status.stopping = stopping();
+  status.stop_delay_left = stop_delay_.left(now);
   for (const pid_t pid : {spawner_.pid(), spawner_.standby_pid()}) {
     if (pid != 0) status.spawners.push_back(pid);
   }

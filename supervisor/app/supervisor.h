@@ -16,6 +16,7 @@
 #include "supervisor/app/reaper.h"
 #include "supervisor/app/reload_rounds.h"
 #include "supervisor/app/reloader.h"
+#include "supervisor/app/stop_delay.h"
 #include "supervisor/app/upgrader.h"
 #include "supervisor/clients/closer.h"
 #include "supervisor/control/operations.h"
@@ -56,6 +57,8 @@ class Supervisor final : private Operations,
   /// Requests to stop: graceful, quick, kill. At the next one the supervisor ends although processes remain:
   /// a process that waits for a dead disk cannot be killed.
   static constexpr int kMaxStopRequests = 3;
+  /// For systemd: how much longer than stop_delay and stop_timeout a stop may take.
+  static constexpr Duration kStopMargin = std::chrono::seconds(30);
   static constexpr Duration kSettleSockets = std::chrono::milliseconds(20);
   static constexpr Duration kLogRetry = std::chrono::milliseconds(50);
 
@@ -64,7 +67,7 @@ class Supervisor final : private Operations,
   void on_usr1();
   void on_ttin() { requests_.resize_by(1); }
   void on_ttou() { requests_.resize_by(-1); }
-  void on_term() { stop(/*quick=*/stopping()); }
+  void on_term();
   void on_int() { stop(/*quick=*/true); }
 
   // Operations
@@ -105,6 +108,11 @@ class Supervisor final : private Operations,
   void child_stopped(pid_t pid, bool stopped) override;
   void look_for_stopped_workers() override;
 
+  /// Requests are refused from now on, and what is under way is given up.
+  void announce_stop();
+  void delay_stop(Duration delay);
+  void on_delay_over() { begin_stop("stop_delay is over: stopping", /*quick=*/false); }
+  void begin_stop(const char* what, bool quick);
   void start_threads();
   void on_before_sleep();
   void write_log();
@@ -132,7 +140,8 @@ class Supervisor final : private Operations,
   Upgrader upgrader_;
   Reaper reaper_;
   Instant started_at_;
-  int stop_requests_ = 0;
+  StopDelay stop_delay_;
+  int stop_requests_ = 0;  ///< without those before and during the delay
   bool given_up_ = false;  ///< stopped although processes remain
   SignalWatcher hup_, usr1_, usr2_, ttin_, ttou_, term_, quit_, int_;
   TimerWatcher log_timer_;

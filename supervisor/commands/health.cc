@@ -1,12 +1,14 @@
 #include "supervisor/commands/health.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "supervisor/control/describe.h"
 #include "supervisor/control/reload_words.h"
 #include "supervisor/control/rollout_words.h"
 
@@ -46,13 +48,21 @@ std::string pool_line(const Json& pool, bool fine) {
   return text;
 }
 
+/// How long connections are still accepted while it stops.
+std::string delay_of(const Json& status) {
+  const auto left = status.find("stop_delay_left_ms");
+  if (left == status.end() || !left->is_number()) return "";
+  const std::chrono::duration<double, std::milli> time(left->get<double>());
+  return "; connections are accepted for " + describe(std::chrono::duration_cast<Duration>(time)) + " more";
+}
+
 }  // namespace
 
 Health judge_health(const Json& status) {
   Health health;
   if (status.value("stopping", false)) {
     health.healthy = false;
-    health.lines.emplace_back("the supervisor is stopping");
+    health.lines.push_back("the supervisor is stopping" + delay_of(status));
   }
   for (const Json& pool : status.value("pools", Json::array())) {
     if (pool.value("removed", false)) continue;

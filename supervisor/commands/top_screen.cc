@@ -97,6 +97,8 @@ class Screen {
         fmt::format("supervisor {}, pid {}, up {}, {}", text(status, "version"), number(status, "pid"),
                     time(status, "uptime_ms"), text(status, "config_file"));
     if (member(status, "stopping") == true) line += ", stopping";
+    if (member(status, "stop_delay_left_ms").is_number())
+      line += " in " + time(status, "stop_delay_left_ms") + ": still serving";
     add(std::move(line), TopLine::Style::kHead);
     if (const auto last = reload_of(status); last && !last->reload.applied) {
       for (std::string& mistake : describe(last->reload, last->ago))

@@ -90,6 +90,9 @@ void add_supervisor(const SupervisorStatus& status, std::vector<std::string>& li
                               status.pools.size() == 1 ? "" : "s"));
   lines.push_back(fmt::format("loop: longest turn {}, in the last minute {}", describe(status.longest_turn),
                               describe(status.longest_turn_lately)));
+  if (status.stop_delay_left)
+    lines.push_back(
+        fmt::format("stopping: connections are accepted for {} more", describe(*status.stop_delay_left)));
   if (status.reload) {
     for (std::string& line : describe(*status.reload, status.reload_ago)) lines.push_back(std::move(line));
   }

@@ -5,11 +5,13 @@
 #include <systemd/sd-daemon.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <string>
 #include <string_view>
 
 #include "proto/fd.h"
@@ -25,7 +27,14 @@ std::string reloading_notification() {
   return "RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us) + "\nSTATUS=reloading";
 }
 
-std::string stopping_notification() { return "STOPPING=1\nSTATUS=stopping"; }
+std::string stopping_notification(Duration extend) {
+  std::string text = "STOPPING=1\nSTATUS=stopping";
+  if (extend > Duration::zero()) {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(extend);
+    text += "\nEXTEND_TIMEOUT_USEC=" + std::to_string(us.count());
+  }
+  return text;
+}
 std::string status_notification(const std::string& status) { return "STATUS=" + status; }
 std::string alive_notification() { return "WATCHDOG=1"; }
 

@@ -12,7 +12,8 @@ namespace prefork {
 // The texts of notifications.
 [[nodiscard]] std::string ready_notification(const std::string& status);
 [[nodiscard]] std::string reloading_notification();
-[[nodiscard]] std::string stopping_notification();
+/// `extend`: see EXTEND_TIMEOUT_USEC; zero: without it.
+[[nodiscard]] std::string stopping_notification(Duration extend);
 [[nodiscard]] std::string status_notification(const std::string& status);
 [[nodiscard]] std::string alive_notification();
 

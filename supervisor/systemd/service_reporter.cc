@@ -31,9 +31,9 @@ void ServiceReporter::reloaded() {
 
 void ServiceReporter::tell_ready() { tell(ready_notification(summary(supervisor_.pool_summaries()))); }
 
-void ServiceReporter::stopping() {
+void ServiceReporter::stopping(Duration extend) {
   stopping_ = true;
-  if (is_service()) tell(stopping_notification());
+  if (is_service()) tell(stopping_notification(extend));
 }
 
 void ServiceReporter::tell(std::string notification) {

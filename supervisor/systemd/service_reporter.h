@@ -43,8 +43,9 @@ class ServiceReporter {
   void reloading();
   /// Whether the reload was applied or refused.
   void reloaded();
-  /// From now on only the sign of life is sent.
-  void stopping();
+  /// From now on only the sign of life is sent. `extend`: systemd gives the stop so much time, if that is
+  /// more than TimeoutStopSec.
+  void stopping(Duration extend = Duration::zero());
 
  private:
   static constexpr Duration kInterval = std::chrono::seconds(10);

@@ -77,6 +77,14 @@ TEST_CASE("the first answer shows the state, without rates") {
   CHECK(words_with(lines, "4001")[4] == "-");
 }
 
+TEST_CASE("a delay before the stop is shown in the first line") {
+  Json now = status(1, Json::array());
+  now["stopping"] = true;
+  now["stop_delay_left_ms"] = 7000.0;
+  const auto lines = screen(now, {});
+  CHECK(lines[0].text.ends_with(", stopping in 7.0 s: still serving"));
+}
+
 TEST_CASE("a counter's growth since the answer before is shown as a rate") {
   const auto lines =
       screen(status(130, {worker(1, 85), worker(2, 41)}), status(100, {worker(1, 60), worker(2, 40)}));

@@ -115,6 +115,7 @@ json samples() {
     "log.level": "debug",
     "log.file": "/tmp/other.log",
     "log.format": "json",
+    "stop_delay": "3s",
     "stop_timeout": "7s",
     "control": "/run/other.sock",
     "supervisor_user": "daemon",

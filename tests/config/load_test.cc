@@ -49,6 +49,7 @@ TEST_CASE("every key reaches the configuration") {
     "$schema": "pool.schema.json",
     "name": "shop",  // also the pool's
     "log": {"level": "debug"},
+    "stop_delay": "20s",
     "stop_timeout": "1m",
     "listen": [":80", {"address": "unix:/run/shop.sock", "backlog": 7, "mode": "0660", "owner": "root", "group": "0"},
                {"address": "[::0001]:81", "reuse_port": true, "proxy_protocol": true}, "unix:@shop"],

@@ -173,7 +173,24 @@ TEST_CASE("systemd is told when it is ready, reloads, lives and stops") {
   CHECK(listener.wait_for("RELOADING=1").find("MONOTONIC_USEC=") != std::string::npos);
   (void)listener.wait_for("READY=1");
   supervisor.signal(SIGTERM);
-  (void)listener.wait_for("STOPPING=1");
+  CHECK(listener.wait_for("STOPPING=1").find("EXTEND_TIMEOUT_USEC") == std::string::npos);
+  CHECK(supervisor.await_exit() == 0);
+}
+
+TEST_CASE("FAULTS 431: systemd is told at once that stop_delay begins, and gives the stop more time") {
+  const TestDirectory files;
+  const Listener listener(files.at("notify"));
+  SupervisorUnderTest supervisor(
+      PoolText{.more = R"("stop_delay": "10m", "stop_timeout": "20s")"}.text(),
+      {.environment = {"NOTIFY_SOCKET=" + files.at("notify"), "WATCHDOG_USEC=200000"}});
+  (void)listener.wait_for("READY=1");
+  supervisor.signal(SIGTERM);
+  const std::string stopping = listener.wait_for("STOPPING=1");
+  CHECK_MESSAGE(stopping.ends_with("\nEXTEND_TIMEOUT_USEC=650000000"), stopping);
+  for (int i = 0; i < 3; ++i) (void)listener.wait_for("WATCHDOG=1");
+  CHECK(ask(supervisor.address(), "hello") == "hello");
+  supervisor.signal(SIGTERM);
+  (void)supervisor.wait_for_log("stop_delay is ended by a signal");
   CHECK(supervisor.await_exit() == 0);
 }
 

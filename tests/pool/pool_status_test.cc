@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace prefork {
@@ -83,6 +84,9 @@ TEST_CASE(
       has_line(lines, "  connections: accepted 0, with workers 0, served 0, lost 0, gave_up 0, rejected 0"));
   CHECK(has_line(lines, "  deaths: crashes 0, start_failures 0, violations 0; starts 0"));
   CHECK(to_table(supervisor({pool(), pool()}))[0].ends_with("2 pools"));
+  SupervisorStatus stopping = supervisor({pool()});
+  stopping.stop_delay_left = seconds(7);
+  CHECK(to_table(std::move(stopping))[2] == "stopping: connections are accepted for 7.0 s more");
 }
 
 TEST_CASE("reaped children that were no workers are counted in the first line, if there were any") {
