@@ -238,6 +238,21 @@ void check_supervisor_user(const Config& config, Problems& problems) {
   }
 }
 
+/// The admin process could signal what runs as its user.
+void check_admin_user(const Config& config, Problems& problems) {
+  const auto& own = config.admin.identity;
+  if (!own) return;
+  std::string whose;
+  if (config.supervisor_identity && config.supervisor_identity->uid == own->uid) whose = "supervisor_user";
+  for (const PoolConfig& pool : config.pools) {
+    if (pool.process.identity && pool.process.identity->uid == own->uid)
+      whose = "the user of the workers of pool " + pool.name;
+  }
+  if (whose.empty()) return;
+  problems.add("/admin_user",
+               in_quotes(config.admin.user) + " is not allowed: it is " + whose + "; name another user");
+}
+
 }  // namespace
 
 Config build_config(const Document& document, const Surroundings& surroundings, Problems& problems) {
@@ -256,6 +271,7 @@ Config build_config(const Document& document, const Surroundings& surroundings, 
     }
   }
   check_supervisor_user(config, problems);
+  check_admin_user(config, problems);
   return config;
 }
 

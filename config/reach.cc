@@ -149,6 +149,11 @@ std::vector<std::string> reload_faults(const Config& config, const std::string& 
       add("directory", *why);
   }
   for (std::string& fault : closed_log_file(config, file, user)) faults.push_back(std::move(fault));
+  if (const std::string& token = config.admin.token_file; !token.empty()) {
+    if (const auto why =
+            closed(denied_to_this_user, token, R_OK, "let the user read it (chgrp and chmod g+r)"))
+      faults.push_back(file + ": /admin_token_file: cannot be read" + by + *why + then);
+  }
   return faults;
 }
 
