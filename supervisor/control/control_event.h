@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "supervisor/control/admin_status.h"
 #include "supervisor/core/action.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/core/worker_row.h"
@@ -89,15 +90,6 @@ struct PoolStopped {
   std::uint64_t cut = 0;     ///< connections that ended unserved
   std::uint64_t killed = 0;  ///< workers
   std::string text;          ///< the same in words, by the names of the counters
-};
-
-/// The process of the admin page has died, or could not be started.
-struct AdminDied {
-  pid_t pid = 0;  ///< 0: there never was a process
-  Exit exit;
-  std::string text;                 ///< why, in words
-  std::vector<std::string> output;  ///< its last lines
-  Duration next_attempt{};
 };
 
 }  // namespace control_event

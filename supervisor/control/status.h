@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "supervisor/control/admin_status.h"
 #include "supervisor/core/counters.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/core/last_reload.h"
@@ -102,15 +103,6 @@ struct PoolSummary {
   std::size_t target = 0, queued = 0;
   RolloutOutcome rollout = RolloutOutcome::kTookOver;
   bool failed_in_force = false;  ///< the rollout has failed, and its configuration is still the one in force
-};
-
-/// The process of the admin page.
-struct AdminStatus {
-  pid_t pid = 0;      ///< 0: there is none now
-  std::string state;  ///< "starting", "running", "ending", "waiting" for the next attempt to start
-  std::uint64_t restarts = 0;
-  std::vector<std::string> addresses, agent;  ///< where it listens
-  bool actions = false;                       ///< a token allows them
 };
 
 struct SupervisorStatus {

@@ -14,6 +14,12 @@
 #include "supervisor/system/clock.h"
 
 namespace prefork {
+namespace {
+
+/// Between two warnings of requests that were denied.
+constexpr Duration kBetweenDenials = std::chrono::seconds(10);
+
+}  // namespace
 
 ControlConnection::ControlConnection(const Services& services, Fd socket, const Rights& rights)
     : services_(services),
@@ -159,7 +165,7 @@ void ControlConnection::requests(const std::string& action, const std::string& c
     return;
   }
   const Instant now = current_time();
-  if (last_warning_ && now - *last_warning_ < kWarningInterval) return;
+  if (last_warning_ && now - *last_warning_ < kBetweenDenials) return;
   last_warning_ = now;
   services_.log.warn("{}, asked for{}, is refused: {}", escape_to_ascii(action), by, denied);
 }

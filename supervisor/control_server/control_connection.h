@@ -55,8 +55,8 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
   /// Sends a line with copies of these descriptors, after what waits to be sent. While another such line
   /// waits, the client does not read, and the connection is closed.
   void send_passing(std::string_view line, std::vector<Fd> descriptors);
-  /// How many bytes have been received; how many are in the kernel, or here, and not read by the client yet.
-  /// The latter is a measure of memory: only 0 is exact.
+  /// Bytes from the client so far; bytes, here or in the kernel, that it has not read. Of these only 0 is
+  /// exact.
   [[nodiscard]] std::uint64_t received() const { return received_; }
   [[nodiscard]] std::size_t unread() const;
   /// Closed by either side. To be destroyed, but not inside its own callback.
@@ -64,7 +64,6 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
 
  private:
   static constexpr std::size_t kBytesPerRead = 4096;
-  static constexpr Duration kWarningInterval = std::chrono::seconds(10);
 
   // Caller
   std::uint64_t subscribe(std::optional<std::uint64_t> since) override;

@@ -219,6 +219,47 @@ TEST_CASE("FAULTS 67: 64 KiB of brackets get an answer and cause no crash") {
   CHECK(recorder.code(nested + '1' + std::string(8001, '}')) == -32602);
 }
 
+TEST_CASE("a client with limited rights acts only with the token") {
+  Recorder recorder;
+  recorder.remembers.allowed = {.limited = true, .token = "0123456789abcdef"};
+  const auto code = [&](const std::string& method, const std::string& params = "{}") {
+    const json whole = recorder.call(method, params);
+    return whole.contains("error") ? whole["error"]["code"].get<int>() : 0;
+  };
+  CHECK(code("status") == 0);
+  CHECK(code("subscribe") == 0);
+  recorder.calls().clear();
+  for (const char* method : {"reload", "restart", "stop", "reset_failed", "upgrade"}) {
+    CAPTURE(method);
+    CHECK(code(method) == -32001);
+    for (const char* wrong : {"", "0", "0123456789abcdeg", "0123456789abcdef0", "1123456789abcdef"}) {
+      CHECK(code(method, R"({"token": ")" + std::string(wrong) + "\"}") == -32001);
+    }
+  }
+  CHECK(code("scale", R"({"workers": 3})") == -32001);
+  CHECK(code("upgrade", R"({"token": "0123456789abcdef"})") == -32001);
+  CHECK(recorder.calls().empty());
+  CHECK(code("stop", R"({"token": "0123456789abcdef", "quick": true})") == 0);
+  CHECK(code("scale", R"({"token": "0123456789abcdef", "pool": "a", "workers": 3})") == 0);
+  CHECK(recorder.calls() == std::vector<std::string>{"stop at once", "scale a 3"});
+  recorder.remembers.allowed.token.clear();
+  CHECK(code("stop", R"({"token": ""})") == -32001);
+}
+
+TEST_CASE("an action for another client is told with what it does") {
+  Recorder recorder;
+  (void)recorder.result("restart", R"({"pool": "a"})");
+  CHECK(recorder.remembers.requested.empty());
+  (void)recorder.result("scale", R"({"pool": "a", "workers": 3, "client": "10.0.0.1:7"})");
+  CHECK(recorder.remembers.requested == "scale of pool a to 3 workers for 10.0.0.1:7: ");
+  CHECK(recorder.call("status", R"({"client": "10.0.0.1:7"})")["error"]["code"] == -32602);
+  CHECK(recorder.call("stop", R"({"token": 7})")["error"]["message"] == R"("token" must be a string)");
+  recorder.remembers.allowed.limited = true;
+  (void)recorder.call("stop", R"({"quick": true})");
+  CHECK(recorder.remembers.requested ==
+        "quick stop for : the admin page is read-only: no admin_token_file is configured");
+}
+
 TEST_CASE("a refusal is an error without an id") {
   CHECK(refusal(ControlError::kTooMany, "full") ==
         "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32002,\"message\":\"full\"}}\n");

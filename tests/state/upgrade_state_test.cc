@@ -75,6 +75,8 @@ TEST_CASE("each member of the state is listed") {
   check_listed<SpawnerProcessState>("SpawnerProcessState");
   check_listed<SpawnerState>("SpawnerState");
   check_listed<ControlState>("ControlState");
+  check_listed<AdminState>("AdminState");
+  check_listed<AdminAnswers>("AdminAnswers");
   check_listed<ActivatedState>("ActivatedState");
   check_listed<ListenAnswers>("ListenAnswers");
   check_listed<PoolAnswers>("PoolAnswers");
