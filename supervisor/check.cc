@@ -59,6 +59,11 @@ Lines bind_faults(const Config& config, const std::string& file) {
     for (const ListenAddress& address : pool.listen)
       add_bind_fault(file + ": " + (place ? place->pointer : "/listen"), address, running, warnings);
   }
+  for (const auto& [key, addresses] :
+       {std::pair("/admin", &config.admin.listen), std::pair("/agent", &config.admin.agent)}) {
+    for (const ListenAddress& address : *addresses)
+      add_bind_fault(file + ": " + key, address, running, warnings);
+  }
   if (!config.control.empty() && !running)
     add_bind_fault(file + ": /control", control_address(config.control), running, warnings);
   return warnings;

@@ -16,6 +16,7 @@
 #include "config/privileges.h"
 #include "config/reach.h"
 #include "config/warnings.h"
+#include "supervisor/app/admin_warnings.h"
 #include "supervisor/core/snapshot_reader.h"
 #include "supervisor/core/snapshot_writer.h"
 #include "supervisor/state/state_file.h"
@@ -45,8 +46,9 @@ Result<T> read_sealed(const Fd& file) {
 }
 
 void add_warnings(const Config& config, const ConfigRequest& request, std::vector<std::string>& warnings) {
-  for (auto lines : {privilege_warnings(config, request.file, request.as_root),
-                     setting_warnings(config, request.file), log_file_faults(config, request.file)})
+  for (auto lines :
+       {privilege_warnings(config, request.file, request.as_root), setting_warnings(config, request.file),
+        log_file_faults(config, request.file), admin_warnings(config, request.file)})
     std::move(lines.begin(), lines.end(), std::back_inserter(warnings));
 }
 

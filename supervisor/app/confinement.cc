@@ -10,6 +10,7 @@
 #include "config/privileges.h"
 #include "config/reach.h"
 #include "config/warnings.h"
+#include "supervisor/app/admin_warnings.h"
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/app/pool_reach.h"
 #include "supervisor/system/as_user.h"
@@ -24,11 +25,12 @@ Identity own_identity(const Config& config, const std::string& config_file) {
   return identity_without_account(config_file, config);
 }
 
-Identity identity_of_admin(const Config& config, const std::string& config_file, const Identity& own) {
+Identity identity_of_admin(const Config& config, const std::string& config_file, const Identity& own,
+                           bool ask) {
   // The same choice for another name, and without the supervisor's own number.
   Config others = config;
   others.pools.emplace_back().process.identity = own;
-  return identity_without_account(config_file + ".admin", others);
+  return identity_without_account(config_file + ".admin", others, ask);
 }
 
 StartAnswers ask_at_start(const Config& config, const std::string& config_file,
@@ -45,9 +47,10 @@ StartAnswers ask_at_start(const Config& config, const std::string& config_file,
   warn(std::move(reach.warnings));
   warn(setting_warnings(config, config_file));
   warn(privilege_warnings(config, config_file, as_root));
+  warn(admin_warnings(config, config_file));
   if (as_root) {
     answers.become = own_identity(config, config_file);
-    answers.admin = identity_of_admin(config, config_file, answers.become);
+    answers.admin = identity_of_admin(config, config_file, answers.become, /*ask=*/true);
   }
   if (as_root && every_pool_has_user(config)) {
     auto faults = lines_as(answers.become, [&] { return reload_faults(config, config_file); });

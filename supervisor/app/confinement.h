@@ -18,10 +18,10 @@ namespace prefork {
 /// The user that the supervisor becomes when it gives up root. Asks the user database.
 [[nodiscard]] Identity own_identity(const Config& config, const std::string& config_file);
 
-/// The user of the admin process: a number that no account has, other than `own`, the supervisor's. Asks the
-/// user database.
+/// The user of the admin process: a number that no account has, other than `own`, the supervisor's.
+/// `ask` as in identity_without_account().
 [[nodiscard]] Identity identity_of_admin(const Config& config, const std::string& config_file,
-                                         const Identity& own);
+                                         const Identity& own, bool ask);
 
 /// What a start asks the machine beside the configuration. Asked before signals have handlers: a user
 /// database or a disk may not answer, and a signal is to end the process meanwhile.

@@ -62,9 +62,15 @@ std::vector<Share> shares_of(const PoolConfig& pool, std::size_t index) {
   return shares;
 }
 
+/// The admin process: its listening sockets, shared at a reload and copied for it; link, pidfd, output.
+std::size_t own_for(const AdminConfig& admin) {
+  return admin.wanted() ? 3 * (sockets_of(admin.listen) + sockets_of(admin.agent)) + 6 : 0;
+}
+
 std::vector<Share> shares_of(const Config& config) {
   const std::size_t control = config.control.empty() ? 0 : ControlSocket::kMaxClients + 4;
-  std::vector<Share> shares{{Setting::kSupervisor, 0, {.own = kBaseDescriptors + control, .clients = 0}}};
+  const std::size_t own = kBaseDescriptors + control + own_for(config.admin);
+  std::vector<Share> shares{{Setting::kSupervisor, 0, {.own = own, .clients = 0}}};
   for (std::size_t i = 0; i < config.pools.size(); ++i) {
     for (const Share& share : shares_of(config.pools[i], i)) shares.push_back(share);
   }

@@ -93,6 +93,7 @@ Operations::Scaled OperatorRequests::resize(PoolRunner& pool, std::size_t worker
 Result<void> OperatorRequests::fits(const PoolRunner& changed, std::size_t workers) const {
   Config config;
   config.control = control_.path();
+  config.admin = admin_.config();
   for (const auto& pool : pools_.present()) {
     config.pools.push_back(pool->config());
     config.pools.back().workers = static_cast<unsigned>(pool.get() == &changed ? workers : pool->limit());

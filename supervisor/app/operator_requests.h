@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "proto/result.h"
+#include "supervisor/admin_process/admin_process.h"
 #include "supervisor/app/pool_set.h"
 #include "supervisor/control/operations.h"
 #include "supervisor/control_server/control_socket.h"
@@ -16,8 +17,9 @@ namespace prefork {
 
 class OperatorRequests {
  public:
-  OperatorRequests(Log& log, PoolSet& pools, const ControlSocket& control, const ClientDescriptors& clients)
-      : log_(log), pools_(pools), control_(control), clients_(clients) {}
+  OperatorRequests(Log& log, PoolSet& pools, const ControlSocket& control, const AdminProcess& admin,
+                   const ClientDescriptors& clients)
+      : log_(log), pools_(pools), control_(control), admin_(admin), clients_(clients) {}
 
   // As in Operations
   [[nodiscard]] Result<Operations::Restarted> restart(const Operations::PoolName& pool);
@@ -36,6 +38,7 @@ class OperatorRequests {
   Log& log_;
   PoolSet& pools_;
   const ControlSocket& control_;
+  const AdminProcess& admin_;
   const ClientDescriptors& clients_;
 };
 

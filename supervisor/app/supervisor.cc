@@ -7,11 +7,13 @@
 #include <csignal>
 #include <utility>
 
+#include "supervisor/app/confinement.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/loop/log_sink.h"
 #include "supervisor/system/admin_program.h"
 #include "supervisor/system/clock.h"
 #include "supervisor/system/give_up_root.h"
+#include "supervisor/system/worker_users.h"
 #include "supervisor/version.h"
 
 namespace prefork {
@@ -33,7 +35,7 @@ Supervisor::Supervisor(Options options, Log& log, SpawnerProcess spawner)
       reloader_(std::move(options.source), {log, pools_, control_, admin_, spawner_, clients_,
                                             Callback::to<&Supervisor::start_threads>(*this)}),
       reloads_(loop_, log, reloader_, static_cast<ReloadRounds::Owner&>(*this)),
-      requests_(log, pools_, control_, clients_),
+      requests_(log, pools_, control_, admin_, clients_),
       upgrader_({std::move(options.program), reloader_.file()}, loop_, log, control_, clients_,
                 static_cast<Upgrader::Subject&>(*this)),
       reaper_(loop_, log, oom_, static_cast<Reaper::Owner&>(*this)),
@@ -290,6 +292,10 @@ void Supervisor::adopt(const SupervisorState& state, const AdoptedConfigs& confi
   upgrader_.has_taken_over(state.upgrades);
   spawner_.adopt(state.spawner);
   admin_.adopt(state.admin, configs.running.admin);
+  if (!state.admin.identity && can_change_user(spawner_.pid())) {  // an earlier version has chosen none
+    admin_.set_identity(
+        identity_of_admin(configs.running, reloader_.file(), {::geteuid(), ::getegid(), {}}, /*ask=*/false));
+  }
   pools_.adopt(state, configs);
   const Duration took = current_time() - state.written_at;
   log_.info("supervisor {} has taken over from {} in the same process, pid {}, in {}", kVersion,

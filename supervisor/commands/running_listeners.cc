@@ -26,6 +26,11 @@ std::optional<std::set<std::string>> running_listeners(const std::string& contro
       for (const Json& listener : pool.at("listeners"))
         addresses.insert(listener.at("address").get<std::string>());
     }
+    const Json admin = status.value().value("admin", Json());  // an earlier version has none
+    for (const char* key : {"addresses", "agent"}) {
+      if (!admin.is_null())
+        for (const Json& address : admin.at(key)) addresses.insert(address.get<std::string>());
+    }
   } catch (const Json::exception&) {
     return std::nullopt;  // not a supervisor
   }

@@ -94,12 +94,13 @@ constexpr std::uint32_t kCount = 65520 - kFirst;
 
 bool is_without_account(std::uint32_t uid) { return uid >= kFirst && uid - kFirst < kCount; }
 
-Identity identity_without_account(const std::string& config_file, const Config& config) {
+Identity identity_without_account(const std::string& config_file, const Config& config, bool ask) {
   const auto start =
       static_cast<std::uint32_t>(std::hash<std::string>()(absolute_path(config_file)) % kCount);
   for (std::uint32_t i = 0; i < kCount; ++i) {
     const std::uint32_t id = kFirst + (start + i) % kCount;
-    if (runs_workers(id, config) || ::getpwuid(id) != nullptr || ::getgrgid(id) != nullptr) continue;
+    if (runs_workers(id, config)) continue;
+    if (ask && (::getpwuid(id) != nullptr || ::getgrgid(id) != nullptr)) continue;
     return Identity{id, id, {}};
   }
   return Identity{kFirst, kFirst, {}};

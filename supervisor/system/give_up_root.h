@@ -16,7 +16,9 @@ namespace prefork {
 
 /// A user for the supervisor of this configuration: a number that no account has and no worker runs as, from
 /// the range that systemd gives to services without an account.
-[[nodiscard]] Identity identity_without_account(const std::string& config_file, const Config& config);
+/// `ask`: false asks no user database, which may wait.
+[[nodiscard]] Identity identity_without_account(const std::string& config_file, const Config& config,
+                                                bool ask = true);
 
 /// Whether identity_without_account() chooses from numbers that include this one.
 [[nodiscard]] bool is_without_account(std::uint32_t uid);

@@ -87,6 +87,13 @@ TEST_CASE("FAULTS 191: a refusal names the bound that holds, and all that must b
                      "supervisor with these numbers in its file, so that it reserves descriptors for them"));
 }
 
+TEST_CASE("the admin process counts with its sockets and its link") {
+  Config config = config_of(4, 100);
+  const std::size_t without = descriptors_needed(config).own;
+  config.admin.listen.emplace_back();
+  CHECK(descriptors_needed(config).own == without + 9);
+}
+
 TEST_CASE("FAULTS 61: the refusal of a file says where the largest number stands, and how much is allowed") {
   Config config = config_of(4, 100);
   config.pools[0].name = "web";

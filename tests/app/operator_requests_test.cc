@@ -16,7 +16,7 @@ using namespace test;
 
 struct Desk : public Parts {
   PoolRunner& add(const std::string& name) { return pools.add(empty_pool(name), Milliseconds(1000), {}); }
-  OperatorRequests requests{log, pools, control, clients};
+  OperatorRequests requests{log, pools, control, admin, clients};
 };
 
 using Names = std::vector<std::string>;
