@@ -7,8 +7,8 @@
 namespace prefork {
 namespace {
 
-/// So that there is something to read at each look. The process ignores it.
-constexpr std::string_view kPing = "{\"jsonrpc\":\"2.0\",\"method\":\"ping\"}\n";
+/// So that there is something to read at each look: white space in front of the next line, which JSON allows.
+constexpr std::string_view kPing = " ";
 
 }  // namespace
 
@@ -22,6 +22,7 @@ void AdminLink::open(Fd socket) {
   (void)refuse_descriptors(socket.get());
   connection_ = control_.make_link(std::move(socket), rights_);
   control_.set_link(connection_.get());
+  unread_looks_ = 0;
   end_.clear();
 }
 

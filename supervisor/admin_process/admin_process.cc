@@ -19,6 +19,13 @@ namespace {
 
 constexpr std::size_t kMaxOutputLine = 8192;
 
+/// A process that has lived so long was of use: the next one is started at once.
+constexpr Duration kProof = std::chrono::seconds(10);
+constexpr Duration kFirstDelay = std::chrono::milliseconds(500);
+constexpr Duration kLongestDelay = std::chrono::seconds(30);
+/// For a process that has to exit.
+constexpr Duration kExitPatience = std::chrono::seconds(1);
+
 struct LinkEnds {
   Fd ours, theirs;
 };
@@ -100,9 +107,9 @@ Result<void> AdminProcess::request() {
                                            std::move(pipe.value().ours), /*shared=*/false);
   link_.open(std::move(link.value().ours));
   start_error_.clear();
+  kill_sent_ = false;
   life_ = Life::kRequested;
   tell();
-  if (life_ != Life::kRequested) return {};
   services_.spawner.launch({spawner_key_, ++number_},
                            admin_launch(services_.program, identity(), services_.descriptors),
                            std::move(link.value().theirs), std::move(pipe.value().theirs));
@@ -119,7 +126,8 @@ void AdminProcess::tell() {
 
 void AdminProcess::started(std::uint64_t number, pid_t pid, Fd pidfd) {
   if (!pidfd.valid()) pidfd = open_child(pid);  // no descriptor was free for it when it came
-  const bool awaited = number == number_ && pid_ == 0;
+  const bool wanted = life_ == Life::kRequested || life_ == Life::kEnding;
+  const bool awaited = wanted && number == number_ && pid_ == 0;
   if (!awaited || !pidfd.valid()) {
     (void)signal_child(pidfd, pid, SIGKILL);  // the sweep reaps it
     if (awaited && life_ == Life::kRequested) retry("no descriptor is free to watch it with");
@@ -130,7 +138,7 @@ void AdminProcess::started(std::uint64_t number, pid_t pid, Fd pidfd) {
   if (output_) output_->start("admin");
   if (life_ == Life::kEnding) return;  // its link is closed already
   life_ = Life::kRunning;
-  if (!link_.is_open()) return end(planned_);
+  if (!link_.is_open()) return end(/*planned=*/false);
   services_.log.info("admin process: started, pid {}", pid_);
   link_.expect_reading();
 }

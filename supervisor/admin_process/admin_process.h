@@ -54,6 +54,8 @@ class AdminProcess final : private StartRequester {
   /// After stop(): it is gone, or will not go.
   [[nodiscard]] bool stopped() const { return life_ == Life::kNone; }
 
+  /// In force.
+  [[nodiscard]] const AdminConfig& config() const { return config_; }
   /// Nothing: no configuration wants it.
   [[nodiscard]] std::optional<AdminStatus> status() const;
 
@@ -94,13 +96,6 @@ class AdminProcess final : private StartRequester {
   void retry(const std::string& why);
   /// Until the next attempt, by the number of failures.
   [[nodiscard]] Duration delay() const;
-
-  /// A process that has lived so long was of use: the next one is started at once.
-  static constexpr Duration kProof = std::chrono::seconds(10);
-  static constexpr Duration kFirstDelay = std::chrono::milliseconds(500);
-  static constexpr Duration kLongestDelay = std::chrono::seconds(30);
-  /// For a process that has to exit.
-  static constexpr Duration kExitPatience = std::chrono::seconds(1);
 
   Services services_;
   std::uint64_t spawner_key_ = 0;  ///< 0: no process has been wanted yet

@@ -51,7 +51,8 @@ void Log::write_text(LogLevel level, std::string_view text, const LogSubject* su
   logger_->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
 }
 void Log::worker_line(std::string_view name, std::string_view line) {
-  if (format_ == LogFormat::kText)
+  const bool of_pool = name.find('[') != std::string_view::npos;  // else of the admin process
+  if (format_ == LogFormat::kText || !of_pool)
     return write_text(LogLevel::kInfo, fmt::format("{}: {}", name, line), nullptr);
   const LogSubject subject = subject_of(name);
   write_text(LogLevel::kInfo, line, &subject, /*output=*/true);

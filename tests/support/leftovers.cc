@@ -34,6 +34,7 @@ void SupervisorUnderTest::check_running() {
     explained = kOwnDescriptors + handed_over_ + 2 * status.pools.size();
     if (::access(control().c_str(), F_OK) == 0) explained += 2;
     if (session_.connected()) ++explained;
+    explained += status.admin_descriptors;
     for (const PoolTable& pool : status.pools) {
       explained += pool["queue: now"] + pool["with workers"] + pool.workers.size() * 3 + pool.listeners +
                    pool.listener_files;

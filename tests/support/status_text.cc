@@ -78,6 +78,13 @@ StatusText read_status(const std::string& text) {
   const json from = json::parse(text);
   StatusText status;
   status.pid = from["pid"].get<pid_t>();
+  if (const json& admin = from["admin"]; !admin.is_null()) {
+    status.admin_descriptors = 3;
+    for (const char* key : {"addresses", "agent"}) {
+      for (const json& address : admin[key])  // the supervisor holds the file of a unix socket open
+        status.admin_descriptors += address.get<std::string>().starts_with("unix:") ? 2 : 1;
+    }
+  }
   status.stopping = from["stopping"].get<bool>();
   status.strangers_reaped = from["strangers_reaped"].get<std::uint64_t>();
   for (const json& pid : from["spawners"]) status.spawners.push_back(pid.get<pid_t>());

@@ -50,8 +50,9 @@ struct StatusText {
   pid_t pid = 0;
   bool stopping = false;
   std::uint64_t strangers_reaped = 0;
-  std::vector<pid_t> spawners;      ///< the one that starts workers, and its standby
-  std::optional<int> seccomp_from;  ///< the first descriptor that is not readable
+  std::vector<pid_t> spawners;        ///< the one that starts workers, and its standby
+  std::size_t admin_descriptors = 0;  ///< listening sockets, link, pidfd and output of the admin process
+  std::optional<int> seccomp_from;    ///< the first descriptor that is not readable
   std::vector<PoolTable> pools;
   [[nodiscard]] const PoolTable& pool(std::string_view name) const;
 };
