@@ -49,6 +49,16 @@ std::size_t ready_workers(const PoolStatus& pool) {
   return static_cast<std::size_t>(std::count_if(pool.cells.begin(), pool.cells.end(), is_ready));
 }
 
+SlotCount slots_of(const PoolStatus& pool) {
+  SlotCount count;
+  for (const WorkerCell& worker : pool.cells) {
+    if (!is_ready(worker)) continue;
+    count.busy += worker.load;
+    count.total += worker.slots;
+  }
+  return count;
+}
+
 std::string summary(const std::vector<PoolSummary>& pools) {
   std::vector<std::string> parts;
   for (const PoolSummary& pool : pools) {

@@ -28,13 +28,13 @@ struct WorkerCell {
   WorkerStatus status = WorkerStatus::kStarting;
   bool stopped = false;  ///< by a signal such as SIGSTOP
   std::uint32_t load = 0;
+  std::uint32_t slots = 0;
 };
 
 struct WorkerStatusLine : WorkerCell {
   pid_t pid = 0;                          ///< 0: not known yet
   StopReason reason = StopReason::kNone;  ///< why it drains or was signalled
   std::uint32_t reported_load = 0;        ///< thousandths
-  std::uint32_t slots = 0;
   std::uint64_t served = 0;
   Generation generation = 0;
   Duration age{};
@@ -133,6 +133,11 @@ inline constexpr std::size_t kWorkersAtATime = 32;
 
 /// The number of workers that can be given connections.
 [[nodiscard]] std::size_t ready_workers(const PoolStatus& pool);
+struct SlotCount {
+  std::uint64_t busy = 0, total = 0;
+};
+/// Of the workers that can be given connections.
+[[nodiscard]] SlotCount slots_of(const PoolStatus& pool);
 /// "idle", "busy", or the name of the status.
 [[nodiscard]] std::string state_of(const WorkerStatusLine& worker);
 /// One character a worker: `_` idle, `B` busy, `S` starting, `D` draining, `K` signalled, `T` template, `Z`

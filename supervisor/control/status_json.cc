@@ -85,6 +85,8 @@ Json listeners_of(const PoolStatus& pool) {
   return list;
 }
 
+Json of(const SlotCount& slots) { return {{"busy", slots.busy}, {"total", slots.total}}; }
+
 /// Without its workers.
 Json of(const PoolStatus& pool) {
   return {{"name", pool.name},
@@ -102,6 +104,7 @@ Json of(const PoolStatus& pool) {
           {"rollout", to_json(pool.rollout, pool.rollout_ago)},
           {"rollouts", all_of(pool.rollouts)},
           {"with_workers", pool.with_workers},
+          {"slots", of(slots_of(pool))},
           {"lobby", lobby_of(pool)},
           {"queue", queue_of(pool)},
           {"busy_time", busy_of(pool.busy)},

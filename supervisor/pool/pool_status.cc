@@ -31,7 +31,7 @@ ListenerStatus status_of(const Listener& listener) {
 }
 
 WorkerCell cell_of(const WorkerRow& row) {
-  return {row.id.sequence(), row.role, row.status, row.stopped, row.load};
+  return {row.id.sequence(), row.role, row.status, row.stopped, row.load, row.slots};
 }
 
 WorkerStatusLine status_of(const WorkerRow& row, const WorkerProcess* process, Instant now) {
@@ -39,7 +39,6 @@ WorkerStatusLine status_of(const WorkerRow& row, const WorkerProcess* process, I
   static_cast<WorkerCell&>(line) = cell_of(row);
   line.reason = row.reason;
   line.reported_load = row.reported_load;
-  line.slots = row.slots;
   line.served = row.served;
   line.generation = row.generation;
   line.age = now - row.started_at;

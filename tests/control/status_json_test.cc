@@ -142,6 +142,7 @@ TEST_CASE("without workers a pool still has its scoreboard, and the numbers that
   CHECK(pools[0]["ready"] == 6);
   CHECK(pools[0]["scoreboard"] == "___B__");
   CHECK(pools[0]["scoreboard_workers"] == "1-3,8,12-13");
+  CHECK(pools[0]["slots"] == json({{"busy", 1}, {"total", 12}}));
   CHECK(pools[1]["scoreboard_workers"] == "");
 }
 
