@@ -114,7 +114,8 @@ void AdminServer::end(int status) {
 void AdminServer::event_came(const Json& event) {
   const auto seq = static_cast<std::uint64_t>(std::max(0.0, number(event, "seq")));
   const SharedText message = shared_text(stream_message("event", seq, line_of(event)));
-  events_.add({seq, std::chrono::system_clock::now(), message});
+  const auto now = std::chrono::system_clock::now();
+  events_.add({seq, EventStore::time_of(text(event, "time"), now), message});
   streams_.send(message);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "supervisor/admin/health.h"
+#include "supervisor/admin/present_pools.h"
 
 namespace prefork {
 namespace {
@@ -44,8 +45,8 @@ std::optional<Room> room_of(const Json& pool) {
 
 std::vector<const Json*> pools_of(const Json& status, std::string_view name) {
   std::vector<const Json*> chosen;
-  for (const Json& pool : member(status, "pools")) {
-    if (name.empty() ? !is_true(pool, "removed") : text(pool, "name") == name) chosen.push_back(&pool);
+  for (const Json* pool : present_pools(status)) {
+    if (name.empty() ? !is_true(*pool, "removed") : text(*pool, "name") == name) chosen.push_back(pool);
   }
   return chosen;
 }

@@ -37,6 +37,9 @@ class ConnectionTable {
   void touch(AdminConnection& connection);
   void remove(AdminConnection& connection);
 
+  /// Bytes of answers that clients have not taken yet, of all connections together. Without streams.
+  std::size_t unsent = 0;
+
  private:
   std::size_t limit_;
   std::list<std::shared_ptr<AdminConnection>> connections_;

@@ -1,8 +1,17 @@
 #include "supervisor/admin/event_store.h"
 
+#include <algorithm>
+#include <ctime>
 #include <utility>
 
 namespace prefork {
+
+EventStore::WallTime EventStore::time_of(const std::string& text, WallTime now) {
+  std::tm parts{};
+  // As "2026-01-31T12:34:56.789Z".
+  if (strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts) == nullptr) return now;
+  return std::min(now, std::chrono::system_clock::from_time_t(timegm(&parts)));
+}
 
 void EventStore::add(Event event) {
   last_ = event.seq;

@@ -24,6 +24,9 @@ class EventStore {
     SharedText message;  ///< as it is sent to a page
   };
 
+  /// An event whose time cannot be read counts as `now`.
+  [[nodiscard]] static WallTime time_of(const std::string& text, WallTime now);
+
   void add(Event event);
   /// A number from another supervisor's life counts as none.
   [[nodiscard]] std::uint64_t valid_since(std::uint64_t since) const { return since > last_ ? 0 : since; }

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "supervisor/admin/present_pools.h"
+
 namespace prefork {
 namespace {
 
@@ -89,11 +91,11 @@ void History::add(std::int64_t time, const Json& status) {
     seconds_.push_back({seconds_.back().time + 1, {}});
   Second second{time, {}};
   std::set<std::string> present;
-  for (const Json& pool : member(status, "pools")) {
+  for (const Json* pool : present_pools(status)) {
     if (second.pools.size() >= kMaxPools) break;
-    const std::string name = text(pool, "name");
+    const std::string name = text(*pool, "name");
     present.insert(name);
-    if (!second.pools.contains(name)) second.pools[name] = sample_of(pool, time);
+    second.pools[name] = sample_of(*pool, time);
   }
   if (status.is_object())
     std::erase_if(before_, [&](const auto& one) { return !present.contains(one.first); });

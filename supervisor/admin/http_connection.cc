@@ -20,6 +20,8 @@ constexpr std::uint32_t kMaxHeader = 8192;
 constexpr std::uint64_t kMaxBody = 4096;
 constexpr std::size_t kMaxRead = 16384;
 constexpr std::size_t kMaxUnsent = std::size_t{1} << 20;
+/// An answer with thousands of workers has a few MiB.
+constexpr std::size_t kMaxUnsentOfAll = std::size_t{64} << 20;
 constexpr std::size_t kMaxDiscarded = std::size_t{1} << 20;
 
 std::optional<std::string> field(const http::request<http::string_body>& message, http::field name) {
@@ -66,6 +68,7 @@ void HttpConnection::close() {
   boost::system::error_code ignored;
   socket_.close(ignored);
   timer_.cancel();
+  count_unsent(0 - unsent_bytes_);
   table_.remove(*this);
 }
 
@@ -129,8 +132,12 @@ void HttpConnection::refuse(boost::system::error_code error) {
 
 void HttpConnection::respond(Response response) {
   if (!is_open()) return;
-  unsent_.push_back(shared_text(head_text(response, keep_alive_)));
-  if (!head_only_ && !response.body->empty()) unsent_.push_back(std::move(response.body));
+  if (table_.unsent + response.body->size() > kMaxUnsentOfAll) {
+    keep_alive_ = false;
+    response = text_response(503, "too much waits for clients that do not read");
+  }
+  queue(shared_text(head_text(response, keep_alive_)));
+  if (!head_only_ && !response.body->empty()) queue(std::move(response.body));
   write();
 }
 
@@ -143,10 +150,19 @@ void HttpConnection::begin_stream() {
 
 void HttpConnection::stream(const SharedText& text) {
   if (!is_open()) return;
-  unsent_.push_back(text);
-  unsent_bytes_ += text->size();
+  queue(text);
   if (unsent_bytes_ > kMaxUnsent && unsent_.size() > 1) return close();
   if (!writing_) write();
+}
+
+void HttpConnection::count_unsent(std::size_t more) {
+  unsent_bytes_ += more;
+  if (!streaming_) table_.unsent += more;  // all streams share their texts
+}
+
+void HttpConnection::queue(SharedText text) {
+  count_unsent(text->size());
+  unsent_.push_back(std::move(text));
 }
 
 void HttpConnection::write() {
@@ -162,7 +178,7 @@ void HttpConnection::written(boost::system::error_code error, std::size_t size) 
   if (error) return close();
   offset_ += size;
   if (offset_ == unsent_.front()->size()) {
-    unsent_bytes_ -= std::min(unsent_bytes_, unsent_.front()->size());
+    count_unsent(0 - unsent_.front()->size());
     unsent_.pop_front();
     offset_ = 0;
   }

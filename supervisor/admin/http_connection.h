@@ -51,6 +51,9 @@ class HttpConnection final : public AdminConnection {
   void request_read(boost::system::error_code error);
   void refuse(boost::system::error_code error);
   void respond(Response response);
+  /// Of unsigned numbers: `0 - size` takes away.
+  void count_unsent(std::size_t more);
+  void queue(SharedText text);
   void write();
   void written(boost::system::error_code error, std::size_t size);
   void answered();

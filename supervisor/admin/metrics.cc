@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string_view>
+#include <vector>
 
 #include "supervisor/admin/metrics_writer.h"
+#include "supervisor/admin/present_pools.h"
 #include "supervisor/admin/worker_metrics.h"
 
 namespace prefork {
@@ -88,7 +91,7 @@ double figure(const Json& object, const char* key) { return is_true(object, key)
 class StatusMetrics {
  public:
   StatusMetrics(const Json& status, MetricsWriter& out)
-      : status_(status), pools_(member(status, "pools")), out_(out) {}
+      : status_(status), pools_(present_pools(status)), out_(out) {}
 
   void add_supervisor(double start_time) {
     out_.begin("supervisor_build", Kind::kInfo, "The version of the supervisor.");
@@ -155,7 +158,8 @@ class StatusMetrics {
 
   void add_figure(const PoolFigure& one) {
     out_.begin(one.name, one.kind, one.help);
-    for (const Json& pool : pools_) {
+    for (const Json* at : pools_) {
+      const Json& pool = *at;
       const Json& object = one.within == nullptr ? pool : member(pool, one.within);
       if (has_figure(object, one.key)) out_.sample({{"pool", text(pool, "name")}}, figure(object, one.key));
     }
@@ -164,7 +168,8 @@ class StatusMetrics {
   void add_ends() {
     out_.begin("supervisor_pool_connections_ended", Kind::kCounter,
                "Connections that have ended, by how; served is what ended well.");
-    for (const Json& pool : pools_) {
+    for (const Json* at : pools_) {
+      const Json& pool = *at;
       for (const char* end : kEnds)
         out_.sample({{"pool", text(pool, "name")}, {"how", end}}, number(member(pool, "counters"), end));
     }
@@ -172,7 +177,8 @@ class StatusMetrics {
 
   void add_workers_by_state() {
     out_.begin("supervisor_pool_workers", Kind::kGauge, "Workers by state.");
-    for (const Json& pool : pools_) {
+    for (const Json* at : pools_) {
+      const Json& pool = *at;
       const std::string board = text(pool, "scoreboard");
       for (const WorkerLetter& one : kLetters) {
         const auto count = std::count(board.begin(), board.end(), one.letter);
@@ -184,7 +190,8 @@ class StatusMetrics {
   void add_lobby() {
     out_.begin("supervisor_pool_lobby_connections", Kind::kGauge,
                "Connections in the lobby: silent have sent nothing yet, parked have been answered.");
-    for (const Json& pool : pools_) {
+    for (const Json* at : pools_) {
+      const Json& pool = *at;
       for (const char* state : {"silent", "parked"})
         out_.sample({{"pool", text(pool, "name")}, {"state", state}}, number(member(pool, "lobby"), state));
     }
@@ -193,7 +200,8 @@ class StatusMetrics {
   /// A member that is an object of counters.
   void add_map(std::string_view name, const char* key, std::string_view label, std::string_view help) {
     out_.begin(name, Kind::kCounter, help);
-    for (const Json& pool : pools_) {
+    for (const Json* at : pools_) {
+      const Json& pool = *at;
       const Json& counts = member(pool, key);
       if (!counts.is_object()) continue;
       for (const auto& [value, count] : counts.items()) {
@@ -205,14 +213,15 @@ class StatusMetrics {
 
   void add_rollout() {
     out_.begin("supervisor_pool_last_rollout_successful", Kind::kGauge, "0: the last rollout has failed.");
-    for (const Json& pool : pools_)
-      out_.sample({{"pool", text(pool, "name")}},
-                  text(member(pool, "rollout"), "outcome") == "failed" ? 0 : 1);
+    for (const Json* pool : pools_)
+      out_.sample({{"pool", text(*pool, "name")}},
+                  text(member(*pool, "rollout"), "outcome") == "failed" ? 0 : 1);
   }
 
   void add_histogram(std::string_view name, const char* key, std::string_view help) {
     out_.begin(name, Kind::kHistogram, help);
-    for (const Json& pool : pools_) {
+    for (const Json* at : pools_) {
+      const Json& pool = *at;
       const Json& histogram = member(member(pool, "histograms"), key);
       if (!histogram.is_object()) continue;
       const std::string pool_name = text(pool, "name");
@@ -230,9 +239,11 @@ class StatusMetrics {
 
   void listener_figure(std::string_view name, Kind kind, const char* key, std::string_view help) {
     out_.begin(name, kind, help);
-    for (const Json& pool : pools_) {
+    for (const Json* at : pools_) {
+      const Json& pool = *at;
+      std::set<std::string> seen;  // a sample twice would make the whole scrape fail
       for (const Json& listener : member(pool, "listeners")) {
-        if (!has_figure(listener, key)) continue;
+        if (!has_figure(listener, key) || !seen.insert(text(listener, "address")).second) continue;
         out_.sample({{"pool", text(pool, "name")}, {"listener", text(listener, "address")}},
                     figure(listener, key));
       }
@@ -240,7 +251,7 @@ class StatusMetrics {
   }
 
   const Json& status_;
-  const Json& pools_;
+  std::vector<const Json*> pools_;
   MetricsWriter& out_;
 };
 

@@ -3,11 +3,6 @@
 #include <utility>
 
 namespace prefork {
-namespace {
-
-constexpr int kNoSuchParameter = -32602;  // of a supervisor of before
-
-}  // namespace
 
 void Snapshots::ask(AdminClock::duration fresh, OnSnapshot on_snapshot) {
   const AdminClock::time_point now = AdminClock::now();
@@ -19,13 +14,12 @@ void Snapshots::ask(AdminClock::duration fresh, OnSnapshot on_snapshot) {
 
 void Snapshots::request() {
   under_way_ = true;
-  const Json parameters = workers_ || always_whole_ ? Json::object() : Json{{"workers", false}};
+  const Json parameters = workers_ ? Json::object() : Json{{"workers", false}};
   link_.call("status", parameters, [this](const Reply& reply) { answered(reply); });
 }
 
 void Snapshots::answered(const Reply& reply) {
   under_way_ = false;
-  if (reply.code == kNoSuchParameter && !std::exchange(always_whole_, true)) return request();
   if (reply.error.empty() && reply.result.is_object())
     last_ = std::make_shared<const Snapshot>(
         Snapshot{AdminClock::now(), reply.result, shared_text(line_of(reply.result))});

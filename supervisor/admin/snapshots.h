@@ -56,7 +56,6 @@ class Snapshots {
   Timer timer_;
   bool workers_;
   bool under_way_ = false;
-  bool always_whole_ = false;  ///< this supervisor knows no status without workers
   bool watching_ = false;
   SharedSnapshot last_;
   std::deque<Waiting> waiting_;  ///< in the order of their deadlines

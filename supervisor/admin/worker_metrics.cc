@@ -2,6 +2,9 @@
 
 #include <array>
 #include <string>
+#include <vector>
+
+#include "supervisor/admin/present_pools.h"
 
 namespace prefork {
 namespace {
@@ -31,10 +34,11 @@ constexpr std::array kWorkerFigures = {
 }  // namespace
 
 void add_worker_metrics(const Json& status, MetricsWriter& out) {
+  const std::vector<const Json*> pools = present_pools(status);
   const auto for_each = [&](const auto& write) {
-    for (const Json& pool : member(status, "pools")) {
-      const std::string name = text(pool, "name");
-      for (const Json& worker : member(pool, "workers"))
+    for (const Json* pool : pools) {
+      const std::string name = text(*pool, "name");
+      for (const Json& worker : member(*pool, "workers"))
         write(worker, name, metric_number(number(worker, "worker")));
     }
   };

@@ -1,0 +1,70 @@
+#include "supervisor/admin/history.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/admin/samples.h"
+
+namespace prefork {
+namespace {
+
+Json with_counts(double dispatched, const char* buckets) {
+  Json pool = sample_pool();
+  pool["counters"]["dispatched"] = dispatched;
+  pool["histograms"]["queue_wait"]["buckets"] = Json::parse(buckets);
+  return sample_status({pool});
+}
+
+TEST_CASE("a rate and the waits are those since the second before") {
+  History history;
+  history.add(100, with_counts(90, "[[1000,0],[2000,10],[4000,10]]"));
+  history.add(101, with_counts(110, "[[1000,0],[2000,10],[4000,30]]"));
+  const Json web = history.to_json()["pools"]["web"];
+  CHECK(web["rate"] == Json::array({nullptr, 20}));
+  CHECK(web["wait_p50_ms"] == Json::array({nullptr, 3}));
+  CHECK(web["wait_p99_ms"] == Json::array({nullptr, 3.98}));
+  CHECK(web["busy"] == Json::array({0.25, 0.25}));
+  CHECK(web["queue"] == Json::array({0, 0}));
+  CHECK(history.latest()["time"] == 101);
+  CHECK(history.latest()["pools"]["web"]["rate"] == 20);
+}
+
+TEST_CASE("a second without an answer, or in which this process did not run, is a gap") {
+  History history;
+  history.add(100, with_counts(90, "[]"));
+  history.add(101, Json());
+  history.add(104, with_counts(130, "[]"));
+  const Json all = history.to_json();
+  CHECK(all["time"] == Json::array({100, 101, 102, 103, 104}));
+  CHECK(all["pools"]["web"]["ready"] == Json::array({4, nullptr, nullptr, nullptr, 4}));
+  CHECK(all["pools"]["web"]["rate"][4] == 10);
+}
+
+TEST_CASE("counters that went back are another pool's") {
+  History history;
+  history.add(100, with_counts(90, "[]"));
+  history.add(101, with_counts(5, "[]"));
+  CHECK(history.to_json()["pools"]["web"]["rate"][1].is_null());
+}
+
+TEST_CASE("it keeps 900 seconds, and no second twice") {
+  History history;
+  for (int second = 1; second <= 2000; ++second) history.add(second, sample_status());
+  history.add(2000, sample_status());
+  history.add(1999, sample_status());
+  const Json all = history.to_json();
+  CHECK(all["time"].size() == History::kSeconds);
+  CHECK(all["time"].front() == 1101);
+  CHECK(all["pools"]["web"]["queue"].size() == History::kSeconds);
+  history.add(1000000, sample_status());
+  CHECK(history.to_json()["time"].size() <= History::kSeconds);
+}
+
+TEST_CASE("a pool that came later has gaps before") {
+  History history;
+  history.add(1, sample_status());
+  history.add(2, sample_status({sample_pool(), sample_pool("new")}));
+  CHECK(history.to_json()["pools"]["new"]["ready"] == Json::array({nullptr, 4}));
+}
+
+}  // namespace
+}  // namespace prefork
