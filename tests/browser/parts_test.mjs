@@ -28,10 +28,10 @@ pageTest('a worker keeps its cell, and its successor gets it', {}, async ({ page
 
 pageTest('durations, rates and ages are short and exact enough', {}, async ({ page }) => {
   const words = await within(page, 'format', `({ duration, rate, span, percent, count, plain }) => [
-    [0, 0.0004, 0.04, 3.44, 120, 999.7, 1250, 150e3, NaN, null].map(duration), [0, 0.44, 99.97, 1240].map(rate),
+    [0, 0.0004, 0.04, 3.44, 120, 999.7, 1250, 150e3, NaN, null].map(duration), [0, 0.44, 7, 59.7, 1240].map(rate),
     [999, 59e3, 3600e3, 3720e3, 90000e3].map(span), percent(0.994), count(12345), plain('a\\u0007\\u202eb'), plain('x'.repeat(30000)).length]`);
   assert.deepEqual(words, [
-    ['0 ms', '1 µs', '40 µs', '3.4 ms', '120 ms', '1.0 s', '1.3 s', '2 min', '–', '–'], ['0', '0.4', '100', '1,240'],
+    ['0 ms', '1 µs', '40 µs', '3.4 ms', '120 ms', '1.0 s', '1.3 s', '2 min', '–', '–'], ['0', '0.4', '7', '60', '1,240'],
     ['0 s', '59 s', '1 h', '1 h 2 min', '1 d 1 h'], '99 %', '12,345', 'a\\u0007\\u202eb', 20001]);
 });
 
@@ -56,9 +56,11 @@ pageTest('short saturations of a pool share one line', {}, async ({ page }) => {
   const changes = await within(page, 'event_log', `({ EventLog }) => {
     const log = new EventLog(() => Date.parse('2026-01-31T12:00:10Z'));
     const add = (seq, saturated, second) => log.add({ seq, event: 'saturation', pool: 'web', saturated, queued: 1, time: '2026-01-31T12:00:' + second + 'Z' });
-    add(1, true, '00'); add(2, false, '02'); add(3, true, '05'); add(4, false, '06');
+    add(1, true, '00'); add(2, false, '02');
+    log.add({ seq: 9, time: '2026-01-31T12:00:03Z', event: 'pool_recovered', pool: 'web' });
+    add(3, true, '05'); add(4, false, '06');
     const twice = log.add({ seq: 4, time: '2026-01-31T12:00:06Z', event: 'pool_recovered', pool: 'web' });
     return [twice, ...log.changes.map(({ title, text }) => [title, text])];
   }`);
-  assert.deepEqual(changes, [false, ['Was saturated', '2 times within 6 s']]);
+  assert.deepEqual(changes, [false, ['Was saturated', '2 times within 6 s'], ['Workers start again', '']]);
 });

@@ -43,10 +43,10 @@ export class RealSupervisor {
 
   /// `web`: members of the pool of that name that are others than usual.
   configure(web = {}) {
-    const pool = (name, port, workers, changes) => ({ name, command: [kWorker, 'http'], listen: `127.0.0.1:${port}`, workers, ...changes });
+    const pool = (port, workers, changes) => ({ command: [kWorker, 'http'], listen: `127.0.0.1:${port}`, workers, ...changes });
     writeFileSync(join(this.folder, 'pool.json'), JSON.stringify({
       control: join(this.folder, 'control.sock'), admin: `127.0.0.1:${this.adminPort}`, admin_token_file: join(this.folder, 'token'),
-      pools: [pool('web', this.webPort, 4, web), pool('api', this.apiPort, 2, {})],
+      pools: { web: pool(this.webPort, 4, web), api: pool(this.apiPort, 2, {}) },
     }));
   }
 

@@ -53,6 +53,12 @@ export class ScriptedServer {
     this.#timer = setInterval(tell, 1000);
   }
 
+  /// One status, and no other until the next `show`.
+  showOnce(status) {
+    this.show(status);
+    clearInterval(this.#timer);
+  }
+
   event(event) {
     const whole = { seq: ++this.#seq, time: new Date().toISOString(), ...event };
     this.#events.push(whole);

@@ -60,7 +60,8 @@ pageTest('a full queue, a missing socket file and dying workers have their words
 });
 
 pageTest('saturation is shown while it lasts, and a burst is not', { short: true }, async ({ server, page }) => {
-  server.show(statusOf([poolOf('web', 4, { saturated: true, scoreboard: 'BBBB' })]));
+  await eventually('it is connected', () => server.lastIds.length === 1);
+  server.showOnce(statusOf([poolOf('web', 4, { saturated: true, scoreboard: 'BBBB' })]));
   await eventually('the pool is drawn', async () => /4 busy/.test(await textOf(page, '.legend')));
   assert.equal(await word(page), 'Well');
   server.show(statusOf([poolOf('web', 4, { saturated: true, scoreboard: 'BBBB', queue: { now: 52, most: 52, limit: 1024, wait_p50_ms: 80, wait_p99_ms: 310, wait_max_ms: 400 } })]));

@@ -53,7 +53,7 @@ class List {
     const before = this.#entries;
     this.#entries = new Map();
     shown.forEach((item, index) => {
-      const text = `${item.tone} ${item.title} ${item.text}`;
+      const text = `${item.at} ${item.tone} ${item.title} ${item.text}`;
       const known = before.get(item.key);
       const element = known?.text === text ? known.element : this.make(item);
       this.#entries.set(item.key, { text, element });

@@ -86,6 +86,8 @@ export class EventLog {
     if (event.saturated && last && at - (last.until ?? at) < 60e3) {
       last.times += 1;
       last.until = null;
+      last.at = at;
+      this.#changes.sort((a, b) => b.at - a.at);
       last.most = Math.max(last.most, event.queued ?? 0);
     } else if (event.saturated) {
       const change = { key, at, pool: event.pool, times: 1, until: null, took: 0, began: at, most: event.queued ?? 0, tone: 'warn', title: '', text: '' };

@@ -20,10 +20,10 @@ export function counted(value, noun) {
   return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
 }
 
-/// With three digits that count: "0.4", "12.3", "1,240".
+/// "0.4", "7.5", "60", "1,240".
 export function rate(value) {
   if (!known(value)) return kUnknown;
-  return value > 0 && value < 99.95 ? value.toFixed(1) : whole.format(value);
+  return value < 9.95 && !Number.isInteger(value) ? value.toFixed(1) : whole.format(value);
 }
 
 export function percent(share) {
