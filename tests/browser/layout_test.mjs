@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict';
 import { axePath, eventually, textOf } from './browser.mjs';
 import { pageTest } from './cases.mjs';
-import { deathOf, poolOf, statusOf } from './scripted_status.mjs';
+import { deathOf, poolOf, statusOf, workerOf } from './scripted_status.mjs';
 
 const kMany = 4096;
 const kFrame = 16;  // ms
 
-const row = (worker) => ({ worker, pid: 4000 + worker, role: 'worker', state: 'busy', reason: '', load: 1, reported_load: 0, slots: 1, served: 12, generation: 1, age_ms: 90000, in_state_ms: 12, restarts: 0, last_death: '', note: 'GET /' });
 
 /// Something of everything.
 function fill(server) {
@@ -15,13 +14,18 @@ function fill(server) {
   const of = (value) => time.map(() => value);
   server.history = { interval_ms: 1000, time, pools: { web: { queue: of(2), wait_p50_ms: of(1), wait_p99_ms: of(9), rate: of(100), busy: of(0.5), ready: of(8) } } };
   const rollout = { generation: 3, outcome: 'failed', ago_ms: 9000, text: 'exited with status 1', output: ['ModuleNotFoundError'] };
-  for (let worker = 1; worker <= 10; ++worker) server.workers.set(`web/${worker}`, row(worker));
+  for (let worker = 1; worker <= 10; ++worker) server.workers.set(`web/${worker}`, workerOf(worker, { note: 'GET /' }));
   server.event(deathOf('web', 9));
   server.event({ event: 'reload', applied: true, changes: ['pool web: workers 4 → 8'], mistakes: [], warnings: [] });
   server.event({ event: 'saturation', pool: 'web', saturated: true, queued: 3 });
   server.event({ event: 'rollout', pool: 'web', stage: 'failed', generation: 3, text: 'exited with status 1' });
-  const long = poolOf(`a-pool-whose-name-is-very-long-${'x'.repeat(60)}`, 3, { rollout, listeners: [{ address: `unix:/run/${'directory/'.repeat(12)}socket`, accepted: 1, paused: true, file_missing: false, backlog: 1, backlog_limit: 8 }] });
-  server.show(statusOf([poolOf('web', 10, { scoreboard: '_BSDKTZ_BB', ready: 8, generation: 2, saturated: true }), long, poolOf('idle', 0, { scoreboard_workers: '' })], { admin: { actions: true }, reload: { applied: false, ago_ms: 1, mistakes: ['x'.repeat(300)] } }));
+  const listener = { address: `unix:/run/${'directory/'.repeat(12)}socket`, accepted: 1, paused: true, file_missing: false, backlog: 1, backlog_limit: 8 };
+  const pools = [
+    poolOf('web', 10, { scoreboard: '_BSDKTZ_BB', ready: 8, generation: 2, saturated: true }),
+    poolOf(`a-pool-whose-name-is-very-long-${'x'.repeat(60)}`, 3, { rollout, listeners: [listener] }),
+    poolOf('idle', 0, { scoreboard_workers: '' }),
+  ];
+  server.show(statusOf(pools, { admin: { actions: true }, reload: { applied: false, ago_ms: 1, mistakes: ['x'.repeat(300)] } }));
 }
 
 const drawn = (page) => eventually('all is drawn', async () => (await page.$$('.pool')).length === 3 && /Generation 3/.test(await textOf(page, '.side')));
@@ -118,7 +122,8 @@ pageTest(`with ${kMany} workers an update takes less script time than a frame`, 
   const board = () => Array.from({ length: kMany }, (_, index) => ((index * 7 + turn * 3) % 5 < 3 ? 'B' : '_')).join('');
   const status = () => statusOf([poolOf('web', kMany, { scoreboard: board() })]);
   const time = Array.from({ length: 900 }, (_, index) => Math.floor(Date.now() / 1000) - 900 + index);
-  server.history = { interval_ms: 1000, time, pools: { web: Object.fromEntries(['queue', 'wait_p50_ms', 'wait_p99_ms', 'rate', 'busy', 'ready'].map((name) => [name, time.map((second) => second % 60)])) } };
+  const figures = ['queue', 'wait_p50_ms', 'wait_p99_ms', 'rate', 'busy', 'ready'];
+  server.history = { interval_ms: 1000, time, pools: { web: Object.fromEntries(figures.map((name) => [name, time.map((second) => second % 60)])) } };
   await page.reload();
   server.show(status());
   await eventually('all workers are drawn', async () => /busy/.test(await textOf(page, '.legend')) && (await page.$$('.chart canvas')).length === 5);

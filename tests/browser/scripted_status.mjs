@@ -38,3 +38,11 @@ export function deathOf(pool, worker, changes = {}) {
     ...changes,
   };
 }
+
+/// The row of one worker, as /worker.json has it.
+export function workerOf(worker, changes = {}) {
+  return {
+    worker, pid: 4000 + worker, role: 'worker', state: 'busy', reason: '', load: 1, reported_load: 0, slots: 1, served: 12, generation: 1,
+    age_ms: 90000, in_state_ms: 12, restarts: 0, last_death: '', note: '', ...changes,
+  };
+}

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { eventually, textOf } from './browser.mjs';
 import { pageTest } from './cases.mjs';
-import { deathOf, poolOf, statusOf } from './scripted_status.mjs';
+import { deathOf, poolOf, statusOf, workerOf } from './scripted_status.mjs';
 
 const word = (page) => textOf(page, '#verdict-word');
 const reasons = (page) => textOf(page, '#verdict-text');
@@ -104,7 +104,7 @@ pageTest('a resize is shown in the cells and the figures', {}, async ({ server, 
 pageTest('FAULTS 451: what workers, pools and notes say is shown as text', { short: true }, async ({ server, page }) => {
   const markup = '<img src=x onerror="document.title=1"><script>alert(1)</script>';
   const name = '__proto__<b onclick=1>';
-  server.workers.set(`${name}/1`, { worker: 1, pid: 1, role: 'worker', state: 'idle', reason: markup, load: 0, reported_load: 0, slots: 1, served: 0, generation: 1, age_ms: 1, in_state_ms: 1, restarts: 0, last_death: markup, note: markup });
+  server.workers.set(`${name}/1`, workerOf(1, { reason: markup, last_death: markup, note: markup }));
   server.event(deathOf(name, 1, { text: markup, output: [markup, 'turned \u202eround\u0007'] }));
   server.event({ event: 'reload', applied: false, mistakes: [markup] });
   server.show(statusOf([

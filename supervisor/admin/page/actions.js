@@ -39,7 +39,10 @@ const kActions = {
     text: [`Reads ${plain(status.config_file)} again and carries out what has changed. If there is a mistake in it, nothing changes.`],
     button: 'Reload',
     body: {},
-    done: (result) => (result.applied ? `Reloaded. ${(result.changes ?? []).map(plain).join('; ') || 'Nothing has changed.'}` : `Refused, nothing has changed: ${(result.mistakes ?? []).map(plain).join('; ')}`),
+    done: ({ applied, changes, mistakes }) => {
+      const lines = ((applied ? changes : mistakes) ?? []).map(plain).join('; ');
+      return applied ? `Reloaded. ${lines || 'Nothing has changed.'}` : `Refused, nothing has changed: ${lines}`;
+    },
   }),
   stop: ({ status }) => ({
     title: 'Stop the supervisor',

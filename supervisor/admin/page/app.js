@@ -90,13 +90,20 @@ function draw() {
   });
 }
 
+/// Of the tab.
+function pictureOf(level) {
+  return '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24">'
+    + `<circle cx="12" cy="12" r="12" fill="${kIconColors[level]}"/>`
+    + `<path d="${kMarks[level]}" fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>`;
+}
+
 function drawVerdict(problems) {
   const { level, word, reasons } = verdictOf(status, problems, stream.lostFor);
   const section = byId('verdict');
   if (section.dataset.level !== level || byId('verdict-mark').childElementCount === 0) {
     section.dataset.level = level;
     byId('verdict-mark').replaceChildren(icon(kMarks[level]));
-    byId('icon').href = `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><circle cx="12" cy="12" r="12" fill="${kIconColors[level]}"/><path d="${kMarks[level]}" fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>`)}`;
+    byId('icon').href = `data:image/svg+xml,${encodeURIComponent(pictureOf(level))}`;
   }
   setText(byId('verdict-word'), word);
   document.title = `${word} – ${location.host}`;

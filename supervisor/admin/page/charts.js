@@ -4,6 +4,7 @@ import { kSeconds } from './history.js';
 import { timeOfDay } from './format.js';
 
 const kHeight = 76;
+const kHalfText = 14;  // of a time of day, in pixels
 const kSync = uPlot.sync('figures');
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -22,8 +23,9 @@ function label({ label: text, lines }) {
 /// The full five minutes of a chart that ends at `end`, but for one so near to its edge that the text would be cut. In a narrow
 /// chart every second one.
 function fiveMinutes(end, width) {
-  const first = Math.ceil((end - kSeconds + 20) / 300) * 300;
-  const all = [first, first + 300, first + 600].filter((at) => at < end - 60);
+  const edge = Math.min(kHalfText / width, 0.2) * kSeconds;
+  const first = Math.ceil((end - kSeconds + edge) / 300) * 300;
+  const all = [first, first + 300, first + 600].filter((at) => at < end - edge);
   return width < 160 ? all.filter((at) => at % 600 === 0) : all;
 }
 
