@@ -52,6 +52,13 @@ class Ends(unittest.TestCase):
                 self.assertEqual(parent.exit_status(), 0)
             parent.wait(lambda: parent.only().state == "idle")
 
+    def test_a_socket_that_is_destroyed_ends_before_the_event_loop_goes_on(self):
+        """FAULTS 418: the supervisor keeps a copy of the socket."""
+        with Parent("destroys_and_blocks.js", flags=COPY_KEPT) as parent:
+            with Client(parent.port()) as client:
+                client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                self.assertTrue(client.ended())
+
     def test_the_module_makes_the_sockets_of_the_supervisor_nonblocking(self):
         with Parent("hello.js", flags=COPY_KEPT) as parent:
             with Client(parent.port()):
