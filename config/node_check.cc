@@ -2,14 +2,46 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include "config/accept_library.h"
+#include "config/program_kind.h"
 #include "config/schema_words.h"
 
 namespace prefork {
+namespace {
+
+std::string last_part(const std::string& path) { return std::filesystem::path(path).filename().string(); }
+
+bool is_named_node(const std::string& path) { return last_part(path).starts_with("node"); }
+
+/// What it starts cannot always be seen.
+bool is_named_shell(const std::string& path) {
+  constexpr std::array<std::string_view, 6> kShells = {"sh", "ash", "bash", "busybox", "dash", "zsh"};
+  return std::find(kShells.begin(), kShells.end(), last_part(path)) != kShells.end();
+}
+
+}  // namespace
+
+std::string node_program_doubt(const PoolConfig& pool, const std::string& path) {
+  if (pool.protocol.name != Protocol::kNode || pool.executable.empty()) return "";
+  // A word of it may be the program that another one, such as nice, starts.
+  if (std::any_of(pool.command.begin(), pool.command.end(), is_named_node)) return "";
+  const auto own_path = pool.environment.find("PATH");
+  const ProgramKind program =
+      kind_of_program(pool.executable, pool.command,
+                      {pool.directory, own_path == pool.environment.end() ? path : own_path->second});
+  const bool unseen = program.kind == ProgramKind::Kind::kUnknown || is_named_shell(program.file);
+  if (unseen || is_named_node(program.file)) return "";
+  return path_in_quotes(program.file) +
+         " does not seem to be Node, which \"protocol\": \"node\" needs; name node and the file, such as "
+         "[\"node\", \"server.js\"]";
+}
 
 std::string node_module_of(const std::string& libraries) {
   const auto path = (std::filesystem::path(libraries) / ".." / kNodeModule).lexically_normal();

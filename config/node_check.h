@@ -16,6 +16,9 @@ namespace prefork {
 /// Why that cannot be loaded, or ""; for each pool with the protocol node.
 [[nodiscard]] std::string node_module_fault(const PoolConfig& pool, const std::string& libraries);
 
+/// Why the pool's program is perhaps not Node, or "". `path`: where programs are found.
+[[nodiscard]] std::string node_program_doubt(const PoolConfig& pool, const std::string& path);
+
 void check_node_module(const PoolConfig& pool, const std::string& pointer, const Machine& machine,
                        Problems& problems);
 

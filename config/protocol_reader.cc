@@ -84,6 +84,17 @@ void check_node_program(const PoolConfig& pool, const std::string& pointer, Prob
                    "program that it starts; name node and the file, such as [\"node\", \"server.js\"]");
 }
 
+/// What the supervisor tells Node with: a second value of one would break the channel, or all workers would
+/// be one.
+void check_node_environment(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
+  if (pool.protocol.name != Protocol::kNode) return;
+  for (const char* name : {"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"}) {
+    if (pool.environment.count(name) == 0) continue;
+    problems.add(child_pointer(child_pointer(pointer, "environment"), name),
+                 "is not allowed with \"protocol\": \"node\": the supervisor sets it; remove this");
+  }
+}
+
 /// Such a program knows nothing of the supervisor.
 void check_accept(const PoolConfig& pool, const std::string& pointer, Problems& problems) {
   if (!pool.protocol.asks_for_addresses()) return;
@@ -150,6 +161,7 @@ void read_protocol(const Document& object, PoolConfig& pool, const std::string& 
   check_own_keys(object, pool, pointer, problems);
   check_accept(pool, pointer, problems);
   check_node_program(pool, pointer, problems);
+  check_node_environment(pool, pointer, problems);
   check_notify_addresses(pool, pointer, problems);
   if (pool.protocol.name != Protocol::kClassic) return;
   check_classic(object, pool, pointer, problems);

@@ -9,6 +9,7 @@
 #include "config/control_path.h"
 #include "config/control_place.h"
 #include "config/key_place.h"
+#include "config/node_check.h"
 #include "config/schema_words.h"
 #include "supervisor/app/confinement.h"
 #include "supervisor/app/descriptor_budget.h"
@@ -69,6 +70,17 @@ Lines bind_faults(const Config& config, const std::string& file) {
   return warnings;
 }
 
+Lines node_doubts(const Config& config, const std::string& file, const std::string& path) {
+  Lines warnings;
+  for (const PoolConfig& pool : config.pools) {
+    const std::string doubt = node_program_doubt(pool, path);
+    if (doubt.empty()) continue;
+    const auto place = place_of_key(config, pool, "command");
+    warnings.push_back(file + ": " + (place ? place->pointer : "/command") + ": " + doubt);
+  }
+  return warnings;
+}
+
 }  // namespace
 
 std::optional<Config> load_or_print(const std::string& file, const CommandSearch& search) {
@@ -93,6 +105,7 @@ int check_file(const std::string& file, const CommandSearch& search, CommandOutp
   StartAnswers answers = ask_at_start(*config, file, search.libraries);
   if (!answers.mistakes.empty()) return print_mistakes(answers.mistakes);
   Lines warnings = std::move(answers.warnings);
+  append(warnings, node_doubts(*config, file, search.path));
   append(warnings, bind_faults(*config, file));
   if (config->seccomp.value_or(false)) {
     // Only installing the filter shows whether the kernel allows it. This process reads nothing more.

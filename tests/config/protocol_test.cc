@@ -73,6 +73,16 @@ TEST_CASE("FAULTS 270: a Node program cannot be a template, and is named itself;
   }
 }
 
+TEST_CASE("FAULTS 416: the variables by which Node finds its channel are not the operator's") {
+  for (const std::string name : {"NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID"}) {
+    const std::string members = R"("environment": {")" + name + R"(": "3", "NODE_ENV": "production"})";
+    CHECK(refused_with(R"("protocol": "node", )" + members) ==
+          "pool.json: /environment/" + name +
+              R"(: is not allowed with "protocol": "node": the supervisor sets it; remove this)");
+    CHECK(mistakes(pool_with(members)).empty());
+  }
+}
+
 TEST_CASE("FAULTS 217: what the classic protocol does not have is refused, with one reason for each key") {
   const auto refusal = [](const std::string& key, const std::string& value, const std::string& why) {
     return "pool.json: " + key + ": " + value + R"( is not allowed with "protocol": "classic": )" + why;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <string>
 
 #include "proto/fd.h"
@@ -87,6 +88,25 @@ TEST_CASE("FAULTS 150: check warns of an address in use, but not by the supervis
   CHECK(warnings("127.0.0.1:0").find("cannot listen") == std::string::npos);
   // Nothing has connected to the supervisor's listeners.
   CHECK(supervisor.pool()["accepted"] == 0);
+}
+
+TEST_CASE(
+    "FAULTS 417: check warns of a program that is not Node with the protocol node, where this can be seen") {
+  const TestDirectory directory;
+  const auto warnings = [&](const std::string& command) {
+    const std::string file = directory.write(
+        "pool.json", R"({"listen": "127.0.0.1:0", "protocol": "node", "command": )" + command + "}");
+    const CommandResult result = run_supervisor({"check", "-c", file});
+    CHECK(result.status == 0);
+    return result.errors;
+  };
+  CHECK(contains(warnings(R"(["/bin/cat", "server.js"])"),
+                 "pool.json: /command: \"/bin/cat\" does not seem to be Node"));
+  const std::string node = directory.write("node", "#!/bin/cat\n");
+  std::filesystem::permissions(node, std::filesystem::perms::owner_all);
+  for (const std::string& command : {R"([")" + node + R"("])", R"(["/usr/bin/env", ")" + node + R"("])",
+                                     std::string(R"(["/bin/sh", "start.sh"])")})
+    CHECK(warnings(command).find("Node") == std::string::npos);
 }
 
 TEST_CASE(
