@@ -20,12 +20,19 @@ bool runs_python_worker(const std::vector<std::string>& command) {
          (option + 1)->starts_with("prefork_worker.");
 }
 
+/// By its name: a script that Node runs may be npm, which only starts a program.
+bool runs_node(const std::vector<std::string>& command) {
+  const auto name = std::filesystem::path(command.front()).filename();
+  return name == "node" || name == "nodejs";
+}
+
 }  // namespace
 
 std::string protocol_of(const RunLine& line, const CommandSearch& search) {
   const std::string& name = line.command.front();
   if (std::filesystem::path(name).filename() == "supervisor-worker") return "native";
   if (runs_python_worker(line.command)) return "native";
+  if (runs_node(line.command)) return "node";
   const auto directory = line.keys.find("directory");
   const std::string where = directory == line.keys.end() ? "" : directory->second;
   const auto program = find_program(name, where, search);
@@ -85,6 +92,8 @@ const std::vector<RunKey>& run_keys() {
        "how the program gets connections; found by itself when left out"},
       {"workers", "N", "number of workers, or '{\"min\": 2, \"max\": 16}'"},
       {"connections_per_worker", "N", "connections that a worker has at a time"},
+      {"wait_for_data", "true|false", "a client takes no slot before it has sent something"},
+      {"keep_alive.park", "true|false", "a connection takes no slot between two requests"},
       {"drain", "idle|now", "when a worker gets the signal to finish"},
       {"drain_signal", "NAME", "the signal that makes the program finish: TERM, QUIT, INT, ..."},
       {"directory", "PATH", "where the program runs", true},

@@ -39,7 +39,8 @@ struct RunKey {
 [[nodiscard]] std::optional<std::string> not_utf8(const RunLine& line);
 
 /// The configuration, as JSON. Without a given protocol the program, which `search` finds, accepts for
-/// itself, unless it is the bundled worker.
+/// itself, unless it is Node or the bundled
+/// worker.
 [[nodiscard]] std::string configuration_of(const RunLine& line, const CommandSearch& search);
 
 /// The protocol of the line's program. The bundled workers get connections by the native protocol; another

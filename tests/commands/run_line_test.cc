@@ -22,7 +22,7 @@ TEST_CASE("the options of run are keys of a pool; what is not given is left out"
   line.environment = {"MODE=a=b", "EMPTY="};
   const auto file = nlohmann::json::parse(configuration_of(line, {}));
   CHECK(file == nlohmann::json::parse(R"({
-    "listen": ":8080", "command": ["node", "server.js", "--workers"], "protocol": "accept", "workers": 4,
+    "listen": ":8080", "command": ["node", "server.js", "--workers"], "protocol": "node", "workers": 4,
     "log": {"level": "debug", "format": "json"}, "environment": {"MODE": "a=b", "EMPTY": ""}})"));
 }
 
@@ -36,6 +36,17 @@ TEST_CASE("an object on the command line is an object of the file; half of one i
   CHECK(nlohmann::json::parse(configuration_of(line, {}))["workers"] == R"({"min": 2)");
 }
 
+TEST_CASE("run can wait for data and park") {
+  RunLine line;
+  line.listen = {":1"};
+  line.command = {"node", "x.js"};
+  line.keys = {{"wait_for_data", "true"}, {"keep_alive.park", "true"}};
+  const auto file = nlohmann::json::parse(configuration_of(line, "", {}));
+  CHECK(file["wait_for_data"] == true);
+  CHECK(file["keep_alive"] == nlohmann::json{{"park", true}});
+  CHECK(place_on_command_line("/keep_alive/park") == "--keep-alive-park");
+}
+
 TEST_CASE("run chooses the protocol by the program, unless it is given") {
   RunLine line;
   line.listen = {":1", "unix:/run/a"};
@@ -46,6 +57,14 @@ TEST_CASE("run chooses the protocol by the program, unless it is given") {
   CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "native");
   line.command = {"/usr/bin/python3", "-m", "http.server"};
   CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "accept");
+  for (const char* node : {"node", "/usr/bin/nodejs"}) {
+    line.command = {node, "server.js"};
+    CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "node");
+  }
+  for (const char* other : {"npm", "/opt/node/bin/npx", "nodemon", "node/server"}) {
+    line.command = {other, "start"};
+    CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "accept");
+  }
   line.keys["protocol"] = "classic";
   CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "classic");
 }
