@@ -43,7 +43,7 @@ struct RunKey {
 /// worker.
 [[nodiscard]] std::string configuration_of(const RunLine& line, const CommandSearch& search);
 
-/// The protocol of the line's program. The bundled workers get connections by the native protocol; another
+/// The protocol of the line's program. The bundled workers get connections by the native protocol, Node programs by node; another
 /// program listens for itself. What cannot be found or read is refused later, with the reason.
 [[nodiscard]] std::string protocol_of(const RunLine& line, const CommandSearch& search);
 
