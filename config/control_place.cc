@@ -162,7 +162,7 @@ std::vector<std::string> control_sockets_in(const std::vector<std::string>& dire
 std::string find_default_control(const std::string& config_file) {
   const std::string name = '/' + default_control_name(config_file);
   for (const std::string& directory : runtime_directories()) {
-    const std::string path = directory + name;
+    std::string path = directory + name;
     struct stat info {};
     if (::lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) return path;
   }

@@ -1,11 +1,12 @@
 #include "supervisor/commands/find_supervisor.h"
 
-#include <cerrno>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "config/control_path.h"
 #include "config/control_place.h"
+#include "config/schema_words.h"
 #include "proto/joined.h"
 #include "supervisor/commands/control_client.h"
 
@@ -16,23 +17,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::seconds kPatience{1};
 constexpr const char* kChoose = "choose one with -c FILE or --control PATH";
-
-/// "main, pid 4711, /etc/supervisor/shop.json, control socket /run/supervisor/shop-1a2b3c4d.sock".
-std::string description_of(const std::string& path) {
-  std::string text;
-  if (auto client = ControlClient::connect(path, kPatience)) {
-    const pid_t pid = client.value().peer();
-    try {
-      const auto status = client.value().call("status", Json::object());
-      text = status ? status.value().value("name", "") + ", pid " + std::to_string(pid) + ", " +
-                          status.value().value("config_file", "")
-                    : "pid " + std::to_string(pid) + ", which does not answer";
-    } catch (const Json::exception&) {
-      text = "pid " + std::to_string(pid) + ", which is not a supervisor";
-    }
-  }
-  return (text.empty() ? "a supervisor that does not answer" : text) + ", control socket " + path;
-}
 
 bool may_listen(const std::string& path) {
   const auto client = ControlClient::connect(path, kPatience);
@@ -51,11 +35,28 @@ int print_none(const std::vector<std::string>& directories) {
 
 int print_several(const std::vector<std::string>& paths) {
   print_error(std::to_string(paths.size()) + " supervisors run; " + kChoose);
-  for (const std::string& path : paths) print_error(description_of(path));
+  for (const std::string& path : paths) print_error(describe_supervisor(path));
   return kUsageOrConfig;
 }
 
 }  // namespace
+
+std::string describe_supervisor(const std::string& path) {
+  std::string text;
+  if (auto client = ControlClient::connect(path, kPatience)) {
+    const pid_t pid = client.value().peer();
+    try {
+      const auto status = client.value().call("status", Json::object());
+      // Root looks at supervisors of other users, too: what they say must not reach the terminal as it is.
+      text = status ? json_escaped(status.value().value("name", "")) + ", pid " + std::to_string(pid) + ", " +
+                          json_escaped(status.value().value("config_file", ""))
+                    : "pid " + std::to_string(pid) + ", which does not answer";
+    } catch (const Json::exception&) {
+      text = "pid " + std::to_string(pid) + ", which is not a supervisor";
+    }
+  }
+  return (text.empty() ? "a supervisor that does not answer" : text) + ", control socket " + path;
+}
 
 std::vector<std::string> running_supervisors(const std::vector<std::string>& directories) {
   std::vector<std::string> running;

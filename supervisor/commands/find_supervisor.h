@@ -14,6 +14,10 @@ namespace prefork {
 /// that does not accept for a second counts: it may be stopped by a signal.
 [[nodiscard]] std::vector<std::string> running_supervisors(const std::vector<std::string>& directories);
 
+/// For a person: "main, pid 4711, /etc/shop.json, control socket /run/supervisor/shop-1a2b3c4d.sock". What
+/// answers there may be no supervisor.
+[[nodiscard]] std::string describe_supervisor(const std::string& path);
+
 /// The path of the control socket, or the exit status when the reason was printed.
 [[nodiscard]] std::variant<std::string, int> find_supervisor(const CommandLine& line);
 

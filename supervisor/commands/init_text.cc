@@ -34,28 +34,31 @@ constexpr const char* kParking = R"(
   "wait_for_data": true,
   "keep_alive": { "park": true })";
 
-std::string keys_of(const ConfigurationText& file) {
-  switch (file.program.kind) {
-    case ProgramKind::kWsgi:
-      return std::string(R"(,
+constexpr const char* kServerProtocol = R"(,
+
+  // How the program gets its connections; docs/workers.md. accept, accept-notify: any server, which listens by itself at
+  // this address (PORT and HOST are in its environment). native: it speaks the worker protocol.
+  "protocol": )";
+
+constexpr const char* kWsgiKeys = R"(,
 
   // A worker answers one request at a time. Without this key there is one for each processor.
   // "workers": 8,
 
   // A worker that needs longer for a request is ended and replaced.
   // "health": { "busy_timeout": "60s" },
-)") + kParking;
-    case ProgramKind::kAsgi:
-      return std::string(R"(,
+)";
+
+constexpr const char* kAsgiKeys = R"(,
 
   // Without this key there is one worker for each processor.
   // "workers": 4,
 
   // The requests that a worker serves at a time. Fewer spread the load better; websockets and streams hold one each.
   "connections_per_worker": 16,
-)") + kParking;
-    case ProgramKind::kNode:
-      return R"(,
+)";
+
+constexpr const char* kNodeKeys = R"(,
 
   // The program listens as it always does, at this address or at the port in PORT.
   "protocol": "node",
@@ -68,8 +71,8 @@ std::string keys_of(const ConfigurationText& file) {
 
   // Clients that keep their connections hold no slot between two requests.
   "keep_alive": { "park": true })";
-    case ProgramKind::kPhp:
-      return R"(,
+
+constexpr const char* kPhpKeys = R"(,
 
   // php-cgi listens by itself and speaks FastCGI. A web server in front passes requests on, with SCRIPT_FILENAME.
   "protocol": "accept",
@@ -79,26 +82,30 @@ std::string keys_of(const ConfigurationText& file) {
 
   // Otherwise php-cgi ends after 500 requests.
   "environment": { "PHP_FCGI_MAX_REQUESTS": "100000" })";
-    case ProgramKind::kInetd:
-      return R"(,
+
+constexpr const char* kInetdKeys = R"(,
 
   // Each connection is standard input and output of a process of its own. So many are served at a time:
   "workers": 8)";
-    case ProgramKind::kServer: break;
-  }
-  return R"(,
 
-  // How the program gets its connections; docs/workers.md. accept, accept-notify: any server, which listens by itself at
-  // this address (PORT and HOST are in its environment). native: it speaks the worker protocol.
-  "protocol": )" +
-         in_json(file.protocol) +
-         R"(,
+constexpr const char* kServerKeys = R"(,
 
   // Without this key there is one worker for each processor.
   // "workers": 4,
 
   // How many connections a worker serves at a time: its threads, or 50 for an event loop.
   "connections_per_worker": 1)";
+
+std::string keys_of(const ConfigurationText& file) {
+  switch (file.program.kind) {
+    case ProgramKind::kWsgi: return std::string(kWsgiKeys) + kParking;
+    case ProgramKind::kAsgi: return std::string(kAsgiKeys) + kParking;
+    case ProgramKind::kNode: return kNodeKeys;
+    case ProgramKind::kPhp: return kPhpKeys;
+    case ProgramKind::kInetd: return kInetdKeys;
+    case ProgramKind::kServer: break;
+  }
+  return kServerProtocol + in_json(file.protocol) + kServerKeys;
 }
 
 }  // namespace

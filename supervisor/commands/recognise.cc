@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "config/relative_path.h"
 #include "proto/fd.h"
 
 namespace prefork {
@@ -61,7 +62,8 @@ std::optional<Recognised> recognise_node(const std::string& directory) {
   std::vector<std::string> scripts = scripts_in(beginning_of(directory + "/package.json"));
   for (const char* usual : {"server.js", "server.mjs", "app.js", "index.js"}) scripts.emplace_back(usual);
   for (const std::string& script : scripts) {
-    if (script.empty() || script.starts_with('-') || !is_file(directory + '/' + script)) continue;
+    const bool named = !script.empty() && script.front() != '-' && script.front() != '/';
+    if (!named || !is_file(in_directory(script, directory))) continue;
     return Recognised{ProgramKind::kNode, "a Node program, " + script, {"node", script}};
   }
   return std::nullopt;

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "config/relative_path.h"
 #include "supervisor/commands/recognise.h"
 
 namespace prefork {
@@ -54,20 +55,20 @@ const Framework* framework_of(const std::string& constructor) {
 
 /// The application that this line makes.
 std::optional<Application> application_in(const std::string& line, const std::string& text) {
-  static const std::regex assignment(R"(([A-Za-z_]\w*)\s*(?::[^=]*)?=\s*([A-Za-z_][\w.]*)\(.*)");
-  static const std::regex wsgi(R"(def (app|application)\(\s*env\w*\s*,\s*start_response.*)");
-  static const std::regex asgi(R"(async def (app|application)\(\s*scope\s*,.*)");
-  static const std::regex factory(R"(def (create_app|make_app)\(\s*\).*)");
+  static const std::regex kAssignment(R"(([A-Za-z_]\w*)\s*(?::[^=]*)?=\s*([A-Za-z_][\w.]*)\(.*)");
+  static const std::regex kWsgi(R"(def (app|application)\(\s*env\w*\s*,\s*start_response.*)");
+  static const std::regex kAsgi(R"(async def (app|application)\(\s*scope\s*,.*)");
+  static const std::regex kFactory(R"(def (create_app|make_app)\(\s*\).*)");
   std::smatch parts;
-  if (std::regex_match(line, parts, assignment)) {
+  if (std::regex_match(line, parts, kAssignment)) {
     const Framework* framework = framework_of(parts[2]);
     if (framework != nullptr) return Application{parts[1], framework->name, framework->kind};
   }
-  if (std::regex_match(line, parts, wsgi))
+  if (std::regex_match(line, parts, kWsgi))
     return Application{parts[1], "a WSGI application", ProgramKind::kWsgi};
-  if (std::regex_match(line, parts, asgi))
+  if (std::regex_match(line, parts, kAsgi))
     return Application{parts[1], "an ASGI application", ProgramKind::kAsgi};
-  if (!std::regex_match(line, parts, factory)) return std::nullopt;
+  if (!std::regex_match(line, parts, kFactory)) return std::nullopt;
   for (const Framework& framework : kFrameworks) {
     if (text.find(std::string(framework.constructor) + '(') != std::string::npos)
       return Application{parts[1].str() + "()", framework.name, framework.kind};
@@ -153,11 +154,11 @@ std::string interpreter_in(const std::string& directory) {
 
 /// The package with the settings, from manage.py: "shop" of 'DJANGO_SETTINGS_MODULE', 'shop.settings'.
 std::string django_project(const std::string& directory) {
-  static const std::regex settings(R"(.*DJANGO_SETTINGS_MODULE['"]\s*,\s*['"](\w+)[.'"].*)");
+  static const std::regex kSettings(R"(.*DJANGO_SETTINGS_MODULE['"]\s*,\s*['"](\w+)[.'"].*)");
   std::istringstream lines(beginning_of(directory + "/manage.py"));
   std::smatch parts;
   for (std::string line; std::getline(lines, line);) {
-    if (line.size() <= kLongestLine && std::regex_match(line, parts, settings)) return parts[1];
+    if (line.size() <= kLongestLine && std::regex_match(line, parts, kSettings)) return parts[1];
   }
   return "";
 }
@@ -184,8 +185,8 @@ std::optional<Recognised> recognise_python(const std::string& directory) {
   if (const std::string project = django_project(directory); !project.empty())
     modules.insert(modules.begin(), {project + "/wsgi.py", project + "/asgi.py"});
   for (const std::string& path : modules) {
-    const std::string text = beginning_of(directory + '/' + path);
-    if (const auto application = application_of(text)) return recognised(directory, path, *application);
+    if (const auto application = application_of(beginning_of(in_directory(path, directory))))
+      return recognised(directory, path, *application);
   }
   return std::nullopt;
 }

@@ -72,6 +72,7 @@ void check_nothing_is_allocated(const PoolText& pool, Serve serve) {
   // Events are told only where there is a control socket, and they are kept in memory.
   PoolText silent = pool;
   silent.control = false;
+  silent.more += std::string(silent.more.empty() ? "" : ", ") + R"("control": false)";
   SupervisorUnderTest supervisor(silent.text(), {.environment = allocations.environment()});
   eventually("it has spawners and two workers", [&] { return children_of(supervisor.pid()).size() == 4; });
   const std::string address = supervisor.address();

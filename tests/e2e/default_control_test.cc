@@ -208,6 +208,7 @@ TEST_CASE("a supervisor that has given up root says that the file of its control
   const std::string said = supervisor.wait_for_log("control socket at ");
   const std::string control = said.substr(said.find('/'));
   (void)supervisor.wait_for_log("gave up root");
+  (void)supervisor.wait_for_log("its worker is ready");
   CHECK(run_supervisor({"health"}).status == 0);
   supervisor.signal(SIGHUP);
   (void)supervisor.wait_for_log("reloaded, unchanged");

@@ -1,0 +1,59 @@
+// How a supervisor is told to a person that has to choose one, whatever answers at its control socket.
+#include "supervisor/commands/find_supervisor.h"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "proto/fd.h"
+#include "tests/commands/answering_server.h"
+#include "tests/support/test_directory.h"
+
+using namespace prefork;
+using prefork::test::AnsweringServer;
+using prefork::test::TestDirectory;
+
+namespace {
+
+std::string described(const std::string& answer) {
+  const TestDirectory directory;
+  const AnsweringServer server(directory.at("socket"), {answer});
+  const std::string text = describe_supervisor(directory.at("socket"));
+  const std::string own = "pid " + std::to_string(::getpid());
+  CHECK(text.ends_with(", control socket " + directory.at("socket")));
+  CHECK(text.find(own) != std::string::npos);
+  return text.substr(0, text.find(", control socket "));
+}
+
+}  // namespace
+
+TEST_CASE("a supervisor is described by its name, its pid and its file") {
+  CHECK(described(R"({"result": {"name": "shop", "config_file": "/etc/shop.json"}})") ==
+        "shop, pid " + std::to_string(::getpid()) + ", /etc/shop.json");
+}
+
+TEST_CASE("what another user's program answers does not reach the terminal as it is") {
+  const std::string text = described(R"({"result": {"name": "\u001b[31mred\n", "config_file": "a\u0007"}})");
+  CHECK(std::none_of(text.begin(), text.end(), [](char c) { return c < ' '; }));
+  for (const char* answer : {"[]", R"({"result": {"name": 7}})", R"({"result": 7})"})
+    CHECK(described(answer).find(", which ") != std::string::npos);
+}
+
+TEST_CASE("only sockets at which a process listens are told as running") {
+  const TestDirectory directory;
+  const std::string stale = directory.at("a.sock");
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::memcpy(name.sun_path, stale.data(), stale.size());
+  const Fd bound(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::bind(bound.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0);
+  const AnsweringServer server(directory.at("b.sock"), {});
+  CHECK(running_supervisors({directory.path(), "/no/such"}) ==
+        std::vector<std::string>{directory.at("b.sock")});
+}
