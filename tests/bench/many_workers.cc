@@ -41,6 +41,8 @@ class BusyPool {
     handle(event::DeadlinePassed{});
     while (!starting_.empty()) {
       for (const WorkerId worker : std::exchange(starting_, {})) handle(event::WorkerReady{worker, 1});
+      now_ += Lifecycle::kBetweenStarts;  // they are started in groups
+      handle(event::DeadlinePassed{});
     }
     for (std::size_t i = 0; i < workers; ++i) accept();
   }
