@@ -1,5 +1,8 @@
 // What becomes of processes that end or are too many, and of listeners that are shut down.
 #include <doctest/doctest.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <string>
@@ -12,6 +15,49 @@ namespace {
 std::string about(const std::string& call, int descriptor, const std::string& more = "") {
   return call + ' ' + std::to_string(descriptor) + (more.empty() ? "" : ' ' + more);
 }
+
+/// Runs a process up to the moment before or after its next sendto(), and kills it there.
+class KilledInSend {
+ public:
+  explicit KilledInSend(pid_t pid) : pid_(pid) {
+    REQUIRE(::ptrace(PTRACE_SEIZE, pid_, nullptr, PTRACE_O_TRACESYSGOOD) == 0);
+    REQUIRE(::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr) == 0);
+    go_on();
+  }
+  void before() {
+    while (!in_send()) go_on();
+    end();
+  }
+  void after() {
+    while (!in_send()) go_on();
+    go_on();
+    (void)in_send();  // waits for its exit
+    end();
+  }
+
+ private:
+  /// To the next entry or exit of a system call.
+  void go_on() {
+    int status = 0;
+    REQUIRE(::waitpid(pid_, &status, __WALL) == pid_);
+    REQUIRE(::ptrace(PTRACE_SYSCALL, pid_, nullptr, nullptr) == 0);
+  }
+  bool in_send() {
+    siginfo_t stopped{};
+    REQUIRE(::waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WNOWAIT | __WALL) == 0);
+    __ptrace_syscall_info info{};
+    REQUIRE(::ptrace(PTRACE_GET_SYSCALL_INFO, pid_, sizeof(info), &info) > 0);
+    return info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_sendto;
+  }
+  void end() {
+    int status = 0;
+    REQUIRE(::kill(pid_, SIGKILL) == 0);
+    while (::waitpid(pid_, &status, __WALL) == pid_ && !WIFSIGNALED(status)) {
+    }
+  }
+
+  pid_t pid_;
+};
 
 }  // namespace
 
@@ -88,6 +134,34 @@ TEST_CASE("FAULTS 228: a server that was forked before it listened is killed: it
   CHECK(program.number("fork 1") > 0);  // its master starts another
   program.expect(RecordKind::kIdle, ticket);
   program.expect(RecordKind::kLeave);
+}
+
+TEST_CASE(
+    "FAULTS 421: a process of a server is killed while it says that it has begun: the worker leaves and "
+    "ends") {
+  Hosted program;
+  const int listener = program.listens();
+  const pid_t child = program.number("fork 0");
+  program.begin(about("accept", listener), 1);
+  program.expect(RecordKind::kReady, 8);
+  program.await_sleep(child);
+  KilledInSend killed(child);
+  std::uint64_t ticket = 0;
+  SUBCASE("before") {
+    ticket = program.dispatch();
+    killed.before();
+  }
+  SUBCASE("after") {
+    ticket = program.dispatch();
+    killed.after();
+    program.expect(RecordKind::kBusy, ticket);
+  }
+  program.expect(RecordKind::kLeave);
+  program.say(RecordKind::kDrain);
+  program.begin(about("accept", listener));
+  CHECK(program.await_exit() == 0);
+  CHECK(program.next().end);
+  program.allow_unanswered();
 }
 
 TEST_CASE("FAULTS 228: a script that forks and fails has not gone to the background") {

@@ -46,7 +46,10 @@ bool begin_connection(int fd, std::uint64_t ticket, const Listener& listener) {
   rows[index].ticket = ticket;
   rows[index].watches.forget();
   settle(table.exchange(fd, {Kind::kConnection, index}));
-  if (tell(Record::kBusy, ticket)) return true;
+  if (tell(Record::kBusy, ticket)) {
+    context.tree->told(index);
+    return true;
+  }
   table.exchange(fd, {});
   context.tree->forget(context.process, index);
   (void)raw::close(fd);
@@ -98,7 +101,7 @@ void hold_again() {
 void connection_ended(std::uint64_t ticket) {
   if (ticket == 0) return;
   (void)tell(Record::kIdle, ticket);
-  if (context.tree->left) return give_back();
+  if (context.tree->left) give_back();
   if (context.tree->open() == 0 && (context.tree->draining || context.tree->ended)) finish_soon();
 }
 

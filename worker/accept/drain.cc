@@ -72,9 +72,11 @@ void finish(bool soon) {
 /// Only the owner knows whether it has one: see on_drain_event().
 bool at_once() { return context.settings.drain_now && (context.tree->owner != context.pid || has_handler()); }
 
+bool ends_by_itself() { return context.tree->left && !context.tree->given_up; }
+
 /// While connections are in progress the attendant ends those that are kept for a further request.
 void finish_if_due() {
-  if (context.tree->left) return;  // the program ends by itself
+  if (ends_by_itself()) return;
   if (context.tree->open() == 0 || at_once()) return finish(false);
   attend_drain();
 }
@@ -107,7 +109,7 @@ void on_channel_end() {
 }
 
 void finish_soon() {
-  if (!context.tree->left) finish(true);
+  if (!ends_by_itself()) finish(true);
 }
 
 void at_wait() {
@@ -123,6 +125,12 @@ void leave() {
   pollfd drain{context.channel, POLLIN, 0};
   const timespec most{0, kTimeForDrain};
   while (!tree.draining && !tree.ended && raw::call(SYS_ppoll, &drain, 1, &most, nullptr, 0) > 0) give_back();
+}
+
+void give_up() {
+  context.tree->given_up = true;
+  leave();
+  at_wait();
 }
 
 void give_back() {

@@ -19,6 +19,9 @@ void at_wait();
 void leave();
 /// After Leave: closes what has come.
 void give_back();
+/// A process died while it said that it had begun a connection: what it has not begun is given back as by
+/// leave(), and the program ends. Its death tells the supervisor what became of that connection.
+void give_up();
 
 /// The eventfd through which the owner's attendant is told, by processes that may not signal the owner, too.
 void make_drain_event(int (*make)());

@@ -121,13 +121,19 @@ void process_gone(std::uint32_t process, pid_t pid) {
   Tree& tree = *context.tree;
   int expected = pid;
   if (!tree.process(process).pid.compare_exchange_strong(expected, -1)) return;
-  tree.each_held(process, [&tree, process](std::uint32_t connection) {
-    connection_ended(tree.let_go(process, connection));
+  bool unknown = false;
+  tree.each_held(process, [&](std::uint32_t connection) {
+    const bool told = tree.connection(connection).told;
+    const std::uint64_t ticket = tree.let_go(process, connection);
+    if (told) connection_ended(ticket);
+    unknown = unknown || (!told && ticket != 0);
   });
   const bool last = tree.listeners_less(process, tree.process(process).listeners);
   adopt_children(process);
   tree.free_process(process);
   if (last) leave();
+  // It died while it said Busy. Only the end of this worker lets the supervisor find out what it has heard.
+  if (unknown) give_up();
 }
 
 void before_exit(bool buffered) {

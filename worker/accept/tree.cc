@@ -32,6 +32,7 @@ std::uint32_t Tree::begin(std::uint32_t process, std::uint64_t ticket, int famil
       const std::uint32_t index = word * 64 + bit;
       connections_[index].ticket = ticket;
       connections_[index].family = family;
+      connections_[index].told = false;
       ++open_;
       hold(process, index);
       return index;

@@ -25,6 +25,7 @@ struct TreeConnection {
   std::atomic<std::uint64_t> ticket;
   std::atomic<std::uint32_t> holders;
   std::atomic<int> family;  ///< of the listener, as the program sees it
+  std::atomic<bool> told;   ///< Busy was sent for sure
 };
 
 class Tree {
@@ -59,6 +60,7 @@ class Tree {
   void listeners_more(std::uint32_t process, int count);
 
   [[nodiscard]] const TreeConnection& connection(std::uint32_t index) const { return connections_[index]; }
+  void told(std::uint32_t connection) { connections_[connection].told = true; }
   [[nodiscard]] TreeProcess& process(std::uint32_t index) { return processes_[index]; }
   [[nodiscard]] int open() const { return open_.load(); }
   [[nodiscard]] int listeners() const { return listeners_.load(); }
@@ -71,6 +73,7 @@ class Tree {
   std::atomic<bool> draining;   ///< Drain came
   std::atomic<bool> ended;      ///< the channel has ended
   std::atomic<bool> left;       ///< Leave was sent
+  std::atomic<bool> given_up;   ///< and the program is to end
   std::atomic<bool> finishing;  ///< the program has been told to end
   std::atomic<int> owner;       ///< the process that called listen(); it gets the signal
 
