@@ -18,7 +18,7 @@ constexpr rlim_t kDescriptors = 1100;
 Launch admin_launch(const std::string& program, const std::optional<Identity>& identity, rlim_t descriptors) {
   Launch launch;
   launch.executable = program;
-  launch.argv = {"supervisor-admin"};
+  launch.argv = {"supervisor-admin", "--link", std::to_string(kChannelDescriptor)};
   launch.directory = "/";
   if (identity)
     launch.identity =

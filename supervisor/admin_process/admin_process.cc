@@ -209,9 +209,10 @@ void AdminProcess::report_death(const std::string& how, const Exit& exit, Durati
   // The same fault again and again is one line, unless the process had come to run.
   const bool repeated = std::exchange(last_failure_, how) == how && !start_error_.empty();
   if (!repeated) {
+    const std::string when = delay == Duration::zero() ? "at once" : "in " + describe(delay);
     services_.log.error("admin process{}: {}; {}the pools go on without it",
                         pid_ == 0 ? "" : " (pid " + std::to_string(pid_) + ")", how,
-                        wanted_ ? "the next one starts in " + describe(delay) + "; " : "");
+                        wanted_ ? "the next one starts " + when + "; " : "");
   }
   services_.control.publish(control_event::AdminDied{
       pid_, exit, how, output_ ? output_->last_lines() : std::vector<std::string>{}, delay});

@@ -52,6 +52,7 @@ ConfigRequest Reloader::request() const {
   request.higher_limits = rights.higher_limits;
   request.text_in_force = text_;
   request.answers_in_force.supervisor_identity = keys_.supervisor_identity;
+  request.answers_in_force.admin = answers_in(keys_.admin);
   for (const auto& pool : parts_.pools.present())
     request.answers_in_force.pools.push_back(answers_in(pool->config()));
   return request;
@@ -275,6 +276,7 @@ void Reloader::write_state(SupervisorState& state) const {
   state.control.default_path = default_control_.path();
   if (!state.running.answers) state.running.answers.emplace();
   state.running.answers->supervisor_identity = keys_.supervisor_identity;
+  state.running.answers->admin = answers_in(keys_.admin);
 }
 
 void Reloader::adopt(const SupervisorState& state, const Config& config) {

@@ -110,7 +110,9 @@ TEST_CASE("where root is given up, the admin process can signal neither supervis
 }
 
 TEST_CASE("check does not take the running admin process for another server") {
-  WithAdmin supervisor(R"("admin": "unix:TEST_DIRECTORY/a", "agent": "unix:TEST_DIRECTORY/b")", 2);
+  PoolText pool = pool_with(R"("admin": "unix:TEST_DIRECTORY/a", "agent": "unix:TEST_DIRECTORY/b")");
+  pool.command = {"/bin/sleep", "600"};  // check finds it in any PATH
+  WithAdmin supervisor(pool, options(2));
   const CommandResult checked = run_supervisor({"check", "-c", supervisor.config_file()});
   CHECK(checked.status == 0);
   CHECK_FALSE(contains(checked.errors, "cannot listen at"));
@@ -229,7 +231,7 @@ TEST_CASE("a reload adds, changes and removes the admin process") {
   WithAdmin supervisor("\"log\": {}", 0);
   supervisor.rewrite_config(pool_with());
   supervisor.signal(SIGHUP);
-  supervisor.wait_for_log("supervisor: reloaded, admin");
+  supervisor.wait_for_log("admin: listening on ");
   const pid_t helper = supervisor.helper();
 
   supervisor.rewrite_config(
@@ -279,6 +281,8 @@ TEST_CASE("with the token the admin process acts, and the log names its client")
   CHECK(supervisor.asks("upgrade", R"({"token": "0123456789abcdef"})")["error"]["code"] == -32001);
   const json reloaded = supervisor.asks("reload", R"({"token": "0123456789abcdef"})");
   CHECK(reloaded["result"]["applied"] == true);
+  supervisor.upgrade();
+  CHECK(supervisor.asks("restart", with(kToken))["result"]["pools"][0] == "main");
 }
 
 TEST_CASE("FAULTS 438: a token file that is no secret is refused at a reload, and nothing changes") {
@@ -303,17 +307,25 @@ TEST_CASE("FAULTS 438: a token file that is no secret is refused at a reload, an
 }
 
 TEST_CASE("the admin process lives until all pools have stopped") {
-  WithAdmin supervisor;
+  PoolText pool = pool_with();
+  pool.command = scripted(
+      {"ready", "recv", "busy", "mark:busy", "gate:go", "write:done", "shutdown", "close", "idle", "loop"});
+  WithAdmin supervisor(pool, options());
   Client client(supervisor.address());
-  client.send("hello");
-  CHECK(client.receive(5) == "hello");
+  supervisor.gates().wait_for_marks("busy");
   const pid_t helper = supervisor.helper();
   supervisor.signal(SIGTERM);
-  supervisor.wait_for_log("stopping; a second signal");
-  CHECK(supervisor.asks("status")["result"]["stopping"] == true);
-  client.close();
+  eventually("it stops", [&] { return supervisor.status().stopping; });
+  SUBCASE("and answers meanwhile") { CHECK(supervisor.asks("status")["result"]["stopping"] == true); }
+  SUBCASE("and is replaced meanwhile") {
+    REQUIRE(::kill(helper, SIGKILL) == 0);
+    CHECK(supervisor.helper() != helper);
+  }
+  const pid_t last = supervisor.helper();
+  supervisor.gates().open_for_good("go");
+  CHECK(client.receive() == "done");
   CHECK(supervisor.await_exit() == 0);
-  CHECK(supervisor.count_in_log("admin process (pid " + std::to_string(helper) + "): ended") == 1);
+  CHECK(supervisor.count_in_log("admin process (pid " + std::to_string(last) + "): ended") == 1);
 }
 
 TEST_CASE("an admin process that is stopped does not keep the supervisor from its end") {

@@ -39,7 +39,10 @@ class StandIn:
         self.events = []
 
     def read_link(self):
-        data, numbers, _, _ = socket.recv_fds(self.link, 65536, 16)
+        try:
+            data, numbers, _, _ = socket.recv_fds(self.link, 65536, 16)
+        except ConnectionResetError:
+            os._exit(0)
         if not data:
             os._exit(0)
         if numbers:

@@ -82,7 +82,7 @@ StatusText read_status(const std::string& text) {
     status.admin_descriptors = 3;
     for (const char* key : {"addresses", "agent"}) {
       for (const json& address : admin[key])  // the supervisor holds the file of a unix socket open
-        status.admin_descriptors += address.get<std::string>().starts_with("unix:") ? 2 : 1;
+        status.admin_descriptors += address.get<std::string>().starts_with("unix:") ? 2U : 1U;
     }
   }
   status.stopping = from["stopping"].get<bool>();
