@@ -55,7 +55,7 @@ export class RealSupervisor {
   }
 
   async status() {
-    return (await fetch(`${this.url}status.json`)).json();
+    return (await fetch(`${this.url}status.json`, { signal: AbortSignal.timeout(2000) })).json();
   }
 
   async pool(name) {

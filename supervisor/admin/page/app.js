@@ -85,8 +85,8 @@ function draw() {
   frame ||= requestAnimationFrame(() => {
     frame = 0;
     const problems = problemsNow();
-    drawVerdict(problems);
     drawAll(problems);
+    drawVerdict(problems);  // its links lead to the pools
   });
 }
 
@@ -122,10 +122,10 @@ function drawReasons(word, reasons) {
   reasons.forEach((reason, index) => {
     const line = list.children[index] ?? list.appendChild(h('p', {}));
     const before = index > 0 && reason.word !== word && reason.word !== undefined ? `${reason.word}: ` : '';
-    const key = `${before}|${reason.pool}|${reason.text}`;
+    const card = reason.pool === undefined ? undefined : cards.get(reason.pool);
+    const key = `${before}|${card?.element.id}|${reason.pool}|${reason.text}`;
     if (line.dataset.key === key) return;
     line.dataset.key = key;
-    const card = reason.pool === undefined ? null : cards.get(reason.pool);
     const pool = reason.pool === undefined ? [] : [card ? h('a', { href: `#${card.element.id}` }, h('bdi', {}, `pool ${plain(reason.pool)}`)) : `pool ${plain(reason.pool)}`, ' – '];
     line.replaceChildren(before, ...pool, reason.text);
   });

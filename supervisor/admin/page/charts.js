@@ -4,6 +4,7 @@ import { kSeconds } from './history.js';
 import { timeOfDay } from './format.js';
 
 const kHeight = 76;
+const kAxis = 46;
 const kHalfText = 14;  // of a time of day, in pixels
 const kSync = uPlot.sync('figures');
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -13,6 +14,13 @@ function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-3)));
   return [1, 2, 5, 10].map((step) => step * power).find((round) => round >= value * 0.999);
 }
+
+/// How some seconds become one point; undefined: there is no figure.
+const kReduce = {
+  most: (values) => (values.length > 0 ? Math.max(...values) : undefined),
+  least: (values) => (values.length > 0 ? Math.min(...values) : undefined),
+  mean: (values) => (values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined),
+};
 
 /// With a key of the lines, if they have names.
 function label({ label: text, lines }) {
@@ -40,9 +48,9 @@ export class Chart {
   #texts = { value: '', unit: '' };
   #hovered = null;
 
-  /// `spec`: {label, lines: [{color, fill, stepped, name, joined}], format, least, exact}. The scale reaches at least to `least`, and to a round
+  /// `spec`: {label, lines: [{color, fill, stepped, name, joined, how}], format, least, exact}. The scale reaches at least to `least`, and to a round
   /// number above the greatest figure; `exact`: to that figure itself.
-  /// `joined`: a line goes on over seconds without a figure.
+  /// `joined`: a line goes on over seconds without a figure. `how`: a name of kReduce.
   constructor(spec) {
     this.#spec = spec;
     this.value = h('span', { class: 'value' });
@@ -87,14 +95,44 @@ export class Chart {
     const width = this.area.clientWidth;
     if (!this.#data || width === 0) return;
     this.#dirty = false;
-    if (this.#plot) this.#plot.setData(this.#data);
-    else this.#plot = new uPlot(this.#options(width), this.#data, this.area);
+    const shown = this.#thinned(width - kAxis);
+    if (this.#plot) this.#plot.setData(shown);
+    else this.#plot = new uPlot(this.#options(width), shown, this.area);
+  }
+
+  /// What fits: a point for every second pixel. Each stands for some seconds, always for the same ones, so that a line does not flicker.
+  #thinned(width) {
+    const step = Math.max(1, Math.ceil((2 * kSeconds) / Math.max(width, 1)));
+    const [time, ...lines] = this.#data;
+    const times = [];
+    const indices = [];  // of the seconds of each point
+    let last = null;
+    time.forEach((second, index) => {
+      const group = Math.floor(second / step);
+      if (last !== null && group > last + 1) {  // a hole
+        times.push((last + 1) * step);
+        indices.push([]);
+      }
+      if (group !== last) {
+        indices.push([]);
+        times.push(second);
+      }
+      times[times.length - 1] = second;
+      indices.at(-1).push(index);
+      last = group;
+    });
+    const thin = (line, how) => indices.map((group) => kReduce[how](group.map((index) => line[index]).filter((value) => value !== null)) ?? null);
+    return [times, ...lines.map((line, number) => thin(line, this.#spec.lines[number].how))];
   }
 
   #resize() {
     const width = this.area.clientWidth;
-    if (this.#plot && width > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height: kHeight });
-    else if (!this.#plot && this.#visible) this.#draw();
+    if (this.#plot && width > 0 && width !== this.#plot.width) {
+      this.#plot.setSize({ width, height: kHeight });
+      this.#plot.setData(this.#thinned(width - kAxis));
+    } else if (!this.#plot && this.#visible) {
+      this.#draw();
+    }
   }
 
   #options(width) {
@@ -108,8 +146,8 @@ export class Chart {
       hooks: { setCursor: [(plot) => this.#hover(plot.cursor.idx)] },
       scales: { x: { range: () => [end() - kSeconds, end()] }, y: { range: (_, __, max) => [0, this.#top(max ?? 0)] } },
       axes: [
-        { ...axis, size: 18, gap: 3, grid: { show: false }, splits: (plot) => fiveMinutes(end(), plot.width - 46), values: (_, splits) => splits.map((at) => timeOfDay(at * 1000).slice(0, 5)) },
-        { ...axis, size: 46, gap: 4, splits: (plot) => [0, plot.scales.y.max / 2, plot.scales.y.max], values: (_, splits) => splits.map((value, index) => (index === 1 ? '' : format(value))) },
+        { ...axis, size: 18, gap: 3, grid: { show: false }, splits: (plot) => fiveMinutes(end(), plot.width - kAxis), values: (_, splits) => splits.map((at) => timeOfDay(at * 1000).slice(0, 5)) },
+        { ...axis, size: kAxis, gap: 4, splits: (plot) => [0, plot.scales.y.max / 2, plot.scales.y.max], values: (_, splits) => splits.map((value, index) => (index === 1 ? '' : format(value).replace('.0 ', ' '))) },
       ],
       series: [{}, ...lines.map((line) => ({
         stroke: color(line.color), width: 1.5, fill: line.fill ? color(line.fill) : undefined, points: { show: false }, spanGaps: line.joined === true,
@@ -129,8 +167,8 @@ export class Chart {
       this.#write(this.#texts.value, this.#texts.unit);
       return;
     }
-    const values = this.#data.slice(1).map((line) => this.#spec.format(line[index] ?? NaN));
-    this.#write(values.join(' / '), `at ${timeOfDay(this.#data[0][index] * 1000)}`);
+    const values = this.#plot.data.slice(1).map((line) => this.#spec.format(line[index] ?? NaN));
+    this.#write(values.join(' / '), `at ${timeOfDay(this.#plot.data[0][index] * 1000)}`);
   }
 
   #write(value, unit) {

@@ -3,6 +3,7 @@ import { count, counted, duration, firstPart, plain, span } from './format.js';
 
 const kMostDeaths = 300;
 const kMostChanges = 200;
+const kTogether = 15 * 60e3;  // saturations of a pool that follow each other so soon share a line
 const kMostSeen = 5000;  // the supervisor stores 512
 
 /// How an event reads in the list of changes: {tone, title, text}. Null: it is no change that a person asks for.
@@ -80,10 +81,10 @@ export class EventLog {
     this.#changes.length = Math.min(this.#changes.length, kMostChanges);
   }
 
-  /// The end of a saturation is told in the same line as its begin; short ones of one pool that follow each other share a line.
+  /// The end of a saturation is told in the same line as its begin; several that follow each other share a line, or they would hide the rest.
   #addSaturation(event, key, at) {
     const last = this.#saturations.get(event.pool);
-    if (event.saturated && last && at - (last.until ?? at) < 60e3) {
+    if (event.saturated && last && at - (last.until ?? at) < kTogether) {
       last.times += 1;
       last.until = null;
       last.at = at;

@@ -11,11 +11,11 @@ const kLosses = [['lost', 'lost'], ['gave_up', 'given up'], ['rejected', 'reject
 
 function charts() {
   return {
-    queue: new Chart({ label: 'Queue', lines: [{ color: '--line-a', fill: '--fill-a', stepped: true }], format: count, least: 4 }),
-    wait: new Chart({ label: 'Wait', lines: [{ color: '--line-a', fill: '--fill-a', name: 'p50', joined: true }, { color: '--line-b', name: 'p99', joined: true }], format: duration, least: 1 }),
-    rate: new Chart({ label: 'Requests a second', lines: [{ color: '--line-a', fill: '--fill-a' }], format: rate, least: 1 }),
-    busy: new Chart({ label: 'Busy share', lines: [{ color: '--line-a', fill: '--fill-a' }], format: percent, least: 1, exact: true }),
-    ready: new Chart({ label: 'Ready workers', lines: [{ color: '--line-a', fill: '--fill-a', stepped: true }], format: count, least: 1, exact: true }),
+    queue: new Chart({ label: 'Queue', lines: [{ color: '--line-a', fill: '--fill-a', stepped: true, how: 'most' }], format: count, least: 4 }),
+    wait: new Chart({ label: 'Wait', lines: [{ color: '--line-a', fill: '--fill-a', name: 'p50', joined: true, how: 'mean' }, { color: '--line-b', name: 'p99', joined: true, how: 'most' }], format: duration, least: 1 }),
+    rate: new Chart({ label: 'Requests a second', lines: [{ color: '--line-a', fill: '--fill-a', how: 'mean' }], format: rate, least: 1 }),
+    busy: new Chart({ label: 'Busy share', lines: [{ color: '--line-a', fill: '--fill-a', how: 'mean' }], format: percent, least: 1, exact: true }),
+    ready: new Chart({ label: 'Ready workers', lines: [{ color: '--line-a', fill: '--fill-a', stepped: true, how: 'least' }], format: count, least: 1, exact: true }),
   };
 }
 
