@@ -39,12 +39,12 @@ struct RunKey {
 [[nodiscard]] std::optional<std::string> not_utf8(const RunLine& line);
 
 /// The configuration, as JSON. Without a given protocol the program, which `search` finds, accepts for
-/// itself, unless it is Node or the bundled
-/// worker.
+/// itself, unless it is Node or the bundled worker.
 [[nodiscard]] std::string configuration_of(const RunLine& line, const CommandSearch& search);
 
-/// The protocol of the line's program. The bundled workers get connections by the native protocol, Node programs by node; another
-/// program listens for itself. What cannot be found or read is refused later, with the reason.
+/// The protocol of the line's program. The bundled workers get connections by the native protocol, Node
+/// programs by node; another program listens for itself. What cannot be found or read is refused later, with
+/// the reason.
 [[nodiscard]] std::string protocol_of(const RunLine& line, const CommandSearch& search);
 
 /// Where a mistake at this JSON pointer was written: "/log/level" is at "--log-level", "" nowhere.

@@ -169,7 +169,8 @@ const std::vector<Method>& methods() {
 /// Every action can say for which client it is, and has the token of that client.
 constexpr Parameter kOfAllActions[] = {
     {"token", "a string", [](const Json& value, Parameters& into) { return read_text(value, into.token); }},
-    {"client", "a string", [](const Json& value, Parameters& into) { return read_text(value, into.client); }}};
+    {"client", "a string",
+     [](const Json& value, Parameters& into) { return read_text(value, into.client); }}};
 
 /// "scale has no parameter "worker"; it takes pool, workers".
 std::string unknown_parameter(const std::string& name, const Method& method) {

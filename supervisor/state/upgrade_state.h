@@ -67,10 +67,10 @@ struct SupervisorState {
     visit("turn_began", self.turn_began), visit("longest_turn", self.longest_turn);
     visit("log_file", self.log_file), visit("log_waiting", self.log_waiting),
         visit("log_dropped", self.log_dropped);
-    visit("spawner", self.spawner), visit("control", self.control), visit("admin", self.admin), visit("activated", self.activated),
-        visit("running", self.running), visit("config_examined", self.config_examined),
-        visit("leaving", self.leaving), visit("reload", self.reload), visit("reloads", self.reloads),
-        visit("upgrades", self.upgrades);
+    visit("spawner", self.spawner), visit("control", self.control), visit("admin", self.admin),
+        visit("activated", self.activated), visit("running", self.running),
+        visit("config_examined", self.config_examined), visit("leaving", self.leaving),
+        visit("reload", self.reload), visit("reloads", self.reloads), visit("upgrades", self.upgrades);
   }
 };
 

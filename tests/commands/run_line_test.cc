@@ -41,7 +41,7 @@ TEST_CASE("run can wait for data and park") {
   line.listen = {":1"};
   line.command = {"node", "x.js"};
   line.keys = {{"wait_for_data", "true"}, {"keep_alive.park", "true"}};
-  const auto file = nlohmann::json::parse(configuration_of(line, "", {}));
+  const auto file = nlohmann::json::parse(configuration_of(line, {}));
   CHECK(file["wait_for_data"] == true);
   CHECK(file["keep_alive"] == nlohmann::json{{"park", true}});
   CHECK(place_on_command_line("/keep_alive/park") == "--keep-alive-park");
@@ -59,11 +59,11 @@ TEST_CASE("run chooses the protocol by the program, unless it is given") {
   CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "accept");
   for (const char* node : {"node", "/usr/bin/nodejs"}) {
     line.command = {node, "server.js"};
-    CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "node");
+    CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "node");
   }
   for (const char* other : {"npm", "/opt/node/bin/npx", "nodemon", "node/server"}) {
     line.command = {other, "start"};
-    CHECK(nlohmann::json::parse(configuration_of(line, "", {}))["protocol"] == "accept");
+    CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "accept");
   }
   line.keys["protocol"] = "classic";
   CHECK(nlohmann::json::parse(configuration_of(line, {}))["protocol"] == "classic");
