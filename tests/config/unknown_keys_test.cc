@@ -92,7 +92,7 @@ TEST_CASE("FAULTS 39: a name that other programs give to a key suggests the key"
 TEST_CASE("FAULTS 39: a key that may be a part of a known key, or belong to an inner object, suggests both") {
   CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"]}}, "user": "nobody"})") ==
         R"(pool.json: /user: the key "user" is not known here; )"
-        R"(did you mean "supervisor_user", or does it belong at /pools/NAME/user?)");
+        R"(did you mean "admin_user" or "supervisor_user", or does it belong at /pools/NAME/user?)");
   CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "timeout": "1s"}}})") ==
         R"(pool.json: /pools/web/timeout: the key "timeout" is not known here; )"
         R"(did you mean "first_byte_timeout", or does it belong at /pools/web/queue/timeout?)");
