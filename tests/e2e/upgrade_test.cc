@@ -16,6 +16,7 @@
 #include "tests/e2e/load.h"
 #include "tests/e2e/program.h"
 #include "tests/support/client.h"
+#include "tests/support/command.h"
 #include "tests/support/log_lines.h"
 #include "tests/support/supervisor_under_test.h"
 
@@ -212,6 +213,35 @@ TEST_CASE("FAULTS 66: the control socket listens on, and events are counted on")
   CHECK(last_event() == before + 1);  // the upgrade itself
   CHECK(supervisor->stop() == 0);
   CHECK(::access(supervisor->control().c_str(), F_OK) != 0);
+}
+
+TEST_CASE("FAULTS 66: deaths, times, rollouts, reloads and upgrades are counted on") {
+  using nlohmann::json;
+  const Program program;
+  const auto supervisor = start(program, PoolText{.workers = 2}.text());
+  const auto status = [&] {
+    const CommandResult result = run_supervisor({"status", "--json", "--control", supervisor->control()});
+    REQUIRE(result.status == 0);
+    return json::parse(result.output);
+  };
+  REQUIRE(::kill(supervisor->wait_for_idle(2).pids().at(0), SIGKILL) == 0);
+  (void)supervisor->wait_for_event("worker_died");
+  (void)supervisor->wait_for_idle(2);
+  CHECK(ask(supervisor->address(), "hello") == "hello");
+  (void)supervisor->wait_for_pool("it is served", [](const PoolTable& pool) { return pool["served"] == 1; });
+  supervisor->rewrite_config("no configuration");
+  supervisor->signal(SIGHUP);
+  (void)supervisor->wait_for_event("reload");
+  const json before = status();
+  CHECK(before["reloads"] == json({{"applied", 0}, {"refused", 1}}));
+  CHECK(before["pools"][0]["deaths"]["signaled"] == 1);
+  CHECK(before["pools"][0]["histograms"]["busy_time"]["count"] == 1);
+  supervisor->upgrade();
+  const json after = status();
+  CHECK(after["upgrades"] == json({{"succeeded", 1}, {"refused", 0}}));
+  CHECK(after["reloads"] == before["reloads"]);
+  for (const char* counted : {"deaths", "rollouts", "histograms", "counters"})
+    CHECK(after["pools"][0][counted] == before["pools"][0][counted]);
 }
 
 TEST_CASE("FAULTS 101: the longest turn of the loop goes on through an upgrade, which counts as a turn") {
