@@ -115,7 +115,7 @@ TEST_CASE("every key reaches the configuration") {
   const passwd* nobody = ::getpwnam("nobody");
   expected.process.account = {"nobody", nobody->pw_dir, nobody->pw_shell};
   expected.output = Output::kInherit;
-  CHECK(config == Config{{"shop", LogLevel::kDebug, 1min}, {expected}});
+  CHECK(config == Config{{"shop", LogLevel::kDebug, 1min, 20s}, {expected}});
 }
 
 TEST_CASE("text that was accepted before is read without the schema, with the same result") {
