@@ -171,6 +171,22 @@ class Failures(unittest.TestCase):
             self.assertEqual(len(client.answer()[2]), 4)
         self.after()
 
+    def test_an_answer_that_begins_anew_has_a_length_of_its_own(self):
+        """FAULTS 473: an answer begun anew with exc_info has the length of what is sent then."""
+        with self.pool.http() as client:
+            for length in (2, 200):
+                status, fields, body = client.ask(f"/begin_anew/{length}")
+                self.assertEqual((status, fields["content-length"], body), (500, "13", b"an error page"))
+        self.after()
+
+    def test_an_empty_line_after_a_body_does_not_hold_a_worker(self):
+        """FAULTS 474: an empty line after a body does not hold a worker."""
+        with self.pool.http() as client:
+            client.socket.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab\r\n")
+            self.assertEqual(client.answer()[0], 200)
+            self.after()
+            self.assertEqual(client.ask()[0], 200)
+
     def test_half_a_request_does_not_hold_a_worker(self):
         """FAULTS 346: a client that sends or reads too slowly holds a worker in Python for its time only."""
         for start in (b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe",

@@ -77,6 +77,16 @@ def fail_late(environ, start_response):
     raise ValueError("as ordered")
 
 
+def begin_anew(environ, start_response):
+    """As an error page of a framework does: the length of what was to be sent is not its length."""
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(number(environ)))])
+    try:
+        raise ValueError("as ordered")
+    except ValueError:
+        start_response("500 Failed", [("Content-Type", "text/plain")], sys.exc_info())
+    return [b"an error page"]
+
+
 def body_for_head(environ, start_response):
     return text(start_response, "a body for every method")
 
@@ -92,7 +102,7 @@ def nothing(environ, start_response):
 
 PAGES = {
     "show": show, "digest": digest, "download": download, "stream": stream, "file": file, "wait": wait, "fail": fail,
-    "fail_late": fail_late, "body_for_head": body_for_head, "leave": leave, "nothing": nothing,
+    "fail_late": fail_late, "begin_anew": begin_anew, "body_for_head": body_for_head, "leave": leave, "nothing": nothing,
 }
 
 

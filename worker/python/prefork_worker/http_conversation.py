@@ -155,6 +155,8 @@ class Conversation:
         request = Request(self._worker.settings, check(self._read_head(), self._worker.options.limits))
         if not request.completed:
             self._read_body(request)
+        if self._unread == b"\r\n":  # RFC 9112, 2.2: old clients end a body with it; no request begins
+            self._unread = b""
         return request
 
     def _read_body(self, request: Request) -> None:

@@ -157,7 +157,7 @@ class Task(WSGITask):  # type: ignore[misc]
         self.channel = channel
         self.request = request
         self.version = request.version
-        self.response_headers: List[Tuple[str, str]] = []
+        self._response_headers: List[Tuple[str, str]] = []
         self._addresses = addresses
         self._is_last = is_last
         self._amend = amend
@@ -166,12 +166,22 @@ class Task(WSGITask):  # type: ignore[misc]
         #: Those of the answer, when it has begun.
         self.headers: List[Tuple[str, str]] = []
 
+    @property
+    def response_headers(self) -> List[Tuple[str, str]]:
+        return self._response_headers
+
+    @response_headers.setter
+    def response_headers(self, headers: List[Tuple[str, str]]) -> None:
+        """start_response() with `exc_info` begins anew. waitress keeps the length that the first call has given."""
+        self._response_headers = headers
+        self.content_length = None
+
     def build_response_header(self) -> bytes:
         connection = "close" if self._is_last() else self.request.headers.get("CONNECTION", "").lower()
         has_body = self.has_body
         headers: List[Tuple[str, str]] = []
         said = {}
-        for name, value in self.response_headers:
+        for name, value in self._response_headers:
             name = _written(name)
             if name != "Content-Length" or has_body:
                 said[name] = value
@@ -193,7 +203,7 @@ class Task(WSGITask):  # type: ignore[misc]
         if not said.get("Date"):
             headers.append(("Date", _build_date(int(self.start_time))))
         headers.sort(key=_first)
-        self.headers = self.response_headers = headers
+        self.headers = self._response_headers = headers
         lines = [f"HTTP/{self.version} {self.status}", *map("%s: %s".__mod__, headers), "\r\n"]
         return "\r\n".join(lines).encode("latin-1")
 
