@@ -207,5 +207,22 @@ class ChannelEnded(unittest.TestCase):
                 self.assertEqual(parent.exit_status(), 0)
 
 
+class Closed(unittest.TestCase):
+    def test_what_is_kept_is_parked_when_the_program_closes_its_server(self):
+        """FAULTS 475: a next request that is on its way is not cut."""
+        with Parent("app.js", watch_parked=False) as parent, Client(parent.port()) as kept, Client(parent.port()) as closing:
+            parent.wait(lambda: len(parent.connections) == 2)
+            parent.sync()
+            parent.process.send_signal(signal.SIGSTOP)  # both requests come in one turn of the event loop
+            kept.send(b"GET /hello HTTP/1.1\r\nHost: test\r\n\r\n")
+            closing.send(b"GET /close HTTP/1.1\r\nHost: test\r\nX-Ms: 1\r\n\r\n")
+            parent.process.send_signal(signal.SIGCONT)
+            self.assertEqual(kept.answer()[2], b"hello\n")
+            self.assertEqual(closing.answer()[2], b"closed\n")
+            parent.wait(lambda: parent.only(0).state in ("parked", "idle"))
+            self.assertEqual(parent.only(0).state, "parked")
+            self.assertEqual(parent.violations, [])
+
+
 if __name__ == "__main__":
     counted.main()

@@ -4,6 +4,7 @@
 // half read, pipelined or upgraded. It closes a socket without a shutdown, and libuv leaves its epoll before.
 
 const diagnostics = require('node:diagnostics_channel');
+const http = require('node:http');
 const net = require('node:net');
 const { setImmediate, setTimeout } = require('node:timers');
 const channel = require('./channel.cjs');
@@ -121,8 +122,16 @@ function leave() {
   parkWhere(() => true);
 }
 
-/** closeIdleConnections() is for all sockets of a server: those that are not meant say no. */
+/**
+ * closeIdleConnections() is for all sockets of a server: those that are not meant say no. The program's, also that in
+ * server.close(), would cut a next request that is on its way: what may be parked is parked before.
+ */
 function guard() {
+  const { closeIdleConnections } = http.Server.prototype;
+  http.Server.prototype.closeIdleConnections = function () {
+    if (allowed === null) parkWhere(() => true);
+    return closeIdleConnections.call(this);
+  };
   const { destroy } = net.Socket.prototype;
   net.Socket.prototype.destroy = function (error) {
     if (allowed !== null && !allowed.has(this)) return this;
