@@ -46,6 +46,7 @@ struct NodeState {
   std::string line = {};      ///< the beginning of a line whose end has not come
   bool skips = false;         ///< that line is too long, and its rest is skipped
   bool has_module = false;    ///< the module has said hello
+  bool unblocks = false;      ///< the module makes sockets non-blocking
   bool ready = false;         ///< it has been told to be ready
   bool left = false;          ///< it has said that it takes no further connection
   bool handle_sent = false;   ///< Node has not acknowledged the last descriptor
@@ -57,7 +58,8 @@ struct NodeState {
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("listen", self.listen), visit("line", self.line), visit("skips", self.skips);
-    visit("has_module", self.has_module), visit("ready", self.ready), visit("left", self.left);
+    visit("has_module", self.has_module), visit("unblocks", self.unblocks), visit("ready", self.ready);
+    visit("left", self.left);
     visit("handle_sent", self.handle_sent), visit("numbers", self.numbers), visit("seq", self.seq);
     visit("ticket", self.ticket), visit("servers", self.servers);
   }

@@ -1,5 +1,7 @@
 #include "supervisor/workers/node_dialect.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -57,7 +59,7 @@ std::string connection_line(const action::Dispatch& action, const NodeServerStat
   line += key_of(server);
   line += R"(","seq":)";
   line += std::to_string(seq);
-  line += R"(,"prefork":{"ticket":)";
+  line += R"(,"prefork":{"receipt":true,"ticket":)";
   line += quoted_number(action.ticket.value);
   line += R"(,"flags":)";
   line += std::to_string(connection_flags(action));
@@ -91,8 +93,13 @@ SendStatus NodeDialect::send(const action::Dispatch& dispatch, const Fd& socket)
   const NodeServerState& server = own == servers.end() ? servers.front() : *own;
   const std::uint64_t seq = node_.numbers + 1;
   const std::string line = connection_line(dispatch, server, seq);
+  // libuv takes it as it is, and must never wait in it. Modules of before leave that to the supervisor.
+  if (!node_.unblocks) (void)::fcntl(socket.get(), F_SETFL, O_RDWR | O_NONBLOCK);
   const SendStatus status = worker().channel.send(std::as_bytes(std::span(line)), socket);
-  if (status != SendStatus::kSent) return status;
+  if (status != SendStatus::kSent) {
+    if (!node_.unblocks) (void)::fcntl(socket.get(), F_SETFL, O_RDWR);
+    return status;
+  }
   node_.numbers = node_.seq = seq;
   node_.ticket = dispatch.ticket;
   node_.handle_sent = true;
@@ -218,6 +225,7 @@ void NodeDialect::leave() {
 void NodeDialect::handle_module(const NodeMessage& message) {
   if (message.act == "hello") {
     node_.has_module = true;
+    node_.unblocks = message.value == 1;
   } else if (message.act == "note") {
     worker().listener.noted(escape_to_ascii(message.text, kMaxNoteLength));
   } else if (message.act == "pong") {

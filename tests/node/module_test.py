@@ -45,6 +45,23 @@ class Ends(unittest.TestCase):
             self.assertLess(parent.count("idle"), 100)
             self.assertEqual(parent.violations, [])
 
+    def test_a_supervisor_of_before_the_receipts_gets_none(self):
+        """FAULTS 472: it understands all that the module says."""
+        with Parent("hello.js", receipts=False) as parent, contextlib.ExitStack() as stack:
+            port = parent.port()
+            clients = [stack.enter_context(Client(port)) for _ in range(20)]
+            for client in clients:
+                self.assertEqual(client.request("/")[2], b"hello /\n")
+            parent.wait(lambda: [each.state for each in parent.connections.values()] == ["parked"] * 20)
+            for client in clients:
+                self.assertEqual(client.request("/")[2], b"hello /\n")
+                client.socket.close()
+            parent.wait(lambda: [each.state for each in parent.connections.values()] == ["idle"] * 20)
+            self.assertEqual(sum(m.get("cmd") == "NODE_HANDLE_ACK" for m in parent.messages), parent._sequence)
+            parent.ask("drain")
+            self.assertEqual(parent.exit_status(), 0)
+            self.assertEqual(parent.violations, [])
+
     def test_the_end_of_a_connection_is_told_by_a_program_that_exits_then(self):
         with Parent("exits.js", flags=COPY_KEPT) as parent:
             with Client(parent.port()) as client:

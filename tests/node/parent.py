@@ -34,9 +34,12 @@ class Connection:
 
 
 class Parent:
-    """flags: those of each connection; watch_parked: whether a parked connection comes again."""
+    """flags: those of each connection; watch_parked: whether a parked connection comes again. receipts: it takes the module's
+    receipts, and several tickets in one message; earlier supervisors do not."""
 
-    def __init__(self, program, *, flags=MAY_PARK | COPY_KEPT, preload=True, watch_parked=True, environment=None, arguments=()):
+    def __init__(self, program, *, flags=MAY_PARK | COPY_KEPT, preload=True, watch_parked=True, receipts=True, environment=None,
+                 arguments=()):
+        self.receipts = receipts
         self.flags = flags
         self.watch_parked = watch_parked
         self.messages = []  # the worker's
@@ -169,6 +172,8 @@ class Parent:
         self._sequence += 1
         flags = self.flags & ~PROXIED if connection.parks else self.flags
         facts = {"ticket": connection.ticket, "flags": flags, "listener": 0, "accepted_ns": str(time.monotonic_ns()), "wait_us": 25}
+        if self.receipts:
+            facts["receipt"] = True
         if connection.memo is not None:
             facts["memo"] = connection.memo
         message = {"cmd": "NODE_HANDLE", "type": "net.Native",
@@ -191,7 +196,7 @@ class Parent:
             self._obey(json.loads(line))
 
     def _obey(self, message):
-        if message.get("cmd") == "NODE_HANDLE_ACK":
+        if message.get("cmd") == "NODE_HANDLE_ACK" and self.receipts:
             self.violations.append("Node's own receipt for a descriptor")
         self.messages.append(message)
         if message.get("cmd") == "PREFORK":
@@ -200,6 +205,8 @@ class Parent:
             self._open(message)
         elif message.get("act") == "exitedAfterDisconnect":
             self.send({"cmd": "NODE_CLUSTER", "ack": message["seq"]})
+        elif "ack" in message and not self.receipts:
+            self._receipt({**message, "seq": message["ack"]})
         elif "ack" in message:
             self.violations.append(f"cluster's own receipt: {message}")
 
@@ -227,6 +234,8 @@ class Parent:
 
     def _obey_module(self, message):
         act = message["act"]
+        if not self.receipts and (act == "begun" or " " in message.get("ticket", "")):
+            self.violations.append(f"an earlier supervisor does not understand {message}")
         if act == "leave":
             self.left = True
         for ticket in message.get("ticket", "").split():

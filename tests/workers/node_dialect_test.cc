@@ -83,11 +83,12 @@ TEST_CASE("a connection is one message with its descriptor, begun when Node acce
   CHECK(node.send(7) == SendStatus::kFull);  // no server listens
   node.listen();
   REQUIRE(node.send(18446744073709551615U) == SendStatus::kSent);
-  CHECK(node.read() ==
-        R"({"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_CLUSTER","act":"newconn","key":"0.1",)"
-        R"("seq":2,"prefork":{"ticket":"18446744073709551615","flags":0,"listener":0,"accepted_ns":"5",)"
-        R"("wait_us":3}}})"
-        "\n");
+  CHECK(
+      node.read() ==
+      R"({"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_CLUSTER","act":"newconn","key":"0.1",)"
+      R"("seq":2,"prefork":{"receipt":true,"ticket":"18446744073709551615","flags":0,"listener":0,"accepted_ns":"5",)"
+      R"("wait_us":3}}})"
+      "\n");
   REQUIRE(node.received().size() == 1);
   CHECK((::fcntl(node.received()[0].get(), F_GETFL) & O_NONBLOCK) == 0);  // the module sets it
   node.answer(true, 2);
@@ -184,6 +185,21 @@ TEST_CASE(
   CHECK((::fcntl(node.client(), F_GETFL) & O_NONBLOCK) == 0);
   (void)node.read();
   CHECK(node.send(7) == SendStatus::kSent);
+}
+
+TEST_CASE("FAULTS 471: the socket for a Node module of before, which leaves it as it is, does not block") {
+  NodeSpoken node(test::of_pool(), R"({"cmd":"PREFORK","act":"hello","version":"1"})");
+  node.listen();
+  while (node.dialect().ping() == SendStatus::kSent) continue;
+  CHECK(node.send(7) == SendStatus::kFull);
+  CHECK((::fcntl(node.client(), F_GETFL) & O_NONBLOCK) == 0);  // for the next worker
+  (void)node.read();
+  CHECK(node.send(7) == SendStatus::kSent);
+  CHECK((::fcntl(node.client(), F_GETFL) & O_NONBLOCK) != 0);
+  const DialectState kept = node.dialect().state();
+  CHECK_FALSE(kept.node.unblocks);
+  node.line(R"({"cmd":"PREFORK","act":"hello","version":"1","value":1})");
+  CHECK(node.dialect().state().node.unblocks);
 }
 
 TEST_CASE("a connection goes to the server at its own address, else to any") {

@@ -36,7 +36,9 @@ inline DialectState of_pool(std::string listen = "0=127.0.0.1:8080,3=unix:/run/a
 /// A dialect, what it tells, and the worker's end of the channel.
 class NodeSpoken final : private Dialect::Listener {
  public:
-  explicit NodeSpoken(const DialectState& state = of_pool()) {
+  explicit NodeSpoken(const DialectState& state = of_pool(),
+                      std::string hello = R"({"cmd":"PREFORK","act":"hello","version":"1","value":1})")
+      : hello_(std::move(hello)) {
     auto ends = Channel::make_pair(/*send_buffer=*/64 * 1024, SOCK_STREAM);
     REQUIRE(ends.ok());
     ours_ = std::move(ends.value().first);
@@ -91,7 +93,7 @@ class NodeSpoken final : private Dialect::Listener {
   }
   /// Its program listens at the first address of the pool.
   void listen() {
-    line(R"({"cmd":"PREFORK","act":"hello","version":"1"})");
+    line(hello_);
     line(R"({"cmd":"NODE_CLUSTER","act":"queryServer","address":null,"port":8080,"addressType":4,"seq":1})");
     line(R"({"cmd":"NODE_CLUSTER","act":"listening","address":null,"port":8080,"addressType":4,"seq":2})");
     (void)read();
@@ -123,6 +125,7 @@ class NodeSpoken final : private Dialect::Listener {
   void violated(const std::string& what) override { violations_.push_back(what); }
   void noted(std::string note) override { notes_.push_back(std::move(note)); }
 
+  std::string hello_;  ///< the module's
   Fd client_;
   UnreadDatagrams unread_;
   Channel ours_;

@@ -25,6 +25,7 @@ function tell(act, fields) {
 const over = { idle: [], park: [] };
 let telling = null;
 let soon = null;
+let receipts = false;  // what the supervisor says with each connection: it takes receipts, and several tickets in one message
 
 /** Tells that a connection is over (idle) or parked: with the next receipt, or with others after LATEST. */
 function tellEnd(act, ticket) {
@@ -43,7 +44,8 @@ function tellEnds() {
   clearImmediate(soon);
   telling = soon = null;
   for (const act of ['idle', 'park']) {
-    if (over[act].length > 0) tell(act, takeTickets(act));
+    if (receipts && over[act].length > 0) tell(act, takeTickets(act));
+    for (const ticket of over[act].splice(0)) tell(act, { ticket });
   }
 }
 
@@ -61,6 +63,7 @@ let given = null;  // the connection that cluster is to answer
 function give(message, handle, begin) {
   const before = process.send;
   given = { seq: message.seq, before, begin };
+  receipts = message.prefork.receipt === true;
   process.send = answer;
   try {
     deliver(message, handle);
@@ -75,7 +78,12 @@ function answer(message, ...rest) {
   if (!message || message.ack !== seq) return before.call(this, message, ...rest);
   process.send = before;  // at once: what follows is the program's code
   const accepted = message.accepted === true;
-  tell('begun', { seq, accepted, ...takeTickets('idle') });
+  if (receipts) {
+    tell('begun', { seq, accepted, ...takeTickets('idle') });
+  } else {
+    tellEnds();
+    before.call(this, message, ...rest);
+  }
   if (accepted) begin();
   return true;
 }
@@ -100,10 +108,12 @@ function sendAlone(message, handle, ...rest) {
  */
 function listen(handlers) {
   function hooked(event, message, handle) {
-    // Without a descriptor Node says so. With one it would send a receipt of its own, for the descriptor: ours is for both.
-    if (event === 'internalMessage' && handle && message.cmd === 'NODE_HANDLE' && message.msg?.prefork) {
-      handlers.connection(message.msg, handle);
-      return true;
+    if (event === 'internalMessage' && handle) {
+      const connection = broughtBy(message);
+      if (connection !== null) {
+        handlers.connection(connection, handle);
+        return true;
+      }
     }
     if ((event === 'message' || event === 'internalMessage') && isOurs(message)) {
       if (ACTS.includes(message.act)) handlers[message.act]();
@@ -115,6 +125,17 @@ function listen(handlers) {
   Object.defineProperty(process, 'emit', { value: hooked, writable: true, configurable: true });
   process.send = sendAlone;
   process.on('exit', tellEnds);
+}
+
+/**
+ * The connection that a message with a handle brings, or null. Without a descriptor Node says so. With one it sends a receipt
+ * for the descriptor, and then gives the message again, without its envelope: a receipt of ours is for both. A supervisor of
+ * a version that does not take it goes on with this module when an update replaces the files below it.
+ */
+function broughtBy(message) {
+  const connection = message.cmd === 'NODE_HANDLE' ? message.msg : message;
+  if (!connection?.prefork || (connection !== message && connection.prefork.receipt !== true)) return null;
+  return connection;
 }
 
 function isOurs(message) {

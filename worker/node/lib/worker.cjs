@@ -40,7 +40,7 @@ function start() {
   listening.start();
   drain.start();
   program.offer();
-  channel.tell('hello', { version });
+  channel.tell('hello', { version, value: 1 });  // it makes sockets non-blocking
 }
 
 module.exports = { start };
