@@ -60,7 +60,7 @@ struct FileKeys {
   std::string name = "main";  ///< in the short form the pool's
   LogLevel log_level = LogLevel::kInfo;
   Milliseconds stop_timeout{30'000};
-  Milliseconds stop_delay{0};                        ///< 0: none
+  Milliseconds stop_delay{0};        ///< 0: none
   std::string control = {};          ///< path of the control socket; empty: none, or that of the default
   bool control_by_default = true;    ///< the file does not say where; see control_place.h
   std::string supervisor_user = {};  ///< as written
