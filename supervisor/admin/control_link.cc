@@ -33,17 +33,14 @@ void ControlLink::open(Fd socket) {
 
 void ControlLink::call(const char* method, Json parameters, OnReply on_reply) {
   if (!is_open()) return on_reply({{}, Reply::kNoAnswer, "there is no connection to the supervisor"});
-  if (pending_.size() >= kMaxRequests)
+  // A status is asked for all clients together: what some of them do cannot keep it from the others.
+  if (pending_.size() >= kMaxRequests && method != std::string_view("status"))
     return on_reply({{}, Reply::kNoAnswer, "the supervisor does not answer"});
   const Json request = {
       {"jsonrpc", "2.0"}, {"id", ++last_id_}, {"method", method}, {"params", std::move(parameters)}};
-  pending_.push_back({last_id_, method == std::string_view("reload"), std::move(on_reply)});
+  pending_.push_back({last_id_, std::move(on_reply)});
   output_ += line_of(request) + '\n';
   if (!writing_) write();
-}
-
-bool ControlLink::reload_under_way() const {
-  return std::any_of(pending_.begin(), pending_.end(), [](const Pending& one) { return one.reload; });
 }
 
 void ControlLink::write() {
@@ -114,8 +111,10 @@ void ControlLink::take(std::string_view line) {
     listener_.event_came(member(read, "params"));
   } else if (method == "listen" && member(read, "params").is_object()) {
     take_listen(member(read, "params"));
-  } else if (method.empty() && !pending_.empty() && member(read, "id") == pending_.front().id) {
-    take_answer(read);
+  } else if (const auto asked = find_pending(read); method.empty() && asked != pending_.end()) {
+    const OnReply on_reply = std::move(asked->on_reply);
+    pending_.erase(asked);
+    take_answer(read, on_reply);
   } else if (method.empty() && member(read, "error").is_object()) {
     end(text(member(read, "error"), "message"));  // as "64 clients are connected"
   } else {
@@ -123,9 +122,12 @@ void ControlLink::take(std::string_view line) {
   }
 }
 
-void ControlLink::take_answer(const Json& line) {
-  const OnReply on_reply = std::move(pending_.front().on_reply);
-  pending_.pop_front();
+std::deque<ControlLink::Pending>::iterator ControlLink::find_pending(const Json& line) {
+  return std::find_if(pending_.begin(), pending_.end(),
+                      [&](const Pending& one) { return member(line, "id") == one.id; });
+}
+
+void ControlLink::take_answer(const Json& line, const OnReply& on_reply) {
   const Json& error = member(line, "error");
   if (!error.is_object()) return on_reply({member(line, "result"), 0, ""});
   std::string words = text(error, "message");

@@ -1,5 +1,5 @@
 // The connection to the supervisor's control protocol (docs/control.md): JSON-RPC 2.0, one object a line.
-// Requests go out as they come, and answers return in their order. It never waits.
+// Requests go out as they come; the answer to a reload may come after those to later ones. It never waits.
 // What is not an answer, an event or a listen line ends the link: nothing can be trusted after it.
 #pragma once
 
@@ -38,6 +38,7 @@ class ControlLink {
  public:
   /// Maximum size of a line, in bytes. The status of thousands of workers has a few MiB.
   static constexpr std::size_t kMaxLine = std::size_t{64} << 20;
+  /// Under way at once, of those that clients make the process send.
   static constexpr std::size_t kMaxRequests = 64;
 
   using OnReply = std::function<void(Reply)>;
@@ -47,15 +48,12 @@ class ControlLink {
   /// `socket` is connected.
   void open(Fd socket);
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
-  /// The supervisor answers what comes after a reload when that is over.
-  [[nodiscard]] bool reload_under_way() const;
   /// A request that cannot be sent is answered at once. The time that an answer takes has no limit here.
   void call(const char* method, Json parameters, OnReply on_reply);
 
  private:
   struct Pending {
     std::uint64_t id = 0;
-    bool reload = false;
     OnReply on_reply;
   };
 
@@ -65,7 +63,8 @@ class ControlLink {
   bool receive();
   void take_lines();
   void take(std::string_view line);
-  void take_answer(const Json& line);
+  [[nodiscard]] std::deque<Pending>::iterator find_pending(const Json& line);
+  static void take_answer(const Json& line, const OnReply& on_reply);
   void take_listen(const Json& order);
   void write();
   void end(const std::string& why);

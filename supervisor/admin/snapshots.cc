@@ -7,7 +7,7 @@ namespace prefork {
 void Snapshots::ask(AdminClock::duration fresh, OnSnapshot on_snapshot) {
   const AdminClock::time_point now = AdminClock::now();
   if (last_ && now - last_->at < fresh) return on_snapshot(last_);
-  waiting_.push_back({now + kPatience, std::move(on_snapshot)});
+  waiting_.push_back({now + (last_ ? kPatience : kFirstPatience), std::move(on_snapshot)});
   if (!under_way_) request();
   if (!waiting_.empty()) watch_patience();
 }
@@ -47,8 +47,7 @@ void Snapshots::give_up() {
 }
 
 SharedSnapshot Snapshots::last_known() const {
-  const AdminClock::duration limit = link_.reload_under_way() ? kStaleInReload : kStale;
-  return last_ && AdminClock::now() - last_->at <= limit ? last_ : nullptr;
+  return last_ && AdminClock::now() - last_->at <= kStale ? last_ : nullptr;
 }
 
 }  // namespace prefork

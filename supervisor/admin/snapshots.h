@@ -1,6 +1,7 @@
 // The supervisor's status for everything that asks: at most one request of a kind is under way, and its
 // answer goes to all that wait for it. Whatever happens, a question is answered within kPatience: with the
-// answer, else with the last one if it is not older than kStale, else with nothing.
+// answer, else with the last one if it is not older than kStale, else with nothing. The first answer of all
+// has more time: there is no other one.
 #pragma once
 
 #include <deque>
@@ -25,9 +26,8 @@ using SharedSnapshot = std::shared_ptr<const Snapshot>;
 class Snapshots {
  public:
   static constexpr std::chrono::milliseconds kPatience{90};
+  static constexpr std::chrono::milliseconds kFirstPatience{1000};
   static constexpr std::chrono::seconds kStale{3};
-  /// While the supervisor carries out a reload, its answers wait for that.
-  static constexpr std::chrono::seconds kStaleInReload{25};
 
   using OnSnapshot = std::function<void(const SharedSnapshot&)>;
 
@@ -36,8 +36,6 @@ class Snapshots {
 
   /// An answer of the last `fresh` will do; zero asks anew, or waits for the request that is under way.
   void ask(AdminClock::duration fresh, OnSnapshot on_snapshot);
-  /// Another supervisor answers from now on.
-  void forget() { last_.reset(); }
 
  private:
   struct Waiting {

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <span>
@@ -72,7 +73,7 @@ void ControlConnection::answer_next() {
 
 void ControlConnection::go_on() {
   if (over() || finishing_) return;
-  if (awaited_) return read_watcher_.stop();
+  if (!answer_ && must_wait_for_reload()) return read_watcher_.stop();
   if (answer_ || input_.ready() || input_.too_long()) {
     read_watcher_.stop();
     next_timer_.start(Duration::zero(), Callback::to<&ControlConnection::request_turn>(*this));
@@ -82,8 +83,13 @@ void ControlConnection::go_on() {
 }
 
 void ControlConnection::reload_ended(std::uint64_t round, const ReloadVerdict& verdict) {
-  if (over() || !awaited_ || awaited_->round > round) return;
-  send(reload_answer(std::exchange(awaited_, std::nullopt)->id, verdict));
+  const auto waits = [&](const AwaitedReload& one) { return one.round > round; };
+  const auto ended = std::stable_partition(awaited_.begin(), awaited_.end(), waits);
+  std::string answers;
+  for (auto one = ended; one != awaited_.end(); ++one) answers += reload_answer(one->id, verdict);
+  awaited_.erase(ended, awaited_.end());
+  if (answers.empty()) return;
+  send(answers);
   go_on();
 }
 

@@ -1,7 +1,8 @@
 // One connection of a client to the control socket: reads requests, a line each, and sends answers and
 // events. Everything is bounded: one request, or one piece of an answer, at a time, in turn with the other
 // clients; lines of at most RequestLines::kMaxLine bytes, and a client that does not read its answers is
-// disconnected. While a request awaits a reload, the next one waits.
+// disconnected. While a request awaits a reload, the next one waits; on the link of the admin process, which
+// asks for many clients, the next ones do not.
 #pragma once
 
 #include <sys/types.h>
@@ -64,10 +65,11 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
 
  private:
   static constexpr std::size_t kBytesPerRead = 4096;
+  static constexpr std::size_t kMaxAwaited = 16;
 
   // Caller
   std::uint64_t subscribe(std::optional<std::uint64_t> since) override;
-  void await_reload(std::uint64_t round, const std::string& id) override { awaited_ = {round, id}; }
+  void await_reload(std::uint64_t round, const std::string& id) override { awaited_.push_back({round, id}); }
   [[nodiscard]] const Rights& rights() const override { return rights_; }
   void requests(const std::string& action, const std::string& client, std::string_view denied) override;
 
@@ -76,9 +78,12 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
   /// Handles the next request, or makes the next piece of an answer.
   void step() override;
   void answer_next();
-  /// To the next request or the next piece, when there is one and no reload is awaited. It waits for the next
-  /// iteration of the loop at least.
+  /// To the next request or the next piece, when there is one and no reload has to end first. It waits for
+  /// the next iteration of the loop at least.
   void go_on();
+  [[nodiscard]] bool must_wait_for_reload() const {
+    return awaited_.size() >= (rights_.limited ? kMaxAwaited : 1);
+  }
   void refuse_long_line();
   /// `max`: see kMaxOutput.
   void send(std::string_view text, std::size_t max = kMaxOutput);
@@ -113,7 +118,7 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
   bool subscribed_ = false;
   bool finishing_ = false;
   std::optional<std::uint64_t> replay_since_;
-  std::optional<AwaitedReload> awaited_;
+  std::vector<AwaitedReload> awaited_;
   Fd socket_;
   ReadWatcher read_watcher_;
   WriteWatcher write_watcher_;

@@ -2,6 +2,7 @@
 import http.client
 import json
 import socket
+import threading
 import time
 import unittest
 
@@ -105,17 +106,47 @@ class Link(AdminCase):
                 client.recv(1)
         another.close()
 
-    def test_a_reload_that_takes_long_does_not_make_the_supervisor_look_dead(self):
-        self.assertEqual(self.get("/livez")[0], 200)
-        self.supervisor.silent = True
+    def test_a_reload_that_takes_long_keeps_no_other_answer(self):
+        self.supervisor.held = {"reload"}
         client = http.client.HTTPConnection(*self.address, timeout=20)
         client.request("POST", "/api/reload", "{}", {"Authorization": "Bearer secret-of-many"})
         eventually(lambda: self.supervisor.count("reload") == 1)
-        begun = time.monotonic()
-        while time.monotonic() - begun < 4:
-            self.assertEqual(self.get("/livez")[0], 200)
-            time.sleep(0.2)
+        self.supervisor.status = status(pool("later"))
+        self.assertIn("pool later", self.get("/readyz?verbose")[2])
+        request = next(one for one in self.supervisor.requests if one["method"] == "reload")
+        self.supervisor.results["reload"] = {"applied": True}
+        self.supervisor.send(self.supervisor.answer(request))
+        self.assertEqual(json.loads(client.getresponse().read()), {"result": {"applied": True}})
         client.close()
+
+    def test_the_first_answer(self):
+        """FAULTS 483: a process that has just begun waits for the supervisor's first answer for a second"""
+        self.supervisor.held = {"status"}
+
+        def answer():
+            request = next(one for one in self.supervisor.requests if one["method"] == "status")
+            self.supervisor.held = set()
+            self.supervisor.send(self.supervisor.answer(request))
+
+        later = threading.Timer(0.3, answer)
+        later.start()
+        self.assertEqual(self.get("/livez")[0], 200)
+        later.join()
+
+    def test_many_requests_that_are_not_answered(self):
+        """FAULTS 482: requests of clients that the supervisor does not answer do not keep health and metrics from others"""
+        self.supervisor.held = {"worker"}
+        for _ in range(4):
+            clients = []
+            for _ in range(40):
+                clients.append(http.client.HTTPConnection(*self.address, timeout=20))
+                clients[-1].request("GET", "/worker.json?pool=web&worker=1")
+            for client in clients:
+                self.assertEqual(client.getresponse().status, 503)
+                client.close()
+        self.assertLessEqual(self.supervisor.count("worker"), 64)
+        asked = self.supervisor.count("status")
+        eventually(lambda: self.get("/livez")[0] == 200 and self.supervisor.count("status") > asked + 2)
 
 
 class Agent(AdminCase):

@@ -90,6 +90,41 @@ TEST_CASE("an admin process that reads is not disturbed") {
   CHECK(linked.ended == 0);
 }
 
+TEST_CASE("FAULTS 479: while a reload is under way, the link's other requests are answered") {
+  Linked linked;
+  linked.link.set_token("0123456789abcdef");
+  const auto ask = [&](int id, const char* method) {
+    linked.say("{\"jsonrpc\":\"2.0\",\"id\":" + std::to_string(id) + ",\"method\":\"" + method +
+               "\",\"params\":{\"token\":\"0123456789abcdef\"}}\n");
+  };
+  std::string text;
+  const auto answered = [&](int id) {
+    linked.loop.run_once();
+    text += linked.received();
+    return text.find("\"id\":" + std::to_string(id) + ",") != std::string::npos ||
+           text.find("\"id\":" + std::to_string(id) + "}") != std::string::npos;
+  };
+  ask(1, "reload");
+  ask(2, "reload");
+  ask(3, "status");
+  eventually("the status is answered", [&] { return answered(3); });
+  CHECK_FALSE(answered(1));
+  CHECK_FALSE(answered(2));
+  linked.control.reload_ended(0, ReloadVerdict{});
+  CHECK(answered(1));
+  CHECK(answered(2));
+  for (int id = 4; id < 40; ++id) ask(id, "reload");
+  ask(40, "status");
+  for (int i = 0; i < 100; ++i) CHECK_FALSE(answered(40));  // what awaits a reload is bounded
+  for (int round = 0; round < 4; ++round) {
+    (void)answered(40);
+    linked.control.reload_ended(0, ReloadVerdict{});
+    for (int i = 0; i < 100; ++i) (void)answered(40);
+  }
+  CHECK(answered(40));
+  CHECK(answered(39));
+}
+
 TEST_CASE("the end of the link is noticed") {
   Linked linked;
   linked.theirs.reset();
