@@ -28,6 +28,13 @@ std::vector<std::string> texts(const Json& list) {
   return read;
 }
 
+/// In the middle of the next second of the clock: near its ends two samples could come within one second, and
+/// none in the next.
+std::chrono::milliseconds until_next_sample(std::chrono::system_clock::time_point now) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(now);
+  return std::chrono::ceil<std::chrono::milliseconds>(second + kSampleEach * 3 / 2 - now);
+}
+
 Result<std::vector<Fd>> listen_at_all(const std::vector<std::string>& addresses, const char* what) {
   std::vector<Fd> sockets;
   for (const std::string& address : addresses) {
@@ -56,8 +63,7 @@ AdminServer::AdminServer(IoContext& io, AdminOptions options)
              [this](Stream socket, std::string client) { serve_http(std::move(socket), std::move(client)); }),
       agent_(io, agents_, [this](Stream socket, const std::string&) { serve_agent(std::move(socket)); }),
       sampling_(io),
-      reconnecting_(io),
-      next_sample_(AdminClock::now()) {}
+      reconnecting_(io) {}
 
 Result<void> AdminServer::start() {
   answers_.use_hosts(options_.hosts);
@@ -137,9 +143,7 @@ void AdminServer::listen_came(const Json& order, std::vector<Fd> sockets) {
 }
 
 void AdminServer::sample_each_second() {
-  next_sample_ += kSampleEach;
-  if (next_sample_ < AdminClock::now()) next_sample_ = AdminClock::now() + kSampleEach;
-  sampling_.expires_at(next_sample_);
+  sampling_.expires_after(until_next_sample(std::chrono::system_clock::now()));
   sampling_.async_wait([this](boost::system::error_code error) {
     if (error) return;
     sample();

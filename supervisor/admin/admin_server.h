@@ -52,7 +52,6 @@ class AdminServer final : private LinkListener {
   ConnectionTable connections_, agents_;
   Listeners admin_, agent_;
   Timer sampling_, reconnecting_;
-  AdminClock::time_point next_sample_;
   double supervisor_pid_ = 0;
   bool gone_ = false;  ///< the pages were told that the supervisor does not answer
   int status_ = 0;

@@ -83,7 +83,9 @@ Sample History::sample_of(const Json& pool, std::int64_t time) {
 }
 
 void History::add(std::int64_t time, const Json& status) {
-  if (!seconds_.empty() && time <= seconds_.back().time) return;
+  // The clock was set back: these seconds come once more.
+  while (!seconds_.empty() && seconds_.back().time > time) seconds_.pop_back();
+  if (!seconds_.empty() && time == seconds_.back().time) return;
   // Seconds that were missed, because this process did not run, are gaps.
   const std::int64_t oldest = time - static_cast<std::int64_t>(kSeconds) + 1;
   while (!seconds_.empty() && seconds_.front().time < oldest) seconds_.pop_front();

@@ -36,7 +36,7 @@ pageTest('durations, rates and ages are short and exact enough', {}, async ({ pa
 });
 
 pageTest('the history keeps what it has, takes what it lacks, and shows a hole', {}, async ({ page }) => {
-  const [time, queue, minutes] = await within(page, 'history', `({ History, kFigures }) => {
+  const [time, queue, minutes, timeAfter, queueAfter] = await within(page, 'history', `({ History, kFigures }) => {
     const of = (queue) => Object.fromEntries(kFigures.map((figure) => [figure, queue]));
     const history = new History();
     const now = 60000;
@@ -45,11 +45,15 @@ pageTest('the history keeps what it has, takes what it lacks, and shows a hole',
     history.add({ time: now, pools: { web: of(99) } });
     history.add({ time: now + 10, pools: { web: of(5) } });
     history.merge({ time: [now - 1, now + 5], pools: { web: of([88, 6]) } });
-    return [history.time, history.figures('web').queue, history.minutes('web').map(({ from, queue }) => [from, queue.most])];
+    const before = [[...history.time], [...history.figures('web').queue], history.minutes('web').map(({ from, queue }) => [from, queue.most])];
+    history.add({ time: now - 1, pools: { web: of(7) } });  // the clock was set back
+    return [...before, history.time, history.figures('web').queue];
   }`);
   assert.deepEqual(time, [59998, 59999, 60000, 60001, 60005, 60006, 60010]);
-  assert.deepEqual(queue, [2, 3, 4, null, 6, null, 5]);
-  assert.deepEqual(minutes, [[60000000, 6], [59940000, 3]]);
+  assert.deepEqual(queue, [2, 3, 99, null, 6, null, 5]);
+  assert.deepEqual(minutes, [[60000000, 99], [59940000, 3]]);
+  assert.deepEqual(timeAfter, [59998, 59999]);
+  assert.deepEqual(queueAfter, [2, 7]);
 });
 
 pageTest('short saturations of a pool share one line', {}, async ({ page }) => {

@@ -31,7 +31,8 @@ export class History {
   /// One sample of the stream.
   add({ time, pools }) {
     const second = Math.round(time);
-    if (second <= (this.#time.at(-1) ?? 0)) return;
+    const repeated = this.#time.findIndex((known) => known >= second);  // the clock was set back
+    if (repeated >= 0) this.#drop(repeated, this.#time.length - repeated);
     const rows = Object.entries(pools).map(([name, figures]) => [name, kFigures.map((figure) => numberOrNull(figures[figure]))]);
     this.#append(second, new Map(rows));
   }
@@ -68,7 +69,7 @@ export class History {
     if (last !== undefined && second - last > kHole) this.#push(last + 1, new Map());
     this.#push(second, row);
     const old = this.#time.findIndex((known) => known > second - kSeconds);
-    if (old > 0) this.#drop(old);
+    if (old > 0) this.#drop(0, old);
   }
 
   #push(second, row) {
@@ -80,10 +81,10 @@ export class History {
     }
   }
 
-  #drop(count) {
-    this.#time.splice(0, count);
+  #drop(begin, count) {
+    this.#time.splice(begin, count);
     for (const [name, figures] of this.#pools) {
-      for (const figure of kFigures) figures[figure].splice(0, count);
+      for (const figure of kFigures) figures[figure].splice(begin, count);
       if (figures.queue.every((value) => value === null) && figures.ready.every((value) => value === null)) this.#pools.delete(name);
     }
   }
