@@ -4,13 +4,15 @@
 
 namespace prefork {
 
-bool ConnectionTable::make_room() { return connections_.size() < limit_ || close_oldest_idle(); }
+void ConnectionTable::make_room() {
+  if (connections_.size() >= limit_) (void)close_oldest();
+}
 
-bool ConnectionTable::close_oldest_idle() {
-  const auto oldest =
+bool ConnectionTable::close_oldest() {
+  if (connections_.empty()) return false;
+  const auto idle =
       std::find_if(connections_.begin(), connections_.end(), [](const auto& one) { return one->idle(); });
-  if (oldest == connections_.end()) return false;
-  const std::shared_ptr<AdminConnection> kept = *oldest;
+  const std::shared_ptr<AdminConnection> kept = idle == connections_.end() ? connections_.front() : *idle;
   kept->close();
   return true;
 }

@@ -1,5 +1,5 @@
 // All connections of clients, the one that has been quiet the longest first. When there are too many, it
-// closes those that have no whole request under way.
+// closes the oldest without a whole request under way, else the oldest: its client takes the answer slowly.
 #pragma once
 
 #include <list>
@@ -29,9 +29,10 @@ class ConnectionTable {
   explicit ConnectionTable(std::size_t limit) : limit_(limit) {}
 
   [[nodiscard]] std::size_t size() const { return connections_.size(); }
-  /// Makes room for one more by closing the oldest that is idle. False: there is none.
-  bool make_room();
-  bool close_oldest_idle();
+  /// Makes room for one more.
+  void make_room();
+  /// Closes the oldest that is idle, else the oldest. False: there is none.
+  bool close_oldest();
   void add(const std::shared_ptr<AdminConnection>& connection);
   /// It was active just now.
   void touch(AdminConnection& connection);

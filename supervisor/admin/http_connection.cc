@@ -1,8 +1,10 @@
 #include "supervisor/admin/http_connection.h"
 
+#include <algorithm>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
+#include <string_view>
 #include <utility>
 
 #include "supervisor/admin/http_text.h"
@@ -30,6 +32,17 @@ std::optional<std::string> field(const http::request<http::string_body>& message
   return std::string(found->value());
 }
 
+/// "GET http://HOST/PATH" means HOST, whatever the header says (RFC 9112, 3.2.2).
+void take_absolute_form(Request& request) {
+  constexpr std::string_view kScheme = "http://";
+  if (!request.target.starts_with(kScheme)) return;
+  const std::size_t path =
+      std::min(request.target.find_first_of("/?", kScheme.size()), request.target.size());
+  request.host = request.target.substr(kScheme.size(), path - kScheme.size());
+  request.target = request.target.substr(path);
+  if (!request.target.starts_with('/')) request.target.insert(0, 1, '/');
+}
+
 Request plain(const http::request<http::string_body>& message, std::string client) {
   Request request;
   request.method = std::string(message.method_string());
@@ -44,6 +57,7 @@ Request plain(const http::request<http::string_body>& message, std::string clien
     request.accept += (request.accept.empty() ? "" : ",") + std::string(one->value());
   request.body = message.body();
   request.client = std::move(client);
+  take_absolute_form(request);
   return request;
 }
 
@@ -176,6 +190,7 @@ void HttpConnection::write() {
 void HttpConnection::written(boost::system::error_code error, std::size_t size) {
   if (!is_open()) return;
   if (error) return close();
+  table_.touch(*this);
   offset_ += size;
   if (offset_ == unsent_.front()->size()) {
     count_unsent(0 - unsent_.front()->size());

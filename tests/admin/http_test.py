@@ -1,8 +1,10 @@
 """The HTTP server of supervisor-admin."""
+import http.client
 import json
 import re
 import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -124,6 +126,19 @@ class Guards(AdminCase):
         for host in ("localhost:1", "127.0.0.1", "[::1]:9465", "OPS.example.org"):
             self.assertEqual(self.get("/status.json", Host=host)[0], 200, host)
 
+    def test_a_target_with_a_host_means_that_host(self):
+        def ask(target, host=b"localhost"):
+            return self.raw(b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
+
+        self.assertIn(" 200 ", ask(b"http://127.0.0.1:80/status.json"))
+        self.assertIn(" 200 ", ask(b"http://ops.example.org", b"rebound.example.com"))
+        self.assertIn(" 200 ", ask(b"http://localhost?x"))
+        self.assertIn(" 421 ", ask(b"http://rebound.example.com/status.json"))
+        self.assertIn(" 421 ", ask(b"http://localhost@rebound.example.com/"))
+        self.assertIn(" 421 ", ask(b"http:///"))
+        self.assertIn(" 400 ", ask(b"ftp://localhost/"))
+        self.assertIn(" 400 ", ask(b"localhost:80"))
+
     def test_an_action_goes_on_with_its_token_and_client(self):
         self.supervisor.results["scale"] = {"pool": "web", "before": 4, "workers": 6}
         code, _, body = self.get("/api/scale", "POST", '{"pool":"web","workers":6}', Authorization="Bearer secret-of-many",
@@ -214,6 +229,35 @@ class Faults(AdminCase):
         finally:
             for client in clients:
                 client.close()
+
+
+class SlowTakers(AdminCase):
+    descriptors = 200  # so that about a hundred clients are as many as there may be
+
+    def test_slow_takers(self):
+        """FAULTS 481: where all clients take their answers slowly, a new one is served, and a page that reads its stream stays"""
+        self.supervisor.status = status(*[pool(f"pool{number}") for number in range(500)])
+        page = http.client.HTTPConnection(*self.address, timeout=20)
+        page.request("GET", "/stream")
+        messages = page.getresponse()
+        reader = threading.Thread(target=lambda: [None for _ in messages], daemon=True)
+        clients = []
+        try:
+            reader.start()
+            for _ in range(150):
+                client = socket.socket()
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.settimeout(20)
+                clients.append(client)
+                client.connect(self.address)
+                client.sendall(b"GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                self.assertEqual(client.recv(5), b"HTTP/")
+                self.assertEqual(self.get("/livez")[0], 200)
+            self.assertTrue(reader.is_alive())
+        finally:
+            for client in clients:
+                client.close()
+            page.close()
 
 
 class FewDescriptors(AdminCase):
