@@ -10,8 +10,8 @@
 namespace prefork {
 namespace {
 
-/// 1,000 connections, the listening sockets, the link, and what a library may open.
-constexpr rlim_t kDescriptors = 1100;
+/// 1,000 connections, 200 of the agent, the listening sockets, the link, and what a library may open.
+constexpr rlim_t kDescriptors = 1300;
 
 }  // namespace
 
