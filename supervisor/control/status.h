@@ -62,7 +62,7 @@ struct Percentiles {
 /// All times since the start.
 struct TotalTimes {
   std::uint64_t count = 0, sum_us = 0;
-  std::array<std::uint64_t, Histogram::kEdges> below{};  ///< entry i: how many were below 2^i µs
+  std::array<std::uint64_t, Histogram::kEdges> up_to{};  ///< entry i: how many took at most 2^i µs
 };
 [[nodiscard]] TotalTimes totals_of(const Histogram& times);
 

@@ -66,8 +66,8 @@ Json busy_of(const Percentiles& times) {
 
 Json of(const TotalTimes& times) {
   Json buckets = Json::array();
-  for (std::size_t i = 0; i < times.below.size(); ++i)
-    buckets.push_back(Json::array({std::uint64_t{1} << i, times.below[i]}));
+  for (std::size_t i = 0; i < times.up_to.size(); ++i)
+    buckets.push_back(Json::array({std::uint64_t{1} << i, times.up_to[i]}));
   return {{"count", times.count}, {"sum_us", times.sum_us}, {"buckets", std::move(buckets)}};
 }
 

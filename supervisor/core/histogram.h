@@ -21,7 +21,7 @@ class BasicHistogram {
 
   void add(Duration sample) {
     const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(sample.count(), 0));
-    ++buckets_[bucket_of(ns / 1000)];
+    ++buckets_[bucket_of(ns == 0 ? 0 : (ns - 1) / 1000)];  // a bucket contains its upper end
     ++count_;
     add_to_sum(ns / 1000, ns % 1000);
     max_ = std::max(max_, sample);
@@ -41,17 +41,17 @@ class BasicHistogram {
   /// Of all samples, without the fraction of the last microsecond.
   [[nodiscard]] std::uint64_t sum_us() const { return sum_us_; }
 
-  /// Entry i is the number of samples below 2^i µs: powers of two are ends of buckets, so it is exact.
+  /// Entry i is the number of samples of at most 2^i µs: powers of two are ends of buckets, so it is exact.
   [[nodiscard]] std::array<std::uint64_t, kEdges> cumulative() const {
-    std::array<std::uint64_t, kEdges> below{};
+    std::array<std::uint64_t, kEdges> up_to{};
     std::uint64_t seen = 0;
     std::size_t bucket = 0;
     for (std::size_t edge = 0; edge < kEdges; ++edge) {
       for (const std::size_t end = bucket_of(std::uint64_t{1} << edge); bucket < end; ++bucket)
         seen += buckets_[bucket];
-      below[edge] = seen;
+      up_to[edge] = seen;
     }
-    return below;
+    return up_to;
   }
 
   /// The upper end of the bucket with the sample of that rank; never more than max(). `fraction` is 0 to 1.
