@@ -100,6 +100,9 @@ class StatusMetrics {
            "When the supervisor started, in unix time; an upgrade in place keeps it.", start_time);
     single("supervisor_uptime_seconds", "Since the supervisor started.", number(status_, "uptime_ms") / 1000);
     single("supervisor_stopping", "1: the supervisor is stopping.", figure(status_, "stopping"));
+    single("supervisor_stop_delay_left_seconds",
+           "How long connections are still accepted before the stop begins; 0: no such delay is under way.",
+           number(status_, "stop_delay_left_ms") / 1000);
     single("supervisor_event_loop_longest_turn_seconds",
            "The longest turn of the event loop since the start.", number(status_, "longest_turn_ms") / 1000);
     single("supervisor_event_loop_longest_turn_last_minute_seconds",
