@@ -5,14 +5,16 @@
 namespace prefork {
 
 void ConnectionTable::make_room() {
-  if (connections_.size() >= limit_) (void)close_oldest();
+  if (connections_.size() < limit_ || close_oldest_idle()) return;
+  const std::shared_ptr<AdminConnection> kept = connections_.front();
+  kept->close();
 }
 
-bool ConnectionTable::close_oldest() {
-  if (connections_.empty()) return false;
-  const auto idle =
+bool ConnectionTable::close_oldest_idle() {
+  const auto oldest =
       std::find_if(connections_.begin(), connections_.end(), [](const auto& one) { return one->idle(); });
-  const std::shared_ptr<AdminConnection> kept = idle == connections_.end() ? connections_.front() : *idle;
+  if (oldest == connections_.end()) return false;
+  const std::shared_ptr<AdminConnection> kept = *oldest;
   kept->close();
   return true;
 }

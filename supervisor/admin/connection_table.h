@@ -31,8 +31,8 @@ class ConnectionTable {
   [[nodiscard]] std::size_t size() const { return connections_.size(); }
   /// Makes room for one more.
   void make_room();
-  /// Closes the oldest that is idle, else the oldest. False: there is none.
-  bool close_oldest();
+  /// False: none is idle.
+  bool close_oldest_idle();
   void add(const std::shared_ptr<AdminConnection>& connection);
   /// It was active just now.
   void touch(AdminConnection& connection);

@@ -63,7 +63,7 @@ class Listeners::One : public std::enable_shared_from_this<One> {
                           SOCK_CLOEXEC | SOCK_NONBLOCK));
       const int error = errno;
       if (!accepted.valid()) {
-        if (out_of_descriptors(error) && !all_->table_.close_oldest()) return pause();
+        if (out_of_descriptors(error) && !all_->table_.close_oldest_idle()) return pause();
         if (error == EAGAIN) break;
         continue;
       }
@@ -97,7 +97,9 @@ class Listeners::One : public std::enable_shared_from_this<One> {
 Listeners::Listeners(IoContext& io, ConnectionTable& table, OnConnection on_connection)
     : io_(io), table_(table), on_connection_(std::move(on_connection)) {}
 
-Listeners::~Listeners() { use({}); }
+Listeners::~Listeners() {
+  for (const auto& one : sockets_) one->close();
+}
 
 void Listeners::use(std::vector<Fd> sockets) {
   for (const auto& one : std::exchange(sockets_, {})) one->close();
