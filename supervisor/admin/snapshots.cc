@@ -1,5 +1,6 @@
 #include "supervisor/admin/snapshots.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace prefork {
@@ -7,7 +8,7 @@ namespace prefork {
 void Snapshots::ask(AdminClock::duration fresh, OnSnapshot on_snapshot) {
   const AdminClock::time_point now = AdminClock::now();
   if (last_ && now - last_->at < fresh) return on_snapshot(last_);
-  waiting_.push_back({now + (last_ ? kPatience : kFirstPatience), std::move(on_snapshot)});
+  waiting_.push_back({std::max(now + kPatience, first_until_), std::move(on_snapshot)});
   if (!under_way_) request();
   if (!waiting_.empty()) watch_patience();
 }
@@ -20,9 +21,10 @@ void Snapshots::request() {
 
 void Snapshots::answered(const Reply& reply) {
   under_way_ = false;
-  if (reply.error.empty() && reply.result.is_object())
+  if (reply.error.empty() && reply.result.is_object()) {
     last_ = std::make_shared<const Snapshot>(
         Snapshot{AdminClock::now(), reply.result, shared_text(line_of(reply.result))});
+  }
   const SharedSnapshot known = reply.error.empty() ? last_ : nullptr;
   for (const Waiting& one : std::exchange(waiting_, {})) one.on_snapshot(known ? known : last_known());
 }

@@ -1,7 +1,7 @@
 // The supervisor's status for everything that asks: at most one request of a kind is under way, and its
 // answer goes to all that wait for it. Whatever happens, a question is answered within kPatience: with the
-// answer, else with the last one if it is not older than kStale, else with nothing. The first answer of all
-// has more time: there is no other one.
+// answer, else with the last one if it is not older than kStale, else with nothing. In the first second of
+// this process there is more time: it knows nothing yet.
 #pragma once
 
 #include <deque>
@@ -26,7 +26,7 @@ using SharedSnapshot = std::shared_ptr<const Snapshot>;
 class Snapshots {
  public:
   static constexpr std::chrono::milliseconds kPatience{90};
-  static constexpr std::chrono::milliseconds kFirstPatience{1000};
+  static constexpr std::chrono::seconds kFirstPatience{1};
   static constexpr std::chrono::seconds kStale{3};
 
   using OnSnapshot = std::function<void(const SharedSnapshot&)>;
@@ -53,6 +53,7 @@ class Snapshots {
   ControlLink& link_;
   Timer timer_;
   bool workers_;
+  AdminClock::time_point first_until_ = AdminClock::now() + kFirstPatience;
   bool under_way_ = false;
   bool watching_ = false;
   SharedSnapshot last_;

@@ -120,7 +120,7 @@ class Link(AdminCase):
         client.close()
 
     def test_the_first_answer(self):
-        """FAULTS 483: a process that has just begun waits for the supervisor's first answer for a second"""
+        """FAULTS 483: in its first second the process waits for the supervisor's first answer"""
         self.supervisor.held = {"status"}
 
         def answer():
