@@ -201,6 +201,14 @@ class Service(LifeCase):
                 client.close()
 
 
+    def test_it_starts_no_process(self):
+        """FAULTS 484: an admin process that has been taken over can leave no process behind that keeps its sockets"""
+        limits = pathlib.Path(f"/proc/{self.helper()}/limits").read_text()
+        if "SUPERVISOR_SANITIZED" in os.environ:
+            self.skipTest("the search for leaks needs a process")
+        self.assertRegex(limits, r"Max processes +0 +0 ")
+
+
 class Changes(LifeCase):
     def test_a_killed_process_is_replaced_and_clients_wait(self):
         first = self.helper()
