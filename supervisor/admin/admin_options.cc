@@ -43,8 +43,9 @@ Result<AdminOptions> read_admin_options(const std::vector<std::string>& argument
   }
   if (!has_value || options.link.has_value() == !options.control.empty()) return Error{kUsage};
   if (options.link ? !options.admin.empty() || !options.agent.empty() || !options.hosts.empty()
-                   : options.admin.empty())
+                   : options.admin.empty()) {
     return Error{kUsage};
+  }
   return options;
 }
 

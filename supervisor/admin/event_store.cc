@@ -24,8 +24,6 @@ void EventStore::expire(WallTime now) {
   while (!events_.empty() && events_.front().at < now - kKept) drop_oldest();
 }
 
-void EventStore::clear() { *this = EventStore(); }
-
 void EventStore::drop_oldest() {
   bytes_ -= events_.front().message->size();
   events_.pop_front();

@@ -33,7 +33,6 @@ class EventStore {
   [[nodiscard]] std::uint64_t last() const { return last_; }
   /// Drops what is older than kKept.
   void expire(WallTime now);
-  void clear();
   [[nodiscard]] const std::deque<Event>& events() const { return events_; }
 
  private:

@@ -139,8 +139,9 @@ void HttpConnection::refuse(boost::system::error_code error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow)
     return respond(text_response(431, "the header is longer than 8 KiB"));
   if (error.category() != http::make_error_code(http::error::bad_method).category() ||
-      error == http::error::end_of_stream || error == http::error::partial_message)
+      error == http::error::end_of_stream || error == http::error::partial_message) {
     return close();
+  }
   respond(text_response(400, "the request is not HTTP/1.1"));
 }
 

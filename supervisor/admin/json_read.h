@@ -10,10 +10,10 @@ namespace prefork {
 using Json = nlohmann::ordered_json;
 
 [[nodiscard]] inline const Json& member(const Json& object, const char* key) {
-  static const Json none;
-  if (!object.is_object()) return none;
+  static const Json kNone;
+  if (!object.is_object()) return kNone;
   const auto found = object.find(key);
-  return found == object.end() ? none : *found;
+  return found == object.end() ? kNone : *found;
 }
 
 [[nodiscard]] inline double number(const Json& object, const char* key) {

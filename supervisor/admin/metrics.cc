@@ -216,9 +216,10 @@ class StatusMetrics {
 
   void add_rollout() {
     out_.begin("supervisor_pool_last_rollout_successful", Kind::kGauge, "0: the last rollout has failed.");
-    for (const Json* pool : pools_)
+    for (const Json* pool : pools_) {
       out_.sample({{"pool", text(*pool, "name")}},
                   text(member(*pool, "rollout"), "outcome") == "failed" ? 0 : 1);
+    }
   }
 
   void add_histogram(std::string_view name, const char* key, std::string_view help) {

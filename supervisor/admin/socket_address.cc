@@ -82,8 +82,9 @@ Result<Fd> listen_at(const std::string& address) {
   const int on = 1;
   (void)setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));  // the bind says what is wrong
   if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&place->address), place->size) != 0 ||
-      listen(socket.get(), SOMAXCONN) != 0)
+      listen(socket.get(), SOMAXCONN) != 0) {
     return system_error("listen " + address);
+  }
   return socket;
 }
 

@@ -20,9 +20,10 @@ Launch admin_launch(const std::string& program, const std::optional<Identity>& i
   launch.executable = program;
   launch.argv = {"supervisor-admin", "--link", std::to_string(kChannelDescriptor)};
   launch.directory = "/";
-  if (identity)
+  if (identity) {
     launch.identity =
         LaunchIdentity{std::to_string(identity->uid), identity->uid, identity->gid, identity->groups};
+  }
   launch.oom_score_adj = default_oom_score_adj();
   launch.oom_score_is_default = true;
   const rlim_t own = std::min(kDescriptors, descriptors);

@@ -281,9 +281,10 @@ void AdminProcess::adopt(const AdminState& state, const AdminConfig& config) {
   restarts_ = state.restarts;
   number_ = state.number;
   if (state.spawner_key != 0) spawner_key_ = services_.spawner.add(*this, state.spawner_key);
-  if (state.output.pipe != Carried::kNone)
+  if (state.output.pipe != Carried::kNone) {
     output_ = std::make_unique<WorkerOutput>(services_.loop, services_.log, services_.output, kMaxOutputLine,
                                              state.output);
+  }
   if (state.pid != 0) watch(static_cast<pid_t>(state.pid), Fd(static_cast<int>(state.pidfd)));
   if (state.pid != 0 || state.requested) end(/*planned=*/true);
 }
