@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import resource
 import statistics
 import subprocess
 import sys
@@ -137,6 +138,7 @@ def watched(programs, table, count, seconds):
 
 
 def scrape(programs, table, workers, count):
+    workers = min(workers, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 7)  # the descriptors that each needs
     table.title(f"A scrape with {workers} workers: CPU time")
     with Watched(programs, workers) as server:
         server.wait_until_quiet(workers + 1)
