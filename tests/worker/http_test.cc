@@ -181,6 +181,22 @@ TEST_CASE("a worker that is drained ends keep-alive with the next answer") {
   CHECK(served.worker.process().await_exit() == 0);
 }
 
+TEST_CASE("the header of a proxy comes first where the listener says so") {
+  Served served({}, kProxied | kMayPark);
+  SUBCASE("then the requests are served, and it comes once") {
+    served.client.send("PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n" + std::string(kGet));
+    CHECK(served.client.receive_until(served.hello()).starts_with("HTTP/1.1 200 OK"));
+    CHECK(served.worker.await().kind == RecordKind::kPark);
+    served.client.send(kGet);
+    served.worker.dispatch_again(1, kMayPark | kParkAtOnce);
+    CHECK(served.client.receive_until(served.hello()).starts_with("HTTP/1.1 200 OK"));
+  }
+  SUBCASE("without it the connection ends") {
+    served.client.send(kGet);
+    CHECK(served.client.receive_to_end().empty());
+  }
+}
+
 TEST_CASE("a connection that may be parked is parked after its answer, and served again when it comes back") {
   Served served({}, kMayPark);
   served.client.send(kGet);

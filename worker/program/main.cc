@@ -20,6 +20,7 @@
 #include "worker/program/line.h"
 #include "worker/program/listen.h"
 #include "worker/program/service.h"
+#include "worker/proxy_header.h"
 #include "worker/serve.h"
 
 namespace {
@@ -39,6 +40,9 @@ constexpr const char* kAbout =
 In a pool's configuration:  "command": ["supervisor-worker", "http"]
                             "command": ["supervisor-worker", "inetd", "--", "git", "daemon", "--inetd"]
 Without a supervisor:       supervisor-worker http --listen 127.0.0.1:8080 --workers 4)";
+
+/// As long as a request may take.
+constexpr std::chrono::seconds kProxyHeaderTime{10};
 
 /// The client of a connection that a supervisor has passed to this worker.
 class HandedOver final : public Host {
@@ -182,6 +186,9 @@ int run(int argc, char** argv) {
   }
   return prefork::worker::serve(
       [&](Connection& connection) {
+        using prefork::worker::read_proxy_header;
+        // No service asks where its client is.
+        if (connection.proxied() && !read_proxy_header(connection.socket(), kProxyHeaderTime)) return;
         HandedOver host(connection);
         invocation.service(connection.socket(), host);
       },
