@@ -1,4 +1,4 @@
-// What systemd is told, the sockets that it hands over, and the units of docs/examples.
+// What systemd is told, the sockets that it hands over, and the units of docs/deploy.
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -101,7 +101,7 @@ std::string output_of(const std::string& command, int& status) {
 }
 
 std::string unit(const std::string& name) {
-  std::ifstream in(std::string(SOURCE_ROOT) + "/docs/examples/" + name);
+  std::ifstream in(std::string(SOURCE_ROOT) + "/docs/deploy/" + name);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
