@@ -49,7 +49,10 @@ class Haproxy(unittest.TestCase):
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(lambda: end(haproxy))
         eventually((self.directory / "stats").exists, "the socket of HAProxy")
-        for name in self.supervisors:
+        self.until_up(*self.supervisors)
+
+    def until_up(self, *names):
+        for name in names:
             self.until(name, "up by its agent", lambda row: row["agent_code"] == "0" and row["slim"] and row["status"] == "UP")
 
     def servers(self):
@@ -87,7 +90,10 @@ class Haproxy(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
 
     def test_three_supervisors(self):
-        """FAULTS 461: one is overloaded, one is drained, one is killed with its workers: no request fails."""
+        """FAULTS 461: one is overloaded, one is drained, one is killed with its workers: no request fails.
+
+        Then the drained one comes back.
+        """
         for name in HOSTS:
             self.start_supervisor(name)
         self.start_haproxy()
@@ -96,6 +102,7 @@ class Haproxy(unittest.TestCase):
             self.is_overloaded(load)
             self.is_drained(load)
             self.is_killed(load)
+            self.comes_back(load)
         self.assertEqual(load.failures, [])
         self.assertGreater(load.made, 500)
 
@@ -121,6 +128,12 @@ class Haproxy(unittest.TestCase):
         got = self.served_while(lambda: load.go_on(100))
         self.assertGreater(got["c"], 80, got)
         self.until("a", "down", lambda row: row["status"].startswith("DOWN"))
+
+    def comes_back(self, load):
+        self.supervisors["b"].start()
+        self.until_up("b")
+        got = self.served_while(lambda: load.go_on(100))
+        self.assertGreater(got["b"], 0, got)
 
     def test_what_is_sent_again(self):
         """FAULTS 462: a request whose worker had begun it is sent again if it changes nothing; another one is not."""

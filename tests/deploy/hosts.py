@@ -56,7 +56,7 @@ def replaced(text, *pairs):
 def end(process):
     """Ends a process that the test has started."""
     if process.poll() is None:
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -74,9 +74,13 @@ class Supervisor:
         self.control = self.directory / "control"
         self.file = self.directory / "pool.json"
         self.file.write_text(json.dumps({**config, "control": str(self.control)}))
-        with open(self.directory / "log", "w") as log:
+        self.environment = {**os.environ, "PATH": f"{WORKER.parent}:{os.environ['PATH']}", **environment}
+        self.start()
+
+    def start(self):
+        with open(self.directory / "log", "a") as log:
             self.process = subprocess.Popen([SUPERVISOR, "-c", self.file], stderr=log, stdin=subprocess.DEVNULL,
-                                            env={**os.environ, "PATH": f"{WORKER.parent}:{os.environ['PATH']}", **environment})
+                                            env=self.environment)
 
     def status(self):
         """The status; None while the supervisor does not answer."""
