@@ -15,7 +15,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::chrono::seconds kPatience{1};
+/// Then the other sockets are not tried, and count as supervisors: root looks into directories of other
+/// users, which may have many sockets that do not answer.
+constexpr std::chrono::seconds kPatienceForAll{3};
 constexpr const char* kChoose = "choose one with -c FILE or --control PATH";
 
 bool may_listen(const std::string& path) {
@@ -35,7 +40,9 @@ int print_none(const std::vector<std::string>& directories) {
 
 int print_several(const std::vector<std::string>& paths) {
   print_error(std::to_string(paths.size()) + " supervisors run; " + kChoose);
-  for (const std::string& path : paths) print_error(describe_supervisor(path));
+  const Clock::time_point end = Clock::now() + kPatienceForAll;
+  for (const std::string& path : paths)
+    print_error(Clock::now() < end ? describe_supervisor(path) : "control socket " + json_escaped(path));
   return kUsageOrConfig;
 }
 
@@ -55,13 +62,15 @@ std::string describe_supervisor(const std::string& path) {
       text = "pid " + std::to_string(pid) + ", which is not a supervisor";
     }
   }
-  return (text.empty() ? "a supervisor that does not answer" : text) + ", control socket " + path;
+  return (text.empty() ? "a supervisor that does not answer" : text) + ", control socket " +
+         json_escaped(path);
 }
 
 std::vector<std::string> running_supervisors(const std::vector<std::string>& directories) {
   std::vector<std::string> running;
+  const Clock::time_point end = Clock::now() + kPatienceForAll;
   for (std::string& path : control_sockets_in(directories)) {
-    if (may_listen(path)) running.push_back(std::move(path));
+    if (Clock::now() >= end || may_listen(path)) running.push_back(std::move(path));
   }
   return running;
 }

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "config/relative_path.h"
+#include "config/schema_words.h"
 #include "proto/fd.h"
 #include "proto/result.h"
 #include "supervisor/commands/init_text.h"
@@ -85,7 +86,8 @@ Result<void> write_new(const std::string& path, const std::string& text) {
 
 void print_next(const Recognised& program, const std::string& file, const std::string& listen,
                 CommandOutput& output) {
-  output.print_line("recognised: " + program.what);
+  // The names of files in the project: they must not reach the terminal as they are.
+  output.print_line("recognised: " + json_escaped(program.what));
   output.print_line("written: " + file);
   if (!program.note.empty()) output.print_line("note: " + program.note);
   output.print_line("next: supervisor check -c " + file + " && supervisor -c " + file);

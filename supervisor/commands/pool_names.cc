@@ -1,6 +1,8 @@
 #include "supervisor/commands/pool_names.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -26,12 +28,26 @@ std::vector<std::string> sockets_for(const CommandLine& line) {
   return named ? std::vector<std::string>{named.value()} : std::vector<std::string>();
 }
 
+/// As pool.schema.json allows it. Root asks programs of other users, too, and a shell that completes expands
+/// what is printed here: bash would run "$(…)".
+bool is_pool_name(const std::string& name) {
+  constexpr std::size_t kLongest = 64;
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
+  };
+  return !name.empty() && name.size() <= kLongest && std::all_of(name.begin(), name.end(), is_plain);
+}
+
 void add_pools_of(const std::string& path, std::set<std::string>& names) {
   auto client = ControlClient::connect(path, std::chrono::seconds(1));
   if (!client) return;
   const auto status = client.value().call("status", Json::object());
   if (!status) return;
-  for (const Json& pool : status.value().value("pools", Json::array())) names.insert(pool.value("name", ""));
+  for (const Json& pool : status.value().value("pools", Json::array())) {
+    const std::string name = pool.value("name", "");
+    if (is_pool_name(name)) names.insert(name);
+  }
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 """Completion in the real shells. Those that are not installed are skipped, with a word."""
+import contextlib
 import json
 import os
 import pathlib
@@ -6,9 +7,11 @@ import pty
 import re
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -95,6 +98,32 @@ class Completion(unittest.TestCase):
             self.assertEqual(self.bash(command, ""), ["lines", "web"])
         self.assertEqual(self.bash("restart", "-c", str(file), "w"), ["web"])
         self.assertEqual(self.bash("restart", "-c", "missing.json", ""), [])
+
+    def test_names_that_a_program_of_another_user_answers(self):
+        """FAULTS 487: bash would run a name that is a command; only what can be a pool's name is offered."""
+        self.runtime.mkdir(mode=0o700)
+        harm = self.path / "harm"
+        names = ["web", f"$(touch${{IFS}}{harm})", f"`touch {harm}`", "a b", "a\nb", "\x1b[31m", "", "w" * 65]
+        answer = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"pools": [{"name": name} for name in names]}})
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(self.runtime / "other.sock"))
+            server.listen()
+
+            def serve():
+                with contextlib.suppress(OSError):
+                    while True:
+                        with server.accept()[0] as client:
+                            if client.recv(4096):
+                                client.sendall(answer.encode() + b"\n")
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            try:
+                self.assertEqual(self.bash("restart", ""), ["web"])
+            finally:
+                server.shutdown(socket.SHUT_RDWR)
+                thread.join(PATIENCE)
+        self.assertFalse(harm.exists())
 
     @needs("fish")
     def test_fish_completes(self):

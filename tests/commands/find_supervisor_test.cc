@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -56,4 +57,25 @@ TEST_CASE("only sockets at which a process listens are told as running") {
   const AnsweringServer server(directory.at("b.sock"), {});
   CHECK(running_supervisors({directory.path(), "/no/such"}) ==
         std::vector<std::string>{directory.at("b.sock")});
+}
+
+TEST_CASE("FAULTS 489: sockets that do not answer take three seconds, however many there are") {
+  const TestDirectory directory;
+  std::vector<Fd> sockets;
+  constexpr int kSockets = 8;
+  for (int i = 0; i < kSockets; ++i) {
+    const std::string path = directory.at(std::to_string(i) + ".sock");
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    std::memcpy(name.sun_path, path.data(), path.size());
+    const auto* address = reinterpret_cast<const sockaddr*>(&name);
+    const int server = sockets.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)).get();
+    REQUIRE(::bind(server, address, sizeof(name)) == 0);
+    REQUIRE(::listen(server, 0) == 0);
+    const int client = sockets.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)).get();
+    REQUIRE(::connect(client, address, sizeof(name)) == 0);  // the backlog is full
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(running_supervisors({directory.path()}).size() == kSockets);
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(kSockets - 1));
 }

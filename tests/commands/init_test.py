@@ -258,6 +258,14 @@ class Init(unittest.TestCase):
         self.assertEqual(self.run_supervisor("init").returncode, 0)
         self.assertEqual(self.run_supervisor("check", "-c", "pool.json").returncode, 0)
 
+    def test_hostile_names_at_a_terminal(self):
+        """FAULTS 488: the name of a file does not reach the terminal as it is."""
+        self.write({"package.json": json.dumps({"main": "a\x1b[31m.js"}), "a\x1b[31m.js": NODE})
+        done = self.run_supervisor("init")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("recognised: a Node program, a\\u001b[31m.js\n", done.stdout)
+        self.assertNotIn("\x1b", done.stdout + self.text())
+
     def test_init_replaces_nothing_and_waits_for_nothing(self):
         """FAULTS 460: a configuration that exists stays; pipes, endless and binary files do not stop init."""
         self.write({"pool.json": "mine", "zoo.py": WSGI})
