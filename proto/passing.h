@@ -26,7 +26,7 @@ ssize_t send_passing(int socket, std::span<const std::byte> bytes, int first, in
 
 /// The same with any number of descriptors up to kMaxPassed.
 ssize_t send_passing(int socket, std::span<const std::byte> bytes, std::span<const Fd> attached, int flags);
-inline constexpr std::size_t kMaxPassed = 16;
+inline constexpr std::size_t kMaxPassed = 17;
 
 struct Passed {
   ssize_t size = 0;  ///< as recvmsg(2) returned it

@@ -6,6 +6,7 @@
 #include "supervisor/admin/agent_connection.h"
 #include "supervisor/admin/agent_line.h"
 #include "supervisor/admin/connection_limits.h"
+#include "supervisor/admin/history_file.h"
 #include "supervisor/admin/http_connection.h"
 #include "supervisor/admin/socket_address.h"
 
@@ -112,7 +113,15 @@ void AdminServer::link_ended(const std::string& why) {
   asio::post(io_, [this] { end(0); });  // what was just sent goes out first
 }
 
+void AdminServer::take_history(Fd file) {
+  const bool first = !history_file_.valid();
+  history_file_ = std::move(file);
+  if (first) history_.restore(load_history(history_file_));
+}
+
 void AdminServer::end(int status) {
+  if (history_file_.valid() && !save_history(history_file_, history_.to_json()))
+    say("the history could not be left to the next process");
   status_ = status;
   io_.stop();
 }
@@ -125,7 +134,12 @@ void AdminServer::event_came(const Json& event) {
   streams_.send(message);
 }
 
-void AdminServer::listen_came(const Json& order, std::vector<Fd> sockets) {
+void AdminServer::listen_came(const Json& order, std::vector<Fd> descriptors) {
+  std::vector<Fd> sockets = std::move(descriptors);
+  if (member(order, "history") == true && !sockets.empty()) {
+    take_history(std::move(sockets.back()));
+    sockets.pop_back();
+  }
   const std::size_t admin = texts(member(order, "admin")).size();
   const std::size_t agent = texts(member(order, "agent")).size();
   if (sockets.size() != admin + agent) {
@@ -158,10 +172,9 @@ void AdminServer::sample() {
 void AdminServer::sampled(const SharedSnapshot& snapshot) {
   const bool fresh = snapshot && AdminClock::now() - snapshot->at < kSampleEach;
   const auto time = std::chrono::system_clock::now().time_since_epoch();
-  if (fresh && number(snapshot->status, "pid") != supervisor_pid_) {
-    supervisor_pid_ = number(snapshot->status, "pid");
+  const double pid = fresh ? number(snapshot->status, "pid") : supervisor_pid_;
+  if (const double before = std::exchange(supervisor_pid_, pid); before != 0 && before != pid)
     history_.clear();
-  }
   history_.add(std::chrono::duration_cast<std::chrono::seconds>(time).count(),
                fresh ? snapshot->status : Json());
   events_.expire(std::chrono::system_clock::now());

@@ -28,7 +28,7 @@ class AdminServer final : private LinkListener {
 
  private:
   void event_came(const Json& event) override;
-  void listen_came(const Json& order, std::vector<Fd> sockets) override;
+  void listen_came(const Json& order, std::vector<Fd> descriptors) override;
   void link_ended(const std::string& why) override;
 
   void connect();
@@ -39,6 +39,7 @@ class AdminServer final : private LinkListener {
   void sampled(const SharedSnapshot& snapshot);
   void serve_http(Stream socket, std::string client);
   void serve_agent(Stream socket);
+  void take_history(Fd file);
   void end(int status);
 
   IoContext& io_;
@@ -46,6 +47,7 @@ class AdminServer final : private LinkListener {
   ControlLink link_;
   Snapshots brief_, whole_;
   History history_;
+  Fd history_file_;  ///< of the supervisor; by hand there is none
   EventStore events_;
   StreamHub streams_;
   Answers answers_;

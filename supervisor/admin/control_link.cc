@@ -14,7 +14,8 @@
 namespace prefork {
 namespace {
 
-constexpr std::size_t kMaxSockets = 16;
+/// 16 listening sockets, and the file of the history.
+constexpr std::size_t kMaxDescriptors = 17;
 /// Of what is read in one turn: other connections have their turn, too.
 constexpr int kReadsInATurn = 16;
 
@@ -73,7 +74,7 @@ void ControlLink::read() {
 
 bool ControlLink::receive() {
   std::array<char, 65536> piece;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the kernel
-  LinkMessage message = receive_link_message(socket_.native_handle(), piece, kMaxSockets);
+  LinkMessage message = receive_link_message(socket_.native_handle(), piece, kMaxDescriptors);
   if (message.size < 0) {
     if (errno != EAGAIN && errno != EINTR) end(std::strerror(errno));
     return false;
@@ -83,7 +84,7 @@ bool ControlLink::receive() {
     return false;
   }
   for (Fd& socket : message.descriptors) {
-    if (received_.size() < kMaxSockets) received_.push_back(std::move(socket));
+    if (received_.size() < kMaxDescriptors) received_.push_back(std::move(socket));
   }
   input_.append(piece.data(), static_cast<std::size_t>(message.size));
   take_lines();

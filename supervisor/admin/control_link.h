@@ -29,8 +29,9 @@ class LinkListener {
  public:
   virtual ~LinkListener() = default;
   virtual void event_came(const Json& event) = 0;
-  /// Line "listen": `sockets` are those of the addresses in `order`, admin's first.
-  virtual void listen_came(const Json& order, std::vector<Fd> sockets) = 0;
+  /// Line "listen": `descriptors` are the sockets of the addresses in `order`, admin's first; then the file
+  /// of the history, if `order` says that it comes.
+  virtual void listen_came(const Json& order, std::vector<Fd> descriptors) = 0;
   virtual void link_ended(const std::string& why) = 0;
 };
 
@@ -75,7 +76,7 @@ class ControlLink {
   std::size_t searched_ = 0;  ///< of input_, without a newline
   std::string output_;
   bool writing_ = false;
-  std::vector<Fd> received_;  ///< sockets whose listen line has not been read yet
+  std::vector<Fd> received_;  ///< their listen line has not been read yet
   std::uint64_t last_id_ = 0;
   std::deque<Pending> pending_;
 };

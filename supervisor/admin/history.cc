@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -28,6 +29,13 @@ Json rounded(const std::optional<double>& value) {
   const double thousandths = std::round(*value * 1000);
   if (std::fmod(thousandths, 1000) == 0) return static_cast<std::int64_t>(thousandths / 1000);
   return thousandths / 1000;
+}
+
+/// No figure is larger, and rounded() can write it.
+std::optional<double> figure(const Json& value) {
+  constexpr double kLargest = 1e12;
+  const double read = value.is_number() ? value.get<double>() : -1;
+  return read >= 0 && read <= kLargest ? std::optional(read) : std::nullopt;
 }
 
 std::optional<double> known(const Json& object, const char* key) {
@@ -102,6 +110,39 @@ void History::add(std::int64_t time, const Json& status) {
   if (status.is_object())
     std::erase_if(before_, [&](const auto& one) { return !present.contains(one.first); });
   seconds_.push_back(std::move(second));
+}
+
+History::Samples History::saved_samples(const Json& pools, std::size_t at) {
+  Samples samples;
+  for (const auto& [name, columns] : pools.items()) {
+    if (samples.size() == kMaxPools) break;
+    Sample sample;
+    bool any = false;
+    for (const Series& series : kSeries) {
+      const Json& column = member(columns, series.name);
+      const auto value = column.is_array() && at < column.size() ? figure(column[at]) : std::nullopt;
+      sample.*series.value = value;
+      any = any || value.has_value();
+    }
+    if (any) samples[name] = sample;
+  }
+  return samples;
+}
+
+void History::restore(const Json& saved) {
+  const Json& times = member(saved, "time");
+  const Json& pools = member(saved, "pools");
+  if (!times.is_array() || times.size() > kSeconds || !pools.is_object()) return;
+  std::deque<Second> seconds;
+  for (std::size_t at = 0; at < times.size(); ++at) {
+    if (!times[at].is_number_integer()) return;
+    const auto time = times[at].get<std::int64_t>();
+    if (!seconds.empty() && time <= seconds.back().time) return;
+    if (!seconds_.empty() && time >= seconds_.front().time) break;
+    seconds.push_back({time, saved_samples(pools, at)});
+  }
+  seconds_.insert(seconds_.begin(), std::make_move_iterator(seconds.begin()),
+                  std::make_move_iterator(seconds.end()));
 }
 
 void History::clear() { *this = History(); }

@@ -36,6 +36,8 @@ class History {
   /// `time`: unix time in seconds. Null `status`: the supervisor has not answered.
   void add(std::int64_t time, const Json& status);
   void clear();
+  /// Puts what to_json() of an earlier process has given in front. What has another form is left out.
+  void restore(const Json& saved);
   /// {"interval_ms", "time", "pools"}
   [[nodiscard]] Json to_json() const;
   /// {"time", "pools"} of the latest second; null: there is none.
@@ -53,6 +55,7 @@ class History {
     Samples pools;
   };
 
+  [[nodiscard]] static Samples saved_samples(const Json& pools, std::size_t at);
   [[nodiscard]] Sample sample_of(const Json& pool, std::int64_t time);
 
   std::deque<Second> seconds_;

@@ -1,5 +1,9 @@
 #include "supervisor/admin_process/admin_launch.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -12,6 +16,9 @@ namespace {
 
 /// 1,000 connections, 200 of the agent, the listening sockets, the link, and what a library may open.
 constexpr rlim_t kDescriptors = 1300;
+
+/// 900 seconds of 256 pools take half of it. Pages that are not written take no memory.
+constexpr off_t kHistorySize = off_t{16} << 20;
 
 }  // namespace
 
@@ -32,11 +39,22 @@ Launch admin_launch(const std::string& program, const std::optional<Identity>& i
   return launch;
 }
 
+Result<Fd> make_admin_history() {
+  Fd file(::memfd_create("admin-history", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file.valid()) return system_error("memfd_create");
+  if (::ftruncate(file.get(), kHistorySize) != 0) return system_error("ftruncate");
+  // The process can write to it, and must not be able to fill the memory with it.
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+    return system_error("F_ADD_SEALS");
+  return file;
+}
+
 std::string listen_line(const std::vector<std::string>& admin, const std::vector<std::string>& agent,
-                        const std::vector<std::string>& hosts) {
-  return json_text({{"jsonrpc", "2.0"},
-                    {"method", "listen"},
-                    {"params", {{"admin", admin}, {"agent", agent}, {"hosts", hosts}}}}) +
+                        const std::vector<std::string>& hosts, bool history) {
+  return json_text(
+             {{"jsonrpc", "2.0"},
+              {"method", "listen"},
+              {"params", {{"admin", admin}, {"agent", agent}, {"hosts", hosts}, {"history", history}}}}) +
          '\n';
 }
 

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "config/process_config.h"
+#include "proto/fd.h"
+#include "proto/result.h"
 #include "supervisor/spawner/launch.h"
 
 namespace prefork {
@@ -17,9 +19,14 @@ namespace prefork {
 [[nodiscard]] Launch admin_launch(const std::string& program, const std::optional<Identity>& identity,
                                   rlim_t descriptors);
 
-/// The notification `listen`, with its newline.
+/// A file in memory where a process leaves its history at its end, and the next one finds it. Its size is
+/// fixed. The supervisor reads nothing of it.
+[[nodiscard]] Result<Fd> make_admin_history();
+
+/// The notification `listen`, with its newline. `history`: the file of make_admin_history() comes with it,
+/// after the sockets.
 [[nodiscard]] std::string listen_line(const std::vector<std::string>& admin,
                                       const std::vector<std::string>& agent,
-                                      const std::vector<std::string>& hosts);
+                                      const std::vector<std::string>& hosts, bool history);
 
 }  // namespace prefork

@@ -72,7 +72,7 @@ void AdminProcess::use(const AdminConfig& config, AdminSockets::Next sockets) {
     case Life::kRequested:
     case Life::kRunning:
       if (identity() != identity_before) return end(/*planned=*/true);
-      if (other_sockets || told_ != listen_line(sockets_.admin(), sockets_.agent(), config_.hosts)) tell();
+      if (other_sockets || told_ != sockets_.line(config_.hosts)) tell();
       return;
     case Life::kEnding: return;  // the next one has all this
   }
@@ -103,6 +103,9 @@ Result<void> AdminProcess::request() {
   for (const int own : {link.value().ours.get(), pipe.value().ours.get()}) {
     if (auto fine = services_.clients.check_own(own); !fine) return fine;
   }
+  if (auto history = sockets_.need_history(services_.clients); !history)
+    services_.log.warn("admin process: its charts begin anew with each process: {}",
+                       history.error().message());
   output_ = std::make_unique<WorkerOutput>(services_.loop, services_.log, services_.output, kMaxOutputLine,
                                            std::move(pipe.value().ours), /*shared=*/false);
   link_.open(std::move(link.value().ours));
@@ -117,7 +120,7 @@ Result<void> AdminProcess::request() {
 }
 
 void AdminProcess::tell() {
-  told_ = listen_line(sockets_.admin(), sockets_.agent(), config_.hosts);
+  told_ = sockets_.line(config_.hosts);
   auto copies = sockets_.copies();
   if (copies) return link_.send(told_, std::move(copies).value());
   services_.log.error("admin process: {}", copies.error().message());
@@ -227,7 +230,7 @@ void AdminProcess::gone() {
   child_ = ChildTable::Entry();
   pid_ = 0;
   life_ = Life::kNone;
-  if (!wanted_) return;
+  if (!wanted_) return sockets_.forget_history();
   if (failures_ == 0) return start();
   life_ = Life::kWaiting;
   timer_.start(delay(), Callback::to<&AdminProcess::start>(*this));

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "supervisor/admin_process/admin_launch.h"
+
 namespace prefork {
 namespace {
 
@@ -110,7 +112,23 @@ Result<std::vector<Fd>> AdminSockets::copies() const {
       if (!copies.back().valid()) return system_error("copy a listening socket");
     }
   }
+  if (!history_.valid()) return copies;
+  copies.emplace_back(::fcntl(history_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copies.back().valid()) return system_error("copy the file of its history");
   return copies;
+}
+
+Result<void> AdminSockets::need_history(const ClientDescriptors& clients) {
+  if (history_.valid()) return {};
+  auto file = make_admin_history();
+  if (!file) return file.error();
+  if (auto fine = clients.check_own(file.value().get()); !fine) return fine;
+  history_ = std::move(file).value();
+  return {};
+}
+
+std::string AdminSockets::line(const std::vector<std::string>& hosts) const {
+  return listen_line(admin(), agent(), hosts, history_.valid());
 }
 
 std::vector<std::string> AdminSockets::names_of(const Sockets& sockets) {
@@ -122,11 +140,13 @@ std::vector<std::string> AdminSockets::names_of(const Sockets& sockets) {
 void AdminSockets::write_state(AdminState& state) const {
   state.admin = states_of(admin_);
   state.agent = states_of(agent_);
+  state.history = Carried{history_.get()};
 }
 
 void AdminSockets::adopt(const AdminState& state, const AdminConfig& config) {
   adopt_all(state.admin, config.listen, admin_);
   adopt_all(state.agent, config.agent, agent_);
+  history_.reset(static_cast<int>(state.history));
 }
 
 }  // namespace prefork

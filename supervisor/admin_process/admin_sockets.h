@@ -1,5 +1,6 @@
-// The listening sockets of the admin process. The supervisor keeps them while the process is replaced, so
-// that clients wait meanwhile, and accepts nothing on them.
+// What one admin process has from the one before: the listening sockets, and the file of its history. The
+// supervisor keeps them while the process is replaced, so that clients wait meanwhile. It accepts nothing on
+// the sockets, and reads nothing of the file.
 #pragma once
 
 #include <string>
@@ -11,6 +12,7 @@
 #include "supervisor/listen/listen_socket.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/state/admin_state.h"
+#include "supervisor/system/client_descriptors.h"
 
 namespace prefork {
 
@@ -29,7 +31,12 @@ class AdminSockets {
   [[nodiscard]] Result<Next> open(const AdminConfig& config);
   /// Puts them into force. True: a socket has come or gone.
   bool use(Next next, Log& log);
-  /// Copies for the process, those of `admin` first; in an error none.
+  /// Makes the file of the history, if there is none.
+  [[nodiscard]] Result<void> need_history(const ClientDescriptors& clients);
+  void forget_history() { history_.reset(); }
+  /// The line `listen`, which tells of all this.
+  [[nodiscard]] std::string line(const std::vector<std::string>& hosts) const;
+  /// Copies for the process: sockets of `admin`, of `agent`, the history; in an error none.
   [[nodiscard]] Result<std::vector<Fd>> copies() const;
 
   // The real addresses.
@@ -50,6 +57,7 @@ class AdminSockets {
   [[nodiscard]] std::vector<ListenSocket*> all();
 
   Sockets admin_, agent_;
+  Fd history_;  ///< not valid: it could not be made
 };
 
 }  // namespace prefork

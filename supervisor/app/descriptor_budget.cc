@@ -62,9 +62,10 @@ std::vector<Share> shares_of(const PoolConfig& pool, std::size_t index) {
   return shares;
 }
 
-/// The admin process: its listening sockets, shared at a reload and copied for it; link, pidfd, output.
+/// The admin process: its listening sockets, shared at a reload and copied for it; link, pidfd, output,
+/// history.
 std::size_t own_for(const AdminConfig& admin) {
-  return admin.wanted() ? 3 * (sockets_of(admin.listen) + sockets_of(admin.agent)) + 6 : 0;
+  return admin.wanted() ? 3 * (sockets_of(admin.listen) + sockets_of(admin.agent)) + 8 : 0;
 }
 
 std::vector<Share> shares_of(const Config& config) {

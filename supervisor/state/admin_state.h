@@ -1,5 +1,6 @@
 // The admin process as plain values of the state of an upgrade in place. Its listening sockets are carried
-// over. The process is not: it sees the end of its link and exits, and the new program starts its own.
+// over, and the file of its history. The process is not: it sees the end of its link, leaves its history and
+// exits, and the new program starts its own.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@ struct AdminState {
   Carried pidfd = Carried::kNone;
   OutputState output = {};
   std::uint64_t restarts = 0;
+  Carried history = Carried::kNone;
   std::optional<Identity> identity = {};  ///< without the key admin_user, in a supervisor that was root
 
   template <typename Self, typename Visit>
@@ -30,6 +32,7 @@ struct AdminState {
     visit("number", self.number), visit("requested", self.requested), visit("pid", self.pid),
         visit("pidfd", self.pidfd);
     visit("output", self.output), visit("restarts", self.restarts), visit("identity", self.identity);
+    visit("history", self.history);
   }
 };
 

@@ -52,6 +52,42 @@ TEST_CASE("FAULTS 480: after the clock was set back the seconds from there on co
   CHECK(history.to_json()["time"] == Json::array({10}));
 }
 
+TEST_CASE("the history of an earlier process stands in front") {
+  History before;
+  for (int second = 100; second < 103; ++second) before.add(second, with_counts(second * 3, "[]"));
+  History history;
+  SUBCASE("nothing is there yet") { history.restore(before.to_json()); }
+  SUBCASE("a second is there already") {
+    history.add(102, with_counts(306, "[]"));
+    history.restore(before.to_json());
+  }
+  history.add(103, with_counts(309, "[]"));
+  const Json all = history.to_json();
+  CHECK(all["time"] == Json::array({100, 101, 102, 103}));
+  CHECK(all["pools"]["web"]["ready"] == Json::array({4, 4, 4, 4}));
+  CHECK(all["pools"]["web"]["rate"][1] == 3);
+  history.add(100 + History::kSeconds + 1, with_counts(400, "[]"));
+  CHECK(history.to_json()["time"][0] == 102);
+}
+
+TEST_CASE("FAULTS 486: of a history in another form is taken what fits") {
+  History history;
+  for (const char* text :
+       {"null", "7", "{}", R"({"time":[1,2],"pools":7})", R"({"time":{"a":1},"pools":{}})",
+        R"({"time":["a"],"pools":{}})", R"({"time":[5,5],"pools":{}})", R"({"time":[5,4],"pools":{}})"}) {
+    history.restore(Json::parse(text));
+    CHECK(history.to_json()["time"].empty());
+  }
+  history.restore(Json::parse(R"({"time":[1,2,9223372036854775807],"pools":{"a":7,"b":{"queue":[1]},
+    "c":{"queue":{"x":1},"rate":[1e300,-1,3]},"d":[1,2]}})"));
+  const Json all = history.to_json();
+  CHECK(all["pools"]["b"]["queue"] == Json::array({1, nullptr, nullptr}));
+  CHECK(all["pools"]["c"]["rate"] == Json::array({nullptr, nullptr, 3}));
+  CHECK(all["pools"].size() == 2);
+  history.add(2, Json());
+  CHECK(history.to_json()["time"] == Json::array({1, 2}));
+}
+
 TEST_CASE("counters that went back are another pool's") {
   History history;
   history.add(100, with_counts(90, "[]"));

@@ -241,6 +241,36 @@ class Changes(LifeCase):
         self.assertEqual(self.act("scale", {"pool": "web", "workers": 1})[0], 200)
         self.assertEqual(self.metric('supervisor_upgrades_total{outcome="succeeded"}'), 1)
 
+    def history(self):
+        history = json.loads(self.get("/history.json")[1])
+        web = history["pools"].get("web", {"ready": []})
+        return {time: ready for time, ready in zip(history["time"], web["ready"]) if ready is not None}
+
+    def upgrade(self):
+        first = self.helper()
+        self.supervisor.send_signal(signal.SIGUSR2)
+        eventually(lambda: self.helper() not in (first, 0), what="the next process")
+
+    def test_the_charts_go_on_through_upgrades_in_place(self):
+        """FAULTS 485: what was drawn before is there after it."""
+        eventually(lambda: len(self.history()) >= 2, what="a history")
+        before = self.history()
+        self.upgrade()
+        after = eventually(lambda: len(self.history()) > len(before) and self.history(), what="a longer history")
+        self.assertEqual({time: after.get(time) for time in before}, before)
+        self.upgrade()
+        eventually(lambda: len(self.history()) > len(after), what="a still longer history")
+        self.assertEqual({time: self.history().get(time) for time in after}, after)
+
+    def test_a_process_that_is_killed_leaves_what_the_one_before_has_left(self):
+        eventually(lambda: len(self.history()) >= 2, what="a history")
+        before = self.history()
+        self.upgrade()
+        killed = self.helper()
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda: self.helper() not in (killed, 0), what="the next process")
+        self.assertEqual({time: self.history().get(time) for time in before}, before)
+
     def test_a_reload_adds_moves_and_removes_addresses(self):
         helper = self.helper()
         self.write(admin=["127.0.0.1:0", "127.0.0.2:0"], agent=None)
