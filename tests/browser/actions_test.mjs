@@ -64,7 +64,7 @@ pageTest('a refusal by the supervisor is shown, and the token stays', { allowed:
   await page.keyboard.press('Escape');
   await ask(page, '#actions [data-action=stop]');
   assert.equal(await shown(page, '.refusal'), 0);
-  assert.match(await textOf(page, '.ask'), /All 1 pool of pid 2292 stop/);
+  assert.match(await textOf(page, '.ask'), /Pid 2292 stops, with 1 pool: .* With stop_delay, new ones are accepted for that long/);
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Cancel');
   await answer(page);
   await eventually('it is sent', async () => server.posts.length === 2);

@@ -19,6 +19,15 @@ pageTest('the page says that it is well, with the sum of the pools', {}, async (
   assert.match(await page.title(), /^Well – 127\.0\.0\.1/);
 });
 
+pageTest('the name of the supervisor is in the head of the page and in the title, unless it is the default', { short: true }, async ({ server, page }) => {
+  server.show({ ...statusOf([poolOf('web', 4)]), name: 'shop' });
+  await says(page, 'Well');
+  await eventually('the title has the name', async () => /^Well – shop – 127\.0\.0\.1/.test(await page.title()));
+  assert.match(await textOf(page, '#facts'), /^shop\s/);
+  server.show({ ...statusOf([poolOf('web', 4)]), name: 'main' });
+  await eventually('main is not a name', async () => !/main/.test(`${await page.title()} ${await textOf(page, '#facts')}`));
+});
+
 pageTest('FAULTS 450: a killed worker is shown within two seconds with its cause, its last words and what it held', { short: true }, async ({ server, page }) => {
   server.show(statusOf([poolOf('web', 4)]));
   await says(page, 'Well');

@@ -46,7 +46,7 @@ const kActions = {
   }),
   stop: ({ status }) => ({
     title: 'Stop the supervisor',
-    text: [`All ${counted(status.pools.length, 'pool')} of pid ${status.pid} stop: no new connection is accepted, and those at hand are finished first. Then this page ends, too.`],
+    text: [`Pid ${status.pid} stops, with ${counted(status.pools.length, 'pool')}: no new connection is accepted, and those at hand are finished first. With stop_delay, new ones are accepted for that long. Then this page ends, too.`],
     button: 'Stop the supervisor',
     danger: true,
     quick: true,

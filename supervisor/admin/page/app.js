@@ -106,7 +106,7 @@ function drawVerdict(problems) {
     byId('icon').href = `data:image/svg+xml,${encodeURIComponent(pictureOf(level))}`;
   }
   setText(byId('verdict-word'), word);
-  document.title = `${word} – ${location.host}`;
+  document.title = [word, ...(status ? nameOf(status) : []), location.host].join(' – ');
   drawReasons(word, reasons);
   // Without the figures, which change each second: this is read out.
   setText(byId('spoken'), [word, ...reasons.filter((reason) => reason.pool !== undefined).map((reason) => `${reason.word}: pool ${plain(reason.pool)}`)].join('. '));
@@ -162,8 +162,11 @@ function drawAll(problems) {
   lists.tick(serverNow());
 }
 
+/// Tells the supervisors of one machine apart; main is the default, and says nothing.
+const nameOf = ({ name }) => (name && name !== 'main' ? [plain(name)] : []);
+
 function drawFacts() {
-  const parts = [status.version, `pid ${status.pid}`, `up ${span(status.uptime_ms)}`, plain(status.config_file)];
+  const parts = [...nameOf(status), status.version, `pid ${status.pid}`, `up ${span(status.uptime_ms)}`, plain(status.config_file)];
   if (status.reload) parts.push(`reload ${status.reload.applied ? 'applied' : 'refused'} ${span(status.reload.ago_ms)} ago`);
   if (status.version !== shownVersion) parts.push(`upgraded from ${shownVersion}: load this page anew`);
   setText(byId('facts'), parts.join('  ·  '));
