@@ -38,6 +38,8 @@ Result<std::string> read_admin_token(const std::string& path) {
   if (path.find('\0') != std::string::npos) return Error{"cannot be read: its name contains a NUL byte"};
   // O_NONBLOCK: otherwise open() of a FIFO waits for a writer.
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file.valid() && errno == ENOENT)
+    return Error{"does not exist; make it: (umask 077; head -c 24 /dev/urandom | base64 > FILE)"};
   if (!file.valid()) return system_error("cannot be read by user " + std::to_string(::geteuid()));
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return system_error("cannot be read");

@@ -105,7 +105,14 @@ TEST_CASE("a token is one line of at least 16 characters") {
   for (const mode_t open : {0604U, 0602U, 0601U})
     CHECK(why(kToken, open).starts_with("is open to every user"));
   CHECK(read_admin_token(directory.path()).error().message() == "is not a regular file");
-  CHECK(read_admin_token(directory.at("none")).error().message().starts_with("cannot be read by user "));
+  CHECK(read_admin_token(directory.at("none/token"))
+            .error()
+            .message()
+            .starts_with("does not exist; make it: "));
+  CHECK(read_admin_token(directory.path() + "/" + std::string(300, 'x'))
+            .error()
+            .message()
+            .starts_with("cannot be read by user "));
 }
 
 TEST_CASE("what the machine said of the admin process comes with the other answers") {

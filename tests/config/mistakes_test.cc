@@ -214,9 +214,10 @@ TEST_CASE("FAULTS 39: the path of the control socket is that of a file, and no p
   CHECK(mistake_in(path + "/" + std::string(107, 'x') + '"')
             .ends_with("the path is 108 bytes long; the path of a unix socket may have at most 107"));
   CHECK(mistake_in(path + R"(/a\u0000b")").ends_with("it contains a NUL byte"));
-  CHECK(mistake_in(R"("control": 5)")
-            .ends_with(
-                R"(is not allowed; it must be the path of a socket, such as "/run/shop.sock", or false)"));
+  CHECK(
+      mistake_in(R"("control": 5)")
+          .ends_with(
+              R"(is not allowed; it must be the path of a socket, such as "/run/shop.sock", or false; without the key the socket is in the runtime directory)"));
   CHECK(
       mistake(R"({"control": "/run/a", "listen": "unix:/run/a", "command": ["true"]})") ==
       R"(pool.json: /listen: "unix:/run/a" is not allowed: /control listens there already; remove one of them)");
