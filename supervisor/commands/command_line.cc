@@ -263,6 +263,8 @@ class Parser {
         ->type_name("FILE");
     init->add_option("--listen", line_.listen, "where clients connect, 127.0.0.1:8000 by default")
         ->type_name("ADDRESS");
+    init->add_option("--admin", line_.admin, "where the dashboard is, 127.0.0.1:9465 by default; false: none")
+        ->type_name("ADDRESS");
     init->add_flag("--inetd", line_.inetd,
                    "the program serves one connection, on its standard input and output");
     init->footer(

@@ -50,6 +50,7 @@ struct CommandLine {
   bool inetd = false;                        ///< kInit: the program serves its standard input and output
   std::string output_file;                   ///< kInit: the configuration to write
   std::string listen;                        ///< kInit: the address of the pool
+  std::string admin;                         ///< kInit: the address of the dashboard, or "false"
   std::string pool;                          ///< empty: not named
   std::size_t workers = 0;                   ///< kScale
   RunLine run;                               ///< kRunGiven

@@ -38,7 +38,7 @@ Recognised recognise_command(const CommandLine& line) {
     found.command.insert(found.command.end(), line.what.begin(), line.what.end());
     return found;
   }
-  if (file_name_of(name) == "node") return {ProgramKind::kNode, "a Node program", line.what};
+  if (file_name_of(name) == "node") return {ProgramKind::kNode, "a Node program", line.what, kNodeNote};
   return {ProgramKind::kServer, "a server program, " + name, line.what,
           "the program must listen at this address: it has PORT and HOST in its environment"};
 }
@@ -75,7 +75,8 @@ std::string installed_schema(const CommandSearch& search) {
 
 Result<void> write_new(const std::string& path, const std::string& text) {
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-  if (!file.valid() && errno == EEXIST) return Error{path + " exists already, and is left as it is"};
+  if (!file.valid() && errno == EEXIST)
+    return Error{path + " exists already, and is left as it is; -o FILE writes another"};
   if (!file.valid()) return system_error(path);
   const ssize_t written = ::write(file.get(), text.data(), text.size());
   if (written == static_cast<ssize_t>(text.size())) return {};
@@ -84,14 +85,22 @@ Result<void> write_new(const std::string& path, const std::string& text) {
   return system_error(path, error);
 }
 
-void print_next(const Recognised& program, const std::string& file, const std::string& listen,
-                CommandOutput& output) {
+void print_next(const ConfigurationText& text, const std::string& file, CommandOutput& output) {
+  const Recognised& program = text.program;
   // The names of files in the project: they must not reach the terminal as they are.
   output.print_line("recognised: " + json_escaped(program.what));
   output.print_line("written: " + file);
   if (!program.note.empty()) output.print_line("note: " + program.note);
   output.print_line("next: supervisor check -c " + file + " && supervisor -c " + file);
-  output.print_line("then it listens at " + listen);
+  output.print_line("then it listens at " + text.listen);
+  if (text.admin.empty()) return;
+  const bool url = !text.admin.starts_with("unix:") && !text.admin.starts_with(':');
+  output.print_line("and its dashboard is at " + (url ? "http://" + text.admin + "/" : text.admin));
+}
+
+std::string admin_of(const CommandLine& line) {
+  if (line.admin == "false") return "";
+  return line.admin.empty() ? "127.0.0.1:9465" : line.admin;
 }
 
 int print_nothing(const std::string& directory) {
@@ -117,11 +126,15 @@ int init(const CommandLine& line, const CommandSearch& search, CommandOutput& ou
   const std::string file = line.output_file.empty() ? usual : line.output_file;
   const bool php = program->kind == ProgramKind::kPhp;
   const std::string listen = !line.listen.empty() ? line.listen : php ? "127.0.0.1:9000" : "127.0.0.1:8000";
-  const ConfigurationText text{*program, listen, directory_for(place, file),
-                               protocol_name_for(*program, line, search), installed_schema(search)};
+  const ConfigurationText text{*program,
+                               listen,
+                               directory_for(place, file),
+                               protocol_name_for(*program, line, search),
+                               installed_schema(search),
+                               admin_of(line)};
   if (auto written = write_new(file, text.text()); !written)
     return print_error("init: " + written.error().message()), kNo;
-  print_next(*program, file, listen, output);
+  print_next(text, file, output);
   return kFine;
 }
 

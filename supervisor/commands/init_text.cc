@@ -127,6 +127,13 @@ std::string ConfigurationText::text() const {
           in_json(listen) + ",\n\n  // What each worker runs, and where.\n  \"command\": " + list(command) +
           ",\n  \"directory\": " + in_json(directory);
   text += keys_of(*this);
+  if (!admin.empty()) {
+    text +=
+        ",\n\n  // The dashboard, metrics and health checks: docs/dashboard.md. Each user of this machine "
+        "can read them;\n"
+        "  // actions need an admin_token_file.\n  \"admin\": " +
+        in_json(admin);
+  }
   return text + "\n}\n";
 }
 

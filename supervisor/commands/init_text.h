@@ -13,6 +13,7 @@ struct ConfigurationText {
   std::string directory;  ///< where the program runs, as the file says it
   std::string protocol;
   std::string schema;  ///< path of the schema; empty: not installed
+  std::string admin;   ///< where the dashboard is; empty: there is none
 
   [[nodiscard]] std::string text() const;
 };

@@ -64,7 +64,7 @@ std::optional<Recognised> recognise_node(const std::string& directory) {
   for (const std::string& script : scripts) {
     const bool named = !script.empty() && script.front() != '-' && script.front() != '/';
     if (!named || !is_file(in_directory(script, directory))) continue;
-    return Recognised{ProgramKind::kNode, "a Node program, " + script, {"node", script}};
+    return Recognised{ProgramKind::kNode, "a Node program, " + script, {"node", script}, kNodeNote};
   }
   return std::nullopt;
 }

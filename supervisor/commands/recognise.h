@@ -17,6 +17,9 @@ struct Recognised {
   std::string note = {};             ///< what is still to be done; empty: nothing
 };
 
+inline constexpr const char* kNodeNote =
+    "the program must listen at this port: PORT in its environment has it; --listen names the program's own";
+
 /// Nothing: no program is recognised. Of several the first in this order: Django, another application in
 /// Python, Node, PHP.
 [[nodiscard]] std::optional<Recognised> recognise_directory(const std::string& directory);

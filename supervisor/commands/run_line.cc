@@ -100,6 +100,7 @@ const std::vector<RunKey>& run_keys() {
       {"user", "NAME", "the user that the program runs as"},
       {"group", "NAME", "the group that the program runs as"},
       {"stop_timeout", "TIME", "how long connections may last at the stop, such as 30s"},
+      {"admin", "ADDRESS", "where the dashboard, metrics and health checks are served", true},
       {"control", "PATH", "the control socket, for status and the other commands; false: none", true},
       {"log.level", "debug|info|warning|error", "the lowest level that is logged"},
       {"log.format", "text|json", "how lines are written"},

@@ -132,7 +132,7 @@ class Init(unittest.TestCase):
     def init(self, *words):
         """Runs init and check; returns the port and what init has recognised."""
         port = free_port()
-        done = self.run_supervisor("init", "--listen", f"127.0.0.1:{port}", *words)
+        done = self.run_supervisor("init", "--listen", f"127.0.0.1:{port}", "--admin", "127.0.0.1:0", *words)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         checked = self.run_supervisor("check", "-c", "pool.json")
         self.assertEqual((checked.returncode, checked.stdout), (0, "pool.json: fine\n"), checked.stderr)
@@ -140,13 +140,13 @@ class Init(unittest.TestCase):
         self.assertIn("// Where clients connect.", text)
         return port, re.search("recognised: (.*)\n", done.stdout)[1]
 
-    def answer(self, port, ask=get):
+    def answer(self, port, ask=get, begun="listening on"):
         """What the program answers behind the supervisor that the file describes."""
         with open(self.path / "log", "w+", encoding="utf-8") as log:
             process = subprocess.Popen([SUPERVISOR, "-c", "pool.json"], cwd=self.program, env=self.environment, stderr=log)
             try:
                 end = time.monotonic() + PATIENCE
-                while "listening on" not in (self.path / "log").read_text(encoding="utf-8"):
+                while begun not in (self.path / "log").read_text(encoding="utf-8"):
                     self.assertIsNone(process.poll(), (self.path / "log").read_text(encoding="utf-8"))
                     self.assertLess(time.monotonic(), end)
                     time.sleep(0.02)
@@ -251,6 +251,27 @@ class Init(unittest.TestCase):
         self.assertEqual(self.run_supervisor("init", str(self.program), "-o", str(file)).returncode, 0)
         self.assertIn(f'"directory": {json.dumps(str(self.program))}', file.read_text(encoding="utf-8"))
 
+    def test_the_dashboard_is_in_the_file_and_can_be_reached(self):
+        self.write({"app.py": WSGI})
+        done = self.run_supervisor("init")
+        self.assertEqual(done.stdout.splitlines()[-1], "and its dashboard is at http://127.0.0.1:9465/")
+        self.assertIn('\n  "admin": "127.0.0.1:9465"\n', self.text())
+        (self.program / "pool.json").unlink()
+        socket = self.path / "admin.sock"
+        self.init("--admin", f"unix:{socket}")
+
+        def page(_):
+            command = ["curl", "-sS", "-m", "10", "--unix-socket", str(socket), "http://localhost/livez"]
+            return subprocess.run(command, capture_output=True, check=False).stdout
+
+        self.assertEqual(self.answer(None, page, "admin: listening on"), b"ok\n")
+
+    def test_a_file_without_a_dashboard(self):
+        self.write({"app.py": WSGI})
+        done = self.run_supervisor("init", "--admin", "false")
+        self.assertTrue(done.stdout.splitlines()[-1].startswith("then it listens"), done.stdout)
+        self.assertNotIn("admin", self.text())
+
     def test_hostile_names(self):
         (self.program / "package.json").write_text(json.dumps({"main": 'a"\n//.js'}), encoding="utf-8")
         (self.program / 'a"\n').mkdir()
@@ -270,7 +291,7 @@ class Init(unittest.TestCase):
         """FAULTS 460: a configuration that exists stays; pipes, endless and binary files do not stop init."""
         self.write({"pool.json": "mine", "zoo.py": WSGI})
         done = self.run_supervisor("init")
-        self.assertEqual((done.returncode, done.stderr), (1, "supervisor: init: pool.json exists already, and is left as it is\n"))
+        self.assertEqual((done.returncode, done.stderr), (1, "supervisor: init: pool.json exists already, and is left as it is; -o FILE writes another\n"))
         self.assertEqual(self.text(), "mine")
         (self.program / "pool.json").unlink()
         (self.program / "pool.json").symlink_to("elsewhere.json")

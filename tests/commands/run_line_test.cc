@@ -36,6 +36,15 @@ TEST_CASE("an object on the command line is an object of the file; half of one i
   CHECK(nlohmann::json::parse(configuration_of(line, {}))["workers"] == R"({"min": 2)");
 }
 
+TEST_CASE("run has a dashboard where --admin says") {
+  RunLine line;
+  line.listen = {":1"};
+  line.command = {"node", "x.js"};
+  line.keys = {{"admin", "127.0.0.1:9465"}};
+  CHECK(nlohmann::json::parse(configuration_of(line, {}))["admin"] == "127.0.0.1:9465");
+  CHECK(place_on_command_line("/admin") == "--admin");
+}
+
 TEST_CASE("run can wait for data and park") {
   RunLine line;
   line.listen = {":1"};
