@@ -79,6 +79,14 @@ WorkerColumns columns_of(const WorkerStatusLine& worker) {
           .remark = std::move(remark)};
 }
 
+std::string in_words(const AdminStatus& admin) {
+  std::string text = "admin process: " + admin.state;
+  if (admin.pid != 0) text += fmt::format(", pid {}", admin.pid);
+  for (const std::string& address : admin.addresses) text += ", " + address;
+  for (const std::string& address : admin.agent) text += ", agent " + address;
+  return text + fmt::format("; restarts {}", admin.restarts);
+}
+
 void add_supervisor(const SupervisorStatus& status, std::vector<std::string>& lines) {
   std::string strangers;
   if (status.strangers_reaped > 0) {
@@ -96,6 +104,7 @@ void add_supervisor(const SupervisorStatus& status, std::vector<std::string>& li
   if (status.reload) {
     for (std::string& line : describe(*status.reload, status.reload_ago)) lines.push_back(std::move(line));
   }
+  if (status.admin) lines.push_back(in_words(*status.admin));
   if (status.control_file_missing)
     lines.emplace_back("control socket: its file is missing: no client can connect, a reload opens it anew");
 }

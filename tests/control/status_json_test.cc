@@ -152,6 +152,21 @@ TEST_CASE("a pool without waiting connections is not saturated") {
   CHECK(to_json(status)["pools"][0]["saturated"] == false);
 }
 
+TEST_CASE("the table says where the admin process listens, and that it does not run") {
+  SupervisorStatus status;
+  const auto last_line = [&] {
+    std::vector<std::string> lines;
+    (void)StatusTable(status).add_next(lines);
+    return lines.back();
+  };
+  CHECK_FALSE(last_line().starts_with("admin process"));
+  status.admin =
+      AdminStatus{.pid = 4711, .state = "running", .addresses = {"127.0.0.1:9465"}, .agent = {":9466"}};
+  CHECK(last_line() == "admin process: running, pid 4711, 127.0.0.1:9465, agent :9466; restarts 0");
+  status.admin = AdminStatus{.state = "waiting", .restarts = 3, .addresses = {"unix:/run/a"}, .agent = {}};
+  CHECK(last_line() == "admin process: waiting, unix:/run/a; restarts 3");
+}
+
 TEST_CASE("FAULTS 193: the last reload is in the JSON and in the table") {
   SupervisorStatus status;
   CHECK(to_json(status)["reload"].is_null());
