@@ -49,7 +49,9 @@ Result<std::string> control_path_of(const std::string& file) {
     if (find_key(*document, "control") == nullptr) return find_default_control(file);
     path = read_control_path(*document, directory_of(file), problems);
     if (path.empty())
-      problems.add("/control", "is no path: a supervisor with this file has no control socket");
+      problems.add("/control",
+                   "is no path: a supervisor with this file has no control socket; it takes signals, such as "
+                   "kill -HUP PID");
   }
   if (path.empty()) return Error{problems.take().front().message()};
   return path;

@@ -43,7 +43,9 @@ TEST_CASE("a file without a control socket and a missing file have different mes
     return path.error().message();
   };
   const std::string none = directory.file("none.json", R"({"control": false})");
-  CHECK(refusal(none) == none + ": /control: is no path: a supervisor with this file has no control socket");
+  CHECK(refusal(none) == none +
+                             ": /control: is no path: a supervisor with this file has no control socket; it "
+                             "takes signals, such as kill -HUP PID");
   const std::string wrong = directory.file("wrong.json", R"({"control": "@shop"})");
   CHECK(refusal(wrong) == wrong + R"(: /control: "@shop" is not allowed: the control socket is a file; )" +
                               R"(write its path alone, such as "/run/shop.sock")");
