@@ -132,7 +132,8 @@ class Init(unittest.TestCase):
     def init(self, *words):
         """Runs init and check; returns the port and what init has recognised."""
         port = free_port()
-        done = self.run_supervisor("init", "--listen", f"127.0.0.1:{port}", "--admin", "127.0.0.1:0", *words)
+        admin = () if "--admin" in words else ("--admin", "127.0.0.1:0")
+        done = self.run_supervisor("init", "--listen", f"127.0.0.1:{port}", *admin, *words)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         checked = self.run_supervisor("check", "-c", "pool.json")
         self.assertEqual((checked.returncode, checked.stdout), (0, "pool.json: fine\n"), checked.stderr)
