@@ -51,7 +51,7 @@ class Listeners::One : public std::enable_shared_from_this<One> {
     boost::system::error_code ignored;
     all_ = nullptr;
     socket_.close(ignored);
-    timer_.cancel();
+    timer_.cancel(ignored);
   }
 
  private:

@@ -122,19 +122,21 @@ void ControlConnection::flush() {
   std::size_t sent = 0;
   while (sent < output_.size()) {
     const ssize_t size = send_some(sent);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0 && errno != EAGAIN) return close();
-    if (size < 0) break;
-    sent += static_cast<std::size_t>(size);
+    if (size >= 0) {
+      sent += static_cast<std::size_t>(size);
+    } else if (errno == EAGAIN) {
+      break;
+    } else if (errno != EINTR) {
+      return close();
+    }
   }
   output_.erase(0, sent);
   if (passing_) passing_->begin -= sent;
-  if (!output_.empty()) {
-    if (!write_watcher_.active())
-      write_watcher_.start(socket_.get(), Callback::to<&ControlConnection::flush>(*this));
-  } else {
+  if (output_.empty()) {
     write_watcher_.stop();
     if (finishing_) close();
+  } else if (!write_watcher_.active()) {
+    write_watcher_.start(socket_.get(), Callback::to<&ControlConnection::flush>(*this));
   }
 }
 
