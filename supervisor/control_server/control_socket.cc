@@ -48,8 +48,9 @@ ControlState ControlSocket::state() const {
 
 void ControlSocket::adopt(const ControlState& state, const std::string& path) {
   history_.adopt(state.last_event, state.events);
-  if (state.socket == Carried::kNone) return;
-  listen(ListenSocket::adopt(control_address(path), Fd(static_cast<int>(state.socket)), state.file));
+  Fd socket(static_cast<int>(state.socket));
+  if (!socket.valid() || path.empty()) return;
+  listen(ListenSocket::adopt(control_address(path), std::move(socket), state.file));
 }
 
 std::string ControlSocket::path() const { return listener_ ? listener_->socket().address().path : ""; }

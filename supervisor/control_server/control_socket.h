@@ -37,6 +37,7 @@ class ControlSocket final : public EventSink, private Listener::Owner {
 
   // For an upgrade in place. Clients are not carried over: they connect again.
   [[nodiscard]] ControlState state() const;
+  /// `path`: empty when the program before did not know the path, or had no socket. A socket is closed then.
   void adopt(const ControlState& state, const std::string& path);
 
   /// A client on a socket that did not connect here; it counts among no others. To be told of events, it must

@@ -281,7 +281,7 @@ class Init(unittest.TestCase):
         self.assertEqual(self.run_supervisor("check", "-c", "pool.json").returncode, 0)
 
     def test_hostile_names_at_a_terminal(self):
-        """FAULTS 488: the name of a file does not reach the terminal as it is."""
+        """FAULTS 487: the name of a file does not reach the terminal as it is."""
         self.write({"package.json": json.dumps({"main": "a\x1b[31m.js"}), "a\x1b[31m.js": NODE})
         done = self.run_supervisor("init")
         self.assertEqual(done.returncode, 0)

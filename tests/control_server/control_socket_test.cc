@@ -2,6 +2,7 @@
 #include "supervisor/control_server/control_socket.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -123,6 +124,29 @@ TEST_CASE("FAULTS 220: a client gets a status of many MiB, and the events that c
   };
   eventually("all has come", read_more, kPatience, std::chrono::nanoseconds(0));
   CHECK_FALSE(closed);
+}
+
+TEST_CASE(
+    "FAULTS 488: a control socket whose path the program before did not know is closed, and its events "
+    "stay") {
+  Loop loop;
+  Log log{2};
+  NoOperations operations;
+  ControlSocket before(loop, log, operations);
+  auto listening = ListenSocket::open(abstract_address());
+  REQUIRE(listening.ok());
+  before.listen(std::move(listening).value());
+  before.publish(control_event::PoolRecovered{"web"});
+  ControlState state = before.state();
+  const int copy = ::dup(static_cast<int>(state.socket));
+  REQUIRE(copy >= 0);
+  state.socket = Carried{copy};
+  ControlSocket control(loop, log, operations);
+  control.adopt(state, "");
+  CHECK(::fcntl(copy, F_GETFD) < 0);
+  CHECK(control.state().socket == Carried::kNone);
+  CHECK(control.state().last_event == state.last_event);
+  CHECK_FALSE(control.file_is_removed());
 }
 
 TEST_CASE("FAULTS 161: the answers for many clients of the control socket are made in turn") {
