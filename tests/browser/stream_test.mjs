@@ -45,6 +45,16 @@ pageTest('a short cut keeps the verdict, sends Last-Event-ID, and shows no event
   assert.equal(await word(page), 'Well');
 });
 
+pageTest('pools that come and go leave no charts behind', {}, async ({ server, page }) => {
+  const charts = () => page.evaluate(() => [window.uPlot.sync('figures').plots.length, document.querySelectorAll('.pool').length]);
+  for (let round = 0; round < 3; ++round) {
+    server.show(statusOf([poolOf('web', 4), poolOf(`extra${round}`, 4)]));
+    await eventually('the second pool is drawn', async () => (await charts()).join() === '10,2');
+    server.show(statusOf([poolOf('web', 4)]));
+    await eventually('it is gone', async () => (await charts()).join() === '5,1');
+  }
+});
+
 pageTest('the end of the supervisor is said', {}, async ({ server, page }) => {
   server.show(statusOf([poolOf('web', 4)]));
   await live(page);

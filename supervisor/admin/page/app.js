@@ -143,7 +143,7 @@ function drawAll(problems) {
   const names = new Set(status.pools.map((pool) => pool.name));
   for (const [name, card] of cards) {
     if (names.has(name)) continue;
-    card.element.remove();
+    card.remove();
     cards.delete(name);
   }
   const box = byId('pools');

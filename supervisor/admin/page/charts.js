@@ -47,6 +47,7 @@ export class Chart {
   #dirty = false;
   #texts = { value: '', unit: '' };
   #hovered = null;
+  #observers;
 
   /// `spec`: {label, lines: [{color, fill, stepped, name, joined, how}], format, least, exact}. The scale reaches at least to `least`, and to a round
   /// number above the greatest figure; `exact`: to that figure itself.
@@ -57,8 +58,8 @@ export class Chart {
     this.unit = h('span', { class: 'unit' });
     this.area = h('div', { class: 'chart', role: 'img', 'aria-label': spec.label });
     this.figure = h('figure', { class: 'tile' }, h('figcaption', {}, label(spec), this.value, this.unit), this.area);
-    new ResizeObserver(() => this.#resize()).observe(this.area);
-    new IntersectionObserver(([entry]) => this.#show(entry.isIntersecting)).observe(this.area);
+    this.#observers = [new ResizeObserver(() => this.#resize()), new IntersectionObserver(([entry]) => this.#show(entry.isIntersecting))];
+    for (const observer of this.#observers) observer.observe(this.area);
   }
 
   /// `lines`: an array of numbers and nulls for each line of the spec, as long as `time`.
@@ -84,6 +85,14 @@ export class Chart {
     this.#plot = null;
     this.#dirty = true;
     if (this.#visible) this.#draw();
+  }
+
+  /// The library keeps each chart that shares its pointer with others until it is told.
+  remove() {
+    for (const observer of this.#observers) observer.disconnect();
+    this.#visible = false;
+    this.#plot?.destroy();
+    this.#plot = null;
   }
 
   #show(visible) {

@@ -78,6 +78,11 @@ export class PoolCard {
     this.#drawCharts(pool);
   }
 
+  remove() {
+    for (const chart of Object.values(this.#charts)) chart.remove();
+    this.element.remove();
+  }
+
   recolor() {
     this.board.recolor();
     for (const chart of Object.values(this.#charts)) chart.recolor();

@@ -17,6 +17,7 @@ const rowsOf = (worker) => [
   ['Note', worker.note || 'none'],
 ];
 
+const kPatience = 5000;  // it is asked each second: only so many requests can wait
 const kEnded = 'It has ended.';
 
 export class WorkerPanel {
@@ -52,7 +53,7 @@ export class WorkerPanel {
     let row = null;
     let trouble = '';
     try {
-      const answer = await fetch(`/worker.json?${query}`, { cache: 'no-store' });
+      const answer = await fetch(`/worker.json?${query}`, { cache: 'no-store', signal: AbortSignal.timeout(kPatience) });
       if (answer.ok) row = await answer.json();
       else trouble = answer.status === 404 || answer.status === 400 ? kEnded : 'The supervisor does not answer.';
     } catch {
