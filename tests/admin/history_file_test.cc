@@ -36,7 +36,7 @@ TEST_CASE("FAULTS 486: a history that is not whole is none") {
     CHECK(save_history(place.file, Json{1}));
     CHECK_FALSE(save_history(place.file, Json(std::string(40, 'x'))));
   }
-  SUBCASE("its end is missing") { place.write("supervisor-history 1 0000000030\n[1]"); }
+  SUBCASE("its end is missing") { place.write("supervisor-history 1 0000000030\n[1,"); }
   SUBCASE("it says more than the file has") { place.write("supervisor-history 1 0000000099\n[1]"); }
   SUBCASE("it says far more") { place.write("supervisor-history 1 9999999999\n[1]"); }
   SUBCASE("it is of another format") { place.write("supervisor-history 2 0000000003\n[1]"); }
