@@ -149,22 +149,21 @@ void History::clear() { *this = History(); }
 
 Json History::to_json() const {
   Json times = Json::array();
-  std::set<std::string> names;
+  std::map<std::string, std::array<Json::array_t, kSeries.size()>> columns;
   for (const Second& second : seconds_) {
+    for (const auto& [name, sample] : second.pools) {
+      auto& of_pool = columns[name];
+      for (std::size_t i = 0; i < kSeries.size(); ++i) {
+        of_pool[i].resize(seconds_.size());
+        of_pool[i][times.size()] = rounded(sample.*kSeries[i].value);
+      }
+    }
     times.push_back(second.time);
-    for (const auto& [name, sample] : second.pools) names.insert(name);
   }
   Json pools = Json::object();
-  for (const std::string& name : names) {
+  for (auto& [name, of_pool] : columns) {
     Json& pool = pools[name];
-    for (const Series& series : kSeries) {
-      Json values = Json::array();
-      for (const Second& second : seconds_) {
-        const auto found = second.pools.find(name);
-        values.push_back(found == second.pools.end() ? Json() : rounded(found->second.*series.value));
-      }
-      pool[series.name] = std::move(values);
-    }
+    for (std::size_t i = 0; i < kSeries.size(); ++i) pool[kSeries[i].name] = std::move(of_pool[i]);
   }
   return {{"interval_ms", 1000}, {"time", std::move(times)}, {"pools", std::move(pools)}};
 }
