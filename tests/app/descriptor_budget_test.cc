@@ -91,7 +91,7 @@ TEST_CASE("the admin process counts with its sockets and its link") {
   Config config = config_of(4, 100);
   const std::size_t without = descriptors_needed(config).own;
   config.admin.listen.emplace_back();
-  CHECK(descriptors_needed(config).own == without + 9);
+  CHECK(descriptors_needed(config).own == without + 11);
 }
 
 TEST_CASE("FAULTS 61: the refusal of a file says where the largest number stands, and how much is allowed") {

@@ -88,8 +88,10 @@ TEST_CASE("the admin process gets its sockets, a user of its own, and few rights
   CHECK(hello["files"][1].get<int>() <= 1300);
   CHECK((hello["groups"].empty() || ::geteuid() != 0));
   CHECK(hello["listens"] == 1);
-  // Standard input and output, the link, three listening sockets, the connection and the directory.
-  CHECK(hello["descriptors"].size() == 9);
+  // Standard input and output, the link, three listening sockets, the history, the connection and the
+  // directory.
+  CHECK(hello["descriptors"].size() == 10);
+  CHECK(hello["listen"]["history"] == true);
   supervisor.wait_for_log("admin: the stand-in serves");
   CHECK(json::parse(ask("unix:" + supervisor.directory().path() + "/a", "hello\n"))["pid"] == hello["pid"]);
 }
@@ -225,6 +227,23 @@ TEST_CASE("FAULTS 441: an upgrade in place starts another admin process; clients
   CHECK(supervisor.status().strangers_reaped == 0);
   eventually("the first is gone", [&] { return !is_alive(first); });
   CHECK_FALSE(refused);
+}
+
+TEST_CASE(
+    "FAULTS 485: what an admin process leaves, the next one finds, after its end and after an upgrade") {
+  WithAdmin supervisor;
+  const auto size = supervisor.hello()["history_size"].get<std::uint64_t>();
+  CHECK(ask(supervisor.admin(), "leave figures\n").empty());
+  CHECK(ask(supervisor.admin(), "exit 0\n").empty());
+  CHECK(supervisor.hello()["history"].get<std::string>().starts_with("figures"));
+  for (int i = 0; i < 2; ++i) {
+    const pid_t before = supervisor.helper();
+    supervisor.upgrade();
+    eventually("another one serves", [&] { return supervisor.helper() != before; });
+    CHECK(supervisor.hello()["history"].get<std::string>().starts_with("figures"));
+  }
+  for (const std::uint64_t other : {size + 1, size - 1})
+    CHECK(ask(supervisor.admin(), "grow " + std::to_string(other) + "\n") == "Operation not permitted");
 }
 
 TEST_CASE("a reload adds, changes and removes the admin process") {

@@ -12,6 +12,7 @@ import resource
 import select
 import signal
 import socket
+import stat
 import sys
 import time
 
@@ -33,6 +34,7 @@ class StandIn:
         self.link = socket.socket(fileno=3)
         self.input = b""
         self.sockets = []
+        self.history = None
         self.listen = {}
         self.listens = 0
         self.waiting = []
@@ -40,7 +42,7 @@ class StandIn:
 
     def read_link(self):
         try:
-            data, numbers, _, _ = socket.recv_fds(self.link, 65536, 16)
+            data, numbers, _, _ = socket.recv_fds(self.link, 65536, 17)
         except ConnectionResetError:
             os._exit(0)
         if not data:
@@ -48,8 +50,15 @@ class StandIn:
         if numbers:
             for one in self.sockets:
                 one.close()
+            if stat.S_ISREG(os.fstat(numbers[-1]).st_mode):
+                self.keep_history(numbers.pop())
             self.sockets = [socket.socket(fileno=number) for number in numbers]
         self.input += data
+
+    def keep_history(self, file):
+        if self.history is not None:
+            os.close(self.history)
+        self.history = file
 
     def take_line(self):
         while b"\n" not in self.input:
@@ -74,6 +83,7 @@ class StandIn:
         return {
             "pid": os.getpid(), "uid": os.getuid(), "groups": os.getgroups(), "directory": os.getcwd(),
             "files": resource.getrlimit(resource.RLIMIT_NOFILE), "listen": self.listen, "listens": self.listens,
+            "history": os.pread(self.history, 20, 0).decode(), "history_size": os.fstat(self.history).st_size,
             "descriptors": sorted(int(name) for name in os.listdir("/proc/self/fd")),
         }
 
@@ -91,6 +101,13 @@ class StandIn:
                 self.link.sendall(data)
             except OSError as error:
                 connection.sendall(str(error).encode())
+        elif word == "leave":
+            os.pwrite(self.history, rest.encode(), 0)
+        elif word == "grow":
+            try:
+                os.ftruncate(self.history, int(rest))
+            except OSError as error:
+                connection.sendall(str(error.strerror).encode())
         elif word == "signal":
             connection.sendall(signalled(int(rest)).encode())
         elif word == "exit":
