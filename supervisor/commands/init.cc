@@ -10,6 +10,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "config/program.h"
 #include "config/relative_path.h"
 #include "config/schema_words.h"
 #include "proto/fd.h"
@@ -110,6 +111,11 @@ int print_nothing(const std::string& directory) {
   return kNo;
 }
 
+/// A directory whose name is misspelt would else be a program.
+bool is_nothing(const CommandLine& line, const CommandSearch& search) {
+  return line.what.size() == 1 && !find_program(line.what.front(), "", search);
+}
+
 /// The directory of the program, as a file at `output` has it.
 std::string directory_for(const std::string& program, const std::string& output) {
   return absolute_path(program) == directory_of(output) ? "." : absolute_path(program);
@@ -119,6 +125,10 @@ std::string directory_for(const std::string& program, const std::string& output)
 
 int init(const CommandLine& line, const CommandSearch& search, CommandOutput& output) {
   const auto directory = named_directory(line);
+  if (!directory && is_nothing(line, search)) {
+    print_error("init: there is no directory and no program " + line.what.front());
+    return kNo;
+  }
   const auto program = directory ? recognise_directory(*directory) : std::optional(recognise_command(line));
   if (!program) return print_nothing(*directory);
   const std::string place = directory.value_or(".");

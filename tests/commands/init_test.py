@@ -235,6 +235,11 @@ class Init(unittest.TestCase):
         self.assertIn("no program is recognised", done.stderr)
         self.assertFalse((self.program / "pool.json").exists())
 
+    def test_a_misspelt_directory_is_no_program(self):
+        done = self.run_supervisor("init", "shpo")
+        self.assertEqual((done.returncode, done.stderr), (1, "supervisor: init: there is no directory and no program shpo\n"))
+        self.assertFalse((self.program / "pool.json").exists())
+
     def test_a_virtual_environment_is_used(self):
         self.write({"app.py": WSGI})
         (self.program / ".venv" / "bin").mkdir(parents=True)
