@@ -20,7 +20,7 @@ ClientSockets::ClientSockets(const Loop& loop, CoreEventSink& events, Closer& cl
       look_timer_(loop) {}
 
 bool ClientSockets::counts(What what) {
-  return what != What::kClose && what != What::kAnswer && what != What::kDiscard;
+  return what != What::kClose && what != What::kAnswer && what != What::kDiscard && what != What::kMeasure;
 }
 
 void ClientSockets::set_replies(std::string_view reject_with, std::string_view crash_reply) {
@@ -49,10 +49,16 @@ void ClientSockets::watch(Ticket ticket) {
   const bool armed = arm(ticket);
   // A worker has given it back. Measured now, it can be sent to the next one without waiting for a job.
   sockets_.measured(ticket) = false;
-  if (sockets_.worker(ticket)) submit(What::kMeasure, ticket);
+  if (sockets_.worker(ticket)) measure(ticket);
   if (armed) return;
   sockets_.add_unwatched(ticket);
   look_timer_.start(kLookAgain, Callback::to<&ClientSockets::look_at_unwatched>(*this));
+}
+
+void ClientSockets::measure(Ticket ticket) {
+  SocketJob job = job_for(What::kMeasure, ticket);
+  job.unhurried = true;
+  submit(std::move(job));
 }
 
 bool ClientSockets::arm(Ticket ticket) {
@@ -107,6 +113,7 @@ void ClientSockets::perform(const action::Dispatch& action) {
   if (!sockets_.shared(ticket)) {
     return look_and_send(action, glance, glance.needs_unread && holds_unread(sockets_.at(ticket)));
   }
+  if (action.answered) closer_.take_unhurried();
   if (!glance.needs_unread && !action.came_back && (!action.answered || sockets_.measured(ticket))) {
     return look_and_send(action, glance, false);
   }

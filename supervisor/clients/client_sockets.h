@@ -86,6 +86,7 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
   void stuck(const SocketJob& job) override;
 
   void watch(Ticket ticket);
+  void measure(Ticket ticket);
   [[nodiscard]] bool arm(Ticket ticket);
   void look_at_unwatched();
   /// Tells the sign, or finds it out by the number of unread bytes.
@@ -113,7 +114,7 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
   Lobby lobby_;
   LingeringClose lingering_close_;
   bool close_is_the_end_ = false;
-  std::size_t jobs_ = 0;  ///< under way and not stuck; without kClose
+  std::size_t jobs_ = 0;  ///< under way and not stuck; of those that counts() names
   Preparations preparations_;
   TimerWatcher look_timer_;
 };

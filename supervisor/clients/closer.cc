@@ -41,8 +41,13 @@ void Closer::hand_over() {
 void Closer::on_results() {
   eventfd_t count = 0;
   (void)::eventfd_read(results_event_.get(), &count);
+  take_unhurried();
+  tell_results(&CloserThreads::take_results);
+}
+
+void Closer::tell_results(void (CloserThreads::*take)(std::vector<SocketJob>&)) {
   std::vector<SocketJob> results = std::move(results_);  // an owner may lead back here
-  threads_.take_results(results);
+  (threads_.*take)(results);
   for (SocketJob& job : results) {
     if (const auto owner = owners_.find(job.owner); owner != owners_.end()) owner->second->done(job);
   }

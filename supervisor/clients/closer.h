@@ -38,6 +38,8 @@ class Closer {
   void remove(std::uint64_t owner) { owners_.erase(owner); }
 
   void submit(SocketJob job);
+  /// Tells what has become of unhurried jobs. Otherwise it is told later, with that of others.
+  void take_unhurried() { tell_results(&CloserThreads::take_unhurried); }
   /// Closes a descriptor whose close() can wait.
   void close(Fd descriptor) { submit({.what = SocketJob::What::kClose, .socket = descriptor.release()}); }
 
@@ -50,6 +52,7 @@ class Closer {
  private:
   void hand_over();
   void on_results();
+  void tell_results(void (CloserThreads::*take)(std::vector<SocketJob>&));
   void on_timer();
   void complain();
 

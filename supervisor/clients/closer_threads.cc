@@ -53,6 +53,7 @@ struct CloserThreads::Shared {
   std::condition_variable finished;  ///< a job has ended
   JobQueue queue;
   std::vector<SocketJob> results;
+  std::vector<SocketJob> unhurried;  ///< results, too
   std::list<Runner> runners;
   int results_event;
   int sleeping = 0;
@@ -102,8 +103,9 @@ void CloserThreads::Shared::finish(Runner& self, SocketJob& job) {
   self.slow = false;
   job.late = std::exchange(self.stuck, false);
   if (job.owner != 0 && job.what != SocketJob::What::kClose) {
-    if (results.empty()) (void)::eventfd_write(results_event, 1);
-    results.push_back(std::move(job));
+    std::vector<SocketJob>& into = job.unhurried ? unhurried : results;
+    if (into.size() == (job.unhurried ? kMostUnhurried - 1 : 0)) (void)::eventfd_write(results_event, 1);
+    into.push_back(std::move(job));
   }
   if (awaiting_idle > 0) finished.notify_all();
 }
@@ -200,6 +202,11 @@ bool CloserThreads::add(std::vector<SocketJob>& jobs) {
 void CloserThreads::take_results(std::vector<SocketJob>& into) {
   const std::lock_guard lock(shared_->mutex);
   std::swap(into, shared_->results);
+}
+
+void CloserThreads::take_unhurried(std::vector<SocketJob>& into) {
+  const std::lock_guard lock(shared_->mutex);
+  std::swap(into, shared_->unhurried);
 }
 
 bool CloserThreads::check(std::vector<SocketJob>& stuck) {

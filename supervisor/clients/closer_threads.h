@@ -27,6 +27,8 @@ class CloserThreads {
   static constexpr Duration kNap = std::chrono::microseconds(500);
   /// The same while clients wait for what the jobs do.
   static constexpr Duration kShortNap = std::chrono::microseconds(100);
+  /// So many results of unhurried jobs are many.
+  static constexpr std::size_t kMostUnhurried = 64;
 
   /// `results`: an eventfd that becomes readable when there are results.
   explicit CloserThreads(int results);
@@ -40,6 +42,8 @@ class CloserThreads {
   [[nodiscard]] bool add(std::vector<SocketJob>& jobs);
   /// The finished jobs that have an owner; without kClose, which has no result.
   void take_results(std::vector<SocketJob>& into);
+  /// The same, of unhurried jobs: for these `results` becomes readable only when there are many.
+  void take_unhurried(std::vector<SocketJob>& into);
   /// To be called from time to time while not idle(). Interrupts what takes long, and adds the jobs that have
   /// become stuck. False: as add().
   [[nodiscard]] bool check(std::vector<SocketJob>& stuck);

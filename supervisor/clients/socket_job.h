@@ -34,7 +34,8 @@ struct SocketJob {
   Progress progress = {};
   std::string reply = {};
   bool restore = false;
-  bool awaited = false;  ///< a client waits for the end of the connection that this is
+  bool unhurried = false;  ///< its result wakes nothing: Closer::take_unhurried()
+  bool awaited = false;    ///< a client waits for the end of the connection that this is
   // Results
   Traffic traffic = {};
   bool ended = false;

@@ -47,6 +47,11 @@ class Jobs final : private Closer::Owner {
     job.reply = "crashed\n";
     closer.submit(std::move(job));
   }
+  void submit_unhurried(const Fd& socket, std::uint64_t number) {
+    SocketJob job{.what = What::kMeasure, .socket = socket.get(), .owner = key_, .number = number};
+    job.unhurried = true;
+    closer.submit(std::move(job));
+  }
   void submit_close(What what, Fd socket) {
     submit(what, socket);
     (void)socket.release();
@@ -61,6 +66,7 @@ class Jobs final : private Closer::Owner {
     REQUIRE(done_.size() >= done);
     REQUIRE(stuck_.size() >= stuck);
   }
+  void turn() { loop_.run_once(); }
   [[nodiscard]] const std::vector<std::uint64_t>& done_jobs() const { return done_; }
   [[nodiscard]] const std::vector<SocketJob>& stuck_jobs() const { return stuck_; }
   /// The longest time between two ticks of 5 ms.
@@ -123,6 +129,39 @@ TEST_CASE("jobs on one socket are done in their order, and a closed socket is cl
   CHECK(receive_all(pair.client).error == 0);
   REQUIRE(jobs.closer.settle(kPatience));
   CHECK(open_descriptors() == before - 1);
+}
+
+TEST_CASE("an unhurried job does not wake the loop; what it found is told when it is asked for") {
+  Jobs jobs;
+  const TcpPair pair = tcp_pair();
+  jobs.submit_unhurried(pair.server, 1);
+  jobs.run(0, 0);
+  eventually("the job is done", [&] {
+    jobs.run(0, 0);
+    return jobs.closer.idle();
+  });
+  for (int turn = 0; turn < 3; ++turn) jobs.turn();
+  CHECK(jobs.done_jobs().empty());
+  jobs.closer.take_unhurried();
+  CHECK(jobs.done_jobs() == std::vector<std::uint64_t>{1});
+}
+
+TEST_CASE("what unhurried jobs found is told together with that of another job, before it") {
+  Jobs jobs;
+  const TcpPair pair = tcp_pair();
+  jobs.submit_unhurried(pair.server, 1);
+  jobs.submit(What::kLook, pair.server, 2);
+  jobs.run(2, 0);
+  CHECK(jobs.done_jobs() == std::vector<std::uint64_t>{1, 2});
+}
+
+TEST_CASE("the results of many unhurried jobs are not left to grow") {
+  Jobs jobs;
+  const TcpPair pair = tcp_pair();
+  for (std::uint64_t number = 1; number <= CloserThreads::kMostUnhurried; ++number)
+    jobs.submit_unhurried(pair.server, number);
+  jobs.run(CloserThreads::kMostUnhurried, 0);
+  CHECK(jobs.done_jobs().size() == CloserThreads::kMostUnhurried);
 }
 
 TEST_CASE(
