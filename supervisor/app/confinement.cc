@@ -48,11 +48,12 @@ StartAnswers ask_at_start(const Config& config, const std::string& config_file,
   warn(setting_warnings(config, config_file));
   warn(privilege_warnings(config, config_file, as_root));
   warn(admin_warnings(config, config_file));
-  if (as_root) {
-    answers.become = own_identity(config, config_file);
-    answers.admin = identity_of_admin(config, config_file, answers.become, /*ask=*/true);
-  }
-  if (as_root && every_pool_has_user(config)) {
+  const bool gives_up_root = as_root && every_pool_has_user(config);
+  if (gives_up_root) answers.become = own_identity(config, config_file);
+  // A reload may want the process later; the user database, which may be slow, is asked only for one wanted
+  // now.
+  if (as_root) answers.admin = identity_of_admin(config, config_file, answers.become, config.admin.wanted());
+  if (gives_up_root) {
     auto faults = lines_as(answers.become, [&] { return reload_faults(config, config_file); });
     warn(faults ? std::move(faults).value()
                 : std::vector<std::string>{config_file + ": whether it can be reloaded is not checked: " +
