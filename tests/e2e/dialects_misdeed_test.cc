@@ -162,7 +162,9 @@ TEST_CASE(
       const pid_t speaker = scene.speaker(victim);
       const Frozen frozen(speaker);
       shut_channel(speaker, half);
-      scene.check_serves();  // where only one half is closed, the next connection shows it
+      Client client(scene.address());  // where only one half is closed, the next connection shows it
+      client.send("hello\n");
+      check_answered(client);  // its end waits for a frozen process that still has a copy in its channel
       const EventText died = death_of(scene.supervisor(), victim);
       CHECK(because(died, StopReason::kChannelClosed));
       if (speaker == victim) CHECK(by_signal(died, SIGKILL));
