@@ -189,8 +189,7 @@ std::optional<ListenSocket> Reloader::open_default_control(Config& config) {
   }
   parts_.log.warn(
       "no control socket, so the commands cannot reach this supervisor: {}; \"control\" may name another "
-      "path, "
-      "or be false",
+      "path, or be false",
       fits.error().message());
   if (!listens) config.control.clear();
   return std::nullopt;
@@ -245,9 +244,8 @@ void Reloader::report_file_keys(const Config& config, Changes& changes) {
   Keys at_once;
   for (const std::string_view key : compare_file_keys(keys_, config)) {
     if (key == "log.level" || key == "log.file" || key == "log.format" || key == "stop_delay" ||
-        key == "stop_timeout")
+        key == "stop_timeout" || key == "agent" || key.starts_with("admin"))
       at_once.push_back(key);
-    if (key.starts_with("admin") || key == "agent") at_once.push_back(key);
     if (key == "seccomp" && seccomp != parts_.clients.are_protected())
       report(changes, std::string("seccomp ") + (seccomp ? "on" : "off") + later);
     if (key == "supervisor_user" && runs_as_another_user(config, parts_.spawner))

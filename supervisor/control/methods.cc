@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -180,18 +182,18 @@ std::string unknown_parameter(const std::string& name, const Method& method) {
          (names.empty() ? "none" : joined(names));
 }
 
+const Parameter* find_parameter(std::string_view name, std::span<const Parameter> among) {
+  const auto found =
+      std::find_if(among.begin(), among.end(), [&](const Parameter& one) { return one.name == name; });
+  return found == among.end() ? nullptr : &*found;
+}
+
 std::variant<Parameters, Refusal> read_parameters(const Json& params, const Method& method) {
   Parameters read;
   if (!params.is_object()) return Refusal{ControlError::kInvalidParameters, "\"params\" must be an object"};
   for (const auto& [name, value] : params.items()) {
-    const auto& all = method.parameters;
-    const auto is_it = [&name = name](const Parameter& one) { return one.name == name; };
-    const auto found = std::find_if(all.begin(), all.end(), is_it);
-    const Parameter* known = found == all.end() ? nullptr : &*found;
-    if (known == nullptr && method.kind != MethodKind::kReads) {
-      const auto* common = std::find_if(std::begin(kOfAllActions), std::end(kOfAllActions), is_it);
-      if (common != std::end(kOfAllActions)) known = common;
-    }
+    const Parameter* known = find_parameter(name, method.parameters);
+    if (known == nullptr && method.kind != MethodKind::kReads) known = find_parameter(name, kOfAllActions);
     if (known == nullptr) return Refusal{ControlError::kInvalidParameters, unknown_parameter(name, method)};
     if (!known->read(value, read))
       return Refusal{ControlError::kInvalidParameters, "\"" + name + "\" must be " + known->allowed};
