@@ -123,46 +123,50 @@ struct Pieces {
   double all = 0;
 };
 
+/// Makes all pieces of `text`, and adds their times.
+template <typename Piece, typename Text>
+void make_pieces(Text text, Pieces& pieces) {
+  for (bool more = true; more;) {
+    Piece piece;
+    const double begin = microseconds_now();
+    more = text.add_next(piece);
+    const double took = microseconds_now() - begin;
+    pieces.slowest = std::max(pieces.slowest, took);
+    pieces.all += took;
+  }
+}
+
 /// The best of a few rounds.
-template <typename Text, typename Piece>
-Pieces measure_pieces(const SupervisorStatus& status) {
+template <typename Measure>
+Pieces best_of_rounds(Measure measure) {
   Pieces best{.slowest = 1e9, .all = 1e9};
   for (int round = 0; round < 5; ++round) {
-    Text text(status);
-    Pieces pieces;
-    for (bool more = true; more;) {
-      Piece piece;
-      const double begin = microseconds_now();
-      more = text.add_next(piece);
-      const double took = microseconds_now() - begin;
-      pieces.slowest = std::max(pieces.slowest, took);
-      pieces.all += took;
-    }
+    const Pieces pieces = measure();
     best = {std::min(best.slowest, pieces.slowest), std::min(best.all, pieces.all)};
   }
   return best;
 }
 
+template <typename Text, typename Piece>
+Pieces measure_pieces(const SupervisorStatus& status) {
+  return best_of_rounds([&] {
+    Pieces pieces;
+    make_pieces<Piece>(Text(status), pieces);
+    return pieces;
+  });
+}
+
 /// Without its workers; the figures of the moment are the first piece.
 Pieces measure_light(const BusyPool& pool) {
-  Pieces best{.slowest = 1e9, .all = 1e9};
-  for (int round = 0; round < 5; ++round) {
+  return best_of_rounds([&] {
     SupervisorStatus status;
     const double begin = microseconds_now();
     status.pools.push_back(pool.status(/*workers=*/false));
-    Pieces pieces{.slowest = microseconds_now() - begin, .all = microseconds_now() - begin};
-    StatusJson text(std::move(status), /*workers=*/false);
-    for (bool more = true; more;) {
-      std::string piece;
-      const double piece_begin = microseconds_now();
-      more = text.add_next(piece);
-      const double took = microseconds_now() - piece_begin;
-      pieces.slowest = std::max(pieces.slowest, took);
-      pieces.all += took;
-    }
-    best = {std::min(best.slowest, pieces.slowest), std::min(best.all, pieces.all)};
-  }
-  return best;
+    const double took = microseconds_now() - begin;
+    Pieces pieces{.slowest = took, .all = took};
+    make_pieces<std::string>(StatusJson(std::move(status), /*workers=*/false), pieces);
+    return pieces;
+  });
 }
 
 /// The figures of this many pools, all at once, and the bytes of their text.

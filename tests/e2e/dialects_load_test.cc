@@ -84,6 +84,17 @@ class AllPools {
   std::vector<std::unique_ptr<Load>> loads_;
 };
 
+/// Each of the connections that the workers have begun, one in each scene, is served to its end.
+void check_finished(const AllPools& all, std::vector<Client>& begun) {
+  for (std::size_t i = 0; i < begun.size(); ++i) {
+    const std::string& dialect = all.scenes()[i].dialect().name;
+    CAPTURE(dialect);
+    begun[i].send("hello\n");
+    CHECK(begun[i].receive().starts_with("OK "));
+    begun[i].close();
+  }
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -190,13 +201,7 @@ TEST_CASE(
   for (const Scene& scene : all.scenes()) begun.push_back(scene.begun());
   all.supervisor().signal(SIGTERM);
   all.supervisor().wait_for_log("stopping");
-  for (std::size_t i = 0; i < begun.size(); ++i) {
-    const std::string& dialect = all.scenes()[i].dialect().name;
-    CAPTURE(dialect);
-    begun[i].send("hello\n");
-    CHECK(begun[i].receive().starts_with("OK "));
-    begun[i].close();
-  }
+  check_finished(all, begun);
   CHECK(all.supervisor().await_exit() == 0);
   CHECK(all.supervisor().count_in_log("killed") == 0);
 }
@@ -211,12 +216,6 @@ TEST_CASE(
     for (const pid_t pid : scene.pool().pids()) pids.push_back(pid);
   }
   CHECK(all.supervisor().stop(SIGKILL) == -SIGKILL);
-  for (std::size_t i = 0; i < begun.size(); ++i) {
-    const std::string& dialect = all.scenes()[i].dialect().name;
-    CAPTURE(dialect);
-    begun[i].send("hello\n");
-    CHECK(begun[i].receive().starts_with("OK "));
-    begun[i].close();
-  }
+  check_finished(all, begun);
   for (const pid_t pid : pids) eventually("it has left", [pid] { return !is_alive(pid); });
 }
