@@ -124,11 +124,13 @@ class Link(AdminCase):
         self.supervisor.held = {"status"}
 
         def answer():
+            eventually(lambda: self.supervisor.count("status"))
+            time.sleep(0.3)  # longer than the process waits at other times
             request = next(one for one in self.supervisor.requests if one["method"] == "status")
             self.supervisor.held = set()
             self.supervisor.send(self.supervisor.answer(request))
 
-        later = threading.Timer(0.3, answer)
+        later = threading.Thread(target=answer)
         later.start()
         self.assertEqual(self.get("/livez")[0], 200)
         later.join()
