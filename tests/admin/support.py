@@ -11,19 +11,9 @@ import threading
 import time
 import unittest
 
+from waiting import eventually  # noqa: F401 (for the tests)
+
 ADMIN = os.environ["SUPERVISOR_ADMIN"]
-
-
-def eventually(check, seconds=10.0, what="the condition"):
-    """The first true value of check()."""
-    end = time.monotonic() + seconds
-    while True:
-        value = check()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"{what} did not come true within {seconds} s")
-        time.sleep(0.01)
 
 
 def pool(name="web", **changes):

@@ -12,6 +12,8 @@ import subprocess
 import threading
 import time
 
+import waiting
+
 SOURCE = pathlib.Path(os.environ["SOURCE_ROOT"])
 DEPLOY = SOURCE / "docs/deploy"
 SUPERVISOR = os.environ["SUPERVISOR"]
@@ -21,13 +23,7 @@ LONG = 30  # seconds: only a failure takes as long
 
 
 def eventually(check, what, seconds=LONG):
-    """The first true value of check()."""
-    end = time.monotonic() + seconds
-    while not (value := check()):
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
-    return value
+    return waiting.eventually(check, seconds, what)
 
 
 def program(name):

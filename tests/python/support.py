@@ -11,9 +11,9 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 
 from prefork_worker import wire
+from waiting import eventually  # noqa: F401 (for the tests)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PACKAGE = ROOT / "worker" / "python"
@@ -28,18 +28,6 @@ def send_signal(pid, number):
     """To a worker, which may leave by itself at any time."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def eventually(condition, seconds=10.0, what="the condition"):
-    """The first true value of condition(), which is asked again and again."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not become true within {seconds} s")
-        time.sleep(0.01)
 
 
 class Supervisor:

@@ -1,6 +1,6 @@
-"""Runs the named test modules of this folder; the last line is "N passed, N failed", as script/test counts.
+"""Runs test modules in Python: run_modules.py FOLDER MODULE…; the last line is "N passed, N failed", as script/test counts.
 
-With the environment variables of support.py. A skipped case is named, and counts neither as passed nor as failed.
+They find the modules of their folder and of this one, and the Python package. A skipped case is named, and counts neither as passed nor as failed.
 A module of which every case is skipped exits with 77, which meson calls SKIP.
 """
 import pathlib
@@ -9,11 +9,11 @@ import unittest
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent.parent / "worker" / "python")]
+sys.path[:0] = [sys.argv[1], str(HERE.parent.parent / "worker" / "python")]
 
 
 def main():
-    suite = unittest.defaultTestLoader.loadTestsFromNames(sys.argv[1:])
+    suite = unittest.defaultTestLoader.loadTestsFromNames(sys.argv[2:])
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     passed = result.testsRun - failed - len(result.skipped)
