@@ -62,6 +62,8 @@ class ClientSockets final : private Lobby::Owner, private Closer::Owner {
   /// Makes the socket ready to be sent to a worker, and has it sent: at once, unless another worker has had
   /// it. If the client has left, it is told as event::DispatchFailed instead.
   void perform(const action::Dispatch& action);
+  /// What is being prepared for this worker gets there after its Yield, and so says itself what Yield says.
+  void perform(const action::SendYield& action) { preparations_.park_at_once(action.worker); }
 
   /// What is left to do for connections that have ended for the core: lingering closes, and jobs.
   [[nodiscard]] std::size_t pending_closes() const { return lingering_close_.pending() + jobs_; }

@@ -25,6 +25,12 @@ class Preparations {
   [[nodiscard]] std::optional<action::Dispatch> take_job(std::uint64_t number) {
     return take_if([number](const Waiting& waiting) { return waiting.number == number; });
   }
+  /// None of those for this worker may be kept for a next request.
+  void park_at_once(WorkerId worker) {
+    for (Waiting& waiting : waiting_) {
+      if (waiting.dispatch.worker == worker) waiting.dispatch.park_at_once = waiting.dispatch.may_park;
+    }
+  }
 
  private:
   struct Waiting {

@@ -150,10 +150,12 @@ void PoolRunner::accepted(Fd socket, ClientAddress client, ListenerIndex listene
 void PoolRunner::perform(const Action& action) {
   std::visit(
       [this]<typename Specific>(const Specific& specific) {
-        if constexpr (requires { workers_.perform(specific); }) {
-          workers_.perform(specific);
-        } else if constexpr (requires { clients_.perform(specific); }) {
-          clients_.perform(specific);
+        constexpr bool for_workers = requires { workers_.perform(specific); };
+        constexpr bool for_clients = requires { clients_.perform(specific); };
+        if constexpr (for_workers) workers_.perform(specific);
+        if constexpr (for_clients) clients_.perform(specific);
+        if constexpr (for_workers || for_clients) {
+          return;
         } else if constexpr (std::is_same_v<Specific, action::SetAccepting>) {
           listeners_.set_accepting(specific.accepting);
         } else if constexpr (std::is_same_v<Specific, action::CloseListeners>) {

@@ -51,6 +51,7 @@ class Clients final : private CoreEventSink, private ClientSockets::Owner {
   ClientSockets sockets{loop_, *this, closer_, *this};
   /// Called once, within the next event that is told.
   std::function<void()> on_event;
+  bool parked_at_once = false;  ///< the connection that was sent last says so
 
   /// Takes the server's end. The worker's copy of it stays with `pair`.
   Ticket add(TcpPair& pair) {
@@ -79,6 +80,14 @@ class Clients final : private CoreEventSink, private ClientSockets::Owner {
     CHECK(events_.size() + sent_.size() == 1);
     return sent_ == std::vector{action.ticket};
   }
+  /// Waits until a connection is sent to a worker.
+  void await_sent() {
+    timeout_.start(kPatience, Callback::to<&Clients::stop>(*this));
+    if (sent_.empty()) loop_.run();
+    REQUIRE(sent_.size() == 1);
+  }
+  [[nodiscard]] bool nothing_sent() const { return sent_.empty(); }
+  void forget_sent() { sent_.clear(); }
   /// Handles what has happened, and all jobs of the Closer; no event may come of it.
   void expect_none() {
     loop_.run_once();
@@ -103,6 +112,7 @@ class Clients final : private CoreEventSink, private ClientSockets::Owner {
   }
   void send(const action::Dispatch& action) override {
     sent_.push_back(action.ticket);
+    parked_at_once = action.park_at_once;
     loop_.stop();
   }
   void gave_up(const std::string& /*client*/, unsigned /*times*/) override {}
@@ -257,6 +267,28 @@ TEST_CASE("a connection that comes back from a worker loses the options that the
   dispatch.came_back = true;
   CHECK(clients.dispatch(dispatch));
   CHECK((::fcntl(clients.sockets.at(ticket).get(), F_GETFL) & O_NONBLOCK) == 0);
+}
+
+TEST_CASE("FAULTS 523: a connection that is prepared while its worker gets a Yield is not kept by it") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  CHECK(clients.dispatch(dispatch_of(ticket)));
+  clients.forget_sent();
+  action::Dispatch again = answered_before(ticket);
+  again.may_park = true;
+  clients.sockets.perform(again);
+  REQUIRE(clients.nothing_sent());  // it was not measured before, so a job comes first
+  WorkerId asked = again.worker;
+  bool kept = false;
+  SUBCASE("its own worker") {}
+  SUBCASE("another worker") {
+    asked = WorkerId{8};
+    kept = true;
+  }
+  clients.sockets.perform(action::SendYield{asked});
+  clients.await_sent();
+  CHECK(clients.parked_at_once == !kept);
 }
 
 TEST_CASE("an inspection says whether a worker has read a request or answered it since the last dispatch") {
