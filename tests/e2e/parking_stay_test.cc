@@ -10,7 +10,6 @@
 #include <deque>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "tests/e2e/http_client.h"
 #include "tests/support/supervisor_under_test.h"
@@ -62,6 +61,26 @@ class Pipeliner {
   std::thread thread_;
 };
 
+/// A client that asks, each time when it has its answer, until its connection ends.
+class Asker {
+ public:
+  explicit Asker(const std::string& address) : client_(address), thread_([this] { run(); }) {}
+  Asker(const Asker&) = delete;
+  Asker& operator=(const Asker&) = delete;
+  ~Asker() { thread_.join(); }
+
+  [[nodiscard]] int answers() const { return answers_; }
+
+ private:
+  void run() {
+    while (client_.get() != 0) ++answers_;
+  }
+
+  HttpClient client_;
+  std::atomic<int> answers_ = 0;
+  std::thread thread_;
+};
+
 }  // namespace
 
 TEST_CASE("busy_timeout is for one request, not for a client that goes on asking") {
@@ -80,19 +99,13 @@ TEST_CASE("FAULTS 46: a stop while clients go on asking cuts none off and is cle
   SupervisorUnderTest supervisor(PoolText{
       .command = {"supervisor-worker", "http"}, .workers = 4, .more = R"("keep_alive": {"park": true})"});
   supervisor.wait_for_idle(4);
-  std::atomic<int> answers = 0;
-  std::vector<std::thread> clients;
-  clients.reserve(8);
-  for (int i = 0; i < 8; ++i) {
-    clients.emplace_back([address = supervisor.address(), &answers] {
-      HttpClient client(address);
-      while (client.get() != 0) ++answers;
-    });
+  std::deque<Asker> clients;
+  for (int i = 0; i < 8; ++i) clients.emplace_back(supervisor.address());
+  for (const Asker& each : clients) {
+    eventually("it is at it", [&] { return each.answers() > 20; });
   }
-  eventually("they are all at it", [&] { return answers > 200; });
   supervisor.signal(SIGTERM);
   CHECK(supervisor.await_exit() == 0);  // no worker was killed, no connection cut
-  for (std::thread& client : clients) client.join();
 }
 
 TEST_CASE("clients that pipeline without end do not keep others from being served") {
