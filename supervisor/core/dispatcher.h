@@ -100,6 +100,8 @@ class Dispatcher {
   [[nodiscard]] bool all_begun() const { return connections_.begun() == connections_.size(); }
   /// A worker may park a connection that it has begun, and its client may ask again.
   [[nodiscard]] bool may_be_parked() const { return connections_.parkable() > 0; }
+  /// This worker may.
+  [[nodiscard]] bool may_be_parked_by(const WorkerRow& row) const;
   [[nodiscard]] const ConnectionTable& connections() const { return connections_; }
 
   template <typename Self, typename Visit>

@@ -46,6 +46,14 @@ std::optional<Dispatcher::What> Dispatcher::parked(WorkerRow& row, const event::
   return std::nullopt;
 }
 
+bool Dispatcher::may_be_parked_by(const WorkerRow& row) const {
+  bool found = false;
+  connections_.for_each_held(row.id, [&](const ConnectionRow& held) {
+    found = found || (held.state == ConnectionState::kBusy && held.may_park);
+  });
+  return found;
+}
+
 void Dispatcher::client_seen(const event::ClientSeen& event, Instant now, Actions& out) {
   ConnectionRow* row = connections_.find(event.ticket);
   if (row == nullptr) return;

@@ -185,9 +185,10 @@ void Lifecycle::kill(WorkerRow& row, StopReason reason, Instant now, Actions& ou
   note_change();
 }
 
-void Lifecycle::drain_all(Instant now, Actions& out) {
+void Lifecycle::drain_for_stop(const std::function<bool(const WorkerRow&)>& leaves, Instant now,
+                               Actions& out) {
   workers_.for_each([&](WorkerRow& row) {
-    if (row.live()) drain(row, StopReason::kPoolStop, now, out);
+    if (row.live() && leaves(row)) drain(row, StopReason::kPoolStop, now, out);
   });
 }
 

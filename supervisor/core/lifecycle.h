@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -74,16 +75,20 @@ class Lifecycle {
 
   /// From now on no worker is started.
   void stop_starting() { stopping_ = true; }
-  void drain_all(Instant now, Actions& out);
+  /// Drains the live workers that `leaves` names, because the pool is being stopped.
+  void drain_for_stop(const std::function<bool(const WorkerRow&)>& leaves, Instant now, Actions& out);
   void terminate_all(Instant now, Actions& out);
   void kill_all(Instant now, Actions& out);
 
   /// Takes the next step for everything that is overdue.
   void deadline_passed(Instant now, Actions& out);
   [[nodiscard]] std::optional<Instant> next_deadline() const;
-  /// Starts and drains workers until their number is the target, with `queued` connections waiting. Cheap
-  /// when nothing has changed.
-  void settle(std::size_t queued, Instant now, Actions& out);
+  struct Demand {
+    std::size_t queued = 0;  ///< connections that wait for a worker
+    bool running = true;     ///< false: the pool is being stopped, and workers are started for these only
+  };
+  /// Starts and drains workers until their number is the target. Cheap when nothing has changed.
+  void settle(const Demand& demand, Instant now, Actions& out);
 
   /// The number of workers that the pool shall have.
   [[nodiscard]] std::size_t target() const { return target_; }
@@ -153,7 +158,9 @@ class Lifecycle {
   WorkerId start(WorkerRole role, WorkerId from, Generation generation, Instant now, Actions& out);
   /// The worker has not said Ready in time. If its template has not forked it either, the template may hang.
   void give_up_start(WorkerRow& row, Instant now, Actions& out);
-  void start_missing(Census& census, Instant now, Actions& out);
+  /// How many live workers there shall be now; others of target_ are not started.
+  [[nodiscard]] std::size_t wanted_for(const Demand& demand, std::size_t live) const;
+  void start_missing(Census& census, std::size_t wanted, Instant now, Actions& out);
   /// Called only when a worker is missing: remembers when to try again.
   bool may_start(const Census& census, Instant now);
   /// Returns what is left.

@@ -6,9 +6,9 @@
 
 namespace prefork {
 
-void Lifecycle::settle(std::size_t queued, Instant now, Actions& out) {
+void Lifecycle::settle(const Demand& demand, Instant now, Actions& out) {
   if (stopping_) return;
-  if (settings_.elastic) follow_load(queued, now, out);
+  if (settings_.elastic) follow_load(demand.queued, now, out);
   const auto passed = [now](const std::optional<Instant>& due) { return due && *due <= now; };
   if (!changed_ && !passed(start_due_) && !passed(rollout_.next_deadline())) return;
   changed_ = false;
@@ -19,7 +19,9 @@ void Lifecycle::settle(std::size_t queued, Instant now, Actions& out) {
   upkeep_.retire_due(workers_, rollout_.generation());
   drain_old_templates(now, out);
   Census places = remove_surplus(now, out);
-  start_missing(places, now, out);
+  const std::size_t wanted = wanted_for(demand, places.live);
+  if (demand.running || wanted > places.live) start_missing(places, wanted, now, out);
+  if (wanted < target_) changed_ = true;  // a connection that begins to wait needs another look
   missing_ = target_ - std::min(target_, places.live);
   rollout_.forget_unused(out);
   counted_.reset();
@@ -143,7 +145,14 @@ void Lifecycle::drain_old_templates(Instant now, Actions& out) {
   });
 }
 
-void Lifecycle::start_missing(Census& census, Instant now, Actions& out) {
+std::size_t Lifecycle::wanted_for(const Demand& demand, std::size_t live) const {
+  if (demand.running) return target_;
+  const bool room = workers_.least_busy(settings_.prefer) != nullptr || workers_.room_after_receipt();
+  const std::size_t unprovided = demand.queued - std::min(demand.queued, workers_.starting());
+  return std::min(target_, live + (room ? 0 : unprovided));
+}
+
+void Lifecycle::start_missing(Census& census, std::size_t wanted, Instant now, Actions& out) {
   const bool fork = rollout_.start() == StartForm::kFork;
   if (fork && !census.fork_template) {
     if (!census.template_ending && may_start(census, now))
@@ -161,7 +170,7 @@ void Lifecycle::start_missing(Census& census, Instant now, Actions& out) {
   // for each place.
   const std::size_t taken = census.ending + census.leaving - std::min(census.leaving, target_);
   std::size_t started = 0;
-  while (census.live + taken < target_ && census.live + census.old < limit && may_start(census, now)) {
+  while (census.live + taken < wanted && census.live + census.old < limit && may_start(census, now)) {
     start(WorkerRole::kWorker, fork ? census.fork_template : WorkerId{}, rollout_.generation(), now, out);
     ++census.live;
     ++census.starting;

@@ -15,7 +15,7 @@ void Pool::handle(const Event& event, Instant now, Actions& out) {
 void Pool::settle(Instant now, Actions& out) {
   if (stop_.phase() == Phase::kStopped) return dispatcher_.discard_queue(out);
   finish(now, out);
-  lifecycle_.settle(dispatcher_.connections().queued(), now, out);
+  lifecycle_.settle({dispatcher_.connections().queued(), stop_.running()}, now, out);
   dispatcher_.dispatch(now, out);
   // One that waits for a receipt only does not wait for room.
   saturation_.observe(workers_.room_after_receipt() ? 0 : dispatcher_.connections().queued(), now, out);
@@ -30,12 +30,18 @@ void Pool::settle(Instant now, Actions& out) {
 void Pool::finish(Instant now, Actions& out) {
   // Goes on to kLeaving when nothing is left to wait for.
   if (stop_.phase() != Phase::kFinishing) return;
-  // Workers that die meanwhile are replaced: the queue still needs them.
+  // Workers that are gone meanwhile are replaced when the queue needs them.
   const bool workers = lifecycle_.any_live() || lifecycle_.scheduled() > 0;
-  if (!stop_.may_leave({dispatcher_.all_begun(), dispatcher_.may_be_parked(), workers})) return;
+  switch (stop_.next_step({dispatcher_.all_begun(), dispatcher_.may_be_parked(), workers})) {
+    case StopSequence::Step::kNone: return;
+    case StopSequence::Step::kEndParking:
+      return lifecycle_.drain_for_stop(
+          [this](const WorkerRow& row) { return dispatcher_.may_be_parked_by(row); }, now, out);
+    case StopSequence::Step::kLeave: break;
+  }
   stop_.leave();
   lifecycle_.stop_starting();
-  lifecycle_.drain_all(now, out);
+  lifecycle_.drain_for_stop([](const WorkerRow&) { return true; }, now, out);
 }
 
 void Pool::settle_stop(Instant now, Actions& out) {

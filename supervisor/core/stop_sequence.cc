@@ -13,10 +13,12 @@ void StopSequence::begin(Duration stop_timeout, const Unserved& unserved, Instan
   before_ = unserved;
 }
 
-bool StopSequence::may_leave(const Remaining& remaining) const {
-  if (phase_ != Phase::kFinishing) return false;
-  const bool parking = remaining.may_be_parked && park_until_.has_value();
-  return (remaining.all_begun && !parking) || !remaining.workers;
+StopSequence::Step StopSequence::next_step(const Remaining& remaining) const {
+  if (phase_ != Phase::kFinishing) return Step::kNone;
+  if (!remaining.workers) return Step::kLeave;
+  if (!remaining.all_begun) return Step::kNone;
+  if (!remaining.may_be_parked) return Step::kLeave;
+  return park_until_ ? Step::kNone : Step::kEndParking;
 }
 
 void StopSequence::leave() {

@@ -20,7 +20,7 @@ class StopSequence {
     kStopped,
   };
   /// How long a stop lets workers park connections, so that their clients can ask once more, before it tells
-  /// the workers to leave; at most half of stop_timeout.
+  /// workers with such a connection to leave; at most half of stop_timeout.
   static constexpr Duration kParkAtStop = std::chrono::seconds(1);
 
   [[nodiscard]] Phase phase() const { return phase_; }
@@ -34,8 +34,13 @@ class StopSequence {
     bool may_be_parked = false;  ///< a worker may park a connection, and its client may ask again
     bool workers = false;        ///< a worker is there, or will be started
   };
-  /// In kFinishing: there is nothing to wait for. Without a worker, waiting is in vain.
-  [[nodiscard]] bool may_leave(const Remaining& remaining) const;
+  enum class Step {
+    kNone,        ///< there is something to wait for, or the phase is another one
+    kEndParking,  ///< workers with connections that may be parked leave; other workers serve these clients
+    kLeave,       ///< all workers leave
+  };
+  /// What kFinishing needs now. Without a worker, waiting is in vain.
+  [[nodiscard]] Step next_step(const Remaining& remaining) const;
   /// To kLeaving.
   void leave();
   enum class Urgency {

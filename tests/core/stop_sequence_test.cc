@@ -15,6 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Phase = StopSequence::Phase;
+using Step = StopSequence::Step;
 using Urgency = StopSequence::Urgency;
 
 constexpr Instant kNow = Instant{} + std::chrono::hours(1);
@@ -42,7 +43,7 @@ TEST_CASE("a pool runs until its stop begins, and has no deadline until then") {
   StopSequence stop;
   CHECK(stop.running());
   CHECK_FALSE(stop.next_deadline());
-  CHECK_FALSE(stop.may_leave(kNothing));
+  CHECK(stop.next_step(kNothing) == Step::kNone);
   CHECK_FALSE(stop.deadline_passed(kNow));
   stop.begin(seconds(30), {}, kNow);
   CHECK(stop.phase() == Phase::kFinishing);
@@ -51,13 +52,13 @@ TEST_CASE("a pool runs until its stop begins, and has no deadline until then") {
 
 TEST_CASE("workers may leave when all connections are begun and none may be parked") {
   const StopSequence stop = begun();
-  CHECK(stop.may_leave(kNothing));
-  CHECK_FALSE(stop.may_leave({.all_begun = false, .may_be_parked = false, .workers = true}));
-  CHECK_FALSE(stop.may_leave({.all_begun = true, .may_be_parked = true, .workers = true}));
+  CHECK(stop.next_step(kNothing) == Step::kLeave);
+  CHECK(stop.next_step({.all_begun = false, .may_be_parked = false, .workers = true}) == Step::kNone);
+  CHECK(stop.next_step({.all_begun = true, .may_be_parked = true, .workers = true}) == Step::kNone);
 }
 
 TEST_CASE("without a worker nothing is waited for") {
-  CHECK(begun().may_leave({.all_begun = false, .may_be_parked = true, .workers = false}));
+  CHECK(begun().next_step({.all_begun = false, .may_be_parked = true, .workers = false}) == Step::kLeave);
 }
 
 TEST_CASE("connections that may be parked are waited for one second, and half of stop_timeout at most") {
@@ -67,9 +68,10 @@ TEST_CASE("connections that may be parked are waited for one second, and half of
     StopSequence stop = begun(timeout);
     CHECK(stop.next_deadline() == kNow + wait);
     CHECK_FALSE(stop.deadline_passed(kNow + wait - milliseconds(1)));
-    CHECK_FALSE(stop.may_leave(parkable));
+    CHECK(stop.next_step(parkable) == Step::kNone);
     CHECK_FALSE(stop.deadline_passed(kNow + wait));
-    CHECK(stop.may_leave(parkable));
+    CHECK(stop.next_step(parkable) == Step::kEndParking);
+    CHECK(stop.next_step({.all_begun = false, .may_be_parked = true, .workers = true}) == Step::kNone);
     CHECK(stop.next_deadline() == kNow + timeout);
   }
 }
@@ -88,7 +90,7 @@ TEST_CASE("stop_timeout goes on while the workers leave, and nothing is parked a
   stop.leave();
   CHECK(stop.phase() == Phase::kLeaving);
   CHECK(stop.next_deadline() == kNow + seconds(30));
-  CHECK_FALSE(stop.may_leave(kNothing));
+  CHECK(stop.next_step(kNothing) == Step::kNone);
 }
 
 TEST_CASE("the first quick request terminates, each further one kills, and no deadline is left") {

@@ -262,9 +262,9 @@ void World::carry_out(const action::Look& action) {
   demand(c.copy_open && !held(action.ticket), "a connection is looked at that is elsewhere");
   c.watched = false;
   c.in_lobby = true;
-  const event::ClientSign signs[] = {event::ClientSign::kSilent, event::ClientSign::kGone,
-                                     event::ClientSign::kEnded, event::ClientSign::kAsks};
-  answer(event::ClientSeen{action.ticket, signs[friendly_ ? 0 : draws_.below(4)]});
+  const event::ClientSign signs[] = {event::ClientSign::kSilent, event::ClientSign::kAsks,
+                                     event::ClientSign::kGone, event::ClientSign::kEnded};
+  answer(event::ClientSeen{action.ticket, signs[draws_.below(friendly_ ? 2 : 4)]});
 }
 
 void World::carry_out(const action::CloseCopy& action) {
