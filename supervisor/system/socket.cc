@@ -79,23 +79,29 @@ std::optional<std::uint64_t> unread_of(const Fd& socket) {
   return static_cast<std::uint64_t>(unread);
 }
 
-}  // namespace
-
-Progress progress_of(const Fd& socket) {
-  // The counters before the unread bytes, and in traffic_of() the other way round: bytes that arrive in
-  // between can only make an untouched connection look touched.
-  const auto info = counters_of(socket);
-  const auto unread = unread_of(socket);
-  if (!info || !unread) return {};
-  return {.consumed = info->tcpi_bytes_received - *unread, .sent = written_to(*info)};
+/// Counters and unread bytes are two calls. Bytes that arrive between them must not count as read: both calls
+/// belong to one moment when the unread bytes are as many after the counters as before.
+std::optional<Progress> reading_of(const Fd& socket) {
+  constexpr int kMostReadings = 100;
+  auto unread = unread_of(socket);
+  for (int i = 0; i < kMostReadings; ++i) {
+    const auto info = counters_of(socket);
+    const auto after = unread_of(socket);
+    if (!unread || !info || !after) return {};
+    if (*after == *unread) return Progress{info->tcpi_bytes_received - *unread, written_to(*info)};
+    unread = after;
+  }
+  return {};
 }
 
+}  // namespace
+
+Progress progress_of(const Fd& socket) { return reading_of(socket).value_or(Progress{}); }
+
 Traffic traffic_of(const Fd& socket, const Progress& before) {
-  const auto unread = unread_of(socket);
-  const auto info = counters_of(socket);
-  if (!info || !unread) return {};
-  return {.consumed = info->tcpi_bytes_received != before.consumed + *unread,
-          .sent = written_to(*info) != before.sent};
+  const auto now = reading_of(socket);
+  if (!now) return {};
+  return {.consumed = now->consumed != before.consumed, .sent = now->sent != before.sent};
 }
 
 ClientAddress client_address(const Fd& socket) {

@@ -29,7 +29,7 @@ struct Progress {
   std::uint64_t consumed = 0;  ///< bytes that were read from it
   std::uint64_t sent = 0;      ///< bytes that were written to it, received by the client or not
 };
-/// Bytes that arrive during the call never make it larger.
+/// Bytes that arrive during the call do not change it.
 [[nodiscard]] Progress progress_of(const Fd& socket);
 /// Whether bytes have passed through a connection since `before`. Only TCP has such counters: for any other
 /// socket, and for a connection that is reset, both are true.

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <string>
+#include <thread>
 
 #include "tests/support/sockets.h"
 
@@ -51,6 +52,17 @@ TEST_CASE("a connection is untouched while no byte is read from it or written to
     await_hang_up(pair.server);
     CHECK(traffic_of(pair.server).untouched());
   }
+}
+
+TEST_CASE("FAULTS 529: bytes that arrive while it is looked at do not make a connection look touched") {
+  const TcpPair pair = tcp_pair();
+  std::thread client([&] {
+    const std::string piece(16, 'x');
+    while (::send(pair.client.get(), piece.data(), piece.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
+    }
+  });
+  for (int i = 0; i < 20'000; ++i) REQUIRE(traffic_of(pair.server).untouched());
+  client.join();
 }
 
 TEST_CASE("a connection is touched as soon as one byte is read or sent, or it is reset") {
