@@ -53,13 +53,14 @@ enum class RecordKind : std::uint16_t {
 
 /// Flags of a Connection: the worker may send Park for it; it should do so right after its answer, because
 /// other connections wait; the pool is stopping, so the answer should tell the client that it is the last
-/// one; the supervisor keeps a copy of the socket until Idle; a PROXY header comes first. The upper eight
-/// bits are the length of the memo in the blocks that follow.
+/// one; the supervisor keeps a copy of the socket until Idle; a PROXY header comes first; Idle or Park may
+/// come without Busy. The upper eight bits are the length of the memo in the blocks that follow.
 inline constexpr std::uint16_t kMayPark = 1;
 inline constexpr std::uint16_t kParkAtOnce = 2;
 inline constexpr std::uint16_t kLastRequest = 4;
 inline constexpr std::uint16_t kCopyKept = 8;
 inline constexpr std::uint16_t kProxied = 16;
+inline constexpr std::uint16_t kLateReceipt = 32;
 inline constexpr unsigned kMemoLengthShift = 8;
 
 [[nodiscard]] std::string_view to_string(RecordKind kind);

@@ -30,6 +30,7 @@ ConnectionContents ConnectionTable::contents() const {
       contents.memos.push_back({entry.row.ticket, std::string(memo(entry.row))});
   }
   tickets(receipts_, contents.receipts);
+  tickets(late_, contents.late);
   tickets(active_, contents.active);
   contents.clients = clients_.order();
   return contents;
@@ -50,13 +51,14 @@ void ConnectionTable::fill(const ConnectionContents& contents) {
     if (row.may_park) ++parkable_;
   }
   set_memos(contents.memos);
-  const auto await = [this](SlotList& list, const std::vector<Ticket>& tickets) {
+  const auto await_all = [this](SlotList& list, const std::vector<Ticket>& tickets) {
     for (const Ticket ticket : tickets) {
-      if (const ConnectionRow* row = find(ticket)) list.push_back(slot_of(*row), links(kAwaited));
+      if (const ConnectionRow* row = find(ticket)) await_last(list, *row);
     }
   };
-  await(receipts_, contents.receipts);
-  await(active_, contents.active);
+  await_all(receipts_, contents.receipts);
+  await_all(late_, contents.late);
+  await_all(active_, contents.active);
   clients_.set_order(contents.clients);
 }
 
@@ -102,7 +104,8 @@ const char* ConnectionTable::broken_invariant() const {  // NOLINT(readability-f
         entry.row.state == ConnectionState::kDispatched || entry.row.state == ConnectionState::kBusy;
     if (held_by_worker != static_cast<bool>(entry.row.worker))
       return "a connection's worker does not fit its state";
-    if (entry.links[kAwaited].linked && !held_by_worker) {
+    if ((entry.awaited != nullptr) != entry.links[kAwaited].linked) return "an awaited list is not noted";
+    if (entry.awaited != nullptr && !held_by_worker) {
       return "a receipt or progress is awaited for a connection that no worker holds";
     }
     const bool lined_up = entry.row.state == ConnectionState::kQueued ||

@@ -35,6 +35,8 @@ struct ConnectionRow {
   bool given_back = false;        ///< a worker that left by itself had it, and had not begun it
   bool answered = false;          ///< a worker has parked it before
   bool may_park = false;          ///< its worker was allowed to park it
+  bool late_receipt = false;      ///< its worker may have begun it without saying so; false after its receipt
+  std::uint8_t questions = 0;     ///< Inspect actions that are not answered
   bool evicted = false;           ///< leaves the lobby to make room
   Instant accepted_at;
   Instant asked_at;       ///< when it wanted a worker: when it was accepted, or left the lobby
@@ -55,6 +57,7 @@ struct ConnectionRow {
     visit("copy_held", self.copy_held), visit("redispatches", self.redispatches);
     visit("kills", self.kills), visit("dismissed", self.dismissed);
     visit("answered", self.answered), visit("may_park", self.may_park);
+    visit("late_receipt", self.late_receipt), visit("questions", self.questions);
     visit("evicted", self.evicted), visit("given_back", self.given_back);
     visit("asked_at", self.asked_at), visit("begun_at", self.begun_at);
     visit("accepted_at", self.accepted_at), visit("sent", self.sent), visit("since", self.since);
@@ -86,14 +89,15 @@ struct ConnectionContents {
   std::vector<ConnectionRow> came_back, waiting;  ///< the queue
   std::vector<ConnectionRow> held;                ///< dispatched to workers, or begun by them
   std::vector<KeptMemo> memos;
-  std::vector<Ticket> receipts, active;
+  std::vector<Ticket> receipts, late, active;
   ClientTable::Order clients;
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("silent", self.silent), visit("parked", self.parked);
     visit("came_back", self.came_back), visit("waiting", self.waiting), visit("held", self.held);
-    visit("memos", self.memos), visit("receipts", self.receipts), visit("active", self.active);
+    visit("memos", self.memos), visit("receipts", self.receipts), visit("late", self.late);
+    visit("active", self.active);
     visit("client_turns", self.clients.turns), visit("client_levels", self.clients.levels);
   }
 };

@@ -141,7 +141,21 @@ void ConnectionTable::assign(ConnectionRow& row, WorkerId worker, Instant now, b
   row.since = now;
   row.worker = worker;
   held_by(worker).push_back(slot_of(row), links(kPlace));
-  receipts_.push_back(slot_of(row), links(kAwaited));
+  row.late_receipt = false;
+  await_last(receipts_, row);
+}
+
+void ConnectionTable::allow_late_receipt(ConnectionRow& row) {
+  row.late_receipt = true;
+  await_last(late_, row);
+}
+
+void ConnectionTable::await_receipt(ConnectionRow& row) {
+  std::uint32_t previous = receipts_.last();
+  while (previous != kNoSlot && entries_[previous].row.since > row.since) {
+    previous = entries_[previous].links[kAwaited].previous;
+  }
+  await(receipts_, row, previous);
 }
 
 void ConnectionTable::unassign(ConnectionRow& row) {
@@ -150,31 +164,39 @@ void ConnectionTable::unassign(ConnectionRow& row) {
   row.worker = WorkerId{};
 }
 
-void ConnectionTable::forget_awaited(ConnectionRow& row) {
-  forget_receipt(row);
-  if (row.state == ConnectionState::kBusy) forget_progress(row);
+void ConnectionTable::await(SlotList& list, const ConnectionRow& row, std::uint32_t previous) {
+  forget_awaited(row);
+  entries_[row.ticket.slot()].awaited = &list;
+  list.insert(previous, slot_of(row), links(kAwaited));
 }
 
-void ConnectionTable::forget_receipt(ConnectionRow& row) {
-  if (row.state == ConnectionState::kDispatched) receipts_.remove(slot_of(row), links(kAwaited));
+void ConnectionTable::await_last(SlotList& list, const ConnectionRow& row) {
+  forget_awaited(row);
+  await(list, row, list.last());
 }
 
-void ConnectionTable::forget_progress(ConnectionRow& row) { active_.remove(slot_of(row), links(kAwaited)); }
+void ConnectionTable::forget_awaited(const ConnectionRow& row) {
+  SlotList* list = std::exchange(entries_[row.ticket.slot()].awaited, nullptr);
+  if (list != nullptr) list->remove(slot_of(row), links(kAwaited));
+}
 
-void ConnectionTable::begin(ConnectionRow& row, Instant now) {
-  forget_receipt(row);
+void ConnectionTable::forget_receipt(const ConnectionRow& row) {
+  if (row.state == ConnectionState::kDispatched) forget_awaited(row);
+}
+
+void ConnectionTable::begin(ConnectionRow& row, Instant begun_at, Instant now) {
   ++begun_;
   if (row.may_park) ++parkable_;
   row.state = ConnectionState::kBusy;
-  row.since = row.begun_at = now;
-  active_.push_back(slot_of(row), links(kAwaited));
+  row.begun_at = begun_at;
+  row.since = now;
+  await_last(active_, row);
 }
 
 void ConnectionTable::progress(ConnectionRow& row, Instant now) {
   row.since = now;
   if (row.dismissed) return;
-  forget_progress(row);
-  active_.push_back(slot_of(row), links(kAwaited));
+  await_last(active_, row);
 }
 
 ConnectionRow* ConnectionTable::next_held(const ConnectionRow& row) {

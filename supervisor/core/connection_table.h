@@ -76,18 +76,24 @@ class ConnectionTable {
   void assign(ConnectionRow& row, WorkerId worker, Instant now, bool newest_first = false);
   /// The worker does not hold it any more; into no list.
   void unassign(ConnectionRow& row);
-  /// The worker has begun it: its receipt is no longer awaited.
-  void begin(ConnectionRow& row, Instant now);
+  /// The worker may leave its receipt out: it is not awaited before await_receipt().
+  void allow_late_receipt(ConnectionRow& row);
+  /// From now on its receipt is awaited, since it was dispatched.
+  void await_receipt(ConnectionRow& row);
+  /// The worker has begun it, at `begun_at`: its receipt is no longer awaited.
+  void begin(ConnectionRow& row, Instant begun_at, Instant now);
   /// The worker has reported that it still works on it.
   void progress(ConnectionRow& row, Instant now);
   /// The worker is stuck with it: no progress is awaited any more.
-  void forget_progress(ConnectionRow& row);
+  void forget_progress(const ConnectionRow& row) { forget_awaited(row); }
   /// The begun connection without progress for the longest time; null when no progress is awaited.
   [[nodiscard]] ConnectionRow* longest_active() { return at(active_.first()); }
   /// Its receipt is not awaited any more, though it is not begun.
-  void forget_receipt(ConnectionRow& row);
+  void forget_receipt(const ConnectionRow& row);
   /// The dispatched connection whose receipt has been awaited the longest; null when no receipt is awaited.
   [[nodiscard]] ConnectionRow* longest_without_receipt() { return at(receipts_.first()); }
+  /// The same among those whose workers may leave it out.
+  [[nodiscard]] ConnectionRow* longest_late() { return at(late_.first()); }
   /// The connections that a worker holds, one after the other; null at the end.
   [[nodiscard]] ConnectionRow* first_held(WorkerId worker) { return at(held_by(worker).first()); }
   [[nodiscard]] ConnectionRow* next_held(const ConnectionRow& row);
@@ -121,14 +127,15 @@ class ConnectionTable {
   /// Which of an entry's links: an entry is in at most one list of each kind.
   enum Kind : std::uint8_t {
     kPlace,    ///< the lobby, the queue, or the connections of a worker
-    kAwaited,  ///< the receipts or the active ones
+    kAwaited,  ///< the receipts, the late ones or the active ones
     kClient,   ///< the client's queued ones
   };
   struct Entry {
     ConnectionRow row;
     SlotLinks links[3];
-    SlotList* place = nullptr;  ///< the list of kind kPlace; null in none or in a worker's
-    std::uint32_t client = 0;   ///< slot in clients_
+    SlotList* place = nullptr;    ///< the list of kind kPlace; null in none or in a worker's
+    SlotList* awaited = nullptr;  ///< the list of kind kAwaited; null in none
+    std::uint32_t client = 0;     ///< slot in clients_
   };
 
   static std::uint32_t slot_of(const ConnectionRow& row) {
@@ -144,7 +151,9 @@ class ConnectionTable {
   [[nodiscard]] SlotList& held_by(WorkerId worker);
   void join(SlotList& list, std::uint32_t previous, ConnectionRow& row, ConnectionState state, Instant now);
   void leave_place(ConnectionRow& row);
-  void forget_awaited(ConnectionRow& row);
+  void await(SlotList& list, const ConnectionRow& row, std::uint32_t previous);
+  void await_last(SlotList& list, const ConnectionRow& row);
+  void forget_awaited(const ConnectionRow& row);
   void set_memos(const std::vector<KeptMemo>& memos);
   ConnectionRow& put(const ConnectionRow& row);
   [[nodiscard]] const char* broken_memo() const;
@@ -161,6 +170,7 @@ class ConnectionTable {
   SlotList came_back_;
   SlotList waiting_;
   SlotList receipts_;
+  SlotList late_;    ///< dispatched; their workers may leave the receipt out
   SlotList active_;  ///< begun, by the time of their last sign of progress
   ClientTable clients_;
   std::size_t size_ = 0;

@@ -22,6 +22,9 @@ Duration park_timeout(const PoolSettings& settings) {
 /// dispatched later may be sent before it.
 bool may_be_late(const action::Dispatch& dispatch) { return dispatch.came_back || dispatch.answered; }
 
+/// The kernel counts the bytes of a TCP connection.
+bool is_counted(const ConnectionRow& connection) { return connection.client != kNoAddress; }
+
 }  // namespace
 
 void Dispatcher::accepted(const event::Accepted& event, Instant now, Actions& out) {
@@ -104,6 +107,9 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
                           .memo = connections_.memo(connection)};
   connection.may_park = action.may_park;
   action.copy_kept = settings_.hold == Hold::kDone || action.may_park;
+  action.late_receipt =
+      action.copy_kept && worker.slots == 1 && is_counted(connection) && connection.questions == 0;
+  if (action.late_receipt) connections_.allow_late_receipt(connection);
   if (action.may_park) {
     action.park_at_once = !worker_may_keep();
     if (!action.park_at_once && !std::exchange(worker.may_keep, true)) keepers_.push_back(worker.id);
@@ -188,22 +194,43 @@ std::optional<Dispatcher::What> Dispatcher::busy(WorkerRow& row, Ticket ticket, 
                                                  Actions& out) {
   ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return What::kUnknownTicket;
+  const bool late = std::exchange(connection->late_receipt, false);
+  if (late && connection->state == ConnectionState::kBusy)
+    return std::nullopt;  // the kernel has told it before
   if (connection->state != ConnectionState::kDispatched) return What::kWrongState;
   if (has_not_received(row, *connection, unread)) return What::kNotReceived;
-  connections_.begin(*connection, now);
-  workers_.set_awaits_receipt(row, false);
-  ++counters_.begun;
-  if (settings_.hold == Hold::kReceipt && !connection->may_park) {
-    connection->copy_held = false;
-    out.push_back(action::CloseCopy{ticket});
-  }
+  begin(row, *connection, now, now);
+  close_copy_if_due(*connection, out);
   return std::nullopt;
 }
 
-std::optional<Dispatcher::What> Dispatcher::idle(WorkerRow& row, Ticket ticket, Instant now, Actions& out) {
+void Dispatcher::begin(WorkerRow& row, ConnectionRow& connection, Instant begun_at, Instant now) {
+  connections_.begin(connection, begun_at, now);
+  workers_.set_awaits_receipt(row, false);
+  ++counters_.begun;
+}
+
+void Dispatcher::close_copy_if_due(ConnectionRow& connection, Actions& out) {
+  if (settings_.hold == Hold::kReceipt && !connection.may_park) {
+    connection.copy_held = false;
+    out.push_back(action::CloseCopy{connection.ticket});
+  }
+}
+
+std::optional<Dispatcher::What> Dispatcher::begin_late(WorkerRow& row, ConnectionRow& connection,
+                                                       Unread unread, Instant now) {
+  if (connection.state == ConnectionState::kBusy) return std::nullopt;
+  if (!connection.late_receipt) return What::kWrongState;
+  if (has_not_received(row, connection, unread)) return What::kNotReceived;
+  begin(row, connection, /*begun_at=*/connection.since, now);
+  return std::nullopt;
+}
+
+std::optional<Dispatcher::What> Dispatcher::idle(WorkerRow& row, Ticket ticket, Unread unread, Instant now,
+                                                 Actions& out) {
   ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return What::kUnknownTicket;
-  if (connection->state != ConnectionState::kBusy) return What::kWrongState;
+  if (const auto wrong = begin_late(row, *connection, unread, now)) return wrong;
   finish(row, *connection, now);
   end(ticket, action::End::How::kClose, counters_.served, out);
   return std::nullopt;
@@ -261,6 +288,14 @@ void Dispatcher::discard_queue(Actions& out) {
   }
 }
 
+void Dispatcher::look_for_receipts(Instant now, Actions& out) {
+  for (ConnectionRow* row = connections_.longest_late(); row != nullptr && now >= row->since + late_receipt();
+       row = connections_.longest_late()) {
+    connections_.forget_receipt(*row);
+    inspect(*row, out);
+  }
+}
+
 std::optional<WorkerId> Dispatcher::overdue_receipt(Instant now) {
   const ConnectionRow* oldest = connections_.longest_without_receipt();
   if (oldest == nullptr || now < oldest->since + settings_.receipt_timeout) return std::nullopt;
@@ -292,6 +327,7 @@ std::optional<Instant> Dispatcher::next_deadline() {
     earlier(earliest, row->since + park_timeout(settings_));
   if (const ConnectionRow* row = connections_.longest_without_receipt())
     earlier(earliest, row->since + settings_.receipt_timeout);
+  if (const ConnectionRow* row = connections_.longest_late()) earlier(earliest, row->since + late_receipt());
   if (const ConnectionRow* row = connections_.longest_queued()) {
     earlier(earliest, row->queued_at + settings_.queue_timeout);
     if (paused_until_) earlier(earliest, *paused_until_);

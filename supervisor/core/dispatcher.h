@@ -6,6 +6,7 @@
 // constants that they share are documented here.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -36,6 +37,8 @@ class Dispatcher {
   static constexpr int kMakeRoom = 16;
   /// How many connections expire at a time, in the lobby and in the queue, when many are due at once.
   static constexpr int kExpireAtOnce = 256;
+  /// A worker that may leave its receipt out has probably begun after this time: ask the kernel.
+  static constexpr Duration kLateReceipt = std::chrono::milliseconds(100);
   /// Below this age a silent connection may have a request in flight: evict parked connections first.
   static constexpr Duration kFresh = std::chrono::seconds(1);
 
@@ -43,9 +46,10 @@ class Dispatcher {
 
   /// Connections that a worker held when it died.
   struct Held {
-    std::uint32_t begun = 0;
-    std::uint32_t unbegun = 0;  ///< these are queued again
-    std::uint32_t closed = 0;   ///< not begun either, and came back too often
+    std::uint32_t begun = 0;      ///< among them those of which an inspection will tell
+    std::uint32_t uncertain = 0;  ///< these; the others were begun for certain
+    std::uint32_t unbegun = 0;    ///< these are queued again
+    std::uint32_t closed = 0;     ///< not begun either, and came back too often
   };
 
   Dispatcher(const PoolSettings& settings, WorkerTable& workers, Counters& counters)
@@ -63,7 +67,7 @@ class Dispatcher {
   // `unread`: as in event::WorkerBusy.
   using Unread = std::optional<std::uint32_t>;
   std::optional<What> busy(WorkerRow& row, Ticket ticket, Unread unread, Instant now, Actions& out);
-  std::optional<What> idle(WorkerRow& row, Ticket ticket, Instant now, Actions& out);
+  std::optional<What> idle(WorkerRow& row, Ticket ticket, Unread unread, Instant now, Actions& out);
   std::optional<What> parked(WorkerRow& row, const event::WorkerParked& event, Instant now, Actions& out);
   std::optional<What> refused(WorkerRow& row, Ticket ticket, Unread unread, Instant now, Actions& out);
   std::optional<What> progress(const WorkerRow& row, Ticket ticket, Instant now);
@@ -86,6 +90,8 @@ class Dispatcher {
   /// The pool is being stopped: ends everything that is queued.
   void discard_queue(Actions& out);
 
+  /// Asks the kernel about connections whose workers may have left their receipts out.
+  void look_for_receipts(Instant now, Actions& out);
   /// The worker whose receipt has been awaited too long, if there is one.
   [[nodiscard]] std::optional<WorkerId> overdue_receipt(Instant now);
   /// Ends one of the connections without progress for too long, for its client. Returns the worker that is
@@ -128,7 +134,13 @@ class Dispatcher {
   [[nodiscard]] ConnectionRow* next_to_evict(Instant now);
   [[nodiscard]] bool worker_may_keep() const;
   void expire_lobby(ConnectionState state, Duration timeout, Instant now, Actions& out);
+  void begin(WorkerRow& row, ConnectionRow& connection, Instant begun_at, Instant now);
+  void close_copy_if_due(ConnectionRow& connection, Actions& out);
+  /// What a worker may end: it has begun it, or says so by ending it.
+  std::optional<What> begin_late(WorkerRow& row, ConnectionRow& connection, Unread unread, Instant now);
   void finish(WorkerRow& row, const ConnectionRow& connection, Instant now);
+  void inspect(ConnectionRow& connection, Actions& out);
+  [[nodiscard]] Duration late_receipt() const { return std::min(kLateReceipt, settings_.receipt_timeout); }
   void hand_out(Instant now, Actions& out);
   void dispatch_to(WorkerRow& worker, ConnectionRow& connection, Instant now, Actions& out);
   void ask_to_park(Actions& out);

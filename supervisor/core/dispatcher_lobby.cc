@@ -22,7 +22,7 @@ std::optional<Dispatcher::What> Dispatcher::parked(WorkerRow& row, const event::
   const Ticket ticket = event.ticket;
   ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return What::kUnknownTicket;
-  if (connection->state != ConnectionState::kBusy) return What::kWrongState;
+  if (const auto wrong = begin_late(row, *connection, event.unread, now)) return wrong;
   if (!connection->may_park) return What::kMayNotPark;
   if (event.memo.size() > kMaxMemo) return What::kLongMemo;
   finish(row, *connection, now);

@@ -1,5 +1,6 @@
 // The part of Dispatcher for connections that come back from a worker, to be sent to another one.
 #include <tuple>
+#include <utility>
 
 #include "supervisor/core/dispatcher.h"
 
@@ -10,17 +11,20 @@ Dispatcher::Held Dispatcher::take_back(WorkerRow& row, bool received_none, Insta
   if (row.may_keep) std::erase(keepers_, row.id);
   while (ConnectionRow* connection = connections_.first_held(row.id)) {
     const bool never_had = received_none && connection->copy_held && !connection->dismissed;
-    const bool begun = connection->state == ConnectionState::kBusy && !never_had;
+    const bool uncertain = connection->state == ConnectionState::kDispatched && connection->late_receipt;
+    const bool begun = (connection->state == ConnectionState::kBusy || uncertain) && !never_had;
     workers_.release(row);
     connections_.unassign(*connection);
     // What the worker has never had cannot be what killed it, so this does not count as coming back.
     const bool first_time = !never_had && remember(*connection, row.id);
     if (begun) ++held.begun;
+    if (begun && uncertain) ++held.uncertain;
     if (!begun) {
       ++(come_back(*connection, first_time, now, out) ? held.unbegun : held.closed);
     } else if (connection->copy_held && !connection->dismissed) {
       connection->state = ConnectionState::kInspected;
-      out.push_back(action::Inspect{connection->ticket});
+      connection->late_receipt = uncertain;
+      inspect(*connection, out);
     } else {
       end(connection->ticket, action::End::How::kClose, counters_.lost, out);
     }
@@ -45,17 +49,31 @@ bool Dispatcher::give_back(WorkerRow& row, Instant now, Actions& out) {
   return row.load != load;
 }
 
+void Dispatcher::inspect(ConnectionRow& connection, Actions& out) {
+  ++connection.questions;
+  out.push_back(action::Inspect{connection.ticket});
+}
+
 void Dispatcher::inspected(const event::Inspected& event, Instant now, Actions& out) {
   ConnectionRow* connection = connections_.find(event.ticket);
-  if (connection == nullptr || connection->state != ConnectionState::kInspected) return;
+  if (connection == nullptr || connection->questions == 0) return;
+  if (--connection->questions > 0) return;  // the answer is older than the last question
+  if (connection->state == ConnectionState::kDispatched && connection->late_receipt) {
+    if (event.untouched) return connections_.await_receipt(*connection);
+    begin(*workers_.find(connection->worker), *connection, /*begun_at=*/connection->since, now);
+    return close_copy_if_due(*connection, out);
+  }
+  if (connection->state != ConnectionState::kInspected) return;
+  const bool uncertain = std::exchange(connection->late_receipt, false);
   if (!event.untouched) {
+    if (uncertain) ++counters_.begun;
     // Not only closed: processes that the dead worker left behind may hold copies, and the client shall know
     // at once.
     const auto how = event.answered ? action::End::How::kCut : action::End::How::kCrash;
     return end(event.ticket, how, counters_.lost, out);
   }
-  if (++connection->kills == kMaxKills) return give_up(*connection, out);
-  (void)come_back(*connection, /*first_time=*/true, now, out);  // the dead worker had begun it, either way
+  if (!uncertain && ++connection->kills == kMaxKills) return give_up(*connection, out);
+  (void)come_back(*connection, /*first_time=*/true, now, out);  // the dead worker had it, either way
 }
 
 void Dispatcher::give_up(ConnectionRow& row, Actions& out) {

@@ -33,7 +33,8 @@ struct DispatchFailed {
   Cause cause = Cause::kWorkerGone;
 };
 
-/// The answer to an Inspect action. Untouched: the kernel has counted no byte consumed and no byte answered.
+/// The answer to an Inspect action, one for each and in their order. Untouched: the kernel has counted no
+/// byte consumed and no byte answered.
 struct Inspected {
   Ticket ticket;
   bool untouched = false;

@@ -31,12 +31,14 @@ struct WorkerBusy {
 struct WorkerIdle {
   WorkerId worker;
   Ticket ticket;
+  std::optional<std::uint32_t> unread = {};  ///< as in WorkerBusy; for one that was not begun before
 };
 /// The worker has answered, and gives the connection back until its next request.
 struct WorkerParked {
   WorkerId worker;
   Ticket ticket;
   std::string memo = {};  ///< any bytes, for the next worker that gets the connection; at most kMaxMemo
+  std::optional<std::uint32_t> unread = {};  ///< as in WorkerIdle
 };
 struct WorkerRefused {
   WorkerId worker;

@@ -313,7 +313,7 @@ void Lifecycle::exited(WorkerRow& row, const event::WorkerExited& event, const D
 
 StopReason Lifecycle::reason_of_end(const WorkerRow& row, const Exit& exit,
                                     const Dispatcher::Held& held) const {
-  const bool finished = exit.kind == Exit::Kind::kExited && exit.value == 0 && held.begun == 0;
+  const bool finished = exit.kind == Exit::Kind::kExited && exit.value == 0 && held.begun == held.uncertain;
   if (row.reason == StopReason::kLeft && !finished) return StopReason::kNone;  // it died before that
   const bool leaves_trial = rollout_.candidate() == row.id && !stopping_ && !is_failure(row.reason);
   return leaves_trial && !rollout_.served_enough(row) ? StopReason::kLeftTooSoon : row.reason;

@@ -75,7 +75,7 @@ void Pool::on(const event::WorkerBusy& event, Instant now, Actions& out) {
 void Pool::on(const event::WorkerIdle& event, Instant now, Actions& out) {
   WorkerRow* row = known_ready(event.worker, event.ticket, now, out);
   if (row == nullptr) return;
-  if (const auto wrong = dispatcher_.idle(*row, event.ticket, now, out)) {
+  if (const auto wrong = dispatcher_.idle(*row, event.ticket, event.unread, now, out)) {
     violated(*row, {*wrong, event.ticket.value}, now, out);
   } else {
     lifecycle_.served(*row, now, out);

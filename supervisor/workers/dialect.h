@@ -20,10 +20,10 @@ namespace prefork {
 
 /// The flags of a Connection in the worker protocol.
 [[nodiscard]] inline std::uint16_t connection_flags(const action::Dispatch& dispatch) {
-  return static_cast<std::uint16_t>((dispatch.may_park ? kMayPark : 0) |
-                                    (dispatch.park_at_once ? kParkAtOnce : 0) |
-                                    (dispatch.last ? kLastRequest : 0) |
-                                    (dispatch.copy_kept ? kCopyKept : 0) | (dispatch.proxied ? kProxied : 0));
+  return static_cast<std::uint16_t>(
+      (dispatch.may_park ? kMayPark : 0) | (dispatch.park_at_once ? kParkAtOnce : 0) |
+      (dispatch.last ? kLastRequest : 0) | (dispatch.copy_kept ? kCopyKept : 0) |
+      (dispatch.proxied ? kProxied : 0) | (dispatch.late_receipt ? kLateReceipt : 0));
 }
 
 class Dialect {

@@ -34,6 +34,7 @@ Record connection_record(const action::Dispatch& action) {
 
 SendStatus NativeDialect::send(const action::Dispatch& dispatch, const Fd& socket) {
   const Record record = connection_record(dispatch);
+  late_receipt_ = dispatch.late_receipt;
   if (dispatch.memo.empty()) return worker().channel.send(record, socket);
   has_sent_memo_ = true;
   return worker().channel.send(TextRecord(record, dispatch.memo).bytes(), socket);
@@ -43,6 +44,14 @@ std::optional<std::uint32_t> NativeDialect::unread() {
   if (has_sent_memo_ && !UnreadDatagrams::any(worker().channel)) has_sent_memo_ = false;
   using Sizes = UnreadDatagrams::Sizes;
   return worker().unread.of(worker().channel, has_sent_memo_ ? Sizes::kWithMemos : Sizes::kRecords);
+}
+
+std::optional<std::uint32_t> NativeDialect::sometimes_unread() {
+  return receipts_++ % UnreadDatagrams::kCheckEach == 0 ? unread() : std::nullopt;
+}
+
+std::optional<std::uint32_t> NativeDialect::receipt_of_end() {
+  return std::exchange(late_receipt_, false) ? sometimes_unread() : std::nullopt;
 }
 
 DialectState NativeDialect::state() const {
@@ -71,16 +80,16 @@ void NativeDialect::handle(const Message& message) {
   switch (record.kind) {
     case RecordKind::kReady:
       return tell(event::WorkerReady{id, record.ticket, foreign_version(record.value)});
-    case RecordKind::kBusy: {
-      const bool checked = receipts_++ % UnreadDatagrams::kCheckEach == 0;
-      return tell(event::WorkerBusy{id, ticket, checked ? unread() : std::nullopt});
-    }
-    case RecordKind::kIdle: return tell(event::WorkerIdle{id, ticket});
+    case RecordKind::kBusy:
+      late_receipt_ = false;
+      return tell(event::WorkerBusy{id, ticket, sometimes_unread()});
+    case RecordKind::kIdle: return tell(event::WorkerIdle{id, ticket, receipt_of_end()});
     case RecordKind::kRefused: return tell(event::WorkerRefused{id, ticket, unread()});
     case RecordKind::kProgress: return tell(event::WorkerProgress{id, ticket});
     case RecordKind::kNote: return worker().listener.noted(escape_to_ascii(message.text, kMaxNoteLength));
     case RecordKind::kPong: return tell(event::WorkerPong{id});
-    case RecordKind::kPark: return tell(event::WorkerParked{id, ticket, std::string(message.text)});
+    case RecordKind::kPark:
+      return tell(event::WorkerParked{id, ticket, std::string(message.text), receipt_of_end()});
     case RecordKind::kLoad: return tell(event::WorkerLoad{id, record.value});
     case RecordKind::kLeave: return tell(event::WorkerLeaves{id});
     case RecordKind::kConnection:

@@ -30,9 +30,15 @@ class NativeDialect final : public Dialect {
   [[nodiscard]] SendStatus say(RecordKind kind) { return worker().channel.send(Record{.kind = kind}); }
   void handle(const Message& message);
   [[nodiscard]] std::optional<std::uint32_t> unread();
+  /// unread(), for some of the records that say that the worker has received its connection.
+  [[nodiscard]] std::optional<std::uint32_t> sometimes_unread();
 
-  unsigned receipts_ = 0;  ///< Busy records so far
-  bool has_sent_memo_;     ///< since the worker had received all, as far as was looked
+  /// The same for the end of a connection, which says so when the receipt was left out.
+  [[nodiscard]] std::optional<std::uint32_t> receipt_of_end();
+
+  unsigned receipts_ = 0;      ///< records so far that say so
+  bool late_receipt_ = false;  ///< the worker has left out the receipt of its last connection so far
+  bool has_sent_memo_;         ///< since the worker had received all, as far as was looked
 };
 
 }  // namespace prefork

@@ -97,7 +97,7 @@ TEST_CASE("a receipt is awaited from the dispatch to the beginning") {
   t.table.assign(t.row(ticket), kWorker, kNow);
   CHECK(t.table.longest_without_receipt()->ticket == ticket);
   CHECK(t.table.first_held(kWorker)->ticket == ticket);
-  t.table.begin(t.row(ticket), kNow);
+  t.table.begin(t.row(ticket), kNow, kNow);
   CHECK(t.table.longest_without_receipt() == nullptr);
   CHECK(t.table.first_held(kWorker)->ticket == ticket);
   CHECK(t.table.broken_invariant() == nullptr);

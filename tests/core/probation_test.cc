@@ -36,7 +36,7 @@ struct Fixture {
   }
   Ticket begin(Instant when) {
     const Ticket ticket = dispatch(when);
-    connections.begin(*connections.find(ticket), when);
+    connections.begin(*connections.find(ticket), when, when);
     return ticket;
   }
   [[nodiscard]] Trial at(Duration since_ready) const { return judge(since_ready).trial; }

@@ -28,6 +28,7 @@ void World::tell(const Event& first) {
     const Event event = pending_.front();
     pending_.pop_front();
     ++events_;
+    if (const auto* answer = std::get_if<event::Inspected>(&event)) note_answer(*answer);
     Actions actions;
     pool_.handle(event, now_, actions);
     compare_copy(event, actions);
@@ -42,8 +43,17 @@ void World::tell(const Event& first) {
   }
 }
 
+void World::note_answer(const event::Inspected& event) {
+  const auto known = open_.find(event.ticket);
+  if (known == open_.end() || known->second.questions == 0) return;
+  Connection& c = known->second;
+  if (--c.questions == 0 && held(event.ticket) && c.late_receipt && !event.untouched) count_begun(c);
+}
+
 void World::answer(const Event& event) {
-  if (friendly_ || draws_.one_in(2)) {
+  // What was asked about one connection is answered in order.
+  const bool at_once = std::holds_alternative<event::Inspected>(event) && !later_.empty();
+  if (!at_once && (friendly_ || draws_.one_in(2))) {
     pending_.push_front(event);
   } else {
     later_.push_back(event);
@@ -76,7 +86,9 @@ void World::accept() {
   const Ticket ticket = tickets_.allocate();
   open_[ticket].proxied = draws_.one_in(4);
   ++truth_.accepted;
-  tell(event::Accepted{ticket, 0, draws_.below(3), connection(ticket).proxied});
+  const ClientAddress client = draws_.below(3);
+  connection(ticket).has_address = client != kNoAddress;
+  tell(event::Accepted{ticket, 0, client, connection(ticket).proxied});
 }
 
 Ticket World::any_watched() const {
@@ -103,6 +115,8 @@ std::string World::any_memo() {
 
 void World::park(WorkerId worker, Ticket ticket) {
   Connection& c = connection(ticket);
+  const auto unread = unread_at_end(process(worker), c);
+  count_begun(c);
   process(worker).hand.erase(ticket);
   ++process(worker).served;
   c.at_work = false;
@@ -114,7 +128,23 @@ void World::park(WorkerId worker, Ticket ticket) {
   ++truth_.answered;
   if (c.dismissed) ++truth_.served;
   c.memo = any_memo();
-  tell(event::WorkerParked{worker, ticket, c.memo});
+  tell(event::WorkerParked{worker, ticket, c.memo, unread});
+}
+
+std::optional<std::uint32_t> World::unread_at_end(const Process& p, const Connection& c) {
+  return c.counted || draws_.one_in(2) ? std::nullopt : unread(p);
+}
+
+void World::count_begun(Connection& c) {
+  if (!std::exchange(c.counted, true)) ++truth_.begun;
+}
+
+void World::say_begun(WorkerId worker, Ticket ticket) {
+  Connection& c = connection(ticket);
+  if (std::exchange(c.said, true)) return;
+  const auto left = unread_at_end(process(worker), c);
+  count_begun(c);
+  tell(event::WorkerBusy{worker, ticket, left});
 }
 
 bool World::has_something_to_do(const Process& p) const {
@@ -171,18 +201,7 @@ void World::behave(WorkerId worker) {
 void World::work(WorkerId worker, Ticket ticket) {
   Process& p = process(worker);
   bool& begun = p.hand[ticket];
-  if (begun) {
-    if (draws_.one_in(6)) {
-      connection(ticket).at_work = true;
-      return tell(event::WorkerProgress{worker, ticket});
-    }
-    if (connection(ticket).may_park && draws_.one_in(2)) return park(worker, ticket);
-    p.hand.erase(ticket);
-    ++truth_.served;
-    ++truth_.answered;
-    ++p.served;
-    return tell(event::WorkerIdle{worker, ticket});
-  }
+  if (begun) return go_on(worker, ticket);
   receive(p, ticket);
   if (!friendly_ && draws_.one_in(refuses_one_in_)) {
     p.hand.erase(ticket);
@@ -192,14 +211,35 @@ void World::work(WorkerId worker, Ticket ticket) {
   }
   begun = true;
   connection(ticket).begun_by = worker;
-  ++truth_.begun;
-  tell(event::WorkerBusy{worker, ticket, unread(p)});
+  if (!connection(ticket).late_receipt || draws_.one_in(3)) say_begun(worker, ticket);
+}
+
+void World::go_on(WorkerId worker, Ticket ticket) {
+  Process& p = process(worker);
+  Connection& c = connection(ticket);
+  if (draws_.one_in(6)) {
+    say_begun(worker, ticket);
+    c.at_work = true;
+    return tell(event::WorkerProgress{worker, ticket});
+  }
+  if (c.may_park && draws_.one_in(2)) return park(worker, ticket);
+  const auto left = unread_at_end(p, c);
+  count_begun(c);
+  p.hand.erase(ticket);
+  ++truth_.served;
+  ++truth_.answered;
+  ++p.served;
+  tell(event::WorkerIdle{worker, ticket, left});
 }
 
 void World::leave(WorkerId worker) {
   Process& p = process(worker);
   // It must not begin these any more, so others may have them.
   if (p.role == WorkerRole::kWorker && p.ready && !p.killed) {
+    const auto hand = p.hand;
+    for (const auto& [ticket, begun] : hand) {
+      if (begun) say_begun(worker, ticket);
+    }
     std::erase_if(p.hand, [this](const auto& held) {
       if (!held.second) connection(held.first).given_back = true;
       return !held.second;
@@ -242,7 +282,7 @@ void World::misbehave(WorkerId worker) {
     case 3: {
       const Ticket ticket = any_ticket();
       const ConnectionRow* row = pool_.connections().find(ticket);
-      if (row != nullptr && row->state == ConnectionState::kInspected) return;
+      if (row != nullptr && row->questions > 0) return;
       return tell(event::Inspected{ticket, draws_.one_in(2)});
     }
     default: return lie(worker, any_ticket());
@@ -255,6 +295,8 @@ void World::lie(WorkerId worker, Ticket ticket) {
   const bool dispatched = in_hand != hand.end() && !in_hand->second;
   const bool begun = in_hand != hand.end() && in_hand->second;
   if (dispatched && draws_.one_in(2) && claim_unread(worker, ticket)) return;
+  // What it may leave out is no lie.
+  if ((dispatched || begun) && connection(ticket).late_receipt) return work(worker, ticket);
   switch (draws_.below(5)) {
     case 4:
       if (!begun || !connection(ticket).may_park)
@@ -277,7 +319,11 @@ void World::die(WorkerId worker, Exit exit) {
   for (const auto& [ticket, begun] : p.hand) {
     Connection& c = connection(ticket);
     if (received_none && c.copy_open && !c.dismissed) continue;
-    if (!begun) {
+    c.uncertain = c.late_receipt && !c.counted;
+    if (c.uncertain) {
+      c.was_begun = begun;
+      c.begun_by = worker;
+    } else if (!begun) {
       c.comebacks.insert(worker);
     } else if (!c.copy_open || c.dismissed) {
       ++truth_.lost;

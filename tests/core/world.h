@@ -88,6 +88,13 @@ class World {
     bool proxied = false;          ///< accepted where a PROXY header comes first
     std::string memo;              ///< what the last Park left
     std::set<WorkerId> comebacks;  ///< the workers that it came back from
+    bool has_address = false;      ///< TCP
+    bool late_receipt = false;     ///< its worker may leave its receipt out
+    bool said = false;             ///< its worker has sent the receipt
+    bool counted = false;          ///< the pool counts it as begun by its worker
+    bool uncertain = false;        ///< its worker died, and no record tells whether it had begun it
+    bool was_begun = false;        ///< with uncertain: whether it had
+    int questions = 0;             ///< Inspect actions that are not answered
     WorkerId begun_by;
     int kills = 0;  ///< workers that died of it, begun and untouched
   };
@@ -138,6 +145,8 @@ class World {
   /// Answers at once or later, as the Closer does.
   void answer(const Event& event);
   void answer_late();
+  /// The answer to an Inspect is about to be told.
+  void note_answer(const event::Inspected& event);
   void accept();
   /// The client of a connection in the lobby sends something, leaves, or did neither (a false alarm).
   void stir();
@@ -147,6 +156,12 @@ class World {
   /// The worker identifies itself, if it was forked, and says Ready.
   void begin(WorkerId worker);
   void work(WorkerId worker, Ticket ticket);
+  void go_on(WorkerId worker, Ticket ticket);
+  /// The worker sends the receipt, if it has left it out so far.
+  void say_begun(WorkerId worker, Ticket ticket);
+  void count_begun(Connection& connection);
+  /// What comes with the record that ends a connection.
+  std::optional<std::uint32_t> unread_at_end(const Process& p, const Connection& connection);
   /// The worker says that it takes nothing more, which it may say at any time after its Ready.
   void leave(WorkerId worker);
   void misbehave(WorkerId worker);

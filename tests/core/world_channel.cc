@@ -36,7 +36,9 @@ bool World::claim_unread(WorkerId worker, Ticket ticket) {
   if (may_be_late) return false;
   const auto left = static_cast<std::uint32_t>(p.sent.size() - p.received);
   claims_unread_ = true;
-  if (draws_.one_in(2)) {
+  if (connection(ticket).late_receipt && draws_.one_in(3)) {
+    tell(event::WorkerIdle{worker, ticket, left});
+  } else if (draws_.one_in(2)) {
     tell(event::WorkerBusy{worker, ticket, left});
   } else {
     tell(event::WorkerRefused{worker, ticket, left});

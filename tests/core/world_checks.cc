@@ -104,8 +104,9 @@ void World::is_not_overdue(const ConnectionRow& row) {
     case ConnectionState::kQueued:
       return demand(now_ < row.queued_at + settings_.queue_timeout, "a connection waits longer than it may");
     case ConnectionState::kDispatched:
-      return demand(process(row.worker).killed || now_ < row.since + settings_.receipt_timeout,
-                    "a receipt is overdue and its worker is not killed");
+      return demand(
+          process(row.worker).killed || row.questions > 0 || now_ < row.since + settings_.receipt_timeout,
+          "a receipt is overdue and its worker is not killed");
     case ConnectionState::kBusy: {
       const Process& p = process(row.worker);
       return demand(p.killed || p.terminated || settings_.busy_timeout == Duration::zero() ||
@@ -222,6 +223,11 @@ void World::carry_out(const action::Dispatch& action) {
   demand(action.proxied == (c.proxied && !c.answered), "a PROXY header is expected where none comes, or not");
   demand(action.copy_kept == (settings_.hold == Hold::kDone || action.may_park),
          "a dispatch does not say whether the copy is kept");
+  demand(!action.late_receipt || (action.copy_kept && c.has_address && p.slots == 1),
+         "a receipt may be left out though nothing else tells what was begun");
+  connection(action.ticket).late_receipt = action.late_receipt;
+  connection(action.ticket).said = connection(action.ticket).counted = connection(action.ticket).uncertain =
+      false;
   connection(action.ticket).may_park = action.may_park;
   connection(action.ticket).in_lobby = false;
   demand(connection(action.ticket).comebacks.size() <= Dispatcher::kMaxRedispatches,
@@ -282,11 +288,19 @@ void World::carry_out(const action::CloseCopy& action) {
 void World::carry_out(const action::Inspect& action) {
   Connection& c = connection(action.ticket);
   demand(c.copy_open, "there is no copy to inspect");
-  demand(!held(action.ticket), "a connection is inspected that a living worker holds");
-  c.touched = draws_.one_in(2);
+  ++c.questions;
+  const auto holder = std::find_if(processes_.begin(), processes_.end(), [&](const auto& entry) {
+    return entry.second.hand.count(action.ticket) > 0;
+  });
+  if (holder != processes_.end()) {
+    demand(c.late_receipt, "a connection is inspected though its worker sends a receipt");
+    const bool begun = holder->second.hand.at(action.ticket);
+    return answer(event::Inspected{action.ticket, !begun || draws_.one_in(2), false});
+  }
+  c.touched = (!c.uncertain || c.was_begun) && draws_.one_in(2);
   if (!c.touched) {
     c.comebacks.insert(c.begun_by);
-    ++c.kills;
+    if (!c.uncertain) ++c.kills;
   }
   answer(event::Inspected{action.ticket, !c.touched, c.touched && draws_.one_in(2)});
 }
@@ -314,6 +328,7 @@ void World::carry_out(const action::End& action) {
       demand(c.copy_open, "a connection is cut of which there is no copy");
       ++truth_.cut;
       if (c.touched) ++truth_.lost;
+      if (c.touched && c.uncertain) ++truth_.begun;
       break;
     case How::kReject:
       demand(c.copy_open, "a connection is turned away of which there is no copy");

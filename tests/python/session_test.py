@@ -84,6 +84,68 @@ class Records(unittest.TestCase):
             next(found)
 
 
+class LateReceipts(SessionCase):
+    """A receipt is left out where the supervisor allows it and the program reads at once."""
+
+    LATE = Flag.LATE_RECEIPT | Flag.COPY_KEPT | Flag.MAY_PARK
+
+    def begin_late(self, flags=LATE):
+        self.session.late_receipts = True
+        client = self.supervisor.connection(17, flags)
+        self.addCleanup(client.close)
+        return client, self.session.receive(wait=False)
+
+    def test_the_end_says_it_all(self):
+        for end, kind in ((lambda one: one.finish(), Kind.IDLE), (lambda one: one.park(), Kind.PARK)):
+            _, connection = self.begin_late()
+            self.assertTrue(self.supervisor.silent())
+            end(connection)
+            self.assertEqual(self.supervisor.expect(self, kind).ticket, 17)
+            self.assertTrue(self.supervisor.silent())
+            self.assertEqual(self.session.open_connections, 0)
+
+    def test_the_receipt_comes_before_everything_else(self):
+        for say, kind in (
+            (lambda connection: connection.progress(), Kind.PROGRESS),
+            (lambda connection: connection.leave(), Kind.LEAVE),
+            (lambda connection: (self.session.stop(), connection.finish()), Kind.LEAVE),
+        ):
+            self.session.left = self.session._stopped = False
+            _, connection = self.begin_late()
+            say(connection)
+            self.assertEqual(self.supervisor.expect(self, Kind.BUSY).ticket, 17)
+            self.supervisor.expect(self, kind)
+            connection.finish()
+            self.supervisor.expect(self, Kind.IDLE)
+            self.assertTrue(self.supervisor.silent())
+
+    def test_it_is_sent_once(self):
+        _, connection = self.begin_late()
+        connection.say_begun()
+        connection.say_begun()
+        self.supervisor.expect(self, Kind.BUSY)
+        self.assertTrue(self.supervisor.silent())
+
+    def test_it_is_not_left_out_where_a_proxy_header_may_be_waited_for_or_the_supervisor_knows_nothing_of_it(self):
+        for flags in (self.LATE | Flag.PROXIED, Flag.COPY_KEPT | Flag.MAY_PARK):
+            _, connection = self.begin_late(flags)
+            self.supervisor.expect(self, Kind.BUSY)
+            connection.finish()
+            self.supervisor.expect(self, Kind.IDLE)
+
+    def test_a_child_that_the_program_forks_sends_no_receipt(self):
+        _, connection = self.begin_late()
+        child = os.fork()
+        if child == 0:
+            connection.say_begun()
+            connection.finish()
+            os._exit(0)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        self.assertTrue(self.supervisor.silent())
+        connection.finish()
+        self.supervisor.expect(self, Kind.IDLE)
+
+
 class Serving(SessionCase):
     def test_a_connection_is_begun_with_its_receipt_and_ends_with_idle(self):
         client, connection = self.begin(value=2, time_ns=5_000_000_000, wait_us=1500)

@@ -38,6 +38,7 @@ class ClientStream:
         self._connection.give_sign(now)
 
     def _wait(self, event: int) -> None:
+        self._connection.say_begun()
         left = self._deadline - time.monotonic()
         if left <= 0 or not self._comes(event, left):
             raise TooSlow("the client is too slow")

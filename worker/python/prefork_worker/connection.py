@@ -86,9 +86,15 @@ class Connection:
         if self._session is not None:
             self._session.note(text)
 
+    def say_begun(self) -> None:
+        """Sends the receipt, where it was left out so far: before the first wait for a client that has sent nothing."""
+        if self._session is not None:
+            self._session.say_begun()
+
     def progress(self) -> None:
         """Work on this connection goes on: `busy_timeout` begins anew."""
         if self._session is not None:
+            self._session.say_begun()
             self._session.send(wire.encode(Record(Kind.PROGRESS, ticket=self.ticket)))
             self._last_sign = time.monotonic()
 

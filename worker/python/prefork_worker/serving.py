@@ -34,12 +34,15 @@ def serve(
     slots: int = 1,
     leave_after: int = 0,
     prepare: Optional[Callable[[], object]] = None,
+    late_receipts: bool = False,
 ) -> int:
     """Calls handler(connection) for each connection until this worker has to leave; returns the status for sys.exit().
 
     When the handler returns, the connection is finished, unless it was parked. What it raises is printed, and ends that
     connection only. After `leave_after` connections (0: never) the worker leaves by itself, and another is started.
     `prepare` is called once in each worker, before it is ready: what must not be shared with a template is opened there.
+    `late_receipts`: the handler reads at once, and calls connection.say_begun() before it waits for a silent client; this
+    saves a record for most connections.
     `slots` must be 1: a handler that blocks serves one connection at a time. Programs with more use aio.serve().
 
     SIGTERM makes the worker leave after the connection in hand, unless the program has a handler of its own.
@@ -53,6 +56,7 @@ def serve(
         return 2
     with _waker() as waker:
         session = Session(channel, waker)
+        session.late_receipts = late_receipts
         _stop_on_term(session)
         gc.collect()
         gc.freeze()  # what is loaded is not looked at again; each collection is shorter

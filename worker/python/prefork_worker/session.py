@@ -28,6 +28,7 @@ _CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
 _TRUNCATED = int(socket.MSG_TRUNC)
 _STREAM = int(socket.SOCK_STREAM)
 _SHORTAGE = (errno.ENOBUFS, errno.ENOMEM)
+_MAY_LEAVE_OUT = Flag.LATE_RECEIPT | Flag.PROXIED  # a PROXY header may be waited for
 
 
 class Session:
@@ -51,6 +52,9 @@ class Session:
         self._lost = 0
         self._stopped = False
         self.slots = 1
+        #: Receipts are left out where they may be: each connection is read from at once, or say_begun() is called.
+        self.late_receipts = False
+        self._left_out = b""  # the receipt of the connection in hand
         #: Connections begun and neither finished nor parked.
         self.open_connections = 0
         #: No more connections come: Drain, the end of the channel, or an error.
@@ -73,6 +77,7 @@ class Session:
         self.is_copy = self.draining = True
         self.open_connections = 0
         self._messages = iter(())
+        self._left_out = b""
         self._outbox = Outbox(self._channel)  # what waits is the parent's
         self._channel.close()
 
@@ -94,6 +99,7 @@ class Session:
         """Sends Leave: this worker begins nothing more, and another takes its place."""
         if not self.draining and not self.left:
             self.left = True
+            self.say_begun()  # what is not begun goes to another worker
             self.send(wire.encode(Record(Kind.LEAVE)))
 
     def stop(self) -> None:
@@ -169,10 +175,17 @@ class Session:
             return
         if self._stopped:
             self.leave()  # before its slot is free
+        self._left_out = b""  # the end says it, too
         self.open_connections -= 1
         if self.flush_later is not None and self._outbox.empty:
             self.flush_later()
         self._receipt(record)
+
+    def say_begun(self) -> None:
+        """Sends the receipt that was left out."""
+        receipt, self._left_out = self._left_out, b""
+        if receipt:
+            self.send(receipt)
 
     def send(self, data: bytes) -> bool:
         """Waits while the channel is full. False: the supervisor has ended."""
@@ -286,8 +299,11 @@ class Session:
         # A connection that may be kept after its answer tells that no connection waits any more.
         if record.flags & Flag.MAY_PARK and not record.flags & Flag.PARK_AT_ONCE:
             self.yielding = False
-        # Without its receipt the supervisor takes the connection for not begun: this worker must not touch it.
-        if not self._receipt(wire.encode_ticket(Kind.BUSY, record.ticket)):
+        receipt = wire.encode_ticket(Kind.BUSY, record.ticket)
+        if self.late_receipts and record.flags & _MAY_LEAVE_OUT == Flag.LATE_RECEIPT:
+            self._left_out = receipt
+        # Without it the supervisor takes the connection for not begun: this worker must not touch it.
+        elif not self._receipt(receipt):
             os.close(descriptor)
             return None
         self.open_connections += 1

@@ -47,6 +47,7 @@ class Flag:
     LAST_REQUEST = 4
     COPY_KEPT = 8
     PROXIED = 16
+    LATE_RECEIPT = 32
 
 
 class Record(NamedTuple):
