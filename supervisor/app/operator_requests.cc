@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "config/max_workers.h"
+#include "proto/counted.h"
 #include "proto/joined.h"
 #include "supervisor/app/descriptor_budget.h"
 #include "supervisor/control/describe.h"
@@ -70,12 +71,12 @@ void OperatorRequests::resize_by(int change) {
     const std::size_t present = pool->limit();
     const LogSubject about{.pool = pool->config().name};
     if ((change < 0 && present == 0) || (change > 0 && present == kMaxWorkers)) {
-      log_.warn("{}: stays at {} workers; allowed are 0 to {}", about, present, kMaxWorkers);
+      log_.warn("{}: stays at {}; allowed are 0 to {}", about, counted(present, "worker"), kMaxWorkers);
       continue;
     }
     const std::size_t wanted = change < 0 ? present - 1 : present + 1;
     if (auto room = fits(*pool, wanted); change > 0 && !room) {
-      log_.warn("{}: stays at {} workers: {}", about, present, room.error().message());
+      log_.warn("{}: stays at {}: {}", about, counted(present, "worker"), room.error().message());
       continue;
     }
     (void)resize(*pool, wanted);  // a signal has no answer

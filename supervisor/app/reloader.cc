@@ -9,6 +9,7 @@
 #include "config/changes_words.h"
 #include "config/control_path.h"
 #include "config/load.h"
+#include "proto/counted.h"
 #include "proto/joined.h"
 #include "proto/utf8.h"
 #include "supervisor/app/descriptor_budget.h"
@@ -81,8 +82,7 @@ Result<void> Reloader::apply_answer(const ConfigAnswer& answer, ReloadVerdict& v
   if (verdict.mistakes.empty())
     return apply(read.config, answer.warnings, /*at_start=*/nullptr, verdict.changes);
   for (const std::string& mistake : verdict.mistakes) parts_.log.error("{}", mistake);
-  const std::size_t count = verdict.mistakes.size();
-  return Error{std::to_string(count) + (count == 1 ? " mistake in " : " mistakes in ") + source_.file};
+  return Error{counted(verdict.mistakes.size(), "mistake") + " in " + source_.file};
 }
 
 Result<void> Reloader::apply(Config config, const std::vector<std::string>& warnings,

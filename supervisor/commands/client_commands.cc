@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "proto/counted.h"
 #include "supervisor/commands/control_client.h"
 #include "supervisor/commands/find_supervisor.h"
 #include "supervisor/commands/health.h"
@@ -197,7 +198,8 @@ std::string event_text(const Json& event) {
 bool print_events(ControlClient& client, bool json, std::uint64_t& last, CommandOutput& output) {
   while (const auto event = client.next_event()) {
     const std::uint64_t seq = event->value("seq", last + 1);
-    if (seq > last + 1) print_error(std::to_string(seq - last - 1) + " events were missed");
+    if (const std::uint64_t missed = seq - last - 1; seq > last + 1)
+      print_error(counted(missed, "event") + ' ' + was(missed) + " missed");
     last = seq;
     output.print_line(json ? dump(*event) : event_text(*event));
     if (output.error() != 0) return false;

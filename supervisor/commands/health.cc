@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "proto/counted.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/control/reload_words.h"
 #include "supervisor/control/rollout_words.h"
@@ -35,7 +36,7 @@ std::string pool_line(const Json& pool, bool fine) {
     // A worker on trial is one more than wanted.
     const std::uint64_t wanted = pool.value("wanted", std::uint64_t{0});
     text += std::to_string(std::min(pool.value("ready", std::uint64_t{0}), wanted)) + " of " +
-            std::to_string(wanted) + " workers ready";
+            counted(wanted, "worker") + " ready";
   }
   if (pool.contains("trial") && pool["trial"].is_number())
     text += "; generation " + number("trial") + " is on trial";

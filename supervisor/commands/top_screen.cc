@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "proto/counted.h"
 #include "proto/joined.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/control/reload_words.h"
@@ -131,8 +132,9 @@ class Screen {
     const std::uint64_t ready = number(pool, "ready");
     const std::uint64_t wanted = number(pool, "wanted");
     const std::uint64_t failures = number(pool, "start_failures");
-    std::string line = fmt::format("pool {}: {}, {} of {} workers ready, generation {}", text(pool, "name"),
-                                   text(pool, "state"), ready, wanted, number(pool, "generation"));
+    std::string line =
+        fmt::format("pool {}: {}, {} of {} ready, generation {}", text(pool, "name"), text(pool, "state"),
+                    ready, counted(wanted, "worker"), number(pool, "generation"));
     if (!member(pool, "trial").is_null()) line += fmt::format(" ({} on trial)", number(pool, "trial"));
     if (member(pool, "saturated") == true) line += ", saturated";
     if (failures > 0) line += fmt::format(", new workers die ({} in a row)", failures);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proto/counted.h"
 #include "proto/joined.h"
 #include "proto/record.h"
 #include "proto/utf8.h"
@@ -16,11 +17,7 @@
 namespace prefork {
 namespace {
 
-std::string connections(std::uint64_t count) {
-  return fmt::format("{} connection{}", count, count == 1 ? "" : "s");
-}
-
-const char* was(std::uint64_t count) { return count == 1 ? "was" : "were"; }
+std::string connections(std::uint64_t count) { return counted(count, "connection"); }
 
 /// "2 had been begun (lost)", with the names that the counters have in the status.
 std::vector<std::string> ways(const Unserved& cut) {
@@ -121,8 +118,8 @@ std::string describe(const Violation& violation) {
     case What::kBadVersion:
       return fmt::format("Ready with protocol version {}; allowed is {}", violation.value, kProtocolVersion);
     case What::kBadSlots:
-      return fmt::format("Ready with {} slots; allowed is 1 and more for a worker, 0 for a template",
-                         violation.value);
+      return fmt::format("Ready with {}; allowed is 1 and more for a worker, 0 for a template",
+                         counted(violation.value, "slot"));
     case What::kLongMemo: return fmt::format("Park with a memo of more than {} bytes", kMaxMemo);
     case What::kUnexpectedLeave: return "Leave before Ready, or from a template";
     case What::kUnexpectedPong: return "a Pong without a Ping";
@@ -146,8 +143,7 @@ std::string describe(const action::Stopped& stopped) {
   if (const std::uint64_t cut = stopped.cut.total(); cut > 0)
     text += fmt::format("; {} {} cut: {}", connections(cut), was(cut), joined(ways(stopped.cut)));
   if (stopped.killed > 0) {
-    text += fmt::format("; {} worker{} {} killed", stopped.killed, stopped.killed == 1 ? "" : "s",
-                        was(stopped.killed));
+    text += fmt::format("; {} {} killed", counted(stopped.killed, "worker"), was(stopped.killed));
   }
   return text;
 }
@@ -161,8 +157,8 @@ std::string describe_restart(bool tried_again) {
 
 std::string describe(const Operations::Scaled& scaled) {
   const char* most = scaled.elastic ? "at most " : "";
-  return fmt::format("{}{} worker{} until the next reload, {}{} before", most, scaled.workers,
-                     scaled.workers == 1 ? "" : "s", most, scaled.before);
+  return fmt::format("{}{} until the next reload, {}{} before", most, counted(scaled.workers, "worker"), most,
+                     scaled.before);
 }
 
 std::string describe(Duration duration) {

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "proto/counted.h"
 #include "proto/joined.h"
 #include "supervisor/control/json_text.h"
 
@@ -205,7 +206,7 @@ std::variant<Parameters, Refusal> read_parameters(const Json& params, const Meth
 std::string action_in_words(const Method& method, const Parameters& wanted) {
   std::string words = (wanted.quick ? "quick " : "") + std::string(method.name);
   if (wanted.pool) words += " of pool " + *wanted.pool;
-  if (wanted.number) words += " to " + std::to_string(*wanted.number) + " workers";
+  if (wanted.number) words += " to " + counted(*wanted.number, "worker");
   return words;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "proto/counted.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/control/json_text.h"
 
@@ -16,7 +17,7 @@ std::vector<std::string> describe(const LastReload& reload, Duration ago) {
   if (reload.applied) return {"last reload: applied " + when};
   const std::string refused = "last reload: refused " + when + ", nothing has changed: ";
   if (reload.count == 1 && reload.mistakes.size() == 1) return {refused + reload.mistakes.front()};
-  std::vector<std::string> lines{fmt::format("{}{} mistakes", refused, reload.count)};
+  std::vector<std::string> lines{refused + counted(reload.count, "mistake")};
   for (const std::string& mistake : reload.mistakes) lines.push_back("  " + mistake);
   if (reload.count > reload.mistakes.size())
     lines.push_back(

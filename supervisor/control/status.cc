@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "proto/counted.h"
 #include "proto/joined.h"
 #include "supervisor/control/rollout_words.h"
 
@@ -62,8 +63,8 @@ SlotCount slots_of(const PoolStatus& pool) {
 std::string summary(const std::vector<PoolSummary>& pools) {
   std::vector<std::string> parts;
   for (const PoolSummary& pool : pools) {
-    parts.push_back(fmt::format("{}: {} of {} workers ready, {} busy, {} queued{}", pool.name, pool.ready,
-                                pool.target, pool.busy, pool.queued, remark(pool)));
+    parts.push_back(fmt::format("{}: {} of {} ready, {} busy, {} queued{}", pool.name, pool.ready,
+                                counted(pool.target, "worker"), pool.busy, pool.queued, remark(pool)));
   }
   return joined(parts, "; ");
 }

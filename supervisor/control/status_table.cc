@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/counted.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/control/reload_words.h"
 #include "supervisor/control/rollout_words.h"
@@ -90,12 +91,11 @@ std::string in_words(const AdminStatus& admin) {
 void add_supervisor(const SupervisorStatus& status, std::vector<std::string>& lines) {
   std::string strangers;
   if (status.strangers_reaped > 0) {
-    strangers = fmt::format("{} stranger{} reaped, ", status.strangers_reaped,
-                            status.strangers_reaped == 1 ? "" : "s");
+    strangers = counted(status.strangers_reaped, "stranger") + " reaped, ";
   }
-  lines.push_back(fmt::format("supervisor {}, pid {}, up {}, {}, {}{} pool{}", status.version, status.pid,
-                              describe(status.uptime), status.config_file, strangers, status.pools.size(),
-                              status.pools.size() == 1 ? "" : "s"));
+  lines.push_back(fmt::format("supervisor {}, pid {}, up {}, {}, {}{}", status.version, status.pid,
+                              describe(status.uptime), status.config_file, strangers,
+                              counted(status.pools.size(), "pool")));
   lines.push_back(fmt::format("loop: longest turn {}, in the last minute {}", describe(status.longest_turn),
                               describe(status.longest_turn_lately)));
   if (status.stop_delay_left)

@@ -12,6 +12,8 @@
 #include <csignal>
 #include <utility>
 
+#include "proto/counted.h"
+
 namespace prefork {
 
 namespace {
@@ -217,9 +219,10 @@ void NonBlockingSink::note(spdlog::level::level_enum level, const std::string& t
 void NonBlockingSink::report_dropped() {
   (void)write_pending();
   if (!pending_.empty() || dropped_ == 0) return;
+  const std::uint64_t dropped = std::exchange(dropped_, 0);
   note(spdlog::level::warn,
-       fmt::format("{} log lines were dropped: the log's reader was too slow or gone, or no space was left",
-                   std::exchange(dropped_, 0)));
+       fmt::format("{} {} dropped: the log's reader was too slow or gone, or no space was left",
+                   counted(dropped, "log line"), was(dropped)));
 }
 
 void NonBlockingSink::sink_it_(const spdlog::details::log_msg& message) {

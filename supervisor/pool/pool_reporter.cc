@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "proto/counted.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/pool/start_clue.h"
 
@@ -98,7 +99,7 @@ void PoolReporter::report(const action::ReportStuck& report) const {
 }
 
 void PoolReporter::report(const action::ReportSize& report) const {
-  log_.debug("{}: {} workers wanted, {} before", about_, report.workers, report.before);
+  log_.debug("{}: {} wanted, {} before", about_, counted(report.workers, "worker"), report.before);
 }
 
 void PoolReporter::report(const action::ReportAllReady& report) const {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "proto/counted.h"
 #include "proto/utf8.h"
 #include "supervisor/loop/escape.h"
 
@@ -139,9 +140,10 @@ std::string OutputLines::shown(const Line& line) {
 
 void OutputLines::report_dropped(std::vector<std::string>& out) {
   if (dropped_ == 0) return;
-  out.push_back(crowded_
-                    ? fmt::format("[{} lines dropped: too many workers ended at once]", dropped_)
-                    : fmt::format("[{} lines dropped: more than {:.0f} a second]", dropped_, kPerSecond));
+  out.push_back(
+      crowded_
+          ? fmt::format("[{} dropped: too many workers ended at once]", counted(dropped_, "line"))
+          : fmt::format("[{} dropped: more than {:.0f} a second]", counted(dropped_, "line"), kPerSecond));
   dropped_ = 0;
   crowded_ = false;
 }

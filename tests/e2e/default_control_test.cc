@@ -77,7 +77,7 @@ TEST_CASE("a supervisor has a control socket by default, which commands find by 
   const RuntimeDirectory runtime;
   Supervised one;
   CHECK(one.control.starts_with(runtime.at("pool-")));
-  const std::string fine = "pool main: fine, 1 of 1 workers ready\n";
+  const std::string fine = "pool main: fine, 1 of 1 worker ready\n";
   (void)one.supervisor.wait_for_log("its worker is ready");
   CHECK(run_supervisor({"health", "-c", one.supervisor.config_file()}).output == fine);
   CHECK(run_supervisor({"health"}).output == fine);

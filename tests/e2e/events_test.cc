@@ -147,7 +147,7 @@ TEST_CASE("reset-failed ends a long wait at once") {
   const CommandResult health = run_supervisor({"health", "--control", supervisor.control()});
   CHECK(health.status == 1);
   CHECK(health.output.starts_with(
-      "pool main: not healthy, 0 of 1 workers ready; new workers die, 1 in a row: the log "
+      "pool main: not healthy, 0 of 1 worker ready; new workers die, 1 in a row: the log "
       "says why; "
       "rollout: generation 1 failed "));
   CHECK(run_supervisor({"reset-failed", "--control", supervisor.control()}).output ==

@@ -113,7 +113,7 @@ TEST_CASE(
     if (upgraded) supervisor->upgrade();
     const CommandResult ill = run_supervisor({"health", "-c", supervisor->config_file()});
     CHECK(ill.status == 1);
-    CHECK(ill.output.find("pool main: not healthy, 1 of 1 workers ready; the file of unix:" + path +
+    CHECK(ill.output.find("pool main: not healthy, 1 of 1 worker ready; the file of unix:" + path +
                           " is missing, a reload opens it anew") != std::string::npos);
     REQUIRE(::unlink(supervisor->control().c_str()) == 0);
     supervisor->signal(SIGHUP);

@@ -233,7 +233,7 @@ TEST_CASE("FAULTS 152: a wait goes on through an upgrade, and ends with its roll
   RunningCommand waiting(reload_wait(supervisor));
   REQUIRE(waiting.prints("generation 2 is on trial"));
   CHECK(command(supervisor, {"health"}).output ==
-        "pool main: fine, 1 of 1 workers ready; generation 2 is on trial\n");
+        "pool main: fine, 1 of 1 worker ready; generation 2 is on trial\n");
   supervisor.upgrade();
   supervisor.gates().open("go");
   CHECK(waiting.prints(good ? "pool main: generation 2 has taken over"

@@ -168,7 +168,7 @@ TEST_CASE("systemd is told when it is ready, reloads, lives and stops") {
   SupervisorUnderTest supervisor(file("127.0.0.1:0"), options);
   CHECK(listener.wait_for("READY=1").find("main: ") != std::string::npos);
   for (int i = 0; i < 3; ++i) (void)listener.wait_for("WATCHDOG=1");
-  CHECK(listener.wait_for("STATUS=main: 1 of 1 workers ready").find("0 busy, 0 queued") != std::string::npos);
+  CHECK(listener.wait_for("STATUS=main: 1 of 1 worker ready").find("0 busy, 0 queued") != std::string::npos);
   supervisor.signal(SIGHUP);
   CHECK(listener.wait_for("RELOADING=1").find("MONOTONIC_USEC=") != std::string::npos);
   (void)listener.wait_for("READY=1");
@@ -201,15 +201,14 @@ TEST_CASE("FAULTS 153: systemd is told that the supervisor is ready when each po
   SupervisorUnderTest supervisor(
       pools_text({{"at_once", {}}, {"later", {.command = waits}}, {"none", {.workers = 0}}}),
       {.listeners = 3, .environment = {"NOTIFY_SOCKET=" + files.at("notify")}});
-  const std::string not_ready =
-      "STATUS=at_once: 1 of 1 workers ready, 0 busy, 0 queued; later: 0 of 1 workers";
+  const std::string not_ready = "STATUS=at_once: 1 of 1 worker ready, 0 busy, 0 queued; later: 0 of 1 worker";
   (void)listener.wait_for(not_ready, "READY=1");
   supervisor.signal(SIGHUP);
   (void)supervisor.wait_for_event("reload");
   supervisor.upgrade();
   supervisor.gates().open("go");
   const std::string ready = listener.wait_for("READY=1", "RELOADING=1");
-  CHECK(ready.find("later: 1 of 1 workers ready") != std::string::npos);
+  CHECK(ready.find("later: 1 of 1 worker ready") != std::string::npos);
   CHECK(ready.find("none: 0 of 0 workers ready") != std::string::npos);
 }
 
@@ -230,7 +229,7 @@ TEST_CASE(
   supervisor.rewrite_config("{");
   supervisor.signal(SIGHUP);
   (void)listener.wait_for("RELOADING=1");
-  CHECK(listener.wait_for("READY=1").find("1 of 1 workers ready, 0 busy, 0 queued, rollout failed") !=
+  CHECK(listener.wait_for("READY=1").find("1 of 1 worker ready, 0 busy, 0 queued, rollout failed") !=
         std::string::npos);
 }
 

@@ -103,7 +103,7 @@ TEST_CASE("top shows the pool and its workers until q is pressed, and leaves the
   SupervisorUnderTest supervisor(PoolText{});
   supervisor.wait_for_event("worker_ready");
   TopUnderTest top(supervisor.control());
-  top.wait_for("pool main: running, 1 of 1 workers ready, generation 1");
+  top.wait_for("pool main: running, 1 of 1 worker ready, generation 1");
   top.wait_for(std::to_string(supervisor.pool().pids().at(0)));
   CHECK_FALSE(top.is_as_it_was());
   CHECK(ask(supervisor.address(), "hello") == "hello");

@@ -371,7 +371,7 @@ TEST_CASE("that lines of a JSON log were dropped is an object, too, and about no
   const auto lines = objects_in(text);
   REQUIRE(lines.size() > 2);
   const nlohmann::json& note = lines[lines.size() - 2];
-  CHECK(note["message"].get<std::string>().starts_with("1 log lines were dropped"));
+  CHECK(note["message"].get<std::string>().starts_with("1 log line was dropped"));
   CHECK(note["level"] == "warning");
   CHECK_FALSE(note.contains("pool"));
   CHECK(lines.back()["message"] == "after");
