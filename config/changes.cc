@@ -36,7 +36,9 @@ bool other_directory(const PoolConfig& a, const PoolConfig& b) {
     return std::tie(one.directory, one.directory_device, one.directory_inode);
   };
   const bool known = !a.pinned.directory.empty() && !b.pinned.directory.empty();
-  return known && place(a.pinned) != place(b.pinned);
+  const bool born = a.pinned.directory_born != 0 && b.pinned.directory_born != 0;
+  return known &&
+         (place(a.pinned) != place(b.pinned) || (born && a.pinned.directory_born != b.pinned.directory_born));
 }
 
 bool other_number(const PoolConfig& a, const PoolConfig& b) {

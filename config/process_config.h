@@ -43,6 +43,7 @@ struct PinnedProgram {
   std::uint64_t device = 0, inode = 0, size = 0;
   std::int64_t modified = 0;  ///< nanoseconds
   std::uint64_t directory_device = 0, directory_inode = 0;
+  std::int64_t directory_born = 0;  ///< see birth_time()
   bool operator==(const PinnedProgram&) const = default;
 
   template <typename Self, typename Visit>
@@ -50,7 +51,7 @@ struct PinnedProgram {
     visit("executable", self.executable), visit("directory", self.directory);
     visit("device", self.device), visit("inode", self.inode), visit("size", self.size);
     visit("modified", self.modified), visit("directory_device", self.directory_device);
-    visit("directory_inode", self.directory_inode);
+    visit("directory_inode", self.directory_inode), visit("directory_born", self.directory_born);
   }
 };
 

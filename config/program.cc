@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/schema_words.h"
+#include "proto/birth_time.h"
 #include "proto/fd.h"
 
 namespace prefork {
@@ -151,6 +152,7 @@ PinnedProgram pin_program(const std::string& executable, const std::string& dire
     pinned.directory = real.string();
     pinned.directory_device = info.st_dev;
     pinned.directory_inode = info.st_ino;
+    pinned.directory_born = birth_time(real.c_str());
   }
   return pinned;
 }

@@ -92,8 +92,9 @@ Launch to_launch(const PoolConfig& config, const std::vector<ListenTarget>& targ
   launch.argv = config.command;
   launch.directory = config.directory;
   const PinnedProgram& pinned = config.pinned;
-  launch.pin = {pinned.executable, pinned.directory, pinned.device,           pinned.inode,
-                pinned.size,       pinned.modified,  pinned.directory_device, pinned.directory_inode};
+  launch.pin = {pinned.executable,    pinned.directory, pinned.device,           pinned.inode,
+                pinned.size,          pinned.modified,  pinned.directory_device, pinned.directory_inode,
+                pinned.directory_born};
   launch.batch = config.scheduling.value_or(Scheduling::kBatch) == Scheduling::kBatch;
   launch.batch_is_default = !config.scheduling;
   launch.notified = config.protocol.name == Protocol::kAcceptNotify;

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <ctime>
 
+#include "proto/birth_time.h"
 #include "proto/descriptors_from.h"
 #include "proto/record.h"
 #include "supervisor/spawner/launch.h"
@@ -171,7 +172,9 @@ void enter_directory(const ChildPlan& plan, int report) {
     fail(plan, report, LaunchStep::kDirectory, errno);
   struct stat found {};
   if (pin.directory_inode == 0 || ::stat(".", &found) < 0) return;
-  if (found.st_dev != pin.directory_device || found.st_ino != pin.directory_inode)
+  const std::int64_t born = pin.directory_born == 0 ? 0 : birth_time(".");
+  if (found.st_dev != pin.directory_device || found.st_ino != pin.directory_inode ||
+      (born != 0 && born != pin.directory_born))
     go_without(plan, report, LaunchStep::kOtherDirectory, 0);
 }
 

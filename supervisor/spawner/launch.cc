@@ -213,6 +213,7 @@ bool same_start(Launch a, const Launch& b) {
     a.pin.directory_device = known.directory_device;
     a.pin.directory_inode = known.directory_inode;
   }
+  if (a.pin.directory_born == 0 || known.directory_born == 0) a.pin.directory_born = known.directory_born;
   return a == b;
 }
 
@@ -236,7 +237,9 @@ std::vector<std::byte> encode_request(const LaunchKey& key, const Launch& launch
   writer.number(launch.oom_score_is_default ? 1 : 0);
   writer.number(launch.captured ? 1 : 0);
   if (format != kUnpinnedLaunchFormat) write(writer, launch.pin, format);
-  if (launch.wire != Wire::kNative || launch.notified) write_wire(writer, launch);
+  const bool born = format == kLaunchFormat;
+  if (born || launch.wire != Wire::kNative || launch.notified) write_wire(writer, launch);
+  if (born) writer.number(static_cast<std::uint64_t>(launch.pin.directory_born));
   return writer.take();
 }
 
@@ -261,6 +264,7 @@ std::optional<LaunchRequest> decode_request(std::span<const std::byte> bytes) {
   request.launch.captured = reader.number() != 0;
   if (!reader.complete()) request.launch.pin = read_pin(reader);
   if (!reader.complete() && !read_wire(reader, request.launch)) return std::nullopt;
+  if (!reader.complete()) request.launch.pin.directory_born = static_cast<std::int64_t>(reader.number());
   if (!reader.complete()) return std::nullopt;
   return request;
 }

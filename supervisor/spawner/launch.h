@@ -44,15 +44,17 @@ struct LaunchPin {
   std::uint64_t device = 0, inode = 0, size = 0;
   std::int64_t modified = 0;                                ///< nanoseconds
   std::uint64_t directory_device = 0, directory_inode = 0;  ///< 0: not known
+  std::int64_t directory_born = 0;                          ///< see birth_time(); 0: not known
   bool operator==(const LaunchPin&) const = default;
 };
 
-/// The format of requests and answers: raised by one with each change of them. A request for a worker that is
-/// not native, or has a notifier, has a part more, which a spawner of an earlier version does not know: it
-/// refuses the request.
-inline constexpr std::uint32_t kLaunchFormat = 5;
-/// The formats before: without the device and the inode of the directory, and without Launch::pin.
-inline constexpr std::uint32_t kPathLaunchFormat = 4, kUnpinnedLaunchFormat = 3;
+/// The format of requests and answers: raised by one with each change of them. Before 6 a request for a
+/// worker that is not native, or has a notifier, has a part more, which a spawner of an earlier version does
+/// not know: it refuses the request. Since 6 all have it.
+inline constexpr std::uint32_t kLaunchFormat = 6;
+/// The formats before: without the birth time of the directory, without its device and inode, and without
+/// Launch::pin.
+inline constexpr std::uint32_t kInodeLaunchFormat = 5, kPathLaunchFormat = 4, kUnpinnedLaunchFormat = 3;
 /// Whether this program can use a spawner of an earlier version, with requests in its format.
 constexpr bool speaks_launch_format(std::uint32_t format) {
   return format >= kUnpinnedLaunchFormat && format <= kLaunchFormat;

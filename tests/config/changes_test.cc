@@ -68,6 +68,7 @@ TEST_CASE("a key that a running worker cannot take over replaces the workers, an
   CHECK(only_workers(after([](PoolConfig& p) { p.pinned.modified = 2; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.pinned.directory = "/releases/2"; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.pinned.directory_inode = 2; })));
+  CHECK(only_workers(after([](PoolConfig& p) { p.pinned.directory_born = 2; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.start = StartForm::kFork; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.directory = "/"; })));
   CHECK(only_workers(after([](PoolConfig& p) { p.scheduling = Scheduling::kNormal; })));

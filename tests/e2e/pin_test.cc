@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "proto/birth_time.h"
 #include "tests/e2e/program.h"
 #include "tests/support/client.h"
 #include "tests/support/command.h"
@@ -55,6 +56,11 @@ struct Place {
     (void)directory.write("next/app", "echo this is the " + says + "\nexec supervisor-worker echo\n");
     if (std::filesystem::exists(path())) std::filesystem::rename(path(), directory.at("before " + says));
     std::filesystem::rename(next, path());
+  }
+  /// Many file systems give the new directory the number of the one that was removed.
+  void put_anew(const std::string& says) const {
+    std::filesystem::remove_all(path());
+    put(says);
   }
   [[nodiscard]] std::string path() const { return directory.at("app"); }
   [[nodiscard]] PoolText text(const std::string& more = "") const {
@@ -149,6 +155,26 @@ TEST_CASE("FAULTS 196: a reload does not take workers of a replaced directory fo
   CHECK(run_supervisor({"reload", "--wait", "-c", supervisor.config_file()})
             .output.ends_with("pool main: generation 3 has taken over\n"));
   (void)supervisor.wait_for_log("this is the second");
+}
+
+TEST_CASE("FAULTS 490: a directory that was removed and made anew is another one, whatever its number is") {
+  if (prefork::birth_time(".") == 0) return;
+  const Place place;
+  SupervisorUnderTest supervisor(place.text());
+  const auto reload = [&] { return command(supervisor, "reload"); };
+  (void)supervisor.wait_for_log("this is the first");
+  CHECK(reload() == "pool main: reloaded, unchanged\n");
+  place.put_anew("second");
+  kill_worker(supervisor);
+  (void)supervisor.wait_for_log("runs in another directory than generation 1 was started in");
+  CHECK(reload() == "pool main: reloaded, workers are replaced: directory\n");
+  (void)supervisor.wait_for_log("this is the second", 2);
+  supervisor.rewrite_config(place.text(R"(, "environment": {"PATH": "/nowhere"})"));
+  CHECK(run_supervisor({"reload", "--wait", "-c", supervisor.config_file()}).status == 1);
+  place.put_anew("third");
+  supervisor.rewrite_config(place.text());
+  CHECK(reload() == "pool main: reloaded, workers are replaced: directory, environment\n");
+  (void)supervisor.wait_for_log("this is the third");
 }
 
 TEST_CASE("FAULTS 130: when the release of the workers is removed, the next one runs the present release") {

@@ -13,7 +13,7 @@ namespace {
 
 Launch pinned() {
   Launch launch{.executable = "/srv/app", .argv = {"app"}, .environment = {"A=1"}, .directory = "/srv"};
-  launch.pin = {"/srv/1/app", "/srv/1", 1, 2, 3, 4, 5, 6};
+  launch.pin = {"/srv/1/app", "/srv/1", 1, 2, 3, 4, 5, 6, 7};
   return launch;
 }
 
@@ -24,6 +24,12 @@ Launch sent(const Launch& launch, std::uint32_t format) {
 
 Launch without_directory(Launch launch) {
   launch.pin.directory_device = launch.pin.directory_inode = 0;
+  launch.pin.directory_born = 0;
+  return launch;
+}
+
+Launch without_birth(Launch launch) {
+  launch.pin.directory_born = 0;
   return launch;
 }
 
@@ -34,6 +40,7 @@ Launch without_pin(Launch launch) {
 
 TEST_CASE("FAULTS 156: a request in an earlier format is the same without what that format does not have") {
   CHECK(sent(pinned(), kLaunchFormat) == pinned());
+  CHECK(sent(pinned(), kInodeLaunchFormat) == without_birth(pinned()));
   CHECK(sent(pinned(), kPathLaunchFormat) == without_directory(pinned()));
   CHECK(sent(pinned(), kUnpinnedLaunchFormat) == without_pin(pinned()));
 }
@@ -43,7 +50,11 @@ TEST_CASE(
   Launch other = pinned();
   other.pin.directory_inode = 7;
   CHECK_FALSE(same_start(pinned(), other));
-  for (const Launch& less : {pinned(), without_directory(pinned()), without_pin(pinned())}) {
+  other = pinned();
+  other.pin.directory_born = 8;
+  CHECK_FALSE(same_start(pinned(), other));
+  for (const Launch& less :
+       {pinned(), without_birth(pinned()), without_directory(pinned()), without_pin(pinned())}) {
     CHECK(same_start(pinned(), less));
     CHECK(same_start(less, pinned()));
   }
