@@ -276,10 +276,11 @@ class Parser {
   void add_queries() {
     add_client("status", Command::kStatus, "Print the live status.", "success", "")
         ->add_flag("--json", line_.json, "print all values, as JSON");
-    add_client("health", Command::kHealth,
-               "Print a line for each pool, and the last reload if it was refused.",
-               "each pool has a ready worker, or is meant to have none; and clients can reach its sockets",
-               "they do not, or the supervisor is stopping");
+    add_client(
+        "health", Command::kHealth,
+        "Print a line for each pool; and a last reload that was refused, a log file that cannot be opened.",
+        "each pool has a ready worker, or is meant to have none; and clients can reach its sockets",
+        "they do not, or the supervisor is stopping");
     add_client("top", Command::kTop, "Show the live status, renewed each second, until q is pressed.",
                "q was pressed", "")
         ->add_option("--interval", interval_, "seconds between two updates, 0.1 to 3600; 1 by default")

@@ -72,6 +72,8 @@ Health judge_health(const Json& status) {
     health.healthy = health.healthy && fine;
     health.lines.push_back(pool_line(pool, fine));
   }
+  if (const std::string fault = status.value("log_file_fault", ""); !fault.empty())
+    health.lines.push_back("log file: " + fault);
   if (const auto last = reload_of(status); last && !last->reload.applied) {
     for (std::string& line : describe(last->reload, last->ago)) health.lines.push_back(std::move(line));
   }

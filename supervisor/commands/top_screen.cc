@@ -105,6 +105,8 @@ class Screen {
       for (std::string& mistake : describe(last->reload, last->ago))
         add(std::move(mistake), TopLine::Style::kAlarm);
     }
+    if (const std::string fault = text(status, "log_file_fault"); !fault.empty())
+      add("log file: " + fault, TopLine::Style::kAlarm);
     if (member(status, "longest_turn_ms").is_null()) return;
     const bool alarm = duration(status, "longest_turn_last_minute_ms") >= kLongTurn;
     add(fmt::format("loop: longest turn {}, in the last minute {}", time(status, "longest_turn_ms"),

@@ -133,6 +133,7 @@ Json of(const SupervisorStatus& status) {
           {"stop_delay_left_ms",
            status.stop_delay_left ? Json(milliseconds(*status.stop_delay_left)) : Json(nullptr)},
           {"control_file_missing", status.control_file_missing},
+          {"log_file_fault", status.log_file_fault},
           {"strangers_reaped", status.strangers_reaped},
           {"longest_turn_ms", milliseconds(status.longest_turn)},
           {"longest_turn_last_minute_ms", milliseconds(status.longest_turn_lately)},

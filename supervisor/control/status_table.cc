@@ -105,6 +105,7 @@ void add_supervisor(const SupervisorStatus& status, std::vector<std::string>& li
     for (std::string& line : describe(*status.reload, status.reload_ago)) lines.push_back(std::move(line));
   }
   if (status.admin) lines.push_back(in_words(*status.admin));
+  if (!status.log_file_fault.empty()) lines.push_back("log file: " + status.log_file_fault);
   if (status.control_file_missing)
     lines.emplace_back("control socket: its file is missing: no client can connect, a reload opens it anew");
 }

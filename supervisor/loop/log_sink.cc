@@ -118,6 +118,7 @@ bool NonBlockingSink::still_opening() {
 void NonBlockingSink::go_on_in(const std::string& path, Fd file) {
   path_ = path;
   reopen_due_ = false;
+  reopen_fault_.clear();
   if (file.valid()) writer_.write_to(std::move(file));
   through_writer_ = !path.empty();
   if (!path.empty()) return;
@@ -136,12 +137,13 @@ void NonBlockingSink::advance_opening() {
   auto opened = writer_.take_opened();
   if (!opened) return;
   opening_ = false;
+  reopen_fault_.clear();
   if (opened->file.valid()) {
     writer_.write_to(std::move(opened->file));
     note(spdlog::level::info, "log file opened again: " + path_);
   } else if (opened->special || opened->error != 0) {
-    note(spdlog::level::err, "log file: " + not_opened(path_, *opened).message() +
-                                 "; lines go on to the file that was opened before");
+    reopen_fault_ = not_opened(path_, *opened).message() + "; lines go on to the file that was opened before";
+    note(spdlog::level::err, "log file: " + reopen_fault_);
   }
 }
 

@@ -43,6 +43,8 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   /// Opens the file by its name again, in the thread: it may have been renamed. When that fails, the log says
   /// so and lines go on to the file that is open.
   void reopen() { reopen_due_ = !path_.empty(); }
+  /// Why the last attempt of that failed; empty: it has not.
+  [[nodiscard]] const std::string& reopen_fault() const { return reopen_fault_; }
   [[nodiscard]] const std::string& path() const { return path_; }
   /// The file; -1: there is none.
   [[nodiscard]] int file() const { return path_.empty() ? -1 : writer_.descriptor(); }
@@ -96,7 +98,8 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   bool through_writer_ = false;  ///< lines are written by writer_
   bool reopen_due_ = false;
   bool opening_ = false;  ///< writer_ opens the file again
-  std::string path_;      ///< empty: lines go to the descriptor
+  std::string reopen_fault_;
+  std::string path_;  ///< empty: lines go to the descriptor
   FileWriter writer_;
   std::vector<std::unique_ptr<FileWriter>> late_;  ///< see still_opening()
   std::string pending_;

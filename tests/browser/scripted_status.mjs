@@ -22,7 +22,7 @@ export function poolOf(name, workers = 4, changes = {}) {
 export function statusOf(pools, changes = {}) {
   return {
     version: '0.1.0', pid: 2292, config_file: '/etc/supervisor/pool.json', uptime_ms: 3600000, stopping: false, stop_delay_left_ms: null,
-    control_file_missing: false, strangers_reaped: 0, longest_turn_ms: 4.8, longest_turn_last_minute_ms: 0.6, spawners: [2300, 2301],
+    control_file_missing: false, log_file_fault: '', strangers_reaped: 0, longest_turn_ms: 4.8, longest_turn_last_minute_ms: 0.6, spawners: [2300, 2301],
     reload: null, reloads: { applied: 0, refused: 0 }, upgrades: { succeeded: 0, refused: 0 }, seccomp_from: null,
     admin: { pid: 2310, state: 'running', restarts: 0, addresses: ['127.0.0.1:9465'], agent: [], actions: false },
     pools, ...changes,

@@ -126,6 +126,26 @@ TEST_CASE(
   CHECK(started.errors.find(own + ": /log/file: /proc/web.log cannot be opened") != std::string::npos);
 }
 
+TEST_CASE(
+    "FAULTS 492: a log file that cannot be opened again is seen in the status and by health, until it can") {
+  const LogFile log;
+  CHECK(log.command("status").output.find("log file: ") == std::string::npos);
+  log.rename("logs", "old");
+  log.supervisor->signal(SIGUSR1);
+  const std::string fault =
+      "log file: " + log.path + " cannot be opened: No such file or directory; lines go on to the ";
+  eventually("the status says so",
+             [&] { return log.command("status").output.find(fault) != std::string::npos; });
+  const CommandResult health = log.command("health");
+  CHECK(health.status == 0);
+  CHECK(contains(health.output, fault));
+  log.rename("old", "logs");
+  log.rename("logs/web.log", "logs/web.log.1");
+  log.supervisor->signal(SIGUSR1);
+  wait_for_text(log.path, "log file opened again");
+  CHECK(log.command("health").output.find("log file") == std::string::npos);
+}
+
 TEST_CASE("a reload moves the log to another file, and back to standard error") {
   const LogFile log;
   const std::string other = log.directory.at("other.log");

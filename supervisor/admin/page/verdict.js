@@ -108,6 +108,7 @@ function* wholeProblems(status, deaths) {
     const text = `the event loop stood still for ${duration(status.longest_turn_last_minute_ms)} in the last minute`;
     yield { level: 'note', word: 'Note', text };
   }
+  if (status.log_file_fault) yield { level: 'note', word: 'Note', text: `the log file: ${plain(status.log_file_fault)}` };
   if (status.control_file_missing) yield { level: 'note', word: 'Note', text: 'the file of the control socket is missing: no command can connect until a reload' };
 }
 
