@@ -3,6 +3,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "supervisor/control/describe.h"
 #include "supervisor/control/json_text.h"
 
 namespace prefork {
@@ -67,6 +68,7 @@ Json fields(const control_event::WorkerDied& event) {
           {"how", kind_name(record.exit.kind)},
           {"value", record.exit.value},
           {"reason", to_string(record.reason)},
+          {"violation", record.violation ? describe(*record.violation) : ""},
           {"killed_by_us", record.killed_by_us},
           {"was_ready", record.was_ready},
           {"age_ms", milliseconds(record.age)},

@@ -65,6 +65,10 @@ TEST_CASE("the event of a death has the whole death record") {
   CHECK(died["served"] == 12);
   CHECK(died["held_begun"] == 1);
   CHECK(died["text"] == "killed by signal 11 (SIGSEGV)");
+  CHECK(died["violation"] == "");
+  record.violation = Violation{Violation::What::kUnknownTicket, 17};
+  CHECK(params(control_event::WorkerDied{"web", 4711, record, ""})["violation"] ==
+        "a record for ticket 17, which it does not hold");
   record.reason = StopReason::kReload;
   CHECK(params(control_event::WorkerDied{"web", 4711, record, ""})["planned"] == true);
 }
