@@ -262,9 +262,17 @@ int run(ControlClient client, const CommandLine& line, const std::string& path, 
 int run_client_command(const CommandLine& line, CommandOutput& output) {
   const auto found = find_supervisor(line);
   if (const int* status = std::get_if<int>(&found)) return *status;
-  const auto& path = std::get<std::string>(found);
-  auto client =
-      ControlClient::connect(path, line.command == Command::kTop ? kTopPatience : ControlClient::kPatience);
+  std::string path = std::get<std::string>(found);
+  const auto patience = line.command == Command::kTop ? kTopPatience : ControlClient::kPatience;
+  auto client = ControlClient::connect(path, patience);
+  if (!client && ControlClient::none_listens(client.error()) && !line.config_file.empty()) {
+    if (auto running = running_with(line.config_file)) {
+      print_warning("no supervisor listens at " + path + ", as " + line.config_file +
+                    " has it; the one that runs with this file still listens at " + *running);
+      path = std::move(*running);
+      client = ControlClient::connect(path, patience);
+    }
+  }
   if (!client) {
     const bool denied = client.error().code.value() == EACCES;
     if (!ControlClient::none_listens(client.error()))

@@ -1,11 +1,14 @@
 #include "supervisor/commands/find_supervisor.h"
 
 #include <chrono>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <utility>
 
 #include "config/control_path.h"
 #include "config/control_place.h"
+#include "config/relative_path.h"
 #include "config/schema_words.h"
 #include "proto/joined.h"
 #include "supervisor/commands/control_client.h"
@@ -46,6 +49,21 @@ int print_several(const std::vector<std::string>& paths) {
   return kUsageOrConfig;
 }
 
+/// Whether the supervisor that answers there runs with this file.
+bool runs_with(const std::string& path, const std::string& file) {
+  auto client = ControlClient::connect(path, kPatience);
+  if (!client) return false;
+  try {
+    const auto status = client.value().call("status", Json::object());
+    if (!status) return false;
+    const auto theirs = status.value().value("config_file", "");
+    std::error_code missing;
+    return theirs == absolute_path(file) || std::filesystem::equivalent(theirs, file, missing);
+  } catch (const Json::exception&) {
+    return false;  // not a supervisor
+  }
+}
+
 }  // namespace
 
 std::string describe_supervisor(const std::string& path) {
@@ -75,11 +93,22 @@ std::vector<std::string> running_supervisors(const std::vector<std::string>& dir
   return running;
 }
 
+std::optional<std::string> running_with(const std::string& file) {
+  for (std::string& path : running_supervisors(runtime_directories())) {
+    if (runs_with(path, file)) return std::move(path);
+  }
+  return std::nullopt;
+}
+
 std::variant<std::string, int> find_supervisor(const CommandLine& line) {
   if (!line.control.empty()) return line.control;
   if (!line.config_file.empty()) {
     auto named = control_path_of(line.config_file);
     if (named) return std::move(named).value();
+    if (auto running = running_with(line.config_file)) {
+      print_warning(named.error().message());
+      return std::move(*running);
+    }
     print_error(named.error().message());
     return kUsageOrConfig;
   }
@@ -94,8 +123,8 @@ std::string when_none_listens(const CommandLine& line) {
   if (!line.control.empty()) return "; start it, or correct the path";
   if (line.config_file.empty()) return "; it has just stopped";
   return "; it is the control socket of " + line.config_file +
-         ": after a change of \"control\" say --control with the path of before, or kill -HUP the "
-         "supervisor's pid";
+         ", and none that runs with this file is in the runtime directory: after a change of \"control\" say "
+         "--control with the path of before, or kill -HUP the supervisor's pid";
 }
 
 }  // namespace prefork

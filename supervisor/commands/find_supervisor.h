@@ -2,6 +2,7 @@
 // one of this user that runs.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -17,6 +18,10 @@ namespace prefork {
 /// For a person: "main, pid 4711, /etc/shop.json, control socket /run/supervisor/shop-1a2b3c4d.sock". What
 /// answers there may be no supervisor.
 [[nodiscard]] std::string describe_supervisor(const std::string& path);
+
+/// The control socket, in the runtime directories, of the supervisor that runs with this file: the file may
+/// name another one by now.
+[[nodiscard]] std::optional<std::string> running_with(const std::string& file);
 
 /// The path of the control socket, or the exit status when the reason was printed.
 [[nodiscard]] std::variant<std::string, int> find_supervisor(const CommandLine& line);

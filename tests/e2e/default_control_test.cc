@@ -91,6 +91,35 @@ TEST_CASE("a supervisor has a control socket by default, which commands find by 
             "; start one with supervisor -c FILE, or name one with -c FILE or --control PATH\n");
 }
 
+TEST_CASE(
+    "FAULTS 493: a command with the file finds the supervisor whose control socket the file has changed") {
+  const RuntimeDirectory runtime;
+  Supervised one;
+  const std::string file = one.supervisor.config_file();
+  const std::string still = " still listens at " + one.control + '\n';
+  SUBCASE("to another path") {
+    const std::string path = runtime.at("other.socket");
+    one.supervisor.rewrite_config(PoolText{.control = false, .more = R"("control": ")" + path + "\""}.text());
+    const CommandResult status = run_supervisor({"status", "-c", file});
+    CHECK(status.status == 0);
+    CHECK(
+        contains(status.errors, "warning: no supervisor listens at " + path + ", as " + file + " has it; "));
+    CHECK(contains(status.errors, still));
+    CHECK(contains(run_supervisor({"reload", "-c", file}).output, "control socket at " + path + '\n'));
+    CHECK(run_supervisor({"health", "-c", file}).errors.empty());
+  }
+  SUBCASE("to none, or the file is broken") {
+    one.supervisor.rewrite_config("{");
+    const CommandResult health = run_supervisor({"health", "-c", file});
+    CHECK(health.status == 0);
+    CHECK(contains(health.errors, "supervisor: warning: " + file + ": "));
+    CHECK(run_supervisor({"reload", "-c", file}).status == 1);
+    one.supervisor.rewrite_config(PoolText{.control = false, .more = R"("control": false)"}.text());
+    CHECK(contains(run_supervisor({"reload", "-c", file}).output, "control socket closed\n"));
+    CHECK(run_supervisor({"health", "-c", file}).status == 2);
+  }
+}
+
 TEST_CASE("FAULTS 458: several supervisors are listed, even if one is stopped by a signal") {
   const RuntimeDirectory runtime;
   Supervised one;
