@@ -253,8 +253,9 @@ class Parser {
     check->add_option("-c,--config", line_.config_file, "the configuration, a JSON file")->type_name("FILE");
     check->footer(exit_status("the file is right, perhaps with warnings", "",
                               "the file has a mistake, or the command line has"));
-    CLI::App* init = add("init", Command::kInit,
-                         "Write a commented configuration for a program that it recognises; run nothing.");
+    CLI::App* init =
+        add("init", Command::kInit,
+            "Write a commented configuration for a program that it recognises; run nothing of it.");
     init->add_option("DIRECTORY", line_.what,
                      "the program's directory, by default the current one; or the program and its arguments, "
                      "after --")

@@ -16,6 +16,7 @@
 #include "proto/fd.h"
 #include "proto/result.h"
 #include "supervisor/commands/init_text.h"
+#include "supervisor/commands/python_packages.h"
 #include "supervisor/commands/recognise.h"
 #include "supervisor/commands/run_line.h"
 
@@ -129,8 +130,13 @@ int init(const CommandLine& line, const CommandSearch& search, CommandOutput& ou
     print_error("init: there is no directory and no program " + line.what.front());
     return kNo;
   }
-  const auto program = directory ? recognise_directory(*directory) : std::optional(recognise_command(line));
+  auto program = directory ? recognise_directory(*directory) : std::optional(recognise_command(line));
   if (!program) return print_nothing(*directory);
+  if (!program->packages.empty()) {
+    const PythonChoice choice = choose_python(program->packages, search);
+    program->command.front() = choice.python;
+    program->note = choice.note;
+  }
   const std::string place = directory.value_or(".");
   const std::string usual = place == "." ? "pool.json" : place + "/pool.json";
   const std::string file = line.output_file.empty() ? usual : line.output_file;

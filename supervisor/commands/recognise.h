@@ -15,6 +15,8 @@ struct Recognised {
   std::string what;                  ///< for a person: "a Flask application, app:app in app.py"
   std::vector<std::string> command;  ///< of php-cgi without its address
   std::string note = {};             ///< what is still to be done; empty: nothing
+  /// That its interpreter, python3, must find; empty: it is another program, or not known.
+  std::vector<std::string> packages = {};
 };
 
 inline constexpr const char* kNodeNote =

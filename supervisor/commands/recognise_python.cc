@@ -18,20 +18,21 @@ struct Framework {
   const char* constructor;  ///< what follows "app = "
   const char* name;
   ProgramKind kind;
+  const char* package;
 };
 
 constexpr std::array<Framework, 11> kFrameworks{{
-    {"Flask", "a Flask application", ProgramKind::kWsgi},
-    {"FastAPI", "a FastAPI application", ProgramKind::kAsgi},
-    {"Starlette", "a Starlette application", ProgramKind::kAsgi},
-    {"Quart", "a Quart application", ProgramKind::kAsgi},
-    {"Litestar", "a Litestar application", ProgramKind::kAsgi},
-    {"Bottle", "a Bottle application", ProgramKind::kWsgi},
-    {"get_wsgi_application", "a Django application (WSGI)", ProgramKind::kWsgi},
-    {"get_asgi_application", "a Django application (ASGI)", ProgramKind::kAsgi},
-    {"falcon.asgi.App", "a Falcon application (ASGI)", ProgramKind::kAsgi},
-    {"falcon.App", "a Falcon application", ProgramKind::kWsgi},
-    {"make_wsgi_app", "a Pyramid application", ProgramKind::kWsgi},
+    {"Flask", "a Flask application", ProgramKind::kWsgi, "flask"},
+    {"FastAPI", "a FastAPI application", ProgramKind::kAsgi, "fastapi"},
+    {"Starlette", "a Starlette application", ProgramKind::kAsgi, "starlette"},
+    {"Quart", "a Quart application", ProgramKind::kAsgi, "quart"},
+    {"Litestar", "a Litestar application", ProgramKind::kAsgi, "litestar"},
+    {"Bottle", "a Bottle application", ProgramKind::kWsgi, "bottle"},
+    {"get_wsgi_application", "a Django application (WSGI)", ProgramKind::kWsgi, "django"},
+    {"get_asgi_application", "a Django application (ASGI)", ProgramKind::kAsgi, "django"},
+    {"falcon.asgi.App", "a Falcon application (ASGI)", ProgramKind::kAsgi, "falcon"},
+    {"falcon.App", "a Falcon application", ProgramKind::kWsgi, "falcon"},
+    {"make_wsgi_app", "a Pyramid application", ProgramKind::kWsgi, "pyramid"},
 }};
 
 /// Longer lines are not looked at: the library's regular expressions take stack for each character.
@@ -42,6 +43,7 @@ struct Application {
   std::string name;  ///< "app", or "create_app()"
   std::string what;
   ProgramKind kind = ProgramKind::kWsgi;
+  std::string package = {};  ///< that it needs; empty: none is known
 };
 
 const Framework* framework_of(const std::string& constructor) {
@@ -62,7 +64,8 @@ std::optional<Application> application_in(const std::string& line, const std::st
   std::smatch parts;
   if (std::regex_match(line, parts, kAssignment)) {
     const Framework* framework = framework_of(parts[2]);
-    if (framework != nullptr) return Application{parts[1], framework->name, framework->kind};
+    if (framework != nullptr)
+      return Application{parts[1], framework->name, framework->kind, framework->package};
   }
   if (std::regex_match(line, parts, kWsgi))
     return Application{parts[1], "a WSGI application", ProgramKind::kWsgi};
@@ -71,7 +74,7 @@ std::optional<Application> application_in(const std::string& line, const std::st
   if (!std::regex_match(line, parts, kFactory)) return std::nullopt;
   for (const Framework& framework : kFrameworks) {
     if (text.find(std::string(framework.constructor) + '(') != std::string::npos)
-      return Application{parts[1].str() + "()", framework.name, framework.kind};
+      return Application{parts[1].str() + "()", framework.name, framework.kind, framework.package};
   }
   return std::nullopt;
 }
@@ -170,7 +173,11 @@ Recognised recognised(const std::string& directory, const std::string& path, con
   Recognised found{application.kind,
                    application.what + ", " + object + " in " + path,
                    {python, "-m", wsgi ? "prefork_worker.wsgi" : "prefork_worker.asgi", object}};
-  if (python != "python3") {
+  if (python == "python3") {
+    found.packages = {"prefork_worker"};
+    if (!wsgi) found.packages.emplace_back("uvicorn");
+    if (!application.package.empty()) found.packages.push_back(application.package);
+  } else {
     found.note =
         "the virtual environment needs the package prefork_worker: docs/workers-python.md says how to "
         "install it there";

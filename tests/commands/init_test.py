@@ -248,6 +248,37 @@ class Init(unittest.TestCase):
         self.assertIn("note: the virtual environment needs the package prefork_worker", done.stdout)
         self.assertIn('"command": [".venv/bin/python", "-m", "prefork_worker.wsgi", "app:application"]', self.text())
 
+    def test_an_interpreter_that_has_the_packages_is_chosen(self):
+        """FAULTS 494: the first python3 in PATH lacks what the application needs."""
+        self.write({"app.py": WSGI})
+        shims = self.path / "shims"
+        shims.mkdir()
+        first = shims / "python3"
+        first.write_text("#!/bin/sh\necho asked prefork_worker\n", encoding="utf-8")
+        first.chmod(0o755)
+        path = self.environment["PATH"]
+        self.environment["PATH"] = f"{shims}:{path}"
+        done = self.run_supervisor("init")
+        note = f"note: {first}, the first python3 in PATH, lacks prefork_worker; the file names {PYTHON}, which has all\n"
+        self.assertIn(note, done.stdout)
+        self.assertIn(f'"command": ["{PYTHON}", "-m", "prefork_worker.wsgi", "app:application"]', self.text())
+        self.environment["PATH"] = f"{shims}:{pathlib.Path(WORKER).parent}"
+        (self.program / "pool.json").unlink()
+        done = self.run_supervisor("init")
+        self.assertIn(f"note: {first}, the first python3 in PATH, lacks prefork_worker: install that for it", done.stdout)
+        self.assertIn('"command": ["python3", ', self.text())
+
+    def test_an_interpreter_that_does_not_answer(self):
+        """FAULTS 494: an interpreter in PATH that hangs is not waited for long, and the file names it all the same."""
+        self.write({"app.py": WSGI})
+        (self.path / "python3").write_text("#!/bin/sh\nsleep 600 & wait\n", encoding="utf-8")
+        (self.path / "python3").chmod(0o755)
+        self.environment["PATH"] = f"{self.path}:{self.environment['PATH']}"
+        done = self.run_supervisor("init")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("note:", done.stdout)
+        self.assertIn('"command": ["python3", ', self.text())
+
     def text(self):
         return (self.program / "pool.json").read_text(encoding="utf-8")
 
