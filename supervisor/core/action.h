@@ -16,9 +16,9 @@ using Action =
                  action::Look, action::CloseCopy, action::Inspect, action::Dismiss, action::End,
                  action::SetAccepting, action::CloseListeners, action::ReportReady, action::ReportDeath,
                  action::ReportStarts, action::ReportViolation, action::ReportRollout,
-                 action::ForgetGeneration, action::ReportStuck, action::ReportSize, action::ReportAllReady,
-                 action::ReportRedispatched, action::ReportSocketBlocked, action::ReportSaturation,
-                 action::ReportGaveUp, action::Stopped>;
+                 action::ForgetGeneration, action::ReportStuck, action::ReportStopped, action::ReportSize,
+                 action::ReportAllReady, action::ReportRedispatched, action::ReportSocketBlocked,
+                 action::ReportSaturation, action::ReportGaveUp, action::Stopped>;
 /// Owned by the caller and reused, so that deciding allocates nothing when warm.
 using Actions = std::vector<Action>;
 

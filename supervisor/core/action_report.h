@@ -50,6 +50,12 @@ struct ReportStuck {
   WorkerId worker;
   bool replaced = true;
 };
+/// A signal such as SIGSTOP has stopped the worker, or it goes on. Of a worker that is stopped again and
+/// again, only some.
+struct ReportStopped {
+  WorkerId worker;
+  bool stopped = true;
+};
 /// No worker is missing: for the first time of a generation or of a larger size that the operator has set, or
 /// again after a failure.
 struct ReportAllReady {

@@ -2,7 +2,15 @@
 // one that does not fit the tables changes nothing, is reported, and its worker is killed.
 #include "supervisor/core/pool.h"
 
+#include <chrono>
+
 namespace prefork {
+namespace {
+
+/// Between two reports that the same worker is stopped.
+constexpr Duration kStopTold = std::chrono::seconds(1);
+
+}  // namespace
 
 using What = Violation::What;
 
@@ -147,8 +155,18 @@ void Pool::on(const event::WorkerLoad& event, Instant now, Actions& out) {
   if (row != nullptr) workers_.set_reported_load(*row, event.load);
 }
 
-void Pool::on(const event::WorkerStopped& event, Instant /*now*/, Actions& /*out*/) {
-  if (WorkerRow* row = workers_.find(event.worker)) lifecycle_.stopped(*row, event.stopped);
+void Pool::on(const event::WorkerStopped& event, Instant now, Actions& out) {
+  WorkerRow* row = workers_.find(event.worker);
+  if (row == nullptr) return;
+  // A worker may have a process that stops and continues it all the time.
+  const bool news = event.stopped ? !row->stopped && (!row->stop_told || now - *row->stop_told >= kStopTold)
+                                  : row->stopped && row->awaits_going_on;
+  if (news) {
+    if (event.stopped) row->stop_told = now;
+    row->awaits_going_on = event.stopped;
+    out.push_back(action::ReportStopped{row->id, event.stopped});
+  }
+  lifecycle_.stopped(*row, event.stopped);
 }
 
 void Pool::on(const event::WorkerMeasured& event, Instant /*now*/, Actions& /*out*/) {

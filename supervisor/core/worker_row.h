@@ -32,10 +32,12 @@ struct WorkerRow {
       deadline;           ///< of the present status; when it has passed, the next harder step follows
   bool paused = false;    ///< ready, but gets nothing until its deadline: it refused, or does not read
   bool may_keep = false;  ///< may keep a connection for its next request, and has not been asked to park it
-  bool one_unreceived = false;      ///< gets the next connection when it has begun or refused the last
-  bool awaits_receipt = false;      ///< one_unreceived: it has not begun or refused its last
-  std::uint32_t reported_load = 0;  ///< what it reports of itself, in thousandths
-  bool stopped = false;             ///< by SIGSTOP or the like; gets nothing until it is continued
+  bool one_unreceived = false;       ///< gets the next connection when it has begun or refused the last
+  bool awaits_receipt = false;       ///< one_unreceived: it has not begun or refused its last
+  std::uint32_t reported_load = 0;   ///< what it reports of itself, in thousandths
+  bool stopped = false;              ///< by SIGSTOP or the like; gets nothing until it is continued
+  std::optional<Instant> stop_told;  ///< when it was last reported as stopped
+  bool awaits_going_on = false;      ///< it was, and shall be reported when it goes on
   bool kill_sent = false;
   int signalled = 0;   ///< SIGTERM or SIGABRT, if that was sent to end it
   bool stuck = false;  ///< SIGKILL did not end it within kill_timeout
@@ -66,6 +68,7 @@ struct WorkerRow {
     visit("datagrams", self.datagrams), visit("signalled", self.signalled);
     visit("violation", self.violation), visit("awaits_receipt", self.awaits_receipt);
     visit("one_unreceived", self.one_unreceived);
+    visit("stop_told", self.stop_told), visit("awaits_going_on", self.awaits_going_on);
   }
 
   /// It can take a connection now, or after its next receipt.

@@ -98,6 +98,12 @@ void PoolReporter::report(const action::ReportStuck& report) const {
              report.replaced ? "another worker replaces it" : "too many workers hang to replace it");
 }
 
+void PoolReporter::report(const action::ReportStopped& report) const {
+  const LogSubject name = name_of(report.worker);
+  if (!report.stopped) return log_.info("{} goes on", name);
+  log_.warn("{} is stopped by a signal such as SIGSTOP: it gets nothing until SIGCONT continues it", name);
+}
+
 void PoolReporter::report(const action::ReportSize& report) const {
   log_.debug("{}: {} wanted, {} before", about_, counted(report.workers, "worker"), report.before);
 }

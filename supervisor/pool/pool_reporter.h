@@ -30,6 +30,7 @@ class PoolReporter {
   void report(const action::ReportViolation& report) const;
   void report(const action::ReportRollout& report) const;
   void report(const action::ReportStuck& report) const;
+  void report(const action::ReportStopped& report) const;
   void report(const action::ReportSize& report) const;
   void report(const action::ReportAllReady& report) const;
   void report(const action::ReportRedispatched& report) const;

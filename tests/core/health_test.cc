@@ -164,6 +164,30 @@ TEST_CASE("FAULTS 8: a stopped worker gets nothing until it is continued") {
   CHECK(d.holder(second) == d.started[0]);
 }
 
+TEST_CASE("FAULTS 495: it is reported when a worker is stopped and goes on, once a second at most") {
+  PoolDriver d(pool_of(1));
+  d.ready_all();
+  const auto reported = [&](bool stopped) {
+    return d.count<action::ReportStopped>([&](const auto& report) { return report.stopped == stopped; });
+  };
+  const auto set = [&](bool stopped) { d.handle(event::WorkerStopped{d.started[0], stopped}); };
+  set(false);
+  CHECK(reported(false) == 0);
+  for (int i = 0; i < 3; ++i) set(true);  // the kernel is asked again and again
+  CHECK(reported(true) == 1);
+  for (int i = 0; i < 3; ++i) set(false);
+  CHECK(reported(false) == 1);
+  set(true);
+  set(false);
+  CHECK(reported(true) == 1);
+  CHECK(reported(false) == 1);
+  d.advance(seconds(1));
+  set(true);
+  set(false);
+  CHECK(reported(true) == 2);
+  CHECK(reported(false) == 2);
+}
+
 TEST_CASE("FAULTS 8: a stopped worker is replaced, up to a bound, and one leaves when it goes on") {
   PoolDriver d(pool_of(4));
   d.ready_all();

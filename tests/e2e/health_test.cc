@@ -28,6 +28,8 @@ TEST_CASE("FAULTS 8: a stopped worker gets nothing, and serves again when it is 
   const PoolTable meanwhile =
       supervisor.wait_for_pool("five are served", [](const PoolTable& now) { return now["served"] == 5; });
   CHECK(meanwhile.workers.at(0).served == 0);
+  const std::string named = "(pid " + std::to_string(stopped) + ") ";
+  CHECK(supervisor.count_in_log(named + "is stopped by a signal such as SIGSTOP") == 1);
   REQUIRE(::kill(stopped, SIGCONT) == 0);
   supervisor.wait_for_pool("it is noticed", [](const PoolTable& now) { return now.count("stopped") == 0; });
   for (int i = 0; i < 2; ++i) CHECK(ask(supervisor.address(), "hello") == "hello");

@@ -237,6 +237,18 @@ TEST_CASE("a worker that survives SIGKILL is an error that says whether another 
         Lines{hangs + "another worker replaces it", hangs + "too many workers hang to replace it"});
 }
 
+TEST_CASE("FAULTS 495: a worker that is stopped is a warning, and its going on a line") {
+  Reports pool;
+  const WorkerId worker = pool.add(WorkerRole::kWorker);
+  pool.add_process(worker, 4711);
+  pool.report(action::ReportStopped{worker, true});
+  pool.report(action::ReportStopped{worker, false});
+  CHECK(pool.lines() ==
+        Lines{"warning pool web: worker 1 (pid 4711) is stopped by a signal such as SIGSTOP: it gets "
+              "nothing until SIGCONT continues it",
+              "info    pool web: worker 1 (pid 4711) goes on"});
+}
+
 TEST_CASE("a worker that never got a process is not said to survive SIGKILL") {
   Reports pool;
   const WorkerId worker = pool.add(WorkerRole::kWorker);
