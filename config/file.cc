@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "proto/fd.h"
 
 namespace prefork {
@@ -40,6 +42,8 @@ Result<std::string> read_config_file(const std::string& file) {
   if (file.find('\0') != std::string::npos) return Error{"cannot be read: its name contains a NUL byte"};
   // O_NONBLOCK: otherwise open() of a FIFO waits for a writer.
   const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd.valid() && errno == EACCES)
+    return system_error("cannot be read by user " + std::to_string(::geteuid()));
   if (!fd.valid()) return system_error("cannot be read");
   struct stat info = {};
   if (::fstat(fd.get(), &info) != 0) return system_error("cannot be read");

@@ -25,17 +25,32 @@ bool may_execute(const std::string& path) {
   return errno == EPERM && ::access(path.c_str(), X_OK) == 0;
 }
 
+/// The present user may not be the one of whom it is asked: `check` may run for a supervisor of root.
+std::string closed_to_this_user(const char* what, const char* open) {
+  return std::string(what) + " by user " + std::to_string(::geteuid()) + ": Permission denied; " + open +
+         ", or run this command as the user that starts the supervisor";
+}
+
+/// Why a regular file with this mode may not be executed.
+std::string execute_fault(mode_t mode) {
+  if ((mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0) return "is not executable; make it so (chmod +x)";
+  if (::geteuid() == 0) return "cannot be executed: its file system is mounted noexec; choose another place";
+  return closed_to_this_user("cannot be executed", "let that user execute it (chmod o+rx)");
+}
+
 /// Why `path` cannot be executed, from its entry in the file system alone; nothing if it can.
 std::optional<std::string> entry_fault(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) {
     const int error = errno;
     if (error == ENOENT) return kMissing;
+    if (error == EACCES)
+      return closed_to_this_user("cannot be examined", "let that user enter its directories (chmod o+x)");
     return "cannot be examined: " + std::error_code(error, std::system_category()).message();
   }
   if (S_ISDIR(info.st_mode)) return "is a directory; name the program in it";
   if (!S_ISREG(info.st_mode)) return "is not a regular file; name a program";
-  if (!may_execute(path)) return "is not executable; make it so (chmod +x)";
+  if (!may_execute(path)) return execute_fault(info.st_mode);
   return std::nullopt;
 }
 

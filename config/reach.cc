@@ -70,10 +70,9 @@ std::optional<std::string> closed_directory(const Ask& ask, const std::string& p
   return closed(ask, path, X_OK, "let the user enter it (chmod o+x)");
 }
 
-/// `by`: which user. A missing file is no fault where the user may create it.
-std::vector<std::string> closed_log_file(const Config& config, const std::string& file,
-                                         const std::string& by) {
-  if (config.log_file.empty()) return {};
+/// Why this user cannot open the log file. A missing file is no fault where the user may create it.
+std::optional<std::string> why_log_file_is_closed(const Config& config) {
+  if (config.log_file.empty()) return std::nullopt;
   const auto writable = [](const std::string& path, int mode) {
     const int error = denied_to_this_user(path, mode);
     return error == ENOENT ? 0 : error;
@@ -84,6 +83,13 @@ std::vector<std::string> closed_log_file(const Config& config, const std::string
     if (const int error = writable(directory, W_OK | X_OK); error != 0)
       why = denied(directory, error, "create the file for the user (touch and chown), or let it write there");
   }
+  return why;
+}
+
+/// `by`: which user.
+std::vector<std::string> closed_log_file(const Config& config, const std::string& file,
+                                         const std::string& by) {
+  const auto why = why_log_file_is_closed(config);
   if (!why) return {};
   return {file + ": /log/file: " + path_in_quotes(config.log_file) + " cannot be opened again" + by + ": " +
           *why + "; until then lines go on to the file that is open, also after it was renamed"};
@@ -101,9 +107,10 @@ std::vector<std::string> start_faults(const Config& config, const PoolConfig& po
   const Ask ask = by_modes == nullptr ? Ask(denied_to_this_user) : [&](const std::string& path, int mode) {
     return denied_by_modes(*by_modes, path, mode);
   };
-  const std::string user = pool.process.user.empty()
-                               ? "this user cannot "
-                               : "the pool's user " + in_quotes(pool.process.user) + " cannot ";
+  const std::string user =
+      pool.process.user.empty()
+          ? "user " + std::to_string(::geteuid()) + ", as which its workers would run, cannot "
+          : "the pool's user " + in_quotes(pool.process.user) + " cannot ";
   std::vector<std::string> faults;
   const auto add = [&](const char* key, const char* what, const std::string& path, const std::string& why) {
     faults.push_back(place(config, pool, file, key) + user + what + path_in_quotes(path) + ": " + why);
@@ -155,6 +162,13 @@ std::vector<std::string> reload_faults(const Config& config, const std::string& 
       faults.push_back(file + ": /admin_token_file: cannot be read" + by + *why + then);
   }
   return faults;
+}
+
+std::vector<std::string> log_file_start_faults(const Config& config, const std::string& file) {
+  const auto why = why_log_file_is_closed(config);
+  if (!why) return {};
+  return {file + ": /log/file: a supervisor that starts now cannot open " + path_in_quotes(config.log_file) +
+          this_user() + ": " + *why};
 }
 
 std::vector<std::string> log_file_faults(const Config& config, const std::string& file) {

@@ -23,5 +23,7 @@ namespace prefork {
 /// Why this user, which the supervisor is, cannot open the log file again: lines stay in a file that was
 /// renamed.
 [[nodiscard]] std::vector<std::string> log_file_faults(const Config& config, const std::string& file);
+/// Why a supervisor that this user starts now cannot open its log file, and so does not start.
+[[nodiscard]] std::vector<std::string> log_file_start_faults(const Config& config, const std::string& file);
 
 }  // namespace prefork

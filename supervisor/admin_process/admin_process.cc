@@ -54,12 +54,6 @@ std::optional<Identity> AdminProcess::identity() const {
   return identity_ && config_.identity ? config_.identity : identity_;
 }
 
-Result<void> AdminProcess::check_user(const AdminConfig& config) const {
-  if (!config.identity || identity_ || config.identity->uid == ::geteuid()) return {};
-  return Error{"the admin process cannot run as user \"" + config.user +
-               "\": the supervisor was not started as root; leave admin_user out"};
-}
-
 void AdminProcess::use(const AdminConfig& config, AdminSockets::Next sockets) {
   const std::optional<Identity> identity_before = identity();
   const bool other_sockets = sockets_.use(std::move(sockets), services_.log);

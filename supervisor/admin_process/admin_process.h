@@ -15,6 +15,7 @@
 #include "supervisor/admin_process/admin_sockets.h"
 #include "supervisor/control/status.h"
 #include "supervisor/system/client_descriptors.h"
+#include "supervisor/system/worker_users.h"
 #include "supervisor/workers/child_table.h"
 #include "supervisor/workers/spawner_link.h"
 #include "supervisor/workers/worker_output.h"
@@ -44,7 +45,9 @@ class AdminProcess final : private StartRequester {
   /// started as root.
   void set_identity(const std::optional<Identity>& identity) { identity_ = identity; }
   /// Whether the process can have the user that the configuration wants.
-  [[nodiscard]] Result<void> check_user(const AdminConfig& config) const;
+  [[nodiscard]] Result<void> check_user(const AdminConfig& config) const {
+    return check_admin_user(config, identity_.has_value());
+  }
   /// Opens what `config` needs. Changes nothing.
   [[nodiscard]] Result<AdminSockets::Next> open(const AdminConfig& config) { return sockets_.open(config); }
   /// Puts `config` into force.

@@ -90,7 +90,7 @@ Result<void> Reloader::apply(Config config, const std::vector<std::string>& warn
   const std::size_t first_client = parts_.clients.unreadable_from();
   if (auto fits = check_descriptor_budget(config, descriptor_limit(), first_client); !fits)
     return Error{source_.file + ": " + fits.error().message()};
-  if (auto users = check_users(config, parts_.spawner.pid()); !users) return users;
+  if (auto users = check_users(config, user_rights(parts_.spawner.pid())); !users) return users;
   // The control socket first: it shows best that another supervisor runs with the file.
   auto control = open_control(config);
   if (!control) return control.error();

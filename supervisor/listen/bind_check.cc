@@ -8,6 +8,7 @@
 
 #include <netdb.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <sstream>
 #include <system_error>
+#include <vector>
 
 #include "proto/fd.h"
 
@@ -78,7 +80,23 @@ bool is_listening(const std::string& name) {
   return false;
 }
 
-std::optional<BindFault> path_fault(const std::string& path) {
+/// Only root gives a file to another user, or to a group of which it is no member.
+std::optional<BindFault> ownership_fault(const ListenAddress& address) {
+  if (::geteuid() == 0) return std::nullopt;
+  constexpr const char* kRemedy = "; leave that key out, or start the supervisor as root";
+  if (address.answers.owner.value_or(::geteuid()) != ::geteuid())
+    return BindFault{"this user may not give the socket to another owner" + std::string(kRemedy)};
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+  groups.resize(
+      static_cast<std::size_t>(std::max(::getgroups(static_cast<int>(groups.size()), groups.data()), 0)));
+  groups.push_back(::getegid());
+  const gid_t wanted = address.answers.group.value_or(::getegid());
+  if (std::find(groups.begin(), groups.end(), wanted) != groups.end()) return std::nullopt;
+  return BindFault{"this user may not give the socket to that group" + std::string(kRemedy)};
+}
+
+std::optional<BindFault> path_fault(const ListenAddress& address) {
+  const std::string& path = address.path;
   const std::string directory = path.substr(0, path.rfind('/') + 1);
   struct stat status {};
   if (::stat(directory.c_str(), &status) < 0) return BindFault{directory_fault(path, errno)};
@@ -89,7 +107,7 @@ std::optional<BindFault> path_fault(const std::string& path) {
   }
   if (exists && is_listening(path)) return BindFault{"another process listens there", true};
   if (::access(directory.c_str(), W_OK | X_OK) < 0) return BindFault{directory_fault(path, errno)};
-  return std::nullopt;
+  return ownership_fault(address);
 }
 
 }  // namespace
@@ -106,7 +124,7 @@ std::string directory_fault(const std::string& path, int error) {
 std::optional<BindFault> bind_fault(const ListenAddress& address) {
   switch (address.kind) {
     case ListenAddress::Kind::kTcp: return host_fault(address);
-    case ListenAddress::Kind::kUnixPath: return path_fault(address.path);
+    case ListenAddress::Kind::kUnixPath: return path_fault(address);
     case ListenAddress::Kind::kUnixAbstract:
       if (is_listening('@' + address.path)) return BindFault{"another process listens there", true};
       return std::nullopt;

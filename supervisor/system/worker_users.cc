@@ -34,19 +34,22 @@ StarterRights rights_of(pid_t process) {
   return {can_change_user(process), !set || has(set.get(), CAP_SYS_RESOURCE)};
 }
 
-Result<void> check_users(const Config& config, pid_t spawner) {
+UserRights user_rights(pid_t spawner) {
   const bool any_user = can_change_user(spawner);
-  const bool given_up = any_user && !can_change_user(0);
+  return {::geteuid(), any_user, any_user && !can_change_user(0)};
+}
+
+Result<void> check_users(const Config& config, const UserRights& rights) {
   for (const PoolConfig& pool : config.pools) {
     const auto& identity = pool.process.identity;
-    const bool own = identity && identity->uid == ::geteuid();
-    if (identity && !own && !any_user) {
+    const bool own = identity && identity->uid == rights.own;
+    if (identity && !own && !rights.any_user) {
       return Error{
           fmt::format("pool {}: workers cannot run as user \"{}\": the supervisor is not root; start it as "
                       "root, or as that user",
                       pool.name, pool.process.user)};
     }
-    if (given_up && (!identity || own)) {
+    if (rights.given_up && (!identity || own)) {
       return Error{
           fmt::format("pool {}: its workers would run as {}, but the supervisor has given up root; restart "
                       "it, or give the pool another \"user\"",
@@ -54,6 +57,12 @@ Result<void> check_users(const Config& config, pid_t spawner) {
     }
   }
   return {};
+}
+
+Result<void> check_admin_user(const AdminConfig& config, bool as_root) {
+  if (!config.identity || as_root || config.identity->uid == ::geteuid()) return {};
+  return Error{"the admin process cannot run as user \"" + config.user +
+               "\": the supervisor was not started as root; leave admin_user out, or start it as root"};
 }
 
 }  // namespace prefork

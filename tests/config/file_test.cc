@@ -32,7 +32,10 @@ TEST_CASE("FAULTS 39: a file that is missing or cannot be read says so") {
   CHECK(mistake_of("") == ": cannot be read: No such file or directory");
   const TempDirectory directory;
   const std::string file = directory.file("pool.json", "{}", 0);
-  if (::geteuid() != 0) CHECK(mistake_of(file) == file + ": cannot be read: Permission denied");
+  if (::geteuid() != 0) {
+    CHECK(mistake_of(file) ==
+          file + ": cannot be read by user " + std::to_string(::geteuid()) + ": Permission denied");
+  }
   const std::string loop = directory.at("loop");
   std::filesystem::create_symlink(loop, loop);
   CHECK(mistake_of(loop) == loop + ": cannot be read: Too many levels of symbolic links");

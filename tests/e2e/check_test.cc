@@ -5,6 +5,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <grp.h>
+
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -13,6 +16,7 @@
 #include "tests/support/client.h"
 #include "tests/support/command.h"
 #include "tests/support/contains.h"
+#include "tests/support/in_a_child.h"
 #include "tests/support/supervisor_under_test.h"
 
 using namespace prefork::test;
@@ -88,6 +92,70 @@ TEST_CASE("FAULTS 150: check warns of an address in use, but not by the supervis
   CHECK(warnings("127.0.0.1:0").find("cannot listen") == std::string::npos);
   // Nothing has connected to the supervisor's listeners.
   CHECK(supervisor.pool()["accepted"] == 0);
+}
+
+TEST_CASE("FAULTS 491: check as another user warns of what would refuse a start by that user") {
+  if (::geteuid() != 0) return;
+  const TestDirectory directory;
+  REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
+  const std::string program = directory.write("worker", "#!/bin/sh\n", 0755);
+  const auto check_as_stranger = [&](const std::string& more, int status, const std::string& line) {
+    const bool listens = more.find("\"listen\"") != std::string::npos;
+    const std::string file =
+        directory.write("pool.json", "{" + std::string(listens ? "" : R"("listen": "127.0.0.1:0", )") +
+                                         R"("command": [")" + program + "\"]" + more + "}");
+    return in_a_child([&] {
+      if (::setgroups(0, nullptr) < 0 || ::setgid(4711) < 0 || ::setuid(4711) < 0) return false;
+      const CommandResult result = run_supervisor({"check", "-c", file});
+      const bool said = result.status == status && result.errors.find(line) != std::string::npos;
+      if (!said) (void)std::fprintf(stderr, "%d: %s\n", result.status, result.errors.c_str());
+      return said;
+    });
+  };
+  CHECK(check_as_stranger(
+      R"(, "user": "4712", "group": "4712")", 0,
+      "pool.json: a supervisor that user 4711 starts now does not start: pool main: workers "
+      "cannot run as user \"4712\": the supervisor is not root"));
+  CHECK(check_as_stranger(R"(, "log": {"file": "web.log"})", 0,
+                          "/log/file: a supervisor that starts now cannot open \"" + directory.at("web.log") +
+                              "\" by user 4711: " + directory.path() + ": Permission denied; "));
+  REQUIRE(::chmod(directory.path().c_str(), 0777) == 0);
+  CHECK(check_as_stranger(R"(, "listen": {"address": "unix:web.sock", "owner": "4712"})", 0,
+                          "this user may not give the socket to another owner; leave that key out"));
+  CHECK(check_as_stranger(R"(, "listen": {"address": "unix:web.sock", "group": "4712"})", 0,
+                          "this user may not give the socket to that group; leave that key out"));
+  REQUIRE(::chmod(program.c_str(), 0750) == 0);
+  CHECK(
+      check_as_stranger("", 2,
+                        "\"" + program +
+                            "\" cannot be executed by user 4711: Permission denied; let that user execute it "
+                            "(chmod o+rx), or run this command as the user that starts the supervisor"));
+  REQUIRE(::chmod(directory.path().c_str(), 0700) == 0);
+  CHECK(check_as_stranger("", 2, "cannot be read by user 4711: Permission denied"));
+}
+
+TEST_CASE("FAULTS 496: check says what the supervisor that runs with the file would refuse to reload") {
+  if (::geteuid() != 0) return;
+  SupervisorUnderTest supervisor(
+      PoolText{.command = {"/bin/sleep", "60"}, .more = R"("user": "4711", "group": "4711")"});
+  REQUIRE(::chmod(supervisor.directory().path().c_str(), 0755) == 0);
+  const auto refused_alike = [&](const PoolText& text, const std::string& why) {
+    supervisor.rewrite_config(text);
+    const CommandResult check = run_supervisor({"check", "-c", supervisor.config_file()});
+    CHECK(check.status == 0);
+    CHECK(contains(check.errors, "the supervisor that runs with this file, pid " +
+                                     std::to_string(supervisor.pid()) + ", would refuse to reload it: "));
+    CHECK(contains(check.errors, why));
+    CHECK(contains(run_supervisor({"reload", "-c", supervisor.config_file()}).errors, why));
+  };
+  refused_alike({.command = {"/bin/sleep", "60"}},
+                "pool main: its workers would run as root, but the supervisor has given up root; restart it");
+  const auto first = supervisor.status().seccomp_from;
+  if (!first) return;  // the kernel, or the rules of a container, allow no filter
+  refused_alike({.command = {"/bin/sleep", "60"},
+                 .workers = static_cast<unsigned>(*first) / 2,
+                 .more = R"("user": "4711", "group": "4711", "queue": {"max": 10})"},
+                "make workers ");
 }
 
 TEST_CASE(

@@ -1,5 +1,5 @@
 // What check asks the supervisor that runs with the file, when something else answers.
-#include "supervisor/commands/running_listeners.h"
+#include "supervisor/commands/running_supervisor.h"
 
 #include <doctest/doctest.h>
 
@@ -19,7 +19,7 @@ TEST_CASE("FAULTS 170: what answers at the control socket like no supervisor is 
     const TestDirectory directory;
     const std::string file = directory.write("pool.json", "{}");
     const AnsweringServer server(directory.at("socket"), {answer});
-    CHECK_FALSE(running_listeners(directory.at("socket"), file));
+    CHECK_FALSE(running_supervisor(directory.at("socket"), file));
   }
 }
 
@@ -30,7 +30,8 @@ TEST_CASE("the listeners of the supervisor that runs with the file are told") {
       directory.at("socket"),
       {R"({"result": {"config_file": ")" + file +
        R"(", "pools": [{"listeners": [{"address": "127.0.0.1:80"}, {"address": "unix:/a"}]}]}})"});
-  const auto listeners = running_listeners(directory.at("socket"), file);
-  REQUIRE(listeners);
-  CHECK(*listeners == std::set<std::string>{"127.0.0.1:80", "unix:/a"});
+  const auto running = running_supervisor(directory.at("socket"), file);
+  REQUIRE(running);
+  CHECK(running->listeners == std::set<std::string>{"127.0.0.1:80", "unix:/a"});
+  CHECK(running->pid == 0);
 }
