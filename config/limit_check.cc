@@ -12,13 +12,6 @@
 namespace prefork {
 namespace {
 
-/// The kernel's own maximum for RLIMIT_NOFILE.
-std::optional<std::uint64_t> max_descriptors() {
-  std::uint64_t most = 0;
-  std::ifstream file("/proc/sys/fs/nr_open");
-  return file >> most ? std::optional(most) : std::nullopt;
-}
-
 std::string amount(std::uint64_t value) {
   return value == RLIM_INFINITY ? "\"unlimited\"" : std::to_string(value);
 }
@@ -39,6 +32,12 @@ std::optional<std::string> limit_fault(const ResourceLimit& limit, bool may_rais
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> max_descriptors() {
+  std::uint64_t most = 0;
+  std::ifstream file("/proc/sys/fs/nr_open");
+  return file >> most ? std::optional(most) : std::nullopt;
+}
 
 std::vector<std::string> limit_faults(const Config& config, const std::string& file,
                                       const StarterRights& rights) {

@@ -2,6 +2,8 @@
 // by `supervisor check`, at a start and at a reload.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,9 @@ struct StarterRights {
   bool any_user = false;       ///< start workers as any user
   bool higher_limits = false;  ///< raise a hard limit: CAP_SYS_RESOURCE
 };
+
+/// The most descriptors that the kernel allows a process (fs.nr_open), if that is known.
+[[nodiscard]] std::optional<std::uint64_t> max_descriptors();
 
 /// One line each, with file and place: then no worker can be started. What is not known refuses nothing.
 [[nodiscard]] std::vector<std::string> limit_faults(const Config& config, const std::string& file,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/key_place.h"
+#include "config/limit_check.h"
 #include "proto/joined.h"
 #include "supervisor/clients/lingering_close.h"
 #include "supervisor/control_server/control_socket.h"
@@ -223,7 +224,11 @@ std::string shortage(const DescriptorNeed& need, const Limits& limits, Side side
 /// What makes room without a smaller number. A running supervisor with seccomp divides the descriptors anew
 /// only when it is restarted.
 std::string way_to_raise(const DescriptorNeed& need, const Limits& limits, Side side) {
-  const std::string limit = "(ulimit -Hn in a shell, LimitNOFILE= of systemd)";
+  const auto most = max_descriptors();
+  const std::string limit = "(ulimit -Hn in a shell, LimitNOFILE= of systemd" +
+                            (most && need.all() > *most ? "; that is above " + std::to_string(*most) +
+                                                              ", so sysctl fs.nr_open first)"
+                                                        : std::string(")"));
   if (side == Side::kAll) return "raise the limit " + limit;
   const std::string restart =
       "restart the supervisor with these numbers in its file, so that it reserves descriptors for them";

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "config/limit_check.h"
+
 namespace prefork {
 namespace {
 
@@ -152,6 +154,16 @@ TEST_CASE("FAULTS 61: if no single number helps, the refusal names none") {
         "is 1000: 1024 for queue.reject_with, 64 for the supervisor itself, 22 for workers, 2 for listen, "
         "1 for the rest; no single number can be small enough: make several smaller, or raise the limit "
         "(ulimit -Hn in a shell, LimitNOFILE= of systemd)");
+}
+
+TEST_CASE("FAULTS 61: a need above what the kernel allows a process names that number, too") {
+  const auto most = max_descriptors();
+  if (!most || *most > 1'500'000) return;
+  Config config = config_of(1, 1'000'000);
+  config.pools.push_back(config.pools[0]);
+  const std::string text = check_descriptor_budget(config, 1000).error().message();
+  CHECK(text.ends_with("or raise the limit (ulimit -Hn in a shell, LimitNOFILE= of systemd; that is above " +
+                       std::to_string(*most) + ", so sysctl fs.nr_open first)"));
 }
 
 TEST_CASE("FAULTS 61: the refusal names workers and the connections that they hold if these are the most") {
