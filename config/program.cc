@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/relative_path.h"
 #include "config/schema_words.h"
 #include "proto/birth_time.h"
 #include "proto/fd.h"
@@ -131,10 +132,7 @@ Result<std::string> find_program(const std::string& name, const std::string& dir
     if (!found) return found;
     path = std::move(found).value();
   } else {
-    std::error_code ignored;  // without a current directory the path stays relative, and is then not found
-    path = std::filesystem::absolute(std::filesystem::path(directory) / name, ignored)
-               .lexically_normal()
-               .string();
+    path = absolute_path((std::filesystem::path(directory) / name).string());
   }
   const std::string subject = path_in_quotes(name) + (path == name ? " " : ": " + json_escaped(path) + " ");
   if (const auto fault = entry_fault(path)) return Error{subject + *fault};

@@ -47,6 +47,16 @@ TEST_CASE(
   CHECK(find_program("w", "", search).value() == useful);
 }
 
+TEST_CASE("FAULTS 187: a link and \"..\" in the path of a program lead where they lead for the kernel") {
+  const TempDirectory directory;
+  std::filesystem::create_directories(directory.at("release/bin"));
+  std::filesystem::create_symlink(directory.at("release/bin"), directory.at("link"));
+  (void)directory.file("w", kScript, kExecutable);
+  const std::string program = directory.file("release/w", kScript, kExecutable);
+  CHECK(find_program("link/../w", directory.path(), {}).value() == program);
+  CHECK(find_program(directory.at("link/../w"), "/", {}).value() == program);
+}
+
 TEST_CASE("a path with a slash is relative to the pool's directory, or to the current one") {
   const TempDirectory directory;
   std::filesystem::create_directory(directory.at("bin"));
