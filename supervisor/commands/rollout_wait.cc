@@ -80,7 +80,7 @@ int RolloutWait::wait(const std::string& pool) {
     if (!awaited_.empty()) status = next_status();
   }
   if (!status) {
-    print_error(status.error().message());
+    print_error(status.error().message() + "; what has become of the rollout is not known");
     return kNo;
   }
   return all_took_over_ ? kFine : kNo;
