@@ -138,8 +138,9 @@ void read_waiting(const Document& object, PoolConfig& pool, const std::string& p
   if (!pool.keep_alive.park) return;
   // While a connection is parked, only the supervisor's copy of its socket keeps it open.
   if (pool.hold == Hold::kReceipt && find_key(object, "hold") != nullptr) {
-    problems.add(child_pointer(pointer, "hold"),
-                 "\"receipt\" is not allowed with keep_alive.park, which needs \"done\"");
+    problems.add(
+        child_pointer(pointer, "hold"),
+        "\"receipt\" is not allowed with keep_alive.park, which needs \"done\"; remove one of the two");
   }
   pool.hold = Hold::kDone;
 }

@@ -154,9 +154,9 @@ void Walk::member(const json& node, const std::string& key, const Document& chil
     if (key.find('\0') != std::string::npos || !judge_.accepts(names, json(key))) {
       const std::string near =
           follow(schema_, names).contains("enum") ? meant_choice(follow(schema_, names), key) : "";
-      problems_.add(pointer, "the name " + in_quotes(key) + " is not allowed; it must be " +
-                                 allowed_text(schema_, names) +
-                                 (near.empty() ? "" : "; did you mean " + in_quotes(near) + "?"));
+      const std::string what = "the name " + in_quotes(key) + " is not allowed; ";
+      problems_.add(pointer, what + (near.empty() ? "it must be " + allowed_text(schema_, names)
+                                                  : "did you mean " + in_quotes(near) + "?"));
     }
   }
   if (node.contains("properties") && node["properties"].contains(key)) {

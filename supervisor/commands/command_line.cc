@@ -53,7 +53,7 @@ constexpr const char* kRunFooter =
     "Exit status:\n"
     "  0  everything was finished\n"
     "  1  failure: an address in use; connections cut at the stop\n"
-    "  2  usage";
+    "  2  usage, or a value that is not possible";
 
 constexpr const char* kFooter =
     "The commands from status on ask a running supervisor: that of a configuration (-c FILE), that of a\n"

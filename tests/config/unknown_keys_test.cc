@@ -28,6 +28,14 @@ TEST_CASE("FAULTS 39: the message about an unknown key that resembles none lists
         "fairness, full, half_closed, max, order, reject_with, target, timeout");
 }
 
+TEST_CASE("FAULTS 39: a message names the nearest word, or where the words are, in place of a long list") {
+  CHECK(mistake_in(R"("limits": {"nofil": 5})") ==
+        R"(pool.json: /limits/nofil: the name "nofil" is not allowed; did you mean "nofile"?)");
+  CHECK(
+      mistake(R"({"pools": {"web": 1}})") ==
+      R"(pool.json: /pools/web: 1 is not allowed; it must be an object; "supervisor schema" prints its keys)");
+}
+
 TEST_CASE("FAULTS 39: the message about a known key in the wrong place names the right place") {
   CHECK(
       mistake_in(R"("kill_timeout": "5s")") ==
