@@ -268,8 +268,9 @@ class Parser {
         ->type_name("ADDRESS");
     init->add_flag("--inetd", line_.inetd,
                    "the program serves one connection, on its standard input and output");
-    init->footer(
-        exit_status("the file is written", "no program is recognised; the file exists already", "usage"));
+    init->footer(exit_status("the file is written",
+                             "no program is recognised; the file exists already, or cannot be written",
+                             "usage"));
     add("schema", Command::kSchema, "Print the JSON schema of the configuration, for editors.")
         ->footer(exit_status("success", "", "usage"));
   }
@@ -277,11 +278,10 @@ class Parser {
   void add_queries() {
     add_client("status", Command::kStatus, "Print the live status.", "success", "")
         ->add_flag("--json", line_.json, "print all values, as JSON");
-    add_client(
-        "health", Command::kHealth,
-        "Print a line for each pool; and a last reload that was refused, a log file that cannot be opened.",
-        "each pool has a ready worker, or is meant to have none; and clients can reach its sockets",
-        "they do not, or the supervisor is stopping");
+    add_client("health", Command::kHealth,
+               "Print a line for each pool, and what is wrong with the last reload and the log file.",
+               "each pool has a ready worker, or is meant to have none; and clients can reach its sockets",
+               "they do not, or the supervisor is stopping");
     add_client("top", Command::kTop, "Show the live status, renewed each second, until q is pressed.",
                "q was pressed", "")
         ->add_option("--interval", interval_, "seconds between two updates, 0.1 to 3600; 1 by default")
@@ -292,14 +292,14 @@ class Parser {
   }
 
   void add_controls() {
-    add_wait(add_client("reload", Command::kReload,
-                        "Read the configuration again; print the changes, or every mistake.",
-                        "applied; with --wait: and the new workers have taken over",
-                        "refused, nothing has changed; with --wait: or the old workers stay"));
-    CLI::App* restart = add_client("restart", Command::kRestart,
-                                   "Replace the workers by new ones, without losing a connection.",
-                                   "begun; with --wait: the new workers have taken over",
-                                   "refused; with --wait: or the old workers stay");
+    add_wait(add_client(
+        "reload", Command::kReload, "Read the configuration again; print the changes, or every mistake.",
+        "applied; with --wait: and the new workers have taken over",
+        "refused, nothing has changed; with --wait: or the old workers stay, or the supervisor has ended"));
+    CLI::App* restart = add_client(
+        "restart", Command::kRestart, "Replace the workers by new ones, without losing a connection.",
+        "begun; with --wait: the new workers have taken over",
+        "refused; with --wait: or the old workers stay, or the supervisor has ended");
     add_pool(restart);
     add_wait(restart);
     add_client("scale", Command::kScale, "Set the number of workers until the next reload.", "done",
