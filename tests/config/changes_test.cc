@@ -17,7 +17,7 @@ PoolConfig pool() {
   config.listen = {address("127.0.0.1:80")};
   config.command = {"true"};
   config.executable = "/usr/bin/true";
-  config.pinned = {"/releases/1/app", "/releases/1", 1, 1, 1, 1, 1, 1};
+  config.pinned = {"/releases/1/app", "/releases/1", 1, 1, 1, 1, 1, 1, 1};
   return config;
 }
 
