@@ -12,6 +12,7 @@
 #include "tests/e2e/program.h"
 #include "tests/support/client.h"
 #include "tests/support/command.h"
+#include "tests/support/contains.h"
 #include "tests/support/eventually.h"
 #include "tests/support/supervisor_under_test.h"
 #include "tests/support/test_directory.h"
