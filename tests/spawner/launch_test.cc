@@ -70,14 +70,14 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "FAULTS 156: only a request for a worker that is not native has a part that earlier versions do not "
-    "know") {
-  Launch launch = pinned();
-  const std::size_t native = encode_request({1, 2}, launch).size();
+    "FAULTS 156: in an earlier format only a request for a worker that is not native has a part that its "
+    "versions may not know") {
+  Launch launch = without_birth(pinned());
+  const std::size_t native = encode_request({1, 2}, launch, kInodeLaunchFormat).size();
   launch.wire = Wire::kClassic;
   for (const std::optional<std::int32_t> idle_value : {std::optional<std::int32_t>(), std::optional(-7)}) {
     launch.idle_value = idle_value;
-    std::vector<std::byte> request = encode_request({1, 2}, launch);
+    std::vector<std::byte> request = encode_request({1, 2}, launch, kInodeLaunchFormat);
     CHECK(request.size() > native);
     CHECK(decode_request(request).value().launch == launch);
     request[native] = std::byte{9};  // of a later version
