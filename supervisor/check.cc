@@ -1,12 +1,12 @@
 #include "supervisor/check.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <sstream>
 #include <utility>
 #include <variant>
 
@@ -88,6 +88,18 @@ Lines start_refusals(const Config& config, const std::string& file) {
   return warnings;
 }
 
+/// The soft limit of a process for its descriptors, if it is known. prlimit(2) needs more rights.
+std::optional<std::size_t> descriptor_limit_of(pid_t process) {
+  const std::string name = "Max open files";
+  std::ifstream limits("/proc/" + std::to_string(process) + "/limits");
+  for (std::string line; std::getline(limits, line);) {
+    if (!line.starts_with(name)) continue;
+    std::size_t soft = 0;
+    return std::istringstream(line.substr(name.size())) >> soft ? std::optional(soft) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 /// The effective user of a process, if it is known.
 std::optional<uid_t> user_of(pid_t process) {
   std::ifstream status("/proc/" + std::to_string(process) + "/status");
@@ -104,9 +116,9 @@ std::optional<uid_t> user_of(pid_t process) {
 Lines reload_refusals(const Config& config, const std::string& file, const Running& running) {
   std::vector<Result<void>> allowed;
   if (!running || running->pid == 0) return {};
-  rlimit limit{};
-  if (running->seccomp_from != 0 && ::prlimit(running->pid, RLIMIT_NOFILE, nullptr, &limit) == 0)
-    allowed.push_back(check_descriptor_budget(config, limit.rlim_cur, running->seccomp_from));
+  const auto limit = descriptor_limit_of(running->pid);
+  if (running->seccomp_from != 0 && limit)
+    allowed.push_back(check_descriptor_budget(config, *limit, running->seccomp_from));
   const auto own = user_of(running->pid);
   const auto spawner = user_of(running->spawner);
   if (own && spawner && *spawner == 0 && *own != 0)
