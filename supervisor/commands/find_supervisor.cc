@@ -123,7 +123,7 @@ std::string when_none_listens(const CommandLine& line) {
   if (!line.control.empty()) return "; start it, or correct the path";
   if (line.config_file.empty()) return "; it has just stopped";
   return "; it is the control socket of " + line.config_file +
-         ", and none that runs with this file is in the runtime directory: after a change of \"control\" say "
+         ": none that runs with this file is in the runtime directory; after a change of \"control\" say "
          "--control with the path of before, or kill -HUP the supervisor's pid";
 }
 
