@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "supervisor/control/describe.h"
 #include "supervisor/control/status_table.h"
 
 namespace prefork {
@@ -86,6 +87,28 @@ TEST_CASE("the JSON status has everything that the table has") {
   CHECK(web["workers"][1]["state"] == "busy");
   CHECK(web["workers"][1]["pid"] == 4002);
   CHECK(web["workers"][1]["age_ms"] == 1500.0);
+}
+
+TEST_CASE("a worker's row is JSON whatever its texts are") {
+  PoolStatus pool;
+  pool.workers = {worker(7, WorkerStatus::kDraining, 1)};
+  WorkerStatusLine& line = pool.workers.front();
+  line.note = "say \"{}\"\n\xff";
+  line.reason = StopReason::kLeft;
+  line.last_death = DeathRecord();
+  line.in_status = std::chrono::microseconds(83'120);
+  SupervisorStatus status;
+  status.pools = {pool};
+  const json row = to_json(status)["pools"][0]["workers"][0];
+  CHECK(row["note"] == "say \"{}\"\n\xef\xbf\xbd");
+  CHECK(row["reason"] == "left by itself");
+  CHECK(row["last_death"] == describe(*line.last_death));
+  CHECK(row["in_state_ms"] == 83.12);
+  CHECK(row["age_ms"] == 1500.0);
+  CHECK(row["role"] == "worker");
+  CHECK(row["state"] == "draining");
+  CHECK(row.size() == 15);
+  CHECK(row == json(prefork::to_json(line)));
 }
 
 TEST_CASE("deaths, rollouts, reloads and upgrades are in the JSON status") {
