@@ -12,19 +12,12 @@
 #include <vector>
 
 #include "supervisor/control/admin_status.h"
+#include "supervisor/control/reload_verdict.h"
 #include "supervisor/core/action.h"
 #include "supervisor/core/ids.h"
 #include "supervisor/core/worker_row.h"
 
 namespace prefork {
-
-/// The result of a reload.
-struct ReloadVerdict {
-  bool applied = false;
-  std::vector<std::string> changes;        ///< applied: a line for each pool
-  std::vector<std::string> mistakes;       ///< not applied: a line for each mistake
-  std::vector<std::string> warnings = {};  ///< applied: a line for each
-};
 
 namespace control_event {
 
@@ -109,7 +102,6 @@ struct NumberedEvent {
   ControlEvent event;
 };
 
-/// Event sink.
 class EventSink {
  public:
   virtual ~EventSink() = default;

@@ -7,10 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <span>
 #include <utility>
 
-#include "proto/passing.h"
 #include "supervisor/loop/escape.h"
 #include "supervisor/system/clock.h"
 
@@ -119,42 +117,21 @@ void ControlConnection::send(std::string_view text, std::size_t max) {
 }
 
 void ControlConnection::flush() {
-  std::size_t sent = 0;
-  while (sent < output_.size()) {
-    const ssize_t size = send_some(sent);
-    if (size >= 0) {
-      sent += static_cast<std::size_t>(size);
-    } else if (errno == EAGAIN) {
-      break;
-    } else if (errno != EINTR) {
-      return close();
-    }
+  switch (output_.send_to(socket_.get())) {
+    case ControlOutput::Sent::kFailed: return close();
+    case ControlOutput::Sent::kAll:
+      write_watcher_.stop();
+      if (finishing_) close();
+      return;
+    case ControlOutput::Sent::kSome:
+      if (!write_watcher_.active())
+        write_watcher_.start(socket_.get(), Callback::to<&ControlConnection::flush>(*this));
   }
-  output_.erase(0, sent);
-  if (passing_) passing_->begin -= sent;
-  if (output_.empty()) {
-    write_watcher_.stop();
-    if (finishing_) close();
-  } else if (!write_watcher_.active()) {
-    write_watcher_.start(socket_.get(), Callback::to<&ControlConnection::flush>(*this));
-  }
-}
-
-ssize_t ControlConnection::send_some(std::size_t begin) {
-  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
-  if (!passing_) return ::send(socket_.get(), output_.data() + begin, output_.size() - begin, kFlags);
-  if (begin < passing_->begin)
-    return ::send(socket_.get(), output_.data() + begin, passing_->begin - begin, kFlags);
-  const auto line = std::as_bytes(std::span(output_)).subspan(begin);
-  const ssize_t size = prefork::send_passing(socket_.get(), line, passing_->descriptors, kFlags);
-  if (size > 0) passing_.reset();  // they have gone with the first byte
-  return size;
 }
 
 void ControlConnection::send_passing(std::string_view line, std::vector<Fd> descriptors) {
   if (over()) return;
-  if (passing_) return close();
-  passing_ = Passing{output_.size(), std::move(descriptors)};
+  if (!output_.pass_with_next(std::move(descriptors))) return close();
   send(line);
 }
 

@@ -5,8 +5,6 @@
 // asks for many clients, the next ones do not.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +17,7 @@
 #include "supervisor/control/event_history.h"
 #include "supervisor/control/methods.h"
 #include "supervisor/control/request_lines.h"
+#include "supervisor/control_server/control_output.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/loop/loop.h"
 #include "supervisor/loop/shared_turns.h"
@@ -88,8 +87,6 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
   /// `max`: see kMaxOutput.
   void send(std::string_view text, std::size_t max = kMaxOutput);
   void flush();
-  /// Sends what waits from `begin` on, up to a line with descriptors, or that line. As send(2).
-  [[nodiscard]] ssize_t send_some(std::size_t begin);
   /// Reads no more requests, and closes when everything has been sent.
   void finish();
   void close();
@@ -99,11 +96,6 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
     std::string id;  ///< of the request, as JSON
   };
 
-  struct Passing {
-    std::size_t begin = 0;  ///< of its line in output_
-    std::vector<Fd> descriptors;
-  };
-
   Services services_;
   const Rights& rights_;
   RequestLines input_;
@@ -111,8 +103,7 @@ class ControlConnection final : private Caller, private SharedTurns::Member {
   std::string answered_;           ///< its pieces so far
   std::string held_events_;        ///< come after it
   std::size_t latest_answer_ = 0;  ///< its size
-  std::string output_;
-  std::optional<Passing> passing_;  ///< until the beginning of its line is sent
+  ControlOutput output_;
   std::uint64_t received_ = 0;
   std::optional<Instant> last_warning_;  ///< of a request that was denied
   bool subscribed_ = false;
