@@ -54,9 +54,9 @@ std::optional<Identity> AdminProcess::identity() const {
   return identity_ && config_.identity ? config_.identity : identity_;
 }
 
-void AdminProcess::use(const AdminConfig& config, AdminSockets::Next sockets) {
+void AdminProcess::use(const AdminConfig& config, OpenedSockets admin, OpenedSockets agent) {
   const std::optional<Identity> identity_before = identity();
-  const bool other_sockets = sockets_.use(std::move(sockets), services_.log);
+  const AdminSockets::Change change = sockets_.use(std::move(admin), std::move(agent), services_.log);
   config_ = config;
   wanted_ = config.wanted();
   link_.set_token(config.token);
@@ -66,8 +66,11 @@ void AdminProcess::use(const AdminConfig& config, AdminSockets::Next sockets) {
     case Life::kWaiting: failures_ = 0; return start();
     case Life::kRequested:
     case Life::kRunning:
-      if (identity() != identity_before) return end(/*planned=*/true);
-      if (other_sockets || told_ != sockets_.line(config_.hosts)) tell();
+      // A pool's socket cannot stay in a process that speaks with strangers: it would accept clients of the
+      // pool.
+      if (identity() != identity_before || change == AdminSockets::Change::kGiven)
+        return end(/*planned=*/true);
+      if (change == AdminSockets::Change::kOther || told_ != sockets_.line(config_.hosts)) tell();
       return;
     case Life::kEnding: return;  // the next one has all this
   }

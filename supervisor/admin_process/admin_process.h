@@ -48,10 +48,9 @@ class AdminProcess final : private StartRequester {
   [[nodiscard]] Result<void> check_user(const AdminConfig& config) const {
     return check_admin_user(config, identity_.has_value());
   }
-  /// Opens what `config` needs. Changes nothing.
-  [[nodiscard]] Result<AdminSockets::Next> open(const AdminConfig& config) { return sockets_.open(config); }
-  /// Puts `config` into force.
-  void use(const AdminConfig& config, AdminSockets::Next sockets);
+  [[nodiscard]] RunningAdmin running_sockets() { return sockets_.running(); }
+  /// Puts `config` and its sockets into force.
+  void use(const AdminConfig& config, OpenedSockets admin, OpenedSockets agent);
   /// Ends the process: nothing is left that it could show.
   void stop();
   /// After stop(): it is gone, or will not go.

@@ -11,10 +11,9 @@ namespace prefork {
 namespace {
 
 /// True: one of them was not in force before.
-bool take_over(std::vector<AdminSockets::Next::Opened> opened, const char* key,
-               std::vector<ListenSocket>& into, Log& log) {
+bool take_over(OpenedSockets opened, const char* key, std::vector<ListenSocket>& into, Log& log) {
   bool any_new = false;
-  for (AdminSockets::Next::Opened& one : opened) {
+  for (OpenedSocket& one : opened) {
     if (one.running == nullptr) {
       any_new = true;
       log.info("{}: listening on {}", key, one.socket.name());
@@ -48,60 +47,28 @@ void adopt_all(const std::vector<ListenerState>& states, const std::vector<Liste
 
 }  // namespace
 
-Result<AdminSockets::Next> AdminSockets::open(const AdminConfig& config) {
-  Next next;
-  std::vector<const ListenSocket*> taken;
-  for (const auto& [addresses, opened] :
-       {std::pair(&config.listen, &next.admin), std::pair(&config.agent, &next.agent)}) {
-    for (const ListenAddress& address : *addresses) {
-      auto one = open_one(address, taken);
-      if (!one) return Error{(opened == &next.admin ? "admin: " : "agent: ") + one.error().message()};
-      opened->push_back(std::move(one).value());
-    }
-  }
-  return next;
+RunningAdmin AdminSockets::running() {
+  RunningAdmin running;
+  for (ListenSocket& socket : admin_) running.admin.push_back(&socket);
+  for (ListenSocket& socket : agent_) running.agent.push_back(&socket);
+  return running;
 }
 
-Result<AdminSockets::Next::Opened> AdminSockets::open_one(const ListenAddress& address,
-                                                          std::vector<const ListenSocket*>& taken) {
-  for (ListenSocket* running : all()) {
-    const bool free = std::find(taken.begin(), taken.end(), running) == taken.end();
-    if (!free || !same_socket(running->address(), address) || running->file_is_gone()) continue;
-    auto shared = running->share(address);
-    if (!shared) return shared.error();
-    taken.push_back(running);
-    return Next::Opened{std::move(shared).value(), running};
-  }
-  auto opened = open_new(address);
-  if (!opened) return opened.error();
-  return Next::Opened{std::move(opened).value()};
-}
-
-Result<ListenSocket> AdminSockets::open_new(const ListenAddress& address) {
-  auto opened = ListenSocket::open(address);
-  if (opened) return opened;
-  std::vector<ListenSocket*> own = all();
-  std::erase_if(own, [&](const ListenSocket* one) { return !overlap(one->address(), address); });
-  return own.empty() ? std::move(opened) : ListenSocket::open_beside(own, address, 0);
-}
-
-std::vector<ListenSocket*> AdminSockets::all() {
-  std::vector<ListenSocket*> sockets;
-  for (ListenSocket& socket : admin_) sockets.push_back(&socket);
-  for (ListenSocket& socket : agent_) sockets.push_back(&socket);
-  return sockets;
-}
-
-bool AdminSockets::use(Next next, Log& log) {
-  const std::size_t before = admin_.size() + agent_.size();
-  const std::size_t admin_before = admin_.size();
+AdminSockets::Change AdminSockets::use(OpenedSockets opened_admin, OpenedSockets opened_agent, Log& log) {
+  const auto given = [](const Sockets& sockets) {
+    return std::any_of(sockets.begin(), sockets.end(),
+                       [](const ListenSocket& one) { return one.has_other_owner(); });
+  };
+  const bool any_given = given(admin_) || given(agent_);
   Sockets admin;
   Sockets agent;
-  bool changed = take_over(std::move(next.admin), "admin", admin, log);
-  changed = take_over(std::move(next.agent), "agent", agent, log) || changed;
+  bool changed = take_over(std::move(opened_admin), "admin", admin, log);
+  changed = take_over(std::move(opened_agent), "agent", agent, log) || changed;
+  changed = changed || admin.size() != admin_.size() || agent.size() != agent_.size();
   admin_ = std::move(admin);
   agent_ = std::move(agent);
-  return changed || before != admin_.size() + agent_.size() || admin_before != admin_.size();
+  if (any_given) return Change::kGiven;
+  return changed ? Change::kOther : Change::kNone;
 }
 
 Result<std::vector<Fd>> AdminSockets::copies() const {

@@ -9,28 +9,29 @@
 #include "config/admin_config.h"
 #include "proto/fd.h"
 #include "proto/result.h"
-#include "supervisor/listen/listen_socket.h"
+#include "supervisor/listen/opened_socket.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/state/admin_state.h"
 #include "supervisor/system/client_descriptors.h"
 
 namespace prefork {
 
+/// Its listening sockets that are in force.
+struct RunningAdmin {
+  std::vector<ListenSocket*> admin, agent;
+};
+
 class AdminSockets {
  public:
-  /// What a configuration needs, opened and not in force.
-  struct Next {
-    struct Opened {
-      ListenSocket socket;
-      ListenSocket* running = nullptr;  ///< in force, and shared with `socket`
-    };
-    std::vector<Opened> admin, agent;
+  enum class Change {
+    kNone,
+    kOther,  ///< a socket has come or gone
+    kGiven,  ///< a pool has got one of them; the process still has it
   };
 
-  /// Shares the sockets that are in force and opens the others. Changes nothing.
-  [[nodiscard]] Result<Next> open(const AdminConfig& config);
-  /// Puts them into force. True: a socket has come or gone.
-  bool use(Next next, Log& log);
+  [[nodiscard]] RunningAdmin running();
+  /// Puts these into force. Sockets that pools have taken over are theirs already.
+  [[nodiscard]] Change use(OpenedSockets admin, OpenedSockets agent, Log& log);
   /// Makes the file of the history, if there is none.
   [[nodiscard]] Result<void> need_history(const ClientDescriptors& clients);
   void forget_history() { history_.reset(); }
@@ -51,11 +52,6 @@ class AdminSockets {
   using Sockets = std::vector<ListenSocket>;
 
   [[nodiscard]] static std::vector<std::string> names_of(const Sockets& sockets);
-  [[nodiscard]] Result<Next::Opened> open_one(const ListenAddress& address,
-                                              std::vector<const ListenSocket*>& taken);
-  [[nodiscard]] Result<ListenSocket> open_new(const ListenAddress& address);
-  [[nodiscard]] std::vector<ListenSocket*> all();
-
   Sockets admin_, agent_;
   Fd history_;  ///< not valid: it could not be made
 };

@@ -98,10 +98,9 @@ Result<void> Reloader::apply(Config config, const std::vector<std::string>& warn
   if (!log_file) return log_file.error();
   if (at_start != nullptr) parts_.admin.set_identity(at_start->admin);
   if (auto user = parts_.admin.check_user(config.admin); !user) return user;
-  auto admin = parts_.admin.open(config.admin);
-  if (!admin) return admin.error();
   // Clients connect to a new socket at once, and lose their connection if it is closed again: hence the last.
-  auto opened = SocketOpener(parts_.log, parts_.pools, source_.activated).open(config);
+  const SocketOpener opener(parts_.log, parts_.pools, source_.activated, parts_.admin.running_sockets());
+  auto opened = opener.open(config);
   if (!opened) return opened.error();
   for (const std::string& warning : warnings) parts_.log.warn("{}", warning);
   if (auto settled = settle_privileges(config, at_start, parts_.spawner, parts_.log); !settled)
@@ -117,12 +116,12 @@ Result<void> Reloader::apply(Config config, const std::vector<std::string>& warn
   use_control(config, std::move(control).value(), changes);
   std::vector<std::vector<ListenSocket>> sockets;
   for (std::size_t i = 0; i < config.pools.size(); ++i)
-    sockets.push_back(take_over(config.pools[i], std::move(opened.value()[i]), changes));
+    sockets.push_back(take_over(config.pools[i], std::move(opened.value().pools[i]), changes));
+  parts_.admin.use(config.admin, std::move(opened.value().admin), std::move(opened.value().agent));
   for (std::size_t i = 0; i < config.pools.size(); ++i)
     apply_pool(config.pools[i], config.stop_timeout, std::move(sockets[i]), changes);
   remove_pools_missing_in(config, changes);
   parts_.pools.order_as(config.pools);
-  parts_.admin.use(config.admin, std::move(admin).value());
   keys_ = config;
   text_ = config.text;
   parts_.log.set_level(config.log_level);
@@ -162,10 +161,10 @@ void Reloader::remove_pools_missing_in(const Config& config, Changes& changes) {
   }
 }
 
-std::vector<ListenSocket> Reloader::take_over(const PoolConfig& config, SocketOpener::PoolSockets opened,
+std::vector<ListenSocket> Reloader::take_over(const PoolConfig& config, OpenedSockets opened,
                                               Changes& changes) {
   std::vector<ListenSocket> sockets;
-  for (SocketOpener::Opened& one : opened) {
+  for (OpenedSocket& one : opened) {
     if (one.running == nullptr) {
       parts_.log.info("{}: listening on {}", LogSubject{.pool = config.name}, one.socket.name());
     } else if (auto taken = one.socket.take_over(*one.running); !taken) {

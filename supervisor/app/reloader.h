@@ -88,8 +88,8 @@ class Reloader {
                   Changes& changes);
   void remove_pools_missing_in(const Config& config, Changes& changes);
   /// Makes each of `opened` that is shared with a running listener the owner of the socket.
-  [[nodiscard]] std::vector<ListenSocket> take_over(const PoolConfig& config,
-                                                    SocketOpener::PoolSockets opened, Changes& changes);
+  [[nodiscard]] std::vector<ListenSocket> take_over(const PoolConfig& config, OpenedSockets opened,
+                                                    Changes& changes);
   /// The new control socket; none if it stays as it is or `config` has none. One whose file is gone is opened
   /// anew.
   [[nodiscard]] Result<std::optional<ListenSocket>> open_control(Config& config);

@@ -12,69 +12,104 @@ namespace {
 /// may be in use at another.
 constexpr int kPortAttempts = 16;
 
-ListenSocket* running_in(PoolRunner& pool, const ListenAddress& address,
-                         const std::set<const ListenSocket*>& taken) {
-  for (const auto& listener : pool.listeners().configured()) {
-    ListenSocket& socket = listener->socket();
-    if (same_socket(socket.address(), address) && !taken.contains(&socket)) return &socket;
-  }
-  return nullptr;
+ListenSocket* find_at(const ListenAddress& address, const std::vector<ListenSocket*>& among,
+                      const std::set<const ListenSocket*>& taken) {
+  const auto found = std::find_if(among.begin(), among.end(), [&](const ListenSocket* one) {
+    return same_socket(one->address(), address) && !taken.contains(one);
+  });
+  return found == among.end() ? nullptr : *found;
+}
+
+void add_listeners(PoolRunner& pool, std::vector<ListenSocket*>& into) {
+  for (const auto& listener : pool.listeners().configured()) into.push_back(&listener->socket());
 }
 
 }  // namespace
 
-Result<std::vector<SocketOpener::PoolSockets>> SocketOpener::open(const Config& config) const {
-  std::vector<WantedPool> wanted = wanted_by(config);
+Result<SocketOpener::Opened> SocketOpener::open(const Config& config) const {
+  std::vector<WantedGroup> wanted = wanted_by(config);
   find_running(config, wanted);
-  std::vector<PoolSockets> opened;
-  for (WantedPool& pool : wanted) {
-    leave_out_missing(pool);
-    PoolSockets& sockets = opened.emplace_back();
-    for (auto first = pool.begin(); first != pool.end();) {
-      const auto end = std::find_if(first, pool.end(),
-                                    [entry = first->entry](const Wanted& one) { return one.entry != entry; });
-      auto listener = open_listener({first, end});
-      if (!listener) return listener.error();
-      std::move(listener.value().begin(), listener.value().end(), std::back_inserter(sockets));
-      first = end;
+  Opened opened;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    auto group = open_group(std::move(wanted[i]));
+    const bool of_pool = i < config.pools.size();
+    const bool of_admin = i == config.pools.size();
+    if (!group)
+      return of_pool ? group.error() : Error{(of_admin ? "admin: " : "agent: ") + group.error().message()};
+    if (of_pool) {
+      opened.pools.push_back(std::move(group).value());
+    } else {
+      (of_admin ? opened.admin : opened.agent) = std::move(group).value();
     }
   }
   return opened;
 }
 
-std::vector<SocketOpener::WantedPool> SocketOpener::wanted_by(const Config& config) {
-  std::vector<WantedPool> wanted;
-  for (const PoolConfig& pool : config.pools) {
-    wanted.emplace_back();
-    for (std::size_t i = 0; i < pool.listen.size(); ++i) {
-      for (const ListenAddress& address : one_per_socket(pool.listen[i]))
-        wanted.back().push_back({address, static_cast<ListenerIndex>(i)});
-    }
+Result<OpenedSockets> SocketOpener::open_group(WantedGroup wanted) const {
+  leave_out_missing(wanted);
+  OpenedSockets sockets;
+  for (auto first = wanted.begin(); first != wanted.end();) {
+    const auto end = std::find_if(first, wanted.end(),
+                                  [entry = first->entry](const Wanted& one) { return one.entry != entry; });
+    auto listener = open_listener({first, end});
+    if (!listener) return listener.error();
+    std::move(listener.value().begin(), listener.value().end(), std::back_inserter(sockets));
+    first = end;
   }
+  return sockets;
+}
+
+std::vector<SocketOpener::WantedGroup> SocketOpener::wanted_by(const Config& config) {
+  std::vector<WantedGroup> wanted;
+  const auto add = [&wanted](const std::vector<ListenAddress>& listen) {
+    WantedGroup& group = wanted.emplace_back();
+    for (std::size_t i = 0; i < listen.size(); ++i) {
+      for (const ListenAddress& address : one_per_socket(listen[i]))
+        group.push_back({address, static_cast<ListenerIndex>(i)});
+    }
+  };
+  for (const PoolConfig& pool : config.pools) add(pool.listen);
+  add(config.admin.listen);
+  add(config.admin.agent);
   return wanted;
 }
 
-void SocketOpener::find_running(const Config& config, std::vector<WantedPool>& wanted) const {
-  // Each socket has one next owner: several may be at port 0. First each pool gets its own.
-  std::set<const ListenSocket*> taken;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    PoolRunner* pool = pools_.find(config.pools[i].name);
-    for (Wanted& one : wanted[i]) {
-      if (pool != nullptr) one.running = running_in(*pool, one.address, taken);
-      if (one.running != nullptr) taken.insert(one.running);
-    }
+std::vector<std::vector<ListenSocket*>> SocketOpener::own_sockets(const Config& config) const {
+  std::vector<std::vector<ListenSocket*>> own;
+  for (const PoolConfig& config_of_pool : config.pools) {
+    PoolRunner* pool = pools_.find(config_of_pool.name);
+    own.emplace_back();
+    if (pool != nullptr) add_listeners(*pool, own.back());
   }
-  for (WantedPool& pool : wanted) {
-    for (Wanted& one : pool) {
-      for (const auto& other : pools_.present()) {
-        if (one.running == nullptr) one.running = running_in(*other, one.address, taken);
+  own.push_back(admin_.admin);
+  own.push_back(admin_.agent);
+  return own;
+}
+
+std::vector<ListenSocket*> SocketOpener::all_sockets() const {
+  std::vector<ListenSocket*> all;
+  for (const auto& pool : pools_.present()) add_listeners(*pool, all);
+  all.insert(all.end(), admin_.admin.begin(), admin_.admin.end());
+  all.insert(all.end(), admin_.agent.begin(), admin_.agent.end());
+  return all;
+}
+
+void SocketOpener::find_running(const Config& config, std::vector<WantedGroup>& wanted) const {
+  // Each socket has one next owner: several may be at port 0. First each group gets its own.
+  std::set<const ListenSocket*> taken;
+  const auto own = own_sockets(config);
+  const auto all = all_sockets();
+  for (const bool only_own : {true, false}) {
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      for (Wanted& one : wanted[i]) {
+        if (one.running == nullptr) one.running = find_at(one.address, only_own ? own[i] : all, taken);
+        if (one.running != nullptr) taken.insert(one.running);
       }
-      if (one.running != nullptr) taken.insert(one.running);
     }
   }
 }
 
-void SocketOpener::leave_out_missing(WantedPool& wanted) const {
+void SocketOpener::leave_out_missing(WantedGroup& wanted) const {
   std::set<ListenerIndex> usable;
   std::vector<bool> missing;
   for (const Wanted& one : wanted) {
@@ -82,7 +117,7 @@ void SocketOpener::leave_out_missing(WantedPool& wanted) const {
     missing.push_back(!alone && one.running == nullptr && !is_on_this_machine(one.address));
     if (!missing.back()) usable.insert(one.entry);
   }
-  WantedPool kept;
+  WantedGroup kept;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (missing[i] && usable.contains(wanted[i].entry)) {
       log_.info("listen {}: {} is left out: this machine does not have that address",
@@ -94,7 +129,7 @@ void SocketOpener::leave_out_missing(WantedPool& wanted) const {
   wanted = std::move(kept);
 }
 
-Result<SocketOpener::PoolSockets> SocketOpener::open_listener(const WantedPool& wanted) const {
+Result<OpenedSockets> SocketOpener::open_listener(const WantedGroup& wanted) const {
   const bool kernel_chooses =
       wanted.front().address.kind == ListenAddress::Kind::kTcp && wanted.front().address.port == 0;
   const auto running =
@@ -107,8 +142,8 @@ Result<SocketOpener::PoolSockets> SocketOpener::open_listener(const WantedPool& 
   }
 }
 
-Result<SocketOpener::PoolSockets> SocketOpener::try_port(const WantedPool& wanted, std::uint16_t port) const {
-  PoolSockets sockets;
+Result<OpenedSockets> SocketOpener::try_port(const WantedGroup& wanted, std::uint16_t port) const {
+  OpenedSockets sockets;
   for (const Wanted& one : wanted) {
     auto opened = open_one(one, port);
     if (!opened) return opened.error();
@@ -118,18 +153,18 @@ Result<SocketOpener::PoolSockets> SocketOpener::try_port(const WantedPool& wante
   return sockets;
 }
 
-Result<SocketOpener::Opened> SocketOpener::open_one(const Wanted& wanted, std::uint16_t port) const {
+Result<OpenedSocket> SocketOpener::open_one(const Wanted& wanted, std::uint16_t port) const {
   ListenSocket* running = wanted.running;
   if (running != nullptr && running->file_is_gone()) {
     if (auto anew = open_anew(wanted.address, log_)) {
       anew->set_entry(wanted.entry);
-      return Opened{std::move(*anew)};
+      return OpenedSocket{std::move(*anew)};
     }
   }
   auto socket = running == nullptr ? open_new(wanted.address, port) : running->share(wanted.address);
   if (!socket) return socket.error();
   socket.value().set_entry(wanted.entry);
-  return Opened{std::move(socket).value(), running};
+  return OpenedSocket{std::move(socket).value(), running};
 }
 
 std::optional<ListenSocket> SocketOpener::open_anew(const ListenAddress& address, Log& log,
@@ -145,12 +180,10 @@ std::optional<ListenSocket> SocketOpener::open_anew(const ListenAddress& address
 
 std::vector<ListenSocket*> SocketOpener::overlapping(const ListenAddress& address) const {
   std::vector<ListenSocket*> found;
-  for (const auto& pool : pools_.present()) {
-    for (const auto& listener : pool->listeners().configured()) {
-      ListenAddress own = listener->socket().address();
-      if (own.kind == ListenAddress::Kind::kTcp) own.port = listener->socket().port();  // for port 0
-      if (overlap(own, address)) found.push_back(&listener->socket());
-    }
+  for (ListenSocket* one : all_sockets()) {
+    ListenAddress own = one->address();
+    if (own.kind == ListenAddress::Kind::kTcp) own.port = one->port();  // for port 0
+    if (overlap(own, address)) found.push_back(one);
   }
   return found;
 }

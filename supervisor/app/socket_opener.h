@@ -1,17 +1,20 @@
 // Opens the sockets that a configuration names, at the start and at each reload: shares the sockets that
-// pools listen on already, and opens the others. Changes no pool; Reloader puts the sockets into force.
+// pools and the admin process listen on already, and opens the others. Changes nothing; Reloader puts the
+// sockets into force.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/config.h"
 #include "proto/result.h"
+#include "supervisor/admin_process/admin_sockets.h"
 #include "supervisor/app/pool_set.h"
-#include "supervisor/listen/listen_socket.h"
+#include "supervisor/listen/opened_socket.h"
 #include "supervisor/loop/log.h"
 #include "supervisor/systemd/activated_sockets.h"
 
@@ -20,17 +23,16 @@ namespace prefork {
 class SocketOpener {
  public:
   struct Opened {
-    ListenSocket socket;
-    ListenSocket* running = nullptr;  ///< a present pool's, which `socket` is shared with; null: it is new
+    std::vector<OpenedSockets> pools;  ///< in the order of the file
+    OpenedSockets admin, agent;
   };
-  using PoolSockets = std::vector<Opened>;
 
-  SocketOpener(Log& log, const PoolSet& pools, const ActivatedSockets& activated)
-      : log_(log), pools_(pools), activated_(activated) {}
+  SocketOpener(Log& log, const PoolSet& pools, const ActivatedSockets& activated, RunningAdmin admin = {})
+      : log_(log), pools_(pools), activated_(activated), admin_(std::move(admin)) {}
 
-  /// The sockets of each pool, in the order of the file. A socket that runs goes to its own pool if that
-  /// still names it, else to the first pool that does. An error: one of them cannot be opened, and none is.
-  [[nodiscard]] Result<std::vector<PoolSockets>> open(const Config& config) const;
+  /// A socket that runs goes to its own pool if that still names it, else to the first one that does; so does
+  /// one of the admin process. An error: one of them cannot be opened, and none is.
+  [[nodiscard]] Result<Opened> open(const Config& config) const;
   /// A socket in the place of one whose file is gone. None: it cannot be opened, and the old one stays. The
   /// log says which. `what`: in front of the line, for a socket that is no listener of a pool.
   [[nodiscard]] static std::optional<ListenSocket> open_anew(const ListenAddress& address, Log& log,
@@ -43,23 +45,31 @@ class SocketOpener {
     ListenerIndex entry;
     ListenSocket* running = nullptr;
   };
-  using WantedPool = std::vector<Wanted>;
+  /// Of a pool, of `admin` or of `agent`.
+  using WantedGroup = std::vector<Wanted>;
 
-  [[nodiscard]] static std::vector<WantedPool> wanted_by(const Config& config);
-  void find_running(const Config& config, std::vector<WantedPool>& wanted) const;
+  /// The pools in the order of the file, then `admin`, then `agent`.
+  [[nodiscard]] static std::vector<WantedGroup> wanted_by(const Config& config);
+  /// The listeners that belong to each of them now.
+  [[nodiscard]] std::vector<std::vector<ListenSocket*>> own_sockets(const Config& config) const;
+  /// Those of all present pools and of the admin process.
+  [[nodiscard]] std::vector<ListenSocket*> all_sockets() const;
+  void find_running(const Config& config, std::vector<WantedGroup>& wanted) const;
   /// Leaves out the addresses of host names that the machine does not have, if it has another.
-  void leave_out_missing(WantedPool& wanted) const;
+  void leave_out_missing(WantedGroup& wanted) const;
+  [[nodiscard]] Result<OpenedSockets> open_group(WantedGroup wanted) const;
   /// The sockets of one listener, all at the same port.
-  [[nodiscard]] Result<PoolSockets> open_listener(const WantedPool& wanted) const;
-  [[nodiscard]] Result<PoolSockets> try_port(const WantedPool& wanted, std::uint16_t port) const;
-  [[nodiscard]] Result<Opened> open_one(const Wanted& wanted, std::uint16_t port) const;
-  /// The present listeners whose addresses overlap this one. The configuration names none of them any more.
+  [[nodiscard]] Result<OpenedSockets> open_listener(const WantedGroup& wanted) const;
+  [[nodiscard]] Result<OpenedSockets> try_port(const WantedGroup& wanted, std::uint16_t port) const;
+  [[nodiscard]] Result<OpenedSocket> open_one(const Wanted& wanted, std::uint16_t port) const;
+  /// The present sockets whose addresses overlap this one. The configuration names none of them any more.
   [[nodiscard]] std::vector<ListenSocket*> overlapping(const ListenAddress& address) const;
   [[nodiscard]] Result<ListenSocket> open_new(const ListenAddress& address, std::uint16_t port) const;
 
   Log& log_;
   const PoolSet& pools_;
   const ActivatedSockets& activated_;
+  RunningAdmin admin_;
 };
 
 }  // namespace prefork

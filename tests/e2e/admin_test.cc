@@ -210,6 +210,43 @@ TEST_CASE("FAULTS 440: an admin address in use is refused at the start and at a 
   CHECK(third.helper() == helper);
 }
 
+TEST_CASE("FAULTS 500: addresses move between a pool and the admin process in one reload; clients wait") {
+  WithAdmin supervisor;
+  std::string one = supervisor.address();
+  std::string other = supervisor.admin();
+  SUBCASE("ports") {}
+  SUBCASE("paths") {
+    one = "unix:" + supervisor.directory().path() + "/one";
+    other = "unix:" + supervisor.directory().path() + "/other";
+  }
+  const auto reload = [&](const std::string& pool, const std::string& admin) {
+    PoolText text = pool_with(R"("admin": ")" + admin + '"');
+    text.listen = {pool};
+    supervisor.rewrite_config(text);
+    supervisor.signal(SIGHUP);
+    CHECK(supervisor.wait_for_event("reload").flag("applied"));
+  };
+  const auto helper_at = [&](const std::string& address) {
+    const json hello = json::parse(ask(address, "hello\n"), nullptr, /*allow_exceptions=*/false);
+    return hello.is_object() ? hello["pid"].get<pid_t>() : 0;
+  };
+  reload(one, other);
+  eventually("it listens there", [&] { return helper_at(other) != 0; });
+  const pid_t before = helper_at(other);
+  REQUIRE(::kill(before, SIGSTOP) == 0);
+  Client waiting(other);
+  reload(other, one);
+  waiting.send("hello");
+  waiting.finish();
+  CHECK(waiting.receive() == "hello");
+  CHECK(ask(other, "hello") == "hello");
+  CHECK(helper_at(one) != before);
+  CHECK_FALSE(is_alive(before));  // it still had the socket
+  reload(one, other);
+  CHECK(ask(one, "hello") == "hello");
+  CHECK(helper_at(other) != 0);
+}
+
 TEST_CASE("FAULTS 441: an upgrade in place starts another admin process; clients wait") {
   WithAdmin supervisor;
   const pid_t first = supervisor.helper();
