@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cmath>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "supervisor/admin/health.h"
 #include "supervisor/admin/metrics.h"
@@ -58,22 +60,20 @@ double Answers::start_time(const Json& status) {
 
 void Answers::serve(const Request& request, const std::shared_ptr<HttpConnection>& connection,
                     Answer answer) {
-  Route wanted = route_of(request, hosts_);
-  if (auto* done = std::get_if<route::Done>(&wanted)) return answer(std::move(done->response));
-  if (const auto* stream = std::get_if<route::EventStream>(&wanted))
-    return begin_stream(*stream, connection, answer);
-  if (std::holds_alternative<route::History>(wanted))
-    return answer(json_response(shared_text(line_of(knowledge_.history.to_json()) + "\n")));
-  if (const auto* metrics = std::get_if<route::Metrics>(&wanted))
-    return this->answer(*metrics, std::move(answer));
-  if (const auto* health = std::get_if<route::Health>(&wanted))
-    return this->answer(*health, std::move(answer));
-  if (const auto* status = std::get_if<route::Status>(&wanted))
-    return this->answer(*status, std::move(answer));
-  if (const auto* worker = std::get_if<route::Worker>(&wanted))
-    return this->answer(*worker, std::move(answer));
-  if (const auto* action = std::get_if<route::Action>(&wanted))
-    return this->answer(*action, std::move(answer));
+  Route chosen = route_of(request, hosts_);
+  std::visit(
+      [&]<typename Wanted>(Wanted& wanted) {
+        if constexpr (std::is_same_v<Wanted, route::Done>) {
+          answer(std::move(wanted.response));
+        } else if constexpr (std::is_same_v<Wanted, route::History>) {
+          answer(json_response(shared_text(line_of(knowledge_.history.to_json()) + "\n")));
+        } else if constexpr (std::is_same_v<Wanted, route::EventStream>) {
+          begin_stream(wanted, connection);
+        } else {
+          this->answer(wanted, std::move(answer));
+        }
+      },
+      chosen);
 }
 
 void Answers::answer(const route::Metrics& wanted, Answer answer) {
@@ -117,8 +117,7 @@ void Answers::answer(const route::Action& wanted, Answer answer) {
 }
 
 void Answers::begin_stream(const route::EventStream& wanted,
-                           const std::shared_ptr<HttpConnection>& connection, const Answer& answer) {
-  if (streams_.full()) return answer(text_response(503, "too many pages watch already"));
+                           const std::shared_ptr<HttpConnection>& connection) {
   knowledge_.brief.ask(kShared, [this, wanted, connection](const SharedSnapshot& snapshot) {
     if (!connection->is_open()) return;
     const SharedText first =

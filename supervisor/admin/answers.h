@@ -36,8 +36,8 @@ class Answers final : public HttpService {
   void answer(const route::Status& wanted, Answer answer);
   void answer(const route::Worker& wanted, Answer answer);
   void answer(const route::Action& wanted, Answer answer);
-  void begin_stream(const route::EventStream& wanted, const std::shared_ptr<HttpConnection>& connection,
-                    const Answer& answer);
+  void answer_later(Response response, Answer answer);
+  void begin_stream(const route::EventStream& wanted, const std::shared_ptr<HttpConnection>& connection);
   /// Stable from answer to answer of one supervisor.
   [[nodiscard]] double start_time(const Json& status);
 

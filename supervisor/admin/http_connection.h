@@ -36,6 +36,8 @@ class HttpConnection final : public AdminConnection {
   void start();
   [[nodiscard]] bool idle() const override { return idle_; }
   void close() override;
+  /// The client's address and port.
+  [[nodiscard]] const std::string& client() const { return client_; }
 
   /// From now on the connection is a stream of texts, and takes no further request.
   void begin_stream();

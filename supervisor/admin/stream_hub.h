@@ -1,10 +1,12 @@
 // The pages that watch: each gets the status and the figures of each second, and the events (server-sent
-// events, WHATWG HTML, 9.2). All get the same texts.
+// events, WHATWG HTML, 9.2). All get the same texts. For a page too many another one ends: the oldest of the
+// address that has the most, so that no address can keep the others out.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "supervisor/admin/event_store.h"
@@ -21,7 +23,6 @@ class StreamHub {
   static constexpr std::size_t kMaxStreams = 100;
   static constexpr std::chrono::seconds kCommentEach{15};
 
-  [[nodiscard]] bool full();
   /// Begins with `first`, a status or nothing, then the stored events after `since`.
   void add(const std::shared_ptr<HttpConnection>& connection, std::uint64_t since, const SharedText& first,
            EventStore& events);
@@ -30,9 +31,15 @@ class StreamHub {
   void tick();
 
  private:
-  void forget_closed();
+  struct Page {
+    std::weak_ptr<HttpConnection> connection;
+    std::string host;
+  };
 
-  std::vector<std::weak_ptr<HttpConnection>> streams_;
+  void forget_closed();
+  void make_room();
+
+  std::vector<Page> pages_;  ///< the oldest first
   int seconds_ = 0;
 };
 

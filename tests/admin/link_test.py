@@ -12,8 +12,8 @@ from support import AdminCase, eventually, listener, pool, status
 class Watcher:
     """Reads a stream: next() is (event, id, data) of the next message."""
 
-    def __init__(self, case, **headers):
-        self.connection = http.client.HTTPConnection(*case.address, timeout=20)
+    def __init__(self, case, source=None, **headers):
+        self.connection = http.client.HTTPConnection(*case.address, timeout=20, source_address=(source, 0) if source else None)
         self.connection.request("GET", "/stream", headers=headers)
         self.answer = self.connection.getresponse()
 
@@ -209,6 +209,24 @@ class Stream(AdminCase):
         self.assertLessEqual(self.supervisor.count("status") - before, 4)
         for watcher in watchers:
             watcher.close()
+
+    def test_a_page_too_many(self):
+        """FAULTS 502: for a page too many the oldest of the address with the most pages ends, and is told so"""
+        def begun(source):
+            watcher = Watcher(self, source)
+            self.addCleanup(watcher.close)
+            self.assertEqual(watcher.next()[0], "status")
+            return watcher
+
+        of_another = begun("127.0.0.2")
+        pages = [begun("127.0.0.1") for _ in range(99)]
+        newest = begun("127.0.0.1")
+        messages = []
+        while message := pages[0].next():
+            messages.append(message[0])
+        self.assertEqual(messages[-1], "replaced")
+        for page in (newest, of_another, pages[1]):
+            self.assertEqual(page.until("sample")[0], "sample")
 
 
 if __name__ == "__main__":

@@ -71,6 +71,12 @@ export class ScriptedServer {
     this.#send('gone', {});
   }
 
+  /// Newer pages have taken the place of these.
+  replace() {
+    this.#send('replaced', {});
+    this.cut();
+  }
+
   cut() {
     for (const stream of this.#streams) stream.destroy();
     this.#streams.clear();

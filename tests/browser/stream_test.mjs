@@ -63,6 +63,18 @@ pageTest('the end of the supervisor is said', {}, async ({ server, page }) => {
   await eventually('the verdict follows', async () => (await word(page)) === 'No connection to the supervisor');
 });
 
+pageTest('FAULTS 502: a page that newer ones have replaced says so, and does not come back by itself', { short: true }, async ({ server, page }) => {
+  server.show(statusOf([poolOf('web', 4)]));
+  await live(page);
+  server.replace();
+  await eventually('it says so', async () => (await word(page)) === 'Not live');
+  assert.match(await textOf(page, '#verdict-text'), /too many pages watch this supervisor, .* load it anew to go on/);
+  await new Promise((resolve) => { setTimeout(resolve, 1500); });  // longer than the pause before it would connect again
+  assert.equal(server.lastIds.length, 1);
+  await page.reload();
+  await live(page);
+});
+
 pageTest('another supervisor in its place: the stream begins anew', { allowed: refused }, async ({ server, page }) => {
   server.show(statusOf([poolOf('web', 4)], { pid: 100 }));
   server.event(deathOf('web', 1));

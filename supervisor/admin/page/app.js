@@ -14,11 +14,12 @@ const kMarks = {
   well: 'M5 12.5l4.5 4.5L19 7.5', warn: 'M12 5v9M12 18v1.5', bad: 'M6 6l12 12M18 6L6 18', lost: 'M4 12h3M10.5 12h3M17 12h3', wait: 'M12 6v6l4 2',
 };
 const kIconColors = { well: '#1a7f4b', warn: '#b26a00', bad: '#c62f2f', lost: '#6b7480', wait: '#6b7480' };
-const kLinkWords = { live: 'Live', reconnecting: 'Reconnecting', gone: 'Supervisor gone' };
+const kLinkWords = { live: 'Live', reconnecting: 'Reconnecting', gone: 'Supervisor gone', replaced: 'Not live' };
 const kNoticeFor = 8000;
 
 let status = null;
 let clockAhead = 0;  // of the supervisor's clock before this browser's, in ms
+let stoppedAt = null;  // the supervisor has said that it has stopped, and has not come back
 let shownVersion = null;
 let noticeTimer = 0;
 let frame = 0;
@@ -60,6 +61,7 @@ function takeStatus(fresh) {
   // Another process: its events begin anew, so the stream must not go on after the number of the last one.
   if (status && status.pid !== fresh.pid) setTimeout(() => stream.open());
   status = fresh;
+  stoppedAt = null;
   shownVersion ??= fresh.version;
   saturation.see(fresh);
   if (document.hidden) drawVerdict(problemsNow());  // its title and its icon are seen in the background, too
@@ -74,7 +76,9 @@ function takeSample(sample) {
 
 function takeEvent(event) {
   if (!log.add(event)) return;
-  if (event.event === 'worker_died' && !event.planned) cards.get(event.pool)?.board.mark(event.worker, Date.parse(event.time) - clockAhead);
+  const at = Date.parse(event.time);
+  if (event.event === 'stopped' && !(status && at < serverNow() - status.uptime_ms)) stoppedAt = at;  // the stored ones may be of the one before
+  if (event.event === 'worker_died' && !event.planned) cards.get(event.pool)?.board.mark(event.worker, at - clockAhead);
   draw();
 }
 
@@ -98,7 +102,7 @@ function pictureOf(level) {
 }
 
 function drawVerdict(problems) {
-  const { level, word, reasons } = verdictOf(status, problems, stream.lostFor);
+  const { level, word, reasons } = verdictOf(status, problems, { lostFor: stream.lostFor, stoppedAt, replaced: stream.state === 'replaced' }, serverNow());
   const section = byId('verdict');
   if (section.dataset.level !== level || byId('verdict-mark').childElementCount === 0) {
     section.dataset.level = level;

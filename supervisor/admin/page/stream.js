@@ -14,6 +14,7 @@ export class Stream {
   #source = null;
   #heard = performance.now();
   #goneSince = null;
+  #replaced = false;
   #retry = 0;
 
   /// `on`: {status, sample, event, opened}, called with what came.
@@ -22,7 +23,10 @@ export class Stream {
     this.#on = on;
     this.open();
     setInterval(() => this.#watch(), 500);
-    document.addEventListener('visibilitychange', () => this.#watch());
+    document.addEventListener('visibilitychange', () => {
+      if (this.#replaced && !document.hidden) this.open();
+      else this.#watch();
+    });
   }
 
   open() {
@@ -30,6 +34,7 @@ export class Stream {
     this.#source?.close();
     const source = new EventSource(this.#url);
     this.#source = source;
+    this.#replaced = false;
     source.onopen = () => this.#on.opened();
     source.onerror = () => {
       if (source.readyState === EventSource.CLOSED && source === this.#source) this.#openSoon();
@@ -38,10 +43,15 @@ export class Stream {
     source.addEventListener('sample', (message) => this.#take('sample', message));
     source.addEventListener('event', (message) => this.#take('event', message));
     source.addEventListener('gone', () => { this.#goneSince ??= performance.now(); });
+    source.addEventListener('replaced', () => {  // connecting again would take the place of another page
+      source.close();
+      this.#replaced = true;
+    });
   }
 
-  /// 'live', 'reconnecting' (the browser tries), 'gone' (the admin process has lost the supervisor).
+  /// 'live', 'reconnecting' (the browser tries), 'gone' (the admin process has lost the supervisor), 'replaced' (by newer pages).
   get state() {
+    if (this.#replaced) return 'replaced';
     if (this.#goneSince !== null) return 'gone';
     return this.#silence() > kSilent || this.#source.readyState !== EventSource.OPEN ? 'reconnecting' : 'live';
   }
@@ -71,7 +81,7 @@ export class Stream {
   }
 
   #watch() {
-    if (document.hidden || this.#silence() <= kSilent) return;
+    if (document.hidden || this.#replaced || this.#silence() <= kSilent) return;
     const waits = this.#source.readyState === EventSource.CONNECTING;
     if (!waits || this.#silence() > 4 * kSilent) this.#openSoon();
   }

@@ -1,5 +1,5 @@
 // Is it well, and why not? Decides; touches no document.
-import { count, counted, duration, firstPart, plain, span } from './format.js';
+import { ago, count, counted, duration, firstPart, moment, plain, span } from './format.js';
 
 /// The worst one first. `level` colours it; a note leaves the word "Well".
 const kOrder = ['Stopping', 'Not ready', 'Saturated', 'Workers die', 'Workers stopped', 'Backlog full', 'Rollout failed', 'Reload refused', 'Note'];
@@ -129,7 +129,17 @@ function wellText(status) {
 }
 
 /// {level, word, reasons}: what the page says first. `lostFor`: how long there has been no word from the supervisor; 0: there is.
-export function verdictOf(status, problems, lostFor) {
+/// `stoppedAt`: when it said that it had stopped; null: it has not, or has come back. `replaced`: newer pages have taken this one's place.
+export function verdictOf(status, problems, { lostFor, stoppedAt, replaced }, now) {
+  if (replaced) {
+    const text = 'too many pages watch this supervisor, and a newer one has taken the place of this one: load it anew to go on';
+    return { level: 'lost', word: 'Not live', reasons: [{ level: 'lost', text }] };
+  }
+  if (stoppedAt !== null) {
+    const below = status ? '; what is shown below was true before' : '';
+    const text = `the supervisor was stopped at ${moment(stoppedAt)}, ${ago(Math.max(0, now - stoppedAt))}${below}`;
+    return { level: 'lost', word: 'Stopped', reasons: [{ level: 'lost', text }] };
+  }
   if (lostFor > 0) {
     const text = status ? `for ${span(lostFor)}; what is shown below was true then` : 'and there has been none yet';
     return { level: 'lost', word: 'No connection to the supervisor', reasons: [{ level: 'lost', text }] };
