@@ -21,6 +21,11 @@ constexpr AdminClock::duration kAnew{0};
 constexpr std::chrono::milliseconds kWorkerTime{90};
 /// The answer to a reload may come after two reloads of 10 s each (docs/control.md).
 constexpr seconds kActionTime{25};
+/// Each wrong token costs its connection so long: tokens cannot be tried quickly. The right one is answered
+/// at once, whatever others try.
+constexpr seconds kAfterWrongToken{1};
+/// Of an error of the control protocol: not allowed.
+constexpr int kDenied = -32001;
 
 Response no_answer() { return text_response(503, "the supervisor does not answer"); }
 
@@ -41,7 +46,7 @@ Response health_response(const route::Health& wanted, const SharedSnapshot& snap
 unsigned status_of(int code) {
   switch (code) {
     case Reply::kNoAnswer: return 503;
-    case -32001: return 403;
+    case kDenied: return 403;
     case -32601: return 501;
     case -32602: return 400;
     default: return 409;
@@ -110,10 +115,18 @@ void Answers::answer(const route::Worker& wanted, Answer answer) {
 
 void Answers::answer(const route::Action& wanted, Answer answer) {
   call_within(io_, link_, kActionTime, wanted.method, wanted.parameters,
-              [answer = std::move(answer)](const Reply& reply) {
+              [this, answer = std::move(answer)](const Reply& reply) {
+                if (reply.code == kDenied)
+                  return answer_later(api_error(status_of(reply.code), reply.error), answer);
                 if (!reply.error.empty()) return answer(api_error(status_of(reply.code), reply.error));
                 answer(json_response(shared_text(line_of(Json{{"result", reply.result}}) + "\n")));
               });
+}
+
+void Answers::answer_later(Response response, Answer answer) {
+  const auto timer = std::make_shared<Timer>(io_, kAfterWrongToken);
+  timer->async_wait([timer, response = std::move(response), answer = std::move(answer)](
+                        boost::system::error_code) mutable { answer(std::move(response)); });
 }
 
 void Answers::begin_stream(const route::EventStream& wanted,

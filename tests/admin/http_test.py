@@ -166,6 +166,30 @@ class Guards(AdminCase):
         self.supervisor.errors["restart"] = {"code": -32000, "message": "there is no pool \"x\""}
         self.assertEqual(self.get("/api/restart", "POST", '{"pool":"x"}', **token)[0], 409)
 
+    def test_wrong_tokens(self):
+        """FAULTS 503: each wrong token waits for a second, many at once; the right one is answered at once, and so is all else"""
+        self.supervisor.errors["restart"] = {"code": -32001, "message": "the token is wrong"}
+        times = []
+
+        def try_one():
+            begun = time.monotonic()
+            if self.get("/api/restart", "POST", "{}", Authorization="Bearer wrong")[0] == 403:
+                times.append(time.monotonic() - begun)
+
+        guesses = [threading.Thread(target=try_one) for _ in range(40)]
+        for one in guesses:
+            one.start()
+        eventually(lambda: self.supervisor.count("restart") == 40)
+        self.assertEqual(times, [])
+        for ask in (lambda: self.get("/api/scale", "POST", '{"workers":2}', Authorization="Bearer right"), lambda: self.get("/livez")):
+            begun = time.monotonic()
+            self.assertEqual(ask()[0], 200)
+            self.assertLess(time.monotonic() - begun, 0.8)
+        for one in guesses:
+            one.join()
+        self.assertEqual(len(times), 40)
+        self.assertGreater(min(times), 0.9)
+
 
 class Faults(AdminCase):
     def test_bad_requests(self):
