@@ -6,7 +6,6 @@
 #include "supervisor/admin/agent_connection.h"
 #include "supervisor/admin/agent_line.h"
 #include "supervisor/admin/connection_limits.h"
-#include "supervisor/admin/history_file.h"
 #include "supervisor/admin/http_connection.h"
 #include "supervisor/admin/socket_address.h"
 
@@ -113,15 +112,7 @@ void AdminServer::link_ended(const std::string& why) {
   asio::post(io_, [this] { end(0); });  // what was just sent goes out first
 }
 
-void AdminServer::take_history(Fd file) {
-  const bool first = !history_file_.valid();
-  history_file_ = std::move(file);
-  if (first) history_.restore(load_history(history_file_));
-}
-
 void AdminServer::end(int status) {
-  if (history_file_.valid() && !save_history(history_file_, history_.to_json()))
-    say("the history could not be left to the next process");
   status_ = status;
   io_.stop();
 }
@@ -137,7 +128,7 @@ void AdminServer::event_came(const Json& event) {
 void AdminServer::listen_came(const Json& order, std::vector<Fd> descriptors) {
   std::vector<Fd> sockets = std::move(descriptors);
   if (member(order, "history") == true && !sockets.empty()) {
-    take_history(std::move(sockets.back()));
+    if (!history_file_.is_open()) history_.restore(history_file_.open(std::move(sockets.back())));
     sockets.pop_back();
   }
   const std::size_t admin = texts(member(order, "admin")).size();
@@ -177,6 +168,7 @@ void AdminServer::sampled(const SharedSnapshot& snapshot) {
     history_.clear();
   history_.add(std::chrono::duration_cast<std::chrono::seconds>(time).count(),
                fresh ? snapshot->status : Json());
+  keep_history();
   events_.expire(std::chrono::system_clock::now());
   if (fresh) {
     gone_ = false;
@@ -186,6 +178,11 @@ void AdminServer::sampled(const SharedSnapshot& snapshot) {
     streams_.send(shared_text(stream_message("gone", 0, R"({"text":"the supervisor does not answer"})")));
   }
   streams_.tick();
+}
+
+void AdminServer::keep_history() {
+  if (!history_file_.is_open() || history_file_.add(history_.saved())) return;
+  if (!std::exchange(history_lost_, true)) say("the history cannot be kept for the next process");
 }
 
 void AdminServer::serve_http(Stream socket, std::string client) {

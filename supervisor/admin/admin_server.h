@@ -11,6 +11,7 @@
 #include "supervisor/admin/control_link.h"
 #include "supervisor/admin/event_store.h"
 #include "supervisor/admin/history.h"
+#include "supervisor/admin/history_file.h"
 #include "supervisor/admin/listeners.h"
 #include "supervisor/admin/snapshots.h"
 #include "supervisor/admin/stream_hub.h"
@@ -39,7 +40,7 @@ class AdminServer final : private LinkListener {
   void sampled(const SharedSnapshot& snapshot);
   void serve_http(Stream socket, std::string client);
   void serve_agent(Stream socket);
-  void take_history(Fd file);
+  void keep_history();
   void end(int status);
 
   IoContext& io_;
@@ -47,7 +48,7 @@ class AdminServer final : private LinkListener {
   ControlLink link_;
   Snapshots brief_, whole_;
   History history_;
-  Fd history_file_;  ///< of the supervisor; by hand there is none
+  HistoryFile history_file_;  ///< of the supervisor; by hand there is none
   EventStore events_;
   StreamHub streams_;
   Answers answers_;
@@ -55,7 +56,8 @@ class AdminServer final : private LinkListener {
   Listeners admin_, agent_;
   Timer sampling_, reconnecting_;
   double supervisor_pid_ = 0;
-  bool gone_ = false;  ///< the pages were told that the supervisor does not answer
+  bool history_lost_ = false;  ///< it was said that the file cannot be written
+  bool gone_ = false;          ///< the pages were told that the supervisor does not answer
   int status_ = 0;
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <iterator>
 #include <set>
 #include <utility>
 
@@ -91,14 +90,7 @@ Sample History::sample_of(const Json& pool, std::int64_t time) {
 }
 
 void History::add(std::int64_t time, const Json& status) {
-  // The clock was set back: these seconds come once more.
-  while (!seconds_.empty() && seconds_.back().time > time) seconds_.pop_back();
-  if (!seconds_.empty() && time == seconds_.back().time) return;
-  // Seconds that were missed, because this process did not run, are gaps.
-  const std::int64_t oldest = time - static_cast<std::int64_t>(kSeconds) + 1;
-  while (!seconds_.empty() && seconds_.front().time < oldest) seconds_.pop_front();
-  while (!seconds_.empty() && seconds_.back().time + 1 < time)
-    seconds_.push_back({seconds_.back().time + 1, {}});
+  if (has_after_set_back(time)) return;
   Second second{time, {}};
   std::set<std::string> present;
   for (const Json* pool : present_pools(status)) {
@@ -109,40 +101,54 @@ void History::add(std::int64_t time, const Json& status) {
   }
   if (status.is_object())
     std::erase_if(before_, [&](const auto& one) { return !present.contains(one.first); });
+  append(std::move(second));
+}
+
+bool History::has_after_set_back(std::int64_t time) {
+  while (!seconds_.empty() && seconds_.back().time > time) seconds_.pop_back();
+  return !seconds_.empty() && seconds_.back().time == time;
+}
+
+void History::append(Second second) {
+  if (has_after_set_back(second.time)) return;
+  const std::int64_t oldest = second.time - static_cast<std::int64_t>(kSeconds) + 1;
+  while (!seconds_.empty() && seconds_.front().time < oldest) seconds_.pop_front();
+  while (!seconds_.empty() && seconds_.back().time + 1 < second.time)
+    seconds_.push_back({seconds_.back().time + 1, {}});
   seconds_.push_back(std::move(second));
 }
 
-History::Samples History::saved_samples(const Json& pools, std::size_t at) {
-  Samples samples;
-  for (const auto& [name, columns] : pools.items()) {
-    if (samples.size() == kMaxPools) break;
-    Sample sample;
-    bool any = false;
-    for (const Series& series : kSeries) {
-      const Json& column = member(columns, series.name);
-      const auto value = column.is_array() && at < column.size() ? figure(column[at]) : std::nullopt;
-      sample.*series.value = value;
-      any = any || value.has_value();
-    }
-    if (any) samples[name] = sample;
+Json History::saved() const {
+  if (seconds_.empty()) return nullptr;
+  Json pools = Json::object();
+  for (const auto& [name, sample] : seconds_.back().pools) {
+    Json& figures = pools[name] = Json::array();
+    for (const Series& series : kSeries) figures.push_back(rounded(sample.*series.value));
   }
-  return samples;
+  return Json::array({seconds_.back().time, std::move(pools)});
 }
 
-void History::restore(const Json& saved) {
-  const Json& times = member(saved, "time");
-  const Json& pools = member(saved, "pools");
-  if (!times.is_array() || times.size() > kSeconds || !pools.is_object()) return;
-  std::deque<Second> seconds;
-  for (std::size_t at = 0; at < times.size(); ++at) {
-    if (!times[at].is_number_integer()) return;
-    const auto time = times[at].get<std::int64_t>();
-    if (!seconds.empty() && time <= seconds.back().time) return;
-    if (!seconds_.empty() && time >= seconds_.front().time) break;
-    seconds.push_back({time, saved_samples(pools, at)});
+std::optional<History::Second> History::read_second(const Json& saved) {
+  constexpr std::int64_t kLatest = 1'000'000'000'000;
+  if (!saved.is_array() || saved.size() != 2 || !saved[0].is_number_integer() || !saved[1].is_object())
+    return std::nullopt;
+  Second second{saved[0].get<std::int64_t>(), {}};
+  if (second.time < 0 || second.time > kLatest) return std::nullopt;
+  for (const auto& [name, figures] : saved[1].items()) {
+    if (!figures.is_array() || figures.size() != kSeries.size()) continue;
+    if (second.pools.size() == kMaxPools) break;
+    Sample& sample = second.pools[name];
+    for (std::size_t i = 0; i < kSeries.size(); ++i) sample.*kSeries[i].value = figure(figures[i]);
   }
-  seconds_.insert(seconds_.begin(), std::make_move_iterator(seconds.begin()),
-                  std::make_move_iterator(seconds.end()));
+  return second;
+}
+
+void History::restore(const std::vector<Json>& saved) {
+  std::deque<Second> own = std::exchange(seconds_, {});
+  for (const Json& one : saved) {
+    if (auto second = read_second(one)) append(std::move(*second));
+  }
+  for (Second& one : own) append(std::move(one));
 }
 
 void History::clear() { *this = History(); }

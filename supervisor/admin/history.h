@@ -36,12 +36,14 @@ class History {
   /// `time`: unix time in seconds. Null `status`: the supervisor has not answered.
   void add(std::int64_t time, const Json& status);
   void clear();
-  /// Puts what to_json() of an earlier process has given in front. What has another form is left out.
-  void restore(const Json& saved);
+  /// Puts seconds of an earlier process in front, each as its saved() was. What has another form is left out.
+  void restore(const std::vector<Json>& saved);
   /// {"interval_ms", "time", "pools"}
   [[nodiscard]] Json to_json() const;
   /// {"time", "pools"} of the latest second; null: there is none.
   [[nodiscard]] Json latest() const;
+  /// The same, short: [time, {POOL: [figure, …]}].
+  [[nodiscard]] Json saved() const;
 
  private:
   struct Before {
@@ -55,7 +57,11 @@ class History {
     Samples pools;
   };
 
-  [[nodiscard]] static Samples saved_samples(const Json& pools, std::size_t at);
+  [[nodiscard]] static std::optional<Second> read_second(const Json& saved);
+  /// Drops the seconds that come once more because the clock was set back. True: this one is there already.
+  [[nodiscard]] bool has_after_set_back(std::int64_t time);
+  /// Seconds that were missed before it are gaps.
+  void append(Second second);
   [[nodiscard]] Sample sample_of(const Json& pool, std::int64_t time);
 
   std::deque<Second> seconds_;

@@ -1,67 +1,111 @@
 #include "supervisor/admin/history_file.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
-#include <cstddef>
-#include <cstdio>
+#include <charconv>
+#include <iterator>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace prefork {
 namespace {
 
-/// In front of the text: the number of the format, and the size of the text.
-constexpr const char* kHeader = "supervisor-history 1 %010zu\n";
-constexpr std::size_t kHeaderSize = 32;
-constexpr std::size_t kMaxText = std::size_t{16} << 20;
-using Header = std::array<char, kHeaderSize + 1>;
+/// What is read of a half at a time: most are far smaller than their room.
+constexpr std::size_t kPiece = std::size_t{256} << 10;
 
-bool write_at(int file, const char* text, std::size_t size, std::size_t at) {
-  while (size > 0) {
-    const ssize_t written = ::pwrite(file, text, size, static_cast<off_t>(at));
+bool write_at(int file, std::string_view text, std::size_t at) {
+  while (!text.empty()) {
+    const ssize_t written = ::pwrite(file, text.data(), text.size(), static_cast<off_t>(at));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return false;
-    text += written;
+    text.remove_prefix(static_cast<std::size_t>(written));
     at += static_cast<std::size_t>(written);
-    size -= static_cast<std::size_t>(written);
   }
   return true;
 }
 
-bool read_at(int file, char* into, std::size_t size, std::size_t at) {
-  while (size > 0) {
-    const ssize_t got = ::pread(file, into, size, static_cast<off_t>(at));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    into += got;
-    at += static_cast<std::size_t>(got);
-    size -= static_cast<std::size_t>(got);
+/// From `begin` to the first zero byte, at most `room` bytes: what was never written is zero.
+std::string written_text(int file, std::size_t begin, std::size_t room) {
+  std::string text;
+  while (text.size() < room) {
+    const std::size_t before = text.size();
+    text.resize(std::min(room, before + kPiece));
+    const ssize_t got =
+        ::pread(file, text.data() + before, text.size() - before, static_cast<off_t>(begin + before));
+    text.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
+    if (const std::size_t zero = text.find('\0', before); zero != std::string::npos) text.resize(zero);
+    if (text.size() < before + kPiece) break;
   }
-  return true;
+  return text;
+}
+
+struct Line {
+  std::uint64_t turn = 0;
+  Json second;
+};
+
+/// "TURN JSON"
+std::optional<Line> read_line(std::string_view text) {
+  Line line;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), line.turn);
+  const auto digits = static_cast<std::size_t>(end - text.data());
+  if (error != std::errc() || line.turn == 0 || digits == text.size() || *end != ' ') return std::nullopt;
+  line.second = Json::parse(text.substr(digits + 1), nullptr, /*allow_exceptions=*/false);
+  return line.second.is_discarded() ? std::nullopt : std::optional(std::move(line));
 }
 
 }  // namespace
 
-bool save_history(const Fd& file, const Json& history) {
-  const std::string text = line_of(history);
-  Header header{};
-  // Without a header while the text is written: the process may be killed meanwhile.
-  if (!write_at(file.get(), header.data(), kHeaderSize, 0)) return false;
-  if (!write_at(file.get(), text.data(), text.size(), kHeaderSize)) return false;
-  (void)std::snprintf(header.data(), header.size(), kHeader, text.size());
-  return write_at(file.get(), header.data(), kHeaderSize, 0);
+std::vector<Json> HistoryFile::open(Fd file) {
+  struct stat found {};
+  file_ = std::move(file);
+  room_ = ::fstat(file_.get(), &found) == 0 ? static_cast<std::size_t>(found.st_size) / 2 : 0;
+  halves_ = {Half{}, Half{room_}};
+  std::vector<Json> first;
+  std::vector<Json> second;
+  read(halves_[0], first);
+  read(halves_[1], second);
+  current_ = halves_[1].turn > halves_[0].turn ? 1 : 0;
+  if (current_ == 0) first.swap(second);
+  std::move(second.begin(), second.end(), std::back_inserter(first));
+  return first;
 }
 
-Json load_history(const Fd& file) {
-  Header header{};
-  std::size_t size = 0;
-  if (!read_at(file.get(), header.data(), kHeaderSize, 0)) return nullptr;
-  if (std::sscanf(header.data(), kHeader, &size) != 1 || size > kMaxText) return nullptr;
-  std::string text(size, '\0');
-  if (!read_at(file.get(), text.data(), size, kHeaderSize)) return nullptr;
-  const Json read = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  return read.is_discarded() ? Json() : read;
+void HistoryFile::read(Half& half, std::vector<Json>& seconds) const {
+  const std::string text = written_text(file_.get(), half.begin, room_);
+  while (half.lines < kLines) {
+    const std::size_t end = text.find('\n', half.size);
+    if (end == std::string::npos) return;
+    auto line = read_line(std::string_view(text).substr(half.size, end - half.size));
+    if (!line || (half.turn != 0 && line->turn != half.turn)) return;
+    half.turn = line->turn;
+    half.size = end + 1;
+    ++half.lines;
+    seconds.push_back(std::move(line->second));
+  }
+}
+
+bool HistoryFile::add(const Json& second) {
+  constexpr std::size_t kLongestTurn = 20;
+  const std::string text = ' ' + line_of(second) + '\n';
+  Half* half = &halves_[current_];
+  if (half->lines >= kLines || half->size + kLongestTurn + text.size() > room_) {
+    const std::uint64_t turn = half->turn + 1;
+    current_ = 1 - current_;
+    half = &halves_[current_];
+    *half = Half{half->begin, turn};
+  }
+  half->turn = std::max<std::uint64_t>(1, half->turn);
+  const std::string line = std::to_string(half->turn) + text;
+  if (line.size() > room_ || !write_at(file_.get(), line, half->begin + half->size)) return false;
+  half->size += line.size();
+  ++half->lines;
+  return true;
 }
 
 }  // namespace prefork

@@ -17,8 +17,8 @@ namespace {
 /// 1,000 connections, 200 of the agent, the listening sockets, the link, and what a library may open.
 constexpr rlim_t kDescriptors = 1300;
 
-/// 900 seconds of 256 pools take half of it. Pages that are not written take no memory.
-constexpr off_t kHistorySize = off_t{16} << 20;
+/// Each half has room for 900 seconds of 256 pools. Pages that are not written take no memory.
+constexpr off_t kHistorySize = off_t{32} << 20;
 
 }  // namespace
 

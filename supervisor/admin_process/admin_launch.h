@@ -19,8 +19,8 @@ namespace prefork {
 [[nodiscard]] Launch admin_launch(const std::string& program, const std::optional<Identity>& identity,
                                   rlim_t descriptors);
 
-/// A file in memory where a process leaves its history at its end, and the next one finds it. Its size is
-/// fixed. The supervisor reads nothing of it.
+/// A file in memory where a process keeps its history, and the next one finds it. Its size is fixed. The
+/// supervisor reads nothing of it.
 [[nodiscard]] Result<Fd> make_admin_history();
 
 /// The notification `listen`, with its newline. `history`: the file of make_admin_history() comes with it,

@@ -23,8 +23,7 @@ constexpr std::size_t kMaxOutputLine = 8192;
 constexpr Duration kProof = std::chrono::seconds(10);
 constexpr Duration kFirstDelay = std::chrono::milliseconds(500);
 constexpr Duration kLongestDelay = std::chrono::seconds(30);
-/// For a process that has to exit, and leaves its history before: a large one takes a second on a busy
-/// machine.
+/// For a process that has to exit, on a busy machine.
 constexpr Duration kExitPatience = std::chrono::seconds(2);
 
 struct LinkEnds {

@@ -21,27 +21,80 @@ struct Place {
   Fd file;
 };
 
-TEST_CASE("what one process leaves is what the next one finds") {
-  const Place place(1000);
-  CHECK(load_history(place.file).is_null());
-  for (const char* text : {R"({"time":[1,2,3]})", R"({"a":1})"}) {
-    CHECK(save_history(place.file, Json::parse(text)));
-    CHECK(load_history(place.file) == Json::parse(text));
-  }
+Json seconds(int from, int to) {
+  Json all = Json::array();
+  for (int at = from; at < to; ++at) all.push_back(at);
+  return all;
 }
 
-TEST_CASE("FAULTS 486: a history that is not whole is none") {
-  const Place place(64);
-  SUBCASE("it has no room") {
-    CHECK(save_history(place.file, Json{1}));
-    CHECK_FALSE(save_history(place.file, Json(std::string(40, 'x'))));
+Json read_back(const Place& place) { return HistoryFile().open(Fd(::dup(place.file.get()))); }
+
+void write_seconds(const Place& place, int from, int to) {
+  HistoryFile file;
+  (void)file.open(Fd(::dup(place.file.get())));
+  for (int at = from; at < to; ++at) CHECK(file.add(at));
+}
+
+TEST_CASE("what processes have written is what the next one finds, whatever their end") {
+  const Place place(1 << 20);
+  CHECK(read_back(place).empty());
+  write_seconds(place, 0, 3);
+  CHECK(read_back(place) == seconds(0, 3));
+  for (int at = 3; at < 50; ++at) write_seconds(place, at, at + 1);  // each dies after a second
+  CHECK(read_back(place) == seconds(0, 50));
+}
+
+TEST_CASE("the file keeps at least as many seconds as a history has") {
+  const Place place(1 << 20);
+  constexpr int kLines = HistoryFile::kLines;
+  write_seconds(place, 0, 2 * kLines);
+  CHECK(read_back(place) == seconds(0, 2 * kLines));
+  write_seconds(place, 2 * kLines, 2 * kLines + 1);
+  CHECK(read_back(place) == seconds(kLines, 2 * kLines + 1));
+  write_seconds(place, 2 * kLines + 1, 5 * kLines);
+  CHECK(read_back(place) == seconds(3 * kLines, 5 * kLines));
+}
+
+TEST_CASE("a file with less room keeps less") {
+  const Place place(80);  // a half has room for two lines of six bytes, beside the number of a turn
+  write_seconds(place, 1000, 1010);
+  const Json found = read_back(place);
+  CHECK(found.size() >= 2);
+  CHECK(found.back() == 1009);
+  HistoryFile file;
+  (void)file.open(Fd(::dup(place.file.get())));
+  CHECK_FALSE(file.add(std::string(40, 'x')));
+  CHECK_FALSE(HistoryFile().add(1));
+}
+
+TEST_CASE("FAULTS 486: of a history that is not whole is taken what is") {
+  const Place place(200);
+  Json expected = Json::array();
+  SUBCASE("its last line is cut") {
+    place.write("7 1\n7 2\n7 [3");
+    expected = {1, 2};
   }
-  SUBCASE("its end is missing") { place.write("supervisor-history 1 0000000030\n[1,"); }
-  SUBCASE("it says more than the file has") { place.write("supervisor-history 1 0000000099\n[1]"); }
-  SUBCASE("it says far more") { place.write("supervisor-history 1 9999999999\n[1]"); }
-  SUBCASE("it is of another format") { place.write("supervisor-history 2 0000000003\n[1]"); }
-  SUBCASE("it is something else") { place.write(std::string(64, '\xff')); }
-  CHECK(load_history(place.file).is_null());
+  SUBCASE("lines of an earlier turn follow") {
+    place.write("7 1\n5 2\n7 3\n");
+    expected = {1};
+  }
+  SUBCASE("a line is none") {
+    place.write("7 1\n7 nothing\n7 3\n");
+    expected = {1};
+  }
+  SUBCASE("it is of another format") { place.write("supervisor-history 1 0000000003\n[1]"); }
+  SUBCASE("it is something else") { place.write(std::string(200, '\xff')); }
+  SUBCASE("its numbers are too large") { place.write("99999999999999999999999 1\n"); }
+  SUBCASE("its number is the last one") {
+    place.write("18446744073709551615 1\n");
+    expected = {1};
+  }
+  CHECK(read_back(place) == expected);
+  const std::size_t before = expected.size();
+  write_seconds(place, 100, 101);
+  const Json found = read_back(place);
+  REQUIRE(found.size() == before + 1);
+  CHECK(found.back() == 100);
 }
 
 }  // namespace
