@@ -19,10 +19,6 @@ namespace {
 
 constexpr std::size_t kMaxOutputLine = 8192;
 
-/// A process that has lived so long was of use: the next one is started at once.
-constexpr Duration kProof = std::chrono::seconds(10);
-constexpr Duration kFirstDelay = std::chrono::milliseconds(500);
-constexpr Duration kLongestDelay = std::chrono::seconds(30);
 /// For a process that has to exit, on a busy machine.
 constexpr Duration kExitPatience = std::chrono::seconds(2);
 
@@ -62,7 +58,7 @@ void AdminProcess::use(const AdminConfig& config, OpenedSockets admin, OpenedSoc
   if (!wanted_) return stop();
   switch (life_) {
     case Life::kNone:
-    case Life::kWaiting: failures_ = 0; return start();
+    case Life::kWaiting: attempts_.begin_anew(); return start();
     case Life::kRequested:
     case Life::kRunning:
       // A pool's socket cannot stay in a process that speaks with strangers: it would accept clients of the
@@ -134,7 +130,7 @@ void AdminProcess::started(std::uint64_t number, pid_t pid, Fd pidfd) {
     return;
   }
   watch(pid, std::move(pidfd));
-  started_at_ = current_time();
+  attempts_.running(current_time());
   if (output_) output_->start("admin");
   if (life_ == Life::kEnding) return;  // its link is closed already
   life_ = Life::kRunning;
@@ -191,23 +187,22 @@ void AdminProcess::on_exit() {
   const Exit exit = reap(pidfd_);
   if (output_) output_->finish();
   const bool planned = life_ == Life::kEnding && planned_;
-  const bool proven = current_time() - started_at_ >= kProof;
   if (planned) {
-    failures_ = 0;
+    attempts_.begin_anew();
     services_.log.info("admin process (pid {}): ended", pid_);
   } else {
-    failures_ = proven ? 0 : failures_ + 1;
     ++restarts_;
     std::string how = start_error_.empty() ? describe(exit) : "could not be started: " + start_error_;
     if (start_error_.empty() && !link_.end().empty() && kill_sent_) how += ": " + link_.end();
-    report_death(how, exit, wanted_ ? delay() : Duration::zero());
+    report_death(how, exit);
   }
   gone();
 }
 
-void AdminProcess::report_death(const std::string& how, const Exit& exit, Duration delay) {
+void AdminProcess::report_death(const std::string& how, const Exit& exit) {
   // The same fault again and again is one line, unless the process had come to run.
-  const bool repeated = std::exchange(last_failure_, how) == how && !start_error_.empty();
+  const bool repeated = attempts_.ended(how, current_time()) && !start_error_.empty();
+  const Duration delay = wanted_ ? attempts_.delay() : Duration::zero();
   if (!repeated) {
     const std::string when = delay == Duration::zero() ? "at once" : "in " + describe(delay);
     services_.log.error("admin process{}: {}; {}the pools go on without it",
@@ -228,26 +223,25 @@ void AdminProcess::gone() {
   pid_ = 0;
   life_ = Life::kNone;
   if (!wanted_) return sockets_.forget_history();
-  if (failures_ == 0) return start();
+  if (attempts_.delay() == Duration::zero()) return start();
   life_ = Life::kWaiting;
-  timer_.start(delay(), Callback::to<&AdminProcess::start>(*this));
+  timer_.start(attempts_.delay(), Callback::to<&AdminProcess::start>(*this));
 }
 
 void AdminProcess::retry(const std::string& why) {
-  ++failures_;
   start_error_ = why;
-  report_death("could not be started: " + why, Exit{Exit::Kind::kNotStarted, 0}, delay());
+  report_death("could not be started: " + why, Exit{Exit::Kind::kNotStarted, 0});
   gone();
-}
-
-Duration AdminProcess::delay() const {
-  if (failures_ == 0) return Duration::zero();
-  return std::min<Duration>(kFirstDelay * (1 << std::min(failures_ - 1, 10U)), kLongestDelay);
 }
 
 std::optional<AdminStatus> AdminProcess::status() const {
   if (!config_.wanted()) return std::nullopt;
-  AdminStatus status{pid_, "", restarts_, sockets_.admin(), sockets_.agent(), !config_.token.empty()};
+  AdminStatus status;
+  status.pid = pid_;
+  status.restarts = restarts_;
+  status.addresses = sockets_.admin();
+  status.agent = sockets_.agent();
+  status.actions = !config_.token.empty();
   switch (life_) {
     case Life::kNone:
     case Life::kWaiting: status.state = "waiting"; break;
@@ -255,6 +249,7 @@ std::optional<AdminStatus> AdminProcess::status() const {
     case Life::kRunning: status.state = "running"; break;
     case Life::kEnding: status.state = "ending"; break;
   }
+  attempts_.add_to(status, current_time());
   return status;
 }
 

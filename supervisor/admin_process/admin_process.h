@@ -11,6 +11,7 @@
 #include <string>
 
 #include "config/admin_config.h"
+#include "supervisor/admin_process/admin_attempts.h"
 #include "supervisor/admin_process/admin_link.h"
 #include "supervisor/admin_process/admin_sockets.h"
 #include "supervisor/control/status.h"
@@ -93,11 +94,9 @@ class AdminProcess final : private StartRequester {
   void on_patience_over();
   void on_exit();
   void gone();
-  void report_death(const std::string& how, const Exit& exit, Duration delay);
+  void report_death(const std::string& how, const Exit& exit);
   /// It could not be started. The next attempt comes in a while.
   void retry(const std::string& why);
-  /// Until the next attempt, by the number of failures.
-  [[nodiscard]] Duration delay() const;
 
   Services services_;
   std::uint64_t spawner_key_ = 0;  ///< 0: no process has been wanted yet
@@ -106,15 +105,11 @@ class AdminProcess final : private StartRequester {
   AdminSockets sockets_;
   Life life_ = Life::kNone;
   bool wanted_ = false;
-  bool planned_ = false;      ///< kEnding: the supervisor wants it so
-  bool kill_sent_ = false;    ///< kEnding
-  std::uint64_t number_ = 0;  ///< of the last start
-  std::uint64_t restarts_ = 0;
-  std::uint32_t failures_ = 0;  ///< in a row
-  Instant started_at_;
-  std::string told_;          ///< the last line `listen`
-  std::string start_error_;   ///< why its program did not run
-  std::string last_failure_;  ///< that the log has
+  bool planned_ = false, kill_sent_ = false;  ///< kEnding: the supervisor wants it so; SIGKILL is sent
+  std::uint64_t number_ = 0, restarts_ = 0;   ///< of the last start; so far
+  AdminAttempts attempts_;
+  std::string told_;         ///< the last line `listen`
+  std::string start_error_;  ///< why its program did not run
   pid_t pid_ = 0;
   Fd pidfd_;
   ChildTable::Entry child_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proto/counted.h"
+#include "supervisor/control/admin_words.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/control/reload_words.h"
 #include "supervisor/control/rollout_words.h"
@@ -74,6 +75,9 @@ Health judge_health(const Json& status) {
   }
   if (const std::string fault = status.value("log_file_fault", ""); !fault.empty())
     health.lines.push_back("log file: " + fault);
+  // The service does not need it: only the page and what asks it miss it.
+  if (const auto admin = admin_of(status); admin && admin->failures > 0)
+    health.lines.push_back(describe(*admin) + "; connections are served without it");
   if (const auto last = reload_of(status); last && !last->reload.applied) {
     for (std::string& line : describe(last->reload, last->ago)) health.lines.push_back(std::move(line));
   }

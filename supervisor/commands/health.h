@@ -13,7 +13,8 @@ struct Health {
 };
 
 /// Healthy: the supervisor is not stopping, and every pool has a ready worker or is configured to have none.
-/// Pools that a reload has removed do not count. `status` is the answer to the method "status".
+/// Pools that a reload has removed do not count, nor does the admin process, which has a line when it fails.
+/// `status` is the answer to the method "status".
 [[nodiscard]] Health judge_health(const nlohmann::ordered_json& status);
 
 }  // namespace prefork

@@ -12,6 +12,7 @@
 
 #include "proto/counted.h"
 #include "proto/joined.h"
+#include "supervisor/control/admin_words.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/control/reload_words.h"
 #include "supervisor/control/rollout_words.h"
@@ -107,6 +108,8 @@ class Screen {
     }
     if (const std::string fault = text(status, "log_file_fault"); !fault.empty())
       add("log file: " + fault, TopLine::Style::kAlarm);
+    if (const auto admin = admin_of(status); admin && admin->failures > 0)
+      add(describe(*admin), TopLine::Style::kAlarm);
     if (member(status, "longest_turn_ms").is_null()) return;
     const bool alarm = duration(status, "longest_turn_last_minute_ms") >= kLongTurn;
     add(fmt::format("loop: longest turn {}, in the last minute {}", time(status, "longest_turn_ms"),

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct AdminStatus {
   pid_t pid = 0;      ///< 0: there is none now
   std::string state;  ///< "starting", "running", "ending", "waiting" for the next attempt to start
   std::uint64_t restarts = 0;
+  std::uint32_t failures = 0;                 ///< how many in a row were of no use; 0: it is of use
+  std::string failure = {};                   ///< why the last of them ended
+  std::optional<Duration> next_attempt = {};  ///< "waiting": until the next one is started
   std::vector<std::string> addresses, agent;  ///< where it listens
   bool actions = false;                       ///< a token allows them
 };

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "supervisor/control/admin_words.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/control/json_text.h"
 #include "supervisor/control/reload_words.h"
@@ -119,12 +120,6 @@ Json of(const PoolStatus& pool) {
           {"listeners", listeners_of(pool)}};
 }
 
-Json of(const AdminStatus& admin) {
-  return {{"pid", admin.pid},           {"state", admin.state},
-          {"restarts", admin.restarts}, {"addresses", admin.addresses},
-          {"agent", admin.agent},       {"actions", admin.actions}};
-}
-
 /// Without its pools.
 Json of(const SupervisorStatus& status) {
   return {{"version", status.version},
@@ -145,7 +140,7 @@ Json of(const SupervisorStatus& status) {
           {"reloads", all_of(status.reloads)},
           {"upgrades", all_of(status.upgrades)},
           {"seccomp_from", status.seccomp_from ? Json(*status.seccomp_from) : Json(nullptr)},
-          {"admin", status.admin ? of(*status.admin) : Json(nullptr)}};
+          {"admin", status.admin ? to_json(*status.admin) : Json(nullptr)}};
 }
 
 /// The text of `object`, open for one more member, which is a list.

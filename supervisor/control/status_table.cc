@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proto/counted.h"
+#include "supervisor/control/admin_words.h"
 #include "supervisor/control/describe.h"
 #include "supervisor/control/reload_words.h"
 #include "supervisor/control/rollout_words.h"
@@ -80,14 +81,6 @@ WorkerColumns columns_of(const WorkerStatusLine& worker) {
           .remark = std::move(remark)};
 }
 
-std::string in_words(const AdminStatus& admin) {
-  std::string text = "admin process: " + admin.state;
-  if (admin.pid != 0) text += fmt::format(", pid {}", admin.pid);
-  for (const std::string& address : admin.addresses) text += ", " + address;
-  for (const std::string& address : admin.agent) text += ", agent " + address;
-  return text + fmt::format("; restarts {}", admin.restarts);
-}
-
 void add_supervisor(const SupervisorStatus& status, std::vector<std::string>& lines) {
   std::string strangers;
   if (status.strangers_reaped > 0) {
@@ -104,8 +97,8 @@ void add_supervisor(const SupervisorStatus& status, std::vector<std::string>& li
   if (status.reload) {
     for (std::string& line : describe(*status.reload, status.reload_ago)) lines.push_back(std::move(line));
   }
-  if (status.admin) lines.push_back(in_words(*status.admin));
   if (!status.log_file_fault.empty()) lines.push_back("log file: " + status.log_file_fault);
+  if (status.admin) lines.push_back(describe(*status.admin));
   if (status.control_file_missing)
     lines.emplace_back("control socket: its file is missing: no client can connect, a reload opens it anew");
 }

@@ -230,6 +230,29 @@ TEST_CASE("FAULTS 193: a reload that was refused stands out, and one that was ap
                      [](const TopLine& one) { return one.text.find("last reload") != std::string::npos; }));
 }
 
+TEST_CASE("FAULTS 501: an admin process that fails stands out, and one that runs is not shown") {
+  Json now = status(100, {});
+  now["admin"] = {{"pid", 0},
+                  {"state", "waiting"},
+                  {"restarts", 3},
+                  {"failures", 3},
+                  {"failure", "exited with status 3"},
+                  {"next_attempt_ms", 2000.0},
+                  {"addresses", {"127.0.0.1:9465"}},
+                  {"agent", Json::array()},
+                  {"actions", false}};
+  const TopLine line = line_with(screen(now, {}), "admin process");
+  CHECK(line.text ==
+        "admin process: waiting, 127.0.0.1:9465; restarts 3; fails, 3 in a row: exited with status 3; the "
+        "next one "
+        "starts in 2.0 s");
+  CHECK(line.style == Style::kAlarm);
+  now["admin"]["failures"] = 0;
+  const auto lines = screen(now, {});
+  CHECK(std::none_of(lines.begin(), lines.end(),
+                     [](const TopLine& one) { return one.text.find("admin") != std::string::npos; }));
+}
+
 TEST_CASE("an answer with missing members is shown as far as it goes") {
   CHECK_FALSE(screen(Json::object(), Json::object()).empty());
   CHECK_FALSE(screen({{"pools", {{{"name", "web"}}}}}, {{"pools", 3}}).empty());

@@ -210,6 +210,24 @@ TEST_CASE("FAULTS 440: an admin address in use is refused at the start and at a 
   CHECK(third.helper() == helper);
 }
 
+TEST_CASE(
+    "FAULTS 501: an admin process that fails is named by health and status; the service counts as well") {
+  auto how = options();
+  how.environment.emplace_back("ADMIN_STAND_IN=3");
+  WithAdmin supervisor(pool_with(), how);
+  supervisor.wait_for_log("exited with status 3", 2);
+  for (const char* command : {"health", "status"}) {
+    const CommandResult said = run_supervisor({command, "--control", supervisor.control()});
+    CHECK(said.status == 0);
+    CHECK(contains(said.output, "admin process: "));
+    CHECK(contains(said.output, "in a row: exited with status 3"));
+  }
+  const json admin =
+      json::parse(run_supervisor({"status", "--json", "--control", supervisor.control()}).output)["admin"];
+  CHECK(admin["failures"].get<int>() >= 2);
+  CHECK(admin["failure"] == "exited with status 3");
+}
+
 TEST_CASE("FAULTS 500: addresses move between a pool and the admin process in one reload; clients wait") {
   WithAdmin supervisor;
   std::string one = supervisor.address();
