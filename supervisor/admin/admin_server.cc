@@ -13,6 +13,9 @@ namespace prefork {
 namespace {
 
 constexpr std::chrono::milliseconds kReconnectAfter{500};
+/// For what the pages are told at the end, and how often it is looked whether they have it.
+constexpr std::chrono::milliseconds kLastWords{200};
+constexpr std::chrono::milliseconds kLook{2};
 constexpr std::chrono::seconds kSampleEach{1};
 constexpr std::chrono::milliseconds kSampleFresh{200};
 
@@ -104,12 +107,22 @@ void AdminServer::connect_later() {
   });
 }
 
-void AdminServer::link_ended(const std::string& why) {
-  say("the link to the supervisor has ended: " + why);
+void AdminServer::link_ended(LinkEnd how, const std::string& why) {
+  // A supervisor that closes the link of its own process says why in its log, or is gone.
+  if (!options_.link || how == LinkEnd::kBroken) say("the link to the supervisor has ended: " + why);
   if (!std::exchange(gone_, true))
     streams_.send(shared_text(stream_message("gone", 0, line_of(Json{{"text", why}}))));
   if (!options_.link) return connect_later();
-  asio::post(io_, [this] { end(0); });  // what was just sent goes out first
+  // New clients wait for the next process.
+  admin_.use({});
+  agent_.use({});
+  end_when_told(AdminClock::now() + kLastWords);
+}
+
+void AdminServer::end_when_told(AdminClock::time_point until) {
+  if (!streams_.has_unsent() || AdminClock::now() >= until) return end(0);
+  reconnecting_.expires_after(kLook);
+  reconnecting_.async_wait([this, until](boost::system::error_code) { end_when_told(until); });
 }
 
 void AdminServer::end(int status) {

@@ -30,7 +30,7 @@ class AdminServer final : private LinkListener {
  private:
   void event_came(const Json& event) override;
   void listen_came(const Json& order, std::vector<Fd> descriptors) override;
-  void link_ended(const std::string& why) override;
+  void link_ended(LinkEnd how, const std::string& why) override;
 
   void connect();
   void link_opened();
@@ -41,6 +41,8 @@ class AdminServer final : private LinkListener {
   void serve_http(Stream socket, std::string client);
   void serve_agent(Stream socket);
   void keep_history();
+  /// When the pages have been told, at `until` at the latest.
+  void end_when_told(AdminClock::time_point until);
   void end(int status);
 
   IoContext& io_;

@@ -25,7 +25,7 @@ void ControlLink::open(Fd socket) {
   boost::system::error_code error;
   (void)fcntl(socket.get(), F_SETFL, fcntl(socket.get(), F_GETFL) | O_NONBLOCK);
   socket_.assign(asio::generic::stream_protocol(AF_UNIX, 0), socket.get(), error);
-  if (error) return listener_.link_ended(error.message());
+  if (error) return listener_.link_ended(LinkEnd::kBroken, error.message());
   (void)socket.release();
   input_.clear();
   searched_ = 0;
@@ -76,11 +76,13 @@ bool ControlLink::receive() {
   std::array<char, 65536> piece;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the kernel
   LinkMessage message = receive_link_message(socket_.native_handle(), piece, kMaxDescriptors);
   if (message.size < 0) {
-    if (errno != EAGAIN && errno != EINTR) end(std::strerror(errno));
+    if (errno == EAGAIN || errno == EINTR) return false;
+    // It has closed its end before it has read everything.
+    end(errno == ECONNRESET ? LinkEnd::kClosed : LinkEnd::kBroken, std::strerror(errno));
     return false;
   }
   if (message.size == 0) {
-    end("the supervisor has ended the connection");
+    end(LinkEnd::kClosed, "the supervisor has ended the connection");
     return false;
   }
   for (Fd& socket : message.descriptors) {
@@ -102,7 +104,7 @@ void ControlLink::take_lines() {
   input_.erase(0, begin);
   searched_ = input_.size();
   if (input_.empty() && input_.capacity() > (std::size_t{1} << 20)) input_ = {};
-  if (input_.size() > kMaxLine) end("the supervisor has sent a line that is too long");
+  if (input_.size() > kMaxLine) end(LinkEnd::kBroken, "the supervisor has sent a line that is too long");
 }
 
 void ControlLink::take(std::string_view line) {
@@ -117,9 +119,9 @@ void ControlLink::take(std::string_view line) {
     pending_.erase(asked);
     take_answer(read, on_reply);
   } else if (method.empty() && member(read, "error").is_object()) {
-    end(text(member(read, "error"), "message"));  // as "64 clients are connected"
+    end(LinkEnd::kBroken, text(member(read, "error"), "message"));  // as "64 clients are connected"
   } else {
-    end("the supervisor has sent what is not of its protocol");
+    end(LinkEnd::kBroken, "the supervisor has sent what is not of its protocol");
   }
 }
 
@@ -140,7 +142,7 @@ void ControlLink::take_listen(const Json& order) {
   listener_.listen_came(order, std::exchange(received_, {}));
 }
 
-void ControlLink::end(const std::string& why) {
+void ControlLink::end(LinkEnd how, const std::string& why) {
   boost::system::error_code ignored;
   socket_.close(ignored);
   output_.clear();
@@ -148,7 +150,7 @@ void ControlLink::end(const std::string& why) {
   writing_ = false;
   for (const Pending& pending : std::exchange(pending_, {}))
     pending.on_reply({{}, Reply::kNoAnswer, "the connection to the supervisor has ended"});
-  listener_.link_ended(why);
+  listener_.link_ended(how, why);
 }
 
 }  // namespace prefork

@@ -24,6 +24,11 @@ struct Reply {
   std::string error;     ///< empty: there is a result
 };
 
+enum class LinkEnd {
+  kClosed,  ///< by the supervisor: it stops, is replaced in an upgrade, was killed, or wants no link any more
+  kBroken,
+};
+
 /// What the supervisor sends unasked.
 class LinkListener {
  public:
@@ -32,7 +37,7 @@ class LinkListener {
   /// Line "listen": `descriptors` are the sockets of the addresses in `order`, admin's first; then the file
   /// of the history, if `order` says that it comes.
   virtual void listen_came(const Json& order, std::vector<Fd> descriptors) = 0;
-  virtual void link_ended(const std::string& why) = 0;
+  virtual void link_ended(LinkEnd how, const std::string& why) = 0;
 };
 
 class ControlLink {
@@ -68,7 +73,7 @@ class ControlLink {
   static void take_answer(const Json& line, const OnReply& on_reply);
   void take_listen(const Json& order);
   void write();
-  void end(const std::string& why);
+  void end(LinkEnd how, const std::string& why);
 
   Stream socket_;
   LinkListener& listener_;

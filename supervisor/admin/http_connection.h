@@ -44,6 +44,8 @@ class HttpConnection final : public AdminConnection {
   /// The connection is closed when more than kMaxUnsent bytes wait.
   void stream(const SharedText& text);
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
+  /// The kernel has not taken everything yet.
+  [[nodiscard]] bool has_unsent() const { return !unsent_.empty(); }
 
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;

@@ -57,6 +57,13 @@ void StreamHub::send(const SharedText& message) {
   }
 }
 
+bool StreamHub::has_unsent() const {
+  return std::any_of(pages_.begin(), pages_.end(), [](const Page& one) {
+    const auto connection = one.connection.lock();
+    return connection && connection->is_open() && connection->has_unsent();
+  });
+}
+
 void StreamHub::tick() {
   forget_closed();
   if (++seconds_ < kCommentEach.count()) return;

@@ -27,6 +27,8 @@ class StreamHub {
   void add(const std::shared_ptr<HttpConnection>& connection, std::uint64_t since, const SharedText& first,
            EventStore& events);
   void send(const SharedText& message);
+  /// A page has not been sent everything yet.
+  [[nodiscard]] bool has_unsent() const;
   /// Each second: a comment now and then, so that what stands between sees a live connection.
   void tick();
 

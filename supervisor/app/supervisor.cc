@@ -133,6 +133,7 @@ void Supervisor::on_before_sleep() {
   pools_.collect_finished();
   service_.look();
   if (stopping() && pools_.present().empty() && pools_.leaving().empty()) {
+    if (!std::exchange(end_told_, true)) control_.publish(control_event::Stopped{pools_.stopped_cleanly()});
     admin_.stop();  // until now it can tell of the stop
     if (admin_.stopped()) loop_.stop();
   }

@@ -143,6 +143,7 @@ class Supervisor final : private Operations,
   StopDelay stop_delay_;
   int stop_requests_ = 0;  ///< without those before and during the delay
   bool given_up_ = false;  ///< stopped although processes remain
+  bool end_told_ = false;  ///< the last event is published
   SignalWatcher hup_, usr1_, usr2_, ttin_, ttou_, term_, quit_, int_;
   TimerWatcher log_timer_;
   BeforeSleepWatcher before_sleep_;

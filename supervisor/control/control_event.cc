@@ -148,6 +148,8 @@ Json fields(const control_event::PoolStopped& event) {
           {"text", event.text}};
 }
 
+Json fields(const control_event::Stopped& event) { return {{"event", "stopped"}, {"clean", event.clean}}; }
+
 Json fields(const control_event::AdminDied& event) {
   return {{"event", "admin_died"},
           {"pid", event.pid},

@@ -85,6 +85,11 @@ struct PoolStopped {
   std::string text;          ///< the same in words, by the names of the counters
 };
 
+/// The last event: all pools have stopped.
+struct Stopped {
+  bool clean = true;  ///< nothing was cut short
+};
+
 }  // namespace control_event
 
 using ControlEvent =
@@ -92,7 +97,8 @@ using ControlEvent =
                  control_event::ConnectionRedispatched, control_event::WorkerDied, control_event::Reloaded,
                  control_event::SaturationChanged, control_event::RolloutStaged,
                  control_event::UpgradeRefused, control_event::Upgraded, control_event::PoolFailed,
-                 control_event::PoolRecovered, control_event::PoolStopped, control_event::AdminDied>;
+                 control_event::PoolRecovered, control_event::PoolStopped, control_event::AdminDied,
+                 control_event::Stopped>;
 
 using WallTime = std::chrono::system_clock::time_point;
 

@@ -243,6 +243,7 @@ class Changes(LifeCase):
         self.assertNotEqual(self.helper(), first)
         self.assertEqual(self.act("scale", {"pool": "web", "workers": 1})[0], 200)
         self.assertEqual(self.metric('supervisor_upgrades_total{outcome="succeeded"}'), 1)
+        self.assertNotIn("the link to the supervisor has ended", self.log_text())
 
     def history(self):
         history = json.loads(self.get("/history.json")[1])
@@ -312,6 +313,7 @@ class Stop(LifeCase):
     keys = {"stop_delay": "3s"}
 
     def test_stop_delay_is_told_while_everything_is_served(self):
+        """FAULTS 505: an announced stop is told until its end, and reads like no fault"""
         pool = self.status()["pools"][0]["listeners"][0]["address"]
         self.assertEqual(self.metric("supervisor_stop_delay_left_seconds"), 0)
         self.supervisor.send_signal(signal.SIGTERM)
@@ -323,8 +325,13 @@ class Stop(LifeCase):
         self.assertGreater(self.metric("supervisor_stop_delay_left_seconds"), 0)
         self.assertEqual(self.get("/", address=pool)[0], 200)
         helper = self.helper()
+        messages = self.watch()
+        self.assertEqual(next(messages)[0], "status")
         self.assertEqual(self.supervisor.wait(20), 0)
         self.assertFalse(os.path.exists(f"/proc/{helper}"))
+        seen = [(name, data.get("event")) for name, _, data in messages]
+        self.assertEqual(seen[-2:], [("event", "stopped"), ("gone", None)])
+        self.assertNotIn("the link to the supervisor has ended", self.log_text())
 
     def test_a_killed_supervisor_leaves_no_process(self):
         helper = self.helper()

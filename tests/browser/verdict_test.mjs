@@ -98,6 +98,18 @@ pageTest('a refused reload and a stop with its delay are shown', {}, async ({ se
   await says(page, 'Stopping', /2 connections are still served/);
 });
 
+pageTest('FAULTS 505: a stop that was announced is said, with its time, until another supervisor serves', { short: true }, async ({ server, page }) => {
+  server.show(statusOf([poolOf('web', 4)], { pid: 100 }));
+  await says(page, 'Well');
+  server.event({ event: 'stopped', clean: true });
+  server.gone();
+  await says(page, 'Stopped', /the supervisor was stopped at \d\d:\d\d:\d\d, .*; what is shown below was true before/);
+  assert.match(await textOf(page, '.side'), /Supervisor stopped/);
+  assert.match(await page.title(), /^Stopped/);
+  server.show(statusOf([poolOf('web', 4)], { pid: 200, uptime_ms: 10 }));
+  await says(page, 'Well');
+});
+
 pageTest('a resize is shown in the cells and the figures', {}, async ({ server, page }) => {
   server.show(statusOf([poolOf('web', 4)]));
   await eventually('four', async () => /4 idle/.test(await textOf(page, '.legend')));

@@ -25,6 +25,7 @@ const kWords = {
   pool_failed: (event) => ({ tone: 'bad', title: 'Workers do not start', text: `${counted(event.failures, 'start')} in a row failed; next attempt in ${duration(event.next_attempt_ms)}` }),
   pool_recovered: () => ({ tone: 'well', title: 'Workers start again', text: '' }),
   pool_stopped: (event) => ({ tone: event.cut > 0 ? 'bad' : 'note', title: 'Pool stopped', text: event.text }),
+  stopped: (event) => ({ tone: event.clean ? 'note' : 'bad', title: 'Supervisor stopped', text: event.clean ? '' : 'something was cut short' }),
 };
 
 export class EventLog {
