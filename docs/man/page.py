@@ -109,6 +109,13 @@ def from_help(text):
     return "\n".join(lines)
 
 
+USAGE = re.compile(r"^Usage: (.*)\n", re.MULTILINE)
+
+
+def usage_in(text):
+    return USAGE.search(text)[1].strip()
+
+
 def plain(text):
     return re.sub(r"([\\`*_<\[])", r"\\\1", text)
 
@@ -116,10 +123,13 @@ def plain(text):
 def from_program(program):
     whole = help_of(program)
     commands = re.findall(r"^  ([a-z][a-z-]*) ", whole.partition("Subcommands:")[2].partition("\n\n")[0], re.MULTILINE)
-    yield "# DESCRIPTION\n\n" + from_help(whole)
+    helps = {command: help_of(program, command) for command in commands}
+    usages = [usage_in(text) for text in (whole, *helps.values())]
+    yield "\n".join(["# SYNOPSIS", "", "```", *usages, "```"])
+    yield "# DESCRIPTION\n\n" + from_help(USAGE.sub("", whole, count=1))
     yield "# COMMANDS"
-    for command in commands:
-        yield f"## {command}\n\n" + from_help(help_of(program, command))
+    for command, text in helps.items():
+        yield f"## {command}\n\n" + from_help(text)
 
 
 def wrapped(line):

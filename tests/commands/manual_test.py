@@ -13,7 +13,10 @@ def main():
     for page in sys.argv[1:]:
         said = subprocess.run(["mandoc", "-Tlint", "-W", "style", page], capture_output=True, text=True, timeout=30, check=False)
         text = pathlib.Path(page).read_text(encoding="utf-8")
-        complete = all(f"\n{part}" in text for part in ("NAME", "DESCRIPTION", "SEE ALSO"))
+        parts = ["NAME", "DESCRIPTION", "SEE ALSO"]
+        if page.endswith((".1", ".8")):
+            parts.append("SYNOPSIS")
+        complete = all(f"\n.SH\n{part}\n" in text for part in parts)
         if said.stdout or said.returncode or not complete:
             print(page, said.stdout, "" if complete else "a section is missing")
             failed += 1
