@@ -73,8 +73,9 @@ export class ScriptedServer {
 
   /// Newer pages have taken the place of these.
   replace() {
+    clearInterval(this.#timer);
     this.#send('replaced', {});
-    this.cut();
+    for (const stream of this.#streams) stream.end();
   }
 
   cut() {
