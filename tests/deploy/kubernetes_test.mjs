@@ -89,6 +89,20 @@ test('the pod has the time that a stop takes', () => {
   assert.ok(periodSeconds * failureThreshold + timeoutSeconds < seconds(config.stop_delay));
 });
 
+test('what the Prometheus Operator scrapes has the port of the container, and the job that the rules name', () => {
+  const text = readFileSync(join(source, 'docs/deploy/kubernetes.yaml'), 'utf8');
+  const commented = text.slice(text.indexOf('# With the Prometheus Operator:')).split('\n').slice(2);
+  const monitor = yaml.parse(commented.map((line) => line.replace(/^# {3}/, '')).join('\n'));
+  assert.equal(monitor.kind, 'PodMonitor');
+  assert.deepEqual(monitor.spec.selector.matchLabels, only('Deployment').spec.template.metadata.labels);
+  const [endpoint] = monitor.spec.podMetricsEndpoints;
+  assert.ok(container.ports.some((port) => port.name === endpoint.port));
+  const job = /up\{job="(\w+)"\}/.exec(readFileSync(join(source, 'docs/deploy/alerts.yml'), 'utf8'))[1];
+  // A jobLabel would name a label of the pods, not the job.
+  assert.equal(monitor.spec.jobLabel, undefined);
+  assert.deepEqual(endpoint.relabelings, [{ targetLabel: 'job', replacement: job }]);
+});
+
 test('it runs without root and without privileges', () => {
   assert.equal(pod.securityContext.runAsNonRoot, true);
   assert.equal(container.securityContext.allowPrivilegeEscalation, false);
