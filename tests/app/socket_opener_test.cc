@@ -36,10 +36,12 @@ struct Opening : public Parts {
   ActivatedSockets activated;
   SocketOpener opener{log, pools, activated};
 
-  [[nodiscard]] Result<std::vector<SocketOpener::PoolSockets>> open(std::vector<PoolConfig> configs) const {
+  [[nodiscard]] Result<std::vector<OpenedSockets>> open(std::vector<PoolConfig> configs) const {
     Config config;
     config.pools = std::move(configs);
-    return opener.open(config);
+    auto opened = opener.open(config);
+    if (!opened) return opened.error();
+    return std::move(opened.value().pools);
   }
   void run(const PoolConfig& config) {
     auto opened = open({config});
@@ -138,6 +140,34 @@ TEST_CASE("FAULTS 168: an address that another process listens at is refused, wh
   Opening opening;
   opening.run(listening("web", {parse_listen_address("127.0.0.1:" + port).value()}));
   CHECK_FALSE(opening.open({listening("web", {parse_listen_address(":" + port).value()})}).ok());
+}
+
+TEST_CASE(
+    "FAULTS 500: sockets of the admin process and of pools change places; at port 0 each keeps its own") {
+  Opening opening;
+  const ListenAddress any = parse_listen_address("127.0.0.1:0").value();
+  const ListenAddress other = parse_listen_address("127.0.0.2:0").value();
+  opening.run(listening("web", {any}));
+  ListenSocket admin = ListenSocket::open(any).value();
+  ListenSocket agent = ListenSocket::open(other).value();
+  const SocketOpener opener(opening.log, opening.pools, opening.activated, {{&admin}, {&agent}});
+  Config config;
+  config.pools = {listening("web", {any})};
+  config.admin.listen = {any};
+  config.admin.agent = {other};
+  const auto same = opener.open(config);
+  REQUIRE(same.ok());
+  CHECK(same.value().pools[0][0].running == opening.running("web", 0));
+  CHECK(same.value().admin[0].running == &admin);
+  CHECK(same.value().agent[0].running == &agent);
+  config.pools = {listening("web", {other})};
+  config.admin.listen = {any, any};
+  config.admin.agent = {};
+  const auto moved = opener.open(config);
+  REQUIRE(moved.ok());
+  CHECK(moved.value().pools[0][0].running == &agent);
+  CHECK(moved.value().admin[0].running == &admin);
+  CHECK(moved.value().admin[1].running == opening.running("web", 0));
 }
 
 TEST_CASE("FAULTS 98: a socket at port 0 goes to its own pool first, and to one next owner only") {
