@@ -188,6 +188,11 @@ TEST_CASE("durations have a unit") {
   CHECK(parsed(pool_with(R"("stop_timeout": "24h")")).stop_timeout == 24h);
 }
 
+TEST_CASE("a delay of nothing is the same as none") {
+  for (const char* none : {"0s", "0ms", "0h"})
+    CHECK(parsed(pool_with(R"("stop_delay": ")" + std::string(none) + '"')) == parsed(pool_with("")));
+}
+
 TEST_CASE("comments and a byte order mark are allowed") {
   CHECK(mistakes("\xEF\xBB\xBF// first\n" + pool_with("/* inside */ \"workers\": 1") + "\n// last").empty());
 }

@@ -97,6 +97,9 @@ TEST_CASE("FAULTS 39: a duration has a whole number, a unit and a limit") {
     CHECK(mistake_in(R"("stop_timeout": ")" + std::string(wrong) + '"') ==
           R"(pool.json: /stop_timeout: ")" + std::string(wrong) + '"' + kDuration);
   }
+  CHECK(
+      mistake_in(R"("stop_delay": "00s")") ==
+      R"(pool.json: /stop_delay: "00s" is not allowed; it must be a duration from "0s" to "24h", such as "10s" or "1m")");
   CHECK(mistake_in(R"("health": {"start_timeout": 30})") ==
         std::string("pool.json: /health/start_timeout: 30") + kDuration);
 }
