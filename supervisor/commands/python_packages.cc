@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "config/program.h"
+#include "config/relative_path.h"
 #include "config/schema_words.h"
 #include "proto/fd.h"
 #include "proto/joined.h"
@@ -64,7 +65,7 @@ std::vector<std::string> all_named(const std::string& name, const CommandSearch&
   std::istringstream places(search.path);
   for (std::string place; std::getline(places, place, ':');) {
     if (!place.starts_with('/')) continue;
-    auto program = find_program(place + '/' + name, "/", search);
+    auto program = find_program(in_directory(name, place), "/", search);
     if (program && std::find(found.begin(), found.end(), program.value()) == found.end())
       found.push_back(std::move(program).value());
   }
