@@ -15,11 +15,11 @@
 #include <thread>
 #include <vector>
 
+#include "tests/e2e/with_admin.h"
 #include "tests/support/client.h"
 #include "tests/support/command.h"
 #include "tests/support/contains.h"
 #include "tests/support/process_list.h"
-#include "tests/support/supervisor_under_test.h"
 
 using namespace prefork;
 using namespace prefork::test;
@@ -28,38 +28,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kAdmin = R"("admin": "127.0.0.1:0")";
 constexpr const char* kToken = "0123456789abcdef";
-
-SupervisorUnderTest::Options options(std::size_t admin_listeners = 1) {
-  SupervisorUnderTest::Options options;
-  options.listeners = 1 + admin_listeners;
-  options.environment = {"SUPERVISOR_ADMIN_PROGRAM=" SOURCE_ROOT "/tests/support/admin_stand_in.py"};
-  return options;
-}
-
-PoolText pool_with(const std::string& keys = kAdmin) {
-  PoolText pool;
-  pool.more = keys;
-  return pool;
-}
-
-/// A supervisor with one pool and an admin process.
-struct WithAdmin : SupervisorUnderTest {
-  explicit WithAdmin(const std::string& keys = kAdmin, std::size_t admin_listeners = 1)
-      : SupervisorUnderTest(pool_with(keys).text(), options(admin_listeners)) {}
-  WithAdmin(const PoolText& pool, const Options& how) : SupervisorUnderTest(pool.text(), how) {}
-
-  [[nodiscard]] std::string admin() { return address(1); }
-  json hello() { return json::parse(ask(admin(), "hello\n")); }
-  pid_t helper() { return hello()["pid"].get<pid_t>(); }
-  /// The supervisor's answer to a request on the link.
-  json asks(const std::string& method, const std::string& params = "{}") {
-    return json::parse(ask(
-        admin(), R"(ask {"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + params + "}\n"));
-  }
-  bool serves() { return ask(address(), "hello") == "hello"; }
-};
 
 /// A file with the token, which others may not read.
 std::string write_token(const SupervisorUnderTest& supervisor, const std::string& content,
@@ -99,7 +68,7 @@ TEST_CASE("the admin process gets its sockets, a user of its own, and few rights
 TEST_CASE("where root is given up, the admin process can signal neither supervisor nor workers") {
   if (::geteuid() != 0) return;  // there is nothing to give up
   PoolText pool = pool_with(R"("user": "4711", "group": "4712", )" + std::string(kAdmin));
-  WithAdmin supervisor(pool, options());
+  WithAdmin supervisor(pool, admin_options());
   const pid_t worker = supervisor.wait_for_idle(1).pids().at(0);
   const json hello = supervisor.hello();
   CHECK(hello["uid"].get<int>() > 60'000);
@@ -114,7 +83,7 @@ TEST_CASE("where root is given up, the admin process can signal neither supervis
 TEST_CASE("check does not take the running admin process for another server") {
   PoolText pool = pool_with(R"("admin": "unix:TEST_DIRECTORY/a", "agent": "unix:TEST_DIRECTORY/b")");
   pool.command = {"/bin/sleep", "600"};  // check finds it in any PATH
-  WithAdmin supervisor(pool, options(2));
+  WithAdmin supervisor(pool, admin_options(2));
   const CommandResult checked = run_supervisor({"check", "-c", supervisor.config_file()});
   CHECK(checked.status == 0);
   CHECK_FALSE(contains(checked.errors, "cannot listen at"));
@@ -149,7 +118,7 @@ TEST_CASE("FAULTS 433: the admin process dies: clients wait for the next one, an
 }
 
 TEST_CASE("FAULTS 434: an admin process that dies at once is started less and less often") {
-  auto how = options();
+  auto how = admin_options();
   how.environment.emplace_back("ADMIN_STAND_IN=3");
   WithAdmin supervisor(pool_with(), how);
   const auto begin = std::chrono::steady_clock::now();
@@ -161,7 +130,7 @@ TEST_CASE("FAULTS 434: an admin process that dies at once is started less and le
 }
 
 TEST_CASE("FAULTS 439: without the program of the admin process the service goes on, and one line says so") {
-  auto how = options();
+  auto how = admin_options();
   how.environment = {"SUPERVISOR_ADMIN_PROGRAM=/missing/supervisor-admin"};
   WithAdmin supervisor(pool_with(), how);
   supervisor.wait_for_log("could not be started: exec /missing/supervisor-admin: No such file or directory");
@@ -191,80 +160,6 @@ TEST_CASE("FAULTS 437: no admin process is left when the supervisor is killed") 
   supervisor.signal(SIGKILL);
   CHECK(supervisor.await_exit() == -SIGKILL);
   eventually("it is gone", [&] { return !is_alive(helper); });
-}
-
-TEST_CASE("FAULTS 440: an admin address in use is refused at the start and at a reload") {
-  WithAdmin first;
-  const std::string taken = R"("admin": ")" + first.admin() + '"';
-  auto how = options();
-  how.await_start = false;
-  SupervisorUnderTest second(pool_with(taken).text(), how);
-  CHECK(second.await_exit() == 1);
-  CHECK(contains(second.log(), "admin: listen " + first.admin() + ": "));
-
-  WithAdmin third;
-  const pid_t helper = third.helper();
-  third.rewrite_config(pool_with(taken));
-  third.signal(SIGHUP);
-  third.wait_for_log("reload refused, nothing has changed: admin: listen " + first.admin());
-  CHECK(third.helper() == helper);
-}
-
-TEST_CASE(
-    "FAULTS 501: an admin process that fails is named by health and status; the service counts as well") {
-  auto how = options();
-  how.environment.emplace_back("ADMIN_STAND_IN=3");
-  WithAdmin supervisor(pool_with(), how);
-  supervisor.wait_for_log("exited with status 3", 2);
-  for (const char* command : {"health", "status"}) {
-    const CommandResult said = run_supervisor({command, "--control", supervisor.control()});
-    CHECK(said.status == 0);
-    CHECK(contains(said.output, "admin process: "));
-    CHECK(contains(said.output, "in a row: exited with status 3"));
-  }
-  const json admin =
-      json::parse(run_supervisor({"status", "--json", "--control", supervisor.control()}).output)["admin"];
-  CHECK(admin["failures"].get<int>() >= 2);
-  CHECK(admin["failure"] == "exited with status 3");
-}
-
-TEST_CASE("FAULTS 500: addresses move between a pool and the admin process in one reload; clients wait") {
-  WithAdmin supervisor;
-  // The kernel has just chosen this port: it is free at other addresses.
-  const std::string port = supervisor.address().substr(supervisor.address().rfind(':'));
-  std::string one = "127.0.0.2" + port;
-  std::string other = "127.0.0.3" + port;
-  SUBCASE("ports") {}
-  SUBCASE("paths") {
-    one = "unix:" + supervisor.directory().path() + "/one";
-    other = "unix:" + supervisor.directory().path() + "/other";
-  }
-  const auto reload = [&](const std::string& pool, const std::string& admin) {
-    PoolText text = pool_with(R"("admin": ")" + admin + '"');
-    text.listen = {pool};
-    supervisor.rewrite_config(text);
-    supervisor.signal(SIGHUP);
-    CHECK(supervisor.wait_for_event("reload").flag("applied"));
-  };
-  const auto helper_at = [&](const std::string& address) {
-    const json hello = json::parse(ask(address, "hello\n"), nullptr, /*allow_exceptions=*/false);
-    return hello.is_object() ? hello["pid"].get<pid_t>() : 0;
-  };
-  reload(one, other);
-  eventually("it listens there", [&] { return helper_at(other) != 0; });
-  const pid_t before = helper_at(other);
-  REQUIRE(::kill(before, SIGSTOP) == 0);
-  Client waiting(other);
-  reload(other, one);
-  waiting.send("hello");
-  waiting.finish();
-  CHECK(waiting.receive() == "hello");
-  CHECK(ask(other, "hello") == "hello");
-  CHECK(helper_at(one) != before);
-  CHECK_FALSE(is_alive(before));  // it still had the socket
-  reload(one, other);
-  CHECK(ask(one, "hello") == "hello");
-  CHECK(helper_at(other) != 0);
 }
 
 TEST_CASE("FAULTS 441: an upgrade in place starts another admin process; clients wait") {
@@ -303,31 +198,6 @@ TEST_CASE(
     CHECK(ask(supervisor.admin(), "grow " + std::to_string(other) + "\n") == "Operation not permitted");
 }
 
-TEST_CASE("a reload adds, changes and removes the admin process") {
-  WithAdmin supervisor("\"log\": {}", 0);
-  supervisor.rewrite_config(pool_with());
-  supervisor.signal(SIGHUP);
-  supervisor.wait_for_log("admin: listening on ");
-  const pid_t helper = supervisor.helper();
-
-  supervisor.rewrite_config(
-      pool_with(std::string(kAdmin) + R"(, "agent": "127.0.0.1:0", "admin_hosts": ["a"])"));
-  supervisor.signal(SIGHUP);
-  eventually("it is told", [&] { return supervisor.hello()["listens"] == 2; });
-  const json hello = supervisor.hello();
-  CHECK(hello["pid"] == helper);
-  CHECK(hello["listen"]["admin"][0] == supervisor.admin());
-  CHECK(hello["listen"]["agent"].size() == 1);
-  CHECK(hello["listen"]["hosts"] == json::array({"a"}));
-  CHECK(json::parse(ask(hello["listen"]["agent"][0].get<std::string>(), "hello\n"))["pid"] == helper);
-
-  supervisor.rewrite_config(pool_with("\"log\": {}"));
-  supervisor.signal(SIGHUP);
-  supervisor.wait_for_log("admin process (pid " + std::to_string(helper) + "): ended");
-  CHECK(supervisor.events("admin_died").empty());
-  CHECK(supervisor.serves());
-}
-
 TEST_CASE("without a token the admin process only reads") {
   WithAdmin supervisor;
   CHECK(supervisor.asks("status")["result"]["admin"]["state"] == "running");
@@ -340,7 +210,7 @@ TEST_CASE("without a token the admin process only reads") {
 
 TEST_CASE("with the token the admin process acts, and the log names its client") {
   PoolText pool = pool_with();
-  WithAdmin supervisor(pool, options());
+  WithAdmin supervisor(pool, admin_options());
   write_token(supervisor, std::string(kToken) + "\n");
   supervisor.rewrite_config(pool_with(kWithToken));
   supervisor.signal(SIGHUP);
@@ -386,7 +256,7 @@ TEST_CASE("the admin process lives until all pools have stopped") {
   PoolText pool = pool_with();
   pool.command = scripted(
       {"ready", "recv", "busy", "mark:busy", "gate:go", "write:done", "shutdown", "close", "idle", "loop"});
-  WithAdmin supervisor(pool, options());
+  WithAdmin supervisor(pool, admin_options());
   Client client(supervisor.address());
   supervisor.gates().wait_for_marks("busy");
   const pid_t helper = supervisor.helper();
@@ -413,7 +283,7 @@ TEST_CASE("an admin process that is stopped does not keep the supervisor from it
 TEST_CASE("the admin process needs no control socket") {
   PoolText pool = pool_with();
   pool.control = false;
-  WithAdmin supervisor(pool, options());
+  WithAdmin supervisor(pool, admin_options());
   CHECK(supervisor.asks("status")["result"]["pools"].size() == 1);
   CHECK(supervisor.asks("subscribe", R"({"since": 0})")["result"].contains("seq"));
   supervisor.allow_leftovers();
