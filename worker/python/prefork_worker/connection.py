@@ -151,7 +151,7 @@ class Connection:
             if not (session.is_copy or self._sending_ended):
                 self._shut_down()
             self.socket.close()
-        session.ended(wire.encode_ticket(Kind.IDLE, self.ticket))
+        session.ended(wire.encode_ticket(wire.IDLE, self.ticket))
 
     def end_sending(self) -> None:
         """The client sees the end of what this worker sends. While the supervisor has a copy, close() ends nothing."""

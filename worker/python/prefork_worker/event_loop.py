@@ -14,9 +14,10 @@ from typing import Any, Callable, Optional, Set
 from . import wire
 from .connection import Connection
 from .session import MOST_AT_ONCE, Session
-from .wire import Kind, Record
+from .wire import Flag, Kind, Record
 
 _TICK = 1.0
+_PARK_AT_ONCE = Flag.MAY_PARK | Flag.PARK_AT_ONCE
 _MOST_RECORDS = wire.MAX_DATAGRAM // wire.BLOCK
 
 
@@ -59,20 +60,23 @@ class ClientSocket(socket.socket):
 class Link:
     """A connection while the event loop has its socket. It ends when the loop has closed the socket."""
 
+    #: What serves it: an event loop's protocol, for the worker that is built on this.
+    protocol: Any = None
+    #: It was there at the last tick.
+    seen = False
+    _memo = b""
+
     def __init__(self, worker: "LoopWorker", connection: Connection) -> None:
         self.worker = worker
         self.connection = connection
-        assert isinstance(connection.socket, ClientSocket)
-        self.socket = connection.socket
-        self.socket.copied = connection.copy_kept
-        self.socket.parked = False
-        self.socket.on_closed = self._closed
-        #: What serves it: an event loop's protocol, for the worker that is built on this.
-        self.protocol: Any = None
+        client = connection.socket
+        assert isinstance(client, ClientSocket)
+        client.copied = connection.copy_kept
+        client.parked = False
+        client.on_closed = self._closed
+        self.socket = client
         self.may_park = connection.may_park
-        self.park_at_once = self.may_park and connection.park_wanted
-        self.seen = False
-        self._memo = b""
+        self.park_at_once = connection.flags & _PARK_AT_ONCE == _PARK_AT_ONCE
 
     @property
     def open(self) -> bool:
@@ -81,8 +85,10 @@ class Link:
     @property
     def park_wanted(self) -> bool:
         """Park as soon as the request is answered: other connections wait, or this worker leaves."""
+        if not self.may_park or self.park_at_once:
+            return self.may_park
         session = self.worker.session
-        return self.may_park and (self.park_at_once or session.yielding or session.leaving)
+        return session.yielding or session.leaving
 
     @property
     def leaving(self) -> bool:

@@ -27,6 +27,7 @@ _ANCILLARY = socket.CMSG_SPACE(64 * 4)  # room for 64 descriptors
 _CLOSE_ON_EXEC = int(socket.MSG_CMSG_CLOEXEC)
 _TRUNCATED = int(socket.MSG_TRUNC)
 _STREAM = int(socket.SOCK_STREAM)
+_TCP = int(socket.IPPROTO_TCP)  # on unix sockets it means nothing
 _SHORTAGE = (errno.ENOBUFS, errno.ENOMEM)
 _MAY_LEAVE_OUT = Flag.LATE_RECEIPT | Flag.PROXIED  # a PROXY header may be waited for
 
@@ -134,12 +135,15 @@ class Session:
 
     def receive_all(self) -> List[Connection]:
         """Those that have come, up to a number, begun with one datagram of receipts. For an event loop."""
+        if self._stopped:
+            self.leave()
         begun: List[Connection] = []
         while len(begun) < MOST_AT_ONCE:
-            connection = self.receive(wait=False)
-            if connection is None:
+            connection = self._obey_all()
+            if connection is not None:
+                begun.append(connection)
+            elif self.draining or not self._read():
                 break
-            begun.append(connection)
         if begun and not self.flush():
             for connection in begun:
                 os.close(socket.socket.detach(connection.socket))
@@ -276,7 +280,7 @@ class Session:
         return None
 
     def _obey(self, record: Record, memo: bytes) -> Optional[Connection]:
-        if record.kind == Kind.CONNECTION:
+        if record.kind == wire.CONNECTION:
             return self._begin(record, memo)
         if record.kind == Kind.PING:
             self.send(wire.encode(Record(Kind.PONG)))
@@ -299,7 +303,7 @@ class Session:
         # A connection that may be kept after its answer tells that no connection waits any more.
         if record.flags & Flag.MAY_PARK and not record.flags & Flag.PARK_AT_ONCE:
             self.yielding = False
-        receipt = wire.encode_ticket(Kind.BUSY, record.ticket)
+        receipt = wire.encode_ticket(wire.BUSY, record.ticket)
         if self.late_receipts and record.flags & _MAY_LEAVE_OUT == Flag.LATE_RECEIPT:
             self._left_out = receipt
         # Without it the supervisor takes the connection for not begun: this worker must not touch it.
@@ -307,7 +311,7 @@ class Session:
             os.close(descriptor)
             return None
         self.open_connections += 1
-        client = self.socket_class(-1, _STREAM, -1, descriptor)  # looks for its family and its protocol
+        client = self.socket_class(-1, _STREAM, _TCP, descriptor)  # looks for its family
         client.settimeout(self.socket_timeout)  # another worker may have set O_NONBLOCK, the program a default timeout
         return Connection(self, client, record, memo)
 

@@ -39,6 +39,13 @@ class Kind(IntEnum):
     LEAVE = 15
 
 
+#: Plain numbers, for each connection needs them: to look up a member of an enumeration takes longer than to encode a record.
+CONNECTION = int(Kind.CONNECTION)
+BUSY = int(Kind.BUSY)
+IDLE = int(Kind.IDLE)
+_WITH_TEXT = (int(Kind.NOTE), int(Kind.PARK))
+
+
 class Flag:
     """Flags of a Connection. Bits 8 to 15 are the length of its memo. Plain numbers: they are looked at often."""
 
@@ -92,9 +99,9 @@ def encode_park(ticket: int, memo: bytes = b"") -> bytes:
 
 
 def _length_of_text(record: Record) -> int:
-    if record.kind == Kind.CONNECTION:
+    if record.kind == CONNECTION:
         return record.flags >> 8
-    return record.value if record.kind in (Kind.NOTE, Kind.PARK) else 0
+    return record.value if record.kind in _WITH_TEXT else 0
 
 
 def descriptors(control: bytes) -> Iterable[int]:
@@ -111,7 +118,7 @@ def messages(datagram: bytes) -> Iterator[Tuple[Record, bytes]]:
         kind, flags, value, ticket, time_ns, wait_us, zero = _LAYOUT.unpack(datagram)
         record = Record(kind, flags, value, ticket, time_ns, wait_us)
         if not zero and not _length_of_text(record):
-            return iter(((record, b""),))
+            return iter([(record, b"")])
     return _many(datagram)
 
 
