@@ -13,7 +13,7 @@ from . import proxy_header
 from .addresses import from_memo, to_memo
 from .connection import Connection
 from .event_loop import Link
-from .strict_http import doubt_of_fields, doubt_of_head, head_of, is_plain, strict_h11
+from .strict_http import clear_head, doubt_of_fields, doubt_of_head, head_of, strict_h11
 
 Address = Optional[Tuple[str, int]]
 
@@ -40,19 +40,26 @@ class WorkerProtocol(asyncio.Protocol):
     timeout_keep_alive_task: Any
     server_state: Any
 
-    def attach(self, link: Link, access_logger: Any, answered: Callable[[], None]) -> None:
+    #: uvicorn's class. It is named where each request comes by: super() takes several times as long as a call.
+    base: Any
+
+    # of each new connection
+    _addresses: Tuple[Address, Address] = (None, None)
+    _memo = b""
+    _proxy_bytes: Optional[bytearray] = None
+    heard = 0
+    answers = 0
+    spoiled = False
+    _seen: Any = None
+    _seen_since = 0.0
+
+    def attach(self, link: Link, answered: Optional[Callable[[], None]]) -> None:
+        """`answered` is called after each answer."""
         self.link = link
         link.protocol = self
-        self.access_logger = access_logger
         self._answered = answered
-        self._addresses: Tuple[Address, Address] = (None, None)
-        self._memo = b""
-        self._proxy_bytes: Optional[bytearray] = bytearray() if link.connection.proxied else None
-        self.heard = 0
-        self.answers = 0
-        self.spoiled = False
-        self._seen: Any = None
-        self._seen_since = 0.0
+        if link.connection.proxied:
+            self._proxy_bytes = bytearray()
         if link.connection.memo:
             self._remember(link.connection.memo)
         if link.may_park:
@@ -86,7 +93,7 @@ class WorkerProtocol(asyncio.Protocol):
 
     # asyncio.Protocol
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        self.base.connection_made(self, transport)
         client, server = self._addresses
         if client is not None:
             self.client, self.server = client, server
@@ -99,7 +106,7 @@ class WorkerProtocol(asyncio.Protocol):
         self.heard += len(data)
         if self.refused(data):
             return
-        super().data_received(data)
+        self.base.data_received(self, data)
         cycle = self.cycle
         if cycle is not None and cycle.response_complete and self.timeout_keep_alive_task is None:
             # The body of a request that was answered before has come to its end.
@@ -108,7 +115,7 @@ class WorkerProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         self.link.lost(exc)
-        super().connection_lost(exc)
+        self.base.connection_lost(self, exc)
         task, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
         if task is not None:
             task.cancel()
@@ -116,8 +123,9 @@ class WorkerProtocol(asyncio.Protocol):
     # Called by uvicorn
     def on_response_complete(self) -> None:
         self.answers += 1
-        super().on_response_complete()  # type: ignore[misc]
-        self._answered()
+        self.base.on_response_complete(self)
+        if self._answered is not None:
+            self._answered()
         if self.transport.is_closing():
             return
         if self.spoiled:
@@ -285,9 +293,11 @@ def _tell_of_end(protocol: Any) -> None:
 
 
 class H11WorkerProtocol(WorkerProtocol, H11Protocol):
-    def attach(self, link: Link, access_logger: Any, answered: Callable[[], None]) -> None:
+    base = H11Protocol
+
+    def attach(self, link: Link, answered: Optional[Callable[[], None]]) -> None:
         strict_h11(self.conn)
-        super().attach(link, access_logger, answered)
+        super().attach(link, answered)
 
     def between_requests(self) -> bool:
         conn = self.conn
@@ -315,9 +325,11 @@ def httptools_protocol() -> Optional[Type[Any]]:
         return None
 
     class HttpToolsWorkerProtocol(WorkerProtocol, HttpToolsProtocol):
+        base = HttpToolsProtocol
         in_head = False
         in_message = False
         _head = b""
+        _is_clear = False  # the head that is parsed next
 
         def between_requests(self) -> bool:
             return not self.in_message and not self.pipeline
@@ -357,8 +369,12 @@ def httptools_protocol() -> Optional[Type[Any]]:
 
         def refused(self, data: bytes) -> bool:
             # Of requests in one piece this sees the first one's head; the rest is for the parser alone.
-            if not self._head and (self.in_message or is_plain(data)):
-                return False
+            if not self._head:
+                if self.in_message:
+                    return False
+                self._is_clear = clear_head(data) != b""
+                if self._is_clear:
+                    return False
             self._head += data
             head = head_of(self._head)
             if head is None:
@@ -374,19 +390,25 @@ def httptools_protocol() -> Optional[Type[Any]]:
 
         def on_message_begin(self) -> None:
             self.in_message = self.in_head = True
-            super().on_message_begin()
+            HttpToolsProtocol.on_message_begin(self)
 
         def on_headers_complete(self) -> None:
+            if self._is_clear:
+                self._is_clear = False
+            else:
+                self._look_at_fields()
+            self.in_head = False
+            HttpToolsProtocol.on_headers_complete(self)
+
+        def _look_at_fields(self) -> None:
             why = doubt_of_fields(self.headers, _VERSIONS.get(self.parser.get_http_version(), b""))
             if why is not None:
                 raise ValueError(why)
-            self.in_head = False
             if self.parser.should_upgrade():
                 self.spoiled = True  # what follows is no request
-            super().on_headers_complete()
 
         def on_message_complete(self) -> None:
             self.in_message = False
-            super().on_message_complete()
+            HttpToolsProtocol.on_message_complete(self)
 
     return HttpToolsWorkerProtocol

@@ -92,7 +92,9 @@ class AsgiWorker(LoopWorker):
 
     def begin(self, link: Link) -> None:
         protocol = self._class(**self._arguments)
-        protocol.attach(link, _AccessLog(self._access_logger, link.connection.waited), self._answered)
+        if protocol.access_log:
+            protocol.access_logger = _AccessLog(self._access_logger, link.connection.waited)
+        protocol.attach(link, self._answered if self._max_requests else None)
         self.open(link, protocol, _not_begun)
 
     def yielded(self) -> None:
@@ -108,7 +110,7 @@ class AsgiWorker(LoopWorker):
                 _end_websocket(link.protocol)
 
     def _answered(self) -> None:
-        if self._max_requests and self._server.server_state.total_requests >= self._max_requests:
+        if self._server.server_state.total_requests >= self._max_requests:
             self.session.leave()
             self.loop.call_soon(self.look)
 

@@ -17,9 +17,18 @@ _PLAIN = re.compile(rb"[!-~]+ [!-~]+ HTTP/1\.[01]\r\n(?:[!-9;-~]+:[\t -~\x80-\xf
 _CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]{1,16}[ \t]*(?:;[\t -~\x80-\xff]*)?\r\n")
 
 
-def is_plain(data: bytes) -> bool:
-    """Whether `data` begins with a head of which there is no doubt. The quick way for almost all."""
-    return len(data) <= MAX_HEAD and _PLAIN.match(data) is not None
+def clear_head(data: bytes) -> bytes:
+    """The head that `data` begins with, in lower case, if there is no doubt of it, and it asks for no other protocol. Otherwise b"".
+
+    The quick way for almost all requests.
+    """
+    plain = _PLAIN.match(data)
+    if plain is None or plain.end() > MAX_HEAD:
+        return b""
+    head = data[: plain.end()].lower()
+    if head.count(b"\nhost:") != 1 or b"\ntransfer-encoding:" in head or b"\nupgrade:" in head or head.startswith(b"connect "):
+        return b""
+    return head
 
 
 def head_of(data: bytes) -> Optional[bytes]:
@@ -75,13 +84,15 @@ class StrictH11(h11.Connection):
     def next_event(self) -> Any:
         if self.their_state is h11.MUST_CLOSE:
             return h11.NEED_DATA  # what follows the last request is not looked at
+        clear = False
         if self.their_state is h11.IDLE:
             data = self.trailing_data[0]
             if data.startswith(b"\r\n"):
                 data = self._skip_empty_line(data)
             if data == b"\r":
                 return h11.NEED_DATA  # half of an empty line
-            if data and not is_plain(data):
+            clear = clear_head(data) != b""
+            if not clear:
                 head = head_of(data)
                 why = doubt_of_head(head) if head is not None else None
                 if why is not None:
@@ -90,7 +101,7 @@ class StrictH11(h11.Connection):
             event = super().next_event()
         except ValueError as error:
             raise h11.RemoteProtocolError(str(error)) from error
-        if type(event) is h11.Request:
+        if type(event) is h11.Request and not clear:
             why = doubt_of_fields(list(event.headers), event.http_version)
             if why is not None:
                 raise h11.RemoteProtocolError(why)
