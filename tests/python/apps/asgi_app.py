@@ -1,11 +1,14 @@
 """An ASGI application for the tests; its paths are what it does."""
 import asyncio
 import os
+import socket
 import time
 
 import prefork_worker
 
 loaded_in = os.getpid()
+if "DEFAULT_TIMEOUT" in os.environ:
+    socket.setdefaulttimeout(float(os.environ["DEFAULT_TIMEOUT"]))
 if "KEEP" in os.environ:
     prefork_worker.Connection.KEEP_FOR = float(os.environ["KEEP"])
 
@@ -34,6 +37,12 @@ async def app(scope, receive, send):
         body = b"%d\n" % await length(receive)
     elif name == "echo":
         body = b"".join([piece async for piece in pieces(receive)])
+    elif name == "head_first":
+        return await head_first(receive, send)
+    elif name == "gone":
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        print("the client is gone", flush=True)
     elif name == "raise":
         raise RuntimeError("as ordered")
     elif name == "much":
@@ -68,6 +77,12 @@ async def much(send, size):
     while size > 0:
         await send({"type": "http.response.body", "body": piece[:size], "more_body": size > len(piece)})
         size -= len(piece)
+
+
+async def head_first(receive, send):
+    """The head of the answer is sent before the body of the request has come."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"%05d" % await length(receive)})
 
 
 async def echo(scope, receive, send):

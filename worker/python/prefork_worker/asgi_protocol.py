@@ -84,6 +84,9 @@ class WorkerProtocol(asyncio.Protocol):
         """Whether `data` was refused, in place of being parsed."""
         return False
 
+    def expect_clear_head(self) -> None:
+        """What comes next was looked at: see clear_head()."""
+
     @property
     def answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -93,6 +96,10 @@ class WorkerProtocol(asyncio.Protocol):
 
     # asyncio.Protocol
     def connection_made(self, transport: Any) -> None:
+        early, self.transport = self.transport, transport
+        if early is not None:
+            early.opened(transport)  # the request that is under way, and its flow control, keep the early one
+            return
         self.base.connection_made(self, transport)
         client, server = self._addresses
         if client is not None:
@@ -155,6 +162,11 @@ class WorkerProtocol(asyncio.Protocol):
             self._look_in = min(self._look_in * 2, _LONGEST_LOOK)
             self._keep(self._look_in)
         else:
+            self.link.park(self.transport, self._memo)
+
+    def answer_is_written(self) -> None:
+        """The early transport has sent everything, and would give the connection to the loop next."""
+        if self.answers and self.link.park_wanted and self.idle():
             self.link.park(self.transport, self._memo)
 
     _look_in = Connection.KEEP_FOR
@@ -370,7 +382,7 @@ def httptools_protocol() -> Optional[Type[Any]]:
         def refused(self, data: bytes) -> bool:
             # Of requests in one piece this sees the first one's head; the rest is for the parser alone.
             if not self._head:
-                if self.in_message:
+                if self.in_message or self._is_clear:
                     return False
                 self._is_clear = clear_head(data) != b""
                 if self._is_clear:
@@ -387,6 +399,9 @@ def httptools_protocol() -> Optional[Type[Any]]:
             self.in_message = self.in_head = True
             self.send_400_response("Invalid HTTP request received.")
             return True
+
+        def expect_clear_head(self) -> None:
+            self._is_clear = True
 
         def on_message_begin(self) -> None:
             self.in_message = self.in_head = True

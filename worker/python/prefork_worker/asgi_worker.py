@@ -14,8 +14,10 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from . import reloading
 from .asgi_protocol import H11WorkerProtocol, WorkerProtocol, httptools_protocol
+from .early_transport import EarlyTransport, arrived
 from .event_loop import Link, LoopWorker
 from .session import Session
+from .strict_http import clear_head
 
 #: uvicorn's own, for a failed start.
 STARTUP_FAILURE = 3
@@ -86,7 +88,7 @@ class AsgiWorker(LoopWorker):
         self._tasks: "Set[asyncio.Task[Any]]" = set()
         self._access_logger = logging.getLogger("uvicorn.access")
         self._class = self._config.http_protocol_class
-        self._arguments = {"config": self._config, "server_state": server.server_state}
+        self._arguments = {"config": self._config, "server_state": server.server_state, "_loop": self.loop}
         if "app_state" in inspect.signature(self._class.__init__).parameters:
             self._arguments["app_state"] = server.lifespan.state
 
@@ -95,7 +97,13 @@ class AsgiWorker(LoopWorker):
         if protocol.access_log:
             protocol.access_logger = _AccessLog(self._access_logger, link.connection.waited)
         protocol.attach(link, self._answered if self._max_requests else None)
-        self.open(link, protocol, _not_begun)
+        first = arrived(link.socket)
+        head = clear_head(first)
+        if head and len(head) == len(first):
+            protocol.expect_clear_head()
+            EarlyTransport(self, link, protocol).begin(len(first))
+        else:
+            self.open(link, protocol, _not_begun)
 
     def yielded(self) -> None:
         for link in self.links:

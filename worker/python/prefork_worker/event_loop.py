@@ -141,7 +141,7 @@ class LoopWorker:
 
     def __init__(self, session: Session, slots: int, *, leave_after: int = 0, report_load: bool = False) -> None:
         self.session = session
-        session.socket_class, session.socket_timeout = ClientSocket, 0.0
+        session.socket_class, session.sockets_block = ClientSocket, False
         session.flush_later = self._flush_later
         self.loop: Any = asyncio.get_running_loop()
         self.links: Set[Link] = set()

@@ -42,9 +42,10 @@ class Session:
         self._outbox = Outbox(channel)
         self._number = channel.fileno()
         self._waker = waker
-        #: For an event loop: clients' sockets are of this class and have this timeout; None: they block.
+        #: For an event loop: clients' sockets are of this class.
         self.socket_class: Type[socket.socket] = socket.socket
-        self.socket_timeout: Optional[float] = None
+        #: False: they are as they come; a loop makes non-blocking what it is given.
+        self.sockets_block = True
         #: For an event loop: called when a receipt waits for flush(). None: each receipt is sent at once.
         self.flush_later: Optional[Callable[[], object]] = None
         self._messages: Iterator[Tuple[Record, bytes]] = iter(())
@@ -312,7 +313,10 @@ class Session:
             return None
         self.open_connections += 1
         client = self.socket_class(-1, _STREAM, _TCP, descriptor)  # looks for its family
-        client.settimeout(self.socket_timeout)  # another worker may have set O_NONBLOCK, the program a default timeout
+        if self.sockets_block:
+            client.settimeout(None)  # another worker may have set O_NONBLOCK, the program a default timeout
+        elif client.gettimeout() is not None:
+            client.settimeout(0.0)  # the program has set a default timeout
         return Connection(self, client, record, memo)
 
     def _turn_away(self, record: Record, descriptor: int) -> None:
