@@ -137,7 +137,7 @@ TEST_CASE("FAULTS 39: the message about a value of the wrong type names the righ
       "reject_with, target, "
       "timeout");
   CHECK(mistake(R"({"pools": {"web": 3}})")
-            .starts_with("pool.json: /pools/web: 3 is not allowed; it must be an object of "));
+            .starts_with("pool.json: /pools/web: 3 is not allowed; it must be an object; "));
   CHECK(
       mistake(R"({"listen": ":0", "command": "true"})") ==
       R"(pool.json: /command: "true" is not allowed; it must be an array of strings, the program first, such as ["supervisor-worker", "http"])");

@@ -298,9 +298,9 @@ TEST_CASE("FAULTS 156: a spawner of an earlier version is kept, and gets request
 }  // namespace
 TEST_CASE("a request for a program with a notifier is not understood by a spawner that knows none") {
   Launch launch{.executable = "/srv/app", .argv = {"app"}, .environment = {}, .directory = "/srv"};
-  const std::vector<std::byte> plain = encode_request({1, 2}, launch);
+  const std::vector<std::byte> plain = encode_request({1, 2}, launch, kInodeLaunchFormat);
   launch.notified = true;
-  const std::vector<std::byte> notified = encode_request({1, 2}, launch);
+  const std::vector<std::byte> notified = encode_request({1, 2}, launch, kInodeLaunchFormat);
   CHECK(decode_request(notified).value().launch == launch);
   // The additional bytes at the end are what the earlier spawner refuses.
   CHECK(std::equal(plain.begin(), plain.end(), notified.begin()));
