@@ -1,13 +1,17 @@
 """The workers of worker/python and worker/node against the servers that people use: runs of script/bench."""
+import os
 import pathlib
 import shutil
 from contextlib import ExitStack
 
-from keepalive import CLIENTS, PARK, RATE, RIVALS, WORKERS, Pool, ideal_p99, measured, note_errors, per_second, ratio_line, rivals, short_p99
+from keepalive import (
+    CLIENTS, PARK, RATE, RIVALS, WORKERS, Pool, ideal_p99, measured, node_cluster, note_errors, per_second, ratio_line, rivals, short_p99,
+)
 from servers import Server
 from unmodified import UVICORN, free_port, gunicorn_sync, has_python, node
 
 SLOTS = 64  # of a worker with an event loop
+LOOPS = len(os.sched_getaffinity(0))  # one event loop for each CPU, as one runs them
 PYTHON_PACKAGE = pathlib.Path(__file__).resolve().parents[2] / "worker" / "python"
 # Without a pause, requests that take no time; then the load of the keep-alive run.
 HELLO = ["--clients", "32", "--short-ms", "0", "--long-share", "0"]
@@ -18,35 +22,38 @@ def cpu_us(report):
     return report["own_us"] + report["workers_us"]
 
 
-def python_pool(programs, slots, *arguments):
+def python_pool(programs, workers, slots, *arguments):
     command = ["/usr/bin/python3", "-m", *arguments]
     environment = {"PYTHONPATH": f"{PYTHON_PACKAGE}:{RIVALS}"}
-    return Pool(programs, {**PARK, "command": command, "environment": environment, "connections_per_worker": slots})
+    return Pool(programs, {**PARK, "command": command, "environment": environment, "connections_per_worker": slots}, workers)
 
 
-def node_pool(programs, slots):
+def node_pool(programs, workers, slots):
     port = free_port()
     keys = {"listen": f"127.0.0.1:{port}", "command": [node(), str(RIVALS / "node_alone.js"), str(port)], "protocol": "node"}
     keys["connections_per_worker"] = slots
-    return Pool(programs, {**PARK, **keys})
+    return Pool(programs, {**PARK, **keys}, workers)
 
 
-def compared(programs, table, ours, slots, others, limits, count, seconds):
-    """`ours`: slots of a worker → pool. The hello loads have `slots` of them, the mixed load one. `others`: name → command;
-    `limits`: name → least ratio of the throughput with fresh and with kept connections, and most of the short ones' p99; None: no
+def compared(programs, table, ours, hello, others, limits, count, seconds):
+    """`ours`: workers, slots of each → pool. `hello`: those of the hello loads; the mixed load has WORKERS of one slot. `others`:
+    name → workers → command; `limits`: name → least ratio of the throughput with fresh and with kept connections, and most of the short ones' p99; None: no
     limit."""
     mixed = [word.format(rate=f"{RATE}:{seconds}") for word in MIXED]
     table.line("", "ours", "theirs")
-    loads = {"fresh": (slots, [*HELLO, "--fresh"]), "kept": (slots, HELLO), "mixed": (1, mixed)}
-    with ExitStack() as stack:
-        pools = {number: stack.enter_context(ours(number)) for number in {1, slots}}
-        servers = {name: stack.enter_context(Server(command)) for name, command in others.items()}
-        for server in servers.values():
-            server.wait_until_quiet(WORKERS)
-        rounds = {}
-        for load, (number, arguments) in loads.items():
-            variants = {"ours": pools[number], **servers}
-            rounds[load] = measured(programs, {name: (server, arguments) for name, server in variants.items()}, count, seconds)
+    loads = {"fresh": (hello, [*HELLO, "--fresh"]), "kept": (hello, HELLO), "mixed": ((WORKERS, 1), mixed)}
+    rounds = {}
+    for shape in dict.fromkeys((hello, (WORKERS, 1))):
+        workers = shape[0]
+        with ExitStack() as stack:
+            servers = {"ours": stack.enter_context(ours(*shape))}
+            for name, command in others.items():
+                servers[name] = stack.enter_context(Server(command(workers)))
+                servers[name].wait_until_quiet(workers)
+            for load, (wanted, arguments) in loads.items():
+                if wanted == shape:
+                    variants = {name: (server, arguments) for name, server in servers.items()}
+                    rounds[load] = measured(programs, variants, count, seconds, warm_up=0 if load == "mixed" else 1)
     for name in others:
         fresh, kept, tail = limits[name]
         ratio_line(table, rounds["fresh"], f"{name}: fresh connections", "ours", name, per_second, "", f"fresh, {name}", fresh, True)
@@ -62,37 +69,41 @@ def compared(programs, table, ours, slots, others, limits, count, seconds):
         note_errors(table, load, ("ours",))
 
 
-def title(table, what, slots):
-    several = f" ({slots} slots each)" if slots > 1 else ""
+def title(table, what, workers, slots):
+    several = f" of {slots} slots" if slots > 1 else ""
     table.title(
-        f"{what}: {WORKERS} workers; hello to 32 clients without pause{several}; then, with one slot, {CLIENTS} clients that keep\n"
-        f"their connections, random arrivals at 60 %, 95 % of the requests block for 1 ms, 5 % for 100 ms"
+        f"{what}: {workers} workers{several}, hello to 32 clients without pause; then {WORKERS} workers of one slot, {CLIENTS} clients that\n"
+        f"keep their connections, random arrivals at 60 %, 95 % of the requests block for 1 ms, 5 % for 100 ms"
     )
 
 
 def wsgi(programs, table, count, seconds):
-    title(table, "WSGI", 1)
+    title(table, "WSGI", WORKERS, 1)
     gthread = rivals().get("gunicorn gthread")
     if not gthread or not has_python("waitress"):
         return table.line("gunicorn, waitress", "", "not installed", "", "skipped")
-    others = {"gunicorn sync": gunicorn_sync(shutil.which("gunicorn", path="/usr/bin"), free_port(), WORKERS), "gunicorn gthread": gthread}
+    sync = gunicorn_sync(shutil.which("gunicorn", path="/usr/bin"), free_port(), WORKERS)
+    others = {"gunicorn sync": lambda _: sync, "gunicorn gthread": lambda _: gthread}
     # A sync worker closes each connection.
     limits = {"gunicorn sync": (1.2, 1.2, None), "gunicorn gthread": (1.2, 1.2, 0.2)}
-    compared(programs, table, lambda slots: python_pool(programs, slots, "prefork_worker.wsgi", "gunicorn_application"), 1, others, limits, count, seconds)
+    application = ["prefork_worker.wsgi", "gunicorn_application"]
+    compared(programs, table, lambda *shape: python_pool(programs, *shape, *application), (WORKERS, 1), others, limits, count, seconds)
 
 
 def asgi(programs, table, count, seconds):
-    title(table, "ASGI", SLOTS)
+    title(table, "ASGI", LOOPS, SLOTS)
     if not has_python("uvicorn"):
         return table.line("uvicorn", "", "not installed", "", "skipped")
-    others = {"uvicorn": [*UVICORN, "--port", str(free_port()), "--workers", str(WORKERS)]}
+    others = {"uvicorn": lambda workers: [*UVICORN, "--port", str(free_port()), "--workers", str(workers)]}
     command = ["prefork_worker.asgi", "--no-access-log", "uvicorn_application:application"]
-    compared(programs, table, lambda slots: python_pool(programs, slots, *command), SLOTS, others, {"uvicorn": (0.95, 0.95, 1 / 3)}, count, seconds)
+    limits = {"uvicorn": (0.95, 0.95, 1 / 3)}
+    compared(programs, table, lambda *shape: python_pool(programs, *shape, *command), (LOOPS, SLOTS), others, limits, count, seconds)
 
 
 def node_run(programs, table, count, seconds):
-    title(table, "Node", SLOTS)
-    cluster = rivals().get("Node cluster")
-    if not cluster:
+    title(table, "Node", LOOPS, SLOTS)
+    if not node():
         return table.line("Node", "", "not installed", "", "skipped")
-    compared(programs, table, lambda slots: node_pool(programs, slots), SLOTS, {"Node cluster": cluster}, {"Node cluster": (1, 0.9, 1 / 3)}, count, seconds)
+    others = {"Node cluster": lambda workers: node_cluster(node(), workers)}
+    limits = {"Node cluster": (1, 0.9, 1 / 3)}
+    compared(programs, table, lambda *shape: node_pool(programs, *shape), (LOOPS, SLOTS), others, limits, count, seconds)

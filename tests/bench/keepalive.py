@@ -84,10 +84,14 @@ class Crowd:
         self.close()
 
 
-def measured(programs, variants, count, seconds):
+def measured(programs, variants, count, seconds, warm_up=0):
     """Interleaved rounds. `variants`: name → server and the arguments of bench-client for it. The random arrival
-    times differ from round to round but are the same for all variants."""
+    times differ from round to round but are the same for all variants. `warm_up`: seconds of load before, which do not
+    count: an interpreter that compiles what runs often is slower at first."""
     rounds = Rounds(variants)
+    if warm_up:
+        for server, load in variants.values():
+            programs.load(server, warm_up, ["--timeout", "30", "http", *load])
     for number in range(count):
         for name, (server, load) in variants.items():
             report = programs.load(server, seconds, ["--timeout", "30", "http", "--seed", str(number + 1), *load])
@@ -136,12 +140,16 @@ def note_errors(table, rounds, names):
         table.title(f"  {failed} requests failed")
 
 
+def node_cluster(node, workers):
+    return [node, str(RIVALS / "node_cluster.js"), str(workers)]
+
+
 def rivals():
     """The commands of the installed rivals, by name. Each has the same number of workers that answer one request at
     a time, and keeps connections for longer than the run, as our pool does."""
     found = {}
     if node := shutil.which("node") or shutil.which("nodejs"):
-        found["Node cluster"] = [node, str(RIVALS / "node_cluster.js"), str(WORKERS)]
+        found["Node cluster"] = node_cluster(node, WORKERS)
     if gunicorn := shutil.which("gunicorn", path="/usr/bin") or shutil.which("gunicorn"):
         # gthread is the gunicorn worker that keeps connections. With one thread it answers one request at a time.
         found["gunicorn gthread"] = [gunicorn, "--bind", "127.0.0.1:0", "--workers", str(WORKERS), "--worker-class", "gthread"]
