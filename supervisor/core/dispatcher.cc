@@ -194,11 +194,11 @@ std::optional<Dispatcher::What> Dispatcher::busy(WorkerRow& row, Ticket ticket, 
                                                  Actions& out) {
   ConnectionRow* connection = find_held(row, ticket);
   if (connection == nullptr) return What::kUnknownTicket;
-  const bool late = std::exchange(connection->late_receipt, false);
-  if (late && connection->state == ConnectionState::kBusy)
+  if (connection->state == ConnectionState::kBusy && std::exchange(connection->late_receipt, false))
     return std::nullopt;  // the kernel has told it before
   if (connection->state != ConnectionState::kDispatched) return What::kWrongState;
   if (has_not_received(row, *connection, unread)) return What::kNotReceived;
+  connection->late_receipt = false;
   begin(row, *connection, now, now);
   close_copy_if_due(*connection, out);
   return std::nullopt;

@@ -87,6 +87,17 @@ TEST_CASE("FAULTS 527: a worker that left its receipt out dies; the counters tel
   }
 }
 
+TEST_CASE("FAULTS 527: a receipt for what the worker has not received does not count when it dies") {
+  PoolDriver d(counted());
+  d.ready_all();
+  const Ticket ticket = d.accept(kClient);
+  const WorkerId liar = d.holder(ticket);
+  d.handle(event::WorkerBusy{liar, ticket, /*unread=*/1});
+  CHECK(d.row(liar).reason == StopReason::kViolation);
+  d.exit(liar, PoolDriver::kKilled);
+  CHECK(d.last<action::Inspect>().ticket == ticket);
+}
+
 TEST_CASE("a worker that exits by itself with a connection that nothing says it had begun has not failed") {
   PoolDriver d(counted());
   d.ready_all();
