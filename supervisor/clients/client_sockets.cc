@@ -165,7 +165,13 @@ void ClientSockets::perform(const action::ReportGaveUp& action) {
   submit(std::move(job));
 }
 
-void ClientSockets::perform(const action::Inspect& action) { submit(What::kInspect, action.ticket); }
+void ClientSockets::perform(const action::Inspect& action) {
+  // What is not sent yet is untouched. Its progress is not known: what it is compared with is from before its
+  // last answer.
+  if (preparations_.has(action.ticket))
+    return events_.tell(event::Inspected{action.ticket, /*untouched=*/true});
+  submit(What::kInspect, action.ticket);
+}
 
 void ClientSockets::perform(const action::Dismiss& action) {
   SocketJob job = job_for(What::kDismiss, action.ticket);

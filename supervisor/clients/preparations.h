@@ -25,6 +25,10 @@ class Preparations {
   [[nodiscard]] std::optional<action::Dispatch> take_job(std::uint64_t number) {
     return take_if([number](const Waiting& waiting) { return waiting.number == number; });
   }
+  [[nodiscard]] bool has(Ticket ticket) const {
+    return std::any_of(waiting_.begin(), waiting_.end(),
+                       [ticket](const Waiting& waiting) { return waiting.dispatch.ticket == ticket; });
+  }
   /// None of those for this worker may be kept for a next request.
   void park_at_once(WorkerId worker) {
     for (Waiting& waiting : waiting_) {

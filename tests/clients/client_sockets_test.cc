@@ -291,6 +291,22 @@ TEST_CASE("FAULTS 523: a connection that is prepared while its worker gets a Yie
   CHECK(clients.parked_at_once == !kept);
 }
 
+TEST_CASE("FAULTS 527: a connection that is still being prepared for its worker is untouched") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  CHECK(clients.dispatch(dispatch_of(ticket)));
+  send_all(pair.client, "hello");
+  await_unread(pair.server, 5);
+  char bytes[5];
+  REQUIRE(::recv(pair.server.get(), bytes, sizeof(bytes), MSG_WAITALL) == 5);
+  clients.forget_sent();
+  clients.sockets.perform(answered_before(ticket));
+  REQUIRE(clients.nothing_sent());
+  clients.sockets.perform(action::Inspect{ticket});
+  CHECK(clients.next<event::Inspected>().untouched);
+}
+
 TEST_CASE("an inspection says whether a worker has read a request or answered it since the last dispatch") {
   Clients clients;
   TcpPair pair = tcp_pair();
