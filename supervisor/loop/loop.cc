@@ -103,6 +103,8 @@ void TimerWatcher::start(Duration delay, Callback callback) {
   ev_now_update(loop_);
   const std::chrono::duration<double> seconds = std::max(delay, Duration::zero());
   ev_timer_init(&watcher_, call_back<ev_timer>, seconds.count(), 0.);
+  // After all descriptors of the same turn: what has come in time may be why a deadline does not count.
+  ev_set_priority(&watcher_, -1);
   watcher_.data = &callback_;
   ev_timer_start(loop_, &watcher_);
 }

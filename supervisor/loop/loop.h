@@ -53,7 +53,7 @@ class WriteWatcher : public DescriptorWatcher {
   explicit WriteWatcher(const Loop& loop) : DescriptorWatcher(loop, EV_WRITE) {}
 };
 
-/// Calls back once at a time on the monotonic clock.
+/// Calls back once at a time on the monotonic clock; in a turn of the loop, after all descriptors.
 class TimerWatcher {
  public:
   explicit TimerWatcher(const Loop& loop) : loop_(loop.native()) {}

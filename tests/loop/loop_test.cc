@@ -15,6 +15,7 @@
 #include <ctime>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "proto/fd.h"
 #include "tests/support/refused_watches.h"
@@ -283,6 +284,26 @@ TEST_CASE("FAULTS 165: the loop asks again for an epoll descriptor that the kern
   failing_epolls = 2;
   for (int turn = 0; turn < 3; ++turn) loop.run_once();
   CHECK(failing_epolls == 0);
+}
+
+/// Notes which of its two watchers calls back first.
+struct Order {
+  void read() { text += 'r'; }
+  void time() { text += 't'; }
+  std::string text;
+};
+
+TEST_CASE("in one turn of the loop a descriptor that is readable comes before a timer that is due") {
+  Loop loop;
+  const Pipe pipe;
+  Order order;
+  ReadWatcher watcher(loop);
+  watcher.start(pipe.out.get(), Callback::to<&Order::read>(order));
+  TimerWatcher timer(loop);
+  pipe.write();
+  timer.start(milliseconds(0), Callback::to<&Order::time>(order));
+  loop.run_once();
+  CHECK(order.text == "rt");
 }
 
 TEST_CASE("a timer whose delay is over is active until it has called back") {

@@ -2,12 +2,16 @@
 #include "supervisor/pool/event_pump.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "proto/fd.h"
 #include "supervisor/system/clock.h"
 #include "tests/support/eventually.h"
 
@@ -36,6 +40,13 @@ class Pumped final : private EventPump::Performer {
   bool starts_fail = false;
   int killed = 0;
 
+  /// Each byte in the pipe stands for a Ready that all workers have sent.
+  void watch(int pipe) {
+    watched_ = pipe;
+    watcher_.start(pipe, Callback::to<&Pumped::hear>(*this));
+  }
+  void run_once() { loop_.run_once(); }
+
   /// Runs the loop until a worker has been killed.
   void run_until_killed() {
     TimerWatcher timeout(loop_);
@@ -59,8 +70,15 @@ class Pumped final : private EventPump::Performer {
     performing_ = false;
   }
   void stop() { loop_.stop(); }
+  void hear() {
+    char byte = 0;
+    REQUIRE(::read(watched_, &byte, 1) == 1);
+    for (const WorkerId worker : started) pump.tell(event::WorkerReady{worker, 1, {}});
+  }
 
   bool performing_ = false;
+  int watched_ = -1;
+  ReadWatcher watcher_{loop_};
 };
 
 TEST_CASE("the first event has the core's first actions carried out") {
@@ -99,6 +117,23 @@ TEST_CASE("a deadline that comes nearer is kept") {
   pool.pump.tell(event::SettingsChanged{fast});
   pool.run_until_killed();
   CHECK(pool.killed >= 1);
+}
+
+TEST_CASE("FAULTS 550: what has come is read before a deadline that has passed is judged") {
+  Pumped pool;
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+  const Fd out(ends[0]);
+  const Fd in(ends[1]);
+  pool.watch(out.get());
+  pool.pump.tell(event::DeadlinePassed{});
+  pool.run_once();  // the kernel watches the pipe
+  REQUIRE(::write(in.get(), "x", 1) == 1);
+  // The loop stands still until start_timeout is over, but not as long as a standstill.
+  const Instant late = current_time() + milliseconds(60);
+  (void)holds_within(kPatience, [&] { return current_time() >= late; });
+  for (int turn = 0; turn < 3; ++turn) pool.run_once();
+  CHECK(pool.killed == 0);
 }
 
 }  // namespace
