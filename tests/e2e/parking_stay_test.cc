@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -81,18 +82,48 @@ class Asker {
   std::thread thread_;
 };
 
+/// Longer than busy_timeout in these tests.
+constexpr std::chrono::milliseconds kLong{1500};
+
+// A worker to which the kernel gives no processor for a second is taken for one that hangs, so on a machine
+// that is far too busy a client may be cut off. Then the next attempt counts. Without Progress there is none.
+
+/// Whether a client that goes on asking is served for kLong.
+bool asker_stays(const std::string& address) {
+  HttpClient client(address);
+  const auto end = std::chrono::steady_clock::now() + kLong;
+  while (std::chrono::steady_clock::now() < end) {
+    if (client.get() == 0) return false;
+  }
+  return true;
+}
+
+/// Whether clients that pipeline without end are served for kLong.
+bool pipeliners_stay(const std::string& address) {
+  std::deque<Pipeliner> pipeliners;
+  for (int i = 0; i < 2; ++i) pipeliners.emplace_back(address);
+  const auto any_ended = [&] {
+    return std::any_of(pipeliners.begin(), pipeliners.end(),
+                       [](const Pipeliner& each) { return each.ended(); });
+  };
+  if (holds_within(kLong, any_ended)) return false;
+  for (const Pipeliner& each : pipeliners) {
+    const int answers = each.answers();
+    eventually("answers come", [&] { return each.answers() > answers || each.ended(); });
+  }
+  return !any_ended();
+}
+
 }  // namespace
 
 TEST_CASE("busy_timeout is for one request, not for a client that goes on asking") {
+  std::string more = R"("health": {"busy_timeout": "1s"})";
+  SUBCASE("its worker may park its connection") { more += R"(, "keep_alive": {"park": true})"; }
+  SUBCASE("its worker keeps its connection") {}
   SupervisorUnderTest supervisor(
-      PoolText{.command = {"supervisor-worker", "http"},
-               .workers = 4,
-               .more = R"("keep_alive": {"park": true}, "health": {"busy_timeout": "1s"})"});
+      PoolText{.command = {"supervisor-worker", "http"}, .workers = 4, .more = more});
   supervisor.wait_for_idle(4);
-  HttpClient client(supervisor.address());
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-  while (std::chrono::steady_clock::now() < end) REQUIRE(client.get() != 0);
-  CHECK(supervisor.pool()["crashes"] == 0);
+  eventually("a client stays longer", [&] { return asker_stays(supervisor.address()); });
 }
 
 TEST_CASE("FAULTS 46: a stop while clients go on asking cuts none off and is clean") {
@@ -121,20 +152,24 @@ TEST_CASE("clients that pipeline without end do not keep others from being serve
   }
 }
 
-TEST_CASE("a client that pipelines without end is not stuck, and a stop is soon and clean") {
+TEST_CASE("busy_timeout is for one request, not for a client that pipelines without end") {
   SupervisorUnderTest supervisor(
       PoolText{.command = {"supervisor-worker", "http"},
                .workers = 4,
                .more = R"("keep_alive": {"park": true}, "health": {"busy_timeout": "1s"})"});
   supervisor.wait_for_idle(4);
+  eventually("clients stay longer", [&] { return pipeliners_stay(supervisor.address()); });
+}
+
+TEST_CASE("a stop is soon and clean while clients pipeline without end") {
+  SupervisorUnderTest supervisor(PoolText{
+      .command = {"supervisor-worker", "http"}, .workers = 4, .more = R"("keep_alive": {"park": true})"});
+  supervisor.wait_for_idle(4);
   std::deque<Pipeliner> pipeliners;
   for (int i = 0; i < 2; ++i) pipeliners.emplace_back(supervisor.address());
-  // An answer takes a millisecond at least: this is twice the timeout.
   for (const Pipeliner& each : pipeliners) {
-    eventually("it is at it for long", [&] { return each.answers() > 2000 || each.ended(); });
-    CHECK_FALSE(each.ended());
+    eventually("it is at it", [&] { return each.answers() > 20; });
   }
-  CHECK(supervisor.pool()["crashes"] == 0);
   supervisor.signal(SIGTERM);
   CHECK(supervisor.await_exit() == 0);  // no worker was killed, no connection cut
 }
