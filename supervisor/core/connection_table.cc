@@ -141,7 +141,7 @@ void ConnectionTable::assign(ConnectionRow& row, WorkerId worker, Instant now, b
   row.since = now;
   row.worker = worker;
   held_by(worker).push_back(slot_of(row), links(kPlace));
-  row.late_receipt = false;
+  row.late_receipt = row.looked_last = false;
   await_last(receipts_, row);
 }
 

@@ -296,10 +296,16 @@ void Dispatcher::look_for_receipts(Instant now, Actions& out) {
   }
 }
 
-std::optional<WorkerId> Dispatcher::overdue_receipt(Instant now) {
-  const ConnectionRow* oldest = connections_.longest_without_receipt();
-  if (oldest == nullptr || now < oldest->since + settings_.receipt_timeout) return std::nullopt;
-  return oldest->worker;
+std::optional<WorkerId> Dispatcher::overdue_receipt(Instant now, Actions& out) {
+  for (ConnectionRow* oldest = connections_.longest_without_receipt();
+       oldest != nullptr && now >= oldest->since + settings_.receipt_timeout;
+       oldest = connections_.longest_without_receipt()) {
+    // One that was begun after the first look has said nothing since.
+    if (!oldest->late_receipt || std::exchange(oldest->looked_last, true)) return oldest->worker;
+    connections_.forget_receipt(*oldest);
+    inspect(*oldest, out);
+  }
+  return std::nullopt;
 }
 
 std::optional<WorkerId> Dispatcher::dismiss_overdue(Instant now, Actions& out) {

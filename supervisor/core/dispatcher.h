@@ -92,8 +92,9 @@ class Dispatcher {
 
   /// Asks the kernel about connections whose workers may have left their receipts out.
   void look_for_receipts(Instant now, Actions& out);
-  /// The worker whose receipt has been awaited too long, if there is one.
-  [[nodiscard]] std::optional<WorkerId> overdue_receipt(Instant now);
+  /// The worker whose receipt has been awaited too long, if there is one. Where receipts may be left out, the
+  /// kernel is asked once more before.
+  [[nodiscard]] std::optional<WorkerId> overdue_receipt(Instant now, Actions& out);
   /// Ends one of the connections without progress for too long, for its client. Returns the worker that is
   /// stuck with it, if there is one.
   [[nodiscard]] std::optional<WorkerId> dismiss_overdue(Instant now, Actions& out);

@@ -98,7 +98,7 @@ void Pool::on(const event::StopRequested& event, Instant now, Actions& out) {
 void Pool::on(const event::DeadlinePassed& /*event*/, Instant now, Actions& out) {
   if (standstill_.too_late_to_judge(earliest_deadline(), now)) return;
   dispatcher_.look_for_receipts(now, out);
-  while (const auto worker = dispatcher_.overdue_receipt(now)) {
+  while (const auto worker = dispatcher_.overdue_receipt(now, out)) {
     WorkerRow& row = *workers_.find(*worker);
     dispatcher_.forget_receipts(row);
     lifecycle_.kill(row, StopReason::kReceiptTimeout, now, out);

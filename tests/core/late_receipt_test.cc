@@ -137,9 +137,24 @@ TEST_CASE("FAULTS 528: a receipt that was left out for long is replaced by a loo
     d.advance(seconds(2) - Dispatcher::kLateReceipt - milliseconds(1));
     CHECK(d.row(worker).reason == StopReason::kNone);
     d.advance(milliseconds(1));
-    CHECK(d.row(worker).reason == StopReason::kReceiptTimeout);
-    d.exit(worker, PoolDriver::kKilled);
-    CHECK(d.count<action::Inspect>() == 2);  // it may have begun meanwhile
+    REQUIRE(d.count<action::Inspect>() == 2);
+    SUBCASE(
+        "FAULTS 530: untouched at its end, too: the worker is killed, and its death is looked at as any") {
+      CHECK(d.row(worker).reason == StopReason::kNone);
+      d.handle(event::Inspected{ticket, /*untouched=*/true});
+      d.advance(milliseconds(1));
+      CHECK(d.row(worker).reason == StopReason::kReceiptTimeout);
+      d.exit(worker, PoolDriver::kKilled);
+      CHECK(d.count<action::Inspect>() == 3);  // it may have begun meanwhile
+    }
+    SUBCASE("FAULTS 530: touched at its end: the worker began it after the first look, and works on it") {
+      d.handle(event::Inspected{ticket, /*untouched=*/false});
+      d.advance(seconds(1));
+      CHECK(d.row(worker).reason == StopReason::kNone);
+      CHECK(d.pool.counters().begun == 1);
+      d.idle(ticket);
+      CHECK(d.pool.counters().served == 1);
+    }
   }
 }
 
