@@ -16,6 +16,7 @@ WRONG_CHUNK = get("/echo", "Transfer-Encoding: chunked", method="POST") + b"zz\r
 IN_ONE_PIECE = [
     ("close, and more", get("/wait/0.05", "Connection: close") + get("/smuggled"), [200], [200]),
     ("wrong bytes", WAIT + WAIT + b"\x01\x02\r\n\r\n", [200, 200, 400], [200, 200]),
+    ("HEAD of an unknown version", get("/", method="HEAD").replace(b"/1.1", b"/2.0"), [400], [400]),
     ("no host", WAIT + b"GET / HTTP/1.1\r\n\r\n", [200, 400], [200]),
     ("a wrong chunk", WAIT + WRONG_CHUNK, [200, 400], [200, 400]),
     ("an upgrade", WAIT + UPGRADE + get("/smuggled"), [200], [200]),

@@ -321,6 +321,12 @@ class H11WorkerProtocol(WorkerProtocol, H11Protocol):
     def may_refuse(self) -> bool:
         return self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
 
+    def send_400_response(self, msg: str) -> None:
+        try:
+            super().send_400_response(msg)
+        except h11.LocalProtocolError:
+            self.transport.close()  # the answer to HEAD has no body, and its head is written
+
 
 async def _bad_request(scope: Any, receive: Any, send: Any) -> None:
     headers = [CLOSE_HEADER, (b"content-length", b"0")]
