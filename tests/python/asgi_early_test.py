@@ -1,5 +1,7 @@
 """Requests that an ASGI worker finds in the socket when it gets the connection: it answers them before the loop has the socket."""
+import os
 import socket
+import tempfile
 import unittest
 
 from asgi_test import AT_ONCE, UPGRADE, AsgiCase, each, frame
@@ -65,6 +67,22 @@ class Early(AsgiCase):
             supervisor.send(Kind.YIELD)
             supervisor.expect(self, Kind.PARK)
         end_played(self, supervisor, process)
+
+    @each
+    def test_an_answer_does_not_wait_for_what_the_application_does_after_it(self, *how):
+        """FAULTS 531: an ASGI application answers, and blocks then: the client has the answer."""
+        with tempfile.TemporaryDirectory() as directory:
+            fifo = os.path.join(directory, "fifo")
+            os.mkfifo(fifo)
+            supervisor, process = self.start(*how, GO_ON=fifo)
+            client, copy = asked(supervisor, get("/work"), AT_ONCE)
+            with client, copy:
+                try:
+                    self.assertEqual(Reply(client).next()[2], b"hello\n")
+                finally:
+                    os.close(os.open(fifo, os.O_WRONLY))
+                supervisor.expect(self, Kind.BUSY, Kind.PARK)
+            end_played(self, supervisor, process)
 
     @each
     def test_the_head_of_an_answer_does_not_wait_for_its_body(self, *how):

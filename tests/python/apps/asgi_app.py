@@ -52,6 +52,9 @@ async def app(scope, receive, send):
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+    if name == "work":
+        with open(os.environ["GO_ON"], "rb"):  # a fifo: blocks until the test opens it
+            pass
     if name == "after":
         await asyncio.sleep(float(argument))
         print("the work after the answer is done", flush=True)

@@ -50,6 +50,7 @@ class WorkerProtocol(asyncio.Protocol):
     heard = 0
     answers = 0
     spoiled = False
+    early: Any = None  # its transport, until the loop has made one
     _seen: Any = None
     _seen_since = 0.0
 
@@ -96,9 +97,9 @@ class WorkerProtocol(asyncio.Protocol):
 
     # asyncio.Protocol
     def connection_made(self, transport: Any) -> None:
-        early, self.transport = self.transport, transport
-        if early is not None:
-            early.opened(transport)  # the request that is under way, and its flow control, keep the early one
+        self.transport = transport
+        if self.early is not None:
+            self.early.opened(transport)  # the request that is under way, and its flow control, keep the early one
             return
         self.base.connection_made(self, transport)
         client, server = self._addresses
@@ -130,6 +131,8 @@ class WorkerProtocol(asyncio.Protocol):
     # Called by uvicorn
     def on_response_complete(self) -> None:
         self.answers += 1
+        if self.early is not None:
+            self.early.flush()
         self.base.on_response_complete(self)
         if self._answered is not None:
             self._answered()

@@ -100,8 +100,7 @@ class AsgiWorker(LoopWorker):
         first = arrived(link.socket)
         head = clear_head(first)
         if head and len(head) == len(first):
-            protocol.expect_clear_head()
-            EarlyTransport(self, link, protocol).begin(len(first))
+            EarlyTransport(self, link, protocol).begin(head=first)
         else:
             self.open(link, protocol, _not_begun)
 

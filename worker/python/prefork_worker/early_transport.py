@@ -37,6 +37,7 @@ class EarlyTransport:
 
     _closing = False
     _aborted = False
+    _error: Optional[Exception] = None
     _paused = False
     _size = 0
 
@@ -47,11 +48,15 @@ class EarlyTransport:
         self._socket = link.socket
         self._written: List[bytes] = []
 
-    def begin(self, size: int) -> None:
-        """Reads so many bytes, which have arrived, and gives them to the protocol."""
+    def begin(self, head: bytes) -> None:
+        """Reads the head, which has arrived and was looked at, and gives it to the protocol."""
         try:
             self._protocol.connection_made(self)
-            self._protocol.data_received(self._socket.recv(size, _NO_WAIT))
+            self._protocol.early = self
+            data = self._socket.recv(len(head), _NO_WAIT)
+            if data == head:  # otherwise other bytes were looked at than come
+                self._protocol.expect_clear_head()
+            self._protocol.data_received(data)
         except Exception as error:
             self._worker.loop.call_exception_handler({"message": "a connection could not be begun", "exception": error})
             self.abort()
@@ -59,6 +64,7 @@ class EarlyTransport:
 
     def opened(self, transport: Any) -> None:
         """The loop has made its transport."""
+        self._protocol.early = None
         for name in _HANDED_OVER:
             setattr(self, name, getattr(transport, name))
         if self._paused:
@@ -75,7 +81,7 @@ class EarlyTransport:
     def write(self, data: bytes) -> None:
         if self._closing:
             return
-        self._written.append(data)
+        self._written.append(bytes(data))
         self._size += len(data)
         if self._size > _HIGH_WATER and not self._paused:
             self._paused = True
@@ -109,22 +115,28 @@ class EarlyTransport:
     def get_protocol(self) -> Any:
         return self._protocol
 
+    def flush(self) -> None:
+        """Sends what was written so far, as far as the client takes it: the application may work on after its answer."""
+        if not self._written:
+            return
+        data = b"".join(self._written)
+        try:
+            sent = self._socket.send(data, _NO_WAIT)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._error = error
+            self.abort()
+            return
+        self._written = [data[sent:]] if sent < len(data) else []
+
     def _settle(self) -> None:
         """Sends what was written, and ends here or gives the connection to the loop."""
-        if self._written:
-            data = b"".join(self._written)
-            try:
-                sent = self._socket.send(data, _NO_WAIT)
-            except BlockingIOError:
-                sent = 0
-            except OSError as error:
-                self._end(error)
-                return
-            self._written = [data[sent:]] if sent < len(data) else []
+        self.flush()
         if not self._written and not self._closing:
             self._protocol.answer_is_written()
         if self._closing and not self._written:
-            self._end(None)
+            self._end(self._error)
         else:
             self._worker.open(self._link, self._protocol, self._not_opened)
 
