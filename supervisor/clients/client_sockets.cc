@@ -207,6 +207,7 @@ void ClientSockets::perform(const action::End& action) {
 
 void ClientSockets::done(SocketJob& job) {
   if (!job.late && counts(job.what)) --jobs_;
+  if (job.late && (job.what == What::kInspect || job.what == What::kLook)) return;  // stuck() has answered
   const bool known = sockets_.knows(job.ticket);
   switch (job.what) {
     case What::kInspect:

@@ -17,6 +17,7 @@
 #include "supervisor/clients/client_sign.h"
 #include "tests/support/eventually.h"
 #include "tests/support/refused_watches.h"
+#include "tests/support/socket_lock.h"
 #include "tests/support/sockets.h"
 
 namespace prefork {
@@ -70,6 +71,13 @@ class Clients final : private CoreEventSink, private ClientSockets::Owner {
     events_.clear();
     REQUIRE(std::holds_alternative<Specific>(event));
     return std::get<Specific>(event);
+  }
+  /// The next events, so many of them; waits for them.
+  std::vector<Event> next_events(std::size_t count) {
+    timeout_.start(kPatience, Callback::to<&Clients::stop>(*this));
+    while (events_.size() < count && timeout_.active()) loop_.run();
+    REQUIRE(events_.size() == count);
+    return std::exchange(events_, {});
   }
   /// Has the connection sent to a worker. False: its client has left.
   [[nodiscard]] bool dispatch(const action::Dispatch& action) {
@@ -125,6 +133,25 @@ class Clients final : private CoreEventSink, private ClientSockets::Owner {
   std::vector<Event> events_;
   std::vector<Ticket> sent_;
 };
+
+TEST_CASE("FAULTS 532: a look that a process delays is answered once, by the report that it is stuck") {
+  Clients clients;
+  TcpPair pair = tcp_pair();
+  const Ticket ticket = clients.add(pair);
+  REQUIRE(clients.dispatch(dispatch_of(ticket)));
+  SocketLock lock(pair.server.get());
+  if (!lock.held()) {
+    MESSAGE("not tested: userfaultfd is not allowed");
+    return;
+  }
+  clients.sockets.perform(action::Inspect{ticket});
+  const auto events = clients.next_events(2);
+  CHECK(std::holds_alternative<event::SocketBlocked>(events[0]));
+  REQUIRE(std::holds_alternative<event::Inspected>(events[1]));
+  CHECK_FALSE(std::get<event::Inspected>(events[1]).untouched);
+  lock.release();
+  clients.expect_none();
+}
 
 TEST_CASE("a watched client is reported once, when it asks or leaves") {
   Clients clients;
