@@ -24,7 +24,9 @@ std::string fault_of_token(const std::string& token) {
   if (token.empty()) return "is empty; write a token there: head -c 24 /dev/urandom | base64";
   if (token.size() > kLongest) return "has more than 1000 characters; a token is one line of 16 to 1000";
   if (!std::all_of(token.begin(), token.end(), is_in_a_token))
-    return "is not one line of printable characters without spaces";
+    return "is not one line of printable characters without spaces; write one there: head -c 24 /dev/urandom "
+           "| "
+           "base64";
   if (token.size() < kShortest) {
     return "has a token of " + std::to_string(token.size()) +
            " characters; at least 16 are needed: head -c 24 /dev/urandom | base64";
@@ -43,7 +45,7 @@ Result<std::string> read_admin_token(const std::string& path) {
   if (!file.valid()) return system_error("cannot be read by user " + std::to_string(::geteuid()));
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return system_error("cannot be read");
-  if (!S_ISREG(info.st_mode)) return Error{"is not a regular file"};
+  if (!S_ISREG(info.st_mode)) return Error{"is not a regular file; name a file that has a token in it"};
   if ((info.st_mode & S_IRWXO) != 0)
     return Error{"is open to every user; take that permission away: chmod o= FILE"};
   std::string text(kLongest + 3, '\0');  // a line end, and one more that shows that the file is longer

@@ -130,7 +130,7 @@ std::optional<std::uint32_t> ask_for_group(const ListenAddress& address, const s
 
 /// What to do in place of a log file that stands for the standard error or for no log.
 std::string instead_of(const std::string& path) {
-  return path.starts_with("/dev/") ? "; leave log.file out, and redirect standard error" : "";
+  return path.starts_with("/dev/") ? "; leave log.file out, and redirect standard error" : "; name a file";
 }
 
 }  // namespace

@@ -55,6 +55,10 @@ std::vector<std::string> all_in_quotes(std::vector<std::string> words) {
   return words;
 }
 
+std::string too_many(const Document& value, const json& most) {
+  return "has " + std::to_string(value.size()) + " elements; at most " + most.dump() + " are allowed";
+}
+
 /// The value of `node`'s enum that is probably meant by `text`: other programs may have another word for it.
 std::string meant_choice(const json& node, const std::string& text) {
   std::string word = text;
@@ -88,6 +92,7 @@ class Walk {
   [[nodiscard]] const json& select(const json& node, const Document& value);
   [[nodiscard]] bool fits(const json& node, const Document& value);
   [[nodiscard]] std::string named(const json& object, const std::string& key, Naming naming) const;
+  [[nodiscard]] std::string place_of_flat(const Place& object, const std::string& key) const;
   [[nodiscard]] std::string where_known(Place outermost, const std::string& key,
                                         Naming naming = Naming::kExact) const;
   void refuse(const json& node, const Document& value, const std::string& pointer);
@@ -141,7 +146,7 @@ void Walk::object(const json& node, const Document& value, const std::string& po
   if (value.size() < node.value("minProperties", std::size_t{0}))
     problems_.add(pointer, "{} is not allowed: it is empty; it must be " + allowed_text(schema_, node));
   if (value.size() > node.value("maxProperties", kMaxElements)) {
-    problems_.add(pointer, "has more than " + node["maxProperties"].dump() + " elements");
+    problems_.add(pointer, too_many(value, node["maxProperties"]));
   }
   for (const auto& [key, child] : value.items())
     member(node, key, child, child_pointer(pointer, json_escaped(key)));
@@ -174,7 +179,7 @@ void Walk::array(const json& node, const Document& value, const std::string& poi
   if (too_short)
     problems_.add(pointer, "[] is not allowed: it is empty; each element must be " +
                                allowed_text(schema_, node["items"]));
-  if (too_long) problems_.add(pointer, "has more than " + node["maxItems"].dump() + " elements");
+  if (too_long) problems_.add(pointer, too_many(value, node["maxItems"]));
   for (std::size_t i = 0; i < value.size() && !too_long; ++i) {
     this->value(node["items"], value[i], child_pointer(pointer, i));
   }
@@ -222,7 +227,8 @@ std::string Walk::hint(const json& node, const std::string& key, const std::stri
       return "; did you mean " + in_quotes(name) + "?";
   }
   const std::vector<std::string> known = keys_of(node["properties"]);
-  const std::string place = where_known({form_, ""}, key);
+  std::string place = where_known({form_, ""}, key);
+  if (place.empty()) place = place_of_flat({&node, pointer.substr(0, pointer.rfind('/'))}, key);
   const std::string near = nearest(key, known);
   const std::vector<std::string> longer = with_part(key, known);
   if (place.empty() && !near.empty()) return "; did you mean " + in_quotes(near) + "?";
@@ -238,6 +244,20 @@ std::string Walk::hint(const json& node, const std::string& key, const std::stri
   constexpr std::size_t kShort = 12;
   if (known.size() > kShort) return "; \"supervisor schema\" prints all keys";
   return known.empty() ? "" : "; known here: " + joined(known);
+}
+
+/// "log_level" is "level" in "log": the place of a key that is written with the name of its object.
+std::string Walk::place_of_flat(const Place& object, const std::string& key) const {
+  for (std::size_t end = key.find_first_of("_.-"); end != std::string::npos;
+       end = key.find_first_of("_.-", end + 1)) {
+    const std::string outer = key.substr(0, end);
+    if (named(*object.node, outer, Naming::kExact).empty()) continue;
+    for (const json* inner : alternatives(schema_, (*object.node)["properties"][outer])) {
+      if (const std::string name = named(*inner, key.substr(end + 1), Naming::kExact); !name.empty())
+        return child_pointer(child_pointer(object.pointer, outer), name);
+    }
+  }
+  return "";
 }
 
 /// The key of `object` that has this name; empty when it has none.

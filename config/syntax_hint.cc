@@ -53,6 +53,12 @@ std::string syntax_hint(std::string_view reason, std::string_view text, std::siz
   if (reason.starts_with("unexpected string literal; expected '}'") ||
       reason.starts_with("unexpected string literal; expected ']'"))
     return "; is a comma missing before it?";
+  if (reason.ends_with("expected end of input"))
+    return "; the file is one object, and ends with its \"}\"; remove what follows it";
+  if (reason.find("forbidden character after backslash") != std::string_view::npos)
+    return R"(; a backslash in a string is written \\)";
+  if (reason.find("ill-formed UTF-8") != std::string_view::npos)
+    return "; the file must be UTF-8: save it in that encoding";
   if (!reason.starts_with("invalid literal") || begin >= text.size()) return "";
   if (text[begin] == '\xe2') return "; a string is written in straight double quotes";
   if (text[begin] == '\'') return "; a string is written in double quotes";

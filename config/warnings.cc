@@ -42,6 +42,27 @@ void check_lobby(const WrittenPool& pool, Problems& found) {
   }
 }
 
+/// What counts only beside another key of its object.
+void check_companions(const WrittenPool& pool, Problems& found) {
+  const auto warn = [&](const char* section_name, const char* key, const char* why) {
+    if (find_key(section(pool.object, section_name), key) != nullptr)
+      found.add(child_pointer(child_pointer(pool.pointer, section_name), key), why);
+  };
+  if (!pool.config.health.ping_interval)
+    warn("health", "ping_timeout",
+         "has no effect: no Ping is sent without \"ping_interval\"; add that, or remove this");
+  const RecycleConfig& recycle = pool.config.recycle;
+  const bool has_term = recycle.connections != 0 || recycle.age.has_value();
+  if (!has_term)
+    warn("recycle", "jitter", "has no effect without \"connections\" or \"age\"; add one, or remove this");
+  if (!has_term && recycle.rss == 0)
+    warn("recycle", "at_once",
+         "has no effect without \"connections\", \"age\" or \"rss\"; add one, or remove this");
+  if (pool.config.output == Output::kInherit && find_key(pool.object, "output_line_max") != nullptr)
+    found.add(child_pointer(pool.pointer, "output_line_max"),
+              "has no effect with \"output\": \"inherit\": the supervisor reads no lines; remove this");
+}
+
 /// No connection waits longer than the timeout, so with a target of the timeout or more the queue never
 /// counts as standing.
 void check_times(const WrittenPool& pool, Problems& found) {
@@ -114,6 +135,7 @@ std::vector<std::string> warnings_of(const Config& config, const std::string& fi
     const Document& object = pools == nullptr ? *document : section(*pools, pool.name.c_str());
     const WrittenPool written{pool, object, pointer_of(*document, pool.name)};
     check_lobby(written, found);
+    check_companions(written, found);
     check_times(written, found);
     check_addresses(written, found);
   }

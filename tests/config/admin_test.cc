@@ -104,7 +104,8 @@ TEST_CASE("a token is one line of at least 16 characters") {
   CHECK(why("0123456789 abcdef").starts_with("is not one line"));
   for (const mode_t open : {0604U, 0602U, 0601U})
     CHECK(why(kToken, open).starts_with("is open to every user"));
-  CHECK(read_admin_token(directory.path()).error().message() == "is not a regular file");
+  CHECK(read_admin_token(directory.path()).error().message() ==
+        "is not a regular file; name a file that has a token in it");
   CHECK(read_admin_token(directory.at("none/token"))
             .error()
             .message()

@@ -22,8 +22,8 @@ TEST_CASE("the file names the control socket, leaves it to the default, or switc
   CHECK_FALSE(off.control_by_default);
   CHECK(off.control.empty());
   CHECK(mistake(pool_with(R"("control": true)")) ==
-        "pool.json: /control: true is not allowed; it must be false; without the key the socket is in the "
-        "runtime directory");
+        "pool.json: /control: true is not allowed; it must be the path of a socket, such as "
+        "\"/run/shop.sock\", or false; without the key the socket is in the runtime directory");
 }
 
 TEST_CASE("the path is found in a file whose other keys are wrong") {

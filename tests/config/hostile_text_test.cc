@@ -36,7 +36,14 @@ TEST_CASE("FAULTS 39: a syntax error is reported with line and column") {
   CHECK(mistake("{\"a\": 'b'}") ==
         "pool.json: line 1, column 7: invalid literal; a string is written in double quotes");
   CHECK(mistake("{\"a\" 1}") == "pool.json: line 1, column 6: unexpected number literal; expected ':'");
-  CHECK(mistake("{} {}") == "pool.json: line 1, column 4: unexpected '{'; expected end of input");
+  CHECK(mistake("{} {}") ==
+        "pool.json: line 1, column 4: unexpected '{'; expected end of input; the file is one "
+        "object, and ends with its \"}\"; remove what follows it");
+  CHECK(
+      mistake(R"({"a": "C:\srv\x"})") ==
+      R"(pool.json: line 1, column 11: invalid string: forbidden character after backslash; a backslash in a )"
+      R"(string is written \\)");
+  CHECK(mistake("{\"a\": \"caf\xe9\"}").ends_with("; the file must be UTF-8: save it in that encoding"));
   CHECK(mistake("{\"a\": \"b") == "pool.json: line 1, column 9: invalid string: missing closing quote");
   CHECK(mistake("{\n/* no end") ==
         "pool.json: line 2, column 10: invalid comment; missing closing '*/'; expected string literal");
@@ -75,7 +82,8 @@ TEST_CASE("FAULTS 39: habits of other languages are answered with what to write 
 
 TEST_CASE("FAULTS 73: the text in which a syntax error is found is not part of the message") {
   CHECK(mistake("{\"a\": \"; expected \xEF(\", $}") ==
-        "pool.json: line 1, column 20: invalid string: ill-formed UTF-8 byte");
+        "pool.json: line 1, column 20: invalid string: ill-formed UTF-8 byte; the file must be UTF-8: save "
+        "it in that encoding");
   CHECK(
       mistake("[\"'; expected \\n\" \"x\"]") ==
       "pool.json: line 1, column 19: unexpected string literal; expected ']'; is a comma missing before it?");
@@ -93,7 +101,9 @@ TEST_CASE("FAULTS 39: text that ends too early is refused") {
 }
 
 TEST_CASE("FAULTS 39: text that is not UTF-8 is refused") {
-  CHECK(mistake("{\"a\": \"\xFF\"}") == "pool.json: line 1, column 8: invalid string: ill-formed UTF-8 byte");
+  CHECK(mistake("{\"a\": \"\xFF\"}") ==
+        "pool.json: line 1, column 8: invalid string: ill-formed UTF-8 byte; the file must be UTF-8: save it "
+        "in that encoding");
   CHECK(mistake(std::string_view("\xFF\xFE{\0}\0", 6)) == "pool.json: is UTF-16; it must be UTF-8");
   CHECK(mistake(std::string_view("\xFE\xFF\0{\0}", 6)) == "pool.json: is UTF-16; it must be UTF-8");
   CHECK(mistake("{\"a\": \"\\ud800\"}") ==

@@ -120,7 +120,8 @@ TEST_CASE(
       mistake(log_file("/dev/stdout")) ==
       R"(pool.json: /log/file: "/dev/stdout" is not allowed: it is not a regular file; leave log.file out, )"
       "and redirect standard error");
-  CHECK(mistake(log_file("/")) == R"(pool.json: /log/file: "/" is not allowed: it is not a regular file)");
+  CHECK(mistake(log_file("/")) ==
+        R"(pool.json: /log/file: "/" is not allowed: it is not a regular file; name a file)");
   for (const char* word : {"-", "stderr", "stdout"}) {
     CHECK(mistake(log_file(word)) ==
           R"(pool.json: /log/file: ")" + std::string(word) +

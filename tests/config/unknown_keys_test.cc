@@ -49,6 +49,22 @@ TEST_CASE("FAULTS 39: the message about a known key in the wrong place names the
       R"(pool.json: /pools/web/stop_timeout: the key "stop_timeout" is not known here; it belongs at /stop_timeout)");
 }
 
+TEST_CASE("FAULTS 39: a key that is written with the name of its object is found in that object") {
+  const auto place = [](const std::string& key) {
+    const std::string line = mistake_in("\"" + key + "\": 1");
+    return line.substr(line.find("; ") + 2);
+  };
+  CHECK(place("log_level") == "it belongs at /log/level");
+  CHECK(place("queue_timeout") == "it belongs at /queue/timeout");
+  CHECK(place("keep_alive_park") == "it belongs at /keep_alive/park");
+  CHECK(place("health-busy-timeout").find("/health") == std::string::npos);
+  CHECK(place("queue.max") == "it belongs at /queue/max");
+  CHECK(place("workers_max") == "it belongs at /workers/max");
+  CHECK(mistake(R"({"pools": {"web": {"listen": ":0", "command": ["true"], "queue_max": 1}}})") ==
+        R"(pool.json: /pools/web/queue_max: the key "queue_max" is not known here; it belongs at )"
+        R"(/pools/web/queue/max)");
+}
+
 TEST_CASE("FAULTS 39: a part of a key that is known here suggests that key, not the same key elsewhere") {
   CHECK(
       mistake_in(R"("keep_alive": {"timeout": "2m"})") ==

@@ -44,6 +44,26 @@ TEST_CASE("a time for the first byte needs wait_for_data, even if it is the defa
   CHECK(warned_in(R"("wait_for_data": true, "first_byte_timeout": "30s")").empty());
 }
 
+TEST_CASE("a key that counts only beside another one is told") {
+  CHECK(
+      warned_in(R"("health": {"ping_timeout": "3s"})") ==
+      Lines{"pool.json: /health/ping_timeout: has no effect: no Ping is sent without \"ping_interval\"; add "
+            "that, or remove this"});
+  CHECK(warned_in(R"("health": {"ping_interval": "9s", "ping_timeout": "3s"})").empty());
+  CHECK(warned_in(R"("recycle": {"jitter": 5, "rss": "64MiB"})") ==
+        Lines{"pool.json: /recycle/jitter: has no effect without \"connections\" or \"age\"; add one, or "
+              "remove this"});
+  CHECK(warned_in(R"("recycle": {"at_once": 2})") ==
+        Lines{"pool.json: /recycle/at_once: has no effect without \"connections\", \"age\" or \"rss\"; add "
+              "one, or remove this"});
+  CHECK(warned_in(R"("recycle": {"at_once": 2, "rss": "64MiB"})").empty());
+  CHECK(warned_in(R"("recycle": {"at_once": 2, "jitter": 5, "age": "1h"})").empty());
+  CHECK(warned_in(R"("output": "inherit", "output_line_max": 300)") ==
+        Lines{"pool.json: /output_line_max: has no effect with \"output\": \"inherit\": the supervisor reads "
+              "no lines; remove this"});
+  CHECK(warned_in(R"("output_line_max": 300)").empty());
+}
+
 TEST_CASE("clients that have sent nothing are not in the queue with wait_for_data") {
   const std::string serve = R"("queue": {"half_closed": "serve"})";
   CHECK(
