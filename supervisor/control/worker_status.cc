@@ -5,8 +5,9 @@
 namespace prefork {
 namespace {
 
+/// A worker that is stopped by a signal gets no connection.
 bool is_ready(const WorkerCell& worker) {
-  return worker.status == WorkerStatus::kReady && worker.role == WorkerRole::kWorker;
+  return worker.status == WorkerStatus::kReady && worker.role == WorkerRole::kWorker && !worker.stopped;
 }
 
 char score(const WorkerCell& worker) {

@@ -66,6 +66,8 @@ pageTest('a full queue, a missing socket file and dying workers have their words
   await says(page, 'Workers die', /5 starts in a row failed/);
   server.show(statusOf([poolOf('web', 4, { scoreboard: '_Z_Z' })]));
   await says(page, 'Workers stopped', /2 workers stopped by a signal/);
+  server.show(statusOf([poolOf('web', 2, { scoreboard: 'ZZ', ready: 0 })]));
+  await says(page, 'Not ready', /has no ready worker; 2 workers stopped by a signal/);
 });
 
 pageTest('saturation is shown while it lasts, and a burst is not', { short: true }, async ({ server, page }) => {

@@ -117,6 +117,17 @@ TEST_CASE("the scoreboard has one character for each worker") {
   CHECK(scoreboard({}).empty());
 }
 
+TEST_CASE("FAULTS 540: a worker that a signal has stopped is not ready, and has no slot for a connection") {
+  const WorkerCell idle{.number = 1, .status = WorkerStatus::kReady, .slots = 4};
+  WorkerCell stopped = idle;
+  stopped.stopped = true;
+  stopped.load = 3;
+  CHECK(ready_workers({idle, stopped}) == 1);
+  CHECK(ready_workers({stopped}) == 0);
+  CHECK(slots_of({idle, stopped}).total == 4);
+  CHECK(slots_of({idle, stopped}).busy == 0);
+}
+
 TEST_CASE("each worker has a row: pid, state, load and slots, and the last death in its place") {
   PoolStatus status = pool();
   status.workers[1].served = 301;

@@ -28,6 +28,8 @@ export class Saturation {
 const isActive = (pool) => !pool.removed && pool.wanted > 0;
 
 function whyNotReady(pool, deaths) {
+  const stopped = stoppedWorkers(pool);
+  if (stopped) return `has no ready worker; ${stopped}`;
   const last = deaths.lastUnplanned(pool.name);
   if (last) return `has no ready worker; last death: ${firstPart(last.text)}`;
   return pool.start_failures > 0 ? `has no ready worker; ${counted(pool.start_failures, 'start')} in a row failed` : 'has no ready worker yet';
