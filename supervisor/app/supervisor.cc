@@ -185,7 +185,7 @@ SupervisorStatus Supervisor::status(bool workers) const {
     if (pid != 0) status.spawners.push_back(pid);
   }
   status.control_file_missing = control_.file_is_removed();
-  status.log_file_fault = log_.sink().reopen_fault();
+  status.log_file_fault = log_.sink().fault();
   status.reload = reloader_.last();
   if (status.reload) status.reload_ago = now - status.reload->at;
   status.reloads = reloader_.counts();

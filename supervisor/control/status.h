@@ -92,9 +92,9 @@ struct SupervisorStatus {
   Duration longest_turn_lately{};  ///< within the last minute
   bool stopping = false;
   bool control_file_missing = false;  ///< the file of the control socket was removed
-  std::string log_file_fault;         ///< why the log file could not be opened again; empty: it could
-  std::vector<pid_t> spawners;        ///< the active one, then the standby
-  std::optional<LastReload> reload;   ///< nothing: there has been none
+  std::string log_file_fault;   ///< why the log cannot be written, or its file be opened again; empty: it can
+  std::vector<pid_t> spawners;  ///< the active one, then the standby
+  std::optional<LastReload> reload;  ///< nothing: there has been none
   ReloadCounts reloads;
   UpgradeCounts upgrades;
   std::optional<Duration> stop_delay_left;  ///< it stops, and accepts connections for so long

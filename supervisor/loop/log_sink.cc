@@ -38,13 +38,8 @@ class TerminalOutput {
 
 FileWriter::Written written(ssize_t size) { return {size, errno}; }
 
-/// The size; 0 when a later attempt may do better; -1 when none will.
-std::ptrdiff_t to_progress(const FileWriter::Written& written) {
-  if (written.size >= 0) return written.size;
-  const int error = written.error;
-  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;  // EFBIG: RLIMIT_FSIZE
-  return full || error == EAGAIN || error == EINTR ? 0 : -1;
-}
+/// Room may come. EFBIG: RLIMIT_FSIZE
+bool is_full(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
 
 /// As much as one piece holds. Lines stay whole: the next piece may be for another file.
 std::string_view whole_lines(std::string_view text) {
@@ -93,7 +88,7 @@ Result<Fd> NonBlockingSink::open_file(const std::string& path,
   while (!writer_.idle()) {
     if (!writer_.await_result(deadline)) return Error{path + ": the disk of the log does not answer"};
     advance_opening();
-    if (const auto result = writer_.take_written()) (void)account(to_progress(*result));
+    if (const auto result = writer_.take_written()) (void)account(progress_of(*result));
   }
   // In a thread of its own: while the disk does not answer, the lines go on to where they go now.
   auto opener = std::make_unique<FileWriter>();
@@ -172,12 +167,28 @@ FileWriter::Written NonBlockingSink::write_in_thread(std::string_view text) {
 std::ptrdiff_t NonBlockingSink::write_some(std::string_view text) {
   // What the thread has begun to write is not written once more to another place.
   const bool in_thread = through_writer_ || (!opening_ && !writer_.idle());
-  return to_progress(in_thread ? write_in_thread(text) : write_now(text));
+  return progress_of(in_thread ? write_in_thread(text) : write_now(text));
 }
 
 void NonBlockingSink::write_rest(std::chrono::steady_clock::time_point deadline) {
   while (!write_pending() && writer_.await_result(deadline)) {
   }
+}
+
+std::ptrdiff_t NonBlockingSink::progress_of(const FileWriter::Written& written) {
+  if (written.size > 0) write_error_ = 0;
+  if (written.size >= 0) return written.size;
+  if (written.error == EAGAIN || written.error == EINTR) return 0;
+  write_error_ = written.error;
+  return is_full(written.error) ? 0 : -1;
+}
+
+std::string NonBlockingSink::fault() const {
+  if (!reopen_fault_.empty() || write_error_ == 0) return reopen_fault_;
+  const std::string place = path_.empty() ? "standard error" : path_;
+  return system_error(place + " cannot be written", write_error_).message() +
+         (is_full(write_error_) ? "; lines wait in memory, and are dropped beyond 1 MiB"
+                                : "; lines are dropped");
 }
 
 bool NonBlockingSink::account(std::ptrdiff_t written) {

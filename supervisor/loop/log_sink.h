@@ -43,8 +43,8 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   /// Opens the file by its name again, in the thread: it may have been renamed. When that fails, the log says
   /// so and lines go on to the file that is open.
   void reopen() { reopen_due_ = !path_.empty(); }
-  /// Why the last attempt of that failed; empty: it has not.
-  [[nodiscard]] const std::string& reopen_fault() const { return reopen_fault_; }
+  /// Why the last attempt of that failed, or else why the last write did; empty: neither.
+  [[nodiscard]] std::string fault() const;
   [[nodiscard]] const std::string& path() const { return path_; }
   /// The file; -1: there is none.
   [[nodiscard]] int file() const { return path_.empty() ? -1 : writer_.descriptor(); }
@@ -81,6 +81,8 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   void note(spdlog::level::level_enum level, const std::string& text);
   /// Begins to open the file again, or takes the result.
   void advance_opening();
+  /// The size; 0 when a later attempt may do better; -1 when none will.
+  std::ptrdiff_t progress_of(const FileWriter::Written& written);
   /// What was written leaves the buffer. True: go on.
   bool account(std::ptrdiff_t written);
   /// As write(2), but 0 instead of blocking, and -1 when the descriptor has no reader any more.
@@ -99,7 +101,8 @@ class NonBlockingSink : public spdlog::sinks::base_sink<spdlog::details::null_mu
   bool reopen_due_ = false;
   bool opening_ = false;  ///< writer_ opens the file again
   std::string reopen_fault_;
-  std::string path_;  ///< empty: lines go to the descriptor
+  int write_error_ = 0;  ///< of the last write; 0: it did not fail
+  std::string path_;     ///< empty: lines go to the descriptor
   FileWriter writer_;
   std::vector<std::unique_ptr<FileWriter>> late_;  ///< see still_opening()
   std::string pending_;

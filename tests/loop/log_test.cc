@@ -313,6 +313,33 @@ TEST_CASE("FAULTS 90: a terminal that is held with Ctrl-S does not wait") {
   }));
 }
 
+TEST_CASE("FAULTS 541: while the log cannot be written, it is told why") {
+  const TempDirectory directory;
+  const std::string path = directory.file("log", "");
+  const Fd log_file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  const Fd kept(::fcntl(log_file.get(), F_DUPFD_CLOEXEC, 0));
+  const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  Log log(log_file.get());
+  log.info("before");
+  CHECK(log.sink().fault().empty());
+  REQUIRE(::dup3(full.get(), log_file.get(), O_CLOEXEC) >= 0);
+  log.info("there is no room for this");
+  CHECK(log.sink().fault() ==
+        "standard error cannot be written: No space left on device; lines wait in memory, and are dropped "
+        "beyond "
+        "1 MiB");
+  REQUIRE(::dup3(kept.get(), log_file.get(), O_CLOEXEC) >= 0);
+  log.info("after");
+  CHECK(log.sink().fault().empty());
+
+  const IgnoredPipeSignal ignored;
+  Pipe pipe;
+  Log unread(pipe.in.get());
+  pipe.out.reset();
+  unread.info("no reader is left");
+  CHECK(unread.sink().fault() == "standard error cannot be written: Broken pipe; lines are dropped");
+}
+
 TEST_CASE("FAULTS 56: a device that is always full takes nothing and stops nothing") {
   const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   Log log(full.get());
