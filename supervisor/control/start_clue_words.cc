@@ -22,6 +22,12 @@ std::string without_a_clue(const DeathRecord& record) {
            "speak the worker protocol (docs/workers.md)" +
            accept;
   }
+  if (record.reason == StopReason::kStartTimeout) {
+    return "; it sent nothing over its channel: it needs more time to load than start_timeout, or it does "
+           "not "
+           "speak the worker protocol (docs/workers.md)" +
+           accept;
+  }
   return "; it sent nothing over its channel: the command must be a program that speaks the worker protocol, "
          "for example with the worker library (docs/workers.md)" +
          accept;

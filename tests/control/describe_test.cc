@@ -145,7 +145,10 @@ TEST_CASE("a worker that sent nothing before it ended may not speak the protocol
   CHECK_FALSE(has_hint());
   record.exit = Exit{Exit::Kind::kSignaled, SIGKILL};
   record.reason = StopReason::kStartTimeout;
-  CHECK(has_hint());
+  CHECK(describe(record).ends_with(
+      "; it sent nothing over its channel: it needs more time to load than start_timeout, or it does not "
+      "speak "
+      "the worker protocol (docs/workers.md); an ordinary server needs \"protocol\": \"accept\""));
   record.reason = StopReason::kResize;
   CHECK_FALSE(has_hint());
   record.reason = StopReason::kStartTimeout;
