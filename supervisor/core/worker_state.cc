@@ -16,7 +16,7 @@ std::string_view to_string(StopReason reason) {
   switch (reason) {
     case StopReason::kNone: return "not ended by the supervisor";
     case StopReason::kResize: return "pool made smaller";
-    case StopReason::kReload: return "replaced by a reload";
+    case StopReason::kReload: return "replaced by a new generation";
     case StopReason::kRecycle: return "recycled";
     case StopReason::kPoolStop: return "pool stopped";
     case StopReason::kDrainTimeout: return "not finished within stop_timeout";

@@ -82,7 +82,7 @@ class Service:
     def roll_out(self):
         """One rollout. It ends when the last old worker has left."""
         self.control.ask("restart")
-        self.await_departures("replaced by a reload", WORKERS)
+        self.await_departures("replaced by a new generation", WORKERS)
 
     def change_listeners(self, number):
         """Adds a TCP and a unix listener, or removes both again. A client of the added unix listener must get an answer."""
