@@ -35,6 +35,9 @@ inline const CLI::Option* option_in(const CLI::App& command, std::string text) {
 /// CLI11 has words of its own for these.
 inline std::string value_mistake(const CLI::App& command, const CLI::ParseError& error) {
   const std::string text = error.what();
+  constexpr std::string_view kOverride = " was given a disallowed flag override";
+  if (text.ends_with(kOverride))
+    return "--" + text.substr(0, text.size() - kOverride.size()) + " takes no value";
   const CLI::Option* option = option_in(command, text);
   if (option == nullptr) return text;
   const bool positional = option->get_positional();

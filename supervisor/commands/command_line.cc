@@ -87,17 +87,24 @@ std::string meant_by(const std::string& word) {
   return found == meant.end() ? "" : found->second;
 }
 
+/// The type of an argument that the help writes as a whole: "[POOL] N". "": it is written as any other.
+std::string whole_argument(const CLI::Option* option) {
+  const std::string type = option->get_positional() ? option->get_type_name() : "";
+  return type.starts_with('[') ? type : "";
+}
+
 class UsageFormatter final : public CLI::Formatter {
  public:
   std::string make_option_usage(const CLI::Option* option) const override {
-    return option->get_name(true) == kSize ? "[POOL] N" : CLI::Formatter::make_option_usage(option);
+    const std::string whole = whole_argument(option);
+    return whole.empty() ? CLI::Formatter::make_option_usage(option) : whole;
   }
   std::string make_option_name(const CLI::Option* option, bool positional) const override {
-    return option->get_name(true) == kSize ? "[POOL] N"
-                                           : CLI::Formatter::make_option_name(option, positional);
+    const std::string whole = whole_argument(option);
+    return whole.empty() ? CLI::Formatter::make_option_name(option, positional) : whole;
   }
   std::string make_option_opts(const CLI::Option* option) const override {
-    return option->get_name(true) == kSize ? "" : CLI::Formatter::make_option_opts(option);
+    return whole_argument(option).empty() ? CLI::Formatter::make_option_opts(option) : "";
   }
 };
 
@@ -105,6 +112,8 @@ class Parser {
  public:
   Parser() : app_(kDescription, "supervisor") {
     app_.formatter(std::make_shared<UsageFormatter>());
+    // --wait=30 is no limit of 30 seconds.
+    app_.option_defaults()->disable_flag_override();
     app_.set_help_flag("-h,--help", "print this help and exit");
     app_.set_version_flag("--version", std::string("supervisor ") + kVersion, "print the version and exit");
     app_.add_option("-c,--config", line_.config_file, "the configuration, a JSON file")->type_name("FILE");
@@ -262,7 +271,8 @@ class Parser {
         ->type_name("[DIRECTORY | -- PROGRAM...]");
     init->add_option("-o,--output", line_.output_file, "the file to write, pool.json by default")
         ->type_name("FILE");
-    init->add_option("--listen", line_.listen, "where clients connect, 127.0.0.1:8000 by default")
+    init->add_option("--listen", line_.listen,
+                     "where clients connect, 127.0.0.1:8000 by default (PHP: 127.0.0.1:9000)")
         ->type_name("ADDRESS");
     init->add_option("--admin", line_.admin, "where the dashboard is, 127.0.0.1:9465 by default; false: none")
         ->type_name("ADDRESS");

@@ -112,11 +112,21 @@ TEST_CASE("a word that is no command, or no option of one, is told with the near
         "supervisor: status: --config needs a value: --config FILE (supervisor status --help tells more)\n");
   CHECK(mistake({"check", "-c", "a", "-c", "b"}) ==
         "supervisor: check: --config stands here twice; remove one (supervisor check --help tells more)\n");
+  CHECK(mistake({"reload", "--wait=30"}) ==
+        "supervisor: reload: --wait takes no value (supervisor reload --help tells more)\n");
+  CHECK(mistake({"status", "--json=pretty"}).starts_with("supervisor: status: --json takes no value"));
   CHECK(mistake({"top", "--interval", "x"}) ==
         "supervisor: top: --interval: x is not a number (supervisor top --help tells more)\n");
   CHECK(mistake({"scale", "a", "b", "3"}) ==
         "supervisor: scale: too many arguments; it takes [POOL] N (supervisor scale --help tells more)\n");
   CHECK(mistake({"scale", "-c", "pool.json"}).starts_with("supervisor: scale: say how many workers"));
+}
+
+TEST_CASE("an argument that stands for several things is written as a whole in the help") {
+  const std::string init = run_supervisor({"init", "--help"}).output;
+  CHECK(contains(init, "Usage: supervisor init [OPTIONS] [DIRECTORY | -- PROGRAM...]\n"));
+  CHECK_FALSE(contains(init, "DIRECTORY [DIRECTORY"));
+  CHECK(contains(run_supervisor({"scale", "--help"}).output, "supervisor scale [OPTIONS] [POOL] N\n"));
 }
 
 TEST_CASE("help names every command and its exit statuses") {

@@ -163,6 +163,7 @@ int run_inetd(const InetdOptions& options) {
 
 int run(int argc, char** argv) {
   CLI::App app{kAbout, "supervisor-worker"};
+  app.option_defaults()->disable_flag_override();
   app.require_subcommand(1);
   Invocation invocation;
   add_services(app, invocation);
