@@ -48,7 +48,7 @@ std::optional<BindFault> tcp_fault(const ListenAddress& address) {
   if (::bind(socket.get(), found->ai_addr, found->ai_addrlen) == 0) return std::nullopt;
   switch (errno) {
     case EADDRINUSE: return BindFault{kInUse, true};
-    case EADDRNOTAVAIL: return BindFault{"no interface of this machine has that address"};
+    case EADDRNOTAVAIL: return BindFault{"no interface of this machine has that address; correct it"};
     case EACCES: return BindFault{"this user may not; ports below 1024 need root or CAP_NET_BIND_SERVICE"};
     default: return BindFault{reason(errno)};
   }

@@ -41,9 +41,11 @@ Error bind_error(const ListenAddress& address, int error) {
   if (address.kind == ListenAddress::Kind::kUnixPath && no_file)
     return Error{"listen " + address.text() + ": " + directory_fault(address.path, error)};
   if (error == EADDRINUSE)
-    return listen_error(address, error, "something else listens there, or on an address that overlaps");
+    return listen_error(address, error,
+                        "another process listens there, or at an address that overlaps; stop that "
+                        "process, or choose another address");
   if (error == EADDRNOTAVAIL)
-    return listen_error(address, error, "no interface of this machine has that address");
+    return listen_error(address, error, "no interface of this machine has that address; correct it");
   return listen_error(address, error);
 }
 

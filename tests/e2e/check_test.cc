@@ -192,7 +192,8 @@ TEST_CASE(
       result.errors,
       directory.at("missing/") + ": No such file or directory; create the directory, for nothing else does"));
   CHECK(contains(result.errors, "which is not a socket; remove it or choose another path"));
-  CHECK(contains(result.errors, "\"192.0.2.1:80\": no interface of this machine has that address"));
+  CHECK(
+      contains(result.errors, "\"192.0.2.1:80\": no interface of this machine has that address; correct it"));
   CHECK(contains(result.errors, file + ": /control: a supervisor that starts now cannot listen at"));
 }
 
