@@ -22,10 +22,20 @@ constexpr std::array<ActionKind, 5> kActions = {{{"restart", {"pool"}},
                                                  {"stop", {"quick"}},
                                                  {"reset_failed", {"pool"}}}};
 
+/// The name that was sent is a stranger's text, and is not repeated.
+std::string not_taken(const ActionKind& kind) {
+  std::string known;
+  for (const std::string_view member : kind.members) {
+    if (!member.empty()) known += (known.empty() ? "" : ", ") + std::string(member);
+  }
+  return "the body has a member that is not known to " + std::string(kind.method) +
+         "; known here: " + (known.empty() ? "none" : known);
+}
+
 /// What is wrong with a member of the body; empty: nothing.
 std::string mistake_in(const ActionKind& kind, const std::string& name, const Json& value) {
   if (name.empty() || std::find(kind.members.begin(), kind.members.end(), name) == kind.members.end())
-    return std::string(kind.method) + " has no such member as one of those in the body";
+    return not_taken(kind);
   if (name == "pool" && !value.is_string()) return "\"pool\" is the name of a pool";
   if (name == "workers" && !value.is_number_unsigned()) return "\"workers\" is a whole number, 0 or more";
   if (name == "quick" && !value.is_boolean()) return "\"quick\" is true or false";
