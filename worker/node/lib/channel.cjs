@@ -3,7 +3,7 @@
 // never sees one, whatever listeners it has.
 
 // The program may replace those that are global.
-const { clearImmediate, clearTimeout, setImmediate, setTimeout } = require('node:timers');
+const { clearImmediate, setImmediate, setTimeout } = require('node:timers');
 
 const CMD = 'PREFORK';
 const ACTS = ['ping', 'yield', 'drain'];
@@ -23,14 +23,26 @@ function tell(act, fields) {
 
 // Tickets of connections that are over or parked, which the supervisor does not know yet.
 const over = { idle: [], park: [] };
-let telling = null;
+let telling = null;  // the timer: not set anew for each connection, which would cost more than the telling
+let told = false;  // all ends, since that timer began
 let soon = null;
 let receipts = false;  // what the supervisor says with each connection: it takes receipts, and several tickets in one message
 
-/** Tells that a connection is over (idle) or parked: with the next receipt, or with others after LATEST. */
+/** Tells that a connection is over (idle) or parked: with the next receipt, or with others within twice LATEST. */
 function tellEnd(act, ticket) {
   if (over[act].push(ticket) === MOST_TICKETS) tellEnds();
-  else telling ??= setTimeout(tellEnds, LATEST).unref();
+  else if (telling === null) beginTimer();
+}
+
+function beginTimer() {
+  told = false;
+  telling = setTimeout(onTimer, LATEST).unref();
+}
+
+function onTimer() {
+  telling = null;
+  if (!told) tellEnds();
+  else if (over.idle.length > 0 || over.park.length > 0) beginTimer();
 }
 
 /** Does it when the event loop is done with the events of this turn. */
@@ -40,9 +52,9 @@ function tellEndsSoon() {
 
 /** Does it now. */
 function tellEnds() {
-  clearTimeout(telling);
+  told = true;
   clearImmediate(soon);
-  telling = soon = null;
+  soon = null;
   for (const act of ['idle', 'park']) {
     if (receipts && over[act].length > 0) tell(act, takeTickets(act));
     for (const ticket of over[act].splice(0)) tell(act, { ticket });
@@ -79,6 +91,7 @@ function answer(message, ...rest) {
   process.send = before;  // at once: what follows is the program's code
   const accepted = message.accepted === true;
   if (receipts) {
+    told = over.park.length === 0;
     tell('begun', { seq, accepted, ...takeTickets('idle') });
   } else {
     tellEnds();
