@@ -1,6 +1,7 @@
 #include "supervisor/pool/event_pump.h"
 
 #include <cstddef>
+#include <utility>
 
 #include "supervisor/system/clock.h"
 
@@ -11,6 +12,7 @@ EventPump::EventPump(const Loop& loop, Pool& pool, Performer& performer)
 
 void EventPump::tell(const Event& event) {
   events_.push_back(event);
+  heard_ = true;
   if (handling_) return;
   handling_ = true;
   const Instant now = current_time();
@@ -40,11 +42,21 @@ void EventPump::arm_timer(Instant now) {
 void EventPump::on_timer() {
   const Instant now = current_time();
   const auto deadline = pool_.next_deadline();
-  if (deadline && *deadline <= now) {
-    tell(event::DeadlinePassed{});
-  } else {
+  if (!deadline || *deadline > now) {
+    turns_ = 0;
     arm_timer(now);
+  } else if (hears_first(*deadline, now)) {
+    timer_.start(Duration::zero(), Callback::to<&EventPump::on_timer>(*this));
+  } else {
+    turns_ = 0;
+    tell(event::DeadlinePassed{});
+    heard_ = false;
   }
+}
+
+bool EventPump::hears_first(Instant deadline, Instant now) {
+  const bool late = turns_ > 0 || now - deadline >= kLate;
+  return late && std::exchange(heard_, false) && ++turns_ <= kTurns;
 }
 
 }  // namespace prefork

@@ -3,6 +3,7 @@
 // owns it.
 #pragma once
 
+#include <chrono>
 #include <vector>
 
 #include "supervisor/core/action.h"
@@ -29,8 +30,14 @@ class EventPump final : public CoreEventSink {
   void tell(const Event& event) override;
 
  private:
+  /// A deadline that is noticed so late may be lifted by what is unread. One datagram of each worker is read
+  /// in a turn of the loop, so for some turns more is heard before the deadline is judged.
+  static constexpr Duration kLate = std::chrono::milliseconds(100);
+  static constexpr int kTurns = 64;
+
   void on_timer();
   void arm_timer(Instant now);
+  [[nodiscard]] bool hears_first(Instant deadline, Instant now);
 
   Pool& pool_;
   Performer& performer_;
@@ -39,6 +46,8 @@ class EventPump final : public CoreEventSink {
   bool handling_ = false;
   TimerWatcher timer_;
   Instant timer_at_;
+  bool heard_ = false;  ///< an event, since the last deadline that was due
+  int turns_ = 0;       ///< that the present deadline has waited
 };
 
 }  // namespace prefork

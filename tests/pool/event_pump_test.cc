@@ -40,7 +40,7 @@ class Pumped final : private EventPump::Performer {
   bool starts_fail = false;
   int killed = 0;
 
-  /// Each byte in the pipe stands for a Ready that all workers have sent.
+  /// Each byte in the pipe stands for an event: 'R' is a Ready of every worker.
   void watch(int pipe) {
     watched_ = pipe;
     watcher_.start(pipe, Callback::to<&Pumped::hear>(*this));
@@ -73,6 +73,7 @@ class Pumped final : private EventPump::Performer {
   void hear() {
     char byte = 0;
     REQUIRE(::read(watched_, &byte, 1) == 1);
+    if (byte != 'R') return pump.tell(event::DescriptorsShort{});
     for (const WorkerId worker : started) pump.tell(event::WorkerReady{worker, 1, {}});
   }
 
@@ -119,7 +120,9 @@ TEST_CASE("a deadline that comes nearer is kept") {
   CHECK(pool.killed >= 1);
 }
 
-TEST_CASE("FAULTS 550: what has come is read before a deadline that has passed is judged") {
+/// A pool whose loop stands still until `time` after its start_timeout has passed, and finds `text` in the
+/// pipe then. Returns the number of workers that were killed.
+int killed_late(const std::string& text, Duration time) {
   Pumped pool;
   std::array<int, 2> ends{};
   REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
@@ -128,12 +131,24 @@ TEST_CASE("FAULTS 550: what has come is read before a deadline that has passed i
   pool.watch(out.get());
   pool.pump.tell(event::DeadlinePassed{});
   pool.run_once();  // the kernel watches the pipe
-  REQUIRE(::write(in.get(), "x", 1) == 1);
-  // The loop stands still until start_timeout is over, but not as long as a standstill.
-  const Instant late = current_time() + milliseconds(60);
+  REQUIRE(::write(in.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  const Instant late = current_time() + settings().start_timeout + time;
   (void)holds_within(kPatience, [&] { return current_time() >= late; });
-  for (int turn = 0; turn < 3; ++turn) pool.run_once();
-  CHECK(pool.killed == 0);
+  for (std::size_t turn = 0; turn < 100; ++turn) pool.run_once();
+  return pool.killed;
+}
+
+TEST_CASE("FAULTS 550: what has come is read before a deadline that has passed is judged") {
+  CHECK(killed_late("R", milliseconds(1)) == 0);
+}
+
+TEST_CASE("FAULTS 550: a loop that is late reads all that has come before it judges a deadline") {
+  CHECK(killed_late("xxxR", milliseconds(150)) == 0);
+}
+
+TEST_CASE("FAULTS 551: a deadline does not wait without end for what a worker sends") {
+  CHECK(killed_late("xxx", milliseconds(150)) > 0);
+  CHECK(killed_late(std::string(90, 'x') + 'R', milliseconds(150)) > 0);
 }
 
 }  // namespace
