@@ -2,6 +2,7 @@
 // it.
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,14 @@ ConnectionContents ConnectionTable::contents() const {
     if (entry.row.ticket && entry.row.memo != 0)
       contents.memos.push_back({entry.row.ticket, std::string(memo(entry.row))});
   }
-  tickets(receipts_, contents.receipts);
+  for (ConnectionRow& row : contents.held) {
+    if (row.state != ConnectionState::kDispatched || !row.late_receipt) continue;
+    row.state = ConnectionState::kBusy;
+    contents.unsaid.push_back(row.ticket);
+  }
+  tickets(receipts_, contents.awaited);
+  std::copy_if(contents.awaited.begin(), contents.awaited.end(), std::back_inserter(contents.receipts),
+               [this](Ticket ticket) { return !find(ticket)->late_receipt; });
   tickets(late_, contents.late);
   tickets(active_, contents.active);
   contents.clients = clients_.order();
@@ -50,13 +58,21 @@ void ConnectionTable::fill(const ConnectionContents& contents) {
     ++begun_;
     if (row.may_park) ++parkable_;
   }
+  for (const Ticket ticket : contents.unsaid) {
+    ConnectionRow* row = find(ticket);
+    if (row == nullptr || row->state != ConnectionState::kBusy) continue;
+    row->state = ConnectionState::kDispatched;
+    --begun_;
+    if (row->may_park) --parkable_;
+  }
   set_memos(contents.memos);
   const auto await_all = [this](SlotList& list, const std::vector<Ticket>& tickets) {
     for (const Ticket ticket : tickets) {
       if (const ConnectionRow* row = find(ticket)) await_last(list, *row);
     }
   };
-  await_all(receipts_, contents.receipts);
+  const bool of_earlier_version = contents.awaited.empty();
+  await_all(receipts_, of_earlier_version ? contents.receipts : contents.awaited);
   await_all(late_, contents.late);
   await_all(active_, contents.active);
   clients_.set_order(contents.clients);

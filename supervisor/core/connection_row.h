@@ -91,15 +91,19 @@ struct ConnectionContents {
   std::vector<ConnectionRow> came_back, waiting;  ///< the queue
   std::vector<ConnectionRow> held;                ///< dispatched to workers, or begun by them
   std::vector<KeptMemo> memos;
-  std::vector<Ticket> receipts, late, active;
+  std::vector<Ticket> receipts, awaited, late, active;
+  /// Dispatched, and their workers may leave the receipt out. In `held` they are begun, and not in
+  /// `receipts`: an earlier version, which reads nothing of this and of `awaited`, must not take the end of
+  /// one for a lie, and asks the kernel when its worker dies.
+  std::vector<Ticket> unsaid;
   ClientTable::Order clients;
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("silent", self.silent), visit("parked", self.parked);
     visit("came_back", self.came_back), visit("waiting", self.waiting), visit("held", self.held);
-    visit("memos", self.memos), visit("receipts", self.receipts), visit("late", self.late);
-    visit("active", self.active);
+    visit("memos", self.memos), visit("receipts", self.receipts), visit("awaited", self.awaited);
+    visit("late", self.late), visit("active", self.active), visit("unsaid", self.unsaid);
     visit("client_turns", self.clients.turns), visit("client_levels", self.clients.levels);
   }
 };

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <vector>
+
 namespace prefork {
 namespace {
 
@@ -23,6 +25,29 @@ struct Table {
   SlotAllocator<Ticket> ids;
   ConnectionTable table;
 };
+
+TEST_CASE("FAULTS 534: for an earlier version a connection that may lack its receipt is begun") {
+  Table t;
+  const Ticket late = t.enqueue();
+  const Ticket looked_at = t.enqueue();
+  const Ticket strict = t.enqueue();
+  for (const Ticket ticket : {late, looked_at, strict}) t.table.assign(t.row(ticket), kWorker, kNow);
+  for (const Ticket ticket : {late, looked_at}) t.table.allow_late_receipt(t.row(ticket));
+  t.table.forget_receipt(t.row(looked_at));
+  t.table.await_receipt(t.row(looked_at));
+  const ConnectionContents contents = t.table.contents();
+  for (const ConnectionRow& row : contents.held)
+    CHECK(row.state == (row.ticket == strict ? ConnectionState::kDispatched : ConnectionState::kBusy));
+  CHECK(contents.receipts == std::vector{strict});
+
+  ConnectionTable restored;
+  restored.fill(contents);
+  for (const Ticket ticket : {late, looked_at, strict})
+    CHECK(restored.find(ticket)->state == ConnectionState::kDispatched);
+  CHECK(restored.begun() == 0);
+  CHECK(restored.longest_late()->ticket == late);
+  CHECK(restored.broken_invariant() == nullptr);
+}
 
 TEST_CASE("connections leave the queue in the order in which they came") {
   Table t;
