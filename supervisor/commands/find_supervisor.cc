@@ -123,9 +123,8 @@ std::string when_none_listens(const CommandLine& line) {
   if (!line.control.empty()) return "; start it, or correct the path";
   if (line.config_file.empty()) return "; it has just stopped";
   return "; it is the control socket of " + line.config_file +
-         ": start it with supervisor -c; if it runs, \"control\" was changed in the file since: say "
-         "--control "
-         "with the path of before, or kill -HUP the supervisor's pid";
+         ": start it with supervisor -c; if it runs, it does so as another user, its socket was removed, or "
+         "\"control\" was changed: say --control with the path of before, or kill -HUP the supervisor's pid";
 }
 
 }  // namespace prefork
