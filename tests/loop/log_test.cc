@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "proto/fd.h"
+#include "supervisor/loop/log_sink.h"
 #include "tests/config/temp_directory.h"
 #include "tests/support/in_a_child.h"
 
