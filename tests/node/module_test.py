@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import unittest
 
 import counted
@@ -43,6 +44,25 @@ class Ends(unittest.TestCase):
             parent.process.send_signal(signal.SIGCONT)
             parent.wait(lambda: all(each.state == "idle" for each in parent.connections.values()))
             self.assertLess(parent.count("idle"), 100)
+            self.assertEqual(parent.violations, [])
+
+    def test_an_end_is_told_with_the_next_receipt_and_without_one_soon(self):
+        with Parent("hello.js", flags=COPY_KEPT) as parent:
+            port = parent.port()
+            for _ in range(20):  # the last of several ends comes while the timer of the first one runs
+                with contextlib.ExitStack() as stack:
+                    parent.process.send_signal(signal.SIGSTOP)
+                    clients = [stack.enter_context(Client(port)) for _ in range(4)]
+                    for client in clients:
+                        client.send(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+                        client.socket.shutdown(socket.SHUT_WR)
+                    parent.process.send_signal(signal.SIGCONT)
+                    for client in clients:
+                        self.assertEqual(client.answer()[2], b"hello /\n")
+                parent.wait(lambda: all(each.state == "idle" for each in parent.connections.values()))
+            told = [m for m in parent.messages if m.get("act") == "begun" and "ticket" in m]
+            self.assertGreater(len(told), 0)
+            self.assertLess(parent.count("idle"), 80)
             self.assertEqual(parent.violations, [])
 
     def test_a_supervisor_of_before_the_receipts_gets_none(self):

@@ -7,7 +7,7 @@ const { clearImmediate, setImmediate, setTimeout } = require('node:timers');
 
 const CMD = 'PREFORK';
 const ACTS = ['ping', 'yield', 'drain'];
-const LATEST = 1;  // ms: each message costs a wake-up of the supervisor
+const LATEST = 2;  // ms: each message costs a wake-up of the supervisor
 const MOST_TICKETS = 200;  // in one message: the supervisor does not read longer lines than 8 KiB
 
 // The program may replace process.send and process.emit later, as some process managers do.
@@ -23,24 +23,27 @@ function tell(act, fields) {
 
 // Tickets of connections that are over or parked, which the supervisor does not know yet.
 const over = { idle: [], park: [] };
-let telling = null;  // the timer: not set anew for each connection, which would cost more than the telling
-let told = false;  // all ends, since that timer began
+let timer = null;  // there is one: to set it for each connection would cost more than to tell its end
+let telling = false;  // the timer runs
+let told = false;  // all ends, since it began
 let soon = null;
 let receipts = false;  // what the supervisor says with each connection: it takes receipts, and several tickets in one message
 
 /** Tells that a connection is over (idle) or parked: with the next receipt, or with others within twice LATEST. */
 function tellEnd(act, ticket) {
   if (over[act].push(ticket) === MOST_TICKETS) tellEnds();
-  else if (telling === null) beginTimer();
+  else if (!telling) beginTimer();
 }
 
 function beginTimer() {
+  telling = true;
   told = false;
-  telling = setTimeout(onTimer, LATEST).unref();
+  if (timer === null) timer = setTimeout(onTimer, LATEST).unref();
+  else timer.refresh();
 }
 
 function onTimer() {
-  telling = null;
+  telling = false;
   if (!told) tellEnds();
   else if (over.idle.length > 0 || over.park.length > 0) beginTimer();
 }
