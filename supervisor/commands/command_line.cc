@@ -96,6 +96,11 @@ std::string whole_argument(const CLI::Option* option) {
 
 class UsageFormatter final : public CLI::Formatter {
  public:
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    std::string usage = CLI::Formatter::make_usage(app, std::move(name));
+    if (app->get_name() == "run") usage.insert(usage.find_last_not_of('\n') + 1, " -- PROGRAM [ARGUMENTS]");
+    return usage;
+  }
   std::string make_option_usage(const CLI::Option* option) const override {
     const std::string whole = whole_argument(option);
     return whole.empty() ? CLI::Formatter::make_option_usage(option) : whole;
@@ -269,7 +274,7 @@ class Parser {
     init->add_option("DIRECTORY", line_.what,
                      "the program's directory, by default the current one; or the program and its arguments, "
                      "after --")
-        ->type_name("[DIRECTORY | -- PROGRAM...]");
+        ->type_name("[DIRECTORY | -- PROGRAM]");
     init->add_option("-o,--output", line_.output_file, "the file to write, pool.json by default")
         ->type_name("FILE");
     init->add_option("--listen", line_.listen,

@@ -124,8 +124,10 @@ TEST_CASE("a word that is no command, or no option of one, is told with the near
 
 TEST_CASE("an argument that stands for several things is written as a whole in the help") {
   const std::string init = run_supervisor({"init", "--help"}).output;
-  CHECK(contains(init, "Usage: supervisor init [OPTIONS] [DIRECTORY | -- PROGRAM...]\n"));
+  CHECK(contains(init, "Usage: supervisor init [OPTIONS] [DIRECTORY | -- PROGRAM]\n"));
   CHECK_FALSE(contains(init, "DIRECTORY [DIRECTORY"));
+  CHECK(contains(run_supervisor({"run", "--help"}).output,
+                 "Usage: supervisor run [OPTIONS] -- PROGRAM [ARGUMENTS]\n"));
   CHECK(contains(run_supervisor({"scale", "--help"}).output, "supervisor scale [OPTIONS] [POOL] N\n"));
 }
 
