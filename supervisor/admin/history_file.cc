@@ -44,6 +44,13 @@ std::string written_text(int file, std::size_t begin, std::size_t room) {
   return text;
 }
 
+/// A second is [time, {POOL: [figure, …]}]. What is deeper is dropped at once: a text of many brackets would
+/// take 64 times its size in memory.
+bool is_flat(int depth, Json::parse_event_t event, Json& /*parsed*/) {
+  constexpr int kDeepest = 3;
+  return depth < kDeepest || event == Json::parse_event_t::value;
+}
+
 struct Line {
   std::uint64_t turn = 0;
   Json second;
@@ -55,7 +62,7 @@ std::optional<Line> read_line(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), line.turn);
   const auto digits = static_cast<std::size_t>(end - text.data());
   if (error != std::errc() || line.turn == 0 || digits == text.size() || *end != ' ') return std::nullopt;
-  line.second = Json::parse(text.substr(digits + 1), nullptr, /*allow_exceptions=*/false);
+  line.second = Json::parse(text.substr(digits + 1), is_flat, /*allow_exceptions=*/false);
   return line.second.is_discarded() ? std::nullopt : std::optional(std::move(line));
 }
 

@@ -44,6 +44,14 @@ TEST_CASE("what processes have written is what the next one finds, whatever thei
   CHECK(read_back(place) == seconds(0, 50));
 }
 
+TEST_CASE("FAULTS 533: brackets that a process has left in the file take no memory") {
+  const Place place(1 << 20);
+  constexpr std::size_t kMany = 100'000;
+  place.write("1 [1,{\"web\":[1,null,[2,[3]],4]}]\n1 [[[" + std::string(kMany, '[') +
+              std::string(kMany, ']') + "]]]\n");
+  CHECK(read_back(place) == Json::parse(R"([[1, {"web": [1, null, 4]}], [[[]]]])"));
+}
+
 TEST_CASE("the file keeps at least as many seconds as a history has") {
   const Place place(1 << 20);
   constexpr int kLines = HistoryFile::kLines;
