@@ -158,7 +158,9 @@ void ClientSockets::send(const action::Dispatch& action) {
 void ClientSockets::perform(const action::CloseCopy& action) {
   // If the worker has closed its copy already, ours is the last one, and its close() waits for a linger that
   // the worker has set.
-  submit(What::kClose, action.ticket);
+  SocketJob job = job_for(What::kClose, action.ticket);
+  job.awaited = close_is_the_end_;
+  submit(std::move(job));
   (void)sockets_.at(action.ticket).release();
 }
 

@@ -57,6 +57,7 @@ struct CloserThreads::Shared {
   std::list<Runner> runners;
   int results_event;
   int sleeping = 0;
+  int dozing = 0;  ///< of these none is woken for a close that no client waits for
   int awaiting_idle = 0;
   bool stopping = false;
 
@@ -64,6 +65,7 @@ struct CloserThreads::Shared {
   [[nodiscard]] bool next(const Runner& self, SocketJob& job);
   [[nodiscard]] bool next_of(Runner& self, SocketJob& job);
   void finish(Runner& self, SocketJob& job);
+  void nap(std::unique_lock<std::mutex>& lock, bool awaited);
   [[nodiscard]] bool start_missing();
   [[nodiscard]] bool idle() const;
   [[nodiscard]] bool surplus(const Runner& self) const;
@@ -110,6 +112,20 @@ void CloserThreads::Shared::finish(Runner& self, SocketJob& job) {
   if (awaiting_idle > 0) finished.notify_all();
 }
 
+/// Waits for more jobs without being woken for each. `awaited`: clients waited for the last ones, and the
+/// next ones come soon.
+void CloserThreads::Shared::nap(std::unique_lock<std::mutex>& lock, bool awaited) {
+  if (awaited) {
+    lock.unlock();
+    std::this_thread::sleep_for(kShortNap);
+    lock.lock();
+    return;
+  }
+  ++dozing;
+  (void)more.wait_for(lock, kNap);
+  --dozing;
+}
+
 void CloserThreads::Shared::live(Runner& self) {
   std::unique_lock lock(mutex);
   bool worked = false;
@@ -128,9 +144,7 @@ void CloserThreads::Shared::live(Runner& self) {
     } else if (surplus(self)) {
       break;
     } else if (std::exchange(worked, false)) {
-      lock.unlock();
-      std::this_thread::sleep_for(std::exchange(awaited, false) ? kShortNap : kNap);
-      lock.lock();
+      nap(lock, std::exchange(awaited, false));
     } else {
       ++sleeping;
       more.wait(lock);
@@ -190,9 +204,11 @@ bool CloserThreads::begin() {
 
 bool CloserThreads::add(std::vector<SocketJob>& jobs) {
   const std::lock_guard lock(shared_->mutex);
+  const bool awaited =
+      std::any_of(jobs.begin(), jobs.end(), [](const SocketJob& job) { return job.has_waiter(); });
   for (SocketJob& job : jobs) shared_->queue.push(std::move(job));
   jobs.clear();
-  if (shared_->sleeping > 0) {
+  if (shared_->sleeping > 0 || (awaited && shared_->dozing > 0)) {
     shared_->more.notify_one();
     return true;
   }

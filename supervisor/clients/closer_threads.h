@@ -23,9 +23,9 @@ class CloserThreads {
   static constexpr Duration kStuckAfter = std::chrono::seconds(1);
   /// With so many stuck jobs the others wait, too; the loop never does.
   static constexpr std::size_t kMaxThreads = 16;
-  /// For so long a thread with nothing to do waits for jobs without being woken for each.
-  static constexpr Duration kNap = std::chrono::microseconds(500);
-  /// The same while clients wait for what the jobs do.
+  /// For so long a thread with nothing to do is not woken for jobs that have no waiter.
+  static constexpr Duration kNap = std::chrono::milliseconds(2);
+  /// After a close that a client has waited for: for so long it is not woken for any.
   static constexpr Duration kShortNap = std::chrono::microseconds(100);
   /// So many results of unhurried jobs are many.
   static constexpr std::size_t kMostUnhurried = 64;

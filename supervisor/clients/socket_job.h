@@ -43,6 +43,8 @@ struct SocketJob {
   bool late = false;  ///< it was reported as stuck before
 
   [[nodiscard]] bool closes() const { return what == What::kClose || what == What::kCut; }
+  /// A client or the loop waits for what it does.
+  [[nodiscard]] bool has_waiter() const { return what == What::kClose ? awaited : !unhurried; }
 };
 
 /// Makes the calls. Waits.

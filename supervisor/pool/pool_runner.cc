@@ -60,7 +60,8 @@ PoolRunner::PoolRunner(const SharedServices& shared, PoolConfig config, Millisec
 
 void PoolRunner::configure_clients() {
   clients_.set_replies(config_.queue.reject_with, config_.crash_reply);
-  clients_.set_close_is_the_end(config_.protocol.name != Protocol::kNative);
+  const Protocol protocol = config_.protocol.name;
+  clients_.set_close_is_the_end(protocol != Protocol::kNative && protocol != Protocol::kNode);
 }
 
 PoolRunner::Reload PoolRunner::effect_of(const PoolConfig& config, const std::vector<ListenSocket>& sockets,
