@@ -7,7 +7,7 @@ const { clearImmediate, setImmediate, setTimeout } = require('node:timers');
 
 const CMD = 'PREFORK';
 const ACTS = ['ping', 'yield', 'drain'];
-const LATEST = 2;  // ms: each message costs a wake-up of the supervisor
+const LATEST = 1;  // ms: each message costs a wake-up of the supervisor
 const MOST_TICKETS = 200;  // in one message: the supervisor does not read longer lines than 8 KiB
 
 // The program may replace process.send and process.emit later, as some process managers do.

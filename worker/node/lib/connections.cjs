@@ -107,7 +107,8 @@ function end(connection) {
   const { parkAtOnce, copyKept, shut, parking } = connection;
   // Without a shutdown the client gets its end when the supervisor closes its copy.
   if ((open.size === 0 && onLast !== null) || (copyKept && !shut && !parking)) channel.tellEnds();
-  else if (parkAtOnce || open.size >= SLOTS / 2) channel.tellEndsSoon();  // another connection may wait for the slot
+  // Another connection may wait for the slot; and a worker that has nothing to do is the one to choose.
+  else if (parkAtOnce || open.size >= SLOTS / 2 || open.size === 0) channel.tellEndsSoon();
   if (open.size === 0 && onLast !== null) onLast();
 }
 
