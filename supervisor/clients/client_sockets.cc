@@ -127,10 +127,7 @@ void ClientSockets::prepared(const SocketJob& job) {
   const auto action = preparations_.take_job(job.number);
   if (!action) return;
   const Ticket ticket = action->ticket;
-  if (action->answered) {
-    closer_.take_unhurried();  // what was measured at its Park is older, and must not be told after the next one
-    sockets_.progress(ticket) = job.progress;
-  }
+  if (action->answered) sockets_.progress(ticket) = job.progress;
   look_and_send(*action, action->look_first ? glance_at(sockets_.at(ticket)) : Glance{}, job.unread);
 }
 

@@ -41,18 +41,25 @@ void Closer::hand_over() {
 void Closer::on_results() {
   eventfd_t count = 0;
   (void)::eventfd_read(results_event_.get(), &count);
-  take_unhurried();
-  tell_results(&CloserThreads::take_results);
+  std::vector<SocketJob> results = std::move(results_);  // an owner may lead back here
+  threads_.take_results(results);
+  take_unhurried();  // taken second and told first: a measurement comes before each later job on its socket
+  tell(results);
+  results_ = std::move(results);
 }
 
-void Closer::tell_results(void (CloserThreads::*take)(std::vector<SocketJob>&)) {
-  std::vector<SocketJob> results = std::move(results_);  // an owner may lead back here
-  (threads_.*take)(results);
+void Closer::take_unhurried() {
+  std::vector<SocketJob> results = std::move(unhurried_);
+  threads_.take_unhurried(results);
+  tell(results);
+  unhurried_ = std::move(results);
+}
+
+void Closer::tell(std::vector<SocketJob>& results) {
   for (SocketJob& job : results) {
     if (const auto owner = owners_.find(job.owner); owner != owners_.end()) owner->second->done(job);
   }
   results.clear();
-  results_ = std::move(results);
 }
 
 void Closer::on_timer() {

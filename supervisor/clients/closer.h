@@ -39,7 +39,7 @@ class Closer {
 
   void submit(SocketJob job);
   /// Tells what has become of unhurried jobs. Otherwise it is told later, with that of others.
-  void take_unhurried() { tell_results(&CloserThreads::take_unhurried); }
+  void take_unhurried();
   /// Closes a descriptor whose close() can wait.
   void close(Fd descriptor) { submit({.what = SocketJob::What::kClose, .socket = descriptor.release()}); }
 
@@ -52,14 +52,14 @@ class Closer {
  private:
   void hand_over();
   void on_results();
-  void tell_results(void (CloserThreads::*take)(std::vector<SocketJob>&));
+  void tell(std::vector<SocketJob>& results);
   void on_timer();
   void complain();
 
   Log& log_;
   Fd results_event_;
   std::vector<SocketJob> outbox_;
-  std::vector<SocketJob> results_;
+  std::vector<SocketJob> results_, unhurried_;  ///< empty; they keep their memory
   std::unordered_map<std::uint64_t, Owner*> owners_;
   std::uint64_t last_owner_ = 0;
   Instant last_complaint_;
