@@ -35,7 +35,7 @@ def node_pool(programs, workers, slots):
     return Pool(programs, {**PARK, **keys}, workers)
 
 
-def compared(programs, table, ours, hello, others, limits, count, seconds):
+def compared(programs, table, ours, hello, others, limits, count, seconds, warm_up=1):
     """`ours`: workers, slots of each → pool. `hello`: those of the hello loads; the mixed load has WORKERS of one slot. `others`:
     name → workers → command; `limits`: name → least ratio of the throughput with fresh and with kept connections, and most of the short ones' p99; None: no
     limit."""
@@ -53,7 +53,7 @@ def compared(programs, table, ours, hello, others, limits, count, seconds):
             for load, (wanted, arguments) in loads.items():
                 if wanted == shape:
                     variants = {name: (server, arguments) for name, server in servers.items()}
-                    rounds[load] = measured(programs, variants, count, seconds, warm_up=0 if load == "mixed" else 1)
+                    rounds[load] = measured(programs, variants, count, seconds, warm_up=0 if load == "mixed" else warm_up)
     for name in others:
         fresh, kept, tail = limits[name]
         ratio_line(table, rounds["fresh"], f"{name}: fresh connections", "ours", name, per_second, "", f"fresh, {name}", fresh, True)
@@ -106,4 +106,5 @@ def node_run(programs, table, count, seconds):
         return table.line("Node", "", "not installed", "", "skipped")
     others = {"Node cluster": lambda workers: node_cluster(node(), workers)}
     limits = {"Node cluster": (1, 0.9, 1 / 3)}
-    compared(programs, table, lambda *shape: node_pool(programs, *shape), (LOOPS, SLOTS), others, limits, count, seconds)
+    # V8 goes on compiling for some seconds.
+    compared(programs, table, lambda *shape: node_pool(programs, *shape), (LOOPS, SLOTS), others, limits, count, seconds, warm_up=5)
