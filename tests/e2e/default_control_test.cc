@@ -95,6 +95,7 @@ TEST_CASE(
     "FAULTS 493: a command with the file finds the supervisor whose control socket the file has changed") {
   const RuntimeDirectory runtime;
   Supervised one;
+  (void)one.supervisor.wait_for_log("its worker is ready");
   const std::string file = one.supervisor.config_file();
   const std::string still = " still listens at " + one.control + '\n';
   SUBCASE("to another path") {

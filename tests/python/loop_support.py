@@ -3,6 +3,7 @@ import importlib.util
 import os
 import pathlib
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -159,6 +160,23 @@ def ended(client):
         return client.recv(1) == b""
     except ConnectionError:
         return True
+
+
+def await_answer(case, supervisor, client, copy, flags):
+    """Until the client can read an answer, and the worker has said Busy. A worker on a busy machine may have parked the connection
+    before the request came: it gets it again."""
+    begun = answered = False
+    while not (begun and answered):
+        wanted = [supervisor.channel] if answered else [supervisor.channel, client]
+        ready = select.select(wanted, [], [], 10)[0]
+        case.assertTrue(ready, f"begun: {begun}, answered: {answered}")
+        answered = answered or client in ready
+        if supervisor.channel in ready:
+            kind = supervisor.hear()[0].kind
+            case.assertIn(kind, (Kind.BUSY, Kind.PARK))
+            begun = kind == Kind.BUSY
+            if not begun:
+                supervisor.send(Kind.CONNECTION, flags, ticket=1, attached=[copy])
 
 
 def held(supervisor, ticket, flags=0, **fields):
