@@ -44,7 +44,9 @@ std::string without_listening(const DeathRecord& record, const ListenWords& word
     return never_listened(words) + (record.exit.value == 0 ? "; it ended by itself: a server goes on running"
                                                            : "; it failed by itself: look at its output");
   }
-  if (!record.silent) return never_listened(words);
+  if (!record.silent) {
+    return never_listened(words) + "; let it listen there, or raise \"start_timeout\" if it needs longer";
+  }
   return never_listened(words) +
          (words.of_node
               ? "; it sent nothing over its channel: it is no Node program, or it starts Node in a process "
@@ -69,7 +71,8 @@ std::string describe_clue(const DeathRecord& record, const ListenWords& words) {
     case StartClue::kNeverListened: return without_listening(record, words);
     case StartClue::kListensElsewhere:
       return never_listened(words) + "; it listens at " +
-             (words.program.empty() ? "another address" : words.program);
+             (words.program.empty() ? "another address" : words.program) +
+             "; let it listen at the pool's address, or set \"listen\" of the pool to the program's";
     case StartClue::kAskedForIoUring:
       return never_listened(words) +
              "; it asked for io_uring, which is refused because connections cannot be given to it that way: "

@@ -19,21 +19,26 @@ std::string words_of(StartClue clue, const ListenWords& words = {}, bool silent 
   return text.substr(text.find("served 0") + 8);
 }
 
-TEST_CASE("a server that listened elsewhere is told from one that never listened, with the addresses") {
+TEST_CASE(
+    "a server that listened elsewhere is told from one that never listened, with the addresses and the next "
+    "step") {
+  const std::string step =
+      "; let it listen at the pool's address, or set \"listen\" of the pool to the program's";
   const ListenWords words{"127.0.0.1:8080", "127.0.0.1:9000, [::]:9001"};
   CHECK(words_of(StartClue::kListensElsewhere, words, false) ==
         "; it never listened at an address of the pool (127.0.0.1:8080); it listens at 127.0.0.1:9000, "
-        "[::]:9001");
+        "[::]:9001" +
+            step);
   CHECK(words_of(StartClue::kListensElsewhere, {}, false) ==
-        "; it never listened at an address of the pool; it listens at another address");
+        "; it never listened at an address of the pool; it listens at another address" + step);
 }
 
 TEST_CASE("FAULTS 291: a server that ends before it listens is told apart from one that goes on without") {
-  const auto words = [](Exit exit, StopReason reason) {
+  const auto words = [](Exit exit, StopReason reason, bool silent = true) {
     DeathRecord record;
     record.exit = exit;
     record.reason = reason;
-    record.silent = true;
+    record.silent = silent;
     record.clue = StartClue::kNeverListened;
     return describe(record, {"127.0.0.1:8080", ""});
   };
@@ -44,6 +49,9 @@ TEST_CASE("FAULTS 291: a server that ends before it listens is told apart from o
   CHECK(words({Exit::Kind::kSignaled, 9}, StopReason::kStartTimeout)
             .ends_with("of the pool (127.0.0.1:8080); a program that speaks the worker protocol needs "
                        "\"protocol\": \"native\""));
+  CHECK(words({Exit::Kind::kSignaled, 9}, StopReason::kStartTimeout, false)
+            .ends_with("of the pool (127.0.0.1:8080); let it listen there, or raise \"start_timeout\" if it "
+                       "needs longer"));
 }
 
 TEST_CASE("an ordinary server without the protocol accept is told which protocol it needs") {
