@@ -13,6 +13,7 @@
 
 #include "config/schema_words.h"
 #include "proto/digits.h"
+#include "proto/usage_formatter.h"
 #include "proto/usage_mistake.h"
 #include "supervisor/commands/command_output.h"
 #include "supervisor/commands/command_tree.h"
@@ -88,36 +89,10 @@ std::string meant_by(const std::string& word) {
   return found == meant.end() ? "" : found->second;
 }
 
-/// The type of an argument that the help writes as a whole: "[POOL] N". "": it is written as any other.
-std::string whole_argument(const CLI::Option* option) {
-  const std::string type = option->get_positional() ? option->get_type_name() : "";
-  return type.starts_with('[') ? type : "";
-}
-
-class UsageFormatter final : public CLI::Formatter {
- public:
-  std::string make_usage(const CLI::App* app, std::string name) const override {
-    std::string usage = CLI::Formatter::make_usage(app, std::move(name));
-    if (app->get_name() == "run") usage.insert(usage.find_last_not_of('\n') + 1, " -- PROGRAM [ARGUMENTS]");
-    return usage;
-  }
-  std::string make_option_usage(const CLI::Option* option) const override {
-    const std::string whole = whole_argument(option);
-    return whole.empty() ? CLI::Formatter::make_option_usage(option) : whole;
-  }
-  std::string make_option_name(const CLI::Option* option, bool positional) const override {
-    const std::string whole = whole_argument(option);
-    return whole.empty() ? CLI::Formatter::make_option_name(option, positional) : whole;
-  }
-  std::string make_option_opts(const CLI::Option* option) const override {
-    return whole_argument(option).empty() ? CLI::Formatter::make_option_opts(option) : "";
-  }
-};
-
 class Parser {
  public:
   Parser() : app_(kDescription, "supervisor") {
-    app_.formatter(std::make_shared<UsageFormatter>());
+    app_.formatter(std::make_shared<UsageFormatter>("run"));
     // --wait=30 is no limit of 30 seconds.
     app_.option_defaults()->disable_flag_override();
     app_.set_help_flag("-h,--help", "print this help and exit");

@@ -121,6 +121,21 @@ TEST_CASE("the channel may have any descriptor number") {
   CHECK(host.await().kind == RecordKind::kReady);
 }
 
+TEST_CASE(
+    "the help of the program and of each service has the form of the supervisor's, with exit statuses") {
+  for (const std::string& service : std::vector<std::string>{"", "echo", "line", "http", "inetd"}) {
+    std::vector<std::string> command{supervisor_worker(), "--help"};
+    if (!service.empty()) command.insert(command.begin() + 1, service);
+    const Process help(command, {});
+    const std::string text = read_to_end(help.output());
+    CAPTURE(text);
+    CHECK(text.find("print this help and exit\n") != std::string::npos);
+    CHECK(text.find("\nExit status:\n  0  ") != std::string::npos);
+    CHECK(text.find(" in [") == std::string::npos);  // as CLI11 writes a range
+    CHECK((text.find(" -- PROGRAM [ARGUMENTS]\n") != std::string::npos) == (service == "inetd"));
+  }
+}
+
 TEST_CASE("--help prints the usage, and a mistake on the command line names --help") {
   Process help({supervisor_worker(), "--help"}, {});
   CHECK(help.await_exit() == 0);

@@ -8,11 +8,13 @@
 #include <exception>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "proto/record.h"
+#include "proto/usage_formatter.h"
 #include "proto/usage_mistake.h"
 #include "worker/program/echo.h"
 #include "worker/program/http.h"
@@ -40,6 +42,14 @@ constexpr const char* kAbout =
 In a pool's configuration:  "command": ["supervisor-worker", "http"]
                             "command": ["supervisor-worker", "inetd", "--", "git", "daemon", "--inetd"]
 Without a supervisor:       supervisor-worker http --listen 127.0.0.1:8080 --workers 4)";
+
+constexpr const char* kFooter = "\"supervisor-worker SERVICE --help\" tells more.\n\n";
+
+constexpr const char* kExitStatus =
+    "Exit status:\n"
+    "  0  stopped by the supervisor or by a signal, or left after its connections\n"
+    "  1  failure: an address in use; a program that is missing; out of descriptors\n"
+    "  2  usage; no supervisor has started it, and no address is named";
 
 /// As long as a request may take.
 constexpr std::chrono::seconds kProxyHeaderTime{10};
@@ -69,34 +79,32 @@ struct Invocation {
 void add_service(CLI::App& app, Invocation& invocation, const std::string& name, const std::string& about,
                  Service service) {
   CLI::App* command = app.add_subcommand(name, about);
+  command->footer(kExitStatus);
   command->callback([&invocation, service = std::move(service)] { invocation.service = service; });
-  command
-      ->add_option("--listen", invocation.listen.address,
-                   "Accept connections at HOST:PORT, without a supervisor")
+  command->add_option("--listen", invocation.listen.address, "accept connections here, without a supervisor")
       ->type_name("HOST:PORT");
   command
       ->add_option("--workers", invocation.listen.workers,
-                   "With --listen: the number of processes that accept")
+                   "with --listen: the number of processes that accept, 1 to 10000; 1 by default")
       ->type_name("N")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
+      ->check(CLI::Range(1, 10000).description(""));
   command->add_flag("--reuse-port", invocation.listen.reuse_port,
-                    "With --listen: each process has its own listener (SO_REUSEPORT)");
+                    "with --listen: each process has its own listener (SO_REUSEPORT)");
   command
       ->add_option("--leave-after", invocation.serve.leave_after,
-                   "With a supervisor: leave after so many connections, and have another worker started")
+                   "with a supervisor: leave after so many connections, and have another worker started")
       ->type_name("N");
 }
 
 void add_services(CLI::App& app, Invocation& invocation) {
-  add_service(app, invocation, "echo", "Send back the first bytes of the client, then close",
+  add_service(app, invocation, "echo", "Send back the first bytes of the client, then close.",
               [](int socket, Host&) { prefork::worker::echo(socket); });
   add_service(
       app, invocation, "line",
-      "Read one line: 'W <us>' uses that much CPU time, 'S <us>' sleeps; answer 'OK <pid>', then close",
+      "Read one line: 'W <us>' uses that much CPU time, 'S <us>' sleeps; answer 'OK <pid>', then close.",
       [](int socket, Host&) { prefork::worker::line(socket); });
   add_service(
-      app, invocation, "http", "Serve a page that says hello; /?ms=N waits N milliseconds first",
+      app, invocation, "http", "Serve a page that says hello; /?ms=N waits N milliseconds first.",
       [&invocation](int socket, Host& host) { prefork::worker::http(socket, invocation.http, host); });
   app.get_subcommand("http")
       ->add_option_function<double>(
@@ -104,38 +112,41 @@ void add_services(CLI::App& app, Invocation& invocation) {
           [&invocation](double seconds) {
             invocation.http.keep_alive = std::chrono::milliseconds(static_cast<long>(seconds * 1000));
           },
-          "How long a client may be silent between two requests, while it occupies this worker; 0 closes "
-          "after each request [5]")
+          "how long a client may be silent between two requests, while it occupies this worker; 0 closes "
+          "after each request; 5 by default")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 3600.0));
+      ->check(CLI::Range(0.0, 3600.0).description(""));
 }
 
 void add_inetd(CLI::App& app, InetdOptions& options) {
-  CLI::App* command = app.add_subcommand(
-      "inetd",
-      "Run a program for each connection, as its standard input and output: inetd -- PROGRAM ARGUMENTS");
+  CLI::App* command =
+      app.add_subcommand("inetd", "Run a program for each connection, as its standard input and output.");
   command->footer(
-      "The program has the environment of ucspi-tcp (PROTO, TCPREMOTEIP, TCPREMOTEPORT, TCPLOCALIP,\n"
-      "TCPLOCALPORT; TCP6... for IPv6; UNIXREMOTEUID... for unix sockets). A connection ends when its "
-      "program\n"
-      "has ended. The pool's connections_per_worker says how many programs one worker runs at a time.");
+      std::string(
+          "The program has the environment of ucspi-tcp (PROTO, TCPREMOTEIP, TCPREMOTEPORT, TCPLOCALIP,\n"
+          "TCPLOCALPORT; TCP6... for IPv6; UNIXREMOTEUID... for unix sockets). A connection ends when its "
+          "program\n"
+          "has ended. The pool's connections_per_worker says how many programs one worker runs at a "
+          "time.\n\n") +
+      kExitStatus);
   static const std::map<std::string, ProgramErrors> kErrors{{"log", ProgramErrors::kLog},
                                                             {"connection", ProgramErrors::kConnection},
                                                             {"null", ProgramErrors::kNull}};
   command
       ->add_option_function<std::string>(
           "--stderr", [&options](const std::string& where) { options.errors = kErrors.at(where); },
-          "Where its standard error goes: log (that of this worker), connection (to the client, as inetd "
-          "does), null [log]")
+          "where its standard error goes: log (that of this worker; the default), connection (to the client, "
+          "as inetd does), null")
       ->type_name("WHERE")
       ->check(CLI::IsMember(std::vector<std::string>{"log", "connection", "null"}).description(""));
   command
-      ->add_option("--spare", options.spare,
-                   "Processes that are started already and wait for a connection [one for each slot]")
+      ->add_option(
+          "--spare", options.spare,
+          "processes that are started already and wait for a connection; one for each slot by default")
       ->type_name("N")
       ->check(CLI::Range(0, 10000).description(""));
   command->add_flag("--log-all", options.log_all,
-                    "A line in the log for each program that ends, not only for those that fail");
+                    "a line in the log for each program that ends, not only for those that fail");
 }
 
 /// What follows the first "--" of `inetd` is the program, whatever it looks like. The number of arguments
@@ -163,11 +174,14 @@ int run_inetd(const InetdOptions& options) {
 
 int run(int argc, char** argv) {
   CLI::App app{kAbout, "supervisor-worker"};
+  app.formatter(std::make_shared<prefork::UsageFormatter>("inetd"));
   app.option_defaults()->disable_flag_override();
+  app.set_help_flag("-h,--help", "print this help and exit");
   app.require_subcommand(1);
   Invocation invocation;
   add_services(app, invocation);
   add_inetd(app, invocation.inetd);
+  app.footer(std::string(kFooter) + kExitStatus);  // after the services: a later one inherits the footer
   argc = take_program(argc, argv, invocation.inetd);
   try {
     app.parse(argc, argv);
