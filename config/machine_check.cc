@@ -21,6 +21,7 @@
 #include "config/listen_address.h"
 #include "config/node_check.h"
 #include "config/program.h"
+#include "config/relative_path.h"
 #include "config/schema_words.h"
 #include "proto/joined.h"
 
@@ -34,8 +35,9 @@ void check_directory(const std::string& directory, const std::string& pointer, P
   struct stat info = {};
   if (::stat(directory.c_str(), &info) != 0) {
     const bool missing = errno == ENOENT;
-    problems.add(pointer, system_error(path_in_quotes(directory)).message() +
-                              (missing ? "; create the directory, or correct the path" : ""));
+    const std::string home = home_hint(directory + '/');
+    const std::string remedy = home.empty() ? "; create the directory, or correct the path" : home;
+    problems.add(pointer, system_error(path_in_quotes(directory)).message() + (missing ? remedy : ""));
   } else if (!S_ISDIR(info.st_mode)) {
     problems.add(pointer, path_in_quotes(directory) + " is not a directory; name one");
   }

@@ -135,7 +135,8 @@ Result<std::string> find_program(const std::string& name, const std::string& dir
     path = absolute_path((std::filesystem::path(directory) / name).string());
   }
   const std::string subject = path_in_quotes(name) + (path == name ? " " : ": " + json_escaped(path) + " ");
-  if (const auto fault = entry_fault(path)) return Error{subject + *fault};
+  if (const auto fault = entry_fault(path))
+    return Error{subject + *fault + (*fault == kMissing ? home_hint(name) : "")};
   if (const auto fault = content_fault(path)) return Error{subject + *fault};
   return path;
 }

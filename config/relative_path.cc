@@ -41,4 +41,9 @@ std::string in_directory(const std::string& path, const std::string& directory) 
   return (std::filesystem::path(directory) / path).lexically_normal().string();
 }
 
+std::string home_hint(const std::string& path) {
+  if (!path.starts_with("~/") && path.find("/~/") == std::string::npos) return "";
+  return "; only shells replace ~: write the path of the home directory";
+}
+
 }  // namespace prefork

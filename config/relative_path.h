@@ -14,5 +14,8 @@ namespace prefork {
 [[nodiscard]] std::string directory_of(const std::string& file);
 /// An absolute `path` as it is; a relative one in `directory`.
 [[nodiscard]] std::string in_directory(const std::string& path, const std::string& directory);
+/// What to add to the message about a path that is missing: of one that begins with "~/" in the file, that
+/// only shells know it. "": of any other.
+[[nodiscard]] std::string home_hint(const std::string& path);
 
 }  // namespace prefork

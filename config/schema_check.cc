@@ -70,6 +70,15 @@ std::string meant_choice(const json& node, const std::string& text) {
   return nearest(text, node["enum"].get<std::vector<std::string>>());
 }
 
+/// What to do in place of a word that asks for the default; "": it is no such word, or there is no default.
+std::string default_hint(const json& node, const Document& value) {
+  if (!value.is_string() || (value != "auto" && value != "default")) return "";
+  if (!node.contains("x-default") && !node.contains("default")) return "";
+  const std::string meant =
+      node.contains("x-default") ? node["x-default"].get<std::string>() : node["default"].dump();
+  return "; leave the key out for the default: " + meant;
+}
+
 /// How a key is looked for: as it is written, or as one of the names that other programs give to it.
 enum class Naming { kExact, kAlias };
 
@@ -211,7 +220,7 @@ void Walk::refuse(const json& node, const Document& value, const std::string& po
     const std::string near = meant_choice(node, value.get<std::string>());
     if (!near.empty()) what += "; did you mean " + in_quotes(near) + "?";
   }
-  problems_.add(pointer, std::move(what));
+  problems_.add(pointer, what + default_hint(node, value));
 }
 
 void Walk::unknown_key(const json& node, const std::string& key, const std::string& pointer) {

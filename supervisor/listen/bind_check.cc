@@ -18,6 +18,7 @@
 #include <system_error>
 #include <vector>
 
+#include "config/relative_path.h"
 #include "proto/fd.h"
 
 namespace prefork {
@@ -114,6 +115,8 @@ std::optional<BindFault> path_fault(const ListenAddress& address) {
 
 std::string directory_fault(const std::string& path, int error) {
   const std::string fault = path.substr(0, path.rfind('/') + 1) + ": " + reason(error);
+  const std::string home = home_hint(path);
+  if (error == ENOENT && !home.empty()) return fault + home;
   if (error == ENOENT) return fault + "; create the directory, for nothing else does";
   if (error == EACCES || error == EROFS)
     return fault +

@@ -96,6 +96,10 @@ TEST_CASE("a directory that is missing or is not a directory is refused") {
   CHECK(
       mistake(pool_with(R"("directory": "/nonexistent")")) ==
       R"(pool.json: /directory: "/nonexistent": No such file or directory; create the directory, or correct the path)");
+  const std::string home = "; only shells replace ~: write the path of the home directory";
+  CHECK(mistake(pool_with(R"("directory": "~/app")")).ends_with("~/app\": No such file or directory" + home));
+  CHECK(mistake(pool_with(R"("log": {"file": "~/web.log"})")).ends_with("No such file or directory" + home));
+  CHECK(mistake(R"({"listen": "127.0.0.1:0", "command": ["~/bin/web"]})").ends_with(home));
   CHECK(mistake(pool_with(R"("directory": "/etc/passwd")")) ==
         R"(pool.json: /directory: "/etc/passwd" is not a directory; name one)");
   CHECK(mistake(pool_with(R"("directory": "")")) ==

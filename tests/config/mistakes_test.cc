@@ -31,6 +31,11 @@ TEST_CASE("FAULTS 39: a number is an integer in its range") {
   const std::string allowed = range + ", or an object with a \"max\"";
   CHECK(mistake_in(R"("workers": 4.5)") == "pool.json: /workers: 4.5" + allowed);
   CHECK(mistake_in(R"("workers": "4")") == R"(pool.json: /workers: "4")" + allowed);
+  CHECK(mistake_in(R"("workers": "auto")") ==
+        R"(pool.json: /workers: "auto")" + allowed +
+            "; leave the key out for the default: number of CPUs that the supervisor may use");
+  CHECK(mistake_in(R"("connections_per_worker": "default")")
+            .ends_with("; leave the key out for the default: 1"));
   CHECK(mistake_in(R"("workers": null)") == "pool.json: /workers: null" + allowed);
   CHECK(mistake_in(R"("workers": true)") == "pool.json: /workers: true" + allowed);
   CHECK(mistake_in(R"("workers": [4])") == "pool.json: /workers: an array" + allowed);

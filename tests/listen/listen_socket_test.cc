@@ -183,6 +183,9 @@ TEST_CASE("FAULTS 188: when the directory of a unix socket is missing, it is nam
   CHECK(refusal("unix:" + path) ==
         "listen unix:" + path + ": " + directory.at("missing/") +
             ": No such file or directory; create the directory, for nothing else does");
+  CHECK(refusal("unix:" + directory.at("~/pool.sock")) ==
+        "listen unix:" + directory.at("~/pool.sock") + ": " + directory.at("~/") +
+            ": No such file or directory; only shells replace ~: write the path of the home directory");
 }
 
 /// A file of another user's, and a symbolic link to it: what a directory's owner puts where the socket was.
