@@ -1,6 +1,9 @@
 #include "config/warnings.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <cstdint>
 #include <exception>
 #include <nlohmann/json.hpp>
 
@@ -87,6 +90,27 @@ void check_times(const WrittenPool& pool, Problems& found) {
   }
 }
 
+/// A program opens its libraries, and has an address space, before its own code runs.
+void check_limits(const WrittenPool& pool, Problems& found) {
+  constexpr std::uint64_t kFewDescriptors = 16;
+  constexpr std::uint64_t kSmallSpace = std::uint64_t{16} << 20;
+  const std::string pointer = child_pointer(pool.pointer, "limits");
+  for (const ResourceLimit& limit : pool.config.process.limits) {
+    const std::string what = std::to_string(limit.soft);
+    if (limit.resource == RLIMIT_NOFILE && limit.soft < kFewDescriptors) {
+      found.add(child_pointer(pointer, limit.name),
+                what + " descriptors are too few for most programs: they may not even start; set " +
+                    std::to_string(kFewDescriptors) + " or more, or remove this");
+    }
+    if (limit.resource == RLIMIT_AS && limit.soft < kSmallSpace) {
+      found.add(child_pointer(pointer, limit.name),
+                what +
+                    " bytes of address space are too few for most programs: they may not even start; set "
+                    "\"16MiB\" or more, or remove this");
+    }
+  }
+}
+
 bool only_unix_sockets(const PoolConfig& pool) {
   return std::all_of(pool.listen.begin(), pool.listen.end(), [](const ListenAddress& address) {
     return address.kind == ListenAddress::Kind::kUnixPath ||
@@ -138,6 +162,7 @@ std::vector<std::string> warnings_of(const Config& config, const std::string& fi
     check_companions(written, found);
     check_times(written, found);
     check_addresses(written, found);
+    check_limits(written, found);
   }
   std::vector<std::string> lines;
   for (const ConfigProblem& one : in_file_order(found.take(), *document)) lines.push_back(one.message());

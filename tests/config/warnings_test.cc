@@ -138,6 +138,17 @@ TEST_CASE("fairness by address needs a queue that rejects") {
         Lines{std::string("pool.json: /queue/fairness:") + kNoAddress});
 }
 
+TEST_CASE("limits with which hardly a program starts are told") {
+  CHECK(warned_in(R"("limits": {"nofile": 16, "as": "16MiB"})").empty());
+  CHECK(
+      warned_in(R"("limits": {"nofile": 15, "as": {"soft": "1MiB", "hard": "1GiB"}})") ==
+      Lines{
+          "pool.json: /limits/nofile: 15 descriptors are too few for most programs: they may not even start; "
+          "set 16 or more, or remove this",
+          "pool.json: /limits/as: 1048576 bytes of address space are too few for most programs: they may not "
+          "even start; set \"16MiB\" or more, or remove this"});
+}
+
 TEST_CASE("each of several pools is checked, in the order of the file") {
   const std::string text = R"({"pools": {
     "web": {"listen": ":0", "command": ["true"], "queue": {"target": "1ms"}, "keep_alive": {"max": 7}},
