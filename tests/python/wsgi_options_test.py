@@ -33,7 +33,7 @@ class Loading(Case):
 
     def test_without_a_supervisor_one_line_says_how_it_is_run(self):
         done = self.run_alone("plain")
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertEqual(done.stderr.count("\n"), 1)
         self.assertIn("supervisor run --listen", done.stderr)
         self.assertIn("prefork_worker.wsgi plain", done.stderr)
@@ -56,7 +56,7 @@ class Loading(Case):
                     wsgi(name), capture_output=True, text=True, pass_fds=[theirs.fileno()], check=False, timeout=20,
                     env={"PYTHONPATH": str(PACKAGE), "PYTHONDONTWRITEBYTECODE": "1", "SUPERVISOR_CHANNEL": str(theirs.fileno())},
                 )
-                self.assertEqual(done.returncode, 1, name)
+                self.assertEqual(done.returncode, 2, name)
                 self.assertIn(words, done.stderr)
                 self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
 
@@ -166,7 +166,7 @@ class AccessLog(Case):
                                (["--access-logfile", "-", "--access-logformat", "%(x)s"], "no %(x)s")):
             done = subprocess.run([*wsgi("plain", *options)], capture_output=True, text=True, check=False, timeout=20,
                                   env={"PYTHONPATH": str(PACKAGE), "SUPERVISOR_CHANNEL": self.channel()}, pass_fds=[self.number])
-            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.returncode, 2)
             self.assertIn(words, done.stderr)
 
     def channel(self):

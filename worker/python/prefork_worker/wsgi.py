@@ -18,7 +18,7 @@ _RUN = "supervisor run --listen 127.0.0.1:8000 --workers 4 -- python3 -m prefork
 
 def _fail(why: str) -> "SystemExit":
     print(f"prefork_worker.wsgi: {why}", file=sys.stderr, flush=True)
-    return SystemExit(1)
+    return SystemExit(2)
 
 
 def _load(options: wsgi_options.Options) -> Callable[..., Any]:
