@@ -315,7 +315,11 @@ class Parser {
     completion->group("");
     completion->add_option("SHELL", line_.shell, "bash, zsh or fish")
         ->required()
-        ->check(CLI::IsMember({"bash", "zsh", "fish", kPools}));
+        ->type_name("")
+        ->check([](const std::string& shell) {
+          const bool known = shell == "bash" || shell == "zsh" || shell == "fish" || shell == kPools;
+          return known ? "" : shell + " is not a shell that is known here; say bash, zsh or fish";
+        });
   }
 
   int print_completion() const {

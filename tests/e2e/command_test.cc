@@ -119,6 +119,9 @@ TEST_CASE("a word that is no command, or no option of one, is told with the near
         "supervisor: top: --interval: x is not a number (supervisor top --help tells more)\n");
   CHECK(mistake({"scale", "a", "b", "3"}) ==
         "supervisor: scale: too many arguments; it takes [POOL] N (supervisor scale --help tells more)\n");
+  CHECK(contains(mistake({"completion", "ksh"}),
+                 "ksh is not a shell that is known here; say bash, zsh or fish"));
+  CHECK_FALSE(contains(run_supervisor({"completion", "--help"}).output, "pools}"));
   CHECK(mistake({"scale", "-c", "pool.json"}).starts_with("supervisor: scale: say how many workers"));
 }
 
