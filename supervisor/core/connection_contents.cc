@@ -66,16 +66,17 @@ void ConnectionTable::fill(const ConnectionContents& contents) {
     if (row->may_park) --parkable_;
   }
   set_memos(contents.memos);
-  const auto await_all = [this](SlotList& list, const std::vector<Ticket>& tickets) {
-    for (const Ticket ticket : tickets) {
-      if (const ConnectionRow* row = find(ticket)) await_last(list, *row);
-    }
-  };
   const bool of_earlier_version = contents.awaited.empty();
   await_all(receipts_, of_earlier_version ? contents.receipts : contents.awaited);
   await_all(late_, contents.late);
   await_all(active_, contents.active);
   clients_.set_order(contents.clients);
+}
+
+void ConnectionTable::await_all(SlotList& list, const std::vector<Ticket>& tickets) {
+  for (const Ticket ticket : tickets) {
+    if (const ConnectionRow* row = find(ticket)) await_last(list, *row);
+  }
 }
 
 void ConnectionTable::set_memos(const std::vector<KeptMemo>& memos) {

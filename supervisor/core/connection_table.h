@@ -153,6 +153,7 @@ class ConnectionTable {
   void leave_place(ConnectionRow& row);
   void await(SlotList& list, const ConnectionRow& row, std::uint32_t previous);
   void await_last(SlotList& list, const ConnectionRow& row);
+  void await_all(SlotList& list, const std::vector<Ticket>& tickets);
   void forget_awaited(const ConnectionRow& row);
   void set_memos(const std::vector<KeptMemo>& memos);
   ConnectionRow& put(const ConnectionRow& row);

@@ -22,8 +22,10 @@ Duration park_timeout(const PoolSettings& settings) {
 /// dispatched later may be sent before it.
 bool may_be_late(const action::Dispatch& dispatch) { return dispatch.came_back || dispatch.answered; }
 
-/// The kernel counts the bytes of a TCP connection.
-bool is_counted(const ConnectionRow& connection) { return connection.client != kNoAddress; }
+/// The kernel counts the bytes of a TCP connection; no answer to a question about them may be on its way.
+bool may_leave_receipt_out(bool copy_kept, const WorkerRow& worker, const ConnectionRow& connection) {
+  return copy_kept && worker.slots == 1 && connection.client != kNoAddress && connection.questions == 0;
+}
 
 }  // namespace
 
@@ -107,8 +109,7 @@ void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Insta
                           .memo = connections_.memo(connection)};
   connection.may_park = action.may_park;
   action.copy_kept = settings_.hold == Hold::kDone || action.may_park;
-  action.late_receipt =
-      action.copy_kept && worker.slots == 1 && is_counted(connection) && connection.questions == 0;
+  action.late_receipt = may_leave_receipt_out(action.copy_kept, worker, connection);
   if (action.late_receipt) connections_.allow_late_receipt(connection);
   if (action.may_park) {
     action.park_at_once = !worker_may_keep();

@@ -141,6 +141,8 @@ class Dispatcher {
   std::optional<What> begin_late(WorkerRow& row, ConnectionRow& connection, Unread unread, Instant now);
   void finish(WorkerRow& row, const ConnectionRow& connection, Instant now);
   void inspect(ConnectionRow& connection, Actions& out);
+  /// One that the dead worker had begun, or, with `uncertain`, may have begun.
+  void take_begun(ConnectionRow& connection, bool uncertain, Held& held, Actions& out);
   [[nodiscard]] Duration late_receipt() const { return std::min(kLateReceipt, settings_.receipt_timeout); }
   void hand_out(Instant now, Actions& out);
   void dispatch_to(WorkerRow& worker, ConnectionRow& connection, Instant now, Actions& out);

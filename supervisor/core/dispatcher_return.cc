@@ -12,24 +12,28 @@ Dispatcher::Held Dispatcher::take_back(WorkerRow& row, bool received_none, Insta
   while (ConnectionRow* connection = connections_.first_held(row.id)) {
     const bool never_had = received_none && connection->copy_held && !connection->dismissed;
     const bool uncertain = connection->state == ConnectionState::kDispatched && connection->late_receipt;
-    const bool begun = (connection->state == ConnectionState::kBusy || uncertain) && !never_had;
+    const bool begun = !never_had && (connection->state == ConnectionState::kBusy || uncertain);
     workers_.release(row);
     connections_.unassign(*connection);
     // What the worker has never had cannot be what killed it, so this does not count as coming back.
     const bool first_time = !never_had && remember(*connection, row.id);
-    if (begun) ++held.begun;
-    if (begun && uncertain) ++held.uncertain;
-    if (!begun) {
-      ++(come_back(*connection, first_time, now, out) ? held.unbegun : held.closed);
-    } else if (connection->copy_held && !connection->dismissed) {
-      connection->state = ConnectionState::kInspected;
-      connection->late_receipt = uncertain;
-      inspect(*connection, out);
+    if (begun) {
+      take_begun(*connection, uncertain, held, out);
     } else {
-      end(connection->ticket, action::End::How::kClose, counters_.lost, out);
+      ++(come_back(*connection, first_time, now, out) ? held.unbegun : held.closed);
     }
   }
   return held;
+}
+
+void Dispatcher::take_begun(ConnectionRow& connection, bool uncertain, Held& held, Actions& out) {
+  ++held.begun;
+  if (uncertain) ++held.uncertain;
+  if (!connection.copy_held || connection.dismissed)
+    return end(connection.ticket, action::End::How::kClose, counters_.lost, out);
+  connection.state = ConnectionState::kInspected;
+  connection.late_receipt = uncertain;
+  inspect(connection, out);
 }
 
 bool Dispatcher::give_back(WorkerRow& row, Instant now, Actions& out) {
