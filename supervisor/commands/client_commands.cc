@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "config/control_place.h"
 #include "proto/counted.h"
 #include "supervisor/commands/control_client.h"
 #include "supervisor/commands/find_supervisor.h"
@@ -266,7 +267,7 @@ int run_client_command(const CommandLine& line, CommandOutput& output) {
   const auto patience = line.command == Command::kTop ? kTopPatience : ControlClient::kPatience;
   auto client = ControlClient::connect(path, patience);
   if (!client && ControlClient::none_listens(client.error()) && !line.config_file.empty()) {
-    if (auto running = running_with(line.config_file)) {
+    if (auto running = running_with(line.config_file, runtime_directories())) {
       print_warning("no supervisor listens at " + path + ", as " + line.config_file +
                     " has it; the one that runs with this file still listens at " + *running);
       path = std::move(*running);

@@ -1,17 +1,15 @@
 #include "supervisor/commands/find_supervisor.h"
 
 #include <chrono>
-#include <filesystem>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
 
 #include "config/control_path.h"
 #include "config/control_place.h"
-#include "config/relative_path.h"
 #include "config/schema_words.h"
 #include "proto/joined.h"
 #include "supervisor/commands/control_client.h"
+#include "supervisor/commands/running_supervisor.h"
 
 namespace prefork {
 namespace {
@@ -49,21 +47,6 @@ int print_several(const std::vector<std::string>& paths) {
   return kUsageOrConfig;
 }
 
-/// Whether the supervisor that answers there runs with this file.
-bool runs_with(const std::string& path, const std::string& file) {
-  auto client = ControlClient::connect(path, kPatience);
-  if (!client) return false;
-  try {
-    const auto status = client.value().call("status", Json::object());
-    if (!status) return false;
-    const auto theirs = status.value().value("config_file", "");
-    std::error_code missing;
-    return theirs == absolute_path(file) || std::filesystem::equivalent(theirs, file, missing);
-  } catch (const Json::exception&) {
-    return false;  // not a supervisor
-  }
-}
-
 }  // namespace
 
 std::string describe_supervisor(const std::string& path) {
@@ -93,9 +76,13 @@ std::vector<std::string> running_supervisors(const std::vector<std::string>& dir
   return running;
 }
 
-std::optional<std::string> running_with(const std::string& file) {
-  for (std::string& path : running_supervisors(runtime_directories())) {
-    if (runs_with(path, file)) return std::move(path);
+std::optional<std::string> running_with(const std::string& file,
+                                        const std::vector<std::string>& directories) {
+  std::vector<std::string> running = running_supervisors(directories);
+  const Clock::time_point end = Clock::now() + kPatienceForAll;
+  for (std::string& path : running) {
+    if (Clock::now() >= end) break;
+    if (running_supervisor(path, file, kPatience)) return std::move(path);
   }
   return std::nullopt;
 }
@@ -105,7 +92,7 @@ std::variant<std::string, int> find_supervisor(const CommandLine& line) {
   if (!line.config_file.empty()) {
     auto named = control_path_of(line.config_file);
     if (named) return std::move(named).value();
-    if (auto running = running_with(line.config_file)) {
+    if (auto running = running_with(line.config_file, runtime_directories())) {
       print_warning(named.error().message());
       return std::move(*running);
     }

@@ -19,9 +19,10 @@ namespace prefork {
 /// answers there may be no supervisor.
 [[nodiscard]] std::string describe_supervisor(const std::string& path);
 
-/// The control socket, in the runtime directories, of the supervisor that runs with this file: the file may
-/// name another one by now.
-[[nodiscard]] std::optional<std::string> running_with(const std::string& file);
+/// The control socket, in these directories, of the supervisor that runs with this file: the file may name
+/// another one by now.
+[[nodiscard]] std::optional<std::string> running_with(const std::string& file,
+                                                      const std::vector<std::string>& directories);
 
 /// The path of the control socket, or the exit status when the reason was printed.
 [[nodiscard]] std::variant<std::string, int> find_supervisor(const CommandLine& line);

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <vector>
 
+#include "config/relative_path.h"
 #include "supervisor/commands/control_client.h"
 
 namespace prefork {
@@ -27,10 +28,10 @@ void add_addresses(const Json& status, std::set<std::string>& addresses) {
 
 }  // namespace
 
-std::optional<RunningSupervisor> running_supervisor(const std::string& control, const std::string& file) {
-  constexpr std::chrono::seconds kLongest{2};
+std::optional<RunningSupervisor> running_supervisor(const std::string& control, const std::string& file,
+                                                    std::chrono::seconds patience) {
   if (control.empty()) return std::nullopt;
-  auto client = ControlClient::connect(control, kLongest);
+  auto client = ControlClient::connect(control, patience);
   if (!client) return std::nullopt;
   RunningSupervisor running;
   try {
@@ -38,7 +39,8 @@ std::optional<RunningSupervisor> running_supervisor(const std::string& control, 
     if (!status) return std::nullopt;
     std::error_code missing;
     const auto theirs = status.value().at("config_file").get<std::string>();
-    if (!std::filesystem::equivalent(theirs, file, missing)) return std::nullopt;
+    const bool same = theirs == absolute_path(file) || std::filesystem::equivalent(theirs, file, missing);
+    if (!same) return std::nullopt;
     add_addresses(status.value(), running.listeners);
     if (status.value().value("pid", pid_t{0}) == client.value().peer()) {
       running.pid = client.value().peer();

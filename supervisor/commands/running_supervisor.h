@@ -1,9 +1,10 @@
-// The supervisor that answers at a control socket, as the command check needs to know it: to tell its
-// listeners from others', and what a reload of it would refuse.
+// The supervisor that runs with a file. The command check needs to know it: to tell its listeners from
+// others', and what a reload of it would refuse. Other commands look for it by its file.
 #pragma once
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <set>
@@ -19,7 +20,8 @@ struct RunningSupervisor {
 
 /// Nothing when no supervisor answers there, or not to this user, or when it runs with another file than
 /// `file`.
-[[nodiscard]] std::optional<RunningSupervisor> running_supervisor(const std::string& control,
-                                                                  const std::string& file);
+[[nodiscard]] std::optional<RunningSupervisor> running_supervisor(
+    const std::string& control, const std::string& file,
+    std::chrono::seconds patience = std::chrono::seconds(2));
 
 }  // namespace prefork
