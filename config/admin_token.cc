@@ -24,9 +24,8 @@ std::string fault_of_token(const std::string& token) {
   if (token.empty()) return "is empty; write a token there: head -c 24 /dev/urandom | base64";
   if (token.size() > kLongest) return "has more than 1000 characters; a token is one line of 16 to 1000";
   if (!std::all_of(token.begin(), token.end(), is_in_a_token))
-    return "is not one line of printable characters without spaces; write one there: head -c 24 /dev/urandom "
-           "| "
-           "base64";
+    return "is not one line of printable characters without spaces; write one there: "
+           "head -c 24 /dev/urandom | base64";
   if (token.size() < kShortest) {
     return "has a token of " + std::to_string(token.size()) +
            " characters; at least 16 are needed: head -c 24 /dev/urandom | base64";

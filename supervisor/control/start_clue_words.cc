@@ -23,9 +23,8 @@ std::string without_a_clue(const DeathRecord& record) {
            accept;
   }
   if (record.reason == StopReason::kStartTimeout) {
-    return "; it sent nothing over its channel: it needs more time to load than start_timeout, or it does "
-           "not "
-           "speak the worker protocol (docs/workers.md)" +
+    return "; it sent nothing over its channel: it needs more time to load than start_timeout, "
+           "or it does not speak the worker protocol (docs/workers.md)" +
            accept;
   }
   return "; it sent nothing over its channel: the command must be a program that speaks the worker protocol, "

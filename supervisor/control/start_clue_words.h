@@ -15,9 +15,8 @@ struct ListenWords {
   bool of_node = false;  ///< the protocol is node
 };
 
-/// "; it never listened at an address of the pool (127.0.0.1:8080); it listens at 127.0.0.1:9000; let it …",
-/// or
-/// "".
+/// "; it never listened at an address of the pool (127.0.0.1:8080); it listens at 127.0.0.1:9000; let it …"
+/// or "".
 [[nodiscard]] std::string describe_clue(const DeathRecord& record, const ListenWords& words);
 
 }  // namespace prefork

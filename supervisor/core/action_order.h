@@ -59,8 +59,7 @@ struct Dispatch {
   bool park_at_once = false;  ///< with may_park: the worker should not keep it for the next request
   bool copy_kept = false;     ///< the supervisor keeps its copy of the socket until the worker is done
   bool proxied = false;       ///< a PROXY header comes first: no worker has parked it
-  bool late_receipt =
-      false;  ///< the worker may leave its receipt out: the socket's counters tell what it began
+  bool late_receipt = false;  ///< the worker may leave its receipt out: the kernel's counters tell the same
   /// What the last Park left. The core keeps the bytes where they are until the ticket ends.
   std::string_view memo = {};
 };
