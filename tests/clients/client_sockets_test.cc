@@ -134,6 +134,21 @@ class Clients final : private CoreEventSink, private ClientSockets::Owner {
   std::vector<Ticket> sent_;
 };
 
+/// A connection that a worker has, and whose client has sent a request.
+Ticket dispatch_with_request(Clients& clients, TcpPair& pair) {
+  const Ticket ticket = clients.add(pair);
+  CHECK(clients.dispatch(dispatch_of(ticket)));
+  send_all(pair.client, "hello");
+  await_unread(pair.server, 5);
+  return ticket;
+}
+
+/// As the worker does.
+void read_request(const TcpPair& pair) {
+  char bytes[5];
+  REQUIRE(::recv(pair.server.get(), bytes, sizeof(bytes), MSG_WAITALL) == 5);
+}
+
 TEST_CASE("FAULTS 532: a look that a process delays is answered once, by the report that it is stuck") {
   Clients clients;
   TcpPair pair = tcp_pair();
@@ -321,12 +336,8 @@ TEST_CASE("FAULTS 523: a connection that is prepared while its worker gets a Yie
 TEST_CASE("FAULTS 527: a connection that is still being prepared for its worker is untouched") {
   Clients clients;
   TcpPair pair = tcp_pair();
-  const Ticket ticket = clients.add(pair);
-  CHECK(clients.dispatch(dispatch_of(ticket)));
-  send_all(pair.client, "hello");
-  await_unread(pair.server, 5);
-  char bytes[5];
-  REQUIRE(::recv(pair.server.get(), bytes, sizeof(bytes), MSG_WAITALL) == 5);
+  const Ticket ticket = dispatch_with_request(clients, pair);
+  read_request(pair);
   clients.forget_sent();
   clients.sockets.perform(answered_before(ticket));
   REQUIRE(clients.nothing_sent());
@@ -337,16 +348,12 @@ TEST_CASE("FAULTS 527: a connection that is still being prepared for its worker 
 TEST_CASE("an inspection says whether a worker has read a request or answered it since the last dispatch") {
   Clients clients;
   TcpPair pair = tcp_pair();
-  const Ticket ticket = clients.add(pair);
-  CHECK(clients.dispatch(dispatch_of(ticket)));
-  send_all(pair.client, "hello");
-  await_unread(pair.server, 5);
+  const Ticket ticket = dispatch_with_request(clients, pair);
   bool untouched = true;
   bool answered = false;
   SUBCASE("neither") {}
   SUBCASE("read") {
-    char bytes[5];
-    REQUIRE(::recv(pair.server.get(), bytes, sizeof(bytes), MSG_WAITALL) == 5);
+    read_request(pair);
     untouched = false;
   }
   SUBCASE("answered") {

@@ -197,23 +197,35 @@ TEST_CASE("FAULTS 57: the descriptor's own flags stay as they are: it is shared 
   CHECK((::fcntl(pipe.in.get(), F_GETFL) & O_NONBLOCK) == 0);
 }
 
+/// An open file whose disk can be full.
+class DiskFile {
+ public:
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int descriptor() const { return file_.get(); }
+  void fill_disk() const { REQUIRE(::dup3(full_.get(), file_.get(), O_CLOEXEC) >= 0); }
+  void make_room() const { REQUIRE(::dup3(kept_.get(), file_.get(), O_CLOEXEC) >= 0); }
+
+ private:
+  TempDirectory directory_;
+  std::string path_ = directory_.file("log", "");
+  Fd file_{::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)};
+  Fd kept_{::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0)};
+  Fd full_{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
+};
+
 TEST_CASE("FAULTS 56: a full disk neither blocks nor ends anything; when there is room again all is told") {
-  const TempDirectory directory;
-  const std::string path = directory.file("log", "");
-  const Fd log_file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
-  const Fd kept(::fcntl(log_file.get(), F_DUPFD_CLOEXEC, 0));
-  const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
-  Log log(log_file.get());
+  const DiskFile file;
+  Log log(file.descriptor());
   log.info("before");
-  REQUIRE(::dup3(full.get(), log_file.get(), O_CLOEXEC) >= 0);  // the disk fills up
+  file.fill_disk();
   for (std::size_t i = 0; i < kLines; ++i) log.info("{}", kLine);
   CHECK(log.waits());
   const std::uint64_t dropped = log.dropped();
   CHECK(dropped > 0);
-  REQUIRE(::dup3(kept.get(), log_file.get(), O_CLOEXEC) >= 0);  // and has room again
+  file.make_room();
   log.info("after");
   CHECK_FALSE(log.waits());
-  const std::string text = content(path);
+  const std::string text = content(file.path());
   CHECK(occurrences(text, kLine) == kLines - dropped);
   CHECK(text.find(std::to_string(dropped) + " log lines were dropped") != std::string::npos);
   CHECK(text.find("before\n") < text.find(kLine));
@@ -315,21 +327,16 @@ TEST_CASE("FAULTS 90: a terminal that is held with Ctrl-S does not wait") {
 }
 
 TEST_CASE("FAULTS 541: while the log cannot be written, it is told why") {
-  const TempDirectory directory;
-  const std::string path = directory.file("log", "");
-  const Fd log_file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
-  const Fd kept(::fcntl(log_file.get(), F_DUPFD_CLOEXEC, 0));
-  const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
-  Log log(log_file.get());
+  const DiskFile file;
+  Log log(file.descriptor());
   log.info("before");
   CHECK(log.sink().fault().empty());
-  REQUIRE(::dup3(full.get(), log_file.get(), O_CLOEXEC) >= 0);
+  file.fill_disk();
   log.info("there is no room for this");
   CHECK(log.sink().fault() ==
-        "standard error cannot be written: No space left on device; lines wait in memory, and are dropped "
-        "beyond "
-        "1 MiB");
-  REQUIRE(::dup3(kept.get(), log_file.get(), O_CLOEXEC) >= 0);
+        "standard error cannot be written: No space left on device; "
+        "lines wait in memory, and are dropped beyond 1 MiB");
+  file.make_room();
   log.info("after");
   CHECK(log.sink().fault().empty());
 
