@@ -36,6 +36,7 @@ struct ConnectionRow {
   bool answered = false;          ///< a worker has parked it before
   bool may_park = false;          ///< its worker was allowed to park it
   bool late_receipt = false;      ///< its worker may have begun it without saying so; false after its receipt
+  bool progressed = false;        ///< kBusy: its worker has reported Progress
   bool looked_last = false;       ///< with late_receipt: the kernel was asked at the end of receipt_timeout
   std::uint8_t questions = 0;     ///< Inspect actions that are not answered
   bool evicted = false;           ///< leaves the lobby to make room
@@ -59,7 +60,7 @@ struct ConnectionRow {
     visit("kills", self.kills), visit("dismissed", self.dismissed);
     visit("answered", self.answered), visit("may_park", self.may_park);
     visit("late_receipt", self.late_receipt), visit("looked_last", self.looked_last);
-    visit("questions", self.questions);
+    visit("questions", self.questions), visit("progressed", self.progressed);
     visit("evicted", self.evicted), visit("given_back", self.given_back);
     visit("asked_at", self.asked_at), visit("begun_at", self.begun_at);
     visit("accepted_at", self.accepted_at), visit("sent", self.sent), visit("since", self.since);

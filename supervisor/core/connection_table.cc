@@ -189,12 +189,14 @@ void ConnectionTable::begin(ConnectionRow& row, Instant begun_at, Instant now) {
   if (row.may_park) ++parkable_;
   row.state = ConnectionState::kBusy;
   row.begun_at = begun_at;
+  row.progressed = false;
   row.since = now;
   await_last(active_, row);
 }
 
 void ConnectionTable::progress(ConnectionRow& row, Instant now) {
   row.since = now;
+  row.progressed = true;
   if (row.dismissed) return;
   await_last(active_, row);
 }

@@ -35,7 +35,7 @@ bool Probation::served_enough(const WorkerRow& row) const {
 Probation::Held Probation::held_by(WorkerId worker) const {
   Held held;
   connections_.for_each_held(worker, [&held](const ConnectionRow& row) {
-    if (row.state == ConnectionState::kBusy && row.since > row.begun_at) {
+    if (row.state == ConnectionState::kBusy && row.progressed) {
       ++held.at_work;
     } else if (!held.silent_since || row.since < *held.silent_since) {
       held.silent_since = row.since;

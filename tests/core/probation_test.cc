@@ -70,6 +70,16 @@ TEST_CASE("FAULTS 118: a worker that holds its first connection in silence does 
   }
 }
 
+TEST_CASE(
+    "FAULTS 118: a connection that the kernel says is begun is silent until the worker reports Progress") {
+  Fixture f;
+  const Ticket ticket = f.dispatch(kReady);
+  const Instant looked_at = kReady + milliseconds(100);
+  f.connections.begin(*f.connections.find(ticket), /*begun_at=*/kReady, looked_at);
+  CHECK(f.at(seconds(3)) == Trial::kUndecided);
+  CHECK(f.at(milliseconds(100) + Probation::kShortest) == Trial::kHangs);
+}
+
 TEST_CASE("FAULTS 118: what its connections may take follows what the pool's connections take") {
   Fixture f;
   f.begin(kReady);
