@@ -90,7 +90,6 @@ ConnectionTable::Order Dispatcher::order(Instant now) {
 void Dispatcher::dispatch_to(WorkerRow& worker, ConnectionRow& connection, Instant now, Actions& out) {
   if (worker.load == 0) worker.since = now;
   workers_.reserve(worker);
-  if (worker.one_unreceived) workers_.set_awaits_receipt(worker, true);
   const Duration waited = now - connection.asked_at;
   ++counters_.dispatched;
   if (!std::exchange(connection.sent, true)) counters_.waits.add(waited, now);
@@ -146,9 +145,7 @@ void Dispatcher::dispatch_failed(const event::DispatchFailed& event, WorkerRow& 
   ConnectionRow* connection = find_held(row, event.ticket);
   if (connection == nullptr) return;
   forget_datagram(row, *connection);
-  workers_.set_awaits_receipt(row, false);
-  workers_.release(row);
-  connections_.unassign(*connection);
+  take_from(row, *connection);
   switch (event.cause) {
     case event::DispatchFailed::Cause::kBadConnection:
       end(event.ticket, action::End::How::kClose, counters_.discarded, out);
@@ -207,7 +204,7 @@ std::optional<Dispatcher::What> Dispatcher::busy(WorkerRow& row, Ticket ticket, 
 
 void Dispatcher::begin(WorkerRow& row, ConnectionRow& connection, Instant begun_at, Instant now) {
   connections_.begin(connection, begun_at, now);
-  workers_.set_awaits_receipt(row, false);
+  workers_.begin(row);
   ++counters_.begun;
 }
 
@@ -250,9 +247,7 @@ std::optional<Dispatcher::What> Dispatcher::refused(WorkerRow& row, Ticket ticke
   if (connection->state != ConnectionState::kDispatched) return What::kWrongState;
   if (has_not_received(row, *connection, unread)) return What::kNotReceived;
   ++row.refused;
-  workers_.set_awaits_receipt(row, false);
-  workers_.release(row);
-  connections_.unassign(*connection);
+  take_from(row, *connection);
   (void)come_back(*connection, remember(*connection, row.id), now,
                   out);  // either way the worker is rid of it
   return std::nullopt;

@@ -110,6 +110,10 @@ class Dispatcher {
   /// This worker may.
   [[nodiscard]] bool may_be_parked_by(const WorkerRow& row) const;
   [[nodiscard]] const ConnectionTable& connections() const { return connections_; }
+  /// How many this worker has neither begun nor refused.
+  [[nodiscard]] std::uint32_t unreceived_by(const WorkerRow& row) const;
+  /// After visit_state() has filled it: earlier versions note no `unreceived`.
+  void restored();
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
@@ -121,12 +125,14 @@ class Dispatcher {
  private:
   /// The connection if this worker holds it; null otherwise.
   ConnectionRow* find_held(const WorkerRow& row, Ticket ticket);
-  /// The connection was not sent.
   /// The connection is still in the worker's channel, which keeps the order. A record that could not be sent
   /// is counted in `datagrams` and never unread: then the answer is milder, never stricter.
   [[nodiscard]] bool has_not_received(const WorkerRow& worker, const ConnectionRow& connection,
                                       Unread unread);
+  /// The connection was not sent.
   void forget_datagram(WorkerRow& row, const ConnectionRow& connection);
+  /// The worker has it no more.
+  void take_from(WorkerRow& row, ConnectionRow& connection);
   /// Into the queue. Turns a connection away when the queue is too long.
   void enqueue(ConnectionRow& row, Instant now, Actions& out);
   void enter_lobby(ConnectionRow& row, ConnectionState state, Instant now, Actions& out);

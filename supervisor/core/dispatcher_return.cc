@@ -13,8 +13,7 @@ Dispatcher::Held Dispatcher::take_back(WorkerRow& row, bool received_none, Insta
     const bool never_had = received_none && connection->copy_held && !connection->dismissed;
     const bool uncertain = connection->state == ConnectionState::kDispatched && connection->late_receipt;
     const bool begun = !never_had && (connection->state == ConnectionState::kBusy || uncertain);
-    workers_.release(row);
-    connections_.unassign(*connection);
+    take_from(row, *connection);
     // What the worker has never had cannot be what killed it, so this does not count as coming back.
     const bool first_time = !never_had && remember(*connection, row.id);
     if (begun) {
@@ -24,6 +23,23 @@ Dispatcher::Held Dispatcher::take_back(WorkerRow& row, bool received_none, Insta
     }
   }
   return held;
+}
+
+std::uint32_t Dispatcher::unreceived_by(const WorkerRow& row) const {
+  std::uint32_t count = 0;
+  connections_.for_each_held(row.id, [&count](const ConnectionRow& held) {
+    if (held.state == ConnectionState::kDispatched) ++count;
+  });
+  return count;
+}
+
+void Dispatcher::restored() {
+  workers_.for_each([this](WorkerRow& row) { workers_.set_unreceived(row, unreceived_by(row)); });
+}
+
+void Dispatcher::take_from(WorkerRow& row, ConnectionRow& connection) {
+  connection.state == ConnectionState::kDispatched ? workers_.withdraw(row) : workers_.release(row);
+  connections_.unassign(connection);
 }
 
 void Dispatcher::take_begun(ConnectionRow& connection, bool uncertain, Held& held, Actions& out) {
@@ -42,9 +58,7 @@ bool Dispatcher::give_back(WorkerRow& row, Instant now, Actions& out) {
     ConnectionRow& connection = *next;
     next = connections_.next_held(connection);
     if (connection.state != ConnectionState::kDispatched) continue;
-    workers_.set_awaits_receipt(row, false);
-    workers_.release(row);
-    connections_.unassign(connection);
+    take_from(row, connection);
     connection.given_back = true;
     ++counters_.redispatched;
     // Without a count of attempts, time is what ends them: the connection gets no new time in the queue.

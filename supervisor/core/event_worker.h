@@ -20,7 +20,7 @@ struct WorkerReady {
   std::uint64_t slots = 0;
   /// Set when the worker speaks another version of the protocol than the supervisor: that version.
   std::optional<std::uint32_t> foreign_version = {};
-  bool one_unreceived = false;  ///< gets the next connection when it has begun or refused the last
+  std::uint32_t most_unreceived = 0;  ///< gets no more while it has neither begun nor refused so many; 0: any
 };
 struct WorkerBusy {
   WorkerId worker;

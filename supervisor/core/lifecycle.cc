@@ -72,7 +72,7 @@ std::optional<Lifecycle::What> Lifecycle::ready(WorkerRow& row, const event::Wor
   if (worker == (event.slots == 0)) return What::kBadSlots;
   row.was_ready = true;
   row.ready_at = now;
-  row.one_unreceived = event.one_unreceived;
+  row.most_unreceived = event.most_unreceived;
   workers_.set_deadline(row, std::nullopt);
   workers_.set_slots(row, static_cast<std::uint32_t>(std::min<std::uint64_t>(event.slots, settings_.slots)));
   workers_.set_status(row, WorkerStatus::kReady, now);

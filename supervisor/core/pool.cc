@@ -118,6 +118,10 @@ const char* Pool::broken_invariant() const {
   if (const char* broken = workers_.broken_invariant()) return broken;
   if (const char* broken = dispatcher_.connections().broken_invariant()) return broken;
   if (const char* broken = lifecycle_.broken_invariant()) return broken;
+  bool counted = true;
+  workers_.for_each(
+      [&](const WorkerRow& row) { counted = counted && row.unreceived == dispatcher_.unreceived_by(row); });
+  if (!counted) return "the connections that a worker has not begun are miscounted";
   const Counters& c = counters_;
   if (c.accepted != c.served + c.unserved().total() + c.left + c.silent + dispatcher_.connections().size())
     return "the counters do not add up";

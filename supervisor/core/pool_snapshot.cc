@@ -10,6 +10,7 @@ Snapshot Pool::snapshot() const { return to_snapshot(*this); }
 std::string Pool::restore(const Snapshot& snapshot) {
   lifecycle_.before_restore();
   if (std::string wrong = from_snapshot(snapshot, *this); !wrong.empty()) return wrong;
+  dispatcher_.restored();
   lifecycle_.restored();
   const char* broken = broken_invariant();
   return broken == nullptr ? "" : broken;

@@ -32,12 +32,12 @@ struct WorkerRow {
       deadline;           ///< of the present status; when it has passed, the next harder step follows
   bool paused = false;    ///< ready, but gets nothing until its deadline: it refused, or does not read
   bool may_keep = false;  ///< may keep a connection for its next request, and has not been asked to park it
-  bool one_unreceived = false;       ///< gets the next connection when it has begun or refused the last
-  bool awaits_receipt = false;       ///< one_unreceived: it has not begun or refused its last
-  std::uint32_t reported_load = 0;   ///< what it reports of itself, in thousandths
-  bool stopped = false;              ///< by SIGSTOP or the like; gets nothing until it is continued
-  std::optional<Instant> stop_told;  ///< when it was last reported as stopped
-  bool awaits_going_on = false;      ///< it was, and shall be reported when it goes on
+  std::uint32_t unreceived = 0;       ///< of `load`: it has neither begun nor refused them
+  std::uint32_t most_unreceived = 0;  ///< with so many it gets no more; 0: no limit
+  std::uint32_t reported_load = 0;    ///< what it reports of itself, in thousandths
+  bool stopped = false;               ///< by SIGSTOP or the like; gets nothing until it is continued
+  std::optional<Instant> stop_told;   ///< when it was last reported as stopped
+  bool awaits_going_on = false;       ///< it was, and shall be reported when it goes on
   bool kill_sent = false;
   int signalled = 0;   ///< SIGTERM or SIGABRT, if that was sent to end it
   bool stuck = false;  ///< SIGKILL did not end it within kill_timeout
@@ -66,8 +66,8 @@ struct WorkerRow {
     visit("lineage", self.lineage), visit("may_keep", self.may_keep);
     visit("reported_load", self.reported_load), visit("refused", self.refused);
     visit("datagrams", self.datagrams), visit("signalled", self.signalled);
-    visit("violation", self.violation), visit("awaits_receipt", self.awaits_receipt);
-    visit("one_unreceived", self.one_unreceived);
+    visit("violation", self.violation), visit("unreceived", self.unreceived),
+        visit("most_unreceived", self.most_unreceived);
     visit("stop_told", self.stop_told), visit("awaits_going_on", self.awaits_going_on);
   }
 
@@ -76,8 +76,9 @@ struct WorkerRow {
     return status == WorkerStatus::kReady && role == WorkerRole::kWorker && !paused && !stopped &&
            load < slots;
   }
+  [[nodiscard]] bool awaits_receipt() const { return most_unreceived != 0 && unreceived >= most_unreceived; }
   /// It can take a connection now.
-  [[nodiscard]] bool dispatchable() const { return has_room() && !awaits_receipt; }
+  [[nodiscard]] bool dispatchable() const { return has_room() && !awaits_receipt(); }
   /// It is of this generation, which serves, and is not being replaced.
   [[nodiscard]] bool serves(Generation serving) const { return generation == serving && !retiring; }
   /// It is of the generation on trial, if there is one.

@@ -89,11 +89,6 @@ void WorkerTable::set_stopped(WorkerRow& row, bool stopped) {
   update_place(row);
 }
 
-void WorkerTable::set_awaits_receipt(WorkerRow& row, bool awaits) {
-  row.awaits_receipt = awaits;
-  update_place(row);
-}
-
 void WorkerTable::set_reported_load(WorkerRow& row, std::uint32_t load) {
   row.reported_load = std::min(load, kMaxReportedLoad);
   update_place(row);
@@ -102,6 +97,24 @@ void WorkerTable::set_reported_load(WorkerRow& row, std::uint32_t load) {
 void WorkerTable::reserve(WorkerRow& row) {
   assert(row.load < row.slots);
   ++row.load;
+  ++row.unreceived;
+  update_place(row);
+}
+
+void WorkerTable::begin(WorkerRow& row) {
+  assert(row.unreceived > 0);
+  --row.unreceived;
+  if (row.most_unreceived != 0) update_place(row);
+}
+
+void WorkerTable::withdraw(WorkerRow& row) {
+  assert(row.unreceived > 0);
+  --row.unreceived;
+  release(row);
+}
+
+void WorkerTable::set_unreceived(WorkerRow& row, std::uint32_t unreceived) {
+  row.unreceived = unreceived;
   update_place(row);
 }
 
@@ -129,7 +142,7 @@ WorkerRow* WorkerTable::overdue(Instant now) {
 
 void WorkerTable::update_place(const WorkerRow& row) {
   const auto slot = static_cast<std::uint32_t>(row.id.slot());
-  count_awaited(slot, row.has_room() && row.awaits_receipt);
+  count_awaited(slot, row.has_room() && row.awaits_receipt());
   const std::uint32_t level = level_of(row);
   if (places_[slot].level == level) return;
   leave(slot);
@@ -199,7 +212,7 @@ const char* WorkerTable::broken_invariant() const {  // NOLINT(readability-funct
     if (row.deadline) ++deadlines;
     if (row.dispatchable() && row.load == 0) ++idle;
     if (is_starting(row)) ++starting;
-    if (row.has_room() && row.awaits_receipt) ++awaited;
+    if (row.has_room() && row.awaits_receipt()) ++awaited;
     if (row.from && row.status == WorkerStatus::kReady)
       return "a worker is ready that its template has not forked";
     if (row.status != WorkerStatus::kStarting && row.load > row.slots) return "load exceeds slots";

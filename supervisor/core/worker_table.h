@@ -39,7 +39,7 @@ class WorkerTable {
   [[nodiscard]] std::size_t size() const { return size_; }
   /// Number of workers that can take a connection and have none.
   [[nodiscard]] std::size_t idle() const { return idle_; }
-  /// Some worker can take a connection as soon as it has begun or refused the one that it has not received.
+  /// Some worker can take a connection when it has begun or refused one that it has not yet.
   [[nodiscard]] bool room_after_receipt() const { return awaited_ > 0; }
   /// Number of workers, without templates, in status kStarting.
   [[nodiscard]] std::size_t starting() const { return starting_; }
@@ -76,13 +76,19 @@ class WorkerTable {
   void set_slots(WorkerRow& row, std::uint32_t slots);
   void set_paused(WorkerRow& row, bool paused);
   void set_stopped(WorkerRow& row, bool stopped);
-  void set_awaits_receipt(WorkerRow& row, bool awaits);
   /// In thousandths; more than 1000 counts as 1000.
   void set_reported_load(WorkerRow& row, std::uint32_t load);
   void set_deadline(WorkerRow& row, std::optional<Instant> deadline);
-  /// Takes one of the row's free slots.
+  /// Takes one of the row's free slots, for a connection that the worker has not begun.
   void reserve(WorkerRow& row);
+  /// The worker has begun one of these.
+  void begin(WorkerRow& row);
+  /// Frees the slot of one of these.
+  void withdraw(WorkerRow& row);
+  /// Frees the slot of a connection that it has begun.
   void release(WorkerRow& row);
+  /// After fill(): the worker has not begun so many.
+  void set_unreceived(WorkerRow& row, std::uint32_t unreceived);
 
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   /// The row with the earliest deadline, if that is not later than `now`; null otherwise.

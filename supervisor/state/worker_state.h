@@ -40,6 +40,18 @@ struct NodeServerState {
   }
 };
 
+/// A connection that Node has been sent, and has neither accepted nor refused.
+struct NodeConnectionState {
+  std::uint64_t seq = 0;
+  Ticket ticket;       ///< none: it has been given back
+  bool taken = false;  ///< Node has acknowledged the descriptor
+
+  template <typename Self, typename Visit>
+  static void visit_state(Self& self, Visit&& visit) {
+    visit("seq", self.seq), visit("ticket", self.ticket), visit("taken", self.taken);
+  }
+};
+
 /// The conversation with a Node worker.
 struct NodeState {
   std::string listen = {};    ///< the addresses of the pool, as in SUPERVISOR_LISTEN
@@ -49,19 +61,21 @@ struct NodeState {
   bool unblocks = false;      ///< the module makes sockets non-blocking
   bool ready = false;         ///< it has been told to be ready
   bool left = false;          ///< it has said that it takes no further connection
-  bool handle_sent = false;   ///< Node has not acknowledged the last descriptor
   std::uint64_t numbers = 0;  ///< of connections and servers, so far
-  std::uint64_t seq = 0;      ///< of the connection that it has neither accepted nor refused
-  Ticket ticket = {};         ///< of that one
   std::vector<NodeServerState> servers = {};
+  std::vector<NodeConnectionState> unanswered = {};  ///< in the order in which they were sent
+  // Of earlier versions, which send one at a time:
+  bool handle_sent = false;
+  std::uint64_t seq = 0;
+  Ticket ticket = {};
 
   template <typename Self, typename Visit>
   static void visit_state(Self& self, Visit&& visit) {
     visit("listen", self.listen), visit("line", self.line), visit("skips", self.skips);
     visit("has_module", self.has_module), visit("unblocks", self.unblocks), visit("ready", self.ready);
     visit("left", self.left);
-    visit("handle_sent", self.handle_sent), visit("numbers", self.numbers), visit("seq", self.seq);
-    visit("ticket", self.ticket), visit("servers", self.servers);
+    visit("numbers", self.numbers), visit("servers", self.servers), visit("unanswered", self.unanswered);
+    visit("handle_sent", self.handle_sent), visit("seq", self.seq), visit("ticket", self.ticket);
   }
 };
 

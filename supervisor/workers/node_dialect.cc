@@ -81,10 +81,17 @@ std::string connection_line(const action::Dispatch& action, const NodeServerStat
 }  // namespace
 
 NodeDialect::NodeDialect(const Worker& worker, const DialectState& state)
-    : Dialect(worker), node_(state.node), broken_(state.broken) {}
+    : Dialect(worker), node_(state.node), broken_(state.broken) {
+  if (node_.ticket || node_.handle_sent)
+    node_.unanswered.push_back({node_.seq, node_.ticket, !node_.handle_sent});
+  node_.handle_sent = false;
+  node_.seq = 0;
+  node_.ticket = Ticket{};
+}
 
 SendStatus NodeDialect::send(const action::Dispatch& dispatch, const Fd& socket) {
-  if (node_.handle_sent || node_.ticket || node_.left || node_.servers.empty()) return SendStatus::kFull;
+  if (node_.unanswered.size() >= kMostUnanswered || node_.left || node_.servers.empty())
+    return SendStatus::kFull;
   if (!socket.valid()) return SendStatus::kInvalid;
   const auto& servers = node_.servers;
   const auto own = std::find_if(servers.begin(), servers.end(), [&](const NodeServerState& server) {
@@ -100,9 +107,8 @@ SendStatus NodeDialect::send(const action::Dispatch& dispatch, const Fd& socket)
     if (!node_.unblocks) (void)::fcntl(socket.get(), F_SETFL, O_RDWR);
     return status;
   }
-  node_.numbers = node_.seq = seq;
-  node_.ticket = dispatch.ticket;
-  node_.handle_sent = true;
+  node_.numbers = seq;
+  node_.unanswered.push_back({seq, dispatch.ticket});
   return status;
 }
 
@@ -147,12 +153,26 @@ void NodeDialect::handle(const NodeMessage& message) {
   // Anything else the application has sent, which has no parent that would hear it.
 }
 
+NodeConnectionState* NodeDialect::next_untaken() {
+  const auto next = std::find_if(node_.unanswered.begin(), node_.unanswered.end(),
+                                 [](const NodeConnectionState& connection) { return !connection.taken; });
+  return next == node_.unanswered.end() ? nullptr : &*next;
+}
+
 void NodeDialect::descriptor_taken(bool taken) {
-  if (!std::exchange(node_.handle_sent, false)) {
+  NodeConnectionState* next = next_untaken();
+  if (next == nullptr) {
     return break_off(std::string(taken ? "NODE_HANDLE_ACK" : "NODE_HANDLE_NACK") +
                      " though it was sent no connection");
   }
-  if (!taken && node_.ticket) tell(event::WorkerRefused{worker().id, std::exchange(node_.ticket, Ticket{})});
+  next->taken = true;
+  if (!taken) refuse(*next);
+}
+
+void NodeDialect::refuse(const NodeConnectionState& connection) {
+  const Ticket ticket = connection.ticket;
+  node_.unanswered.erase(node_.unanswered.begin() + (&connection - node_.unanswered.data()));
+  if (ticket) tell(event::WorkerRefused{worker().id, ticket});
 }
 
 void NodeDialect::handle_cluster(const NodeMessage& message) {
@@ -169,16 +189,17 @@ void NodeDialect::handle_cluster(const NodeMessage& message) {
 
 void NodeDialect::answered(std::int64_t seq, std::optional<bool> accepted) {
   // It has left, and its answer to what it had not begun comes late.
-  if (node_.left && !node_.ticket && accepted == false) return;
-  const bool known =
-      node_.ticket && !node_.handle_sent && seq >= 0 && static_cast<std::uint64_t>(seq) == node_.seq;
+  if (node_.left && accepted == false) return;
+  const bool any = !node_.unanswered.empty();
+  const NodeConnectionState first = any ? node_.unanswered.front() : NodeConnectionState{};
+  const bool known = first.ticket && first.taken && seq >= 0 && static_cast<std::uint64_t>(seq) == first.seq;
   if (!known || !accepted) {
     return break_off("an answer to the connection " + std::to_string(seq) +
                      (known ? " without \"accepted\"" : ", which it does not have"));
   }
-  const Ticket ticket = std::exchange(node_.ticket, Ticket{});
-  if (*accepted) return tell(event::WorkerBusy{worker().id, ticket});
-  tell(event::WorkerRefused{worker().id, ticket});
+  if (!*accepted) return refuse(node_.unanswered.front());
+  node_.unanswered.erase(node_.unanswered.begin());
+  tell(event::WorkerBusy{worker().id, first.ticket});
 }
 
 void NodeDialect::query(const NodeMessage& message) {
@@ -206,7 +227,7 @@ void NodeDialect::query(const NodeMessage& message) {
 void NodeDialect::listens(const NodeMessage& message) {
   if (node_.ready || node_.servers.empty() || !NodeAddress(message).find_in(node_.listen)) return;
   node_.ready = true;
-  tell(event::WorkerReady{.worker = worker().id, .slots = kMostOffered, .one_unreceived = true});
+  tell(event::WorkerReady{.worker = worker().id, .slots = kMostOffered, .most_unreceived = kMostUnanswered});
 }
 
 void NodeDialect::closes(const NodeMessage& message) {
@@ -218,7 +239,7 @@ void NodeDialect::closes(const NodeMessage& message) {
 void NodeDialect::leave() {
   // What it has not begun is given back.
   node_.left = true;
-  node_.ticket = Ticket{};
+  for (NodeConnectionState& connection : node_.unanswered) connection.ticket = Ticket{};
   tell(event::WorkerLeaves{worker().id});
 }
 
@@ -273,8 +294,9 @@ void NodeDialect::begins(const NodeMessage& message) {
   // Connections that are over come before: their slots are free when this one has begun.
   if (!message.ticket.empty()) about_tickets(message);
   if (broken_) return;
-  if (!std::exchange(node_.handle_sent, false))
-    return break_off("a receipt though it was sent no connection");
+  NodeConnectionState* next = next_untaken();
+  if (next == nullptr) return break_off("a receipt though it was sent no connection");
+  next->taken = true;
   answered(*message.seq, message.accepted);
 }
 

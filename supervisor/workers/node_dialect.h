@@ -1,8 +1,8 @@
 // What Node speaks with the workers of its cluster, over a stream of JSON lines: an unmodified program that
 // calls listen() is such a worker, and gets its connections from the parent. The module prefork-worker, which
 // NODE_OPTIONS loads before the program, adds what Node does not say: that a connection is over or parked.
-// Node takes one descriptor at a time: the next one is sent when it has taken the last. A worker is ready
-// when its first server listens at an address of the pool; a connection is begun when Node has accepted it.
+// A worker is ready when its first server listens at an address of the pool; a connection is begun when Node
+// has accepted it. Node answers connections in the order in which they were sent.
 // Node acknowledges the descriptor and the connection by themselves; the module puts both, and the ends of
 // other connections, into one line.
 #pragma once
@@ -22,11 +22,15 @@ class NodeDialect final : public Dialect {
  public:
   /// Servers of one worker at addresses of the pool.
   static constexpr std::size_t kMostServers = 64;
+  /// Connections that Node has neither accepted nor refused. With one at a time a worker would have nothing
+  /// to do between its receipt and the next connection; what waits in a channel waits for a blocked event
+  /// loop.
+  static constexpr std::uint32_t kMostUnanswered = 8;
 
   NodeDialect(const Worker& worker, const DialectState& state);
 
   void begin() override {}  // it listens
-  /// kFull while Node has not taken the last descriptor, or no server listens.
+  /// kFull while Node has not answered kMostUnanswered, or no server listens.
   [[nodiscard]] SendStatus send(const action::Dispatch& dispatch, const Fd& socket) override;
   [[nodiscard]] SendStatus ping() override { return wish("ping"); }
   void yield() override { (void)wish("yield"); }
@@ -48,8 +52,11 @@ class NodeDialect final : public Dialect {
   void about_tickets(const NodeMessage& message);
   void tell_of(const NodeMessage& message, Ticket ticket);
   void parks(const NodeMessage& message, Ticket ticket);
+  /// The first connection whose descriptor Node has not acknowledged; null: there is none.
+  [[nodiscard]] NodeConnectionState* next_untaken();
   /// Node has taken the descriptor, or has had no room for it.
   void descriptor_taken(bool taken);
+  void refuse(const NodeConnectionState& connection);
   void answered(std::int64_t seq, std::optional<bool> accepted);
   /// The module's receipt, for the descriptor and the connection in one.
   void begins(const NodeMessage& message);

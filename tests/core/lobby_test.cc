@@ -199,7 +199,7 @@ TEST_CASE("a worker with free slots may keep its connections while a receipt of 
   PoolSettings settings = parking();
   settings.slots = 3;
   PoolDriver d(settings);
-  d.one_unreceived = true;
+  d.most_unreceived = 1;
   d.ready_all(3);
   const Ticket first = d.accept();
   CHECK_FALSE(d.last<action::Dispatch>().park_at_once);

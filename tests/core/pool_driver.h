@@ -36,7 +36,7 @@ class PoolDriver {
 
   // Workers.
   void ready(WorkerId worker, std::uint64_t slots = 1) {
-    handle(event::WorkerReady{.worker = worker, .slots = slots, .one_unreceived = one_unreceived});
+    handle(event::WorkerReady{.worker = worker, .slots = slots, .most_unreceived = most_unreceived});
   }
   /// Every worker that is starting says Ready, and so does each that is started because of that.
   void ready_all(std::uint64_t slots = 1) {
@@ -172,7 +172,7 @@ class PoolDriver {
     return how;
   }
 
-  bool one_unreceived = false;  ///< what workers say of themselves with Ready
+  std::uint32_t most_unreceived = 0;  ///< what workers say of themselves with Ready
   Instant now;
   Pool pool;
   Actions actions;

@@ -36,9 +36,9 @@ TEST_CASE("the receipt closes the supervisor's copy, unless the pool holds it un
   CHECK(done.ended(ticket) == How::kClose);
 }
 
-TEST_CASE("with one_unreceived a worker gets the next connection when it has begun or refused the last") {
+TEST_CASE("a worker gets no more than it may have without a receipt, and the next one with a receipt") {
   PoolDriver d(holding(kReceipt, 1, 3));
-  d.one_unreceived = true;
+  d.most_unreceived = 1;
   d.ready_all(3);
   const Ticket first = d.accept();
   const Ticket second = d.accept();
@@ -57,6 +57,27 @@ TEST_CASE("with one_unreceived a worker gets the next connection when it has beg
   CHECK_FALSE(d.holder(second));
   d.busy(third);
   CHECK(d.holder(second));
+}
+
+TEST_CASE("with several that it has not begun a worker gets the next one for each receipt, in any order") {
+  PoolDriver d(holding(kReceipt, 1, 5));
+  d.most_unreceived = 2;
+  d.ready_all(5);
+  const Ticket first = d.accept();
+  const Ticket second = d.accept();
+  const Ticket third = d.accept();
+  const Ticket fourth = d.accept();
+  CHECK(d.holder(second));
+  CHECK_FALSE(d.holder(third));
+  d.busy(second);
+  CHECK(d.holder(third));
+  CHECK_FALSE(d.holder(fourth));
+  d.idle(second);
+  CHECK_FALSE(d.holder(fourth));  // a free slot is no receipt
+  d.busy(first);
+  CHECK(d.holder(fourth));
+  const WorkerId worker = d.holder(fourth);
+  CHECK(d.pool.workers().find(worker)->unreceived == 2);
 }
 
 TEST_CASE("FAULTS 2: a connection whose worker dies before the receipt goes to another worker at once") {

@@ -39,7 +39,7 @@ TEST_CASE("a connection that waits for the receipt of another one is no saturati
   PoolSettings settings = pool_of(1);
   settings.slots = 2;
   PoolDriver d(settings);
-  d.one_unreceived = true;
+  d.most_unreceived = 1;
   d.ready_all(2);
   const Ticket first = d.accept();
   const Ticket second = d.accept();

@@ -175,8 +175,8 @@ void World::begin(WorkerId worker) {
   p.ready = true;
   const std::uint64_t offered = p.role == WorkerRole::kTemplate ? 0 : 1 + draws_.below(4);
   p.slots = std::min<std::uint64_t>(offered, settings_.slots);
-  p.one_unreceived = draws_.one_in(4);
-  tell(event::WorkerReady{.worker = worker, .slots = offered, .one_unreceived = p.one_unreceived});
+  if (draws_.one_in(4)) p.most_unreceived = 1 + static_cast<std::uint32_t>(draws_.below(2));
+  tell(event::WorkerReady{.worker = worker, .slots = offered, .most_unreceived = p.most_unreceived});
 }
 
 void World::behave(WorkerId worker) {

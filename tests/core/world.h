@@ -70,8 +70,7 @@ class World {
     std::vector<Ticket> sent;  ///< the datagrams for it; no ticket: not a connection
     std::size_t received = 0;  ///< of these
     std::vector<Ticket> late;  ///< dispatched, but their sockets are still being prepared
-    bool one_unreceived = false;
-    Ticket unreceived;            ///< its last one, if it must begin or refuse that first
+    std::uint32_t most_unreceived = 0;
     std::map<Ticket, bool> hand;  ///< what it has received and not finished; true: begun
   };
   struct Connection {

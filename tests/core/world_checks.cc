@@ -240,9 +240,10 @@ void World::carry_out(const action::Dispatch& action) {
     pending_.emplace_back(event::DispatchFailed{action.worker, action.ticket, cause});
     return;
   }
-  const auto last = p.hand.find(std::exchange(p.unreceived, Ticket{}));
-  demand(last == p.hand.end() || last->second, "a dispatch to a worker that has not received its last one");
-  if (p.one_unreceived) p.unreceived = action.ticket;
+  const auto unreceived =
+      std::count_if(p.hand.begin(), p.hand.end(), [](const auto& held) { return !held.second; });
+  demand(p.most_unreceived == 0 || unreceived < static_cast<std::ptrdiff_t>(p.most_unreceived),
+         "a dispatch to a worker that has not received the last ones");
   p.hand[action.ticket] = false;
   const bool may_be_late = action.came_back || action.answered;
   connection(action.ticket).may_be_late = may_be_late;

@@ -27,19 +27,20 @@ TEST_CASE(
   SupervisorUnderTest supervisor(node_pool("hang", 1, R"(, "connections_per_worker": 3)"));
   Client hung(supervisor.address());
   const pid_t victim = supervisor.gates().wait_for_marks("hangs").at(0);
-  Client sent(supervisor.address());
+  Client first(supervisor.address());
+  Client second(supervisor.address());
   Client waits(supervisor.address());
-  sent.send("sent");
-  waits.send("waits");
-  supervisor.wait_for_pool("one is on its way", [](const PoolTable& now) { return now["dispatched"] == 2; });
+  for (Client* client : {&first, &second, &waits}) client->send("hello");
+  supervisor.wait_for_pool("its slots are taken",
+                           [](const PoolTable& now) { return now["dispatched"] == 3; });
   REQUIRE(::kill(victim, SIGKILL) == 0);
-  sent.finish();
-  waits.finish();
-  CHECK(sent.receive() == "sent");
-  CHECK(waits.receive() == "waits");
-  const PoolTable after = wait_for_node_served(supervisor, 2);
+  for (Client* client : {&first, &second, &waits}) {
+    client->finish();
+    CHECK(client->receive() == "hello");
+  }
+  const PoolTable after = wait_for_node_served(supervisor, 3);
   CHECK(after["lost"] == 1);  // the one that it served
-  CHECK(after["redispatched"] == 1);
+  CHECK(after["redispatched"] == 2);
 }
 
 TEST_CASE("FAULTS 3: what a Node worker has accepted and not touched goes to another with hold: done") {

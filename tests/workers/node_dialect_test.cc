@@ -134,17 +134,73 @@ TEST_CASE("a connection has its flags, and the memo with which it was parked") {
   }
 }
 
-TEST_CASE("FAULTS 361: Node gets one descriptor at a time, the next one when it has answered") {
+TEST_CASE(
+    "FAULTS 361: Node gets a few connections that it has not answered, and the next one for an answer") {
   NodeSpoken node;
   node.listen();
-  REQUIRE(node.send(7) == SendStatus::kSent);
-  CHECK(node.send(8) == SendStatus::kFull);
+  constexpr std::uint64_t kFirst = 7;
+  constexpr std::uint64_t kLast = kFirst + NodeDialect::kMostUnanswered;
+  for (std::uint64_t ticket = kFirst; ticket < kLast; ++ticket)
+    REQUIRE(node.send(ticket) == SendStatus::kSent);
+  CHECK(node.send(kLast) == SendStatus::kFull);
   node.line(R"({"cmd":"NODE_HANDLE_ACK"})");
-  CHECK(node.send(8) == SendStatus::kFull);
+  CHECK(node.send(kLast) == SendStatus::kFull);
   node.line(R"({"cmd":"NODE_CLUSTER","ack":2,"accepted":true,"seq":3})");
-  CHECK(node.send(8) == SendStatus::kSent);
+  CHECK(node.send(kLast) == SendStatus::kSent);
   (void)node.read();
-  CHECK(node.received().size() == 2);
+  CHECK(node.received().size() == NodeDialect::kMostUnanswered + 1);
+  CHECK(node.tickets<event::WorkerBusy>() == Tickets{kFirst});
+}
+
+TEST_CASE("Node answers several connections in their order, also with descriptors that it had no room for") {
+  NodeSpoken node;
+  node.listen();
+  for (std::uint64_t ticket = 7; ticket <= 10; ++ticket) REQUIRE(node.send(ticket) == SendStatus::kSent);
+  SUBCASE("one after the other") {
+    node.answer(true, 2);
+    node.answer(false, 3);
+    node.line(R"({"cmd":"PREFORK","act":"begun","seq":4,"accepted":true})");
+    CHECK(node.tickets<event::WorkerBusy>() == Tickets{7, 9});
+    CHECK(node.tickets<event::WorkerRefused>() == Tickets{8});
+  }
+  SUBCASE("the descriptors first") {
+    node.line(R"({"cmd":"NODE_HANDLE_ACK"})");
+    node.line(R"({"cmd":"NODE_HANDLE_NACK"})");
+    node.line(R"({"cmd":"NODE_HANDLE_ACK"})");
+    CHECK(node.tickets<event::WorkerRefused>() == Tickets{8});
+    node.line(R"({"cmd":"NODE_CLUSTER","ack":2,"accepted":true})");
+    node.line(R"({"cmd":"NODE_CLUSTER","ack":4,"accepted":true})");
+    CHECK(node.tickets<event::WorkerBusy>() == Tickets{7, 9});
+  }
+  SUBCASE("carried over into another supervisor") {
+    node.line(R"({"cmd":"NODE_HANDLE_ACK"})");
+    NodeSpoken later(node.dialect().state());
+    later.line(R"({"cmd":"NODE_CLUSTER","ack":2,"accepted":true})");
+    later.line(R"({"cmd":"PREFORK","act":"begun","seq":3,"accepted":false})");
+    CHECK(later.tickets<event::WorkerBusy>() == Tickets{7});
+    CHECK(later.tickets<event::WorkerRefused>() == Tickets{8});
+    CHECK(later.violations().empty());
+  }
+  CHECK(node.violations().empty());
+  SUBCASE("another one first") {
+    node.answer(true, 3);
+    CHECK(node.tickets<event::WorkerBusy>().empty());
+    CHECK(node.violations().size() == 1);
+  }
+}
+
+TEST_CASE("the connection that an earlier version has sent is answered after an upgrade") {
+  DialectState state = test::of_pool();
+  state.node.seq = 5;
+  state.node.ticket = Ticket{7};
+  SUBCASE("with its descriptor") { state.node.handle_sent = true; }
+  SUBCASE("its descriptor was acknowledged before") {}
+  NodeSpoken node(state);
+  if (state.node.handle_sent) node.line(R"({"cmd":"NODE_HANDLE_ACK"})");
+  node.line(R"({"cmd":"NODE_CLUSTER","ack":5,"accepted":true})");
+  CHECK(node.tickets<event::WorkerBusy>() == Tickets{7});
+  CHECK(node.violations().empty());
+  CHECK_FALSE(node.dialect().state().node.ticket);
 }
 
 TEST_CASE("FAULTS 362: a connection that Node does not accept, or had no descriptor for, is refused") {
