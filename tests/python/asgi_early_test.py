@@ -54,6 +54,28 @@ class Early(AsgiCase):
         end_played(self, supervisor, process)
 
     @each
+    def test_nothing_of_a_connection_is_left_to_the_garbage_collector(self, *how):
+        supervisor, process = self.start(*how)
+
+        def protocols():
+            client, copy = asked(supervisor, get("/protocols", "Connection: close"), Flag.COPY_KEPT)
+            with client, copy:
+                answer = talk(client, b"")
+            supervisor.expect(self, Kind.BUSY, Kind.IDLE)
+            return int(answer.split()[-1])
+
+        self.assertEqual(protocols(), 1)
+        for first, rest in ((get("/close"), b""), (get("/close")[:9], get("/close")[9:]), (get("/raise"), b""), (b"", b"no request\r\n\r\n")):
+            for _ in range(10):
+                client, copy = asked(supervisor, first, Flag.COPY_KEPT)
+                with client, copy:
+                    supervisor.expect(self, Kind.BUSY)
+                    talk(client, rest)
+                    supervisor.expect(self, Kind.IDLE)
+        self.assertLessEqual(protocols(), 2)
+        end_played(self, supervisor, process)
+
+    @each
     def test_requests_after_an_early_one(self, *how):
         supervisor, process = self.start(*how, KEEP="60")
         client, copy = asked(supervisor, get("/"), Flag.MAY_PARK)

@@ -1,10 +1,12 @@
 """An ASGI application for the tests; its paths are what it does."""
 import asyncio
+import gc
 import os
 import socket
 import time
 
 import prefork_worker
+from prefork_worker.asgi_protocol import WorkerProtocol
 
 loaded_in = os.getpid()
 if "DEFAULT_TIMEOUT" in os.environ:
@@ -29,6 +31,9 @@ async def app(scope, receive, send):
         body = b"/smuggled\n"
     elif name == "client":
         body = "{} {} {} {}\n".format(scope["client"][0], scope["client"][1], scope["server"][1], scope["scheme"]).encode()
+    elif name == "protocols":
+        gc.disable()  # what lies in a circle of references stays
+        body = b"%d\n" % sum(isinstance(one, WorkerProtocol) for one in gc.get_objects())
     elif name == "block":
         time.sleep(float(argument))
     elif name == "wait":

@@ -127,6 +127,12 @@ class WorkerProtocol(asyncio.Protocol):
         task, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
         if task is not None:
             task.cancel()
+        if not self.answering:
+            self.over()
+
+    def over(self) -> None:
+        """Nothing is to come. Breaks the circles of references: what is freed at once costs the garbage collector nothing."""
+        self.cycle = None
 
     # Called by uvicorn
     def on_response_complete(self) -> None:
@@ -411,6 +417,10 @@ def httptools_protocol() -> Optional[Type[Any]]:
 
         def expect_clear_head(self) -> None:
             self._is_clear = True
+
+        def over(self) -> None:
+            WorkerProtocol.over(self)
+            self.parser = None
 
         def on_message_begin(self) -> None:
             self.in_message = self.in_head = True

@@ -149,3 +149,4 @@ class EarlyTransport:
             self._protocol.connection_lost(error)
         finally:
             self._socket.close()
+            self._protocol = self._link = None  # no circle of references is left

@@ -134,6 +134,7 @@ class Link:
         else:
             self.connection.finish()
         self.worker.after_end()
+        self.protocol = None  # which has this link
 
 
 class LoopWorker:
