@@ -16,6 +16,7 @@
 #include "supervisor/loop/log_sink.h"
 #include "supervisor/system/clock.h"
 #include "supervisor/system/descriptor_limits.h"
+#include "supervisor/system/own_scheduling.h"
 #include "supervisor/system/worker_users.h"
 
 namespace prefork {
@@ -30,6 +31,15 @@ std::vector<std::string> first_of(const std::vector<std::string>& mistakes) {
       first.emplace_back(cut_between_characters(mistake, kLongest));
   }
   return first;
+}
+
+/// A worker with one slot has nothing to do until the supervisor has read its record, and so the supervisor
+/// may interrupt what runs. A worker with more slots has other connections meanwhile.
+bool may_wait_for_workers(const Config& config) {
+  return std::all_of(config.pools.begin(), config.pools.end(), [](const PoolConfig& pool) {
+    return pool.connections_per_worker > 1 &&
+           pool.scheduling.value_or(Scheduling::kBatch) == Scheduling::kBatch;
+  });
 }
 
 }  // namespace
@@ -105,6 +115,7 @@ Result<void> Reloader::apply(Config config, const std::vector<std::string>& warn
   for (const std::string& warning : warnings) parts_.log.warn("{}", warning);
   if (auto settled = settle_privileges(config, at_start, parts_.spawner, parts_.log); !settled)
     return settled;
+  schedule_as_batch(may_wait_for_workers(config));
   if (at_start != nullptr) {
     if (auto guarded = protect_clients(config, parts_.clients, parts_.log); !guarded) return guarded;
     parts_.confined();
@@ -282,6 +293,7 @@ void Reloader::adopt(const SupervisorState& state, const Config& config) {
   last_ = state.reload;
   counts_ = state.reloads;
   keys_ = config;
+  schedule_as_batch(may_wait_for_workers(config));
   default_control_.adopt(state.control.default_path);
 }
 

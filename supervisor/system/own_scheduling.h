@@ -1,0 +1,13 @@
+// How the kernel schedules this process.
+#pragma once
+
+namespace prefork {
+
+/// Schedules the calling thread, and what it starts from now on, as a batch process (SCHED_BATCH), which
+/// interrupts no running process when it wakes up; with false, as usual. A process that was started with
+/// another class than the usual one keeps it. Where the system denies it, nothing changes.
+void schedule_as_batch(bool batch);
+/// schedule_as_batch(true) is in force.
+[[nodiscard]] bool scheduled_as_batch();
+
+}  // namespace prefork
