@@ -4,7 +4,7 @@ import random
 import unittest
 
 from prefork_worker import forwarded
-from prefork_worker.addresses import from_memo, to_memo
+from prefork_worker.addresses import KnownAddresses, from_memo, to_memo
 from prefork_worker.chunked import ChunkedBody
 from prefork_worker.http_head import BadRequest, Limits, check, find_end
 
@@ -77,6 +77,40 @@ class Memos(unittest.TestCase):
         for memo in (b"", b"addresses ", b"addresses a 1 b", b"addresses a 1 b x", b"other one 1 two 2", b"addresses \xff 1 b \xff", b"\0" * 224):
             with self.subTest(memo=memo):
                 self.assertIsNone(from_memo(memo))
+
+
+class Client:
+    """A connection whose socket counts how often it is asked for its addresses."""
+
+    def __init__(self, ticket, may_park=True):
+        self.ticket, self.may_park, self.memo, self.proxied, self.socket, self.asked = ticket, may_park, b"", False, self, 0
+
+    def getsockname(self):
+        self.asked += 1
+        return ("198.51.100.1", 443)
+
+    def getpeername(self):
+        return ("192.0.2.7", self.ticket)
+
+
+class Known(unittest.TestCase):
+    def test_a_connection_that_comes_again_is_not_asked_for_its_addresses(self):
+        known, client = KnownAddresses(), Client(4711)
+        for _ in range(3):
+            self.assertEqual(known.of(client, 1).shown, ("192.0.2.7", 4711))
+        self.assertEqual(client.asked, 1)
+
+    def test_one_that_cannot_come_again_is_not_remembered(self):
+        known, client = KnownAddresses(), Client(4711, may_park=False)
+        for _ in range(3):
+            known.of(client, 1)
+        self.assertEqual(client.asked, 3)
+
+    def test_many_connections_take_no_more_memory(self):
+        known = KnownAddresses()
+        for ticket in range(1, 5000):
+            self.assertEqual(known.of(Client(ticket), 1).shown, ("192.0.2.7", ticket))
+            self.assertLessEqual(len(known), 1024)
 
 
 class Forwarded(unittest.TestCase):

@@ -1,7 +1,11 @@
 """The WSGI adapter under the built supervisor: requests and answers, as a client sees them."""
 import hashlib
+import os
+import socket
 import unittest
 
+from loop_support import Reply, end_played, get, post, start_played
+from prefork_worker.wire import Flag, Kind
 from support import FULL, PARKING, Pool, eventually, is_missing, wsgi
 
 LARGE = (100 if FULL else 8) << 20
@@ -140,6 +144,29 @@ class Answers(unittest.TestCase):
             size += len(self.client.file.read(65536))
         self.assertEqual(self.client.ask()[0], 200)
         self.assertLess(rss(pid) - before, 4 << 20)
+
+
+@unittest.skipIf(is_missing("waitress"), "python3-waitress is not installed")
+class Sockets(unittest.TestCase):
+    def test_a_socket_may_be_non_blocking(self):
+        """Another worker may have set it. An answer of this size, and a header that comes in two parts, have to be waited for."""
+        supervisor, process = start_played(self, wsgi("plain"), slots=1)
+        for blocking in (True, False):
+            for flags, header in ((Flag.COPY_KEPT, b""), (Flag.COPY_KEPT | Flag.PROXIED, b"PROXY UNKNOWN\r\n")):
+                client, copy = socket.socketpair()
+                client.settimeout(10)
+                copy.setblocking(blocking)
+                with client, copy:
+                    client.sendall(header[:5])
+                    supervisor.send(Kind.CONNECTION, flags, ticket=1, attached=[copy])
+                    supervisor.expect(self, Kind.BUSY)
+                    client.sendall(header[5:] + post("/digest", b"x" * 10) + get("/download/8000000", "Connection: close"))
+                    reply = Reply(client)
+                    self.assertEqual(reply.next()[2].split()[0], b"10")
+                    self.assertEqual(len(reply.next()[2]), 8000000)
+                    supervisor.expect(self, Kind.IDLE)
+                    self.assertEqual(os.get_blocking(copy.fileno()), blocking)  # a flag of the socket, not of a descriptor
+        end_played(self, supervisor, process)
 
 
 @unittest.skipIf(is_missing("waitress"), "python3-waitress is not installed")

@@ -1,7 +1,7 @@
 """A connection's two addresses: from its socket, or from a PROXY header, which comes once and is kept in the memo."""
 
 import socket
-from typing import NamedTuple, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Tuple
 
 from .connection import Connection
 from .proxy_header import read_proxy_header
@@ -48,6 +48,29 @@ class Addresses(NamedTuple):
             if header.source is not None and header.destination is not None:
                 return Addresses(header.source, header.destination, to_memo(header.source, header.destination))
         return _of_socket(connection.socket)
+
+
+class KnownAddresses:
+    """Remembers those of connections that may be parked and come again: a ticket is of one connection for ever."""
+
+    _MOST = 1024
+
+    def __init__(self) -> None:
+        self._known: Dict[int, Addresses] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def of(self, connection: Connection, timeout: float) -> Addresses:
+        """As Addresses.of()."""
+        addresses = self._known.get(connection.ticket)
+        if addresses is None:
+            addresses = Addresses.of(connection, timeout)
+            if connection.may_park:
+                if len(self._known) == self._MOST:
+                    self._known.clear()
+                self._known[connection.ticket] = addresses
+        return addresses
 
 
 def _of_socket(client: socket.socket) -> Addresses:

@@ -92,7 +92,7 @@ class Conversation:
 
     def hold(self) -> None:
         try:
-            self._addresses = Addresses.of(self._connection, self._worker.options.timeout)
+            self._addresses = self._worker.addresses.of(self._connection, self._worker.options.timeout)
             while self._exchange() and self._next():
                 self._stream.begin()
         except BadHeader as error:

@@ -35,6 +35,7 @@ def serve(
     leave_after: int = 0,
     prepare: Optional[Callable[[], object]] = None,
     late_receipts: bool = False,
+    sockets_block: bool = True,
 ) -> int:
     """Calls handler(connection) for each connection until this worker has to leave; returns the status for sys.exit().
 
@@ -43,6 +44,7 @@ def serve(
     `prepare` is called once in each worker, before it is ready: what must not be shared with a template is opened there.
     `late_receipts`: the handler reads at once, and calls connection.say_begun() before it waits for a silent client; this
     saves a record for most connections.
+    `sockets_block=False`: the handler's calls on the socket never wait, with MSG_DONTWAIT; this saves a system call.
     `slots` must be 1: a handler that blocks serves one connection at a time. Programs with more use aio.serve().
 
     SIGTERM makes the worker leave after the connection in hand, unless the program has a handler of its own.
@@ -57,6 +59,7 @@ def serve(
     with _waker() as waker:
         session = Session(channel, waker)
         session.late_receipts = late_receipts
+        session.sockets_block = sockets_block
         _stop_on_term(session)
         gc.collect()
         gc.freeze()  # what is loaded is not looked at again; each collection is shorter

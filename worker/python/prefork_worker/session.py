@@ -44,7 +44,7 @@ class Session:
         self._waker = waker
         #: For an event loop: clients' sockets are of this class.
         self.socket_class: Type[socket.socket] = socket.socket
-        #: False: they are as they come; a loop makes non-blocking what it is given.
+        #: False: they are as they come; nothing waits in a call on them.
         self.sockets_block = True
         #: For an event loop: called when a receipt waits for flush(). None: each receipt is sent at once.
         self.flush_later: Optional[Callable[[], object]] = None

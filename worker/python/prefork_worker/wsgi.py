@@ -76,7 +76,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     def handle(connection: Connection) -> None:
         Conversation(worker[0], connection).hold()
 
-    return serve(handle, prepare=prepare, late_receipts=True)
+    return serve(handle, prepare=prepare, late_receipts=True, sockets_block=False)
 
 
 if __name__ == "__main__":

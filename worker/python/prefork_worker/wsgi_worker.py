@@ -4,6 +4,7 @@ import random
 from typing import Any, Callable, Optional
 
 from .access_log import AccessLog
+from .addresses import KnownAddresses
 from .connection import Connection
 from .waitress_glue import Server, Settings
 from .wsgi_options import Options
@@ -13,6 +14,7 @@ class Worker:
     def __init__(self, options: Options, application: Callable[..., Any], access_log: Optional[AccessLog]) -> None:
         self.options = options
         self.access_log = access_log
+        self.addresses = KnownAddresses()
         self.settings = Settings(options.limits.head, options.limits.body)
         self.server = Server(self.settings, application)
         self._left = options.max_requests + random.randint(0, options.max_requests_jitter)
