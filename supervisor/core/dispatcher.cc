@@ -205,6 +205,7 @@ std::optional<Dispatcher::What> Dispatcher::busy(WorkerRow& row, Ticket ticket, 
 void Dispatcher::begin(WorkerRow& row, ConnectionRow& connection, Instant begun_at, Instant now) {
   connections_.begin(connection, begun_at, now);
   workers_.begin(row);
+  row.received_at = now;
   ++counters_.begun;
 }
 
@@ -247,6 +248,7 @@ std::optional<Dispatcher::What> Dispatcher::refused(WorkerRow& row, Ticket ticke
   if (connection->state != ConnectionState::kDispatched) return What::kWrongState;
   if (has_not_received(row, *connection, unread)) return What::kNotReceived;
   ++row.refused;
+  row.received_at = now;
   take_from(row, *connection);
   (void)come_back(*connection, remember(*connection, row.id), now,
                   out);  // either way the worker is rid of it
@@ -296,6 +298,14 @@ std::optional<WorkerId> Dispatcher::overdue_receipt(Instant now, Actions& out) {
   for (ConnectionRow* oldest = connections_.longest_without_receipt();
        oldest != nullptr && now >= oldest->since + settings_.receipt_timeout;
        oldest = connections_.longest_without_receipt()) {
+    // It takes one after the other: the time of the next one begins with this receipt.
+    const WorkerRow& worker = *workers_.find(oldest->worker);
+    if (worker.most_unreceived != 0 && worker.received_at > oldest->since) {
+      connections_.forget_receipt(*oldest);
+      oldest->since = worker.received_at;
+      connections_.await_receipt(*oldest);
+      continue;
+    }
     // One that was begun after the first look has said nothing since.
     if (!oldest->late_receipt || std::exchange(oldest->looked_last, true)) return oldest->worker;
     connections_.forget_receipt(*oldest);

@@ -34,6 +34,7 @@ struct WorkerRow {
   bool may_keep = false;  ///< may keep a connection for its next request, and has not been asked to park it
   std::uint32_t unreceived = 0;       ///< of `load`: it has neither begun nor refused them
   std::uint32_t most_unreceived = 0;  ///< with so many it gets no more; 0: no limit
+  Instant received_at;                ///< when it last began or refused one
   std::uint32_t reported_load = 0;    ///< what it reports of itself, in thousandths
   bool stopped = false;               ///< by SIGSTOP or the like; gets nothing until it is continued
   std::optional<Instant> stop_told;   ///< when it was last reported as stopped
@@ -66,8 +67,8 @@ struct WorkerRow {
     visit("lineage", self.lineage), visit("may_keep", self.may_keep);
     visit("reported_load", self.reported_load), visit("refused", self.refused);
     visit("datagrams", self.datagrams), visit("signalled", self.signalled);
-    visit("violation", self.violation), visit("unreceived", self.unreceived),
-        visit("most_unreceived", self.most_unreceived);
+    visit("violation", self.violation), visit("unreceived", self.unreceived);
+    visit("most_unreceived", self.most_unreceived), visit("received_at", self.received_at);
     visit("stop_told", self.stop_told), visit("awaits_going_on", self.awaits_going_on);
   }
 

@@ -80,6 +80,29 @@ TEST_CASE("with several that it has not begun a worker gets the next one for eac
   CHECK(d.pool.workers().find(worker)->unreceived == 2);
 }
 
+TEST_CASE("FAULTS 552: with several on their way receipt_timeout begins again with each receipt") {
+  PoolSettings settings = holding(kReceipt, 1, 5);
+  settings.receipt_timeout = seconds(10);
+  PoolDriver d(settings);
+  d.most_unreceived = 3;
+  d.ready_all(5);
+  const Ticket first = d.accept();
+  const Ticket second = d.accept();
+  const Ticket third = d.accept();
+  const WorkerId worker = d.holder(third);
+  d.advance(seconds(9));
+  d.busy(first);
+  d.advance(seconds(9));
+  SUBCASE("begun") { d.busy(second); }
+  SUBCASE("refused") { d.refuse(second); }
+  d.advance(seconds(9));
+  CHECK_FALSE(d.row(worker).kill_sent);
+  CHECK(d.holder(third) == worker);
+  d.advance(seconds(1));
+  CHECK(d.row(worker).kill_sent);
+  CHECK(d.row(worker).reason == StopReason::kReceiptTimeout);
+}
+
 TEST_CASE("FAULTS 2: a connection whose worker dies before the receipt goes to another worker at once") {
   for (const auto hold : {kReceipt, kDone}) {
     PoolDriver d(holding(hold));
