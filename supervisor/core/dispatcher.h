@@ -112,7 +112,7 @@ class Dispatcher {
   [[nodiscard]] const ConnectionTable& connections() const { return connections_; }
   /// How many this worker has neither begun nor refused.
   [[nodiscard]] std::uint32_t unreceived_by(const WorkerRow& row) const;
-  /// After visit_state() has filled it: earlier versions note no `unreceived`.
+  /// After visit_state() has filled it: earlier versions note what workers have not received in another way.
   void restored();
 
   template <typename Self, typename Visit>

@@ -34,7 +34,10 @@ std::uint32_t Dispatcher::unreceived_by(const WorkerRow& row) const {
 }
 
 void Dispatcher::restored() {
-  workers_.for_each([this](WorkerRow& row) { workers_.set_unreceived(row, unreceived_by(row)); });
+  workers_.for_each([this](WorkerRow& row) {
+    if (std::exchange(row.one_unreceived, false)) row.most_unreceived = 1;
+    workers_.set_unreceived(row, unreceived_by(row));
+  });
 }
 
 void Dispatcher::take_from(WorkerRow& row, ConnectionRow& connection) {

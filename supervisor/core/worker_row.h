@@ -34,6 +34,7 @@ struct WorkerRow {
   bool may_keep = false;  ///< may keep a connection for its next request, and has not been asked to park it
   std::uint32_t unreceived = 0;       ///< of `load`: it has neither begun nor refused them
   std::uint32_t most_unreceived = 0;  ///< with so many it gets no more; 0: no limit
+  bool one_unreceived = false;        ///< of earlier versions: most_unreceived is 1
   Instant received_at;                ///< when it last began or refused one
   std::uint32_t reported_load = 0;    ///< what it reports of itself, in thousandths
   bool stopped = false;               ///< by SIGSTOP or the like; gets nothing until it is continued
@@ -69,6 +70,7 @@ struct WorkerRow {
     visit("datagrams", self.datagrams), visit("signalled", self.signalled);
     visit("violation", self.violation), visit("unreceived", self.unreceived);
     visit("most_unreceived", self.most_unreceived), visit("received_at", self.received_at);
+    visit("one_unreceived", self.one_unreceived);
     visit("stop_told", self.stop_told), visit("awaits_going_on", self.awaits_going_on);
   }
 

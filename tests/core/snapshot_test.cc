@@ -165,6 +165,26 @@ TEST_CASE("FAULTS 427: counters of an earlier version are adopted; what it has n
   CHECK(counters.deaths.total() == 0);
 }
 
+TEST_CASE("FAULTS 553: a worker that an earlier version gave one connection at a time gets one at a time") {
+  PoolSettings settings;
+  settings.workers = 1;
+  settings.slots = 4;
+  PoolDriver driver(settings);
+  driver.ready_all(4);
+  const Ticket sent = driver.accept();
+  const WorkerId worker = driver.holder(sent);
+  const_cast<WorkerRow&>(driver.row(worker)).one_unreceived = true;  // what an earlier version writes
+  Pool copy(settings, 99, driver.now);
+  REQUIRE(copy.restore(driver.pool.snapshot()).empty());
+  Actions done;
+  const Ticket later = Ticket::make(2, sent.slot() + 1);
+  copy.handle(event::Accepted{later, 0, kNoAddress}, driver.now, done);
+  CHECK_FALSE(copy.connections().find(later)->worker);
+  copy.handle(event::WorkerBusy{worker, sent}, driver.now, done);
+  CHECK(copy.connections().find(later)->worker == worker);
+  CHECK(copy.broken_invariant() == nullptr);
+}
+
 TEST_CASE("FAULTS 427: deaths and rollouts are carried over") {
   PoolSettings settings;
   settings.workers = 2;
