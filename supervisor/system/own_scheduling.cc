@@ -16,6 +16,8 @@ void schedule_as_batch(bool batch) {
   if (::sched_setscheduler(0, batch ? SCHED_BATCH : SCHED_OTHER, &no_priority) == 0) is_batch = batch;
 }
 
-bool scheduled_as_batch() { return is_batch; }
+ScheduledAsBefore::ScheduledAsBefore() : batch_(is_batch) { schedule_as_batch(false); }
+
+ScheduledAsBefore::~ScheduledAsBefore() { schedule_as_batch(batch_); }
 
 }  // namespace prefork

@@ -24,15 +24,13 @@ Error replace_program(const std::string& program, std::vector<std::string> argv,
   arguments.reserve(argv.size() + 1);
   for (std::string& argument : argv) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
-  const bool batch = scheduled_as_batch();
-  schedule_as_batch(false);  // the new program decides by itself
+  const ScheduledAsBefore as_before;  // the new program decides by itself
   Error error{"a descriptor cannot be handed over"};
   if (set_close_on_exec(descriptors, false)) {
     (void)::execv(program.c_str(), arguments.data());
     error = system_error("exec " + program);
   }
   (void)set_close_on_exec(descriptors, true);
-  schedule_as_batch(batch);
   return error;
 }
 

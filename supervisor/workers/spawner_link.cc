@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "supervisor/system/own_scheduling.h"
 #include "supervisor/system/signal_child.h"
 
 namespace prefork {
@@ -193,6 +194,7 @@ void SpawnerLink::start_over(const ActiveSpawner::Buried& dead, const std::strin
 }
 
 void SpawnerLink::restart() {
+  const ScheduledAsBefore as_before;  // workers with "scheduling": "normal" are scheduled as their spawner
   auto started = start_spawner(descriptors_);
   if (!started) {
     log_.error("{}; trying again in a second", started.error().message());

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -24,6 +25,7 @@
 #include <vector>
 
 #include "supervisor/system/clock.h"
+#include "supervisor/system/own_scheduling.h"
 #include "tests/config/temp_directory.h"
 #include "tests/proto/channel_pair.h"
 #include "tests/support/eventually.h"
@@ -236,6 +238,21 @@ TEST_CASE("FAULTS 70: a spawner that does not answer is kept while there is no s
   REQUIRE(::kill(only, SIGCONT) == 0);
   linked.await_started(1);
   CHECK(linked.link().pid() == only);
+}
+
+TEST_CASE("FAULTS 554: a spawner that a supervisor of the class SCHED_BATCH starts is scheduled as usual") {
+  const int usual = ::sched_getscheduler(0);
+  Linked linked(kNever);
+  const pid_t only = linked.link().pid();
+  schedule_as_batch(true);
+  const int own = ::sched_getscheduler(0);
+  REQUIRE(::kill(only, SIGKILL) == 0);
+  linked.run_until("another is started",
+                   [&] { return linked.link().pid() > 0 && linked.link().pid() != only; });
+  CHECK(::sched_getscheduler(linked.link().pid()) == usual);
+  CHECK(::sched_getscheduler(0) == own);
+  schedule_as_batch(false);
+  CHECK(::sched_getscheduler(0) == usual);
 }
 
 TEST_CASE("FAULTS 164: a spawner that has closed its socket, but does not end, is killed and replaced") {
