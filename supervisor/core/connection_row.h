@@ -32,7 +32,7 @@ struct ConnectionRow {
   std::uint8_t redispatches = 0;  ///< from how many workers it came back
   std::uint8_t kills = 0;         ///< how many workers died that had begun it
   bool dismissed = false;         ///< ended for the client while its worker was stuck
-  bool given_back = false;        ///< a worker that left by itself had it, and had not begun it
+  bool given_back = false;        ///< a worker that left by itself, or died before it came to it, had it
   bool answered = false;          ///< a worker has parked it before
   bool may_park = false;          ///< its worker was allowed to park it
   bool late_receipt = false;      ///< its worker may have begun it without saying so; false after its receipt

@@ -8,14 +8,18 @@ namespace prefork {
 
 Dispatcher::Held Dispatcher::take_back(WorkerRow& row, bool received_none, Instant now, Actions& out) {
   Held held;
+  bool reached = false;  // the first of those that it had not begun
   if (row.may_keep) std::erase(keepers_, row.id);
   while (ConnectionRow* connection = connections_.first_held(row.id)) {
     const bool never_had = received_none && connection->copy_held && !connection->dismissed;
     const bool uncertain = connection->state == ConnectionState::kDispatched && connection->late_receipt;
     const bool begun = !never_had && (connection->state == ConnectionState::kBusy || uncertain);
+    // With such a limit it takes one after the other: it has not come to those behind the first.
+    const bool behind = !never_had && !begun && row.most_unreceived != 0 && std::exchange(reached, true);
     take_from(row, *connection);
-    // What the worker has never had cannot be what killed it, so this does not count as coming back.
-    const bool first_time = !never_had && remember(*connection, row.id);
+    if (behind) connection->given_back = true;
+    // What cannot be what killed the worker does not count as coming back.
+    const bool first_time = behind || (!never_had && remember(*connection, row.id));
     if (begun) {
       take_begun(*connection, uncertain, held, out);
     } else {

@@ -202,6 +202,32 @@ TEST_CASE("FAULTS 7: a connection that kills three workers is closed and named")
   CHECK(d.pool.counters().redispatched == Dispatcher::kMaxRedispatches);
 }
 
+TEST_CASE(
+    "FAULTS 555: what lies behind the first of several on their way is not what has killed the worker") {
+  PoolDriver d(holding(kReceipt, 1, 5));
+  d.most_unreceived = 3;
+  d.ready_all(5);
+  const Ticket kills = d.accept();
+  const Ticket behind = d.accept();
+  const Ticket last = d.accept();
+  for (int deaths = 1; deaths <= 3; ++deaths) {
+    REQUIRE(d.holder(kills));
+    d.exit(d.holder(kills), PoolDriver::kKilled);
+    d.advance(seconds(10));
+    d.ready_all(5);
+  }
+  CHECK(d.ended(kills) == How::kCrash);
+  CHECK(d.pool.counters().gave_up == 1);
+  CHECK(d.count<action::ReportGaveUp>() == 1);
+  for (const Ticket ticket : {behind, last}) {
+    REQUIRE(d.holder(ticket));
+    CHECK(d.last<action::Dispatch>().came_back);
+    d.busy(ticket);
+    d.idle(ticket);
+  }
+  CHECK(d.pool.counters().served == 2);
+}
+
 TEST_CASE("FAULTS 7: a connection that two workers began and died of is closed and named") {
   PoolDriver d(holding(kDone, 4));
   d.ready_all();

@@ -316,6 +316,10 @@ void World::die(WorkerId worker, Exit exit) {
   p.dead = true;
   // Where there are no receipts the kernel may say that it has received nothing of what it holds.
   const bool received_none = !friendly_ && draws_.one_in(4);
+  Ticket first;  // what it had not begun, if it takes one after the other
+  pool_.connections().for_each_held(worker, [&](const ConnectionRow& row) {
+    if (!first && p.most_unreceived != 0 && row.state == ConnectionState::kDispatched) first = row.ticket;
+  });
   for (const auto& [ticket, begun] : p.hand) {
     Connection& c = connection(ticket);
     if (received_none && c.copy_open && !c.dismissed) continue;
@@ -323,6 +327,8 @@ void World::die(WorkerId worker, Exit exit) {
     if (c.uncertain) {
       c.was_begun = begun;
       c.begun_by = worker;
+    } else if (!begun && first && ticket != first) {
+      c.given_back = true;
     } else if (!begun) {
       c.comebacks.insert(worker);
     } else if (!c.copy_open || c.dismissed) {

@@ -83,7 +83,7 @@ class World {
     bool may_park = false;         ///< its worker was allowed to park it
     bool at_work = false;          ///< its worker has sent Progress
     bool answered = false;         ///< was parked before
-    bool given_back = false;       ///< a worker that left by itself had it
+    bool given_back = false;       ///< a worker that left by itself, or died before it came to it, had it
     bool proxied = false;          ///< accepted where a PROXY header comes first
     std::string memo;              ///< what the last Park left
     std::set<WorkerId> comebacks;  ///< the workers that it came back from
