@@ -75,6 +75,14 @@ def tasks(raw, application):
 
 @unittest.skipIf(glue is None, "waitress is not installed")
 class SameAsWaitress(unittest.TestCase):
+    def test_a_head_that_comes_again_is_read_alike_whatever_was_made_of_it(self):
+        for raw in heads():
+            first = both(raw)[0].headers
+            wanted = dict(first)
+            first.clear()
+            again = both(raw)[0].headers
+            self.assertEqual(again, wanted, raw)
+
     def test_requests(self):
         count = 0
         for count, raw in enumerate(heads(), 1):

@@ -13,6 +13,7 @@ _FIELDS = re.compile(rb"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\
 _HOST = re.compile(r"[A-Za-z0-9.\-_~%!$&'()*+,;=]*(?::[0-9]*)?\Z|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?\Z")
 #: More digits than any length has; int() refuses thousands of them with an exception.
 _MAX_DIGITS = 18
+_SMALL = 1024
 
 
 class Limits(NamedTuple):
@@ -41,6 +42,7 @@ class Head(NamedTuple):
     target: bytes
     minor: int
     #: Names as in an environ, without HTTP_. Fields of one name are one, with commas; names with underscores are left out.
+    #: Not to be changed: the next request with such a head has them, too.
     fields: Dict[str, str]
     #: The client allows a further request on this connection.
     keeps: bool
@@ -67,6 +69,10 @@ def find_end(data: bytes, limits: Limits) -> int:
 
 def check(head: bytes, limits: Limits) -> Head:
     """Of a whole head in which find_end() finds nothing wrong, without empty lines before it. Raises BadRequest."""
+    return _remembered(head, limits) if len(head) <= _SMALL else _check(head, limits)
+
+
+def _check(head: bytes, limits: Limits) -> Head:
     found = _LINE.match(head)
     if not found:
         raise BadRequest(400, "The request line is malformed.")
@@ -91,6 +97,9 @@ def check(head: bytes, limits: Limits) -> Head:
     keeps = is_1_1 if options is None else _keeps(options, is_1_1)
     authority = None if target.startswith(b"/") and b"#" not in target else _authority(method, target)
     return Head(method.decode("ascii"), target, int(is_1_1), fields, keeps, authority)
+
+
+_remembered = lru_cache(64)(_check)  # many clients repeat themselves
 
 
 @lru_cache(256)

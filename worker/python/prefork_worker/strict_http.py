@@ -4,12 +4,14 @@ The parsers that uvicorn uses are more lenient, above all the old one behind Deb
 """
 
 import re
+from functools import lru_cache
 from typing import Any, List, Optional, Tuple
 
 import h11
 
 #: Longer heads are refused.
 MAX_HEAD = 65536
+_SMALL = 1024
 _HEAD_END = b"\r\n\r\n"
 # Control characters, and a CR or LF without the other.
 _DOUBTFUL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n)")
@@ -22,6 +24,10 @@ def clear_head(data: bytes) -> bytes:
 
     The quick way for almost all requests.
     """
+    return _remembered(data) if len(data) <= _SMALL else _clear_head(data)
+
+
+def _clear_head(data: bytes) -> bytes:
     plain = _PLAIN.match(data)
     if plain is None or plain.end() > MAX_HEAD:
         return b""
@@ -29,6 +35,9 @@ def clear_head(data: bytes) -> bytes:
     if head.count(b"\nhost:") != 1 or b"\ntransfer-encoding:" in head or b"\nupgrade:" in head or head.startswith(b"connect "):
         return b""
     return head
+
+
+_remembered = lru_cache(64)(_clear_head)  # many clients repeat themselves
 
 
 def head_of(data: bytes) -> Optional[bytes]:

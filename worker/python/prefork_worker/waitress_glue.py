@@ -83,7 +83,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
 
     def __init__(self, settings: Settings, head: Head) -> None:
         self.adj = settings
-        self.headers = fields = head.fields
+        self.headers = fields = head.fields.copy()
         self.command = head.method
         self.version = "1.1" if head.minor else "1.0"
         self.url_scheme = settings.url_scheme
