@@ -351,7 +351,7 @@ def httptools_protocol() -> Optional[Type[Any]]:
     except ImportError:
         return None
 
-    # Each request comes by here: a name in a class takes as long to look up as the rest.
+    # Each request comes by here, and these are found sooner than in a class.
     take, begin = HttpToolsProtocol.data_received, HttpToolsProtocol.on_message_begin
     headers_complete, message_complete = HttpToolsProtocol.on_headers_complete, HttpToolsProtocol.on_message_complete
 
