@@ -5,6 +5,14 @@
 #include "supervisor/core/dispatcher.h"
 
 namespace prefork {
+namespace {
+
+/// Its worker may have begun it without saying so.
+bool may_be_begun(const ConnectionRow& connection) {
+  return connection.state == ConnectionState::kDispatched && connection.late_receipt;
+}
+
+}  // namespace
 
 Dispatcher::Held Dispatcher::take_back(WorkerRow& row, bool received_none, Instant now, Actions& out) {
   Held held;
@@ -12,12 +20,12 @@ Dispatcher::Held Dispatcher::take_back(WorkerRow& row, bool received_none, Insta
   if (row.may_keep) std::erase(keepers_, row.id);
   while (ConnectionRow* connection = connections_.first_held(row.id)) {
     const bool never_had = received_none && connection->copy_held && !connection->dismissed;
-    const bool uncertain = connection->state == ConnectionState::kDispatched && connection->late_receipt;
+    const bool uncertain = may_be_begun(*connection);
     const bool begun = !never_had && (connection->state == ConnectionState::kBusy || uncertain);
     // With such a limit it takes one after the other: it has not come to those behind the first.
     const bool behind = !never_had && !begun && row.most_unreceived != 0 && std::exchange(reached, true);
     take_from(row, *connection);
-    if (behind) connection->given_back = true;
+    connection->given_back = connection->given_back || behind;
     // What cannot be what killed the worker does not count as coming back.
     const bool first_time = behind || (!never_had && remember(*connection, row.id));
     if (begun) {
@@ -83,7 +91,7 @@ void Dispatcher::inspected(const event::Inspected& event, Instant now, Actions& 
   ConnectionRow* connection = connections_.find(event.ticket);
   if (connection == nullptr || connection->questions == 0) return;
   if (--connection->questions > 0) return;  // the answer is older than the last question
-  if (connection->state == ConnectionState::kDispatched && connection->late_receipt) {
+  if (may_be_begun(*connection)) {
     if (event.untouched) return connections_.await_receipt(*connection);
     begin(*workers_.find(connection->worker), *connection, /*begun_at=*/connection->since, now);
     return close_copy_if_due(*connection, out);
