@@ -153,25 +153,24 @@ void NodeDialect::handle(const NodeMessage& message) {
   // Anything else the application has sent, which has no parent that would hear it.
 }
 
-NodeConnectionState* NodeDialect::next_untaken() {
-  const auto next = std::find_if(node_.unanswered.begin(), node_.unanswered.end(),
-                                 [](const NodeConnectionState& connection) { return !connection.taken; });
-  return next == node_.unanswered.end() ? nullptr : &*next;
+NodeDialect::Unanswered NodeDialect::next_untaken() {
+  return std::find_if(node_.unanswered.begin(), node_.unanswered.end(),
+                      [](const NodeConnectionState& connection) { return !connection.taken; });
 }
 
 void NodeDialect::descriptor_taken(bool taken) {
-  NodeConnectionState* next = next_untaken();
-  if (next == nullptr) {
+  const Unanswered next = next_untaken();
+  if (next == node_.unanswered.end()) {
     return break_off(std::string(taken ? "NODE_HANDLE_ACK" : "NODE_HANDLE_NACK") +
                      " though it was sent no connection");
   }
   next->taken = true;
-  if (!taken) refuse(*next);
+  if (!taken) refuse(next);
 }
 
-void NodeDialect::refuse(const NodeConnectionState& connection) {
-  const Ticket ticket = connection.ticket;
-  node_.unanswered.erase(node_.unanswered.begin() + (&connection - node_.unanswered.data()));
+void NodeDialect::refuse(Unanswered connection) {
+  const Ticket ticket = connection->ticket;
+  node_.unanswered.erase(connection);
   if (ticket) tell(event::WorkerRefused{worker().id, ticket});
 }
 
@@ -190,14 +189,14 @@ void NodeDialect::handle_cluster(const NodeMessage& message) {
 void NodeDialect::answered(std::int64_t seq, std::optional<bool> accepted) {
   // It has left, and its answer to what it had not begun comes late.
   if (node_.left && accepted == false) return;
-  const bool any = !node_.unanswered.empty();
-  const NodeConnectionState first = any ? node_.unanswered.front() : NodeConnectionState{};
+  const NodeConnectionState first =
+      node_.unanswered.empty() ? NodeConnectionState{} : node_.unanswered.front();
   const bool known = first.ticket && first.taken && seq >= 0 && static_cast<std::uint64_t>(seq) == first.seq;
   if (!known || !accepted) {
     return break_off("an answer to the connection " + std::to_string(seq) +
                      (known ? " without \"accepted\"" : ", which it does not have"));
   }
-  if (!*accepted) return refuse(node_.unanswered.front());
+  if (!*accepted) return refuse(node_.unanswered.begin());
   node_.unanswered.erase(node_.unanswered.begin());
   tell(event::WorkerBusy{worker().id, first.ticket});
 }
@@ -294,8 +293,8 @@ void NodeDialect::begins(const NodeMessage& message) {
   // Connections that are over come before: their slots are free when this one has begun.
   if (!message.ticket.empty()) about_tickets(message);
   if (broken_) return;
-  NodeConnectionState* next = next_untaken();
-  if (next == nullptr) return break_off("a receipt though it was sent no connection");
+  const Unanswered next = next_untaken();
+  if (next == node_.unanswered.end()) return break_off("a receipt though it was sent no connection");
   next->taken = true;
   answered(*message.seq, message.accepted);
 }

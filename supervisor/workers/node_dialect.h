@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "supervisor/state/worker_state.h"
 #include "supervisor/workers/dialect.h"
@@ -42,6 +43,8 @@ class NodeDialect final : public Dialect {
   [[nodiscard]] DialectState state() const override;
 
  private:
+  using Unanswered = std::vector<NodeConnectionState>::iterator;
+
   [[nodiscard]] SendStatus send_line(std::string_view line);
   [[nodiscard]] SendStatus wish(std::string_view act);
   void take_line(std::string_view line);
@@ -52,11 +55,11 @@ class NodeDialect final : public Dialect {
   void about_tickets(const NodeMessage& message);
   void tell_of(const NodeMessage& message, Ticket ticket);
   void parks(const NodeMessage& message, Ticket ticket);
-  /// The first connection whose descriptor Node has not acknowledged; null: there is none.
-  [[nodiscard]] NodeConnectionState* next_untaken();
+  /// The first connection whose descriptor Node has not acknowledged; the end: there is none.
+  [[nodiscard]] Unanswered next_untaken();
   /// Node has taken the descriptor, or has had no room for it.
   void descriptor_taken(bool taken);
-  void refuse(const NodeConnectionState& connection);
+  void refuse(Unanswered connection);
   void answered(std::int64_t seq, std::optional<bool> accepted);
   /// The module's receipt, for the descriptor and the connection in one.
   void begins(const NodeMessage& message);
