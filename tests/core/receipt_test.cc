@@ -22,6 +22,14 @@ PoolSettings holding(Hold hold, std::size_t workers = 2, std::uint32_t slots = 1
 constexpr auto kReceipt = Hold::kReceipt;
 constexpr auto kDone = Hold::kDone;
 
+/// Its only worker is ready, and gets at most so many connections that it has not begun.
+struct WithLimit : PoolDriver {
+  WithLimit(std::uint32_t slots, std::uint32_t most) : PoolDriver(holding(kReceipt, 1, slots)) {
+    most_unreceived = most;
+    ready_all(slots);
+  }
+};
+
 TEST_CASE("the receipt closes the supervisor's copy, unless the pool holds it until the worker is done") {
   PoolDriver receipt(holding(kReceipt));
   receipt.ready_all();
@@ -37,9 +45,7 @@ TEST_CASE("the receipt closes the supervisor's copy, unless the pool holds it un
 }
 
 TEST_CASE("a worker gets no more than it may have without a receipt, and the next one with a receipt") {
-  PoolDriver d(holding(kReceipt, 1, 3));
-  d.most_unreceived = 1;
-  d.ready_all(3);
+  WithLimit d(3, 1);
   const Ticket first = d.accept();
   const Ticket second = d.accept();
   const Ticket third = d.accept();
@@ -60,9 +66,7 @@ TEST_CASE("a worker gets no more than it may have without a receipt, and the nex
 }
 
 TEST_CASE("with several that it has not begun a worker gets the next one for each receipt, in any order") {
-  PoolDriver d(holding(kReceipt, 1, 5));
-  d.most_unreceived = 2;
-  d.ready_all(5);
+  WithLimit d(5, 2);
   const Ticket first = d.accept();
   const Ticket second = d.accept();
   const Ticket third = d.accept();
@@ -81,11 +85,8 @@ TEST_CASE("with several that it has not begun a worker gets the next one for eac
 }
 
 TEST_CASE("FAULTS 552: with several on their way receipt_timeout begins again with each receipt") {
-  PoolSettings settings = holding(kReceipt, 1, 5);
-  settings.receipt_timeout = seconds(10);
-  PoolDriver d(settings);
-  d.most_unreceived = 3;
-  d.ready_all(5);
+  WithLimit d(5, 3);
+  REQUIRE(PoolSettings().receipt_timeout == seconds(10));
   const Ticket first = d.accept();
   const Ticket second = d.accept();
   const Ticket third = d.accept();
@@ -204,9 +205,7 @@ TEST_CASE("FAULTS 7: a connection that kills three workers is closed and named")
 
 TEST_CASE(
     "FAULTS 555: what lies behind the first of several on their way is not what has killed the worker") {
-  PoolDriver d(holding(kReceipt, 1, 5));
-  d.most_unreceived = 3;
-  d.ready_all(5);
+  WithLimit d(5, 3);
   const Ticket kills = d.accept();
   const Ticket behind = d.accept();
   const Ticket last = d.accept();

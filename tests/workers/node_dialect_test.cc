@@ -189,7 +189,7 @@ TEST_CASE("Node answers several connections in their order, also with descriptor
   }
 }
 
-TEST_CASE("the connection that an earlier version has sent is answered after an upgrade") {
+TEST_CASE("FAULTS 553: the connection that an earlier version has sent is answered after an upgrade") {
   DialectState state = test::of_pool();
   state.node.seq = 5;
   state.node.ticket = Ticket{7};
