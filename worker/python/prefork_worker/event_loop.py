@@ -134,7 +134,7 @@ class Link:
         else:
             self.connection.finish()
         self.worker.after_end()
-        self.protocol = None  # which has this link
+        self.protocol = None  # no circle of references is left
 
 
 class LoopWorker:
